@@ -1,0 +1,51 @@
+"""Kinds of product and what is measured of each: one table, where a new kind is one row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+MEASURE_LIMIT: Final = 2**40
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the products of a kind measure, and whose days they count."""
+
+    name: str
+    measures: tuple[str, ...]
+    products: tuple[str, ...] = ()
+    """The products of this kind that every organization has."""
+    platforms: tuple[str, ...] = ()
+    local_days: bool = False
+    """Days are those of the organization's zone; otherwise they are UTC days."""
+
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            Kind(
+                "test",
+                ("tests", "duration_ms"),
+                ("automation", "app-automation", "hyperexecute", "realtime", "realdevice"),
+            ),
+            Kind("visual", ("screenshots",), ("smartui",)),
+            Kind(
+                "completion",
+                ("completions", "chars_completed", "keystrokes", "lines"),
+                ("code-completions",),
+            ),
+            Kind(
+                "chat",
+                ("interactions", "useful_interactions", "lines", "chars_completed"),
+                ("chat",),
+            ),
+            Kind("app", ("active_ms", "sessions"), platforms=("desktop", "web"), local_days=True),
+        )
+    }
+)
+
+DEFAULT_PRODUCTS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {product: kind for kind in KINDS.values() for product in kind.products}
+)

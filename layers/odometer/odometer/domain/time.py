@@ -1,0 +1,116 @@
+"""Instants, days and periods: aware UTC inside, the caller's end rule only at the door."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
+from typing import Final, Self
+
+SECOND: Final = timedelta(seconds=1)
+DAY: Final = timedelta(days=1)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def epoch_second(instant: datetime) -> int:
+    """The whole second at or just before an instant, counted from 1970."""
+    return (instant - EPOCH) // SECOND
+
+
+def second_from(instant: datetime) -> int:
+    """The first whole second at or after an instant, counted from 1970."""
+    return -((EPOCH - instant) // SECOND)
+
+
+def instant_at(second: int) -> datetime:
+    """The instant that many seconds after 1970 began."""
+    return EPOCH + second * SECOND
+
+
+def format_seconds(instant: datetime) -> str:
+    """`2026-02-28T17:42:00Z`; milliseconds only where there are any."""
+    millis = format_millis(instant)
+    return millis.replace(".000Z", "Z")
+
+
+def format_millis(instant: datetime) -> str:
+    """`2026-02-28T17:42:00.000Z`."""
+    utc = instant.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+def parse_instant(text: str) -> datetime:
+    """An ISO 8601 instant as aware UTC; no offset means UTC."""
+    instant = datetime.fromisoformat(text)
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+@lru_cache(maxsize=16_384)
+def day_start(day: date, zone: tzinfo) -> datetime:
+    """The first instant of a local day, also where the clock jumps over midnight."""
+    midnight = datetime.combine(day, time(), zone)
+    start = midnight.astimezone(UTC)
+    earliest = midnight.replace(fold=1).astimezone(UTC)
+    if earliest >= start:
+        return start
+    jump = range(epoch_second(earliest), epoch_second(start))
+    return instant_at(jump[0] + bisect_left(jump, day, key=lambda s: _clock_date(s, zone)))
+
+
+def day_of(instant: datetime, zone: tzinfo) -> date:
+    """The local day that an instant belongs to; each instant belongs to one day."""
+    day = instant.astimezone(zone).date()
+    following = day + DAY
+    return following if day_start(following, zone) <= instant else day
+
+
+def _clock_date(second: int, zone: tzinfo) -> date:
+    return instant_at(second).astimezone(zone).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A stretch of time from its start up to, but not including, its end."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        """Keep every period in UTC, so that equal periods compare equal."""
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            message = "a period needs aware instants"
+            raise ValueError(message)
+        object.__setattr__(self, "start", self.start.astimezone(UTC))
+        object.__setattr__(self, "end", self.end.astimezone(UTC))
+
+    @classmethod
+    def through_second(cls, start: datetime, last: datetime) -> Self:
+        """A period that includes its last second whole."""
+        return cls(start, last + SECOND)
+
+    @classmethod
+    def until(cls, start: datetime, end: datetime) -> Self:
+        """A period that ends just before an instant."""
+        return cls(start, end)
+
+    @classmethod
+    def of_days(cls, first: date, last: date, zone: tzinfo) -> Self:
+        """The local days of a zone from the first to the last, both included."""
+        return cls(day_start(first, zone), day_start(last + DAY, zone))
+
+    @property
+    def length(self) -> timedelta:
+        """How long the period lasts."""
+        return self.end - self.start
+
+    @property
+    def seconds(self) -> range:
+        """The whole seconds that begin inside the period, counted from 1970."""
+        return range(second_from(self.start), second_from(self.end))
+
+    def __contains__(self, instant: datetime) -> bool:
+        """Whether an instant lies in the period."""
+        return self.start <= instant < self.end
+
+    def __str__(self) -> str:
+        """The period as `X-Query-Range` shows it."""
+        return f"{format_seconds(self.start)}/{format_seconds(self.end)}"
