@@ -1,0 +1,69 @@
+# `make` says what there is to make.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+PORT ?= 4566
+ENV ?= default
+BIN := .venv/bin
+SAM := .local/tools/sam/bin/sam
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export SAM_CLI_TELEMETRY := 0
+
+##@ Run it on this machine
+run: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## start, load the demo, stay until Ctrl-C (PORT=4566)
+	@$(BIN)/python -m local run --port $(PORT)
+
+up: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## the same, in the background
+	@$(BIN)/python -m local up --port $(PORT)
+
+down: .venv/.ready ## stop what `up` started; data stays
+	@$(BIN)/python -m local down
+
+##@ Change it
+test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
+	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest $(ARGS)
+
+check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready ## format, lint, types, import direction, template and policy
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(SAM) validate --lint
+	$(BIN)/cfn-lint template.yaml infrastructure/*.yaml
+	.local/tools/policy/bin/checkov --quiet --compact --config-file .checkov.yaml
+
+format: .venv/.ready ## let ruff write what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: .venv/.ready ## renew every lock file from pyproject.toml
+	$(LOCK) -o layers/odometer/requirements.txt
+	$(LOCK) --extra cli --group dev -o requirements/dev.txt
+	for group in sam stack policy; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
+
+clean: down ## remove everything that was made here, data included
+	rm -rf .local .venv .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+##@ Deploy it
+build: .venv/.ready .local/tools/sam/.ready ## what `deploy` sends: Python 3.13 on arm64, from any machine
+	LAYER_PYTHON=3.13 LAYER_ARCH=arm64 $(SAM) build
+
+deploy: build ## to the AWS account of your credentials (ENV=default, dev or prod of samconfig.toml)
+	$(SAM) deploy --config-env $(ENV)
+
+help:
+	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run up down test check format lock clean build deploy help
+
+# ---------------------------------------------------------------- environments
+.venv/.ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) local/environments.py .venv requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable . && touch $@
+
+.local/tools/%/.ready: requirements/%.txt | .venv/.ready
+	@$(BIN)/python local/environments.py .local/tools/$* requirements/$*.txt
+
+LOCK_GROUP := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
+LOCK := $(LOCK_GROUP) pyproject.toml

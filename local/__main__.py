@@ -1,0 +1,149 @@
+"""Start and stop the system on this machine: `python -m local run | up | down`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from rich.console import Console
+
+from local import deployment, emulator
+from local.emulator import CannotStartError
+from local.ports import LOOPBACK, free_port
+from local.record import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+console = Console(highlight=False)
+
+
+def main() -> int:
+    arguments = _arguments()
+    try:
+        match arguments.verb:
+            case "run":
+                return run(arguments)
+            case "up":
+                up(arguments)
+                console.print("It runs in the background until [bold]make down[/bold].")
+            case "down":
+                down(arguments.home)
+    except CannotStartError as reason:
+        console.print(str(reason), style="red", markup=False)
+        return 1
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Stay up until Ctrl-C, or until the command given ends; leave no process behind."""
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(end, _interrupt)
+    try:
+        stack = up(arguments)
+        if arguments.command:
+            return _with(stack, arguments.command)
+        console.print("Ctrl-C stops it; what was written stays.")
+        while emulator.is_alive(stack.pid):
+            time.sleep(1)
+        console.print(f"The emulator ended by itself: see {arguments.home}/log", style="red")
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        down(arguments.home)
+    return 1
+
+
+def up(arguments: argparse.Namespace) -> Stack:
+    """Bring the stack up as the sources now are, with the demo data in it."""
+    home: Path = arguments.home
+    if arguments.fresh:
+        down(home)
+        emulator.forget(home)
+    stack = _running(home) or _started(home, arguments.port or free_port())
+    stack = _deployed(home, stack)
+    if importlib.util.find_spec("local.demo"):
+        _demo(home, stack)
+    else:
+        console.print(f"BASE_URL={stack.base_url}")
+    return stack
+
+
+def down(home: Path) -> None:
+    stack = Stack.read(home)
+    if stack and emulator.is_alive(stack.pid):
+        with _step("Saving and stopping"):
+            emulator.stop(stack.pid, home)
+
+
+def _running(home: Path) -> Stack | None:
+    stack = Stack.read(home)
+    return stack if stack and emulator.is_alive(stack.pid) else None
+
+
+def _started(home: Path, port: int) -> Stack:
+    with _step("Starting the emulator"):
+        stack = Stack(f"http://{LOOPBACK}:{port}", emulator.start(home, port))
+        stack.write(home)
+    return stack
+
+
+def _deployed(home: Path, stack: Stack) -> Stack:
+    digest = deployment.source_digest()
+    outputs = deployment.outputs(stack.endpoint, digest)
+    if not outputs:
+        with _step("Building the layer and the functions (sam build)"):
+            deployment.build(home)
+        with _step("Deploying template.yaml (sam deploy)"):
+            deployment.deploy(home, stack.endpoint, digest)
+        outputs = deployment.outputs(stack.endpoint)
+    address = f"{stack.endpoint}/restapis/{outputs['ApiId']}/{deployment.STAGE}/_user_request_"
+    stack = replace(stack, base_url=address, outputs=outputs)
+    stack.write(home)
+    return stack
+
+
+def _demo(home: Path, stack: Stack) -> None:
+    command = [sys.executable, "-m", "local.demo", "--home", str(home)]
+    if subprocess.run(command, env={**os.environ, **stack.environment()}, check=False).returncode:
+        raise CannotStartError("The demo data could not be loaded.")
+
+
+def _with(stack: Stack, command: list[str]) -> int:
+    return subprocess.run(command, env={**os.environ, "BASE_URL": stack.base_url}, check=False).returncode
+
+
+@contextmanager
+def _step(title: str) -> Iterator[None]:
+    """One line of progress: what is done, and how long it took."""
+    began = time.monotonic()
+    with console.status(title + " …"):
+        yield
+    console.print(f"{title}: {time.monotonic() - began:.1f} s")
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("verb", choices=["run", "up", "down"])
+    parser.add_argument("--home", type=Path, default=Path(".local"), help="where state and logs are kept")
+    parser.add_argument("--port", type=int, default=4566, help="0: any free one")
+    parser.add_argument("--fresh", action="store_true", help="forget what `home` holds")
+    parser.add_argument("command", nargs="*", help="run this with BASE_URL set, then stop (after --)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The emulator process: started on loopback in a session of its own, stopped so that it keeps its state."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+from local.ports import LOOPBACK, holder, is_taken
+from local.record import REGION, aws_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROGRAM = ".local/tools/stack/bin/ministack"
+START_SECONDS = 60
+STOP_SECONDS = 60
+
+
+class CannotStartError(Exception):
+    """The stack cannot come up; the message is for the person at the keyboard."""
+
+
+def start(home: Path, port: int) -> int:
+    """Start the emulator on the state kept in `home` and wait until it serves. Its pid."""
+    if is_taken(port):
+        message = f"Port {port} is taken by {holder(port)}. Another one: make run PORT={port + 1}"
+        raise CannotStartError(message)
+    shutil.rmtree(home / "tmp", ignore_errors=True)
+    for folder in ("state", "objects", "tmp", "log"):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    log = home / "log/emulator.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [PROGRAM],
+            env=_environment(home.absolute(), port),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while not is_serving(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            end_session(process.pid, signal.SIGKILL)
+            message = f"The emulator did not start; its last words are in {log}"
+            raise CannotStartError(message)
+        time.sleep(0.1)
+    return process.pid
+
+
+def stop(pid: int, home: Path) -> None:
+    """Let the emulator save its state and end, with every function that it runs."""
+    end_session(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    end_session(pid, signal.SIGKILL)
+    shutil.rmtree(home / "tmp", ignore_errors=True)
+
+
+def forget(home: Path) -> None:
+    """Throw away what a stopped emulator kept."""
+    for folder in ("state", "objects", "tmp"):
+        shutil.rmtree(home / folder, ignore_errors=True)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether this pid is still the session that `start` made, and not a later owner of the number."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def end_session(pid: int, how: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, how)
+
+
+def is_serving(port: int) -> bool:
+    request = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with request.open(f"http://{LOOPBACK}:{port}/_ministack/ready", timeout=2) as answer:
+            return bool(answer.status == 200)  # noqa: PLR2004 - OK
+    except OSError:
+        return False
+
+
+def _environment(home: Path, port: int) -> dict[str, str]:
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        **aws_environment(f"http://{LOOPBACK}:{port}"),
+        "AUTH": "true",  # a function may do here what its policies grant, and nothing else
+        "BIND_HOST": LOOPBACK,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": REGION,
+        "LAMBDA_EXECUTOR": "local",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(home / "state"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(home / "objects"),
+        "TMPDIR": str(home / "tmp"),
+        "IOT_MTLS_ENABLED": "0",  # it would listen on ports of its own
+        "SFTP_ENABLED": "0",
+    }

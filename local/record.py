@@ -1,0 +1,60 @@
+"""What is running, written down for whoever comes next: `<home>/stack.json`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A deployed stack: where it answers, and what its resources are called."""
+
+    endpoint: str
+    pid: int
+    base_url: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """The environment in which the functions' own code, run here, meets this stack."""
+        return {
+            **aws_environment(self.endpoint),
+            "DIRECTORY_TABLE": self.outputs["DirectoryTable"],
+            "ACTIVITY_TABLE": self.outputs["ActivityTable"],
+            "LOG_TABLE": self.outputs["LogTable"],
+            "USAGE_TABLE": self.outputs["UsageTable"],
+            "SECRET_ID": self.outputs["SecretId"],
+            "STAGE": "local",
+            "BASE_URL": self.base_url,
+        }
+
+    def write(self, home: Path) -> None:
+        (home / "stack.json").write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, home: Path) -> Stack | None:
+        path = home / "stack.json"
+        return cls(**json.loads(path.read_text())) if path.exists() else None
+
+
+def aws_environment(endpoint: str) -> dict[str, str]:
+    """AWS is this emulator and nothing else: no profile, no real credential, no proxy between."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",  # noqa: S105 - the emulator's root has no secret
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
