@@ -114,3 +114,13 @@ class Period:
     def __str__(self) -> str:
         """The period as `X-Query-Range` shows it."""
         return f"{format_seconds(self.start)}/{format_seconds(self.end)}"
+
+
+def epoch_ms(instant: datetime) -> int:
+    """The whole millisecond of an instant, counted from 1970."""
+    return (instant - EPOCH) // timedelta(milliseconds=1)
+
+
+def instant_of_ms(milliseconds: int) -> datetime:
+    """The instant that many milliseconds after 1970 began."""
+    return EPOCH + timedelta(milliseconds=milliseconds)

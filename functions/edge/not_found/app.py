@@ -1,0 +1,13 @@
+"""Every path and verb that no other function answers: 404 or 405, as the family there says it."""
+
+from typing import NoReturn
+
+from odometer.api.endpoint import endpoint
+from odometer.api.routes import ByPrefix, refuse_unknown
+from odometer.api.wire import Request
+
+
+@endpoint(ByPrefix(), "ANY", "/{proxy+}")
+def handler(request: Request) -> NoReturn:
+    """Refuse."""
+    refuse_unknown(request)

@@ -1,0 +1,15 @@
+"""POST /v1/keys/{key_id}/rotate: a new secret for a key; the former one works on for a while."""
+
+from odometer.access.keyring import Keyring
+from odometer.access.policy import MANAGE_KEYS
+from odometer.api.endpoint import endpoint
+from odometer.api.envelope import ENVELOPE
+from odometer.api.keys import KeyMade, KeyPath, Rotation
+from odometer.directory.snapshot import Directory
+
+
+@endpoint(ENVELOPE, "POST", "/v1/keys/{key_id}/rotate", may=MANAGE_KEYS)
+def handler(query: KeyPath, body: Rotation, directory: Directory, keyring: Keyring) -> KeyMade:
+    """Rotate the key and answer with it."""
+    key, credential = keyring.rotate(query.key_id, body.grace)
+    return KeyMade.of(key, credential, directory)

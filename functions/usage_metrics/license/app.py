@@ -1,0 +1,14 @@
+"""GET /api/v1/license: what the organization has bought."""
+
+from odometer.access.policy import READ_ORGANIZATION
+from odometer.api.usage_metrics import LicenseAnswer, endpoint
+from odometer.directory.snapshot import Directory
+from odometer.domain.errors import NotFound
+
+
+@endpoint("/api/v1/license", may=READ_ORGANIZATION)
+def handler(directory: Directory) -> LicenseAnswer:
+    """Answer with the license; not found when none was ever put."""
+    if directory.license is None:
+        raise NotFound
+    return LicenseAnswer.of(directory.license)

@@ -1,0 +1,11 @@
+"""GET /api/v1/organization: the caller's organization."""
+
+from odometer.access.policy import READ_ORGANIZATION
+from odometer.api.usage_metrics import OrganizationAnswer, endpoint
+from odometer.directory.snapshot import Directory
+
+
+@endpoint("/api/v1/organization", may=READ_ORGANIZATION)
+def handler(directory: Directory) -> OrganizationAnswer:
+    """Answer with what the directory says of the organization."""
+    return OrganizationAnswer.of(directory.organization)

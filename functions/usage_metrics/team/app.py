@@ -1,0 +1,12 @@
+"""GET /api/v1/team/{teamId}: one team."""
+
+from odometer.access.policy import READ_OWN_TEAM
+from odometer.api.endpoint import team
+from odometer.api.usage_metrics import TeamAnswer, endpoint
+from odometer.directory.people import Team
+
+
+@endpoint("/api/v1/team/{teamId}", may=READ_OWN_TEAM, about=team("teamId"))
+def handler(team: Team) -> TeamAnswer:
+    """Answer with the team's id and name."""
+    return TeamAnswer(id=team.id, name=team.name)

@@ -1,0 +1,14 @@
+"""GET /api/v1/user/{user_id}: one user and their team."""
+
+from odometer.access.policy import READ_PERSON
+from odometer.api.endpoint import user
+from odometer.api.usage_metrics import UserAnswer, endpoint
+from odometer.directory.people import User
+from odometer.directory.snapshot import Directory
+
+
+@endpoint("/api/v1/user/{user_id}", may=READ_PERSON, about=user("user_id"))
+def handler(user: User, directory: Directory) -> UserAnswer:
+    """Answer with the user; `teams` is the one team that they are in, or null."""
+    team = None if user.team is None else directory.teams[user.team]
+    return UserAnswer.of(directory.organization, user, team)

@@ -1,0 +1,1 @@
+"""Odometer: exact answers to who used what, how much, and when."""

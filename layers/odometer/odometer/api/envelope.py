@@ -1,0 +1,50 @@
+"""The common envelope: errors of `/v1`, of `/v2`, of unknown paths and of the gateway itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from odometer.api.family import Family
+from odometer.api.wire import Request
+from odometer.domain.errors import Invalid, OdometerError
+
+MESSAGES = {
+    "unauthorized": "Authentication required",
+    "forbidden": "Insufficient permissions",
+    "not_found": "Not found",
+    "method_not_allowed": "Method not allowed",
+    "not_acceptable": "None of the accepted content types can be answered",
+    "conflict": "Conflicts with what is stored",
+    "payload_too_large": "Larger than can be handled at once",
+    "unsupported_media_type": "Content type not supported",
+    "too_many_requests": "Too many requests",
+    "internal_error": "Internal server error",
+    "unavailable": "Temporarily unavailable",
+    "timeout": "Timed out",
+}
+LONGEST_VALUE = 64
+
+
+class Envelope(Family):
+    """`{"error": {"code", "message", "details"}}`."""
+
+    name = "v1"
+    challenge = 'Bearer realm="odometer", Basic realm="odometer"'
+
+    def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
+        """The first fault in words, every one in the details."""
+        details = {}
+        message = MESSAGES.get(error.code, "")
+        if isinstance(error, Invalid):
+            message = "; ".join(f"{fault.name}: {fault.message}" for fault in error.faults)
+            details = {fault.name: shown(fault.value) for fault in error.faults}
+        return {"error": {"code": error.code, "message": message, "details": details}}
+
+
+def shown(value: object) -> object:
+    """A value as it may be sent back: never long, never nested."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    return str(value)[:LONGEST_VALUE]
+
+
+ENVELOPE = Envelope()

@@ -1,0 +1,163 @@
+"""Parameter types that read exactly what the contract says, and nothing that merely looks like it.
+
+Pydantic's own reading is generous (`1_000` and `5.0` are integers to it, `yes` a boolean), so each
+type here reads text itself, names its fault, and describes itself for OpenAPI.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+DIGITS = re.compile(r"[0-9]{1,19}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+INSTANT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def refuse(rule: str, message: str) -> PydanticCustomError:
+    """A fault, in words that need no value filled in."""
+    return PydanticCustomError(rule, message.replace("{", "{{").replace("}", "}}"))
+
+
+class Reader:
+    """A type that reads text itself."""
+
+    def __get_pydantic_core_schema__(
+        self,
+        source: Any,
+        handler: GetCoreSchemaHandler,
+    ) -> CoreSchema:
+        """Read by `read`, whatever the annotated type is."""
+        self.learn(source)
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Describe the values that are read."""
+        return dict(self.schema())
+
+    def learn(self, source: type[StrEnum]) -> None:
+        """Look at the annotated type."""
+
+    def read(self, value: object) -> object:
+        """The value, or a fault."""
+        raise NotImplementedError
+
+    def schema(self) -> Mapping[str, Any]:
+        """The JSON schema."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Whole(Reader):
+    """A whole number in ASCII digits, within bounds."""
+
+    low: int
+    high: int
+
+    def read(self, value: object) -> int:
+        """Digits only: no sign, no underscore, no fraction, no exponent."""
+        number = value if type(value) is int else self._spelled(value)
+        if number is None or not self.low <= number <= self.high:
+            raise refuse("integer", f"expected an integer from {self.low} to {self.high}")
+        return number
+
+    def schema(self) -> Mapping[str, Any]:
+        """An integer within bounds."""
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+    def _spelled(self, value: object) -> int | None:
+        return int(value) if isinstance(value, str) and DIGITS.fullmatch(value) else None
+
+
+@dataclass(frozen=True)
+class Flag(Reader):
+    """Exactly `true` or `false`."""
+
+    def read(self, value: object) -> bool:
+        """Nothing else is a boolean."""
+        if isinstance(value, bool):
+            return value
+        if value not in ("true", "false"):
+            raise refuse("boolean", "expected true or false")
+        return bool(value == "true")
+
+    def schema(self) -> Mapping[str, Any]:
+        """A boolean."""
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True, eq=False)
+class Choice(Reader):
+    """One of the values of the annotated enumeration, or an alias of one."""
+
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    values: dict[str, StrEnum] = field(default_factory=dict)
+
+    def learn(self, source: type[StrEnum]) -> None:
+        """Take the values from the enumeration."""
+        self.values.update({member.value: member for member in source})
+
+    def read(self, value: object) -> StrEnum:
+        """The member, by its value or by an alias."""
+        name = self.aliases.get(value, value) if isinstance(value, str) else None
+        if name not in self.values:
+            raise refuse("choice", f"expected one of {', '.join(self.values)}")
+        return self.values[name]
+
+    def schema(self) -> Mapping[str, Any]:
+        """The values and the aliases."""
+        return {"type": "string", "enum": [*self.values, *self.aliases]}
+
+
+@dataclass(frozen=True)
+class Text(Reader):
+    """Text without control characters, within a number of bytes."""
+
+    longest: int
+    forbidden: str = ""
+    shortest: int = 1
+
+    def read(self, value: object) -> str:
+        """Text as sent; bytes are counted because that is what is stored."""
+        if not isinstance(value, str):
+            raise refuse("text", "expected a string")
+        if CONTROL.search(value) or any(letter in value for letter in self.forbidden):
+            raise refuse("text", self._allowed())
+        if not self.shortest <= len(value.encode()) <= self.longest:
+            raise refuse("text", f"expected {self.shortest} to {self.longest} bytes")
+        return value
+
+    def schema(self) -> Mapping[str, Any]:
+        """A string; that its length is in bytes, JSON schema cannot say."""
+        return {"type": "string", "minLength": self.shortest, "maxLength": self.longest}
+
+    def _allowed(self) -> str:
+        also = f" and without any of {self.forbidden}" if self.forbidden else ""
+        return f"expected text without control characters{also}"
+
+
+@dataclass(frozen=True)
+class Instant(Reader):
+    """An ISO 8601 instant with an offset or `Z`."""
+
+    def read(self, value: object) -> datetime:
+        """The instant; a bare number is none."""
+        if not isinstance(value, str) or not INSTANT.fullmatch(value):
+            raise refuse("instant", "expected an instant like 2026-02-28T17:42:00Z")
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise refuse("instant", "expected an instant that exists") from None
+
+    def schema(self) -> Mapping[str, Any]:
+        """A date-time."""
+        return {"type": "string", "format": "date-time"}

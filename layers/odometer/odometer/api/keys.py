@@ -1,0 +1,134 @@
+"""Keys on the wire; the key itself is in two answers only: when it is made and when rotated."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from odometer.access.credentials import Credential
+from odometer.access.keyring import Keyring
+from odometer.access.keys import AccessKey
+from odometer.access.policy import Scope
+from odometer.api.fields import Choice, Instant, Text, Whole
+from odometer.api.models import Answer, Body, Query
+from odometer.directory.snapshot import Directory
+from odometer.domain.errors import Invalid
+from odometer.domain.time import format_seconds
+
+DAY_SECONDS = 24 * 3600
+LONGEST_GRACE_SECONDS = 7 * DAY_SECONDS
+
+
+class NewKey(Body):
+    """A key to be made: for whom, for what, and until when."""
+
+    name: Annotated[str, Text(256)]
+    user: Annotated[str, Text(128)]
+    scopes: Annotated[list[Annotated[Scope, Choice()]], Field(min_length=1, max_length=5)]
+    expires_at: Annotated[datetime, Instant()] | None = None
+
+    def check(self, now: datetime) -> None:
+        """A key that has expired already would be a mistake."""
+        if self.expires_at is not None and self.expires_at <= now:
+            raise Invalid.parameter("expires_at", "expected an instant in the future")
+
+
+class Rotation(Body):
+    """How long the former secret works on."""
+
+    grace_seconds: Annotated[int, Whole(0, LONGEST_GRACE_SECONDS)] = DAY_SECONDS
+
+    @property
+    def grace(self) -> timedelta:
+        """The grace as a duration."""
+        return timedelta(seconds=self.grace_seconds)
+
+
+class KeyPath(Query):
+    """Which key."""
+
+    key_id: str
+
+
+class KeyRow(Answer):
+    """A key without its secret."""
+
+    key_id: str
+    prefix: str
+    name: str
+    user: str
+    scopes: list[Scope]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    last_used_at: str | None
+
+    @classmethod
+    def of(cls, credential: Credential, user: str, used_at: datetime | None) -> "KeyRow":
+        """What may be shown of a credential."""
+        return cls(
+            key_id=credential.key_id,
+            prefix=AccessKey.prefix(credential.organization, credential.key_id),
+            name=credential.name,
+            user=user,
+            scopes=sorted(credential.scopes),
+            created_at=format_seconds(credential.created_at),
+            expires_at=shown(credential.expires_at),
+            revoked_at=shown(credential.revoked_at),
+            last_used_at=shown(used_at),
+        )
+
+
+class KeyList(Answer):
+    """The keys that the caller may manage, oldest first."""
+
+    keys: list[KeyRow]
+
+    @classmethod
+    def of(
+        cls, credentials: Iterable[Credential], directory: Directory, used: Mapping[str, datetime]
+    ) -> "KeyList":
+        """Keys with the ids of their owners and their last uses."""
+        ids = directory.columns("users", "names")["id"]
+        rows = [KeyRow.of(each, ids[each.user], used.get(each.key_id)) for each in credentials]
+        return cls(keys=rows)
+
+
+class KeyMade(Answer):
+    """A key with its secret, which is shown this once."""
+
+    key_id: str
+    access_key: str
+    name: str
+    user: str
+    scopes: list[Scope]
+    created_at: str
+    expires_at: str | None
+
+    @classmethod
+    def of(cls, key: AccessKey, credential: Credential, directory: Directory) -> "KeyMade":
+        """The key for its owner."""
+        return cls(
+            key_id=credential.key_id,
+            access_key=str(key),
+            name=credential.name,
+            user=directory.holder(credential.user).id,
+            scopes=sorted(credential.scopes),
+            created_at=format_seconds(credential.created_at),
+            expires_at=shown(credential.expires_at),
+        )
+
+
+def owner_of(directory: Directory, keyring: Keyring, user_id: str) -> int:
+    """The user whom a new key is for; who may make keys only for themselves learns of nobody."""
+    owner = directory.user_by_id(user_id)
+    keyring.check(None if owner is None else owner.ordinal)
+    if owner is None:
+        raise Invalid.parameter("user", "expected the id of a user", user_id)
+    return owner.ordinal
+
+
+def shown(instant: datetime | None) -> str | None:
+    """An instant, if there is one."""
+    return None if instant is None else format_seconds(instant)

@@ -1,0 +1,62 @@
+"""What answers where: the public paths with their verbs, and the family that speaks at each."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from odometer.api import usage_metrics, usage_report
+from odometer.api.envelope import ENVELOPE
+from odometer.api.family import Family
+from odometer.api.wire import Request
+from odometer.domain.errors import NotAllowed, NotFound, OdometerError
+
+FAMILIES: Mapping[str, Family] = {
+    "/insights/": usage_report.FAMILY,
+    "/api/v1/": usage_metrics.FAMILY,
+    "/": ENVELOPE,
+}
+
+ROUTES: Mapping[str, tuple[str, ...]] = {
+    "/api/v1/organization": ("GET",),
+    "/api/v1/organization/teams": ("GET",),
+    "/api/v1/organization/users": ("GET",),
+    "/api/v1/license": ("GET",),
+    "/api/v1/instance/permissions": ("GET",),
+    "/api/v1/team/{teamId}/users": ("GET",),
+    "/api/v1/team/{teamId}": ("GET",),
+    "/api/v1/user/{user_id}": ("GET",),
+    "/v1/directory": ("PUT",),
+    "/v1/directory/export": ("GET",),
+    "/v1/keys": ("GET", "POST"),
+    "/v1/keys/{key_id}": ("DELETE",),
+    "/v1/keys/{key_id}/rotate": ("POST",),
+}
+
+
+class ByPrefix(Family):
+    """Whichever family owns the path that was called."""
+
+    name = "edge"
+
+    def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
+        """The error body of that family."""
+        return family_at(path_called(request)).problem(error, status, request)
+
+
+def family_at(path: str) -> Family:
+    """The family whose prefix the path has."""
+    return next(family for prefix, family in FAMILIES.items() if path.startswith(prefix))
+
+
+def path_called(request: Request) -> str:
+    """The path below the stage and any base path, as the catch-all route caught it."""
+    return "/" + request.parameters.get("proxy", "").lstrip("/")
+
+
+def refuse_unknown(request: Request) -> NoReturn:
+    """Say that the path is unknown, or which verbs it has."""
+    path = path_called(request)
+    for route, verbs in ROUTES.items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route), path):
+            raise NotAllowed(verbs)
+    raise NotFound

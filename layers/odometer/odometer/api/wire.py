@@ -1,0 +1,100 @@
+"""What comes in from the gateway and what goes back to it."""
+
+import base64
+import gzip
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from odometer.domain.errors import TooLarge
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+ANSWER_LIMIT = 6 * 1024 * 1024 - 64 * 1024  # Lambda's 6 MB, less the frame around the body
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it was sent, decoded once and not yet believed."""
+
+    method: str
+    path: str
+    parameters: Mapping[str, str]
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, list[str]]
+    body: bytes
+    id: str
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> "Request":
+        """The request in a gateway's proxy event, in which empty maps are null."""
+        headers: dict[str, list[str]] = {}
+        for name, values in (event.get("multiValueHeaders") or {}).items():
+            headers.setdefault(name.lower(), []).extend(values)
+        context = event.get("requestContext") or {}
+        sent_id = ", ".join(headers.get("x-request-id", []))
+        return cls(
+            method=event.get("httpMethod", "GET"),
+            path=event.get("path", "/"),
+            parameters=event.get("pathParameters") or {},
+            query=event.get("multiValueQueryStringParameters") or {},
+            headers=headers,
+            body=body_of(event),
+            id=sent_id if REQUEST_ID.fullmatch(sent_id) else context.get("requestId", ""),
+        )
+
+    def header(self, name: str) -> str:
+        """A header's value; the values of one sent twice, joined as HTTP joins them."""
+        return ", ".join(self.headers.get(name, []))
+
+    @property
+    def media_type(self) -> str:
+        """What kind of body was sent, without its parameters."""
+        return self.header("content-type").partition(";")[0].strip().lower()
+
+
+def body_of(event: Mapping[str, Any]) -> bytes:
+    """The body as bytes, however the gateway passed it."""
+    body = event.get("body") or ""
+    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer."""
+
+    status: int
+    body: bytes = b""
+    media_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def for_gateway(self, request: Request) -> dict[str, Any]:
+        """The answer as the gateway takes it, compressed when that is needed and accepted."""
+        headers = {
+            "Content-Type": self.media_type,
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-Request-Id": request.id,
+            **self.headers,
+        }
+        body = self.body
+        if "gzip" in request.header("accept-encoding") and len(body) > 1024 * 1024:
+            body = gzip.compress(body, 6, mtime=0)
+            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+            return fitting(self.status, headers, base64.b64encode(body).decode(), encoded=True)
+        return fitting(self.status, headers, body.decode(), encoded=False)
+
+
+def fitting(status: int, headers: Mapping[str, str], body: str, *, encoded: bool) -> dict[str, Any]:
+    """An answer that Lambda can carry, or an error: never one that is cut."""
+    if len(body) > ANSWER_LIMIT:
+        message = "the answer is larger than can be sent at once"
+        raise TooLarge(message)
+    return {
+        "statusCode": status,
+        "headers": dict(headers),
+        "body": body,
+        "isBase64Encoded": encoded,
+    }

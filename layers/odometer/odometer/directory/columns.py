@@ -1,0 +1,107 @@
+"""The directory as columns: four registers whose rows are numbered and never reused.
+
+A register keeps its columns in families that are read together. A row number of the users'
+register is the user's ordinal, which the usage engine counts by.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Columns = dict[str, list[Any]]
+
+BLOCK_ROWS = 1024
+
+FAMILIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "users": {
+        "roster": ("type", "role", "state", "team", "departments"),
+        "names": ("id", "username", "user_key"),
+        "profile": ("email", "verified", "history", "updated_at"),
+    },
+    "teams": {"rows": ("id", "name", "is_default")},
+    "departments": {"rows": ("id", "name")},
+    "products": {"rows": ("id", "name", "kind")},
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Block:
+    """The place of up to 1,024 rows of one family of one register."""
+
+    register: str
+    family: str
+    number: int
+
+    @property
+    def rows(self) -> slice:
+        """The rows of the register that stand in this block."""
+        return slice(self.number * BLOCK_ROWS, (self.number + 1) * BLOCK_ROWS)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One version of a directory: what is small, and which blocks hold the rest."""
+
+    version: int
+    organization: dict[str, Any]
+    license: dict[str, Any] | None = None
+    sizes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 0))
+    blocks: dict[Block, str] = field(default_factory=dict)
+
+    def blocks_of(self, register: str, family: str) -> list[Block]:
+        """The blocks of one family, in the order of their rows."""
+        count = -(-self.sizes[register] // BLOCK_ROWS)
+        return [Block(register, family, number) for number in range(count)]
+
+    def blocks_of_row(self, register: str, row: int, *families: str) -> list[Block]:
+        """The blocks that hold one row."""
+        return [Block(register, family, row // BLOCK_ROWS) for family in families]
+
+
+class Register:
+    """One register in full, to be changed: remembers which blocks it touched."""
+
+    def __init__(self, name: str, columns: Columns) -> None:
+        self.name = name
+        self.columns = columns
+        self.touched: set[Block] = set()
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.columns["id"])
+
+    def row(self, number: int) -> dict[str, Any]:
+        """One row by its number."""
+        return {name: column[number] for name, column in self.columns.items()}
+
+    def append(self, values: Mapping[str, Any]) -> int:
+        """Add a row and answer its number."""
+        number = len(self)
+        for name, column in self.columns.items():
+            column.append(values[name])
+        self.touched.update(self._blocks_of(number, self.columns))
+        return number
+
+    def change(self, number: int, values: Mapping[str, Any]) -> bool:
+        """Set some values of a row; False when they stood there already."""
+        changed = {
+            name: value for name, value in values.items() if self.columns[name][number] != value
+        }
+        for name, value in changed.items():
+            self.columns[name][number] = value
+        self.touched.update(self._blocks_of(number, changed))
+        return bool(changed)
+
+    def content(self, block: Block) -> Columns:
+        """The columns of one block as they stand now."""
+        return {name: self.columns[name][block.rows] for name in FAMILIES[self.name][block.family]}
+
+    def _blocks_of(self, number: int, names: Mapping[str, Any]) -> Iterator[Block]:
+        for family, members in FAMILIES[self.name].items():
+            if any(name in names for name in members):
+                yield Block(self.name, family, number // BLOCK_ROWS)
+
+
+def empty_columns(register: str) -> Columns:
+    """The columns of a register without rows."""
+    return {name: [] for members in FAMILIES[register].values() for name in members}

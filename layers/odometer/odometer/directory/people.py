@@ -1,0 +1,110 @@
+"""The members of a directory as values: organization, license, teams, departments, users."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from odometer.domain.people import Role, State, UserType
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A tenant."""
+
+    id: str
+    name: str
+    time_zone: str = "UTC"
+    domains: list[str] = field(default_factory=list)
+    plan_type: str = "standard"
+    public_key: str = ""
+    saml_enabled: bool = False
+    smtp_configured: bool = False
+    username_password_enabled: bool = True
+    retention_years: int = 3
+    created_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """What the organization has bought."""
+
+    exp: int
+    iat: int
+    seats: int
+    seats_cap: int
+    audience: str = ""
+    features: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team; every user is in one at most."""
+
+    ordinal: int
+    id: str
+    name: str
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """A department; a user may be in several."""
+
+    ordinal: int
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Something whose use is measured."""
+
+    ordinal: int
+    id: str
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What is asked of a user who holds a key."""
+
+    id: str
+    username: str
+    role: Role
+    state: State
+    team: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user as the directory knows them; `history` is every state with the ms it began."""
+
+    ordinal: int
+    id: str
+    username: str
+    user_key: str
+    email: str | None
+    type: UserType
+    role: Role
+    state: State
+    team: int | None
+    departments: list[int]
+    verified: bool
+    history: list[tuple[State, int]]
+    updated_at: int
+
+    @property
+    def created_at(self) -> int:
+        """When the user's first state began, in ms."""
+        return self.history[0][1]
+
+    @property
+    def state_since(self) -> int:
+        """When the user's present state began, in ms."""
+        return self.history[-1][1]
+
+    @property
+    def deactivated_at(self) -> int | None:
+        """When the user was deactivated, in ms, if that is how they stand."""
+        return self.state_since if self.state == State.DEACTIVATED else None

@@ -1,0 +1,119 @@
+"""One version of a directory, read as far as it is asked."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import Any, Protocol
+
+from odometer.directory.columns import BLOCK_ROWS, FAMILIES, Block, Columns, Head, Register
+from odometer.directory.people import (
+    Department,
+    Holder,
+    License,
+    Organization,
+    Product,
+    Team,
+    User,
+)
+
+
+class Blocks(Protocol):
+    """Where blocks are kept."""
+
+    def read(self, head: Head, wanted: Sequence[Block]) -> Mapping[Block, Columns]:
+        """The content of every wanted block of this version."""
+        ...
+
+
+class Directory:
+    """A directory at one version: the same answers for as long as it is held."""
+
+    def __init__(self, head: Head, blocks: Blocks) -> None:
+        self.head = head
+        self._blocks = blocks
+
+    @cached_property
+    def organization(self) -> Organization:
+        """The tenant itself."""
+        return Organization(**self.head.organization)
+
+    @cached_property
+    def license(self) -> License | None:
+        """What the organization has bought, if that is known."""
+        return License(**self.head.license) if self.head.license else None
+
+    @cached_property
+    def teams(self) -> list[Team]:
+        """Every team, by ordinal."""
+        return [Team(*row) for row in self._rows("teams", "id", "name", "is_default")]
+
+    @cached_property
+    def departments(self) -> list[Department]:
+        """Every department, by ordinal."""
+        return [Department(*row) for row in self._rows("departments", "id", "name")]
+
+    @cached_property
+    def products(self) -> list[Product]:
+        """Every product, by ordinal."""
+        return [Product(*row) for row in self._rows("products", "id", "name", "kind")]
+
+    @cached_property
+    def users(self) -> list[User]:
+        """Every user, by ordinal."""
+        return users_of(self.columns("users", *FAMILIES["users"]))
+
+    @cached_property
+    def team_sizes(self) -> Counter[int | None]:
+        """How many users are in each team, whatever their state."""
+        return Counter(self.columns("users", "roster")["team"])
+
+    def user(self, ordinal: int) -> User:
+        """One user, read from the blocks that hold it."""
+        return User(ordinal=ordinal, **self._row("users", ordinal, *FAMILIES["users"]))
+
+    def holder(self, ordinal: int) -> Holder:
+        """What is asked of a user who holds a key, at the least cost."""
+        row = self._row("users", ordinal, "roster", "names")
+        return Holder(**{name: row[name] for name in Holder.__dataclass_fields__})
+
+    def user_by_id(self, user_id: str) -> User | None:
+        """The user with that id, if there is one."""
+        ids = self.columns("users", "names")["id"]
+        return self.user(ids.index(user_id)) if user_id in ids else None
+
+    def team_by_id(self, team_id: str) -> Team | None:
+        """The team with that id, if there is one."""
+        return next((team for team in self.teams if team.id == team_id), None)
+
+    def columns(self, register: str, *families: str) -> Columns:
+        """Whole columns of a register, read in one go."""
+        wanted = [block for family in families for block in self.head.blocks_of(register, family)]
+        content = self._blocks.read(self.head, wanted)
+        return {
+            name: list(chain.from_iterable(content[block][name] for block in blocks))
+            for family in families
+            for blocks in [self.head.blocks_of(register, family)]
+            for name in FAMILIES[register][family]
+        }
+
+    def register(self, name: str) -> Register:
+        """A whole register, to be changed."""
+        return Register(name, self.columns(name, *FAMILIES[name]))
+
+    def _row(self, register: str, row: int, *families: str) -> dict[str, Any]:
+        content = self._blocks.read(self.head, self.head.blocks_of_row(register, row, *families))
+        columns = chain.from_iterable(each.items() for each in content.values())
+        return {name: column[row % BLOCK_ROWS] for name, column in columns}
+
+    def _rows(self, register: str, *names: str) -> list[tuple[Any, ...]]:
+        columns = self.columns(register, "rows")
+        ordinals = range(self.head.sizes[register])
+        return list(zip(ordinals, *(columns[name] for name in names), strict=True))
+
+
+def users_of(columns: Columns) -> list[User]:
+    """Users from their columns, numbered from 0."""
+    names = list(columns)
+    rows = zip(*columns.values(), strict=True)
+    return [User(ordinal, **dict(zip(names, row, strict=True))) for ordinal, row in enumerate(rows)]

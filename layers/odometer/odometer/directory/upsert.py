@@ -1,0 +1,317 @@
+"""Changes to a directory: rows come in, each is created, updated, left alone or rejected.
+
+Absent rows are left alone, absent fields keep their value, None clears. The same rows sent
+again change nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from odometer.directory.columns import Block, Columns, Head, Register
+from odometer.directory.snapshot import Directory
+from odometer.domain.people import Role, State, UserType
+from odometer.domain.time import epoch_ms
+
+Row = Mapping[str, Any]
+
+NEW_ORGANIZATION: Row = {
+    "time_zone": "UTC",
+    "domains": [],
+    "plan_type": "standard",
+    "public_key": "",
+    "saml_enabled": False,
+    "smtp_configured": False,
+    "username_password_enabled": True,
+    "retention_years": 3,
+}
+NEW_LICENSE: Row = {"audience": "", "features": [], "settings": {}}
+NEW_USER: Row = {
+    "email": None,
+    "type": UserType.ACCOUNT,
+    "role": Role.MEMBER,
+    "state": State.REGISTERED,
+    "team": None,
+    "departments": [],
+    "verified": False,
+}
+NEW_TEAM: Row = {"is_default": False}
+
+
+class Status(StrEnum):
+    """What became of a row."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    REJECTED = "rejected"
+    NOT_ATTEMPTED = "not_attempted"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row, and why not when it was rejected."""
+
+    status: Status
+    id: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+class Rejected(Exception):
+    """This row cannot be taken; the others can."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.outcome = Outcome(Status.REJECTED, None, code, message)
+
+
+class Draft:
+    """A directory being changed: apply rows, then commit what was touched, all at once."""
+
+    def __init__(self, directory: Directory, now: datetime) -> None:
+        self.base = directory.head
+        self.now_ms = epoch_ms(now)
+        self.organization = dict(self.base.organization)
+        self.license = dict(self.base.license) if self.base.license else None
+        self.users = directory.register("users")
+        self.teams = directory.register("teams")
+        self.departments = directory.register("departments")
+        self.products = directory.register("products")
+        self.user_names = {name: row for row, name in self._user_names()}
+
+    def apply(self, kind: str, row: Row) -> Outcome:
+        """Take one row of one kind."""
+        try:
+            return APPLY[kind](self, row)
+        except Rejected as rejected:
+            return replace(rejected.outcome, id=row.get("id"))
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs from the base."""
+        small = (self.organization, self.license) != (self.base.organization, self.base.license)
+        return small or bool(self.touched)
+
+    @property
+    def touched(self) -> dict[Block, Columns]:
+        """The blocks that differ from the base, with their content."""
+        return {
+            block: register.content(block)
+            for register in self._registers()
+            for block in sorted(register.touched)
+        }
+
+    def head(self, commit: str) -> Head:
+        """The head of the next version, whose changed blocks were written by that commit."""
+        return Head(
+            version=self.base.version + 1,
+            organization=self.organization,
+            license=self.license,
+            sizes={register.name: len(register) for register in self._registers()},
+            blocks={**self.base.blocks, **dict.fromkeys(self.touched, commit)},
+        )
+
+    def _registers(self) -> tuple[Register, ...]:
+        return (self.users, self.teams, self.departments, self.products)
+
+    def _user_names(self) -> Iterator[tuple[int, str]]:
+        for column in ("id", "username", "user_key"):
+            yield from enumerate(self.users.columns[column])
+
+
+def apply_organization(draft: Draft, row: Row) -> Outcome:
+    """Change the organization's own attributes."""
+    values = given(row, NEW_ORGANIZATION, required=("name",))
+    before = dict(draft.organization)
+    draft.organization.update(values)
+    changed = draft.organization != before
+    return Outcome(Status.UPDATED if changed else Status.UNCHANGED, draft.organization["id"])
+
+
+def apply_license(draft: Draft, row: Row) -> Outcome:
+    """Set or change the license."""
+    before = draft.license
+    values = given(row, NEW_LICENSE, required=("exp", "iat", "seats", "seats_cap"))
+    after = {**(before or NEW_LICENSE), **values}
+    if missing := [name for name in ("exp", "iat", "seats", "seats_cap") if name not in after]:
+        raise Rejected("invalid_parameter", f"required: {', '.join(missing)}")
+    draft.license = after
+    if before is None:
+        return Outcome(Status.CREATED)
+    return Outcome(Status.UNCHANGED if after == before else Status.UPDATED)
+
+
+def apply_team(draft: Draft, row: Row) -> Outcome:
+    """Create or change a team."""
+    return apply_named(draft.teams, row, NEW_TEAM)
+
+
+def apply_department(draft: Draft, row: Row) -> Outcome:
+    """Create or change a department."""
+    return apply_named(draft.departments, row, {})
+
+
+def apply_product(draft: Draft, row: Row) -> Outcome:
+    """Create or change a product; what kind it is of stays."""
+    number = found_by_id_or_name(draft.products, row)
+    if number is None:
+        required(row, "kind")
+    elif row.get("kind") not in (None, draft.products.columns["kind"][number]):
+        raise Rejected("conflict", "the kind of a product cannot change")
+    return apply_named(draft.products, row, {})
+
+
+def apply_named(register: Register, row: Row, new: Row) -> Outcome:
+    """Create or change a row that has a name: found by id, or by name when no id is given."""
+    number = found_by_id_or_name(register, row)
+    values = given(row, new, required=("id", "name"))
+    if number is None:
+        required(row, "name")
+        number = register.append({**new, "id": fresh_id(), **values})
+        return Outcome(Status.CREATED, register.columns["id"][number])
+    changed = register.change(number, values)
+    return Outcome(Status.UPDATED if changed else Status.UNCHANGED, register.columns["id"][number])
+
+
+def found_by_id_or_name(register: Register, row: Row) -> int | None:
+    """The row that this one speaks of."""
+    if row.get("id") is not None:
+        return position(register.columns["id"], row["id"])
+    return position(register.columns["name"], row.get("name"))
+
+
+def apply_user(draft: Draft, row: Row) -> Outcome:
+    """Create or change a user, found by id, username or user_key."""
+    number = found_user(draft, row)
+    values = {**given(row, NEW_USER, required=("id", "username")), **references(draft, row)}
+    if values.get("user_key", "") is None:
+        values["user_key"] = values.get("username") or draft.users.columns["username"][number or 0]
+    if number is None:
+        number = create_user(draft, values)
+        return Outcome(Status.CREATED, draft.users.columns["id"][number])
+    changed = change_user(draft, number, values)
+    return Outcome(
+        Status.UPDATED if changed else Status.UNCHANGED, draft.users.columns["id"][number]
+    )
+
+
+def found_user(draft: Draft, row: Row) -> int | None:
+    """The one user that the row's names speak of; rejected when they speak of two."""
+    names = [row[name] for name in ("id", "username", "user_key") if row.get(name) is not None]
+    found = {draft.user_names[name] for name in names if name in draft.user_names}
+    ids = [draft.users.columns["id"][number] for number in sorted(found)]
+    if len(found) > 1:
+        raise Rejected("conflict", f"id, username and user_key belong to {' and '.join(ids)}")
+    if ids and row.get("id") not in (None, ids[0]):
+        raise Rejected("conflict", f"username or user_key belongs to user {ids[0]}")
+    return found.pop() if found else None
+
+
+def create_user(draft: Draft, values: Row) -> int:
+    """A new user, with a history of one state."""
+    required(values, "username")
+    user = {**NEW_USER, "id": fresh_id(), "user_key": values["username"], **values}
+    user["history"] = [[user["state"], user.pop("state_since", draft.now_ms)]]
+    number = draft.users.append({**user, "updated_at": draft.now_ms})
+    rename(draft, number)
+    return number
+
+
+def change_user(draft: Draft, number: int, values: Row) -> bool:
+    """Change a user; the states that were stay in the history."""
+    before = draft.users.row(number)
+    after = {name: value for name, value in values.items() if name != "state_since"}
+    after["history"] = history_with(before["history"], values, draft.now_ms)
+    after["state"] = after["history"][-1][0]
+    if not draft.users.change(number, after):
+        return False
+    draft.users.change(number, {"updated_at": draft.now_ms})
+    for name in ("id", "username", "user_key"):
+        draft.user_names.pop(before[name], None)
+    rename(draft, number)
+    return True
+
+
+def rename(draft: Draft, number: int) -> None:
+    """Make the user known by the names that they have now."""
+    for name in ("id", "username", "user_key"):
+        draft.user_names[draft.users.columns[name][number]] = number
+
+
+def history_with(history: list[list[Any]], values: Row, now_ms: int) -> list[list[Any]]:
+    """The history after a row: a new state is added, the beginning of the present one corrected."""
+    state, since = history[-1]
+    wanted, moment = values.get("state", state), values.get("state_since")
+    if wanted == state and moment in (None, since):
+        return history
+    earlier = history[:-1] if wanted == state else history
+    begins = now_ms if moment is None else moment
+    if earlier and begins < earlier[-1][1]:
+        raise Rejected("conflict", "state_since is before the state that came before")
+    return [*earlier, [wanted, begins]]
+
+
+def references(draft: Draft, row: Row) -> dict[str, Any]:
+    """The team and departments of a user row, by their numbers."""
+    found: dict[str, Any] = {}
+    if row.get("team") is not None:
+        found["team"] = referred(draft.teams, "team", row["team"])
+    if row.get("departments") is not None:
+        numbers = {
+            referred(draft.departments, "department", each): None for each in row["departments"]
+        }
+        found["departments"] = sorted(numbers)
+    return found
+
+
+def referred(register: Register, what: str, name: str) -> int:
+    """The number of the row that is called so, by id or else by name."""
+    number = position(register.columns["id"], name)
+    number = position(register.columns["name"], name) if number is None else number
+    if number is None:
+        raise Rejected("not_found", f"unknown {what}: {name}")
+    return number
+
+
+def given(row: Row, defaults: Row, required: tuple[str, ...]) -> dict[str, Any]:
+    """What a row sets: None goes back to the default, and is refused where there is none."""
+    if nulls := [name for name in required if name in row and row[name] is None and name != "id"]:
+        raise Rejected("invalid_parameter", f"cannot be cleared: {', '.join(nulls)}")
+    return {
+        name: defaults.get(name) if value is None else value
+        for name, value in row.items()
+        if not (name in ("id", "state", "state_since") and value is None)
+    }
+
+
+def required(row: Row, name: str) -> None:
+    """A new row needs this."""
+    if row.get(name) is None:
+        raise Rejected("invalid_parameter", f"{name} is required")
+
+
+def position(column: list[Any], value: object) -> int | None:
+    """Where the value stands in the column."""
+    try:
+        return column.index(value)
+    except ValueError:
+        return None
+
+
+def fresh_id() -> str:
+    """An id for a row that came without one."""
+    return str(uuid4())
+
+
+APPLY: Mapping[str, Callable[[Draft, Row], Outcome]] = {
+    "organization": apply_organization,
+    "license": apply_license,
+    "team": apply_team,
+    "department": apply_department,
+    "product": apply_product,
+    "user": apply_user,
+}

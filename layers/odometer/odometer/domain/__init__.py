@@ -1,0 +1,1 @@
+"""What the business is about, in plain Python: nothing here knows storage, HTTP or AWS."""

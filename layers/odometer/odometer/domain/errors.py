@@ -1,0 +1,127 @@
+"""Everything that can go wrong, as the domain sees it.
+
+OdometerError
+├── Unauthenticated       nobody known is calling
+├── Forbidden             the caller may not do this
+├── NotFound              there is no such thing for this caller
+├── NotAllowed            the path exists, the verb does not
+├── Invalid               the request breaks its contract; carries every fault
+├── Unacceptable          no representation that the caller accepts
+├── Unsupported           a body of a kind that is not understood
+├── TooLarge              a body or an answer over its limit
+├── Conflict              the same thing was decided otherwise before
+├── Throttled             too many requests
+├── Unavailable           storage throttled or timed out: try again
+├── TimedOut              the deadline passed
+└── Corrupt               stored data contradicts itself
+
+Codes are stable: clients script against them. Each API family maps them to its own shape.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class OdometerError(Exception):
+    """The root; a plain one is a fault of ours."""
+
+    code: ClassVar[str] = "internal_error"
+
+
+class Unauthenticated(OdometerError):
+    """Nobody known is calling."""
+
+    code = "unauthorized"
+
+
+class Forbidden(OdometerError):
+    """The caller may not do this."""
+
+    code = "forbidden"
+
+
+class NotFound(OdometerError):
+    """There is no such thing for this caller."""
+
+    code = "not_found"
+
+
+class NotAllowed(OdometerError):
+    """The path exists, the verb does not."""
+
+    code = "method_not_allowed"
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(", ".join(allowed))
+        self.allowed = allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One broken rule of a request: which parameter, which rule, what was sent."""
+
+    name: str
+    rule: str
+    message: str
+    value: object = None
+
+
+class Invalid(OdometerError):
+    """The request breaks its contract; every fault is carried, in the order of the contract."""
+
+    code = "invalid_parameter"
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(f"{fault.name}: {fault.message}" for fault in faults))
+        self.faults = faults
+
+    @classmethod
+    def parameter(cls, name: str, message: str, value: object = None) -> "Invalid":
+        """One fault of one parameter, found outside its model."""
+        return cls(Fault(name, "value", message, value))
+
+
+class Unacceptable(OdometerError):
+    """No representation that the caller accepts."""
+
+    code = "not_acceptable"
+
+
+class Unsupported(OdometerError):
+    """A body of a kind that is not understood."""
+
+    code = "unsupported_media_type"
+
+
+class TooLarge(OdometerError):
+    """A body or an answer over its limit."""
+
+    code = "payload_too_large"
+
+
+class Conflict(OdometerError):
+    """The same thing was decided otherwise before."""
+
+    code = "conflict"
+
+
+class Throttled(OdometerError):
+    """Too many requests."""
+
+    code = "too_many_requests"
+
+
+class Unavailable(OdometerError):
+    """Storage throttled or timed out; the same request may succeed in a moment."""
+
+    code = "unavailable"
+
+
+class TimedOut(OdometerError):
+    """The deadline passed before there was an answer."""
+
+    code = "timeout"
+
+
+class Corrupt(OdometerError):
+    """Stored data contradicts itself: never answered with a guess."""

@@ -1,0 +1,1 @@
+"""DynamoDB and Secrets Manager: the only modules that know boto3."""

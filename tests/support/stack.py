@@ -1,0 +1,239 @@
+"""A whole deployment in this process: the tables of the template on moto, every function at hand."""
+
+import base64
+import importlib.util
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import boto3
+from moto import mock_aws
+
+from odometer.access.keyring import issue
+from odometer.access.policy import Scope
+from odometer.api.endpoint import Endpoint
+from odometer.directory.columns import Head
+from odometer.directory.upsert import NEW_ORGANIZATION, Draft, Row, Status
+from odometer.domain.people import Role
+from odometer.storage import activity, dynamo, secret, tenancy
+from odometer.storage.dynamo import Meter, Table
+from odometer.storage.tenancy import Tenancy
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "DIRECTORY_TABLE": "directory",
+    "USAGE_TABLE": "usage",
+    "LOG_TABLE": "log",
+    "ACTIVITY_TABLE": "activity",
+    "SECRET_ID": "odometer",
+}
+ACME = "aa7cf840-9ca9-46a3-9778-9015d6580d50"
+OTHER = "bb7cf840-9ca9-46a3-9778-9015d6580d51"
+NOON = datetime(2026, 2, 28, 12, tzinfo=UTC)
+CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 29_000)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer as a client sees it."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+@cache
+def functions() -> dict[str, Endpoint]:
+    """Every function by its folder, loaded as Lambda loads it."""
+    return {
+        f"{path.parent.parent.name}/{path.parent.name}": load(path).handler
+        for path in sorted((ROOT / "functions").glob("*/*/app.py"))
+    }
+
+
+def load(path: Path) -> Any:
+    """One app.py as a module of its own."""
+    spec = importlib.util.spec_from_file_location("_".join(path.parts[-3:-1]), path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass
+class Stack:
+    """A deployment: call it like the gateway does, or look into its tables."""
+
+    tenancy: Tenancy
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        key: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> Reply:
+        """Send a request through the route that the template gives it."""
+        sent = {"authorization": f"Bearer {key}"} if key else {}
+        if body is not None and not isinstance(body, str | bytes):
+            body, sent = json.dumps(body), {**sent, "content-type": "application/json"}
+        event = proxy_event(method, url, {**sent, **(headers or {})}, body)
+        return answer_to(event)
+
+    def get(self, url: str, key: str | None = None, **headers: str) -> Reply:
+        return self.call("GET", url, key, headers=headers)
+
+    def put(self, key: str, document: Any) -> Reply:
+        return self.call("PUT", "/v1/directory", key, body=document)
+
+    def user(self, organization: str, **row: Any) -> str:
+        """Put a user and answer its id."""
+        return self.apply(organization, "user", row)
+
+    def apply(self, organization: str, kind: str, row: Row) -> str:
+        """Put one row past the API and answer its id."""
+        outcome = self.tenancy.change(organization, NOON, lambda draft: draft.apply(kind, row))
+        assert outcome.status in (Status.CREATED, Status.UPDATED, Status.UNCHANGED), outcome
+        return outcome.id or ""
+
+    def key(
+        self,
+        organization: str,
+        user_id: str,
+        *scopes: Scope,
+        expires_at: datetime | None = None,
+        now: datetime = NOON,
+    ) -> str:
+        """A key for a user; without scopes, one that may do all that the user may."""
+        user = self.tenancy.open(organization).user_by_id(user_id)
+        assert user is not None
+        key, credential = issue(
+            organization,
+            "test",
+            user.ordinal,
+            frozenset(scopes or Scope),
+            secret.pepper(ENVIRONMENT["SECRET_ID"]),
+            now,
+            expires_at,
+        )
+        self.tenancy.add_credential(credential)
+        return str(key)
+
+
+def proxy_event(
+    method: str, url: str, headers: Mapping[str, str], body: str | bytes | None = None
+) -> dict[str, Any]:
+    """What API Gateway passes on for a request: decoded once, empty maps null."""
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    query = parse_qs(parts.query, keep_blank_values=True)
+    encoded = isinstance(body, bytes)
+    return {
+        "httpMethod": method,
+        "path": path,
+        "headers": dict(headers) or None,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()} or None,
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+        "multiValueQueryStringParameters": query or None,
+        "pathParameters": None,
+        "requestContext": {"requestId": "request-1"},
+        "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
+        "isBase64Encoded": encoded,
+    }
+
+
+def answer_to(event: dict[str, Any]) -> Reply:
+    """Route an event as the gateway does and answer as a client would see it."""
+    handler, parameters = routed(event["httpMethod"], event["path"])
+    answer = handler({**event, "pathParameters": parameters or None}, CONTEXT)  # type: ignore[arg-type]
+    body = answer["body"]
+    text = base64.b64decode(body).decode() if answer["isBase64Encoded"] else body
+    return Reply(answer["statusCode"], answer["headers"], text)
+
+
+def routed(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
+    """The function of a path: static segments win, the catch-all takes the rest."""
+    found = [
+        (endpoint, parameters)
+        for endpoint in functions().values()
+        if isinstance(endpoint, Endpoint)
+        and endpoint.method == method
+        and (parameters := matched(endpoint.path, path)) is not None
+    ]
+    if not found:
+        return functions()["edge/not_found"], {"proxy": path.lstrip("/")}
+    return min(found, key=lambda pair: len(pair[1]))
+
+
+def matched(route: str, path: str) -> dict[str, str] | None:
+    """The parameters of a path on a route, or None when it is another."""
+    wanted, sent = route.split("/"), path.split("/")
+    pairs = list(zip(wanted, sent, strict=False))
+    named = {one[1:-1]: other for one, other in pairs if one.startswith("{")}
+    same = all(one == other or (one.startswith("{") and other) for one, other in pairs)
+    return named if same and len(wanted) == len(sent) else None
+
+
+def new_head(organization: str, name: str) -> Head:
+    """An organization with nobody in it."""
+    return Head(1, {**NEW_ORGANIZATION, "id": organization, "name": name, "created_at": 0})
+
+
+@contextmanager
+def stack_on_moto() -> Iterator[Stack]:
+    """The template's tables and secret, emptied of all that a process remembers."""
+    with patch.dict(os.environ, ENVIRONMENT), mock_aws():
+        for remembered in (dynamo.dynamodb, secret.secret):
+            remembered.cache_clear()
+        tenancy.forget()
+        activity.forget()
+        for table in ("directory", "usage", "log", "activity"):
+            create_table(table)
+        boto3.client("secretsmanager").create_secret(Name="odometer", SecretString="not a secret")
+        stack = Stack(Tenancy(Table("directory", Meter())))
+        stack.tenancy.create(new_head(ACME, "Acme Corp"))
+        stack.tenancy.create(new_head(OTHER, "Other Corp"))
+        yield stack
+
+
+def create_table(name: str) -> None:
+    """A table with the one key schema that all have."""
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+    )
+
+
+def admin_of(stack: Stack, organization: str) -> str:
+    """The key of a new Admin."""
+    user = stack.user(organization, username=f"admin@{organization[:4]}.example", role=Role.ADMIN)
+    return stack.key(organization, user)
+
+
