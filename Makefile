@@ -30,8 +30,9 @@ check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready ## format
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(SAM) validate --lint
-	$(BIN)/cfn-lint template.yaml infrastructure/*.yaml
-	.local/tools/policy/bin/checkov --quiet --compact --config-file .checkov.yaml
+	$(BIN)/cfn-lint template.yaml infrastructure/monitoring.yaml
+	@mkdir -p .local/check && $(BIN)/python -m local.template >.local/check/expanded.json
+	.local/tools/policy/bin/checkov --config-file .checkov.yaml -f template.yaml infrastructure/monitoring.yaml .local/check/expanded.json
 
 format: .venv/.ready ## let ruff write what it can
 	$(BIN)/ruff check --fix

@@ -1,7 +1,5 @@
 """Start and stop the system on this machine: `python -m local run | up | down`."""
 
-from __future__ import annotations
-
 import argparse
 import importlib.util
 import os
@@ -9,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -21,10 +20,8 @@ from local.emulator import CannotStartError
 from local.ports import LOOPBACK, free_port
 from local.record import Stack
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 console = Console(highlight=False)
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
@@ -46,7 +43,7 @@ def main() -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Stay up until Ctrl-C, or until the command given ends; leave no process behind."""
-    for end in (signal.SIGTERM, signal.SIGHUP):
+    for end in ENDS:
         signal.signal(end, _interrupt)
     try:
         stack = up(arguments)
@@ -59,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
+        for end in ENDS:
+            signal.signal(end, signal.SIG_IGN)  # an impatient second Ctrl-C must not cost the data
         down(arguments.home)
     return 1
 
@@ -119,7 +118,9 @@ def _demo(home: Path, stack: Stack) -> None:
 
 
 def _with(stack: Stack, command: list[str]) -> int:
-    return subprocess.run(command, env={**os.environ, "BASE_URL": stack.base_url}, check=False).returncode
+    return subprocess.run(
+        command, env={**os.environ, "BASE_URL": stack.base_url}, check=False
+    ).returncode
 
 
 @contextmanager
@@ -138,10 +139,14 @@ def _interrupt(*_: object) -> NoReturn:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument("verb", choices=["run", "up", "down"])
-    parser.add_argument("--home", type=Path, default=Path(".local"), help="where state and logs are kept")
+    parser.add_argument(
+        "--home", type=Path, default=Path(".local"), help="where state and logs are kept"
+    )
     parser.add_argument("--port", type=int, default=4566, help="0: any free one")
     parser.add_argument("--fresh", action="store_true", help="forget what `home` holds")
-    parser.add_argument("command", nargs="*", help="run this with BASE_URL set, then stop (after --)")
+    parser.add_argument(
+        "command", nargs="*", help="run this with BASE_URL set, then stop (after --)"
+    )
     return parser.parse_args()
 
 

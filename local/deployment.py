@@ -1,6 +1,4 @@
-"""`sam build` and `sam deploy` of the real template into the emulator, when there is something new."""
-
-from __future__ import annotations
+"""`sam build` and `sam deploy` of the real template into the emulator, if anything is new."""
 
 import hashlib
 import os
@@ -67,7 +65,12 @@ def deploy(home: Path, endpoint: str, digest: str) -> None:
         *("--stack-name", NAME, "--region", REGION, "--tags", f"source={digest}"),
         *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
         *("--parameter-overrides", f"Stage={STAGE}", "Monitoring=false"),
-        *("--resolve-s3", "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
+        *(
+            "--resolve-s3",
+            "--no-confirm-changeset",
+            "--no-fail-on-empty-changeset",
+            "--no-progressbar",
+        ),
         endpoint=endpoint,
     )
 

@@ -1,6 +1,4 @@
-"""The emulator process: started on loopback in a session of its own, stopped so that it keeps its state."""
-
-from __future__ import annotations
+"""The emulator process: on loopback, in its own session, stopped so that it keeps its state."""
 
 import contextlib
 import os
@@ -10,13 +8,10 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.ports import LOOPBACK, holder, is_taken
 from local.record import REGION, aws_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PROGRAM = ".local/tools/stack/bin/ministack"
 START_SECONDS = 60
@@ -72,7 +67,7 @@ def forget(home: Path) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether this pid is still the session that `start` made, and not a later owner of the number."""
+    """Whether this pid is still the session that `start` made, not a later owner of the number."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:

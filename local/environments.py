@@ -1,7 +1,7 @@
-"""Make one virtual environment hold exactly what a lock file names. Needs nothing but Python and its pip.
+"""Make a virtual environment hold exactly what a lock file names, with nothing but Python.
 
-    python3 local/environments.py .venv requirements/dev.txt
-    .venv/bin/python local/environments.py .local/tools/sam requirements/sam.txt
+python3 local/environments.py .venv requirements/dev.txt
+.venv/bin/python local/environments.py .local/tools/sam requirements/sam.txt
 """
 
 import importlib.util
@@ -35,7 +35,9 @@ def refuse_what_cannot_work() -> None:
             "With another one at hand: make PYTHON=python3.12 …",
         )
     if not importlib.util.find_spec("venv") or not importlib.util.find_spec("ensurepip"):
-        sys.exit(f"This Python comes without venv. On Debian or Ubuntu: apt install python{version}-venv")
+        sys.exit(
+            f"This Python comes without venv. On Debian or Ubuntu: apt install python{version}-venv"
+        )
 
 
 def seed(environment: Path, uv: Path, lock: Path) -> None:
@@ -47,7 +49,15 @@ def seed(environment: Path, uv: Path, lock: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirement:
         requirement.write(pinned.group())
         requirement.flush()
-        run(uv.with_name("pip"), "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", requirement.name)
+        run(
+            uv.with_name("pip"),
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+            requirement.name,
+        )
 
 
 def run(*command: object) -> None:

@@ -1,8 +1,5 @@
-"""Ports of the loopback interface: is one free, and if not, who has it?"""
+"""Ports of the loopback interface: which are free, and who has the others."""
 
-from __future__ import annotations
-
-import os
 import socket
 from pathlib import Path
 
@@ -45,6 +42,6 @@ def _listening_inode(port: int) -> str:
 
 def _has_socket(process: Path, inode: str) -> bool:
     try:
-        return any(os.readlink(fd) == f"socket:[{inode}]" for fd in (process / "fd").iterdir())
+        return any(str(fd.readlink()) == f"socket:[{inode}]" for fd in (process / "fd").iterdir())
     except OSError:
         return False

@@ -1,14 +1,10 @@
 """What is running, written down for whoever comes next: `<home>/stack.json`."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Self
 
 REGION = "us-east-1"
 
@@ -39,7 +35,7 @@ class Stack:
         (home / "stack.json").write_text(json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
-    def read(cls, home: Path) -> Stack | None:
+    def read(cls, home: Path) -> Self | None:
         path = home / "stack.json"
         return cls(**json.loads(path.read_text())) if path.exists() else None
 
@@ -49,7 +45,7 @@ def aws_environment(endpoint: str) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",  # noqa: S105 - the emulator's root has no secret
+        "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": "/dev/null",

@@ -1,0 +1,33 @@
+"""The template as written, and as AWS sees it once SAM has expanded it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from boto3.session import Session
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+from local.record import REGION
+
+Template = dict[str, Any]
+
+
+def written() -> Template:
+    template: Template = yaml_parse(Path("template.yaml").read_text())
+    return template
+
+
+def expanded() -> Template:
+    """Every resource that SAM makes of ours, without asking AWS."""
+    template = written()
+    for resource in template["Resources"].values():
+        code = resource["Properties"].keys() & {"CodeUri", "ContentUri"}
+        resource["Properties"].update(dict.fromkeys(code, "s3://bucket/key"))
+    translator = Translator({}, Parser(), boto_session=Session(region_name=REGION))
+    return dict(translator.translate(template, {}))
+
+
+if __name__ == "__main__":
+    print(json.dumps(expanded(), indent=1))
