@@ -16,6 +16,7 @@ from odometer.directory.people import (
     Team,
     User,
 )
+from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, Kind
 
 
 class Blocks(Protocol):
@@ -57,6 +58,11 @@ class Directory:
     def products(self) -> list[Product]:
         """Every product, by ordinal."""
         return [Product(*row) for row in self._rows("products", "id", "name", "kind")]
+
+    @cached_property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The kind of every product, those that every organization has included."""
+        return {**DEFAULT_PRODUCTS, **{each.id: KINDS[each.kind] for each in self.products}}
 
     @cached_property
     def users(self) -> list[User]:

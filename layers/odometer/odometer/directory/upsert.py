@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from odometer.directory.columns import Block, Columns, Head, Register
 from odometer.directory.snapshot import Directory
+from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.time import epoch_ms
 
@@ -158,10 +159,14 @@ def apply_department(draft: Draft, row: Row) -> Outcome:
 def apply_product(draft: Draft, row: Row) -> Outcome:
     """Create or change a product; what kind it is of stays."""
     number = found_by_id_or_name(draft.products, row)
+    given_kind = DEFAULT_PRODUCTS.get(str(row.get("id")))
+    kind = given_kind.name if given_kind else None
     if number is None:
         required(row, "kind")
-    elif row.get("kind") not in (None, draft.products.columns["kind"][number]):
-        raise Rejected("conflict", "the kind of a product cannot change")
+    else:
+        kind = draft.products.columns["kind"][number]
+    if kind is not None and row.get("kind") not in (None, kind):
+        raise Rejected("conflict", f"the kind of this product is {kind}")
     return apply_named(draft.products, row, {})
 
 
@@ -197,6 +202,14 @@ def apply_user(draft: Draft, row: Row) -> Outcome:
     return Outcome(
         Status.UPDATED if changed else Status.UNCHANGED, draft.users.columns["id"][number]
     )
+
+
+def register(draft: Draft, subject: str, since_ms: int) -> int:
+    """The user whom an event's subject names; an unknown one is registered, so no usage is lost."""
+    if subject not in draft.user_names:
+        email = subject if "@" in subject else None
+        create_user(draft, {"username": subject, "email": email, "state_since": since_ms})
+    return draft.user_names[subject]
 
 
 def found_user(draft: Draft, row: Row) -> int | None:

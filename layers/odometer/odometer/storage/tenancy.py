@@ -18,7 +18,7 @@ from odometer.access.credentials import Credential
 from odometer.access.policy import Scope
 from odometer.directory.columns import Block, Columns, Head
 from odometer.directory.snapshot import Directory
-from odometer.directory.upsert import Draft
+from odometer.directory.upsert import Draft, register
 from odometer.domain.errors import Conflict, Corrupt, NotFound, Unavailable
 from odometer.storage.dynamo import Item, Table, pauses
 
@@ -93,6 +93,19 @@ class Tenancy:
                 return answer
             pause()
         raise Unavailable(organization)
+
+    def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
+        """The ordinals of the users whom subjects name; unknown ones are registered."""
+        names = self.open(organization).columns("users", "names")
+        known = {name: row for column in names.values() for row, name in enumerate(column)}
+        if all(subject in known for subject in subjects):
+            return {subject: known[subject] for subject in subjects}
+        moment = datetime.fromtimestamp(at, UTC)
+        return self.change(
+            organization,
+            moment,
+            lambda draft: {each: register(draft, each, at * 1000) for each in subjects},
+        )
 
     def credential(self, organization: str, key_id: str) -> Credential | None:
         """One credential."""
