@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -62,15 +64,17 @@ class Meter:
     read_units: float = 0.0
     write_units: float = 0.0
     requests: int = 0
-    by_operation: dict[str, int] = field(default_factory=dict)
+    by_operation: Counter[str] = field(default_factory=Counter)
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def count(self, operation: str, consumed: Iterable[Mapping[str, Any]], *, write: bool) -> None:
         """Add one call and the units that its answer reports."""
         units = sum(float(each.get("CapacityUnits", 0)) for each in consumed)
-        self.read_units += 0.0 if write else units
-        self.write_units += units if write else 0.0
-        self.requests += 1
-        self.by_operation[operation] = self.by_operation.get(operation, 0) + 1
+        with self._lock:
+            self.read_units += 0.0 if write else units
+            self.write_units += units if write else 0.0
+            self.requests += 1
+            self.by_operation[operation] += 1
 
 
 class ConditionFailed(OdometerError):
@@ -162,12 +166,15 @@ class Table:
             "ConsistentRead": consistent,
             **({"Limit": limit} if limit else {}),
         }
+        found = 0
         while True:
             answer = self._read("query", **page)
             yield from map(unpacked, answer["Items"])
-            if limit or "LastEvaluatedKey" not in answer:
+            found += len(answer["Items"])
+            if "LastEvaluatedKey" not in answer or found == limit:
                 return
             page["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            page |= {"Limit": limit - found} if limit else {}
 
     def put(self, item: Mapping[str, Value]) -> None:
         """Write an item whatever stands there."""
@@ -191,6 +198,17 @@ class Table:
             ConditionExpression="#attribute = :expected",
             ExpressionAttributeNames={"#attribute": attribute},
             ExpressionAttributeValues=packed({":expected": expected}),
+        )
+
+    def put_newer(self, item: Mapping[str, Value], attribute: str) -> bool:
+        """Write an item unless the one that stands there has as much or more of an attribute."""
+        return self._decided(
+            "put_item",
+            TableName=self.name,
+            Item=packed(item),
+            ConditionExpression="attribute_not_exists(pk) OR #attribute < :mine",
+            ExpressionAttributeNames={"#attribute": attribute},
+            ExpressionAttributeValues=packed({":mine": item[attribute]}),
         )
 
     def put_many(self, items: Sequence[Mapping[str, Value]]) -> None:
