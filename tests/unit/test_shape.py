@@ -1,0 +1,104 @@
+"""What a reviewer would have to remember about the shape of the code."""
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+APPS = sorted(Path("functions").glob("*/*/app.py"))
+PACKAGES = ("layers/odometer/odometer", "cli", "local")
+MODULES = sorted(path for package in PACKAGES for path in Path(package).rglob("*.py"))
+LOCKS = sorted([*Path("requirements").glob("*.txt"), Path("layers/odometer/requirements.txt")])
+VAGUE = {"common", "data", "helper", "helpers", "info", "manager", "misc", "util", "utils"}
+
+
+@pytest.mark.parametrize("app", APPS, ids=str)
+def test_a_function_is_understood_in_ten_seconds(app: Path) -> None:
+    assert len(app.read_text().splitlines()) <= 40
+    assert [path.name for path in app.parent.iterdir() if path.name != "__pycache__"] == ["app.py"]
+
+
+@pytest.mark.parametrize("app", APPS, ids=str)
+def test_a_function_is_made_of_our_words_only(app: Path) -> None:
+    imported = {
+        (node.module or "").split(".")[0] if isinstance(node, ast.ImportFrom) else name.name
+        for node in ast.walk(ast.parse(app.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    }
+    assert imported <= {"odometer", "datetime", "typing", "collections"}
+
+
+IMPORTS_ALL = """
+import importlib.util, os, sys
+
+def refuse(event, _):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        raise SystemExit(f"{event} while importing")
+
+sys.addaudithook(refuse)
+sys.path.insert(0, "layers/odometer")
+for path in sys.argv[1:]:
+    spec = importlib.util.spec_from_file_location("app", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert callable(module.handler), path
+"""
+
+
+def test_importing_any_function_needs_no_environment_and_no_network() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS_ALL, *map(str, APPS)],
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_imports_point_inwards() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_a_module_is_named_for_what_it_is_about(module: Path) -> None:
+    assert module.stem not in VAGUE
+
+
+def bodies() -> Iterator[tuple[str, int]]:
+    """Every function with the lines of its body, its docstring left out."""
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                statements = node.body[1:] if ast.get_docstring(node) else node.body
+                length = (node.end_lineno or 0) - statements[0].lineno + 1 if statements else 0
+                yield f"{path}:{node.lineno} {node.name}", length
+
+
+def test_functions_are_short() -> None:
+    lengths = dict(bodies())
+    p90 = statistics.quantiles(lengths.values(), n=10)[-1]
+    assert statistics.median(lengths.values()) <= 5
+    assert p90 <= 20
+    assert {name: length for name, length in lengths.items() if length > 40} == {}
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=str)
+def test_a_lock_names_versions_and_hashes_and_no_host(lock: Path) -> None:
+    text = lock.read_text()
+    requirements = re.findall(r"^\S.*(?:\n .*)*", text, re.MULTILINE)
+    assert requirements
+    assert all("==" in each and "--hash=sha256:" in each for each in requirements)
+    assert "://" not in text

@@ -1,0 +1,209 @@
+"""What template.yaml promises: every function routed, logged, and granted no more than it needs."""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.template import expanded, written
+from tests.support.stack import functions
+
+TEMPLATE = written()
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+PROTECTED = {"DirectoryTable", "LogTable", "UsageTable"}
+READS = {"BatchGetItem", "GetItem", "Query"}
+CATCH_ALL = "EdgeNotFound"
+
+
+def of_type(name: str) -> dict[str, Any]:
+    return {key: value for key, value in RESOURCES.items() if value["Type"] == name}
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+FOLDERS = sorted(path.parent.as_posix() for path in Path("functions").glob("*/*/app.py"))
+
+
+def logical_id(folder: str) -> str:
+    return "".join(word.capitalize() for word in re.split(r"[/_]", folder)[1:])
+
+
+def slug(folder: str) -> str:
+    return re.sub(r"[/_]", "-", folder).removeprefix("functions-")
+
+
+def routes(function: str) -> set[tuple[str, str]]:
+    events = FUNCTIONS[function]["Properties"].get("Events", {}).values()
+    inputs = [event["Properties"] for event in events if event["Type"] == "Api"]
+    return {(each["Method"], each["Path"]) for each in inputs}
+
+
+def statements(function: str) -> Iterator[tuple[set[str], str]]:
+    """What a function may do: verbs, and the resource that they are granted on."""
+    for policy in FUNCTIONS[function]["Properties"].get("Policies", []):
+        document = RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"]
+        for statement in document["Statement"]:
+            verbs = statement["Action"]
+            yield {verbs} if isinstance(verbs, str) else set(verbs), str(statement["Resource"])
+
+
+def granted(function: str) -> dict[str, set[str]]:
+    """Verbs by the logical id of the resource."""
+    grants: dict[str, set[str]] = {}
+    for verbs, resource in statements(function):
+        name = re.findall(r"[A-Za-z]+", resource)[-2]
+        grants.setdefault(name, set()).update(verb.partition(":")[2] for verb in verbs)
+    return grants
+
+
+def test_every_folder_is_a_function_and_every_function_a_folder() -> None:
+    declared = {name: function["Properties"]["CodeUri"] for name, function in FUNCTIONS.items()}
+    assert declared == {logical_id(folder): folder for folder in FOLDERS}
+
+
+def test_every_function_has_an_event_to_be_called_with() -> None:
+    cases = {path.name.split(".")[0] for path in Path("events").glob("*.*.json")}
+    assert cases == {slug(folder) for folder in FOLDERS}
+
+
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if "edge" not in folder])
+def test_a_function_answers_the_route_that_its_code_names(folder: str) -> None:
+    endpoint = functions()[folder.removeprefix("functions/")]
+    assert routes(logical_id(folder)) == {(endpoint.method, endpoint.path)}
+
+
+def test_every_verb_on_every_other_path_reaches_the_catch_all() -> None:
+    verbs = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+    assert routes(CATCH_ALL) == {(verb, path) for verb in verbs for path in ("/", "/{proxy+}")}
+
+
+def test_no_two_functions_answer_one_route() -> None:
+    all_routes = sorted(route for function in FUNCTIONS for route in routes(function))
+    assert all(one != other for one, other in pairwise(all_routes))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_takes_few_lines_of_template(function: str) -> None:
+    text = Path("template.yaml").read_text()
+    block = re.search(rf"^  {function}:\n(?:    .*\n)+", text, re.MULTILINE)
+    assert block
+    lines = block.group().count("\n")
+    assert lines <= (30 if function == CATCH_ALL else 18)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_logs_into_the_group_of_its_family(function: str) -> None:
+    family = FUNCTIONS[function]["Properties"]["CodeUri"].split("/")[1]
+    group = "".join(word.capitalize() for word in family.split("_")) + "Logs"
+    assert FUNCTIONS[function]["Properties"]["LoggingConfig"] == {"LogGroup": {"Ref": group}}
+
+
+def test_every_log_group_forgets() -> None:
+    retention = {"Ref": "LogRetentionDays"}
+    groups = of_type("AWS::Logs::LogGroup")
+    assert {name: group["Properties"]["RetentionInDays"] for name, group in groups.items()} == (
+        dict.fromkeys(groups, retention)
+    )
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_granted_verbs_by_name_on_resources_by_name(function: str) -> None:
+    for verbs, resource in statements(function):
+        assert not any("*" in verb for verb in verbs)
+        assert "*" not in resource
+        assert "GetAtt" in resource
+
+
+@pytest.mark.parametrize(
+    "function",
+    [name for name in FUNCTIONS if {method for method, _ in routes(name)} == {"GET"}],
+)
+def test_a_function_that_reads_cannot_write_what_it_reports_from(function: str) -> None:
+    for resource, verbs in granted(function).items():
+        assert resource not in PROTECTED or verbs <= READS
+
+
+def test_the_catch_all_may_do_nothing() -> None:
+    assert granted(CATCH_ALL) == {}
+
+
+@pytest.mark.parametrize("table", of_type("AWS::DynamoDB::Table"))
+def test_production_keeps_its_tables(table: str) -> None:
+    resource = RESOURCES[table]
+    kept = {"Fn::If": ["IsProduction", "Retain", "Delete"]}
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (kept, kept)
+    assert resource["Properties"]["DeletionProtectionEnabled"] == {"Ref": "Production"}
+    assert resource["Properties"]["PointInTimeRecoverySpecification"] == {
+        "PointInTimeRecoveryEnabled": {"Ref": "Production"},
+    }
+
+
+def test_production_keeps_the_secret_without_which_no_key_is_known() -> None:
+    kept = {"Fn::If": ["IsProduction", "Retain", "Delete"]}
+    assert RESOURCES["Secret"]["DeletionPolicy"] == kept
+
+
+CODES = {
+    400: "invalid_parameter",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+    500: "internal_error",
+    503: "unavailable",
+    504: "timeout",
+}
+ANSWERS: dict[str, Any] = RESOURCES["Api"]["Properties"]["GatewayResponses"]
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_the_gateway_answers_in_the_common_envelope(kind: str) -> None:
+    answer = ANSWERS[kind]
+    status = answer.get("StatusCode", 400)
+    body = json.loads(answer["ResponseTemplates"]["application/json"])
+    assert body == {
+        "error": {"code": CODES[status], "message": body["error"]["message"], "details": {}},
+    }
+    headers = answer["ResponseParameters"]["Headers"]
+    assert headers["X-Request-Id"] == "context.requestId"
+    assert ("Retry-After" in headers) == (status in (429, 503))
+
+
+def test_the_gateway_has_an_answer_for_whatever_never_reaches_a_function() -> None:
+    assert ANSWERS.keys() >= {
+        "DEFAULT_4XX",
+        "DEFAULT_5XX",
+        "INTEGRATION_TIMEOUT",
+        "MISSING_AUTHENTICATION_TOKEN",
+        "REQUEST_TOO_LARGE",
+        "THROTTLED",
+    }
+
+
+def test_no_credential_finds_its_way_into_the_access_log() -> None:
+    line = RESOURCES["Api"]["Properties"]["AccessLogSetting"]["Format"]
+    assert json.loads(line)
+    assert not re.search(r"header|querystring|authorizer|\$context\.path|apiKey|body", line)
+
+
+def test_the_stage_is_throttled() -> None:
+    (setting,) = RESOURCES["Api"]["Properties"]["MethodSettings"]
+    assert setting["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
+    assert setting["ThrottlingBurstLimit"] == {"Ref": "RequestBurst"}
+
+
+def test_the_layer_is_built_for_what_the_functions_run_on() -> None:
+    makefile = Path("layers/odometer/Makefile").read_text()
+    defaults = dict(re.findall(r"^LAYER_(\w+) \?= (\S+)$", makefile, re.MULTILINE))
+    parameters = TEMPLATE["Parameters"]
+    assert f"python{defaults['PYTHON']}" == parameters["PythonRuntime"]["Default"]
+    assert defaults["ARCH"] == parameters["Architecture"]["Default"]
+
+
+def test_the_stack_stays_one_stack() -> None:
+    assert len(expanded()["Resources"]) < 500
