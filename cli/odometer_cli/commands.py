@@ -1,0 +1,90 @@
+"""The command `odometer` with everything under it."""
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from odometer.access.keys import AccessKey
+from odometer.domain.errors import OdometerError
+from odometer_cli import directory, keys, organization
+from odometer_cli.deployment import Deployment
+from odometer_cli.failure import Failure, Misused, failure_of
+from odometer_cli.terminal import show_failure, show_json, show_values
+
+FORBIDDEN = 403
+
+
+class Commands(TyperGroup):
+    """Whatever goes wrong ends in two sentences and an exit code, never in a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except OdometerError as error:
+            failure = failure_of(error)
+        except Failure as error:
+            failure = error
+        show_failure(failure)
+        raise typer.Exit(failure.exit_code)
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # they would show local variables, and keys among them
+    epilog="Exit codes: 0 done, 1 refused, 2 misused, 3 unreachable (try again).",
+)
+app.add_typer(organization.app, name="organization")
+app.add_typer(directory.app, name="directory")
+app.add_typer(keys.app, name="keys")
+
+
+def print_version(wanted: bool) -> None:
+    """Answer `--version`."""
+    if wanted:
+        typer.echo(version("odometer"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    ctx: typer.Context,
+    stack: Annotated[
+        str | None,
+        typer.Option(envvar="ODOMETER_STACK", help="A deployed stack: its tables and base URL."),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(envvar="ODOMETER_BASE_URL", help="Where the public API answers.")
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="ODOMETER_TOKEN", help="Your access key; better in the environment."),
+    ] = None,
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Usage is a meter: organizations, directories and keys of an Odometer deployment."""
+    ctx.obj = Deployment(stack, base_url, token)
+
+
+@app.command()
+def whoami(ctx: typer.Context, *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Whose key ODOMETER_TOKEN is, what it is for, and whether it is accepted."""
+    deployment: Deployment = ctx.obj
+    key = AccessKey.read(deployment.client.token)
+    if key is None:
+        raise Misused("This is no access key: its checksum is wrong.", "Copy it again, whole.")
+    known = {"organization": key.organization, "key_id": key.key_id}
+    reply = deployment.client.ask("GET", "/v1/keys")
+    if reply.status == FORBIDDEN:
+        # live, but without the scope to look at itself
+        values = {**known, "accepted": True}
+    else:
+        rows = deployment.client.get("/v1/keys").json["keys"]
+        values = {**known, **next(row for row in rows if row["key_id"] == key.key_id)}
+    show_json(values) if as_json else show_values(values)

@@ -1,0 +1,69 @@
+"""`odometer directory`: put and export the members of an organization through the public API."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from odometer_cli.deployment import Deployment
+from odometer_cli.rows import Taken, put, read_rows
+from odometer_cli.terminal import bar, err, show_json, show_rows
+
+app = typer.Typer(no_args_is_help=True, help="Members of an organization.")
+
+MOST_SHOWN = 20
+
+
+@app.command("put")
+def put_file(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="JSON document or NDJSON lines; - for stdin.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Every result, in JSON.")] = False,
+) -> None:
+    """Create and change members; sending the same file again changes nothing."""
+    deployment: Deployment = ctx.obj
+    client, rows = deployment.client, read_rows(file)
+    with bar("Putting the directory", len(rows)) as progress:
+        results = list(put(client, rows, progress.advance))
+    rejected = [result for result in results if result.is_rejected]
+    if as_json:
+        show_json([result.values for result in results])
+    else:
+        show_tally(results)
+        show_rejected(rejected)
+    raise typer.Exit(1 if rejected else 0)
+
+
+@app.command()
+def export(
+    ctx: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="Where to; stdout if left out.")] = None,
+) -> None:
+    """Write the whole directory as the lines that `put` takes."""
+    deployment: Deployment = ctx.obj
+    lines = deployment.client.get("/v1/directory/export").body
+    if file:
+        file.write_bytes(lines)
+        return
+    sys.stdout.buffer.write(lines)
+    sys.stdout.buffer.flush()
+
+
+def show_tally(results: list[Taken]) -> None:
+    """How many rows of each kind came to what."""
+    counts: dict[tuple[str, str], int] = {}
+    for result in results:
+        place = (result.row.kind, result.status)
+        counts[place] = counts.get(place, 0) + 1
+    rows = [{"kind": kind, "status": status, "rows": n} for (kind, status), n in counts.items()]
+    show_rows(("kind", "status", "rows"), rows)
+
+
+def show_rejected(rejected: list[Taken]) -> None:
+    """Why rows were not taken, and where they stand in the file."""
+    for result in rejected[:MOST_SHOWN]:
+        err.print(f"{result.row.place}: {result.reason}", style="red", markup=False)
+    if len(rejected) > MOST_SHOWN:
+        err.print(f"… and {len(rejected) - MOST_SHOWN} more: --json lists all.")

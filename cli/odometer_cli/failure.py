@@ -1,0 +1,71 @@
+"""How a command fails: one sentence of what is wrong, one of what to do, and an exit code.
+
+0  done
+1  refused: the answer was no, or some rows were rejected
+2  misused: an option, a setting or a file is wrong; nothing was sent
+3  unreachable: nothing is wrong with the command, try it again
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from odometer.domain.errors import Conflict, Invalid, NotFound, OdometerError, Unavailable
+
+
+class Failure(Exception):
+    """A command cannot go on."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+
+
+class Refused(Failure):
+    """The deployment said no."""
+
+
+class Misused(Failure):
+    """The command was given something that cannot work."""
+
+    exit_code = 2
+
+
+class Unreachable(Failure):
+    """The deployment did not answer, or not now."""
+
+    exit_code = 3
+
+
+REMEDIES: Mapping[int, str] = {
+    401: "The key is unknown, expired or revoked. Give a live one by ODOMETER_TOKEN.",
+    403: "The key lacks the scope, or its owner the role. Ask an Admin for another one.",
+    404: "Check the id, and that the base URL ends where the paths of the API begin.",
+    413: "Send less at once.",
+    429: "Wait a moment and try again.",
+}
+SERVER_ERROR = 500
+
+
+def refusal(status: int, message: str, request_id: str) -> Failure:
+    """What an HTTP answer means to whoever typed the command."""
+    what = f"{status}: {message}"
+    if status >= SERVER_ERROR:
+        return Unreachable(what, f"Try again; if it stays so, look for {request_id} in the logs.")
+    return Refused(what, REMEDIES.get(status, ""))
+
+
+def failure_of(error: OdometerError) -> Failure:
+    """What an error of the package means to whoever typed the command."""
+    match error:
+        case Invalid():
+            return Misused(str(error), "See `--help` for what is expected.")
+        case Conflict():
+            return Refused(str(error), "To let an Admin of it in again: odometer organization key")
+        case NotFound():
+            return Refused(f"not found: {error}", "Check the id and the deployment.")
+        case Unavailable():
+            return Unreachable(f"storage is unavailable: {error}", "Try again in a moment.")
+    return Refused(f"AWS refused: {error}", "Check credentials, region and the deployment.")

@@ -1,0 +1,143 @@
+"""Directory rows on their way from a file to `PUT /v1/directory`, in parts of what it takes."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from odometer.api.directory import LARGEST_BODY, LISTS, MOST_ROWS, ORDER
+from odometer.directory.upsert import Status
+from odometer_cli.client import NDJSON, Client
+from odometer_cli.failure import Misused, Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row, and where it stands in its file."""
+
+    place: str
+    kind: str
+    line: bytes
+
+    @classmethod
+    def of(cls, place: str, kind: str, content: object) -> "Row":
+        """A row as the line that is sent; the kind of a product makes way for the kind of row."""
+        if not isinstance(content, dict):
+            raise Misused(f"{place} is not a JSON object", "Nothing was sent. Correct it.")
+        values = dict(content)
+        own = {"product_kind": values.pop("kind")} if "kind" in values else {}
+        return cls(place, kind, json.dumps({"kind": kind, **values, **own}).encode() + b"\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a row."""
+
+    row: Row
+    values: dict[str, Any]
+
+    @property
+    def status(self) -> str:
+        """Created, updated, unchanged or rejected."""
+        return str(self.values["status"])
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the row has to be corrected."""
+        return self.status == Status.REJECTED
+
+    @property
+    def reason(self) -> str:
+        """Why it was rejected."""
+        return f"{self.values.get('code')}: {self.values.get('message')}"
+
+
+def read_rows(file: Path) -> list[Row]:
+    """The rows of a file, those first that others refer to."""
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misused(
+            f"{file} cannot be read: {error}", "Name a file of JSON or NDJSON."
+        ) from error
+    rows = list(rows_in(text))
+    return sorted(rows, key=lambda row: ORDER.index(row.kind) if row.kind in ORDER else len(ORDER))
+
+
+def rows_in(text: str) -> Iterator[Row]:
+    """The rows of one JSON document, or of a line each."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if isinstance(document, dict) and not isinstance(document.get("kind"), str):
+        yield from rows_of_document(document)
+    else:
+        yield from rows_of_lines(text)
+
+
+def rows_of_document(document: dict[str, Any]) -> Iterator[Row]:
+    """The rows of a document, list by list."""
+    for name, content in document.items():
+        if name in LISTS and isinstance(content, list):
+            for index, values in enumerate(content):
+                yield Row.of(f"{name}[{index}]", LISTS[name], values)
+        else:
+            yield Row.of(name, name, content)
+
+
+def rows_of_lines(text: str) -> Iterator[Row]:
+    """The rows of the lines that are not blank."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            yield row_of_line(number, line)
+
+
+def row_of_line(number: int, line: str) -> Row:
+    """A line as it stands; what is in it the server judges."""
+    try:
+        values = json.loads(line)
+        return Row(f"line {number}", str(values["kind"]), line.encode() + b"\n")
+    except (ValueError, TypeError, KeyError) as error:
+        message = f"line {number} is not a JSON object with a kind"
+        raise Misused(message, "Nothing was sent. Correct the line.") from error
+
+
+def parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Rows in order, as many at a time as one request may carry."""
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        if len(part) == MOST_ROWS or (part and size + len(row.line) > LARGEST_BODY):
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += len(row.line)
+    if part:
+        yield part
+
+
+def put(client: Client, rows: Sequence[Row], advance: Callable[[int], None]) -> Iterator[Taken]:
+    """Send rows part by part; those that there was no time for are sent again."""
+    for part in parts(rows):
+        left = part
+        while left:
+            taken = [Taken(*pair) for pair in zip(left, sent(client, left), strict=True)]
+            done = [each for each in taken if each.status != Status.NOT_ATTEMPTED]
+            if not done:
+                message = f"{left[0].place} was not reached within the time of a request"
+                raise Unreachable(message, "Run the command again: it goes on where this ended.")
+            yield from done
+            advance(len(done))
+            left = [each.row for each in taken if each.status == Status.NOT_ATTEMPTED]
+
+
+def sent(client: Client, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Send rows and answer what became of each."""
+    body = b"".join(row.line for row in rows)
+    results: list[dict[str, Any]] = client.call("PUT", "/v1/directory", body, NDJSON).json[
+        "results"
+    ]
+    return results

@@ -1,0 +1,70 @@
+"""What a person sees: tables and results on stdout, progress and failures on stderr."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from odometer_cli.failure import Failure
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(highlight=False, soft_wrap=True, stderr=True)
+
+
+def show_json(content: Any) -> None:
+    """For programs."""
+    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def show_values(values: Mapping[str, Any]) -> None:
+    """One thing, a line for each of its values."""
+    width = max(map(len, values))
+    for name, value in values.items():
+        out.print(f"{name:<{width}}  {shown(value)}", markup=False)
+
+
+def show_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Many things of one kind."""
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*(shown(row.get(column)) for column in columns))
+    out.print(table)
+
+
+def show_failure(failure: Failure) -> None:
+    """What is wrong, and what to do."""
+    err.print(failure.what, style="red", markup=False)
+    if failure.remedy:
+        err.print(failure.remedy, markup=False)
+
+
+def shown(value: Any) -> str:
+    """A value in a cell."""
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+class Bar:
+    """How far a long piece of work has come."""
+
+    def __init__(self, progress: Progress, title: str, total: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task(title, total=total)
+
+    def advance(self, steps: int) -> None:
+        """So much more is done."""
+        self._progress.advance(self._task, steps)
+
+
+@contextmanager
+def bar(title: str, total: int) -> Iterator[Bar]:
+    """A progress bar, where a person is looking."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal) as shows:
+        yield Bar(shows, title, total)

@@ -1,0 +1,34 @@
+"""A deployed stack as CloudFormation knows it: for the command line, never for a function."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+import boto3
+from botocore.exceptions import ClientError
+
+from odometer.domain.errors import NotFound
+from odometer.settings import Settings
+from odometer.storage.dynamo import domain_errors
+
+
+def outputs_of(stack: str) -> Mapping[str, str]:
+    """The outputs of a stack by name."""
+    with domain_errors():
+        try:
+            answer = boto3.client("cloudformation").describe_stacks(StackName=stack)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ValidationError":
+                raise NotFound(f"stack {stack}") from error
+            raise
+    outputs = answer["Stacks"][0].get("Outputs", [])
+    return {output["OutputKey"]: output["OutputValue"] for output in outputs}
+
+
+def settings_of(stack: str) -> Settings:
+    """What a stack tells its functions, from its outputs: `DirectoryTable` for directory_table."""
+    outputs = outputs_of(stack)
+    words = {
+        field.name: field.name.replace("_", " ").title().replace(" ", "")
+        for field in fields(Settings)
+    }
+    return Settings(**{name: outputs[word] for name, word in words.items()})
