@@ -1,4 +1,4 @@
-"""A whole deployment in this process: the tables of the template on moto, every function at hand."""
+"""A whole deployment in this process: the template's tables on moto, every function at hand."""
 
 import base64
 import importlib.util
@@ -22,7 +22,7 @@ from odometer.access.keyring import issue
 from odometer.access.policy import Scope
 from odometer.api.endpoint import Endpoint
 from odometer.directory.columns import Head
-from odometer.directory.upsert import NEW_ORGANIZATION, Draft, Row, Status
+from odometer.directory.upsert import NEW_ORGANIZATION, Row, Status
 from odometer.domain.people import Role
 from odometer.storage import activity, dynamo, secret, tenancy
 from odometer.storage.dynamo import Meter, Table
@@ -59,7 +59,13 @@ class Reply:
 
 
 @cache
-def functions() -> dict[str, Endpoint]:
+def endpoints() -> dict[str, Endpoint]:
+    """Every function with a route, by its folder."""
+    return {name: each for name, each in functions().items() if isinstance(each, Endpoint)}
+
+
+@cache
+def functions() -> dict[str, Any]:
     """Every function by its folder, loaded as Lambda loads it."""
     return {
         f"{path.parent.parent.name}/{path.parent.name}": load(path).handler
@@ -70,7 +76,8 @@ def functions() -> dict[str, Endpoint]:
 def load(path: Path) -> Any:
     """One app.py as a module of its own."""
     spec = importlib.util.spec_from_file_location("_".join(path.parts[-3:-1]), path)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -174,13 +181,11 @@ def routed(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
     """The function of a path: static segments win, the catch-all takes the rest."""
     found = [
         (endpoint, parameters)
-        for endpoint in functions().values()
-        if isinstance(endpoint, Endpoint)
-        and endpoint.method == method
-        and (parameters := matched(endpoint.path, path)) is not None
+        for endpoint in endpoints().values()
+        if endpoint.method == method and (parameters := matched(endpoint.path, path)) is not None
     ]
     if not found:
-        return functions()["edge/not_found"], {"proxy": path.lstrip("/")}
+        return endpoints()["edge/not_found"], {"proxy": path.lstrip("/")}
     return min(found, key=lambda pair: len(pair[1]))
 
 
@@ -235,5 +240,3 @@ def admin_of(stack: Stack, organization: str) -> str:
     """The key of a new Admin."""
     user = stack.user(organization, username=f"admin@{organization[:4]}.example", role=Role.ADMIN)
     return stack.key(organization, user)
-
-

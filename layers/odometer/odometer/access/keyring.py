@@ -26,8 +26,8 @@ class Credentials(Protocol):
         """Keep a new credential."""
         ...
 
-    def change_credential(self, credential: Credential) -> None:
-        """Keep a credential that has changed."""
+    def change_credential(self, credential: Credential, *names: str) -> None:
+        """Keep what has changed of a credential, and nothing that others may be changing."""
         ...
 
 
@@ -67,7 +67,7 @@ class Keyring:
         """End a key now, for good; ending it again changes nothing."""
         credential = self._one(key_id)
         if credential.revoked_at is None:
-            self.store.change_credential(replace(credential, revoked_at=self.now))
+            self.store.change_credential(replace(credential, revoked_at=self.now), "revoked_at")
 
     def rotate(self, key_id: str, grace: timedelta) -> tuple[AccessKey, Credential]:
         """Give a key a new secret; the former one works on until the grace is over."""
@@ -81,15 +81,20 @@ class Keyring:
             former_digest=former.digest if grace else NOBODYS_DIGEST,
             former_until=self.now + grace if grace else None,
         )
-        self.store.change_credential(credential)
+        self.store.change_credential(credential, "digest", "former_digest", "former_until")
         return key, credential
 
     def _one(self, key_id: str) -> Credential:
-        credential = self.store.credential(self.caller.organization, key_id)
+        credential = self._found(key_id)
         self.check(credential.user if credential else None)
         if credential is None:
             raise NotFound
         return credential
+
+    def _found(self, key_id: str) -> Credential | None:
+        if not AccessKey.is_id(key_id):
+            return None
+        return self.store.credential(self.caller.organization, key_id)
 
     def _reaches(self, credential: Credential) -> bool:
         try:

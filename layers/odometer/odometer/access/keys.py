@@ -54,6 +54,11 @@ class AccessKey:
         return cls(str(UUID(int=number)), key_id, rest[ORGANIZATION + KEY_ID + 1 :])
 
     @staticmethod
+    def is_id(text: str) -> bool:
+        """Whether the text could be the id of a key."""
+        return len(text) == KEY_ID and number_of(text) is not None
+
+    @staticmethod
     def prefix(organization: str, key_id: str) -> str:
         """The part of a key that is no secret, by which its owner knows it again."""
         return MARK + base62(UUID(organization).int, ORGANIZATION) + key_id

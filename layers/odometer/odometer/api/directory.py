@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 from pydantic import Field
 
 from odometer.api.endpoint import Deadline, as_json
-from odometer.api.fields import Choice, Flag, Instant, Text, Whole, refuse
+from odometer.api.fields import Choice, Flag, Instant, Reader, Text, Whole, refuse
 from odometer.api.models import Answer, Body, fill, read_json
 from odometer.api.wire import JSON, NDJSON, Request
 from odometer.directory.people import User
@@ -22,6 +23,8 @@ from odometer.domain.time import epoch_ms, format_millis, instant_of_ms
 
 LARGEST_BODY = 5 * 1024 * 1024
 MOST_ROWS = 10_000
+LARGEST_SETTINGS, DEEPEST_SETTINGS = 16 * 1024, 16
+LONGEST_REASON = 256  # so that 10,000 of them fit into one answer
 LISTS = {
     "teams": "team",
     "departments": "department",
@@ -61,9 +64,15 @@ class ZoneName(Text):
     def read(self, value: object) -> str:
         """A zone that exists."""
         text = super().read(value)
-        if text not in available_timezones():
+        if text not in zones():
             raise refuse("zone", "expected an IANA time zone like Europe/Berlin")
         return text
+
+
+@cache
+def zones() -> frozenset[str]:
+    """Every time zone there is; finding them reads a directory tree."""
+    return frozenset(available_timezones())
 
 
 @dataclass(frozen=True)
@@ -72,12 +81,45 @@ class KindName(Text):
 
     longest: int = 64
 
+    def schema(self) -> Mapping[str, Any]:
+        """One of the kinds."""
+        return {"type": "string", "enum": list(KINDS)}
+
     def read(self, value: object) -> str:
         """A kind that exists."""
         text = super().read(value)
         if text not in KINDS:
             raise refuse("kind", f"expected one of {', '.join(KINDS)}")
         return text
+
+
+@dataclass(frozen=True)
+class Small(Reader):
+    """An object with anything in it, as long as it is small enough to stand in the head."""
+
+    longest: int
+    deepest: int
+
+    def read(self, value: object) -> object:
+        """The object as sent."""
+        if not isinstance(value, dict):
+            raise refuse("object", "expected an object")
+        if depth(value) > self.deepest or len(as_json(value)) > self.longest:
+            limits = f"{self.longest} bytes, nested {self.deepest} deep"
+            raise refuse("object", f"expected an object of at most {limits}")
+        return value
+
+    def schema(self) -> Mapping[str, Any]:
+        """An object; how large it may be, JSON schema cannot say."""
+        return {"type": "object"}
+
+
+def depth(content: object) -> int:
+    """How deep arrays and objects are nested."""
+    if not isinstance(content, dict | list):
+        return 0
+    members = content.values() if isinstance(content, dict) else content
+    return 1 + max(map(depth, members), default=0)
 
 
 class OrganizationRow(Body):
@@ -103,7 +145,7 @@ class LicenseRow(Body):
     seats_cap: Count | None = None
     audience: Annotated[str, Text(256, shortest=0)] | None = None
     features: Annotated[list[Name], Field(max_length=200)] | None = None
-    settings: Annotated[dict[str, Any], Field(max_length=200)] | None = None
+    settings: Annotated[dict[str, Any], Small(LARGEST_SETTINGS, DEEPEST_SETTINGS)] | None = None
 
 
 class TeamRow(Body):
@@ -275,10 +317,10 @@ def of_line(index: int, line: bytes) -> Sent:
     # a product has a kind of its own, which its line calls `product_kind`
     if kind == "product" and "product_kind" in content:
         content["kind"] = content.pop("product_kind")
-    if kind not in ROWS:
+    if not isinstance(kind, str) or kind not in ROWS:
         unknown = Invalid.parameter("kind", f"expected one of {', '.join(ORDER)}", kind)
         return Sent(index, "unknown", None, unknown)
-    return Sent.read(index, str(kind), content)
+    return Sent.read(index, kind, content)
 
 
 def taken(draft: Draft, rows: Sequence[Sent], deadline: Deadline) -> Results:
@@ -293,7 +335,7 @@ def taken_row(draft: Draft, sent: Sent, deadline: Deadline) -> Outcome:
     if deadline.passed:
         return Outcome(Status.NOT_ATTEMPTED, code="timeout", message="send this row again")
     if sent.row is None:
-        reason = str(sent.fault)
+        reason = str(sent.fault)[:LONGEST_REASON]
         return Outcome(Status.REJECTED, code="invalid_parameter", message=reason)
     return draft.apply(sent.kind, sent.row)
 

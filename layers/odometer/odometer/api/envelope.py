@@ -44,7 +44,7 @@ def shown(value: object) -> object:
     """A value as it may be sent back: never long, never nested."""
     if value is None or isinstance(value, bool | int):
         return value
-    return str(value)[:LONGEST_VALUE]
+    return str(value)[:LONGEST_VALUE].encode(errors="backslashreplace").decode()
 
 
 ENVELOPE = Envelope()

@@ -11,14 +11,18 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 DIGITS = re.compile(r"[0-9]{1,19}")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+CONTROL = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
+HOUR_MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 INSTANT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{HOUR_MINUTE}:[0-5][0-9](?:\.[0-9]{{1,9}})?(?:Z|[+-]{HOUR_MINUTE})"
 )
+AS_TEXT = object()
+"""The context in which numbers and booleans are spelled out, as in a query string."""
 
 
 def refuse(rule: str, message: str) -> PydanticCustomError:
@@ -36,7 +40,7 @@ class Reader:
     ) -> CoreSchema:
         """Read by `read`, whatever the annotated type is."""
         self.learn(source)
-        return core_schema.no_info_plain_validator_function(self.read)
+        return core_schema.with_info_plain_validator_function(self._read)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -47,6 +51,10 @@ class Reader:
     def learn(self, source: type[StrEnum]) -> None:
         """Look at the annotated type."""
 
+    def spelled(self, text: str) -> object:
+        """What a text of a query string stands for."""
+        return text
+
     def read(self, value: object) -> object:
         """The value, or a fault."""
         raise NotImplementedError
@@ -55,40 +63,45 @@ class Reader:
         """The JSON schema."""
         raise NotImplementedError
 
+    def _read(self, value: Any, info: ValidationInfo) -> object:
+        return self.read(self.spelled(value) if info.context is AS_TEXT else value)
+
 
 @dataclass(frozen=True)
 class Whole(Reader):
-    """A whole number in ASCII digits, within bounds."""
+    """A whole number within bounds; as text, in ASCII digits and nothing else."""
 
     low: int
     high: int
 
-    def read(self, value: object) -> int:
+    def spelled(self, text: str) -> object:
         """Digits only: no sign, no underscore, no fraction, no exponent."""
-        number = value if type(value) is int else self._spelled(value)
-        if number is None or not self.low <= number <= self.high:
+        return int(text) if DIGITS.fullmatch(text) else text
+
+    def read(self, value: object) -> int:
+        """The number; a boolean is none, and neither is 5.0."""
+        if type(value) is not int or not self.low <= value <= self.high:
             raise refuse("integer", f"expected an integer from {self.low} to {self.high}")
-        return number
+        return value
 
     def schema(self) -> Mapping[str, Any]:
         """An integer within bounds."""
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
-
-    def _spelled(self, value: object) -> int | None:
-        return int(value) if isinstance(value, str) and DIGITS.fullmatch(value) else None
 
 
 @dataclass(frozen=True)
 class Flag(Reader):
     """Exactly `true` or `false`."""
 
+    def spelled(self, text: str) -> object:
+        """No `yes`, no `1`, no `True`."""
+        return {"true": True, "false": False}.get(text, text)
+
     def read(self, value: object) -> bool:
         """Nothing else is a boolean."""
-        if isinstance(value, bool):
-            return value
-        if value not in ("true", "false"):
+        if not isinstance(value, bool):
             raise refuse("boolean", "expected true or false")
-        return bool(value == "true")
+        return value
 
     def schema(self) -> Mapping[str, Any]:
         """A boolean."""
@@ -138,7 +151,12 @@ class Text(Reader):
 
     def schema(self) -> Mapping[str, Any]:
         """A string; that its length is in bytes, JSON schema cannot say."""
-        return {"type": "string", "minLength": self.shortest, "maxLength": self.longest}
+        return {
+            "type": "string",
+            "minLength": self.shortest,
+            "maxLength": self.longest,
+            "pattern": f"^[^{CONTROLS}{re.escape(self.forbidden)}]*$",
+        }
 
     def _allowed(self) -> str:
         also = f" and without any of {self.forbidden}" if self.forbidden else ""

@@ -4,20 +4,25 @@ The order of its fields is the order in which faults are reported; its schema is
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from odometer.api.fields import AS_TEXT
 from odometer.domain.errors import Fault, Invalid
 
 Model = TypeVar("Model", bound=BaseModel)
+Asked = TypeVar("Asked", bound="Query")
 
 
 class Query(BaseModel):
     """The parameters of a request, from its path and its query string."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+    empty_is_missing: ClassVar[bool] = False
 
 
 class Body(BaseModel):
@@ -33,17 +38,21 @@ class Answer(BaseModel):
 
 
 def read_query(
-    model: type[Model], path: Mapping[str, str], query: Mapping[str, Sequence[str]]
-) -> Model:
+    model: type[Asked], path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> Asked:
     """Fill a query model; a parameter that was sent twice has no one value, so it is a fault."""
     repeated = [
         Fault(name, "repeated", "sent more than once", values[-1])
         for name, values in query.items()
         if len(values) > 1 and name in names_of(model)
     ]
-    values = {name: sent[0] for name, sent in query.items() if len(sent) == 1}
+    values = {
+        name: sent[0]
+        for name, sent in query.items()
+        if len(sent) == 1 and (sent[0] or not model.empty_is_missing)
+    }
     try:
-        filled = model.model_validate({**values, **path})
+        filled = model.model_validate({**values, **path}, context=AS_TEXT)
     except ValidationError as error:
         faults = [*faults_of(error), *repeated]
     else:
@@ -107,7 +116,15 @@ WORDS = {
 def read_json(body: bytes) -> Any:
     """JSON by the letter: UTF-8, no NaN, no name twice in one object, not nested without end."""
     try:
-        return json.loads(body, parse_constant=refuse_constant, object_pairs_hook=unique)
+        content = json.loads(
+            body.decode(),
+            parse_constant=refuse_constant,
+            parse_float=finite,
+            object_pairs_hook=unique,
+        )
+        if b"\\u" in body:  # an escape can spell half a character, which is no UTF-8
+            json.dumps(content, ensure_ascii=False).encode()
+        return content
     except RecursionError:
         raise Invalid.parameter("body", "nested too deeply") from None
     except ValueError as error:
@@ -123,6 +140,12 @@ def refuse_constant(name: str) -> NoReturn:
     """NaN and the infinities are not JSON."""
     message = f"{name} is not JSON"
     raise Ambiguous(message)
+
+
+def finite(digits: str) -> float:
+    """A number with a fraction or an exponent, unless it is out of range."""
+    number = float(digits)
+    return refuse_constant(digits) if math.isinf(number) else number
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 import base64
 import gzip
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from odometer.domain.errors import TooLarge
+from odometer.domain.errors import Invalid, TooLarge
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")
 ANSWER_LIMIT = 6 * 1024 * 1024 - 64 * 1024  # Lambda's 6 MB, less the frame around the body
+COMPRESSED_FROM = 1024 * 1024
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 
@@ -58,7 +61,11 @@ class Request:
 def body_of(event: Mapping[str, Any]) -> bytes:
     """The body as bytes, however the gateway passed it."""
     body = event.get("body") or ""
-    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    return (
+        base64.b64decode(body)
+        if event.get("isBase64Encoded")
+        else body.encode(errors="surrogatepass")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +80,14 @@ class Response:
     def for_gateway(self, request: Request) -> dict[str, Any]:
         """The answer as the gateway takes it, compressed when that is needed and accepted."""
         headers = {
-            "Content-Type": self.media_type,
+            **({"Content-Type": self.media_type} if self.body else {}),
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
             "X-Request-Id": request.id,
             **self.headers,
         }
         body = self.body
-        if "gzip" in request.header("accept-encoding") and len(body) > 1024 * 1024:
+        if len(body) > COMPRESSED_FROM and ACCEPTS_GZIP.search(request.header("accept-encoding")):
             body = gzip.compress(body, 6, mtime=0)
             headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
             return fitting(self.status, headers, base64.b64encode(body).decode(), encoded=True)
@@ -88,10 +95,11 @@ class Response:
 
 
 def fitting(status: int, headers: Mapping[str, str], body: str, *, encoded: bool) -> dict[str, Any]:
-    """An answer that Lambda can carry, or an error: never one that is cut."""
-    if len(body) > ANSWER_LIMIT:
-        message = "the answer is larger than can be sent at once"
-        raise TooLarge(message)
+    """An answer that Lambda can carry in its JSON, or an error: never one that is cut."""
+    if len(json.dumps(body)) > ANSWER_LIMIT:
+        if encoded:
+            raise TooLarge
+        raise Invalid.parameter("Accept-Encoding", "the answer is too large without gzip")
     return {
         "statusCode": status,
         "headers": dict(headers),

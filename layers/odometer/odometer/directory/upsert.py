@@ -173,7 +173,7 @@ def apply_product(draft: Draft, row: Row) -> Outcome:
 def apply_named(register: Register, row: Row, new: Row) -> Outcome:
     """Create or change a row that has a name: found by id, or by name when no id is given."""
     number = found_by_id_or_name(register, row)
-    values = given(row, new, required=("id", "name"))
+    values = given(row, new, required=("name", "kind"))
     if number is None:
         required(row, "name")
         number = register.append({**new, "id": fresh_id(), **values})
@@ -192,9 +192,7 @@ def found_by_id_or_name(register: Register, row: Row) -> int | None:
 def apply_user(draft: Draft, row: Row) -> Outcome:
     """Create or change a user, found by id, username or user_key."""
     number = found_user(draft, row)
-    values = {**given(row, NEW_USER, required=("id", "username")), **references(draft, row)}
-    if values.get("user_key", "") is None:
-        values["user_key"] = values.get("username") or draft.users.columns["username"][number or 0]
+    values = {**given(row, NEW_USER, required=("username",)), **references(draft, row)}
     if number is None:
         number = create_user(draft, values)
         return Outcome(Status.CREATED, draft.users.columns["id"][number])
@@ -227,7 +225,8 @@ def found_user(draft: Draft, row: Row) -> int | None:
 def create_user(draft: Draft, values: Row) -> int:
     """A new user, with a history of one state."""
     required(values, "username")
-    user = {**NEW_USER, "id": fresh_id(), "user_key": values["username"], **values}
+    user = {**NEW_USER, "id": fresh_id(), **values}
+    user["user_key"] = values.get("user_key") or values["username"]
     user["history"] = [[user["state"], user.pop("state_since", draft.now_ms)]]
     number = draft.users.append({**user, "updated_at": draft.now_ms})
     rename(draft, number)
@@ -238,6 +237,8 @@ def change_user(draft: Draft, number: int, values: Row) -> bool:
     """Change a user; the states that were stay in the history."""
     before = draft.users.row(number)
     after = {name: value for name, value in values.items() if name != "state_since"}
+    if after.get("user_key", "") is None:
+        after["user_key"] = after.get("username", before["username"])
     after["history"] = history_with(before["history"], values, draft.now_ms)
     after["state"] = after["history"][-1][0]
     if not draft.users.change(number, after):
@@ -292,7 +293,7 @@ def referred(register: Register, what: str, name: str) -> int:
 
 def given(row: Row, defaults: Row, required: tuple[str, ...]) -> dict[str, Any]:
     """What a row sets: None goes back to the default, and is refused where there is none."""
-    if nulls := [name for name in required if name in row and row[name] is None and name != "id"]:
+    if nulls := [name for name in required if name in row and row[name] is None]:
         raise Rejected("invalid_parameter", f"cannot be cleared: {', '.join(nulls)}")
     return {
         name: defaults.get(name) if value is None else value

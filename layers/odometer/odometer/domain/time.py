@@ -34,8 +34,8 @@ def format_seconds(instant: datetime) -> str:
 
 def format_millis(instant: datetime) -> str:
     """`2026-02-28T17:42:00.000Z`."""
-    utc = instant.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    utc = instant.astimezone(UTC).replace(tzinfo=None)
+    return f"{utc.isoformat(timespec='milliseconds')}Z"
 
 
 def parse_instant(text: str) -> datetime:

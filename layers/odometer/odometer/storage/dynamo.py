@@ -28,6 +28,13 @@ Item = dict[str, Value]
 BATCH_GET = 100
 BATCH_WRITE = 25
 PATIENCE_SECONDS = 5.0
+PATIENCE = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=32,
+    user_agent_extra="odometer",
+)
 SERVER_ERROR = 500
 
 PASSING = frozenset(
@@ -47,14 +54,7 @@ PASSING = frozenset(
 @cache
 def dynamodb() -> DynamoDBClient:
     """The process's one client: threads share it, retries and time-outs are bounded."""
-    config = Config(
-        connect_timeout=2,
-        read_timeout=5,
-        retries={"mode": "standard", "total_max_attempts": 4},
-        max_pool_connections=32,
-        user_agent_extra="odometer",
-    )
-    return boto3.client("dynamodb", config=config)
+    return boto3.client("dynamodb", config=PATIENCE)
 
 
 @dataclass(slots=True)

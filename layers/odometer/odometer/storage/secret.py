@@ -6,14 +6,15 @@ from functools import cache
 
 import boto3
 
-from odometer.storage.dynamo import domain_errors
+from odometer.storage.dynamo import PATIENCE, domain_errors
 
 
 @cache
 def secret(secret_id: str) -> bytes:
     """The secret itself, read once by each process."""
     with domain_errors():
-        answer = boto3.client("secretsmanager").get_secret_value(SecretId=secret_id)
+        client = boto3.client("secretsmanager", config=PATIENCE)
+        answer = client.get_secret_value(SecretId=secret_id)
     return answer["SecretString"].encode()
 
 

@@ -10,6 +10,7 @@ import secrets
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -122,30 +123,39 @@ class Tenancy:
         if not self.table.put_new(credential_item(credential)):
             raise Conflict(credential.key_id)
 
-    def change_credential(self, credential: Credential) -> None:
-        """Keep a credential that has changed."""
+    def change_credential(self, credential: Credential, *names: str) -> None:
+        """Keep what has changed of a credential, and nothing that others may be changing."""
         item = credential_item(credential)
-        self.table.change(str(item.pop("pk")), str(item.pop("sk")), item)
+        changed = {name: item[name] for name in names}
+        self.table.change(credential.organization, credential_key(credential.key_id), changed)
 
     def _commit(self, draft: Draft, now: datetime) -> bool:
         organization = draft.organization["id"]
         commit = secrets.token_hex(8)
         touched = draft.touched
         self.table.put_many([block_item(organization, b, commit, c) for b, c in touched.items()])
-        if self.table.put_if(item_of(draft.head(commit)), "version", draft.base.version):
-            self._retire(draft.base, list(touched), now)
-            return True
-        for block in touched:
-            self.table.delete(organization, block_key(block, commit))
-        return False
+        head = draft.head(commit)
+        flipped = self.table.put_if(item_of(head), "version", draft.base.version)
+        won = flipped or self._names(organization, commit)
+        self._retire(draft.base if won else head, list(touched), now)
+        return won
 
-    def _retire(self, base: Head, replaced: Sequence[Block], now: datetime) -> None:
-        """Let replaced blocks expire once no cursor can name them."""
-        organization = base.organization["id"]
+    def _names(self, organization: str, commit: str) -> bool:
+        """Whether a commit stands after all: a flip whose answer was lost is refused again."""
+        return commit in self.open(organization).head.blocks.values()
+
+    def _retire(self, head: Head, blocks: Sequence[Block], now: datetime) -> None:
+        """Let the blocks that no version will name again expire when no cursor can name them.
+
+        The change is made already: what cannot be retired now only stays for longer.
+        """
+        organization = head.organization["id"]
         expiry = {"ttl": int((now + KEEP_REPLACED).timestamp())}
-        for block in replaced:
-            if block in base.blocks:
-                self.table.change(organization, block_key(block, base.blocks[block]), expiry)
+        with suppress(Unavailable):
+            for block in blocks:
+                if block in head.blocks:
+                    place = block_key(block, head.blocks[block])
+                    self.table.change(organization, place, expiry)
 
     def _fetch(self, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Columns]:
         """Blocks never change, so a stale read can only miss some: those are read strongly."""
