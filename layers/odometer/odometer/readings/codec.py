@@ -1,0 +1,55 @@
+"""Columns of numbers as bytes: the lowest bytes together, the next together, each deflated.
+
+A lane is eight bytes, little end first. A column of lanes is cut into planes (all first bytes, all
+second bytes ...), as many as its largest number needs, and every plane is one raw deflate stream.
+The streams follow each other without a header, since each of them knows where it ends.
+"""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+LANE_BYTES: Final = 8
+_RAW: Final = -15
+
+
+def squeeze(lanes: bytes) -> bytes:
+    """Pack a column of lanes; an empty column is an empty text."""
+    planes = [lanes[place::LANE_BYTES] for place in range(LANE_BYTES)]
+    while len(planes) > 1 and not any(planes[-1]):
+        planes.pop()
+    return b"".join(map(_deflate, planes)) if lanes else b""
+
+
+def expand(packed: bytes) -> bytearray:
+    """Unpack a column into its lanes."""
+    planes = list(_inflate(packed))
+    lanes = bytearray(LANE_BYTES * len(planes[0]) if planes else 0)
+    for place, plane in enumerate(planes):
+        lanes[place::LANE_BYTES] = plane
+    return lanes
+
+
+def pack(numbers: Iterable[int]) -> bytes:
+    """Pack a column of numbers."""
+    return squeeze(array("Q", numbers).tobytes())
+
+
+def unpack(packed: bytes) -> array[int]:
+    """Unpack a column of numbers."""
+    return array("Q", bytes(expand(packed)))
+
+
+def _deflate(plane: bytes) -> bytes:
+    stream = zlib.compressobj(9, wbits=_RAW)
+    return stream.compress(plane) + stream.flush()
+
+
+def _inflate(packed: bytes) -> Iterator[bytes]:
+    while packed:
+        stream = zlib.decompressobj(_RAW)
+        yield stream.decompress(packed)
+        packed = stream.unused_data

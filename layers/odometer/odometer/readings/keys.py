@@ -1,0 +1,125 @@
+"""The key grammar of the engine: every partition begins with the organization.
+
+A number that orders items (fold, plan, part) has ten digits; dates are ISO. `TOP` sorts after
+whatever may follow a prefix.
+"""
+
+from datetime import date
+from typing import Final
+
+TOP: Final = "~"
+
+
+def number(value: int) -> str:
+    """A number that sorts as text."""
+    return f"{value:010d}"
+
+
+def log(organization: str) -> str:
+    """Accepted batches, by the millisecond of acceptance."""
+    return f"{organization}#LOG"
+
+
+def entry(accepted_ms: int, random: str = "") -> str:
+    """One accepted batch."""
+    return f"{accepted_ms:013d}#{random}"
+
+
+def repeats(organization: str) -> str:
+    """Answers to requests with an idempotency key, by that key."""
+    return f"{organization}#KEY"
+
+
+def parked(organization: str) -> str:
+    """Log entries that cannot be decoded, by their key in the log."""
+    return f"{organization}#X"
+
+
+def folds(organization: str) -> str:
+    """Folds, by their number."""
+    return f"{organization}#F"
+
+
+def plans(organization: str) -> str:
+    """Plans, by their number."""
+    return f"{organization}#P"
+
+
+def head(organization: str) -> str:
+    """The one item that says what readers see."""
+    return f"{organization}#H"
+
+
+def rebuilds(organization: str) -> str:
+    """Rebuilds, by the generation that they make."""
+    return f"{organization}#B"
+
+
+def identities(organization: str, day: date) -> str:
+    """The digests of all events of a UTC date, by plan and part."""
+    return f"{organization}#I#{day}"
+
+
+def segments(organization: str, product: str) -> str:
+    """The events of a product, by UTC date, plan and part."""
+    return f"{organization}#E#{product}"
+
+
+def segment(day: date, plan: int, part: int) -> str:
+    """One part of what a plan brought to a UTC date."""
+    return f"{day}#{number(plan)}#{part}"
+
+
+def frames(organization: str, product: str, year: int, generation: int, shard: int) -> str:
+    """The frames of a shard of users in one year of a product."""
+    return f"{organization}#R#{product}#{year}#{generation}#{shard}"
+
+
+def keyframe(day: date, part: int) -> str:
+    """The totals since 1 January, before the day begins."""
+    return f"F#{day}#0#{part}"
+
+
+def delta(day: date, plan: int, part: int) -> str:
+    """What a plan brought to a day."""
+    return f"F#{day}#1#{number(plan)}#{part}"
+
+
+def late(day: date, plan: int, part: int) -> str:
+    """What a plan brought to a day whose keyframe existed."""
+    return f"L#{day}#{number(plan)}#{part}"
+
+
+def frames_from(day: date) -> str:
+    """Sorts before the keyframe and the deltas of a day."""
+    return f"F#{day}#"
+
+
+def deltas_from(day: date) -> str:
+    """Sorts between the keyframe and the deltas of a day."""
+    return f"F#{day}#1"
+
+
+def late_from(day: date) -> str:
+    """Sorts before all that came late to a day."""
+    return f"L#{day}#"
+
+
+def activity(organization: str) -> str:
+    """When users were last active, by block of users."""
+    return f"{organization}#A"
+
+
+def months(organization: str) -> str:
+    """Who was active in a month, by month."""
+    return f"{organization}#M"
+
+
+def coverage(organization: str, product: str) -> str:
+    """What a product has received, by source."""
+    return f"{organization}#C#{product}"
+
+
+def plan_of(sort_key: str) -> int:
+    """The plan that a segment, delta or late item belongs to."""
+    return int(sort_key.rsplit("#", 2)[1])

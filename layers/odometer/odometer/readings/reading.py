@@ -1,0 +1,243 @@
+"""Reading: what every user has used in a period, from two readings and what is not in them yet.
+
+A view is what an organization had used at one moment. All it reads are items that never change, so
+the same view gives the same figures however much arrives, is settled or is rebuilt meanwhile.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, tzinfo
+from typing import Any, NamedTuple, Self
+
+from odometer.domain.events import utc_date
+from odometer.domain.time import DAY, Period
+from odometer.readings import calendar, keys, segments
+from odometer.readings.decisions import Fold, Head, Product
+from odometer.readings.fold import read_folds, read_head
+from odometer.readings.frames import (
+    SHARD,
+    Frame,
+    active,
+    lanes_of,
+    reach,
+    total,
+)
+from odometer.readings.ledger import Run, day_spans, frames_in, without_days
+from odometer.readings.segments import Segment, day_frames
+from odometer.readings.shelf import Item, Shelf, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What every user has used of a product in a period; users are places in the arrays."""
+
+    product: Product
+    frames: Sequence[Frame]
+    """By shard."""
+
+    def measure(self, name: str) -> array[int]:
+        """One measure of every user."""
+        return self._column(self.product.kind.measures.index(name))
+
+    @property
+    def days_active(self) -> array[int]:
+        """On how many days every user was active."""
+        return self._column(-1)
+
+    @property
+    def users(self) -> list[int]:
+        """The users with any measure, by ordinal."""
+        flags = self._joined([active(frame[:-1]) for frame in self.frames])
+        return [who for who, flag in enumerate(flags) if flag]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Every measure of all users together."""
+        return {name: sum(self.measure(name)) for name in self.product.kind.measures}
+
+    def _column(self, place: int) -> array[int]:
+        return self._joined([frame[place] for frame in self.frames])
+
+    def _joined(self, shards: Sequence[int]) -> array[int]:
+        sizes = [SHARD] * (len(shards) - 1) + [reach(frame) for frame in self.frames[-1:]]
+        return array("Q", b"".join(map(lanes_of, shards, sizes)))
+
+
+def distinct(several: Iterable[Used]) -> list[int]:
+    """The users with any measure of any of these."""
+    return sorted(set().union(*(used.users for used in several)))
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What an organization had used at one moment."""
+
+    organization: str
+    shelf: Shelf
+    head: Head
+    tail: Sequence[Fold]
+    """What was decided by then and not settled."""
+    now: int
+
+    @classmethod
+    def latest(cls, organization: str, shelf: Shelf, zone: str, now: int) -> Self:
+        """Everything that has been decided by now."""
+        head = read_head(organization, shelf) or Head(zone, 0)
+        return cls(organization, shelf, head, read_folds(organization, shelf, head.upto), now)
+
+    @classmethod
+    def pinned(cls, organization: str, shelf: Shelf, pin: Mapping[str, Any], now: int) -> Self:
+        """The view that a cursor has kept."""
+        head = Head.from_item(pin)
+        tail = read_folds(organization, shelf, head.upto, pin["fold"])
+        return cls(organization, shelf, head, tail, now)
+
+    @property
+    def pin(self) -> dict[str, Any]:
+        """What brings this view back; it means nothing to another organization."""
+        kept = replace(self.head, late_bytes={}).to_item(self.organization)
+        return {**kept, "fold": self.head.upto + len(self.tail)}
+
+    @property
+    def through_ms(self) -> int:
+        """Every batch accepted before this millisecond is in this view."""
+        return self.tail[-1].through_ms if self.tail else self.head.through_ms
+
+    def usage(self, product: Product, period: Period) -> Used:
+        """What every user has used of a product in a period."""
+        measuring = Measuring(self, product, calendar.zone_of(product.kind, self.head.zone))
+        return Used(product, measuring.frames(period.seconds))
+
+
+class Term(NamedTuple):
+    """One thing to read, and how it enters the sum."""
+
+    sign: int
+    shard: int
+    span: Span
+    run: Run | None = None
+    """Where the items are a reading, not only parts of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """One product, seen from a view."""
+
+    view: View
+    product: Product
+    zone: tzinfo
+
+    def frames(self, seconds: range) -> list[Frame]:
+        """What was used in these seconds, by shard."""
+        found: defaultdict[int, list[Frame]] = defaultdict(list)
+        first, end = self._whole_days(seconds)
+        inner = range(*(calendar.start(day, self.zone) for day in (first, end)))
+        outer = (range(seconds.start, inner.start), range(inner.stop, seconds.stop))
+        ragged = [piece for piece in (outer if inner else (seconds,)) if piece]
+        for shard, frame in (*self._read(first, end, ragged), *self._late_tail(inner)):
+            found[shard].append(frame)
+        shards = range(max(found, default=-1) + 1)
+        return [total(found[shard], len(self.product.kind.measures)) for shard in shards]
+
+    def _whole_days(self, seconds: range) -> tuple[date, date]:
+        """The days that lie in these seconds whole and are sealed: what frames answer."""
+        first = calendar.day_of(seconds.start - 1, self.zone) + DAY
+        sealed = calendar.day_of(self.view.head.sealed, self.zone)
+        end = min(sealed, calendar.day_of(seconds.stop, self.zone))
+        return first, max(first, end)
+
+    def _read(self, first: date, end: date, ragged: Sequence[range]) -> Iterator[tuple[int, Frame]]:
+        """Everything that the answer is made of, in one round of reading."""
+        terms = [*self._terms(first, end)]
+        spans = [term.span for term in terms] + [self._segment_span(piece) for piece in ragged]
+        answers = self.view.shelf.read(spans)
+        for term, items in zip(terms, answers[: len(terms)], strict=True):
+            yield term.shard, self._frame(term, items)
+        for piece, items in zip(ragged, answers[len(terms) :], strict=True):
+            yield from self._day_by_day(piece, items)
+
+    def _terms(self, first: date, end: date) -> Iterator[Term]:
+        """The readings whose difference is the usage of whole days, and what came late."""
+        for shard in range(self.view.head.shards if first < end else 0):
+            for start, stop in calendar.years(first, end):
+                pk = self._pk(start.year, shard)
+                yield from self._difference(pk, shard, start, stop)
+                span = self._span(pk, keys.late_from(start), keys.late_from(stop), stop)
+                yield Term(1, shard, span)
+
+    def _difference(self, pk: str, shard: int, start: date, stop: date) -> Iterator[Term]:
+        if calendar.base(start) == calendar.base(stop):
+            deltas = (keys.deltas_from(start), keys.frames_from(stop))
+            yield Term(1, shard, self._span(pk, *deltas, stop))
+            return
+        edges = [(1, stop)] if start == calendar.new_year(start.year) else [(1, stop), (-1, start)]
+        for sign, day in edges:
+            run = Run.of(pk, start.year, day)
+            yield Term(sign, shard, run.span(strong=self._strong(day)), run)
+
+    def _frame(self, term: Term, items: Sequence[Item]) -> Frame:
+        plan = self.view.head.plan
+        if term.run:
+            frame = term.run.frame(self.view.shelf, items, plan, self.product)
+        else:
+            frame = total(frames_in(items, plan, self.product), len(self.product.kind.measures))
+        return tuple(term.sign * column for column in frame)
+
+    def _segment_span(self, piece: range) -> Span:
+        view, last = self.view, utc_date(piece.stop - 1)
+        ends = (piece.start, piece.stop)
+        return segments.span(view.organization, self.product.id, *ends, strong=self._strong(last))
+
+    def _day_by_day(self, piece: range, items: Sequence[Item]) -> Iterator[tuple[int, Frame]]:
+        """What segments and the tail say of seconds that no frame answers."""
+        settled = segments.from_items(items, self.view.head.plan, self.product)
+        for _, within in self._days([*settled, self._tail()], piece):
+            yield from day_frames(within, self.product).items()
+
+    def _late_tail(self, inner: range) -> Iterator[tuple[int, Frame]]:
+        """What the tail brings to days that frames answer; nobody's day counts twice."""
+        frames = [
+            (day, shard, frame)
+            for day, within in self._days([self._tail()], inner)
+            for shard, frame in day_frames(within, self.product).items()
+        ]
+        spans = [
+            span
+            for day, shard, _ in frames
+            for span in day_spans(self._pk(day.year, shard), day, strong=self._strong(day))
+        ]
+        answers = iter(self.view.shelf.read(spans)) if spans else iter(())
+        for _, shard, frame in frames:
+            items = [*next(answers), *next(answers)]
+            yield shard, without_days(frame, frames_in(items, self.view.head.plan, self.product))
+
+    def _days(
+        self, found: Sequence[Segment], seconds: range
+    ) -> Iterator[tuple[date, list[Segment]]]:
+        """These seconds by local day, where anything was used."""
+        within = [cut for cut in (s.cut(seconds.start, seconds.stop) for s in found) if cut.who]
+        if within:
+            first = calendar.day_of(min(s.seconds[0] for s in within), self.zone)
+            last = calendar.day_of(max(s.seconds[-1] for s in within), self.zone)
+            for day in calendar.days(first, last + DAY):
+                bounds = calendar.bounds(day, self.zone)
+                yield day, [segment.cut(*bounds) for segment in within]
+
+    def _tail(self) -> Segment:
+        events = (event for fold in self.view.tail for event in fold.events)
+        return Segment.of(events, self.product)
+
+    def _pk(self, year: int, shard: int) -> str:
+        view = self.view
+        generation = view.head.generation(self.product, year)
+        return keys.frames(view.organization, self.product.id, year, generation, shard)
+
+    def _span(self, pk: str, first: str, last: str, day: date) -> Span:
+        return Span(pk, first, last, self._strong(day))
+
+    def _strong(self, day: date) -> bool:
+        return self.view.head.is_fresh(self.product.id, day, self.view.now)

@@ -1,0 +1,146 @@
+"""Segments: the events of one product and UTC date in time order, without their identities."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
+
+from odometer.domain.events import DIGEST_BYTES, Event, utc_date
+from odometer.readings import calendar, keys
+from odometer.readings.codec import LANE_BYTES, pack, unpack
+from odometer.readings.decisions import Product
+from odometer.readings.frames import PART_BYTES, SHARD, Frame, active, check
+from odometer.readings.shelf import Item, Shelf, Span
+
+_DIGESTS_IN_PART = PART_BYTES // DIGEST_BYTES
+
+
+class Segment(NamedTuple):
+    """Some events of one product, by time."""
+
+    seconds: Sequence[int]
+    who: Sequence[int]
+    measures: Sequence[Sequence[int]]
+
+    @classmethod
+    def of(cls, events: Iterable[Event[int]], product: Product) -> Segment:
+        """The events of a product among these."""
+        wide = len(product.kind.measures)
+        mine = (event for event in events if event.product == product.id)
+        rows = sorted((event.second, event.who, *event.measures[:wide]) for event in mine)
+        columns = zip(*rows, strict=True) if rows else [()] * (2 + wide)
+        seconds, who, *measures = (array("Q", column) for column in columns)
+        return cls(seconds, who, measures)
+
+    def cut(self, first: int, end: int) -> Segment:
+        """The events from a second up to, but not including, another."""
+        within = slice(bisect_left(self.seconds, first), bisect_left(self.seconds, end))
+        measures = [column[within] for column in self.measures]
+        return Segment(self.seconds[within], self.who[within], measures)
+
+    def to_attributes(self, midnight: int) -> dict[str, bytes]:
+        """The columns of an item; times as what lies between them, from midnight UTC."""
+        gaps = (later - earlier for earlier, later in pairwise((midnight, *self.seconds)))
+        measures = {f"m{at}": pack(column) for at, column in enumerate(self.measures)}
+        return {"gaps": pack(gaps), "who": pack(self.who), **measures}
+
+    @classmethod
+    def from_item(cls, item: Item, product: Product) -> Segment:
+        """What an item holds."""
+        midnight = calendar.start(date.fromisoformat(item["sk"][:10]), UTC)
+        seconds = list(accumulate(unpack(item["gaps"]), initial=midnight))[1:]
+        measures = [unpack(item[f"m{at}"]) for at in range(len(product.kind.measures))]
+        return cls(seconds, unpack(item["who"]), measures)
+
+    def halves(self) -> Iterator[Segment]:
+        """The earlier and the later half."""
+        middle = len(self.who) // 2
+        for half in (slice(middle), slice(middle, None)):
+            yield Segment(self.seconds[half], self.who[half], [c[half] for c in self.measures])
+
+
+def day_frames(segments: Iterable[Segment], product: Product) -> dict[int, Frame]:
+    """What these events, all of one day, come to: a frame for every shard with users in it."""
+    some = [segment for segment in segments if segment.who]
+    users = max((max(segment.who) for segment in some), default=-1) + 1
+    columns = [array("Q", bytes(LANE_BYTES * users)) for _ in product.kind.measures]
+    for segment in some:
+        for column, values in zip(columns, segment.measures, strict=True):
+            for who, value in zip(segment.who, values, strict=True):
+                column[who] += value
+    frames = (_frame(columns, shard) for shard in range(-(-users // SHARD)))
+    return {shard: frame for shard, frame in enumerate(frames) if any(frame)}
+
+
+def _frame(columns: Sequence[array[int]], shard: int) -> Frame:
+    lanes = slice(shard * SHARD, (shard + 1) * SHARD)
+    measures = check(tuple(int.from_bytes(column[lanes].tobytes(), "little") for column in columns))
+    return (*measures, active(measures))
+
+
+def put_segments(
+    organization: str, shelf: Shelf, plan: int, product: Product, whole: Segment
+) -> None:
+    """Store the events that a plan brings to a product, by UTC date."""
+    if not whole.who:
+        return
+    for day in calendar.days(utc_date(whole.seconds[0]), utc_date(whole.seconds[-1] + 86_400)):
+        midnight = calendar.start(day, UTC)
+        segment = whole.cut(midnight, midnight + 86_400)
+        for part, attributes in enumerate(_parts(segment, midnight) if segment.who else ()):
+            pk, sk = keys.segments(organization, product.id), keys.segment(day, plan, part)
+            shelf.put({"pk": pk, "sk": sk, **attributes})
+
+
+def _parts(segment: Segment, midnight: int) -> Iterator[dict[str, bytes]]:
+    attributes = segment.to_attributes(midnight)
+    if sum(map(len, attributes.values())) <= PART_BYTES:
+        yield attributes
+        return
+    for half in segment.halves():
+        yield from _parts(half, midnight)
+
+
+def span(organization: str, product: str, first: int, end: int, *, strong: bool = True) -> Span:
+    """Where the events of these seconds are."""
+    pk = keys.segments(organization, product)
+    return Span(pk, str(utc_date(first)), f"{utc_date(end - 1)}{keys.TOP}", strong)
+
+
+def from_items(items: Iterable[Item], plan: int, product: Product) -> list[Segment]:
+    """The segments of items that this plan or an earlier one brought."""
+    return [Segment.from_item(i, product) for i in items if keys.plan_of(i["sk"]) <= plan]
+
+
+def put_identities(
+    organization: str, shelf: Shelf, plan: int, events: Iterable[Event[int]]
+) -> None:
+    """Remember for good which events of every UTC date have counted."""
+    digests: defaultdict[date, list[bytes]] = defaultdict(list)
+    for event in events:
+        digests[utc_date(event.second)].append(event.digest)
+    for day, counted in digests.items():
+        _put_digests(organization, shelf, plan, day, sorted(counted))
+
+
+def _put_digests(
+    organization: str, shelf: Shelf, plan: int, day: date, digests: Sequence[bytes]
+) -> None:
+    for part, first in enumerate(range(0, len(digests), _DIGESTS_IN_PART)):
+        item: dict[str, Any] = {
+            "pk": keys.identities(organization, day),
+            "sk": f"{keys.number(plan)}#{part}",
+            "digests": b"".join(digests[first : first + _DIGESTS_IN_PART]),
+        }
+        shelf.put(item)
+
+
+def digests_of(item: Item) -> Iterator[bytes]:
+    """The digests of an item."""
+    digests: bytes = item["digests"]
+    return (digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES))

@@ -1,0 +1,197 @@
+"""Settle: write what was folded where readings find it, then show it to the readers.
+
+A plan says what is next, and storing it is the decision. Doing a plan only stores items that follow
+from it, so it may be done by several at once, or begun again after any death. The new head makes
+all of it visible in one write; whoever comes second finds the version taken and stops.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from odometer.domain.events import Event, utc_date
+from odometer.domain.kinds import KINDS
+from odometer.readings import calendar, keys
+from odometer.readings.decisions import (
+    ALL,
+    Fold,
+    Head,
+    Plan,
+    Product,
+    Touched,
+    heaviest,
+    still_fresh,
+)
+from odometer.readings.fold import read_folds, read_head
+from odometer.readings.frames import SHARD
+from odometer.readings.ledger import Ledger
+from odometer.readings.segments import Segment, put_identities, put_segments
+from odometer.readings.shelf import Shelf
+from odometer.readings.standing import Standing
+
+GRACE_SECONDS: Final = 3600
+"""A day is sealed this long after its end, so that few events come late."""
+PLAN_EVENTS: Final = 100_000
+"""A plan takes folds up to about this many events."""
+_FRESH_PRODUCTS: Final = 100
+
+Catalog = Callable[[str], Sequence[Product]]
+"""All products that an organization has by now."""
+ByProduct = Mapping[str, list[Event[int]]]
+
+
+class Layout(NamedTuple):
+    """Where frames are written: the zone of local days, the shards, and the generation."""
+
+    zone: str
+    shards: int
+    generation: Callable[[Product, int], int | None]
+    """Of a year of a product; a year without one is left alone."""
+
+
+class Work(NamedTuple):
+    """A plan with what it takes."""
+
+    plan: Plan
+    events: ByProduct
+    through_ms: int
+    """The watermark of its last fold."""
+
+    @property
+    def all(self) -> list[Event[int]]:
+        """Its events, one product after the other."""
+        return [event for events in self.events.values() for event in events]
+
+    @property
+    def shards(self) -> int:
+        """As many shards as its users need."""
+        return max((1 + event.who // SHARD for event in self.all), default=0)
+
+    @classmethod
+    def of(cls, plan: Plan, folds: Sequence[Fold]) -> Work:
+        """The folds of a plan, by product."""
+        events: defaultdict[str, list[Event[int]]] = defaultdict(list)
+        for fold in folds:
+            for event in fold.events:
+                events[event.product].append(event)
+        return cls(plan, events, folds[-1].through_ms if folds else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """Everything that settling needs."""
+
+    usage: Shelf
+    catalog: Catalog
+
+    def settle(self, organization: str, zone: str, now: int) -> bool:
+        """Make and do the next plan; whether there was anything to do."""
+        head = self._head(organization, zone, now)
+        plan = self._plan(organization, head.plan + 1) or self._decide(organization, head, now)
+        if plan is None:
+            return False
+        shown = self._do(organization, head, self._work(organization, plan), now)
+        self.usage.put_newer(shown.to_item(organization), "version")
+        return True
+
+    def work(self, organization: str, number: int) -> Work:
+        """A plan that is settled, to be done again elsewhere."""
+        plan = self._plan(organization, number)
+        if plan is None:
+            raise LookupError(organization, number)
+        return self._work(organization, plan)
+
+    def lay(self, organization: str, work: Work, where: Layout) -> Counter[str]:
+        """Write what a plan brings to frames; by product and year, the bytes that came late."""
+        late: Counter[str] = Counter()
+        for product in self.catalog(organization):
+            zone = calendar.zone_of(product.kind, where.zone)
+            ends = (work.plan.sealed_before, work.plan.sealed)
+            before, sealed = (calendar.day_of(second, zone) for second in ends)
+            generation = partial(where.generation, product)
+            ledger = Ledger(organization, self.usage, product, zone, generation, work.plan.number)
+            events = Segment.of(work.events.get(product.id, ()), product)
+            for year, weight in ledger.bring(events, before).items():
+                late[f"{product.id}#{year}"] += weight
+            ledger.seal(before, sealed, where.shards)
+        return late
+
+    def _head(self, organization: str, zone: str, now: int) -> Head:
+        """The head, which is born when an organization settles for the first time."""
+        head = read_head(organization, self.usage)
+        if head:
+            return head
+        born = Head(zone, now - GRACE_SECONDS)
+        self.usage.put_newer(born.to_item(organization), "version")
+        return read_head(organization, self.usage) or born
+
+    def _plan(self, organization: str, number: int) -> Plan | None:
+        item = self.usage.get(keys.plans(organization), keys.number(number))
+        return Plan.from_item(item) if item else None
+
+    def _decide(self, organization: str, head: Head, now: int) -> Plan | None:
+        """Store the next plan if there is anything to do; whoever was first has decided."""
+        folds = read_folds(organization, self.usage, head.upto)
+        sizes = accumulate(len(fold.events) for fold in folds)
+        taken = max(min(len(folds), 1), sum(size <= PLAN_EVENTS for size in sizes))
+        sealed = max(head.sealed, now - GRACE_SECONDS) if taken == len(folds) else head.sealed
+        if not folds and not _seals_anything(head, sealed):
+            return None
+        upto = head.upto + taken
+        plan = Plan(head.plan + 1, head.upto, upto, head.sealed, sealed)
+        self.usage.put_new(plan.to_item(organization))
+        return self._plan(organization, plan.number)
+
+    def _work(self, organization: str, plan: Plan) -> Work:
+        return Work.of(plan, read_folds(organization, self.usage, plan.after, plan.upto))
+
+    def _do(self, organization: str, head: Head, work: Work, now: int) -> Head:
+        """Store all that follows from a plan; the head that will show it."""
+        number, events = work.plan.number, work.all
+        put_identities(organization, self.usage, number, events)
+        for product in self.catalog(organization):
+            segment = Segment.of(work.events.get(product.id, ()), product)
+            put_segments(organization, self.usage, number, product, segment)
+        shards = max(head.shards, work.shards)
+        late = self.lay(organization, work, Layout(head.zone, shards, head.generation))
+        Standing(organization, self.usage, number).record(events)
+        return replace(
+            head,
+            version=head.version + 1,
+            plan=number,
+            upto=work.plan.upto,
+            sealed=work.plan.sealed,
+            through_ms=max(head.through_ms, work.through_ms),
+            last=max((head.last, *(event.second for event in events))),
+            shards=shards,
+            fresh=_freshened(head, work, now),
+            late_bytes=heaviest(late + Counter(head.late_bytes)),
+        )
+
+
+def _seals_anything(head: Head, sealed: int) -> bool:
+    """Whether a day with events that is not sealed by now would be."""
+    zones = (calendar.zone_of(kind, head.zone) for kind in KINDS.values())
+    return any(
+        calendar.day_of(head.sealed, zone) <= calendar.day_of(head.last, zone)
+        and calendar.day_of(head.sealed, zone) < calendar.day_of(sealed, zone)
+        for zone in zones
+    )
+
+
+def _freshened(head: Head, work: Work, now: int) -> dict[str, list[Touched]]:
+    """What an eventually consistent read may not see yet."""
+    fresh = still_fresh(head.fresh, now)
+    firsts = {p: min(event.second for event in events) for p, events in work.events.items()}
+    if len(firsts) > _FRESH_PRODUCTS:
+        firsts = {ALL: min(firsts.values())}
+    if work.plan.sealed > work.plan.sealed_before:
+        firsts[ALL] = min(work.plan.sealed_before, firsts.get(ALL, work.plan.sealed_before))
+    for product, second in firsts.items():
+        fresh.setdefault(product, []).append(Touched.of(now, utc_date(second)))
+    return fresh

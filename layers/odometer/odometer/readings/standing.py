@@ -1,0 +1,128 @@
+"""What is not additive: who was last active when, who was active in a month, what has arrived.
+
+These items are overwritten, each by the next plan that touches it. A plan that is repeated finds
+its own number there and leaves them alone.
+"""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from typing import Any, Final
+
+from odometer.domain.events import Event, utc_date
+from odometer.readings import keys
+from odometer.readings.codec import LANE_BYTES, pack, unpack
+from odometer.readings.shelf import Item, Shelf
+
+BLOCK: Final = 2048
+"""Users whose last activity shares an item."""
+_PLATFORMS: Final = {"p1": 1, "p2": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one plan does to the items that are overwritten."""
+
+    organization: str
+    shelf: Shelf
+    plan: int
+
+    def record(self, events: Sequence[Event[int]]) -> None:
+        """Take the events of the plan into account."""
+        activity, months = keys.activity(self.organization), keys.months(self.organization)
+        on_platforms = (event for event in events if event.platform)
+        for block, of_block in _grouped(on_platforms, lambda e: e.who // BLOCK).items():
+            self._renew(activity, keys.number(block), partial(_with_activity, of_block))
+        for month, of_month in _grouped(events, lambda e: f"{utc_date(e.second):%Y-%m}").items():
+            self._renew(months, month, partial(_with_users, {event.who for event in of_month}))
+        for (product, source), sent in _grouped(events, lambda e: (e.product, e.source)).items():
+            pk = keys.coverage(self.organization, product)
+            self._renew(pk, source, partial(_with_seconds, [event.second for event in sent]))
+
+    def _renew(self, pk: str, sk: str, change: Callable[[Item], Item]) -> None:
+        old = self.shelf.get(pk, sk) or {"k": 0}
+        if old["k"] < self.plan:
+            self.shelf.put_newer({"pk": pk, "sk": sk, "k": self.plan, **change(old)}, "k")
+
+
+def _grouped(
+    events: Iterable[Event[int]], key: Callable[[Event[int]], Any]
+) -> Mapping[Any, list[Event[int]]]:
+    groups: defaultdict[Any, list[Event[int]]] = defaultdict(list)
+    for event in events:
+        groups[key(event)].append(event)
+    return groups
+
+
+def _with_activity(events: Iterable[Event[int]], old: Item) -> Item:
+    platforms = last_seconds(old)
+    for event in events:
+        seconds = platforms.setdefault(event.platform, array("Q", bytes(LANE_BYTES * BLOCK)))
+        place = event.who % BLOCK
+        seconds[place] = max(seconds[place], event.second)
+    return {f"p{platform}": pack(seconds) for platform, seconds in platforms.items()}
+
+
+def last_seconds(item: Item) -> dict[int, array[int]]:
+    """By platform, the last active second of every user of a block; 0 for never."""
+    return {place: unpack(item[name]) for name, place in _PLATFORMS.items() if name in item}
+
+
+def _with_users(users: Collection[int], old: Item) -> Item:
+    bits = bytearray(max(len(known := users_bits(old)), max(users) // 8 + 1))
+    bits[: len(known)] = known
+    for user in users:
+        bits[user // 8] |= 1 << user % 8
+    return {"users": zlib.compress(bits, 9)}
+
+
+def users_bits(item: Item) -> bytes:
+    """A bit for every user, the first user lowest."""
+    return zlib.decompress(item["users"]) if "users" in item else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a product has received from a source: the outer events, and how many a UTC date."""
+
+    first: int
+    last: int
+    by_date: Mapping[date, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, seconds: Collection[int]) -> Coverage:
+        """The coverage of some events."""
+        return cls(min(seconds), max(seconds), Counter(map(utc_date, seconds)))
+
+    @classmethod
+    def from_item(cls, item: Item) -> Coverage:
+        """What an item holds."""
+        dates = map(date.fromordinal, unpack(item["dates"]))
+        by_date = dict(zip(dates, unpack(item["events"]), strict=True))
+        return cls(int(item["first"]), int(item["last"]), by_date)
+
+    def to_attributes(self) -> dict[str, int | bytes]:
+        """The columns of an item."""
+        dates = sorted(self.by_date)
+        return {
+            "first": self.first,
+            "last": self.last,
+            "dates": pack(day.toordinal() for day in dates),
+            "events": pack(self.by_date[day] for day in dates),
+        }
+
+    def __add__(self, other: Coverage) -> Coverage:
+        """Both together."""
+        by_date = Counter(self.by_date) + Counter(other.by_date)
+        return Coverage(min(self.first, other.first), max(self.last, other.last), by_date)
+
+
+def _with_seconds(seconds: Collection[int], old: Item) -> Item:
+    new = Coverage.of(seconds)
+    return (Coverage.from_item(old) + new if "dates" in old else new).to_attributes()

@@ -1,0 +1,214 @@
+"""The engine against brute force: whatever happens, in whatever order, figures are exact."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.time import epoch_second
+from odometer.readings import calendar
+from odometer.readings.decisions import ALL, LOCAL, Product
+from odometer.readings.reading import View
+from odometer.readings.shelf import Item
+from tests.support.shelf import Interleaving, dying
+from tests.support.world import ORGANIZATION, PRODUCTS, Row, World, brute_force, period, rows
+
+DAY = 86_400
+ZONES = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Africa/Cairo",
+    "America/St_Johns",
+    "Pacific/Kiritimati",
+]
+BEGINNINGS = [
+    datetime(2026, 3, 28, 21, 30, tzinfo=UTC),
+    datetime(2026, 4, 23, 20, 0, tzinfo=UTC),
+    datetime(2026, 12, 30, 9, 0, tzinfo=UTC),
+    datetime(2028, 2, 28, 23, 0, tzinfo=UTC),
+    datetime(2024, 12, 31, 23, 59, tzinfo=UTC),
+    datetime(2026, 11, 20, 12, 0, tzinfo=UTC),
+]
+STRIDES = [5, 100, 600, 3600, 7 * 3600, DAY, 3 * DAY, 8 * DAY, 40 * DAY]
+
+
+@dataclass
+class Story:
+    """A world, what may happen to it, and what was seen of it before."""
+
+    world: World
+    entries: list[Item] = field(default_factory=list)
+    pins: list[tuple[dict[str, Any], Product, range, dict[int, Row]]] = field(default_factory=list)
+
+    def happen(self, what: str, random: Random) -> None:
+        getattr(self, what)(random)
+
+    def send(self, random: Random) -> None:
+        events = [self.event(random) for _ in range(random.choice([1, 1, 2, 5]))]
+        self.entries.append(self.world.accept(events, random, random.choice([0, 0, 0, 3, 19])))
+        if random.random() < 0.6:
+            self.ring(random, self.entries[-1:])
+
+    def event(self, random: Random) -> Event[str]:
+        product = random.choice(PRODUCTS)
+        back = random.choice([-299, 0, 60, 3600, DAY, 3 * DAY, 30 * DAY, 400 * DAY, 730 * DAY])
+        source = random.choice(["ci", "laptop"])
+        wide = len(product.kind.measures)
+        measures = [random.choice([0, 1, 1, 7, 300, 2**40]) for _ in range(wide)]
+        measures[random.randrange(wide)] += not any(measures)
+        return Event(
+            who=random.choice(["ann", "ann@example.com", "bob", "cid", "dot", "eve"]),
+            product=product.id,
+            source=source,
+            second=self.world.now - random.randint(min(back, 0), max(back, 0)),
+            platform=random.choice([1, 2]) if product.kind.platforms else 0,
+            measures=(*measures, *[0] * (MEASURES - wide)),
+            digest=digest_of(source, str(random.randrange(12))),
+        )
+
+    def resend(self, random: Random) -> None:
+        """Send events again, some with another product and content."""
+        known = [event for those in self.world.sent.values() for event in those]
+        events = random.choices(known, k=2) if known else []
+        for event in events:
+            other = self.event(random)._replace(second=event.second, digest=event.digest)
+            batch = [random.choice([event, other])]
+            self.entries.append(self.world.accept(batch, random, random.choice([0, 5])))
+        self.ring(random, self.entries[-2:])
+
+    def ring(self, random: Random, entries: list[Item] | None = None) -> None:
+        """A bell for the newest entries, or one delivered again, late, or in another order."""
+        some = entries or random.sample(self.entries, min(3, len(self.entries)))
+        flying = [item for _, item in self.world.flying]
+        landed = [entry for entry in some if entry not in flying]
+        memory = random.choice([self.world.folding, self.world.fold_elsewhere()])
+        memory.ring(ORGANIZATION, landed, self.world.now_ms)
+
+    def sweep(self, random: Random) -> None:
+        folding = random.choice([self.world.folding, self.world.fold_elsewhere()])
+        folding.sweep(ORGANIZATION, self.world.now_ms)
+
+    def sweep_the_day(self, random: Random) -> None:
+        since = self.world.now_ms - 26 * 3600 * 1000
+        self.world.folding.sweep(ORGANIZATION, self.world.now_ms, since)
+
+    def settle(self, random: Random) -> None:
+        self.world.settling.settle(ORGANIZATION, self.world.zone, self.world.now)
+
+    def request(self, random: Random) -> None:
+        product = random.choice(PRODUCTS)
+        year = datetime.fromtimestamp(self.world.now, UTC).year - random.randrange(2)
+        scope = random.choice([ALL, LOCAL, f"{product.id}#{year}", f"{product.id}#{year}"])
+        self.world.rebuilding.request(ORGANIZATION, scope, self.world.zone)
+
+    def rebuild(self, random: Random) -> None:
+        for _ in range(random.choice([1, 3, 100])):
+            if not self.world.rebuilding.rebuild(ORGANIZATION, self.world.now):
+                break
+
+    def move(self, random: Random) -> None:
+        self.world.zone = random.choice(ZONES)
+        self.world.rebuilding.request(ORGANIZATION, LOCAL, self.world.zone)
+
+    def wait(self, random: Random) -> None:
+        self.world.pass_time(random.choice(STRIDES))
+
+    def die(self, random: Random) -> None:
+        act = self._work(random)
+        with dying(self.world.usage, random.choice([0, 1, 2, 3, 5, 8, 13, 21])):
+            act()
+
+    def meet(self, random: Random) -> None:
+        """Two or three at work at once, of which some die."""
+        workers = [
+            (self._work(random), random.choice([0, 1, 2, 4, 9, 16, 10**6, 10**6, 10**6]))
+            for _ in range(random.choice([2, 2, 3]))
+        ]
+        Interleaving(random.randrange, [self.world.usage, self.world.log]).run(*workers)
+
+    def _work(self, random: Random) -> Callable[[], object]:
+        what = random.choice(["ring", "sweep", "settle", "settle", "rebuild", "look"])
+        own = Random(random.getrandbits(32))
+        return lambda: self.happen(what, own)
+
+    def look(self, random: Random) -> None:
+        """Any range of any product equals brute force, and so does what was seen before."""
+        self.compare(self.world.view(), random)
+        for pin, product, seconds, seen in self.pins[-2:]:
+            view = View.pinned(ORGANIZATION, self.world.usage, pin, self.world.now)
+            assert rows(view.usage(product, period(seconds))) == seen
+
+    def compare(self, view: View, random: Random) -> None:
+        product, seconds = random.choice(PRODUCTS), self.seconds(random)
+        upto = view.head.upto + len(view.tail)
+        expected = brute_force(self.world.decided(upto), product, seconds, view.head.zone)
+        assert rows(view.usage(product, period(seconds))) == expected
+        self.pins.append((view.pin, product, seconds, expected))
+
+    def seconds(self, random: Random) -> range:
+        """To the second, or whole days of the organization's zone or of UTC."""
+        length = random.choice([1, 3600, DAY, 2 * DAY, 9 * DAY, 45 * DAY, 366 * DAY, 800 * DAY])
+        end = self.world.now + random.randint(-length, 2 * DAY)
+        ends = (end - random.randint(1, length), end)
+        if random.random() < 0.5:
+            zone = calendar.zone_of(random.choice(PRODUCTS).kind, self.world.zone)
+            ends = tuple(calendar.start(calendar.day_of(end, zone), zone) for end in ends)
+        return range(*ends)
+
+    def close(self) -> None:
+        """All that was accepted is in every figure, once, also when frames are made anew."""
+        random = Random(0)
+        self.world.pass_time(600)
+        self.sweep(random)
+        decided = Counter(event.identity for event in self.world.decided(10**9))
+        assert decided == Counter(self.world.sent.keys())
+        while self.world.settling.settle(ORGANIZATION, self.world.zone, self.world.now):
+            pass
+        self.look(random)
+        self.world.rebuilding.request(ORGANIZATION, ALL, self.world.zone)
+        while self.world.rebuilding.rebuild(ORGANIZATION, self.world.now):
+            pass
+        for _ in range(3):
+            self.look(random)
+
+
+DEEDS = [
+    *["send"] * 6,
+    *["look"] * 3,
+    *["settle"] * 4,
+    *["wait"] * 4,
+    *["meet"] * 3,
+    *["die"] * 2,
+    "resend",
+    "ring",
+    "sweep",
+    "sweep_the_day",
+    "request",
+    "rebuild",
+    "rebuild",
+    "move",
+]
+
+
+@given(
+    start=st.sampled_from(BEGINNINGS),
+    zone=st.sampled_from(ZONES),
+    deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**32)), max_size=40),
+)
+def test_every_figure_equals_brute_force_whatever_happens(
+    start: datetime, zone: str, deeds: list[tuple[str, int]]
+) -> None:
+    story = Story(World(epoch_second(start), zone))
+    for what, seed in deeds:
+        story.happen(what, Random(seed))
+    story.close()
