@@ -25,15 +25,18 @@ from odometer.access.keyring import Keyring
 from odometer.access.policy import Caller, Rule, Target
 from odometer.api.family import STATUS, Family
 from odometer.api.models import Body, Query, read_body, read_query
+from odometer.api.reports import Report
 from odometer.api.wire import JSON, Request, Response
 from odometer.directory.people import Team, User
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound, OdometerError, TimedOut, Unauthenticated, Unsupported
 from odometer.settings import Settings
+from odometer.storage.acceptance import Acceptance
 from odometer.storage.activity import Activity
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.secret import pepper
 from odometer.storage.tenancy import Tenancy
+from odometer.storage.usage import Usage
 
 logger = Logger(service="odometer", use_rfc3339=True)
 
@@ -77,6 +80,20 @@ class Exchange:
     def activity(self) -> Activity:
         """The last uses of keys."""
         return Activity(Table(self.settings.activity_table, self.meter))
+
+    @cached_property
+    def acceptance(self) -> Acceptance:
+        """The door of the log."""
+        return Acceptance(
+            Table(self.settings.log_table, self.meter),
+            Table(self.settings.activity_table, self.meter),
+        )
+
+    @cached_property
+    def usage(self) -> Usage:
+        """What the caller's organization has used."""
+        table = Table(self.settings.usage_table, self.meter)
+        return Usage(table, self.directory, self.tenancy, self.now)
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -130,6 +147,8 @@ PROVIDERS: Mapping[type, Callable[[Exchange], Any]] = {
     Tenancy: lambda exchange: exchange.tenancy,
     Keyring: lambda exchange: exchange.keyring,
     Activity: lambda exchange: exchange.activity,
+    Usage: lambda exchange: exchange.usage,
+    Acceptance: lambda exchange: exchange.acceptance,
     Team: lambda exchange: exchange.subject,
     User: lambda exchange: exchange.subject,
     Request: lambda exchange: exchange.request,
@@ -190,7 +209,10 @@ class Endpoint:
         if self.may and self.about and self.about.given(exchange.request) is not None:
             self.may.admit_to(exchange.caller, target_of(exchange.found))
         given = {name: self._provided(exchange, kind) for name, kind in self.needs.items()}
-        return as_response(self.handler(**given), self.status)
+        answer = self.handler(**given)
+        if isinstance(answer, Report):
+            return answer.response(exchange.request, exchange.meter.read_units)
+        return as_response(answer, self.status)
 
     def _provided(self, exchange: Exchange, kind: type) -> object:
         request = exchange.request
@@ -203,7 +225,7 @@ class Endpoint:
     def _refusal(self, exchange: Exchange, error: OdometerError) -> Response:
         if exchange.deadline.passed and error.code == "unavailable":
             error = TimedOut()
-        status = STATUS[error.code]
+        status = self.family.status(error)
         if status >= STATUS["internal_error"]:
             logger.error("refused", error=type(error).__name__, reason=str(error))
         body = self.family.problem(error, status, exchange.request)

@@ -38,6 +38,10 @@ class Family:
         """The body of an error."""
         raise NotImplementedError
 
+    def status(self, error: OdometerError) -> int:
+        """The status of an error."""
+        return STATUS[error.code]
+
     def headers(self, error: OdometerError) -> dict[str, str]:
         """The headers that tell a client what to do about an error."""
         match error:

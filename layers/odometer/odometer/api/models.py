@@ -37,6 +37,11 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
 
 
+def is_none(value: object) -> bool:
+    """Whether a field has nothing to say, and is left out."""
+    return value is None
+
+
 def read_query(
     model: type[Asked], path: Mapping[str, str], query: Mapping[str, Sequence[str]]
 ) -> Asked:

@@ -1,11 +1,49 @@
-"""The usage report API: how it words its errors."""
+"""The usage report API: its parameters, its answers and the exact words of its errors."""
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, TypeVar
 
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from odometer.access.policy import READ_REPORT
+from odometer.api.endpoint import Endpoint
+from odometer.api.endpoint import endpoint as any_endpoint
 from odometer.api.family import Family
+from odometer.api.fields import Choice, Reader, Whole, refuse
+from odometer.api.models import Answer, Query, is_none
+from odometer.api.reports import Report
 from odometer.api.wire import Request
-from odometer.domain.errors import Invalid, OdometerError
+from odometer.directory.snapshot import Directory
+from odometer.domain.errors import Fault, Invalid, OdometerError, Unavailable
+from odometer.domain.kinds import Kind
+from odometer.domain.people import UserType
+from odometer.domain.time import Period
+from odometer.readings.reading import Used, distinct
+from odometer.reports.ranking import UserUsage, most_used_first, totals_among
+from odometer.storage.usage import Usage
+
+Row = TypeVar("Row")
+
+BASE = "/insights/api/v3/public/usage-report"
+LONGEST_SPAN = timedelta(days=90)
+LARGEST_PAGE = 100
+VALUE_SHOWN = 64
+
+
+class Product(StrEnum):
+    """The products that this API reports on."""
+
+    AUTOMATION = "automation"
+    APP_AUTOMATION = "app-automation"
+    HYPEREXECUTE = "hyperexecute"
+    REALTIME = "realtime"
+    REALDEVICE = "realdevice"
+    SMARTUI = "smartui"
+
 
 MESSAGES = {
     "unauthorized": "Invalid or missing Basic Auth credentials",
@@ -18,8 +56,19 @@ MESSAGES = {
     "unsupported_media_type": "content type not supported",
     "too_many_requests": "too many requests",
     "internal_error": "internal server error",
-    "unavailable": "temporarily unavailable",
+    "unavailable": "failed to resolve org users",
     "timeout": "timed out",
+}
+
+MISSING = {"from": "from is required", "to": "to is required"}
+WORDS = {
+    "type": f"invalid or missing type (valid: [{' '.join(UserType)}])",
+    "product": f"invalid or missing product (valid: [{' '.join(Product)}])",
+    "from": "invalid from format: {value} (expected YYYY-MM-DD HH:MM:SS)",
+    "to": "invalid to format: {value} (expected YYYY-MM-DD HH:MM:SS)",
+    "timezone": "invalid timezone format: {value} (expected +HH:MM or -HH:MM, e.g. +05:30)",
+    "page": "page must be a positive integer",
+    "limit": f"limit must be a positive integer between 1 and {LARGEST_PAGE}",
 }
 
 
@@ -31,8 +80,358 @@ class UsageReport(Family):
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
         """The published error body."""
-        first = error.faults[0].message if isinstance(error, Invalid) else MESSAGES[error.code]
-        return {"status": "error", "message": first}
+        message = worded(error.faults[0]) if isinstance(error, Invalid) else MESSAGES[error.code]
+        return {"status": "error", "message": message}
+
+    def status(self, error: OdometerError) -> int:
+        """Data that cannot be read is a partial answer; a directory that cannot be is a 500."""
+        return 500 if isinstance(error, Unavailable) else super().status(error)
 
 
 FAMILY = UsageReport()
+
+
+def endpoint(path: str) -> Callable[[Callable[..., Any]], Endpoint]:
+    """A route of this family: all are GET, and for Admins."""
+    return any_endpoint(FAMILY, "GET", BASE + path, may=READ_REPORT)
+
+
+def worded(fault: Fault) -> str:
+    """A fault in the words that clients of this API match on."""
+    words = MISSING.get(fault.name) if fault.rule == "missing" else None
+    words = words or WORDS.get(fault.name, fault.message)
+    return words.replace("{value}", str(fault.value)[:VALUE_SHOWN])
+
+
+# parameters
+
+CLOCK = re.compile(r"(?:19[7-9]|[2-8][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+ISO_OFFSET = re.compile(r"([+ -]?)([0-9]{2}):([0-5][0-9])")
+RAW_MINUTES = re.compile(r"-?(?:0|[1-9][0-9]{0,2})")
+EASTMOST, WESTMOST = timedelta(hours=14), timedelta(hours=-12)
+
+
+class WallClock(Reader):
+    """A wall-clock time to the second; which instant it is, the offset tells."""
+
+    def read(self, value: object) -> datetime:
+        """A time that exists, in a year that can be reckoned with."""
+        text = value if isinstance(value, str) else ""
+        try:
+            if CLOCK.fullmatch(text):
+                return datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  its offset comes apart
+        except ValueError:
+            pass
+        raise refuse("clock", "expected YYYY-MM-DD HH:MM:SS")
+
+    def schema(self) -> Mapping[str, Any]:
+        """Text in one form."""
+        return {
+            "type": "string",
+            "pattern": r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$",
+            "examples": ["2026-06-23 00:00:00"],
+        }
+
+
+class Offset(Reader):
+    """An offset from UTC: ISO, or the minutes of JavaScript's `getTimezoneOffset()`, west positive.
+
+    A `+` in a query string arrives as a space, so a leading space, or no sign, is a `+`.
+    """
+
+    def read(self, value: object) -> timezone:
+        """The offset, if it is one that is in use anywhere."""
+        text = value if isinstance(value, str) else ""
+        offset = -timedelta(minutes=int(text)) if RAW_MINUTES.fullmatch(text) else iso_offset(text)
+        if offset is None or not WESTMOST <= offset <= EASTMOST:
+            raise refuse("offset", "expected +HH:MM or -HH:MM")
+        return timezone(offset)
+
+    def schema(self) -> Mapping[str, Any]:
+        """Text in one of two forms."""
+        return {
+            "type": "string",
+            "default": "+00:00",
+            "pattern": r"^([+ -]?\d{2}:\d{2}|-?(0|[1-9]\d{0,2}))$",
+            "examples": ["+05:30", "-330"],
+        }
+
+
+def iso_offset(text: str) -> timedelta | None:
+    """`+05:30` as a duration."""
+    found = ISO_OFFSET.fullmatch(text)
+    if not found:
+        return None
+    sign, hours, minutes = found.groups()
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    return -offset if sign == "-" else offset
+
+
+class Population(Query):
+    """Whom the report is about."""
+
+    empty_is_missing: ClassVar[bool] = True
+
+    type: Annotated[UserType, Choice()]
+
+
+class OneProduct(Query):
+    """Which product the report is about."""
+
+    product: Annotated[Product, Choice()]
+
+
+class Range(Query):
+    """A range of wall-clock time at an offset, up to and with its last second."""
+
+    start: Annotated[datetime, WallClock()] = Field(alias="from")
+    last: Annotated[datetime, WallClock()] = Field(alias="to")
+    offset: Annotated[timezone, Offset()] = Field(default=UTC, alias="timezone")
+    period: SkipJsonSchema[Period] = Field(default=None, alias="from, to", validate_default=True)
+
+    @field_validator("period", mode="plain")
+    @classmethod
+    def _made_of_the_fields_above(cls, _: object, fields: ValidationInfo) -> Period | None:
+        """Never sent: what `from`, `to` and `timezone` come to, once all three are valid."""
+        if not {"start", "last", "offset"} <= fields.data.keys():
+            return None
+        start, last = fields.data["start"], fields.data["last"]
+        if last <= start:
+            raise refuse("order", "to must be after from")
+        if last - start > LONGEST_SPAN:
+            days = LONGEST_SPAN.days
+            raise refuse("span", f"date range exceeds maximum allowed span of {days} days")
+        offset = fields.data["offset"]
+        return Period.through_second(start.replace(tzinfo=offset), last.replace(tzinfo=offset))
+
+    @property
+    def shown_offset(self) -> str:
+        """The offset in one form, however it was sent."""
+        return self.start.replace(tzinfo=self.offset).isoformat()[-6:]
+
+    @staticmethod
+    def wall_clock(instant: datetime) -> str:
+        """A time as it was sent."""
+        return f"{instant:%Y-%m-%d %H:%M:%S}"
+
+
+class Paging(Query):
+    """Which part of the rows."""
+
+    page: Annotated[int, Whole(1, 10**18)] = 1
+    limit: Annotated[int, Whole(1, LARGEST_PAGE)] = 10
+
+    def part_of(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows of the page; past the end there are none."""
+        return rows[(self.page - 1) * self.limit :][: self.limit]
+
+    def pagination(self, total: int) -> "Pagination":
+        """Where the page stands."""
+        pages = -(-total // self.limit)
+        return Pagination(limit=self.limit, page=self.page, total=total, total_pages=pages)
+
+
+class SummaryQuery(Range, Population):
+    """All products, one population."""
+
+
+class DrilldownQuery(Paging, Range, OneProduct, Population):
+    """One product, one population, user by user."""
+
+
+# answers
+
+
+class OrganizationName(Answer):
+    """Whose report it is."""
+
+    id: str
+    name: str
+
+
+class Pagination(Answer):
+    """Where a page stands among all."""
+
+    limit: int
+    page: int
+    total: int
+    total_pages: int = Field(alias="totalPages")
+
+
+class Totals(Answer):
+    """The measures of a product, by the names that its kind has here."""
+
+    tests: int | None = Field(None, alias="totalTests", exclude_if=is_none)
+    duration: int | None = Field(None, alias="totalDuration", exclude_if=is_none)
+    screenshots: int | None = Field(None, alias="totalScreenshots", exclude_if=is_none)
+
+
+class SummaryMetadata(Answer):
+    """What was asked, and how many users it concerns."""
+
+    type: UserType
+    total_users: int = Field(alias="totalUsers")
+    start: str = Field(alias="from")
+    last: str = Field(alias="to")
+    timezone: str
+    organization: OrganizationName
+    partial: bool | None = Field(None, exclude_if=is_none)
+
+
+class SummaryData(Answer):
+    """The totals of every product."""
+
+    metadata: SummaryMetadata
+    products: dict[Product, Totals]
+
+
+class SummaryAnswer(Answer):
+    """All products."""
+
+    status: str = "success"
+    data: SummaryData
+
+
+class DrilldownMetadata(Totals):
+    """What was asked, the totals of the organization, and where the page stands."""
+
+    type: UserType
+    product: Product
+    total_users: int = Field(alias="totalUsers")
+    start: str = Field(alias="from")
+    last: str = Field(alias="to")
+    timezone: str
+    organization: OrganizationName
+    pagination: Pagination
+    partial: bool | None = Field(None, exclude_if=is_none)
+
+
+class UserRow(Answer):
+    """What one user has used."""
+
+    id: str
+    username: str
+    email: str | None
+    tests: int | None = Field(None, alias="totalTestsRun", exclude_if=is_none)
+    duration: int | None = Field(None, alias="totalDuration", exclude_if=is_none)
+    screenshots: int | None = Field(None, alias="totalScreenshots", exclude_if=is_none)
+
+
+class ProductRow(Totals):
+    """The totals of one product, as a line."""
+
+    product: Product
+
+
+class DrilldownData(Answer):
+    """One product, user by user."""
+
+    metadata: DrilldownMetadata
+    users: list[UserRow]
+
+
+class DrilldownAnswer(Answer):
+    """One product."""
+
+    status: str = "success"
+    data: DrilldownData
+
+
+NAMES = {"tests": "tests", "duration_ms": "duration", "screenshots": "screenshots"}
+"""What the measures of the engine are called in the models above."""
+
+
+def summary(query: SummaryQuery, usage: Usage) -> Report:
+    """All products, of the users of one type; one that cannot be read is 0, and it is said so."""
+    found = usage.of_each(list(Product), query.period)
+    readable = [used for used in found.values() if used]
+    directory = usage.directory_with(readable)
+    population = directory.users_of_type(query.type)
+    metadata = SummaryMetadata(
+        type=query.type,
+        total_users=len(population.intersection(distinct(readable))),
+        start=query.wall_clock(query.start),
+        last=query.wall_clock(query.last),
+        timezone=query.shown_offset,
+        organization=name_of(directory),
+        partial=partial(found.values()),
+    )
+    products = {
+        product: totals_of(usage.kind(product), found[product], population) for product in Product
+    }
+    page = SummaryAnswer(data=SummaryData(metadata=metadata, products=products))
+    rows = [ProductRow(product=each, **products[each].model_dump()) for each in Product]
+    return report(page, lambda: rows, query, usage, found.values())
+
+
+def drilldown(query: DrilldownQuery, usage: Usage) -> Report:
+    """One product: totals of everybody, the users of one type, most used first."""
+    found = usage.of_each([query.product], query.period)[query.product]
+    directory = usage.directory_with([found] if found else [])
+    kind = usage.kind(query.product)
+    ranked = ranking(found, directory, query.type) if found else []
+    metadata = DrilldownMetadata(
+        type=query.type,
+        product=query.product,
+        total_users=len(ranked),
+        **totals_of(kind, found, None).model_dump(),
+        start=query.wall_clock(query.start),
+        last=query.wall_clock(query.last),
+        timezone=query.shown_offset,
+        organization=name_of(directory),
+        pagination=query.pagination(len(ranked)),
+        partial=partial([found]),
+    )
+    users = user_rows(directory, kind, query.part_of(ranked))
+    page = DrilldownAnswer(data=DrilldownData(metadata=metadata, users=users))
+    return report(page, lambda: user_rows(directory, kind, ranked), query, usage, [found])
+
+
+def report(
+    page: Answer,
+    rows: Callable[[], Iterable[Answer]],
+    query: Range,
+    usage: Usage,
+    found: Iterable[Used | None],
+) -> Report:
+    """The answer with what it was made from."""
+    incomplete = bool(partial(found))
+    through_ms = None if incomplete else usage.view.through_ms
+    return Report(page, rows, [query.period], through_ms, incomplete)
+
+
+def partial(found: Iterable[Used | None]) -> bool | None:
+    """True when something could not be read; otherwise there is nothing to say."""
+    return True if None in list(found) else None
+
+
+def ranking(used: Used, directory: Directory, kind: UserType) -> list[UserUsage]:
+    """The users of one type, most used first."""
+    ids = directory.columns("users", "names")["id"]
+    return most_used_first(used, directory.users_of_type(kind), ids)
+
+
+def totals_of(kind: Kind, used: Used | None, population: Collection[int] | None) -> Totals:
+    """The measures of a product, of some users or of all; 0 where nothing could be read."""
+    totals = totals_among(used, population) if used else dict.fromkeys(kind.measures, 0)
+    return Totals(**{NAMES[name]: total for name, total in totals.items()})
+
+
+def user_rows(directory: Directory, kind: Kind, ranked: Sequence[UserUsage]) -> list[UserRow]:
+    """Users with their names and measures."""
+    users = directory.users_at([each.user for each in ranked])
+    names = [NAMES[name] for name in kind.measures]
+    return [
+        UserRow(
+            id=user.id,
+            username=user.username,
+            email=user.email,
+            **dict(zip(names, each.measures, strict=True)),
+        )
+        for user, each in zip(users, ranked, strict=True)
+    ]
+
+
+def name_of(directory: Directory) -> OrganizationName:
+    """Whose report it is."""
+    return OrganizationName(id=directory.organization.id, name=directory.organization.name)

@@ -17,6 +17,7 @@ from odometer.directory.people import (
     User,
 )
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, Kind
+from odometer.domain.people import UserType
 
 
 class Blocks(Protocol):
@@ -76,12 +77,37 @@ class Directory:
 
     def user(self, ordinal: int) -> User:
         """One user, read from the blocks that hold it."""
-        return User(ordinal=ordinal, **self._row("users", ordinal, *FAMILIES["users"]))
+        return self.users_at([ordinal])[0]
 
     def holder(self, ordinal: int) -> Holder:
         """What is asked of a user who holds a key, at the least cost."""
         row = self._row("users", ordinal, "roster", "names")
         return Holder(**{name: row[name] for name in Holder.__dataclass_fields__})
+
+    def users_at(self, ordinals: Sequence[int]) -> list[User]:
+        """Some users, in the order asked, read from the blocks that hold them."""
+        wanted = {
+            block
+            for ordinal in ordinals
+            for block in self.head.blocks_of_row("users", ordinal, *FAMILIES["users"])
+        }
+        content = self._blocks.read(self.head, sorted(wanted))
+        return [
+            User(
+                ordinal=ordinal,
+                **{
+                    name: column[ordinal % BLOCK_ROWS]
+                    for block in self.head.blocks_of_row("users", ordinal, *FAMILIES["users"])
+                    for name, column in content[block].items()
+                },
+            )
+            for ordinal in ordinals
+        ]
+
+    def users_of_type(self, wanted: UserType) -> set[int]:
+        """The ordinals of the users who are of that type now."""
+        types = self.columns("users", "roster")["type"]
+        return {ordinal for ordinal, each in enumerate(types) if each == wanted}
 
     def user_by_id(self, user_id: str) -> User | None:
         """The user with that id, if there is one."""

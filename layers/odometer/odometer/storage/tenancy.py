@@ -26,6 +26,7 @@ from odometer.storage.dynamo import Item, Table, pauses
 Answer = TypeVar("Answer")
 
 HEAD = "HEAD"
+ORGANIZATIONS = "ORGANIZATIONS"
 KEEP_REPLACED = timedelta(hours=26)  # longer than a cursor lives
 KEPT_BLOCKS = 512
 
@@ -78,6 +79,7 @@ class Tenancy:
 
     def create(self, head: Head) -> None:
         """Make a new, empty organization."""
+        self.table.put({"pk": ORGANIZATIONS, "sk": head.organization["id"]})
         if not self.table.put_new(item_of(head)):
             message = f"organization {head.organization['id']} exists"
             raise Conflict(message)
@@ -94,6 +96,10 @@ class Tenancy:
                 return answer
             pause()
         raise Unavailable(organization)
+
+    def organizations(self) -> Iterator[str]:
+        """Every organization there is: asked by schedules only, never for a caller."""
+        return (str(item["sk"]) for item in self.table.query(ORGANIZATIONS, " ", "~"))
 
     def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
         """The ordinals of the users whom subjects name; unknown ones are registered."""

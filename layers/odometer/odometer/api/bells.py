@@ -1,0 +1,83 @@
+"""What wakes the engine: the stream of the log with new entries, or a schedule.
+
+Each organization is served by itself, so that one that fails holds up no other. A failure is
+reported to whoever rang: the stream rings again and then parks the record, a schedule comes back
+by itself, and the alarm on errors tells someone.
+"""
+
+import base64
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from odometer.readings.shelf import Item
+from odometer.storage.dynamo import unpacked
+from odometer.storage.engine import Engine, engine
+
+logger = Logger(service="odometer", use_rfc3339=True)
+
+MARGIN_MS = 5_000
+STOPS_AT_ONCE = "the engine stopped for some organizations"
+
+Work = Callable[[Engine, str, datetime], object]
+
+
+@dataclass(slots=True)
+class Bell:
+    """New entries of one organization's log, and the place of the first in the stream."""
+
+    sequence: str
+    entries: list[Item] = field(default_factory=list)
+
+
+def bells(event: Mapping[str, Any]) -> dict[str, Bell]:
+    """The new entries that the stream brings, by organization."""
+    found: dict[str, Bell] = {}
+    for record in event["Records"]:
+        item = unpacked(from_json(record["dynamodb"]["NewImage"]))
+        organization = str(item["pk"]).partition("#")[0]
+        bell = found.setdefault(organization, Bell(record["dynamodb"]["SequenceNumber"]))
+        bell.entries.append(item)
+    return found
+
+
+def from_json(image: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """An item as the stream sends it: bytes are base64 there."""
+    return {
+        name: {"B": base64.b64decode(typed["B"])} if "B" in typed else typed
+        for name, typed in image.items()
+    }
+
+
+def ring(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Fold what the stream brings, and name the first record of what failed."""
+    rung = bells(event)
+    failed = attempt(rung, lambda it, name, now: it.ring(name, rung[name].entries, now))
+    sequences = sorted((rung[name].sequence for name in failed), key=int)
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in sequences[:1]]}
+
+
+def visit_all(work: Work, context: LambdaContext) -> None:
+    """Do the work of a schedule for every organization, in an order that starves none."""
+    organizations = list(engine().tenancy.organizations())
+    random.shuffle(organizations)
+    in_time = (name for name in organizations if context.get_remaining_time_in_millis() > MARGIN_MS)
+    if failed := attempt(in_time, work):
+        raise RuntimeError(STOPS_AT_ONCE, failed)
+
+
+def attempt(organizations: Iterable[str], work: Work) -> list[str]:
+    """Work for each organization; the ones for which it failed."""
+    failed = []
+    for organization in organizations:
+        try:
+            work(engine(), organization, datetime.now(UTC))
+        except Exception:
+            logger.exception("failed", organization=organization)
+            failed.append(organization)
+    return failed

@@ -1,0 +1,133 @@
+"""Reports on the wire: JSON by default, every row as CSV or NDJSON, and what they are made from."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from odometer.api.models import Answer
+from odometer.api.wire import JSON, NDJSON, Request, Response
+from odometer.domain.errors import Unacceptable
+from odometer.domain.time import Period, format_seconds, instant_of_ms
+
+CSV = "text/csv"
+OFFERED = (JSON, CSV, NDJSON)
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An answer about usage: one page of it as JSON, or every row of it in lines."""
+
+    page: Answer
+    rows: Callable[[], Iterable[Answer]]
+    periods: Sequence[Period]
+    through_ms: int | None
+    partial: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self, request: Request, read_units: float) -> Response:
+        """The report as the client accepts it; a complete one may be kept and asked about."""
+        media_type = chosen(request.header("accept"))
+        body = self._body(media_type)
+        headers = {**self._provenance(read_units), **self._caching(body), **self.headers}
+        if headers.get("ETag") in etags(request.header("if-none-match")):
+            return Response(304, headers=headers)
+        return Response(200, body, media_type, headers)
+
+    def _body(self, media_type: str) -> bytes:
+        if media_type == JSON:
+            return self.page.model_dump_json().encode()
+        rows = (row.model_dump(mode="json") for row in self.rows())
+        return (as_csv(rows) if media_type == CSV else as_lines(rows)).encode()
+
+    def _provenance(self, read_units: float) -> dict[str, str]:
+        """What the figures speak of, how far they are complete, and what they cost."""
+        through = (
+            {}
+            if self.through_ms is None
+            else {"X-Data-Through": format_seconds(instant_of_ms(self.through_ms))}
+        )
+        ranges = ", ".join(map(str, self.periods))
+        return {**through, "X-Query-Range": ranges, "X-Read-Units": f"{read_units:.1f}"}
+
+    def _caching(self, body: bytes) -> dict[str, str]:
+        """A partial answer is never kept."""
+        if self.partial:
+            return {"Cache-Control": "no-store"}
+        tag = hashlib.sha256(body).hexdigest()[:32]
+        return {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"', "Vary": "Accept"}
+
+
+def chosen(accept: str) -> str:
+    """The offered media type that the client likes best; JSON when it does not say."""
+    wishes = list(wished(accept)) or [("*/*", 1.0)]
+    liked = {offer: liking(offer, wishes) for offer in OFFERED}
+    best = max(OFFERED, key=lambda offer: liked[offer])
+    if not liked[best]:
+        raise Unacceptable
+    return best
+
+
+def wished(accept: str) -> Iterator[tuple[str, float]]:
+    """The ranges of an Accept header with their weights."""
+    for each in filter(None, (part.strip().lower() for part in accept.split(","))):
+        media_range, *parameters = (part.strip() for part in each.split(";"))
+        weights = [weight_of(p[2:]) for p in parameters if p.startswith("q=")]
+        yield media_range, weights[0] if weights else 1.0
+
+
+def weight_of(text: str) -> float:
+    """A weight from 0 to 1; what is none weighs nothing."""
+    try:
+        return min(max(float(text), 0.0), 1.0)
+    except ValueError:
+        return 0.0
+
+
+def liking(offer: str, wishes: Sequence[tuple[str, float]]) -> float:
+    """How much a client likes an offer: the most specific range that it fits decides."""
+    for media_range in (offer, f"{offer.partition('/')[0]}/*", "*/*"):
+        weights = [weight for wish, weight in wishes if wish == media_range]
+        if weights:
+            return max(weights)
+    return 0.0
+
+
+def etags(if_none_match: str) -> list[str]:
+    """The tags that a client has; a weak one names the same content."""
+    return [tag.strip().removeprefix("W/") for tag in if_none_match.split(",") if tag.strip()]
+
+
+def as_lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    """A JSON object on each line."""
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+
+
+def as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    """A table whose columns are the names of the JSON, nested ones joined by dots."""
+    flat = [dict(flattened(row)) for row in rows]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(flat[0]) if flat else [], lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows({name: harmless(value) for name, value in row.items()} for row in flat)
+    return text.getvalue()
+
+
+def flattened(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of a row by their path."""
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def harmless(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula."""
+    if isinstance(value, list):
+        value = ";".join(map(str, value))
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -1,0 +1,1 @@
+"""Answers made from readings and the roster, in plain Python."""
