@@ -15,7 +15,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-from odometer_cli.failure import Failure, Unreachable, refusal
+from odometer_cli.failure import Unreachable, refusal
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -48,10 +48,11 @@ class Reply:
         except (ValueError, TypeError, KeyError):
             return "no explanation was given"
 
-    @property
-    def failure(self) -> Failure:
-        """What this refusal means to whoever typed the command."""
-        return refusal(self.status, self.message, self.headers.get("x-request-id", ""))
+    def checked(self) -> "Reply":
+        """This answer, unless it is a refusal: then what that means to whoever typed."""
+        if self.status >= FIRST_ERROR:
+            raise refusal(self.status, self.message, self.headers.get("x-request-id", ""))
+        return self
 
     @property
     def pause_seconds(self) -> float:
@@ -79,10 +80,7 @@ class Client:
         self, method: str, path: str, body: bytes | None = None, media_type: str = JSON
     ) -> Reply:
         """Send a request; an answer that is an error is raised as a failure."""
-        reply = self.ask(method, path, body, media_type)
-        if reply.status >= FIRST_ERROR:
-            raise reply.failure
-        return reply
+        return self.ask(method, path, body, media_type).checked()
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, media_type: str = JSON

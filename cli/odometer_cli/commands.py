@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from odometer.access.keys import AccessKey
 from odometer.domain.errors import OdometerError
 from odometer_cli import directory, keys, organization
+from odometer_cli.client import Reply
 from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Failure, Misused, failure_of
 from odometer_cli.terminal import show_failure, show_json, show_values
@@ -80,11 +81,13 @@ def whoami(ctx: typer.Context, *, as_json: Annotated[bool, typer.Option("--json"
     if key is None:
         raise Misused("This is no access key: its checksum is wrong.", "Copy it again, whole.")
     known = {"organization": key.organization, "key_id": key.key_id}
-    reply = deployment.client.ask("GET", "/v1/keys")
-    if reply.status == FORBIDDEN:
-        # live, but without the scope to look at itself
-        values = {**known, "accepted": True}
-    else:
-        rows = deployment.client.get("/v1/keys").json["keys"]
-        values = {**known, **next(row for row in rows if row["key_id"] == key.key_id)}
+    values = known | seen_of(deployment.client.ask("GET", "/v1/keys"), key.key_id)
     show_json(values) if as_json else show_values(values)
+
+
+def seen_of(reply: Reply, key_id: str) -> dict[str, Any]:
+    """What a key sees of itself in the list of keys; without the scope for it, that it is live."""
+    if reply.status == FORBIDDEN:
+        return {"scopes": "(hidden: keys:write is not among them)"}
+    rows = reply.checked().json["keys"]
+    return dict(next(row for row in rows if row["key_id"] == key_id))

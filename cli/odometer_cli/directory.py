@@ -29,7 +29,7 @@ def put_file(
         results = list(put(client, rows, progress.advance))
     rejected = [result for result in results if result.is_rejected]
     if as_json:
-        show_json([result.values for result in results])
+        show_json([{"place": each.row.place, **each.values} for each in results])
     else:
         show_tally(results)
         show_rejected(rejected)

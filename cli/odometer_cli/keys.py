@@ -14,10 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Access keys.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 KeyId = Annotated[str, typer.Argument(help="Id of the key, as `odometer keys list` shows it.")]
-COLUMNS = (
-    *("key_id", "name", "user", "scopes"),
-    *("created_at", "expires_at", "revoked_at", "last_used_at"),
-)
+COLUMNS = ("key_id", "name", "user", "scopes", "expires_at", "revoked_at", "last_used_at")
 
 
 @app.command()

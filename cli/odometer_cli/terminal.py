@@ -12,6 +12,9 @@ from rich.table import Table
 
 from odometer_cli.failure import Failure
 
+WHOLE = frozenset({"key_id", "status"})
+"""Columns that are copied by hand or searched for: never broken."""
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
 
@@ -30,7 +33,9 @@ def show_values(values: Mapping[str, Any]) -> None:
 
 def show_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Many things of one kind."""
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in WHOLE)
     for row in rows:
         table.add_row(*(shown(row.get(column)) for column in columns))
     out.print(table)

@@ -1,0 +1,235 @@
+"""Load the demo into a running deployment, through its own command line and public endpoints.
+
+    python -m local.demo --home .local
+
+The address of the deployment comes from the environment, as `local.record.Stack` gives it. What
+the demo is made of stands in `<home>/demo.env` afterwards; a second run finds it there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.demo_organization import APPS, DemoOrganization
+from odometer.access.policy import Scope
+from odometer_cli.client import Client
+from odometer_cli.failure import Failure, Misused
+from odometer_cli.rows import Row, put
+from odometer_cli.terminal import bar, out, show_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+OK = 200
+EXPIRES_AFTER = timedelta(seconds=3)
+MADE = "# Made by local/demo.py. For this machine only.\n"
+FIRST = (
+    *("BASE_URL", "ORG_ID", "ADMIN_USERNAME", "ADMIN_ACCESS_KEY", "ADMIN_TOKEN"),
+    *("MANAGER_TOKEN", "TEAMLEAD_TOKEN", "MEMBER_TOKEN", "EXPIRED_TOKEN", "REVOKED_TOKEN"),
+    *("INGEST_TOKEN", "TEAM_ID", "USER_ID", "DEPARTMENT_ID", "APP_ID", "DEMO_FROM", "DEMO_TO"),
+)
+SECOND = (
+    *("OTHER_ORG_ID", "OTHER_ADMIN_USERNAME", "OTHER_ADMIN_ACCESS_KEY", "OTHER_ADMIN_TOKEN"),
+    *("OTHER_TEAM_ID", "OTHER_USER_ID", "OTHER_APP_ID"),
+)
+NAMES = FIRST + SECOND
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
+    parser.add_argument("--home", type=Path, default=Path(".local"))
+    record: Path = parser.parse_args().home / "demo.env"
+    base_url = os.environ["BASE_URL"]
+    try:
+        names = read_names(record) | {"BASE_URL": base_url}
+        if not is_loaded(names):
+            names = {"BASE_URL": base_url} | load(base_url)
+        write_names(record, names)
+    except Failure as failure:
+        show_failure(failure)
+        return failure.exit_code
+    show(names, record)
+    return 0
+
+
+def is_loaded(names: Mapping[str, str]) -> bool:
+    """Whether the demo is there: every name known, and the key still answered."""
+    if not set(NAMES) <= set(names):
+        return False
+    client = Client(names["BASE_URL"], names["ADMIN_TOKEN"])
+    return client.ask("GET", "/api/v1/organization").status == OK
+
+
+def load(base_url: str) -> dict[str, str]:
+    """Make both organizations and a key of every kind; answer the names of all that."""
+    today = datetime.now(UTC).date()
+    demo = DemoOrganization("demo", size=200, teams=8, today=today)
+    other = DemoOrganization("other", size=40, teams=3, today=today)
+    first, second = loaded(base_url, demo), loaded(base_url, other)
+    names = keys_of(first, demo) | places_of(demo)
+    names |= {"ADMIN_ACCESS_KEY": first.token, "OTHER_ADMIN_ACCESS_KEY": second.token}
+    names |= {f"OTHER_{name}": value for name, value in places_of(other).items()}
+    names["OTHER_ADMIN_TOKEN"] = key_for(second, admin_id(second, other), "other admin's token")
+    return names
+
+
+def loaded(base_url: str, organization: DemoOrganization) -> Client:
+    """An organization with everyone in it, and its Admin's client."""
+    client = Client(base_url, founded(organization))
+    known = known_states(client)
+    waves = [[row for row in wave if is_news(row, known)] for wave in organization.waves()]
+    with bar(f"Loading {organization.name}", sum(map(len, waves))) as progress:
+        for wave in waves:
+            refuse_rejected(put(client, list(rows_of(wave)), progress.advance))
+    return client
+
+
+def founded(organization: DemoOrganization) -> str:
+    """The Admin's access key; of an organization that a run before has made, a new one."""
+    options = ("--admin-username", organization.admin, "--json")
+    attributes = (
+        "--id",
+        organization.id,
+        "--name",
+        organization.name,
+        "--time-zone",
+        "Europe/Berlin",
+    )
+    made = odometer("organization", "create", *attributes, *options)
+    if made.returncode == 1:
+        made = odometer("organization", "key", organization.id, *options)
+    if made.returncode:
+        raise Misused(f"odometer organization: {made.stderr.strip()}")
+    return str(json.loads(made.stdout)["access_key"])
+
+
+def odometer(*words: str) -> subprocess.CompletedProcess[str]:
+    """The product's own command line."""
+    command = [sys.executable, "-m", "odometer_cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def known_states(client: Client) -> dict[str, str]:
+    """Since when each user has been in the present state, as far as a run before came."""
+    lines = client.get("/v1/directory/export").body.splitlines()
+    users = [row for row in map(json.loads, lines) if row["kind"] == "user"]
+    return {user["id"]: user["state_since"] for user in users}
+
+
+def is_news(row: Mapping[str, Any], known: Mapping[str, str]) -> bool:
+    """Whether a row tells more of a user than what is known; of anything else, always."""
+    return row["kind"] != "user" or str(row["state_since"]) > known.get(row["id"], "")
+
+
+def rows_of(wave: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
+    """Rows as the client sends them."""
+    for number, row in enumerate(wave):
+        yield Row(f"row {number}", row["kind"], json.dumps(row).encode() + b"\n")
+
+
+def refuse_rejected(results: Iterable[Any]) -> None:
+    """The demo is made by rule: a rejected row is a fault."""
+    for result in results:
+        if result.is_rejected:
+            raise Misused(f"{result.row.place} was rejected: {result.reason}")
+
+
+def keys_of(client: Client, demo: DemoOrganization) -> dict[str, str]:
+    """A key of every kind."""
+    revoked = made_for(client, demo.member.id, "revoked token")
+    client.call("DELETE", f"/v1/keys/{revoked['key_id']}")
+    return {
+        "ADMIN_TOKEN": key_for(client, admin_id(client, demo), "admin's token"),
+        "MANAGER_TOKEN": key_for(client, demo.manager.id, "manager's token"),
+        "TEAMLEAD_TOKEN": key_for(client, demo.lead.id, "team lead's token"),
+        "MEMBER_TOKEN": key_for(client, demo.member.id, "member's token"),
+        "REVOKED_TOKEN": str(revoked["access_key"]),
+        "INGEST_TOKEN": key_for(client, demo.machine.id, "ingest", scopes=[Scope.WRITE_USAGE]),
+        "EXPIRED_TOKEN": expired_key(client, demo.member.id),
+    }
+
+
+def key_for(client: Client, user_id: str, name: str, **wishes: Any) -> str:
+    return str(made_for(client, user_id, name, **wishes)["access_key"])
+
+
+def expired_key(client: Client, user_id: str) -> str:
+    """A key that has just ended."""
+    expires_at = f"{datetime.now(UTC) + EXPIRES_AFTER:%Y-%m-%dT%H:%M:%SZ}"
+    key = key_for(client, user_id, "expired token", expires_at=expires_at)
+    time.sleep(EXPIRES_AFTER.total_seconds())
+    return key
+
+
+def made_for(client: Client, user_id: str, name: str, **wishes: Any) -> dict[str, Any]:
+    """A key with every scope, so that the owner's role alone decides, unless wished otherwise."""
+    wanted = {"name": name, "user": user_id, "scopes": list(Scope), **wishes}
+    made: dict[str, Any] = client.post("/v1/keys", wanted).json
+    return made
+
+
+def admin_id(client: Client, organization: DemoOrganization) -> str:
+    """The id of the Admin, whom the command line made."""
+    admins = client.get("/v1/directory/export").body.splitlines()
+    rows = map(json.loads, admins)
+    return next(str(row["id"]) for row in rows if row.get("username") == organization.admin)
+
+
+def places_of(organization: DemoOrganization) -> dict[str, str]:
+    """Ids and dates to ask for."""
+    return {
+        "ORG_ID": organization.id,
+        "ADMIN_USERNAME": organization.admin,
+        "TEAM_ID": organization.id_of("Team 01"),
+        "USER_ID": organization.member.id,
+        "DEPARTMENT_ID": organization.id_of("Department 01"),
+        "APP_ID": organization.id_of(APPS[0]),
+        "DEMO_FROM": str(organization.first_day),
+        "DEMO_TO": str(organization.last_day),
+    }
+
+
+def read_names(record: Path) -> dict[str, str]:
+    """The names in a file of shell assignments; none if there is no file."""
+    text = record.read_text() if record.exists() else ""
+    return dict(word.split("=", 1) for word in shlex.split(text, comments=True))
+
+
+def write_names(record: Path, names: Mapping[str, str]) -> None:
+    """Shell assignments that only their owner may read, there in full or not at all."""
+    lines = [f"{name}={shlex.quote(names[name])}\n" for name in NAMES]
+    draft = record.with_suffix(".tmp")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.writelines([MADE, *lines])
+    draft.replace(record)
+
+
+def show(names: Mapping[str, str], record: Path) -> None:
+    """The address, the Admin's credentials, and three requests to paste."""
+    base_url, bearer = names["BASE_URL"], f"-H 'Authorization: Bearer {names['ADMIN_TOKEN']}'"
+    basic = shlex.quote(f"{names['ADMIN_USERNAME']}:{names['ADMIN_ACCESS_KEY']}")
+    users = "organization/users?offset=0&limit=3&teamMember=true&active=true"
+    for line in (
+        f"\nBASE_URL          {base_url}",
+        f"ADMIN_USERNAME    {names['ADMIN_USERNAME']}",
+        f"ADMIN_ACCESS_KEY  {names['ADMIN_ACCESS_KEY']}",
+        f"More in {record}. Try these:\n",
+        f"curl {bearer} '{base_url}/api/v1/organization'",
+        f"curl {bearer} '{base_url}/api/v1/{users}'",
+        f"curl -u {basic} '{base_url}/api/v1/team/{names['TEAM_ID']}/users?offset=0&limit=3'\n",
+    ):
+        out.print(line, markup=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
