@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,12 +21,12 @@ from moto import mock_aws
 from odometer.access.keyring import issue
 from odometer.access.policy import Scope
 from odometer.api.endpoint import Endpoint
-from odometer.directory.columns import Head
-from odometer.directory.upsert import NEW_ORGANIZATION, Row, Status
+from odometer.directory.upsert import Row, Status
 from odometer.domain.people import Role
 from odometer.storage import activity, dynamo, secret, tenancy
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.tenancy import Tenancy
+from tests.support.book import ACME, NOON, new_head
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -39,9 +39,7 @@ ENVIRONMENT = {
     "ACTIVITY_TABLE": "activity",
     "SECRET_ID": "odometer",
 }
-ACME = "aa7cf840-9ca9-46a3-9778-9015d6580d50"
 OTHER = "bb7cf840-9ca9-46a3-9778-9015d6580d51"
-NOON = datetime(2026, 2, 28, 12, tzinfo=UTC)
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 29_000)
 
 
@@ -196,11 +194,6 @@ def matched(route: str, path: str) -> dict[str, str] | None:
     named = {one[1:-1]: other for one, other in pairs if one.startswith("{")}
     same = all(one == other or (one.startswith("{") and other) for one, other in pairs)
     return named if same and len(wanted) == len(sent) else None
-
-
-def new_head(organization: str, name: str) -> Head:
-    """An organization with nobody in it."""
-    return Head(1, {**NEW_ORGANIZATION, "id": organization, "name": name, "created_at": 0})
 
 
 @contextmanager

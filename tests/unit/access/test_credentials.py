@@ -1,0 +1,146 @@
+"""What a caller presents, and what proves it."""
+
+import base64
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from odometer.access import credentials
+from odometer.access.authentication import caller_of
+from odometer.access.credentials import Credential, Presented
+from odometer.access.keyring import issue
+from odometer.access.keys import AccessKey
+from odometer.access.policy import Scope
+from odometer.directory.people import Holder
+from odometer.domain.errors import Unauthenticated
+from odometer.domain.people import Role, State
+from tests.support.book import ACME, NOON
+
+PEPPER = b"pepper"
+HOLDER = Holder(id="u1", username="jo", role=Role.MEMBER, state=State.REGISTERED, team=None)
+HOUR = timedelta(hours=1)
+
+
+def made(expires_at: datetime | None = None) -> tuple[AccessKey, Credential]:
+    return issue(ACME, "test", 0, frozenset(Scope), PEPPER, NOON, expires_at)
+
+
+def basic(text: str | bytes) -> str:
+    raw = text.encode() if isinstance(text, str) else text
+    return f"Basic {base64.b64encode(raw).decode()}"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "  Bearer   "])
+def test_a_bearer_key_is_read(scheme: str) -> None:
+    key, _ = made()
+    assert Presented.read(f"{scheme}{key} ") == Presented(key)
+
+
+@pytest.mark.parametrize("username", ["jo", "jo@example.com", "jö ☃", "", "a:b"])
+def test_a_basic_key_is_read_with_its_username(username: str) -> None:
+    key, _ = made()
+    assert Presented.read(basic(f"{username}:{key}")) == Presented(key, username)
+
+
+KEY = str(made()[0])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        KEY,
+        f"Token {KEY}",
+        f"Bearer\t{KEY}",
+        f"Bearer {KEY}, Bearer {KEY}",
+        f"Bearer {KEY} {KEY}",
+        "Bearer é",
+        "Bearer \ud800",
+        "Bearer \x00",
+        f"Bearer {'x' * 8192}",
+        "Basic",
+        "Basic ",
+        "Basic !!!",
+        "Basic é",
+        "Basic \ud800",
+        "Basic YQ",
+        basic(b"\xff\xfe"),
+        basic("no colon"),
+        basic(f"{KEY}:"),
+        basic(":"),
+        f"Basic {KEY}",
+        f"Basic {basic(KEY)}",
+    ],
+)
+def test_any_other_header_presents_nothing(header: str) -> None:
+    assert Presented.read(header) is None
+
+
+def test_a_key_proves_its_caller() -> None:
+    key, credential = made()
+    caller = caller_of(Presented(key, "jo"), credential, HOLDER, PEPPER, NOON)
+    assert (caller.organization, caller.user_id, caller.role) == (ACME, "u1", Role.MEMBER)
+    assert caller == caller_of(Presented(key), credential, HOLDER, PEPPER, NOON)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "username", "holder"),
+    [
+        ({"digest": "f" * 64}, None, HOLDER),
+        ({"revoked_at": NOON}, None, HOLDER),
+        ({"expires_at": NOON}, None, HOLDER),
+        ({}, "JO", HOLDER),
+        ({}, "", HOLDER),
+        ({}, "u1", HOLDER),
+        ({}, None, replace(HOLDER, state=State.DEACTIVATED)),
+    ],
+)
+def test_nobody_else_is_let_in(
+    spoil: dict[str, object], username: str | None, holder: Holder
+) -> None:
+    key, credential = made()
+    spoiled = replace(credential, **spoil)  # type: ignore[arg-type]
+    with pytest.raises(Unauthenticated):
+        caller_of(Presented(key, username), spoiled, holder, PEPPER, NOON)
+
+
+def test_who_is_only_invited_may_come_in() -> None:
+    key, credential = made()
+    invited = replace(HOLDER, state=State.INVITED)
+    assert caller_of(Presented(key), credential, invited, PEPPER, NOON).user_id == "u1"
+
+
+def test_a_key_expires_to_the_instant() -> None:
+    key, credential = made(expires_at=NOON + HOUR)
+    instants = (NOON + HOUR - timedelta(microseconds=1), NOON + HOUR)
+    assert [credential.proved_by(key, PEPPER, instant) for instant in instants] == [True, False]
+
+
+def test_a_former_secret_works_until_its_grace_is_over() -> None:
+    key, credential = made()
+    rotated = replace(
+        credential, digest="f" * 64, former_digest=credential.digest, former_until=NOON + HOUR
+    )
+    instants = (NOON, NOON + HOUR)
+    assert [rotated.proved_by(key, PEPPER, instant) for instant in instants] == [True, False]
+
+
+def test_a_wrong_key_takes_the_same_path_as_a_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[str, str]] = []
+
+    def noted(one: str, other: str) -> bool:
+        compared.append((one, other))
+        return one == other
+
+    monkeypatch.setattr(credentials, "same", noted)
+    (key, credential), (wrong, _) = made(), made()
+    paths = []
+    for each in (key, AccessKey(ACME, key.key_id, wrong.secret)):
+        compared.clear()
+        credential.proved_by(each, PEPPER, NOON)
+        paths.append([other for _, other in compared])
+    assert paths[0] == paths[1] == [credential.digest, credential.former_digest]
