@@ -24,6 +24,9 @@ down: .venv/.ready ## stop what `up` started; data stays
 test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
 	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest $(ARGS)
 
+invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in a real container (invoke-usage-metrics-team CASE=unknown)
+	@$(BIN)/python -m local.invoke $* $(CASE)
+
 check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready ## format, lint, types, import direction, template and policy
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -41,10 +44,10 @@ format: .venv/.ready ## let ruff write what it can
 lock: .venv/.ready ## renew every lock file from pyproject.toml
 	$(LOCK) -o layers/odometer/requirements.txt
 	$(LOCK) --extra cli --group dev -o requirements/dev.txt
-	for group in sam stack policy; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
+	for group in image sam stack policy; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
 
 clean: down ## remove everything that was made here, data included
-	rm -rf .local .venv .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .local .venv .aws-sam *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 ##@ Deploy it
 build: .venv/.ready .local/tools/sam/.ready ## what `deploy` sends: Python 3.13 on arm64, from any machine
@@ -54,7 +57,7 @@ deploy: build ## to the AWS account of your credentials (ENV=default, dev or pro
 	$(SAM) deploy --config-env $(ENV)
 
 help:
-	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run up down test check format lock clean build deploy help
 
