@@ -7,7 +7,7 @@ by itself, and the alarm on errors tells someone.
 
 import base64
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,9 +22,11 @@ from odometer.storage.engine import Engine, engine
 logger = Logger(service="odometer", use_rfc3339=True)
 
 MARGIN_MS = 5_000
-STOPS_AT_ONCE = "the engine stopped for some organizations"
+STOPPED = "the engine stopped for some organizations"
 
-Work = Callable[[Engine, str, datetime], object]
+Scheduled = Callable[[Engine, str, datetime], object]
+Rung = Callable[[Engine, str, Sequence[Item] | None, datetime], object]
+Handler = Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -33,6 +35,34 @@ class Bell:
 
     sequence: str
     entries: list[Item] = field(default_factory=list)
+
+
+def scheduled(work: Scheduled) -> Handler:
+    """Do this for every organization whenever the schedule comes round."""
+
+    def handler(_: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        return visit_all(work, context)
+
+    return handler
+
+
+def rung_by_the_log(work: Rung) -> Handler:
+    """Do this with what the stream brings; with nothing, for everyone, on the schedule."""
+
+    def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        if "Records" in event:
+            return ring(work, event)
+        return visit_all(lambda engine, name, now: work(engine, name, None, now), context)
+
+    return handler
+
+
+def ring(work: Rung, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Do the work with what the stream brings, and name the first record of what failed."""
+    rung = bells(event)
+    failed = attempt(rung, lambda it, name, now: work(it, name, rung[name].entries, now))
+    sequences = sorted((rung[name].sequence for name in failed), key=int)
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in sequences[:1]]}
 
 
 def bells(event: Mapping[str, Any]) -> dict[str, Bell]:
@@ -54,24 +84,17 @@ def from_json(image: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, 
     }
 
 
-def ring(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Fold what the stream brings, and name the first record of what failed."""
-    rung = bells(event)
-    failed = attempt(rung, lambda it, name, now: it.ring(name, rung[name].entries, now))
-    sequences = sorted((rung[name].sequence for name in failed), key=int)
-    return {"batchItemFailures": [{"itemIdentifier": number} for number in sequences[:1]]}
-
-
-def visit_all(work: Work, context: LambdaContext) -> None:
-    """Do the work of a schedule for every organization, in an order that starves none."""
+def visit_all(work: Scheduled, context: LambdaContext) -> dict[str, Any]:
+    """Do the work for every organization, in an order that starves none."""
     organizations = list(engine().tenancy.organizations())
     random.shuffle(organizations)
     in_time = (name for name in organizations if context.get_remaining_time_in_millis() > MARGIN_MS)
     if failed := attempt(in_time, work):
-        raise RuntimeError(STOPS_AT_ONCE, failed)
+        raise RuntimeError(STOPPED, failed)
+    return {}
 
 
-def attempt(organizations: Iterable[str], work: Work) -> list[str]:
+def attempt(organizations: Iterable[str], work: Scheduled) -> list[str]:
     """Work for each organization; the ones for which it failed."""
     failed = []
     for organization in organizations:

@@ -17,6 +17,8 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 ROUTES: Mapping[str, tuple[str, ...]] = {
+    "/insights/api/v3/public/usage-report/summary": ("GET",),
+    "/insights/api/v3/public/usage-report/drilldown": ("GET",),
     "/api/v1/organization": ("GET",),
     "/api/v1/organization/teams": ("GET",),
     "/api/v1/organization/users": ("GET",),
@@ -25,6 +27,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "/api/v1/team/{teamId}/users": ("GET",),
     "/api/v1/team/{teamId}": ("GET",),
     "/api/v1/user/{user_id}": ("GET",),
+    "/v1/events": ("POST",),
     "/v1/directory": ("PUT",),
     "/v1/directory/export": ("GET",),
     "/v1/keys": ("GET", "POST"),
