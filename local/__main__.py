@@ -17,7 +17,7 @@ from rich.console import Console
 
 from local import deployment, emulator
 from local.emulator import CannotStartError
-from local.ports import LOOPBACK, free_port
+from local.ports import free_port
 from local.record import Stack
 
 console = Console(highlight=False)
@@ -86,12 +86,14 @@ def down(home: Path) -> None:
 
 def _running(home: Path) -> Stack | None:
     stack = Stack.read(home)
-    return stack if stack and emulator.is_alive(stack.pid) else None
+    if stack and emulator.is_alive(stack.pid) and emulator.is_serving(stack.endpoint):
+        return stack
+    return None
 
 
 def _started(home: Path, port: int) -> Stack:
     with _step("Starting the emulator"):
-        stack = Stack(f"http://{LOOPBACK}:{port}", emulator.start(home, port))
+        stack = Stack(emulator.endpoint(port), emulator.start(home, port))
         stack.write(home)
     return stack
 

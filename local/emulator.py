@@ -30,24 +30,27 @@ def start(home: Path, port: int) -> int:
     shutil.rmtree(home / "tmp", ignore_errors=True)
     for folder in ("state", "objects", "tmp", "log"):
         (home / folder).mkdir(parents=True, exist_ok=True)
-    log = home / "log/emulator.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [PROGRAM],
-            env=_environment(home.absolute(), port),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    process = _launch(home, port)
     deadline = time.monotonic() + START_SECONDS
-    while not is_serving(port):
+    while not is_serving(endpoint(port)):
         if process.poll() is not None or time.monotonic() > deadline:
             end_session(process.pid, signal.SIGKILL)
-            message = f"The emulator did not start; its last words are in {log}"
+            message = f"The emulator did not start; its last words are in {home}/log/emulator.log"
             raise CannotStartError(message)
         time.sleep(0.1)
     return process.pid
+
+
+def _launch(home: Path, port: int) -> subprocess.Popen[bytes]:
+    with (home / "log/emulator.log").open("w") as log:
+        return subprocess.Popen(
+            [PROGRAM],
+            env=_environment(home.absolute(), port),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def stop(pid: int, home: Path) -> None:
@@ -71,9 +74,15 @@ def is_alive(pid: int) -> bool:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:
-        return os.getsid(pid) == pid
+        return os.getsid(pid) == pid and not is_zombie(pid)
     except ProcessLookupError:
         return False
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether a process has ended unmourned, as they do in containers without an init."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def end_session(pid: int, how: signal.Signals) -> None:
@@ -81,11 +90,15 @@ def end_session(pid: int, how: signal.Signals) -> None:
         os.killpg(pid, how)
 
 
-def is_serving(port: int) -> bool:
-    request = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def endpoint(port: int) -> str:
+    return f"http://{LOOPBACK}:{port}"
+
+
+def is_serving(address: str) -> bool:
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with request.open(f"http://{LOOPBACK}:{port}/_ministack/ready", timeout=2) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004 - OK
+        with directly.open(f"{address}/_ministack/ready", timeout=2):
+            return True
     except OSError:
         return False
 
@@ -93,7 +106,7 @@ def is_serving(port: int) -> bool:
 def _environment(home: Path, port: int) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        **aws_environment(f"http://{LOOPBACK}:{port}"),
+        **aws_environment(endpoint(port)),
         "AUTH": "true",  # a function may do here what its policies grant, and nothing else
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
