@@ -52,7 +52,7 @@ def main() -> int:
     try:
         names = read_names(record) | {"BASE_URL": base_url}
         if not is_loaded(names):
-            names = {"BASE_URL": base_url} | load(base_url)
+            names = load(base_url)
         write_names(record, names)
     except Failure as failure:
         show_failure(failure)
@@ -75,11 +75,11 @@ def load(base_url: str) -> dict[str, str]:
     demo = DemoOrganization("demo", size=200, teams=8, today=today)
     other = DemoOrganization("other", size=40, teams=3, today=today)
     first, second = loaded(base_url, demo), loaded(base_url, other)
-    names = keys_of(first, demo) | places_of(demo)
+    names = {"BASE_URL": base_url, **keys_of(first, demo), **places_of(demo)}
     names |= {"ADMIN_ACCESS_KEY": first.token, "OTHER_ADMIN_ACCESS_KEY": second.token}
     names |= {f"OTHER_{name}": value for name, value in places_of(other).items()}
     names["OTHER_ADMIN_TOKEN"] = key_for(second, admin_id(second, other), "other admin's token")
-    return names
+    return {name: names[name] for name in NAMES}
 
 
 def loaded(base_url: str, organization: DemoOrganization) -> Client:

@@ -1,0 +1,81 @@
+"""Every sample event is what it says: run through its function on the demo, it is answered so."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from subprocess import CompletedProcess
+from unittest.mock import patch
+
+import pytest
+from typer.testing import CliRunner
+
+from local import demo
+from local.demo import NAMES, load
+from local.sample_event import filled, of_demo
+from odometer_cli import app
+from tests.support.doorway import ADDRESS, open_to_clients
+from tests.support.stack import CONTEXT, functions, stack_on_moto
+
+EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
+SUCCESS = {"intake-create-key": 201, "intake-revoke-key": 204, "intake-send-events": 202}
+REFUSALS = {
+    "bad": 400,
+    "no-credentials": 401,
+    "no-live-key": 401,
+    "unknown": 404,
+    "wrong-role": 403,
+    "wrong-scope": 403,
+    "wrong-verb": 405,
+}
+
+
+@pytest.fixture(scope="module")
+def names() -> Iterator[Mapping[str, str]]:
+    """The demo, loaded into a deployment in this process as it is loaded into a real one."""
+    with (
+        stack_on_moto() as stack,
+        open_to_clients(stack),
+        patch.object(demo, "odometer", in_this_process),
+    ):
+        yield load(ADDRESS)
+
+
+def in_this_process(*words: str) -> CompletedProcess[str]:
+    done = CliRunner().invoke(app, words)
+    return CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+
+
+def slug(folder: str) -> str:
+    return folder.replace("/", "-").replace("_", "-")
+
+
+def split_name(path: Path) -> tuple[str, str]:
+    function, case = path.stem.split(".")
+    return function, case
+
+
+def expected_status(function: str, case: str) -> int:
+    if case == "ok":
+        return SUCCESS.get(function, 200)
+    return next(status for word, status in REFUSALS.items() if case.startswith(word))
+
+
+@pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
+def test_a_sample_event_is_answered_as_its_name_says(path: Path, names: Mapping[str, str]) -> None:
+    function, case = split_name(path)
+    event = json.loads(filled(path.read_text(), lambda name: of_demo(name, names)))
+    handlers = {slug(name): handler for name, handler in functions().items()}
+    answer = handlers[function](event, CONTEXT)
+    assert answer["statusCode"] == expected_status(function, case), answer["body"]
+
+
+def test_every_function_of_the_api_has_a_sample_that_is_answered_and_one_that_is_refused() -> None:
+    cases = {(function, case == "ok") for function, case in map(split_name, EVENTS)}
+    routed = {slug(name) for name in functions() if not name.startswith("engine/")}
+    answered = routed - {"edge-not-found"}  # it has nothing but refusals to give
+    assert cases == {(each, True) for each in answered} | {(each, False) for each in routed}
+
+
+def test_the_demo_names_everything_that_a_newcomer_needs(names: Mapping[str, str]) -> None:
+    assert sorted(names) == sorted(NAMES)
+    assert all(names.values())
