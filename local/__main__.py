@@ -146,10 +146,10 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--port", type=int, default=4566, help="0: any free one")
     parser.add_argument("--fresh", action="store_true", help="forget what `home` holds")
-    parser.add_argument(
-        "command", nargs="*", help="run this with BASE_URL set, then stop (after --)"
-    )
-    return parser.parse_args()
+    parser.epilog = "run … -- command: with BASE_URL set, and then stop"
+    words = [*sys.argv[1:], "--"]
+    own = words.index("--")
+    return parser.parse_args(words[:own], argparse.Namespace(command=words[own + 1 : -1]))
 
 
 if __name__ == "__main__":
