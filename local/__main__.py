@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         stack = up(arguments)
         if arguments.command:
-            return _with(stack, arguments.command)
+            return _with(arguments.home, stack, arguments.command)
         console.print("Ctrl-C stops it; what was written stays.")
         while emulator.is_alive(stack.pid):
             time.sleep(1)
@@ -119,10 +119,9 @@ def _demo(home: Path, stack: Stack) -> None:
         raise CannotStartError("The demo data could not be loaded.")
 
 
-def _with(stack: Stack, command: list[str]) -> int:
-    return subprocess.run(
-        command, env={**os.environ, "BASE_URL": stack.base_url}, check=False
-    ).returncode
+def _with(home: Path, stack: Stack, command: list[str]) -> int:
+    addresses = {"BASE_URL": stack.base_url, "DEMO_ENV": str(home / "demo.env")}
+    return subprocess.run(command, env={**os.environ, **addresses}, check=False).returncode
 
 
 @contextmanager
@@ -146,7 +145,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--port", type=int, default=4566, help="0: any free one")
     parser.add_argument("--fresh", action="store_true", help="forget what `home` holds")
-    parser.epilog = "run … -- command: with BASE_URL set, and then stop"
+    parser.epilog = "run … -- command: with BASE_URL and DEMO_ENV set, and then stop"
     words = [*sys.argv[1:], "--"]
     own = words.index("--")
     return parser.parse_args(words[:own], argparse.Namespace(command=words[own + 1 : -1]))
