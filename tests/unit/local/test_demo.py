@@ -1,0 +1,200 @@
+"""The demo: made by rule, the same every time, and written down for its owner alone."""
+
+import json
+import shlex
+import subprocess
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from local import demo
+from local.demo import NAMES, read_names, write_names
+from local.demo_organization import DemoOrganization
+from local.demo_usage import LARGEST_BATCH_BYTES, MOST_EVENTS, batches, demo_events
+from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS
+from odometer_cli.client import Client, Reply
+
+TODAY = date(2026, 11, 20)
+DEMO = DemoOrganization("demo", size=200, teams=8, today=TODAY)
+EVENTS = list(demo_events(DEMO, DEMO.first_day, DEMO.last_day))
+
+
+def test_the_same_day_makes_the_same_organization_and_usage() -> None:
+    again = DemoOrganization("demo", size=200, teams=8, today=TODAY)
+    assert again.waves() == DEMO.waves()
+    assert list(demo_events(again, DEMO.first_day, DEMO.first_day + timedelta(days=6))) == [
+        event for event in EVENTS if event["time"] < "2026-08-29"
+    ]
+
+
+def test_two_organizations_share_no_id_and_no_name() -> None:
+    other = DemoOrganization("other", size=40, teams=3, today=TODAY)
+    ours, theirs = names_in(DEMO), names_in(other)
+    assert not ours & theirs
+
+
+def names_in(organization: DemoOrganization) -> set[str]:
+    rows = [row for wave in organization.waves() for row in wave]
+    return {
+        row[key] for row in rows for key in ("id", "username", "user_key", "name") if key in row
+    }
+
+
+def test_everybody_is_plainly_demo() -> None:
+    assert all(each.username.startswith(("demo-user-", "demo-service-")) for each in DEMO.people)
+    assert all(each.username.endswith("@example.com") for each in DEMO.people)
+
+
+def test_the_cast_has_every_role_type_state_and_place() -> None:
+    people = DEMO.people
+    assert Counter(each.row["role"] for each in people) == {
+        "TeamLead": 8,
+        "Manager": 3,
+        "Member": 189,
+    }
+    assert {each.row["type"] for each in people} == {"account-user", "service-user"}
+    assert [len(wave) - extra for wave, extra in zip(DEMO.waves(), (18, 0, 0), strict=True)] == [
+        200,
+        sum(each.registered is not None for each in people),
+        sum(each.deactivated is not None for each in people),
+    ]
+    assert any(each.registered is None for each in people)
+    assert any(each.deactivated for each in people)
+    assert any(each.row["team"] is None for each in people)
+
+
+def test_the_member_is_in_the_team_that_the_team_lead_leads_and_both_stay() -> None:
+    team = DEMO.id_of("Team 01")
+    for person, role in ((DEMO.lead, "TeamLead"), (DEMO.member, "Member")):
+        assert (person.row["team"], person.row["role"]) == (team, role)
+        assert (person.registered is not None, person.deactivated) == (True, None)
+    assert DEMO.manager.row["role"] == "Manager"
+    assert DEMO.machine.row["type"] == "service-user"
+
+
+def test_states_follow_each_other_and_none_lies_ahead() -> None:
+    for each in DEMO.people:
+        days = [day for day in (each.invited, each.registered, each.deactivated) if day]
+        assert days == sorted(set(days))
+        assert days[-1] < TODAY
+
+
+# usage
+
+
+def test_usage_lasts_ninety_whole_days_and_knows_every_product() -> None:
+    days = {event["time"][:10] for event in EVENTS}
+    assert (min(days), max(days)) == (str(DEMO.first_day), str(DEMO.last_day))
+    assert DEMO.last_day - DEMO.first_day == timedelta(days=89)
+    products = {event["data"]["product"] for event in EVENTS}
+    assert products == {*DEFAULT_PRODUCTS, DEMO.id_of("Desktop App"), DEMO.id_of("Web App")}
+
+
+def test_only_people_with_an_account_on_that_day_use_anything() -> None:
+    people = {each.username: each for each in DEMO.people}
+    assert all(
+        people[event["subject"]].uses(date.fromisoformat(event["time"][:10])) for event in EVENTS
+    )
+
+
+def test_weekends_are_quiet() -> None:
+    on = Counter(date.fromisoformat(event["time"][:10]).weekday() for event in EVENTS)
+    assert max(on[5], on[6]) * 5 < min(on[day] for day in range(5))
+
+
+def test_every_event_has_an_id_of_its_own_and_all_measures_of_its_kind() -> None:
+    assert len({event["id"] for event in EVENTS}) == len(EVENTS)
+    apps = dict.fromkeys((DEMO.id_of("Desktop App"), DEMO.id_of("Web App")), KINDS["app"])
+    kinds = {**DEFAULT_PRODUCTS, **apps}
+    for event in EVENTS:
+        values = dict(event["data"])
+        kind = kinds[values.pop("product")]
+        assert values.pop("platform", None) in (kind.platforms or (None,))
+        assert set(values) == set(kind.measures)
+        assert any(values.values())
+
+
+def test_batches_hold_every_event_in_order_within_the_limits() -> None:
+    sent = list(batches(EVENTS))
+    assert [event for batch in sent for event in batch] == EVENTS
+    assert all(len(batch) <= MOST_EVENTS for batch in sent)
+    long = [{"id": str(number), "source": "s" * 100_000} for number in range(30)]
+    sizes = [len(json.dumps(batch)) for batch in batches(long)]
+    assert max(sizes) <= LARGEST_BATCH_BYTES
+    assert len(sizes) == 3
+
+
+# the record
+
+
+def test_names_are_written_so_that_a_shell_reads_back_every_value(tmp_path: Path) -> None:
+    odd = {name: f"$HOME `id` \"{name}\" 'x' \\ #" for name in NAMES}
+    write_names(tmp_path / "demo.env", odd)
+    script = f". {shlex.quote(str(tmp_path / 'demo.env'))} && printf '%s' \"$TEAM_ID\""
+    shell = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)  # noqa: S607
+    assert shell.stdout == odd["TEAM_ID"]
+    assert read_names(tmp_path / "demo.env") == odd
+
+
+def test_only_the_owner_may_read_the_record_also_when_it_is_written_again(tmp_path: Path) -> None:
+    record = tmp_path / "demo.env"
+    record.write_text("left over")
+    record.chmod(0o644)
+    for _ in range(2):
+        write_names(record, dict.fromkeys(NAMES, "value"))
+        assert record.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["demo.env"]
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Where a run with a record in `tmp_path` would load the demo."""
+    loaded: list[str] = []
+
+    def load(base_url: str) -> dict[str, str]:
+        loaded.append(base_url)
+        return dict.fromkeys(NAMES, "new") | {"BASE_URL": base_url}
+
+    monkeypatch.setattr(demo, "load", load)
+    monkeypatch.setattr("sys.argv", ["demo", "--home", str(tmp_path)])
+    monkeypatch.setenv("BASE_URL", "http://here")
+    return loaded
+
+
+def run_answered(status: int) -> None:
+    with patch.object(Client, "ask", lambda *_: Reply(status, {}, b"")):
+        assert demo.main() == 0
+
+
+def test_a_second_run_loads_nothing_and_learns_the_new_address(
+    loads: list[str], tmp_path: Path
+) -> None:
+    write_names(tmp_path / "demo.env", dict.fromkeys(NAMES, "old"))
+    run_answered(200)
+    assert loads == []
+    expected: dict[str, Any] = dict.fromkeys(NAMES, "old") | {"BASE_URL": "http://here"}
+    assert read_names(tmp_path / "demo.env") == expected
+
+
+@pytest.mark.parametrize(("known", "status"), [(NAMES, 401), (NAMES[:-1], 200), ((), 200)])
+def test_what_is_incomplete_or_no_longer_answered_is_loaded_again(
+    loads: list[str], tmp_path: Path, known: tuple[str, ...], status: int
+) -> None:
+    lines = [f"{name}=old\n" for name in known]
+    (tmp_path / "demo.env").write_text("".join(lines))
+    run_answered(status)
+    assert loads == ["http://here"]
+    assert read_names(tmp_path / "demo.env")["TEAM_ID"] == "new"
+
+
+def test_a_load_that_was_cut_short_goes_on_where_it_ended() -> None:
+    """States that a user has passed are not sent again: history would refuse them."""
+    left = next(each for each in DEMO.people if each.deactivated)
+    wave = [row for wave in DEMO.waves() for row in wave if row.get("id") == left.id]
+    known = {left.id: wave[1]["state_since"]}
+    assert [demo.is_news(row, known) for row in wave] == [False, False, True]
+    assert datetime.fromisoformat(wave[2]["state_since"]) < datetime.now(UTC)
