@@ -1,0 +1,252 @@
+"""The directory against the simplest thing that could be right: dicts, searched from end to end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from odometer.api.directory import ROWS as WIRE_ROWS
+from odometer.api.directory import exported, values_of
+from odometer.api.models import fill
+from odometer.directory.upsert import Status
+from odometer.domain.people import Role, State
+from odometer.domain.time import epoch_ms
+from tests.support.book import NOON, Book
+
+NOON_MS = epoch_ms(NOON)
+NAMES = ("id", "username", "user_key")
+FRESH: Mapping[str, Any] = {
+    "email": None,
+    "type": "account-user",
+    "role": "Member",
+    "team": None,
+    "departments": [],
+    "verified": False,
+}
+
+Row = dict[str, Any]
+few = st.sampled_from(["a", "b", "c", "d"])
+
+
+def rows(kind: str, /, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[str, Row]]:
+    """Rows of a kind with some of the fields."""
+    return st.fixed_dictionaries({}, optional=fields).map(lambda row: (kind, row))
+
+
+FIRST: list[tuple[str, Row]] = [
+    ("team", {"id": "a", "name": "c"}),
+    ("department", {"id": "a", "name": "c"}),
+    ("department", {"id": "b", "name": "d"}),
+    ("user", {"id": "a", "username": "a"}),
+    ("user", {"id": "b", "username": "b", "user_key": "c"}),
+]
+"""What everything begins with, so that chance has something to meet."""
+
+ANY_ROW = st.one_of(
+    rows("team", id=few, name=few, is_default=st.booleans() | st.none()),
+    rows("department", id=few, name=few),
+    *[
+        rows(
+            "user",
+            id=few,
+            username=few,
+            user_key=few | st.none(),
+            email=st.sampled_from(["x@example.com", None]),
+            role=st.sampled_from([*Role, None]),
+            team=few | st.none(),
+            departments=st.lists(few, max_size=2) | st.none(),
+            verified=st.booleans() | st.none(),
+            state=st.sampled_from([*State, None]),
+            state_since=st.sampled_from([NOON_MS - 1, NOON_MS, NOON_MS + 1]),
+        )
+    ]
+    * 3,
+)
+
+
+class Refused(Exception):
+    """The row breaks a rule."""
+
+
+@dataclass
+class Model:
+    """Members as dicts, in the order in which they came."""
+
+    team: list[Row] = field(default_factory=list)
+    department: list[Row] = field(default_factory=list)
+    user: list[Row] = field(default_factory=list)
+
+    def apply(self, kind: str, row: Row, made: str | None) -> Status:
+        """What should become of a row; `made` is the id that a new member was given."""
+        try:
+            values = self.checked_user(row) if kind == "user" else dict(row)
+            found = self.user_meant(row) if kind == "user" else self.named(kind, row)
+            after = self.new(kind, values, made) if found is None else dict(found)
+            if kind == "user":
+                self.set_user(after, values)
+            else:
+                after |= {
+                    name: bool(v) if name == "is_default" else v for name, v in values.items()
+                }
+        except Refused:
+            return Status.REJECTED
+        members = getattr(self, kind)
+        if found is None:
+            members.append(after)
+            return Status.CREATED
+        changed = after != found
+        members[members.index(found)] = after
+        return Status.UPDATED if changed else Status.UNCHANGED
+
+    def named(self, kind: str, row: Row) -> Row | None:
+        key = "id" if "id" in row else "name"
+        found = [each for each in getattr(self, kind) if each[key] == row.get(key)]
+        return found[0] if found else None
+
+    def user_meant(self, row: Row) -> Row | None:
+        sent = {row[name] for name in NAMES if row.get(name) is not None}
+        found = [each for each in self.user if sent & {each[name] for name in NAMES}]
+        if len(found) > 1 or (found and row.get("id") not in (None, found[0]["id"])):
+            raise Refused
+        return found[0] if found else None
+
+    def checked_user(self, row: Row) -> Row:
+        values = dict(row)
+        if values.get("team") is not None:
+            values["team"] = self.referred("team", values["team"])
+        if values.get("departments") is not None:
+            found = {self.referred("department", name) for name in values["departments"]}
+            values["departments"] = sorted(found)
+        return values
+
+    def referred(self, kind: str, name: str) -> int:
+        members = getattr(self, kind)
+        for key in ("id", "name"):
+            for number, each in enumerate(members):
+                if each[key] == name:
+                    return number
+        raise Refused
+
+    def new(self, kind: str, values: Row, made: str | None) -> Row:
+        if ("username" if kind == "user" else "name") not in values:
+            raise Refused
+        if kind != "user":
+            return {"id": made, **({"is_default": False} if kind == "team" else {})}
+        state, since = values.pop("state", None), values.pop("state_since", NOON_MS)
+        return {
+            "id": made,
+            "user_key": values["username"],
+            **FRESH,
+            "history": [(state or State.REGISTERED, since)],
+        }
+
+    def set_user(self, after: Row, values: Row) -> None:
+        state, since = values.pop("state", None), values.pop("state_since", None)
+        after |= {name: FRESH.get(name) if v is None else v for name, v in values.items()}
+        after["user_key"] = after["user_key"] or after["username"]
+        after["history"] = self.history(after["history"], state, since)
+
+    def history(self, history: list[Any], state: str | None, state_since: int | None) -> list[Any]:
+        last, since = history[-1]
+        stays = state in (None, last)
+        if stays and state_since in (None, since):
+            return history
+        earlier = history[:-1] if stays else history
+        begins = NOON_MS if state_since is None else state_since
+        if earlier and begins < earlier[-1][1]:
+            raise Refused
+        return [*earlier, (last if state is None else state, begins)]
+
+
+def seen(book: Book) -> dict[str, list[Row]]:
+    """The directory in the words of the model."""
+    directory = book.directory
+    users = [
+        {
+            **{name: getattr(user, name) for name in (*NAMES, *FRESH)},
+            "history": [tuple(each) for each in user.history],
+        }
+        for user in directory.users
+    ]
+    teams = [
+        {"id": each.id, "name": each.name, "is_default": each.is_default}
+        for each in directory.teams
+    ]
+    departments = [{"id": each.id, "name": each.name} for each in directory.departments]
+    return {"team": teams, "department": departments, "user": users}
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.lists(ANY_ROW, max_size=6), max_size=4))
+def test_a_directory_is_what_its_rows_say(puts: list[list[tuple[str, Row]]]) -> None:
+    book, model = Book(), Model()
+    for put in [FIRST, *puts]:
+        outcomes = book.put(*put)
+        expected = [
+            model.apply(kind, dict(row), outcome.id)
+            for (kind, row), outcome in zip(put, outcomes, strict=True)
+        ]
+        assert [outcome.status for outcome in outcomes] == expected
+        assert seen(book) == vars(model)
+
+
+@given(st.lists(ANY_ROW, max_size=12))
+def test_no_name_means_two_users(put: list[tuple[str, Row]]) -> None:
+    book = Book()
+    book.put(*FIRST, *put)
+    names = [{getattr(user, name) for name in NAMES} for user in book.directory.users]
+    assert sum(map(len, names)) == len(set().union(*names))
+
+
+@given(st.lists(ANY_ROW, max_size=12))
+def test_what_is_exported_changes_nothing_when_it_is_put_back(put: list[tuple[str, Row]]) -> None:
+    book = Book()
+    book.put(*FIRST, *put)
+    before = book.head
+    again = book.put(*sent_back(book))
+    assert {outcome.status for outcome in again} == {Status.UNCHANGED}
+    assert book.head is before
+
+
+@given(st.lists(ANY_ROW, max_size=12))
+def test_what_is_exported_makes_the_same_directory_elsewhere(put: list[tuple[str, Row]]) -> None:
+    book, copy = Book(), Book()
+    book.put(*FIRST, *put)
+    copy.put(*sent_back(book))
+    assert [row for _, row in exported(copy.directory)] == [
+        row for _, row in exported(book.directory)
+    ]
+
+
+@given(st.lists(ANY_ROW, max_size=8, unique_by=lambda pair: (pair[0], pair[1].get("id"))))
+def test_the_same_rows_again_change_nothing(put: list[tuple[str, Row]]) -> None:
+    told_apart = [
+        (kind, {**row, "id": f"{kind} {place}", **own_names(kind, place)})
+        for place, (kind, row) in enumerate(put)
+    ]
+    book = Book()
+    first = book.put(*told_apart)
+    again = book.put(*told_apart)
+    for one, other in zip(first, again, strict=True):
+        assert other.status in (Status.UNCHANGED, Status.REJECTED)
+        assert (one.status is Status.REJECTED) >= (other.status is Status.REJECTED)
+
+
+def own_names(kind: str, place: int) -> Row:
+    """Names that no other row has."""
+    if kind == "user":
+        return {"username": f"name {place}", "user_key": f"key {place}"}
+    return {"name": f"name {place}"}
+
+
+def sent_back(book: Book) -> list[tuple[str, Row]]:
+    """The export as the wire reads it back."""
+    lines = []
+    for kind, row in exported(book.directory):
+        values = dict(row)
+        if kind == "product":
+            values["kind"] = values.pop("product_kind")
+        lines.append((kind, dict(values_of(fill(WIRE_ROWS[kind], values)))))
+    return lines

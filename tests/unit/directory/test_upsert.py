@@ -1,0 +1,407 @@
+"""Changes to a directory, rule by rule."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from odometer.api.directory import exported
+from odometer.directory.columns import BLOCK_ROWS, FAMILIES
+from odometer.directory.upsert import Outcome, Row, Status
+from odometer.domain.kinds import DEFAULT_PRODUCTS
+from odometer.domain.people import Role, State, UserType
+from odometer.domain.time import epoch_ms
+from tests.support.book import NOON, Book
+
+NOON_MS = epoch_ms(NOON)
+HOUR_MS = 3_600_000
+CREATED, UPDATED, UNCHANGED, REJECTED = (
+    Status.CREATED,
+    Status.UPDATED,
+    Status.UNCHANGED,
+    Status.REJECTED,
+)
+
+JO: Row = {"id": "u1", "username": "jo", "user_key": "k1"}
+SAM: Row = {"id": "u2", "username": "sam", "user_key": "k2"}
+
+
+@pytest.fixture
+def book() -> Book:
+    """Two teams, two departments, a product and two users."""
+    book = Book()
+    book.put(
+        ("team", {"id": "t1", "name": "Core"}),
+        ("team", {"id": "t2", "name": "Edge", "is_default": True}),
+        ("department", {"id": "d1", "name": "Research"}),
+        ("department", {"id": "d2", "name": "Sales"}),
+        ("product", {"id": "p1", "name": "Mail", "kind": "app"}),
+        ("user", {**JO, "team": "t1"}),
+        ("user", SAM),
+    )
+    return book
+
+
+def rejected(outcome: Outcome) -> tuple[str | None, str | None]:
+    assert outcome.status is REJECTED
+    return outcome.code, outcome.message
+
+
+def statuses(book: Book, *rows: tuple[str, Row]) -> list[Status]:
+    return [outcome.status for outcome in book.put(*rows)]
+
+
+def jo(book: Book) -> dict[str, Any]:
+    return book.directory.register("users").row(0)
+
+
+# which user is meant
+
+
+@pytest.mark.parametrize("row", [{"id": "u1"}, {"username": "jo"}, {"user_key": "k1"}, JO])
+def test_a_user_is_found_by_any_of_their_names(book: Book, row: Row) -> None:
+    assert book.user(**row, email="jo@example.com") == Outcome(UPDATED, "u1")
+    assert jo(book)["email"] == "jo@example.com"
+
+
+def test_a_new_user_is_known_by_their_username_until_told_otherwise(book: Book) -> None:
+    made = book.user(username="kim")
+    assert made.status is CREATED
+    kim = book.directory.user_by_id(made.id or "")
+    assert kim is not None
+    assert kim.username == kim.user_key == "kim"
+    assert kim.ordinal == 2
+    assert (kim.email, kim.type, kim.role, kim.state, kim.team, kim.departments, kim.verified) == (
+        None,
+        UserType.ACCOUNT,
+        Role.MEMBER,
+        State.REGISTERED,
+        None,
+        [],
+        False,
+    )
+    assert [tuple(each) for each in kim.history] == [("registered", NOON_MS)]
+    assert kim.updated_at == kim.created_at == NOON_MS
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"id": "u1", "username": "sam"}, "id, username and user_key belong to u1 and u2"),
+        ({"username": "jo", "user_key": "k2"}, "id, username and user_key belong to u1 and u2"),
+        ({"id": "u1", "user_key": "u2"}, "id, username and user_key belong to u1 and u2"),
+        ({"id": "u9", "username": "jo"}, "username or user_key belongs to user u1"),
+        (
+            {"id": "u9", "username": "new", "user_key": "u2"},
+            "username or user_key belongs to user u2",
+        ),
+        ({"id": "jo", "username": "new"}, "username or user_key belongs to user u1"),
+    ],
+)
+def test_a_row_that_would_make_a_subject_ambiguous_is_rejected(
+    book: Book, row: Row, reason: str
+) -> None:
+    before = book.head
+    assert rejected(book.user(**row)) == ("conflict", reason)
+    assert book.head is before
+
+
+def test_a_former_name_is_free_again(book: Book) -> None:
+    assert book.user(id="u1", username="joan", user_key="joan").status is UPDATED
+    assert book.user(id="u3", username="jo", user_key="k1").status is CREATED
+    assert rejected(book.user(id="u4", username="joan"))[0] == "conflict"
+
+
+def test_a_new_user_needs_a_username(book: Book) -> None:
+    for row in ({"id": "u9"}, {"user_key": "k9"}, {"user_key": None}, {"email": "x@example.com"}):
+        assert rejected(book.user(**row)) == ("invalid_parameter", "username is required")
+        assert rejected(Book().user(**row)) == ("invalid_parameter", "username is required")
+
+
+# what a row sets of a user
+
+
+def test_absent_fields_keep_their_value_and_null_clears(book: Book) -> None:
+    full = {
+        **JO,
+        "email": "jo@example.com",
+        "type": UserType.SERVICE,
+        "role": Role.ADMIN,
+        "team": "t2",
+        "departments": ["d2", "Research", "d2"],
+        "verified": True,
+    }
+    assert book.user(**full).status is UPDATED
+    before = jo(book)
+    assert (before["team"], before["departments"], before["role"]) == (1, [0, 1], "Admin")
+    assert book.user(id="u1").status is UNCHANGED
+    assert jo(book) == before
+    cleared = dict.fromkeys(set(full) - {"id", "username"}, None)
+    assert book.user(id="u1", **cleared).status is UPDATED
+    assert jo(book) == {
+        **before,
+        "user_key": "jo",
+        "email": None,
+        "type": "account-user",
+        "role": "Member",
+        "team": None,
+        "departments": [],
+        "verified": False,
+    }
+
+
+def test_a_username_cannot_be_cleared(book: Book) -> None:
+    assert rejected(book.user(id="u1", username=None)) == (
+        "invalid_parameter",
+        "cannot be cleared: username",
+    )
+
+
+def test_a_user_key_that_is_cleared_is_the_username_again(book: Book) -> None:
+    assert book.user(id="u1", username="joan", user_key=None).status is UPDATED
+    assert jo(book)["user_key"] == "joan"
+    assert book.user(username="kim", user_key=None).status is CREATED
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"team": "t9"}, "unknown team: t9"),
+        ({"departments": ["d1", "d9"]}, "unknown department: d9"),
+    ],
+)
+def test_a_row_that_refers_to_nothing_is_rejected(book: Book, row: Row, reason: str) -> None:
+    before = book.head
+    assert rejected(book.user(id="u1", email="new@example.com", **row)) == ("not_found", reason)
+    assert book.head is before
+
+
+def test_a_team_is_referred_to_by_id_before_name(book: Book) -> None:
+    book.put(("team", {"id": "t3", "name": "t1"}))
+    assert book.user(id="u1", team="t1").status is UNCHANGED
+    assert book.user(id="u1", team="Edge").status is UPDATED
+    assert jo(book)["team"] == 1
+
+
+def test_only_a_change_moves_the_time_of_the_last_change(book: Book) -> None:
+    later = NOON + timedelta(hours=1)
+    assert book.put(("user", JO), now=later)[0].status is UNCHANGED
+    assert jo(book)["updated_at"] == NOON_MS
+    assert book.put(("user", {**JO, "verified": True}), now=later)[0].status is UPDATED
+    assert jo(book)["updated_at"] == NOON_MS + HOUR_MS
+
+
+# the states of a user
+
+
+def test_a_change_of_state_keeps_the_states_that_were(book: Book) -> None:
+    steps: list[Row] = [
+        {"state": State.DEACTIVATED},
+        {"state": State.DEACTIVATED},
+        {"state": State.REGISTERED, "state_since": NOON_MS + 3 * HOUR_MS},
+    ]
+    found = [
+        book.put(("user", {"id": "u1", **row}), now=NOON + timedelta(hours=hour))[0].status
+        for hour, row in enumerate(steps, 1)
+    ]
+    assert found == [UPDATED, UNCHANGED, UPDATED]
+    assert jo(book)["state"] == "registered"
+    assert jo(book)["history"] == [
+        ["registered", NOON_MS],
+        ["deactivated", NOON_MS + HOUR_MS],
+        ["registered", NOON_MS + 3 * HOUR_MS],
+    ]
+
+
+def test_the_beginning_of_the_present_state_can_be_corrected(book: Book) -> None:
+    book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + HOUR_MS)
+    assert book.user(id="u1", state_since=NOON_MS + 1).status is UPDATED
+    assert jo(book)["history"] == [["registered", NOON_MS], ["deactivated", NOON_MS + 1]]
+
+
+@pytest.mark.parametrize("state", [State.DEACTIVATED, State.REGISTERED])
+def test_a_state_cannot_begin_before_the_one_that_came_before(book: Book, state: State) -> None:
+    book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + HOUR_MS)
+    before = book.head
+    outcome = book.user(id="u1", verified=True, state=state, state_since=NOON_MS - 1)
+    assert rejected(outcome) == ("conflict", "state_since is before the state that came before")
+    assert book.head is before
+
+
+def test_null_leaves_the_state_alone(book: Book) -> None:
+    book.user(id="u1", state=State.DEACTIVATED)
+    assert book.user(id="u1", state=None, state_since=None).status is UNCHANGED
+
+
+def test_a_user_is_deactivated_since_that_state_began(book: Book) -> None:
+    book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 5)
+    assert [user.deactivated_at for user in book.directory.users] == [NOON_MS + 5, None]
+
+
+# everything that has a name
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"), [("team", {}), ("department", {}), ("product", {"kind": "app"})]
+)
+def test_a_named_row_is_found_by_id_or_by_name(book: Book, kind: str, row: Row) -> None:
+    made, found, renamed, again = book.put(
+        (kind, {"name": "New", **row}),
+        (kind, {"name": "New", **row}),
+        (kind, {"id": "x", "name": "New", **row}),
+        (kind, {"id": "x", "name": "Newer"}),
+    )
+    assert [made.status, found.status, renamed.status, again.status] == [
+        CREATED,
+        UNCHANGED,
+        CREATED,
+        UPDATED,
+    ]
+    assert made.id == found.id != renamed.id == again.id == "x"
+
+
+@pytest.mark.parametrize("kind", ["team", "department", "product"])
+def test_a_new_named_row_needs_a_name(book: Book, kind: str) -> None:
+    rows: list[Row] = [{"id": "x", "kind": "app"}, {"kind": "app"}]
+    for row in rows:
+        wanted = row if kind == "product" else {name: row[name] for name in row if name != "kind"}
+        code, message = rejected(book.put((kind, wanted))[0])
+        assert (code, message) == ("invalid_parameter", "name is required")
+
+
+def test_a_name_cannot_be_cleared(book: Book) -> None:
+    before = book.head
+    for kind, name in (("team", "t1"), ("department", "d1"), ("product", "p1")):
+        outcome = book.put((kind, {"id": name, "name": None}))[0]
+        assert rejected(outcome) == ("invalid_parameter", "cannot be cleared: name")
+    assert book.head is before
+
+
+def test_a_team_is_no_default_when_that_is_cleared(book: Book) -> None:
+    assert statuses(book, ("team", {"id": "t2", "is_default": None})) == [UPDATED]
+    assert [team.is_default for team in book.directory.teams] == [False, False]
+
+
+def test_a_product_keeps_its_kind(book: Book) -> None:
+    before = book.head
+    assert rejected(book.put(("product", {"id": "p1", "kind": "test"}))[0]) == (
+        "conflict",
+        "the kind of this product is app",
+    )
+    assert rejected(book.put(("product", {"id": "p1", "kind": None}))[0]) == (
+        "invalid_parameter",
+        "cannot be cleared: kind",
+    )
+    assert rejected(book.put(("product", {"id": "p2", "name": "New"}))[0]) == (
+        "invalid_parameter",
+        "kind is required",
+    )
+    assert book.head is before
+    assert book.directory.products[0].kind == "app"
+
+
+@pytest.mark.parametrize("product", DEFAULT_PRODUCTS)
+def test_a_product_that_everybody_has_is_of_its_own_kind(product: str) -> None:
+    wrong = next(kind for kind in ("app", "test") if DEFAULT_PRODUCTS[product].name != kind)
+    outcome = Book().put(("product", {"id": product, "name": "Mine", "kind": wrong}))[0]
+    assert rejected(outcome)[0] == "conflict"
+
+
+# the organization and its license
+
+
+def test_the_organization_keeps_what_is_absent_and_resets_what_is_null(book: Book) -> None:
+    row: Row = {"time_zone": "Europe/Berlin", "domains": ["example.com"], "retention_years": 5}
+    assert statuses(book, ("organization", row), ("organization", row)) == [UPDATED, UNCHANGED]
+    cleared = dict.fromkeys(row, None)
+    assert statuses(book, ("organization", cleared), ("organization", {})) == [UPDATED, UNCHANGED]
+    organization = book.directory.organization
+    assert (organization.name, organization.time_zone, organization.domains) == (
+        "Acme Corp",
+        "UTC",
+        [],
+    )
+    assert organization.retention_years == 3
+
+
+def test_the_name_of_the_organization_cannot_be_cleared(book: Book) -> None:
+    outcome = book.put(("organization", {"name": None}))[0]
+    assert rejected(outcome) == ("invalid_parameter", "cannot be cleared: name")
+
+
+LICENSE: Row = {"exp": 2, "iat": 1, "seats": 3, "seats_cap": 4}
+
+
+def test_a_license_begins_whole_and_changes_in_part(book: Book) -> None:
+    assert rejected(book.put(("license", {"exp": 1, "iat": 1}))[0]) == (
+        "invalid_parameter",
+        "required: seats, seats_cap",
+    )
+    assert book.directory.license is None
+    assert statuses(
+        book, ("license", LICENSE), ("license", LICENSE), ("license", {"seats": 9})
+    ) == [CREATED, UNCHANGED, UPDATED]
+    license_ = book.directory.license
+    assert license_ is not None
+    assert (license_.exp, license_.seats, license_.features) == (2, 9, [])
+
+
+@pytest.mark.parametrize("name", LICENSE)
+def test_what_a_license_needs_cannot_be_cleared(book: Book, name: str) -> None:
+    book.put(("license", LICENSE))
+    outcome = book.put(("license", {name: None}))[0]
+    assert rejected(outcome) == ("invalid_parameter", f"cannot be cleared: {name}")
+
+
+# all at once
+
+
+def test_one_rejected_row_spoils_no_other(book: Book) -> None:
+    assert statuses(
+        book,
+        ("user", {"id": "u1", "verified": True}),
+        ("user", {"id": "u1", "username": "sam"}),
+        ("user", {"id": "u2", "verified": True}),
+    ) == [UPDATED, REJECTED, UPDATED]
+    assert [user.verified for user in book.directory.users] == [True, True]
+
+
+def test_a_change_touches_only_the_blocks_that_it_changes(book: Book) -> None:
+    before = book.head.blocks
+    book.put(("user", {"id": "u1", "role": Role.ADMIN}), now=NOON + timedelta(hours=1))
+    after = book.head.blocks
+    changed = {(block.register, block.family) for block in after if after[block] != before[block]}
+    assert changed == {("users", "roster"), ("users", "profile")}  # the profile: updated_at
+
+
+def test_nothing_is_written_when_nothing_changes(book: Book) -> None:
+    before = book.head
+    rows = [(kind, renamed(row)) for kind, row in exported(book.directory)]
+    assert set(statuses(book, *rows)) == {UNCHANGED}
+    assert book.head is before
+
+
+def test_rows_go_on_in_the_next_block() -> None:
+    book = Book()
+    count = 2 * BLOCK_ROWS + 1
+    book.put(*(("user", {"id": f"u{n}", "username": f"user {n}"}) for n in range(count)))
+    assert len(book.head.blocks) == 3 * len(FAMILIES["users"])
+    for number in (0, BLOCK_ROWS - 1, BLOCK_ROWS, 2 * BLOCK_ROWS - 1, 2 * BLOCK_ROWS):
+        user = book.directory.user_by_id(f"u{number}")
+        assert user is not None
+        assert (user.ordinal, user.username) == (number, f"user {number}")
+        assert book.directory.holder(number).id == f"u{number}"
+    before = book.head.blocks
+    book.user(id=f"u{BLOCK_ROWS}", email="x@example.com")
+    after = book.head.blocks
+    assert [block.number for block in after if after[block] != before[block]] == [1]
+    assert [user.ordinal for user in book.directory.users] == list(range(count))
+
+
+def renamed(row: Row) -> Row:
+    """An exported row as the wire reads it: a product's own kind, instants in ms."""
+    values = dict(row)
+    if "product_kind" in values:
+        values["kind"] = values.pop("product_kind")
+    values.pop("state_since", None)
+    return values
