@@ -1,0 +1,359 @@
+"""Every route, asked with every kind of credential, in both organizations.
+
+Answers are compared whole. What was found is written to docs/matrix.md.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from odometer.access.keys import AccessKey
+from odometer.access.policy import Scope
+from tests.support.book import ACME
+from tests.support.cast import YESTERDAY, Cast, basic, bearer, cast_of
+from tests.support.documents import compare
+from tests.support.stack import OTHER, ROOT, Reply, endpoints, stack_on_moto
+
+Headers = Mapping[str, str]
+
+CREDENTIALS: dict[str, Callable[[Cast], Headers]] = {
+    "Admin": lambda us: bearer(us.key("admin")),
+    "Manager": lambda us: bearer(us.key("manager")),
+    "TeamLead": lambda us: bearer(us.key("lead")),
+    "Member": lambda us: bearer(us.key("member")),
+    "Basic": lambda us: basic(us.username("admin"), us.key("admin")),
+    "no scope": lambda us: bearer(us.key("admin", Scope.WRITE_USAGE)),
+    "other org": lambda us: bearer(us.key("admin")),
+    "wrong name": lambda us: basic(us.username("manager"), us.key("admin")),
+    "expired": lambda us: bearer(us.key("admin", expires_at=YESTERDAY)),
+    "revoked": lambda us: bearer(us.revoked("admin")),
+    "owner gone": lambda us: bearer(us.key("gone")),
+    "malformed": lambda _: bearer("not-a-key"),
+    "none": lambda _: {},
+}
+UNKNOWN = ("wrong name", "expired", "revoked", "owner gone", "malformed", "none")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One thing to ask: of what, how, and who gets which status."""
+
+    method: str
+    path: str
+    about: str
+    statuses: Mapping[str, int]
+    query: str = ""
+    body: Callable[[Cast], Any] = lambda _: None
+    answer: Callable[[Cast], Any] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}{f' ({self.about})' if self.about else ''}"
+
+    def url(self, us: Cast) -> str:
+        """The path with the ids of the organization; a key is made to be named."""
+        ids = {"teamId": us.id(self.about), "user_id": us.id(self.about)}
+        key = AccessKey.read(us.key(self.about.split("'")[0])) if "key_id" in self.path else None
+        return self.path.format(**ids, key_id=key.key_id if key else "") + self.query
+
+
+def who(admin: int, manager: int, lead: int, member: int, other: int) -> dict[str, int]:
+    """The statuses of a route by role, and that of an Admin of the other organization."""
+    return {
+        "Admin": admin,
+        "Manager": manager,
+        "TeamLead": lead,
+        "Member": member,
+        "Basic": admin,
+        "no scope": 403,
+        "other org": other,
+        **dict.fromkeys(UNKNOWN, 401),
+    }
+
+
+def user_row(us: Cast, person: str, role: str, **values: Any) -> dict[str, Any]:
+    return {
+        "id": us.id(person),
+        "username": us.username(person),
+        "email": us.username(person),
+        "role": role,
+        "verified": False,
+        "deactivatedAt": None,
+        "updatedAt": "2026-02-28T12:00:00Z",
+        **values,
+    }
+
+
+def page(*rows: dict[str, Any]) -> dict[str, Any]:
+    return {"data": list(rows), "meta": {"count": len(rows), "total": len(rows), "next": None}}
+
+
+def team_row(us: Cast, team: str, users: int) -> dict[str, Any]:
+    return {
+        "id": us.id(team),
+        "name": team.title(),
+        "usersCount": users,
+        "isDefaultTeam": False,
+    }
+
+
+def user_info(us: Cast, person: str, role: str, team: str) -> dict[str, Any]:
+    return {
+        "user": {
+            "organization_id": us.organization,
+            "user_id": us.id(person),
+            "email": us.username(person),
+            "role": role,
+            "createdAt": "2026-02-28T12:00:00Z",
+            "updatedAt": "2026-02-28T12:00:00Z",
+        },
+        "teams": {"team_id": us.id(team), "team_name": team.title()},
+    }
+
+
+ORGANIZATION_NAMES = {ACME: "Acme Corp", OTHER: "Other Corp"}
+MANAGERS = who(200, 200, 403, 403, other=200)
+ADMINS = who(200, 403, 403, 403, other=200)
+
+ROUTES = [
+    Route(
+        "GET",
+        "/api/v1/organization",
+        "",
+        MANAGERS,
+        answer=lambda us: {
+            "id": us.organization,
+            "name": ORGANIZATION_NAMES[us.organization],
+            "publicKey": "",
+            "samlEnabled": False,
+            "smtpConfigured": False,
+            "usernamePasswordEnabled": True,
+            "domains": [],
+            "planType": "standard",
+        },
+    ),
+    Route(
+        "GET",
+        "/api/v1/organization/teams",
+        "",
+        MANAGERS,
+        answer=lambda us: page(team_row(us, "core", 2), team_row(us, "edge", 1)),
+    ),
+    Route(
+        "GET",
+        "/api/v1/organization/users",
+        "",
+        MANAGERS,
+        query="?offset=0&limit=10&teamMember=true&active=true",
+        answer=lambda us: page(
+            user_row(us, "lead", "TeamLead"),
+            user_row(us, "member", "Member", verified=True),
+            user_row(us, "stranger", "Member"),
+        ),
+    ),
+    Route(
+        "GET",
+        "/api/v1/license",
+        "",
+        MANAGERS,
+        answer=lambda us: {
+            "license": {
+                "exp": 1_800_000_000,
+                "iat": 1_700_000_000,
+                "seats": 50,
+                "seatsCap": 60,
+                "audience": us.name,
+                "features": [],
+                "settings": {},
+            }
+        },
+    ),
+    Route(
+        "GET",
+        "/api/v1/instance/permissions",
+        "",
+        MANAGERS,
+        query="?role=Manager",
+        answer=lambda us: [{"username": us.username("manager"), "organizationId": us.organization}],
+    ),
+    Route(
+        "GET",
+        "/api/v1/team/{teamId}/users",
+        "core",
+        who(200, 200, 200, 403, other=404),
+        query="?offset=0&limit=10",
+        answer=lambda us: page(
+            user_row(us, "lead", "TeamLead"), user_row(us, "member", "Member", verified=True)
+        ),
+    ),
+    Route(
+        "GET",
+        "/api/v1/team/{teamId}/users",
+        "edge",
+        who(200, 200, 403, 403, other=404),
+        query="?offset=0&limit=10",
+        answer=lambda us: page(user_row(us, "stranger", "Member")),
+    ),
+    Route(
+        "GET",
+        "/api/v1/team/{teamId}/users",
+        "nowhere",
+        who(404, 404, 403, 403, other=404),
+        query="?offset=0&limit=10",
+    ),
+    Route(
+        "GET",
+        "/api/v1/team/{teamId}",
+        "core",
+        who(200, 200, 200, 200, other=404),
+        answer=lambda us: {"id": us.id("core"), "name": "Core"},
+    ),
+    Route(
+        "GET",
+        "/api/v1/team/{teamId}",
+        "edge",
+        who(200, 200, 403, 403, other=404),
+        answer=lambda us: {"id": us.id("edge"), "name": "Edge"},
+    ),
+    Route("GET", "/api/v1/team/{teamId}", "nowhere", who(404, 404, 403, 403, other=404)),
+    Route(
+        "GET",
+        "/api/v1/user/{user_id}",
+        "member",
+        who(200, 200, 200, 200, other=404),
+        answer=lambda us: user_info(us, "member", "Member", "core"),
+    ),
+    Route(
+        "GET",
+        "/api/v1/user/{user_id}",
+        "lead",
+        who(200, 200, 200, 403, other=404),
+        answer=lambda us: user_info(us, "lead", "TeamLead", "core"),
+    ),
+    Route(
+        "GET",
+        "/api/v1/user/{user_id}",
+        "stranger",
+        who(200, 200, 403, 403, other=404),
+        answer=lambda us: user_info(us, "stranger", "Member", "edge"),
+    ),
+    Route("GET", "/api/v1/user/{user_id}", "nobody", who(404, 404, 403, 403, other=404)),
+    Route(
+        "PUT",
+        "/v1/directory",
+        "",
+        ADMINS,
+        body=lambda _: {"teams": [{"name": "Core"}, {"name": "Edge"}]},
+        answer=lambda us: {
+            "results": [
+                {"index": 0, "kind": "team", "id": us.id("core"), "status": "unchanged"},
+                {"index": 1, "kind": "team", "id": us.id("edge"), "status": "unchanged"},
+            ]
+        },
+    ),
+    Route("GET", "/v1/directory/export", "", ADMINS),
+    Route("GET", "/v1/keys", "", who(200, 200, 200, 200, other=200)),
+    Route(
+        "POST",
+        "/v1/keys",
+        "for member",
+        who(201, 403, 403, 201, other=400),
+        body=lambda us: {"name": "new", "user": us.id("member"), "scopes": ["usage:read"]},
+    ),
+    Route(
+        "POST",
+        "/v1/keys",
+        "for nobody",
+        who(400, 403, 403, 403, other=400),
+        body=lambda us: {"name": "new", "user": us.id("nobody"), "scopes": ["usage:read"]},
+    ),
+    Route("DELETE", "/v1/keys/{key_id}", "member's", who(204, 403, 403, 204, other=404)),
+    Route("DELETE", "/v1/keys/{key_id}", "admin's", who(204, 403, 403, 403, other=404)),
+    Route("POST", "/v1/keys/{key_id}/rotate", "member's", who(200, 403, 403, 200, other=404)),
+    Route("POST", "/v1/keys/{key_id}/rotate", "admin's", who(200, 403, 403, 403, other=404)),
+]
+
+USAGE_METRICS_ERRORS = {
+    401: ("UNAUTHORIZED", "Unauthorized – Invalid token."),
+    403: ("FORBIDDEN", "Forbidden – User lacks permission."),
+    404: ("NOT_FOUND", "Not Found – Resource not found."),
+}
+ENVELOPE_ERRORS = {
+    401: ("unauthorized", "Authentication required"),
+    403: ("forbidden", "Insufficient permissions"),
+    404: ("not_found", "Not found"),
+}
+
+
+def error_body(route: Route, status: int, sent: Any) -> dict[str, Any]:
+    """The published error of the route's family."""
+    if status == 400:
+        message, details = "user: expected the id of a user", {"user": sent["user"]}
+        return {"error": {"code": "invalid_parameter", "message": message, "details": details}}
+    if route.path.startswith("/api/v1/"):
+        word, message = USAGE_METRICS_ERRORS[status]
+        return {
+            "error": word,
+            "message": message,
+            "status": status,
+            "requestId": "request-1",
+            "details": {"errors": []},
+        }
+    code, message = ENVELOPE_ERRORS[status]
+    return {"error": {"code": code, "message": message, "details": {}}}
+
+
+@pytest.fixture(scope="module")
+def casts() -> Iterator[tuple[Cast, Cast]]:
+    """One deployment for all cells: no cell changes what another sees."""
+    with stack_on_moto() as stack:
+        yield cast_of(stack, ACME), cast_of(stack, OTHER)
+
+
+def ask(route: Route, credential: str, us: Cast, them: Cast) -> Reply:
+    headers = CREDENTIALS[credential](them if credential == "other org" else us)
+    return us.stack.call(route.method, route.url(us), headers=headers, body=route.body(us))
+
+
+@pytest.mark.parametrize("ours", [ACME, OTHER], ids=["acme", "other"])
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_everybody_gets_exactly_their_answer(
+    casts: tuple[Cast, Cast], route: Route, ours: str
+) -> None:
+    us, them = casts if ours == ACME else casts[::-1]
+    replies = {name: ask(route, name, us, them) for name in CREDENTIALS}
+    assert {name: reply.status for name, reply in replies.items()} == route.statuses
+    for name, reply in replies.items():
+        if reply.status >= 400:
+            assert reply.json == error_body(route, reply.status, route.body(us))
+        elif route.answer:
+            assert reply.json == route.answer(them if name == "other org" else us)
+        assert name != "other org" or us.name not in reply.text or reply.status == 400
+        assert ("WWW-Authenticate" in reply.headers) == (reply.status == 401)
+        assert reply.headers["X-Request-Id"] == "request-1"
+
+
+def test_the_matrix_is_published_as_it_was_found() -> None:
+    rows = [[route.name, *(str(route.statuses[name]) for name in CREDENTIALS)] for route in ROUTES]
+    lines = [["route (about)", *CREDENTIALS], ["---"] * (1 + len(CREDENTIALS)), *rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    compare(ROOT / "docs" / "matrix.md", f"{INTRODUCTION}\n{table}\n")
+
+
+def test_every_route_is_in_the_matrix() -> None:
+    asked = {(route.method, route.path) for route in ROUTES}
+    assert asked == {(each.method, each.path) for each in endpoints().values() if each.may}
+
+
+INTRODUCTION = """# Who gets which status
+
+Written by `tests/integration/test_matrix.py`, which asks every route with every kind of credential
+in two organizations that hold the same people, and compares every answer whole.
+`core` is the team of TeamLead and Member, `edge` and `stranger` are not theirs, `nowhere` and
+`nobody` do not exist.
+*no scope* is an Admin's key for events only; *other org* an Admin of the other organization: what
+belongs to a route without an id is then that organization's own, and an id from here is unknown.
+*wrong name* is Basic with another user's username.
+"""
