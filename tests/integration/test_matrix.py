@@ -24,7 +24,7 @@ CREDENTIALS: dict[str, Callable[[Cast], Headers]] = {
     "TeamLead": lambda us: bearer(us.key("lead")),
     "Member": lambda us: bearer(us.key("member")),
     "Basic": lambda us: basic(us.username("admin"), us.key("admin")),
-    "no scope": lambda us: bearer(us.key("admin", Scope.WRITE_USAGE)),
+    "events only": lambda us: bearer(us.key("admin", Scope.WRITE_USAGE)),
     "other org": lambda us: bearer(us.key("admin")),
     "wrong name": lambda us: basic(us.username("manager"), us.key("admin")),
     "expired": lambda us: bearer(us.key("admin", expires_at=YESTERDAY)),
@@ -67,7 +67,7 @@ def who(admin: int, manager: int, lead: int, member: int, other: int) -> dict[st
         "TeamLead": lead,
         "Member": member,
         "Basic": admin,
-        "no scope": 403,
+        "events only": 403,
         "other org": other,
         **dict.fromkeys(UNKNOWN, 401),
     }
@@ -113,11 +113,39 @@ def user_info(us: Cast, person: str, role: str, team: str) -> dict[str, Any]:
     }
 
 
+def event(subject: str) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "type": "usage",
+        "id": "1",
+        "source": "test",
+        "subject": subject,
+        "time": YESTERDAY.isoformat(timespec="seconds"),
+        "data": {"product": "automation", "tests": 1},
+    }
+
+
 ORGANIZATION_NAMES = {ACME: "Acme Corp", OTHER: "Other Corp"}
 MANAGERS = who(200, 200, 403, 403, other=200)
 ADMINS = who(200, 403, 403, 403, other=200)
 
+REPORT = "type=account-user&from=2026-02-01%2000:00:00&to=2026-02-02%2000:00:00"
+
 ROUTES = [
+    Route(
+        "GET",
+        "/insights/api/v3/public/usage-report/summary",
+        "",
+        ADMINS,
+        query=f"?{REPORT}",
+    ),
+    Route(
+        "GET",
+        "/insights/api/v3/public/usage-report/drilldown",
+        "",
+        ADMINS,
+        query=f"?{REPORT}&product=automation",
+    ),
     Route(
         "GET",
         "/api/v1/organization",
@@ -241,6 +269,14 @@ ROUTES = [
     ),
     Route("GET", "/api/v1/user/{user_id}", "nobody", who(404, 404, 403, 403, other=404)),
     Route(
+        "POST",
+        "/v1/events",
+        "",
+        who(202, 202, 202, 202, other=202) | {"events only": 202},
+        body=lambda us: event(us.id("member")),
+        answer=lambda _: {"accepted": 1, "duplicate": 0, "rejected": 0, "errors": []},
+    ),
+    Route(
         "PUT",
         "/v1/directory",
         "",
@@ -280,6 +316,10 @@ USAGE_METRICS_ERRORS = {
     403: ("FORBIDDEN", "Forbidden – User lacks permission."),
     404: ("NOT_FOUND", "Not Found – Resource not found."),
 }
+USAGE_REPORT_ERRORS = {
+    401: "Invalid or missing Basic Auth credentials",
+    403: "admin access required",
+}
 ENVELOPE_ERRORS = {
     401: ("unauthorized", "Authentication required"),
     403: ("forbidden", "Insufficient permissions"),
@@ -301,6 +341,8 @@ def error_body(route: Route, status: int, sent: Any) -> dict[str, Any]:
             "requestId": "request-1",
             "details": {"errors": []},
         }
+    if route.path.startswith("/insights/"):
+        return {"status": "error", "message": USAGE_REPORT_ERRORS[status]}
     code, message = ENVELOPE_ERRORS[status]
     return {"error": {"code": code, "message": message, "details": {}}}
 
@@ -353,7 +395,7 @@ Written by `tests/integration/test_matrix.py`, which asks every route with every
 in two organizations that hold the same people, and compares every answer whole.
 `core` is the team of TeamLead and Member, `edge` and `stranger` are not theirs, `nowhere` and
 `nobody` do not exist.
-*no scope* is an Admin's key for events only; *other org* an Admin of the other organization: what
-belongs to a route without an id is then that organization's own, and an id from here is unknown.
+*events only* is an Admin's key with the scope `usage:write` alone. *other org* is an Admin of the
+other organization: a route without an id answers with what is theirs, an id from here is unknown.
 *wrong name* is Basic with another user's username.
 """
