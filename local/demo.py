@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.demo_organization import APPS, DemoOrganization
+from local.demo_usage import batches, demo_events
 from odometer.access.policy import Scope
 from odometer_cli.client import Client
 from odometer_cli.failure import Failure, Misused
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 OK = 200
 EXPIRES_AFTER = timedelta(seconds=3)
-MADE = "# Made by local/demo.py. For this machine only.\n"
+MADE = "# Made by local/demo.py, edition 2. For this machine only.\n"
+"""The edition changes with what is loaded, so that an older demo is completed."""
 FIRST = (
     *("BASE_URL", "ORG_ID", "ADMIN_USERNAME", "ADMIN_ACCESS_KEY", "ADMIN_TOKEN"),
     *("MANAGER_TOKEN", "TEAMLEAD_TOKEN", "MEMBER_TOKEN", "EXPIRED_TOKEN", "REVOKED_TOKEN"),
@@ -51,7 +53,7 @@ def main() -> int:
     base_url = os.environ["BASE_URL"]
     try:
         names = read_names(record) | {"BASE_URL": base_url}
-        if not is_loaded(names):
+        if not (is_of_this_edition(record) and is_loaded(names)):
             names = load(base_url)
         write_names(record, names)
     except Failure as failure:
@@ -59,6 +61,11 @@ def main() -> int:
         return failure.exit_code
     show(names, record)
     return 0
+
+
+def is_of_this_edition(record: Path) -> bool:
+    """Whether what is written down was loaded as it would be today."""
+    return record.exists() and record.read_text().startswith(MADE)
 
 
 def is_loaded(names: Mapping[str, str]) -> bool:
@@ -90,6 +97,7 @@ def loaded(base_url: str, organization: DemoOrganization) -> Client:
     with bar(f"Loading {organization.name}", sum(map(len, waves))) as progress:
         for wave in waves:
             refuse_rejected(put(client, list(rows_of(wave)), progress.advance))
+    send_usage(client, organization)
     return client
 
 
@@ -141,6 +149,17 @@ def refuse_rejected(results: Iterable[Any]) -> None:
     for result in results:
         if result.is_rejected:
             raise Misused(f"{result.row.place} was rejected: {result.reason}")
+
+
+def send_usage(client: Client, organization: DemoOrganization) -> None:
+    """Report what everyone did; what a run before has sent counts once."""
+    sent = list(batches(demo_events(organization, organization.first_day, organization.last_day)))
+    with bar(f"Sending usage of {organization.name}", sum(map(len, sent))) as progress:
+        for batch in sent:
+            receipt = client.post("/v1/events", batch).json
+            if receipt["rejected"]:
+                raise Misused(f"events were rejected: {receipt['errors'][0]['message']}")
+            progress.advance(len(batch))
 
 
 def keys_of(client: Client, demo: DemoOrganization) -> dict[str, str]:

@@ -185,10 +185,18 @@ def test_what_is_incomplete_or_no_longer_answered_is_loaded_again(
     loads: list[str], tmp_path: Path, known: tuple[str, ...], status: int
 ) -> None:
     lines = [f"{name}=old\n" for name in known]
-    (tmp_path / "demo.env").write_text("".join(lines))
+    (tmp_path / "demo.env").write_text("".join([demo.MADE, *lines]))
     run_answered(status)
     assert loads == ["http://here"]
     assert read_names(tmp_path / "demo.env")["TEAM_ID"] == "new"
+
+
+def test_a_demo_of_an_older_edition_is_completed(loads: list[str], tmp_path: Path) -> None:
+    write_names(tmp_path / "demo.env", dict.fromkeys(NAMES, "old"))
+    newer = demo.MADE.replace("edition", "edition after")
+    with patch.object(demo, "MADE", newer):
+        run_answered(200)
+    assert loads == ["http://here"]
 
 
 def test_a_load_that_was_cut_short_goes_on_where_it_ended() -> None:
