@@ -53,6 +53,7 @@ class World:
 
     now: int
     zone: str
+    products: Sequence[Product]
     spread: int = 1
     flying: list[tuple[int, Item]] = field(default_factory=list)
     """Puts into the log that land later than their stamp says."""
@@ -60,11 +61,13 @@ class World:
         default_factory=lambda: defaultdict(list)
     )
 
+    landed: set[tuple[date, bytes]] = field(default_factory=set)
+
     def __post_init__(self) -> None:
         self.log = MemoryShelf(lambda: self.now)
         self.usage = MemoryShelf(lambda: self.now)
         self.subjects = Subjects(self.spread)
-        self.settling = Settling(self.usage, lambda _: PRODUCTS)
+        self.settling = Settling(self.usage, lambda _: self.products)
         self.rebuilding = Rebuilding(self.usage, self.settling)
         self.folding = self.fold_elsewhere()
 
@@ -89,28 +92,37 @@ class World:
         self.now += seconds
         for at, item in list(self.flying):
             if at <= self.now:
-                assert self.log.put_new(item)
                 self.flying.remove((at, item))
+                assert self.log.put_new(item)
+                self.landed.update(event.identity for event in log.events_of(item))
 
     def view(self) -> View:
         return View.latest(ORGANIZATION, self.usage, self.zone, self.now)
 
-    def decided(self, upto: int) -> list[Event[int]]:
-        """The events of all folds up to a number, settled or not."""
+    def folds(self) -> list[Fold]:
+        """All that was decided, in order, settled or not."""
         pk = keys.folds(ORGANIZATION)
         folds = [Fold.from_item(item) for item in self.usage.everything() if item["pk"] == pk]
-        return [event for fold in folds if fold.number <= upto for event in fold.events]
+        return sorted(folds, key=lambda fold: fold.number)
+
+    def was_sent(self, event: Event[int]) -> bool:
+        """Whether exactly this was sent, by whatever name of the user."""
+        names = {sent.who for sent in self.sent[event.identity]}
+        known = self.subjects.ordinals(ORGANIZATION, sorted(names), self.now)
+        return any(
+            log.numbered(sent, known[sent.who]) == event for sent in self.sent[event.identity]
+        )
 
 
 def brute_force(
-    events: Sequence[Event[int]], product: Product, seconds: range, zone: str
+    folds: Sequence[Fold], product: Product, seconds: range, zone: str
 ) -> dict[int, Row]:
     """Every user's measures and days active, event by event."""
     place = calendar.zone_of(product.kind, zone)
     wide = len(product.kind.measures)
     sums: defaultdict[int, list[int]] = defaultdict(lambda: [0] * wide)
     days: defaultdict[int, set[date]] = defaultdict(set)
-    for event in events:
+    for event in (event for fold in folds for event in fold.events):
         if event.product == product.id and event.second in seconds:
             days[event.who].add(calendar.day_of(event.second, place))
             for at in range(wide):
