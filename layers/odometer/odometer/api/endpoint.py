@@ -93,7 +93,7 @@ class Exchange:
     def usage(self) -> Usage:
         """What the caller's organization has used."""
         table = Table(self.settings.usage_table, self.meter)
-        return Usage(table, self.directory, self.tenancy, self.now)
+        return Usage(table, self.directory, self.tenancy, self.now, self.deadline.at)
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -299,5 +299,6 @@ def json_body(request: Request) -> bytes:
 
 
 def as_json(content: object) -> bytes:
-    """JSON as it is sent: compact, in UTF-8."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    """JSON as it is sent: compact, in UTF-8; an echo of half a character is a `?`."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="replace")

@@ -4,17 +4,21 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from odometer.api.models import Answer
 from odometer.api.wire import JSON, NDJSON, Request, Response
-from odometer.domain.errors import Unacceptable
+from odometer.domain.errors import Incomplete, Unacceptable
 from odometer.domain.time import Period, format_seconds, instant_of_ms
 
 CSV = "text/csv"
 OFFERED = (JSON, CSV, NDJSON)
+VARY = "Accept, Accept-Encoding"
+WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -27,6 +31,10 @@ class Report:
     periods: Sequence[Period]
     through_ms: int | None
     partial: bool = False
+    columns: Sequence[str] = ()
+    """The first columns of a table, which are there also when no row is."""
+    narrowed_by: str = "from, to"
+    """The parameters that make fewer rows of it."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def response(self, request: Request, read_units: float) -> Response:
@@ -34,15 +42,18 @@ class Report:
         media_type = chosen(request.header("accept"))
         body = self._body(media_type)
         headers = {**self._provenance(read_units), **self._caching(body), **self.headers}
-        if headers.get("ETag") in etags(request.header("if-none-match")):
+        if known(headers.get("ETag"), request.header("if-none-match")):
             return Response(304, headers=headers)
-        return Response(200, body, media_type, headers)
+        return Response(200, body, media_type, headers, self.narrowed_by)
 
     def _body(self, media_type: str) -> bytes:
         if media_type == JSON:
             return self.page.model_dump_json().encode()
+        if self.partial:
+            raise Incomplete
         rows = (row.model_dump(mode="json") for row in self.rows())
-        return (as_csv(rows) if media_type == CSV else as_lines(rows)).encode()
+        text = as_csv(rows, self.columns) if media_type == CSV else as_lines(rows)
+        return text.encode()
 
     def _provenance(self, read_units: float) -> dict[str, str]:
         """What the figures speak of, how far they are complete, and what they cost."""
@@ -59,7 +70,7 @@ class Report:
         if self.partial:
             return {"Cache-Control": "no-store"}
         tag = hashlib.sha256(body).hexdigest()[:32]
-        return {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"', "Vary": "Accept"}
+        return {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"', "Vary": VARY}
 
 
 def chosen(accept: str) -> str:
@@ -82,10 +93,7 @@ def wished(accept: str) -> Iterator[tuple[str, float]]:
 
 def weight_of(text: str) -> float:
     """A weight from 0 to 1; what is none weighs nothing."""
-    try:
-        return min(max(float(text), 0.0), 1.0)
-    except ValueError:
-        return 0.0
+    return float(text) if WEIGHT.fullmatch(text) else 0.0
 
 
 def liking(offer: str, wishes: Sequence[tuple[str, float]]) -> float:
@@ -97,9 +105,10 @@ def liking(offer: str, wishes: Sequence[tuple[str, float]]) -> float:
     return 0.0
 
 
-def etags(if_none_match: str) -> list[str]:
-    """The tags that a client has; a weak one names the same content."""
-    return [tag.strip().removeprefix("W/") for tag in if_none_match.split(",") if tag.strip()]
+def known(tag: str | None, if_none_match: str) -> bool:
+    """Whether the client has this content already; a weak tag names the same."""
+    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return tag is not None and (tag in tags or tags == ["*"])
 
 
 def as_lines(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -107,11 +116,12 @@ def as_lines(rows: Iterable[Mapping[str, Any]]) -> str:
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
 
 
-def as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+def as_csv(rows: Iterable[Mapping[str, Any]], first: Iterable[str] = ()) -> str:
     """A table whose columns are the names of the JSON, nested ones joined by dots."""
     flat = [dict(flattened(row)) for row in rows]
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(flat[0]) if flat else [], lineterminator="\r\n")
+    columns = dict.fromkeys(chain(first, *flat))
+    writer = csv.DictWriter(text, columns, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows({name: harmless(value) for name, value in row.items()} for row in flat)
     return text.getvalue()

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from contextlib import suppress
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta, timezone
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, TypeVar
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from odometer.access.policy import READ_REPORT
 from odometer.api.endpoint import Endpoint
@@ -18,20 +19,18 @@ from odometer.api.models import Answer, Query, is_none
 from odometer.api.reports import Report
 from odometer.api.wire import Request
 from odometer.directory.snapshot import Directory
-from odometer.domain.errors import Fault, Invalid, OdometerError, Unavailable
+from odometer.domain.errors import Fault, Incomplete, Invalid, OdometerError, TimedOut, Unavailable
 from odometer.domain.kinds import Kind
 from odometer.domain.people import UserType
 from odometer.domain.time import Period
 from odometer.readings.reading import Used, distinct
-from odometer.reports.ranking import UserUsage, most_used_first, totals_among
+from odometer.reports.ranking import UserUsage, most_used_first, places, totals_among
 from odometer.storage.usage import Usage
-
-Row = TypeVar("Row")
 
 BASE = "/insights/api/v3/public/usage-report"
 LONGEST_SPAN = timedelta(days=90)
 LARGEST_PAGE = 100
-VALUE_SHOWN = 64
+VALUE_SHOWN = 10_240  # the gateway lets no longer request through: what was sent is shown whole
 
 
 class Product(StrEnum):
@@ -57,8 +56,9 @@ MESSAGES = {
     "too_many_requests": "too many requests",
     "internal_error": "internal server error",
     "unavailable": "failed to resolve org users",
-    "timeout": "timed out",
+    "timeout": "failed to resolve org users",
 }
+UNREAD = "failed to read all usage"
 
 MISSING = {"from": "from is required", "to": "to is required"}
 WORDS = {
@@ -70,6 +70,8 @@ WORDS = {
     "page": "page must be a positive integer",
     "limit": f"limit must be a positive integer between 1 and {LARGEST_PAGE}",
 }
+BETWEEN = ("order", "span")
+"""Rules over two values: they speak for themselves."""
 
 
 class UsageReport(Family):
@@ -80,12 +82,12 @@ class UsageReport(Family):
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
         """The published error body."""
-        message = worded(error.faults[0]) if isinstance(error, Invalid) else MESSAGES[error.code]
-        return {"status": "error", "message": message}
+        return {"status": "error", "message": message_of(error)}
 
     def status(self, error: OdometerError) -> int:
-        """Data that cannot be read is a partial answer; a directory that cannot be is a 500."""
-        return 500 if isinstance(error, Unavailable) else super().status(error)
+        """A directory that cannot be read is a 500; usage that cannot be is a partial answer."""
+        of_directory = isinstance(error, Unavailable | TimedOut)
+        return 500 if of_directory and not isinstance(error, Incomplete) else super().status(error)
 
 
 FAMILY = UsageReport()
@@ -96,16 +98,26 @@ def endpoint(path: str) -> Callable[[Callable[..., Any]], Endpoint]:
     return any_endpoint(FAMILY, "GET", BASE + path, may=READ_REPORT)
 
 
+def message_of(error: OdometerError) -> str:
+    """An error in the words of this API."""
+    match error:
+        case Invalid():
+            return worded(error.faults[0])
+        case Incomplete():
+            return UNREAD
+    return MESSAGES[error.code]
+
+
 def worded(fault: Fault) -> str:
     """A fault in the words that clients of this API match on."""
     words = MISSING.get(fault.name) if fault.rule == "missing" else None
-    words = words or WORDS.get(fault.name, fault.message)
-    return words.replace("{value}", str(fault.value)[:VALUE_SHOWN])
+    words = words or (fault.message if fault.rule in BETWEEN else WORDS.get(fault.name))
+    return (words or fault.message).replace("{value}", str(fault.value)[:VALUE_SHOWN])
 
 
 # parameters
 
-CLOCK = re.compile(r"(?:19[7-9]|[2-8][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+CLOCK = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 ISO_OFFSET = re.compile(r"([+ -]?)([0-9]{2}):([0-5][0-9])")
 RAW_MINUTES = re.compile(r"-?(?:0|[1-9][0-9]{0,2})")
 EASTMOST, WESTMOST = timedelta(hours=14), timedelta(hours=-12)
@@ -115,13 +127,12 @@ class WallClock(Reader):
     """A wall-clock time to the second; which instant it is, the offset tells."""
 
     def read(self, value: object) -> datetime:
-        """A time that exists, in a year that can be reckoned with."""
-        text = value if isinstance(value, str) else ""
-        try:
-            if CLOCK.fullmatch(text):
-                return datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  its offset comes apart
-        except ValueError:
-            pass
+        """A time that exists, in a year that no offset leads out of."""
+        text = value if isinstance(value, str) and CLOCK.fullmatch(value) else ""
+        with suppress(ValueError):
+            clock = datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  its offset comes apart
+            if MINYEAR < clock.year < MAXYEAR:
+                return clock
         raise refuse("clock", "expected YYYY-MM-DD HH:MM:SS")
 
     def schema(self) -> Mapping[str, Any]:
@@ -186,44 +197,46 @@ class Range(Query):
 
     start: Annotated[datetime, WallClock()] = Field(alias="from")
     last: Annotated[datetime, WallClock()] = Field(alias="to")
-    offset: Annotated[timezone, Offset()] = Field(default=UTC, alias="timezone")
-    period: SkipJsonSchema[Period] = Field(default=None, alias="from, to", validate_default=True)
+    offset: Annotated[timezone, Offset()] = Field(
+        default="+00:00", alias="timezone", validate_default=True
+    )
 
-    @field_validator("period", mode="plain")
+    @field_validator("offset")
     @classmethod
-    def _made_of_the_fields_above(cls, _: object, fields: ValidationInfo) -> Period | None:
-        """Never sent: what `from`, `to` and `timezone` come to, once all three are valid."""
-        if not {"start", "last", "offset"} <= fields.data.keys():
-            return None
-        start, last = fields.data["start"], fields.data["last"]
-        if last <= start:
-            raise refuse("order", "to must be after from")
-        if last - start > LONGEST_SPAN:
-            days = LONGEST_SPAN.days
-            raise refuse("span", f"date range exceeds maximum allowed span of {days} days")
-        offset = fields.data["offset"]
-        return Period.through_second(start.replace(tzinfo=offset), last.replace(tzinfo=offset))
+    def _last_of_three(cls, offset: timezone, earlier: ValidationInfo) -> timezone:
+        """Hold `from` against `to` once all three are valid, before any parameter that follows."""
+        if {"start", "last"} <= earlier.data.keys():
+            span = earlier.data["last"] - earlier.data["start"]
+            if span <= timedelta(0):
+                raise refuse("order", "to must be after from")
+            if span > LONGEST_SPAN:
+                days = LONGEST_SPAN.days
+                raise refuse("span", f"date range exceeds maximum allowed span of {days} days")
+        return offset
 
     @property
-    def shown_offset(self) -> str:
-        """The offset in one form, however it was sent."""
-        return self.start.replace(tzinfo=self.offset).isoformat()[-6:]
+    def period(self) -> Period:
+        """The range as instants."""
+        start, last = (clock.replace(tzinfo=self.offset) for clock in (self.start, self.last))
+        return Period.through_second(start, last)
 
-    @staticmethod
-    def wall_clock(instant: datetime) -> str:
-        """A time as it was sent."""
-        return f"{instant:%Y-%m-%d %H:%M:%S}"
+    @property
+    def echo(self) -> dict[str, str]:
+        """The range as it was sent, and the offset in one form however it was sent."""
+        offset = self.start.replace(tzinfo=self.offset).isoformat()[-6:]
+        return {"from": str(self.start), "to": str(self.last), "timezone": offset}
 
 
 class Paging(Query):
     """Which part of the rows."""
 
-    page: Annotated[int, Whole(1, 10**18)] = 1
+    page: Annotated[int, Whole(1, 2**63 - 1)] = 1
     limit: Annotated[int, Whole(1, LARGEST_PAGE)] = 10
 
-    def part_of(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """The rows of the page; past the end there are none."""
-        return rows[(self.page - 1) * self.limit :][: self.limit]
+    @property
+    def places(self) -> slice:
+        """Which places of a ranking the page shows."""
+        return slice((self.page - 1) * self.limit, self.page * self.limit)
 
     def pagination(self, total: int) -> "Pagination":
         """Where the page stands."""
@@ -266,16 +279,25 @@ class Totals(Answer):
     screenshots: int | None = Field(None, alias="totalScreenshots", exclude_if=is_none)
 
 
-class SummaryMetadata(Answer):
-    """What was asked, and how many users it concerns."""
+class Echo(Answer):
+    """What was asked, of whom, and whether there was no full answer."""
 
-    type: UserType
-    total_users: int = Field(alias="totalUsers")
     start: str = Field(alias="from")
     last: str = Field(alias="to")
     timezone: str
     organization: OrganizationName
     partial: bool | None = Field(None, exclude_if=is_none)
+
+
+class OfType(Answer):
+    """Whom the answer is about."""
+
+    type: UserType
+    total_users: int = Field(alias="totalUsers")
+
+
+class SummaryMetadata(Echo, OfType):
+    """Of all products."""
 
 
 class SummaryData(Answer):
@@ -288,22 +310,22 @@ class SummaryData(Answer):
 class SummaryAnswer(Answer):
     """All products."""
 
-    status: str = "success"
+    status: Literal["success"] = "success"
     data: SummaryData
 
 
-class DrilldownMetadata(Totals):
-    """What was asked, the totals of the organization, and where the page stands."""
+class OfProduct(Answer):
+    """Whom the answer is about, and which product."""
 
     type: UserType
     product: Product
     total_users: int = Field(alias="totalUsers")
-    start: str = Field(alias="from")
-    last: str = Field(alias="to")
-    timezone: str
-    organization: OrganizationName
+
+
+class DrilldownMetadata(Echo, Totals, OfProduct):
+    """Of one product: the totals of the organization, and where the page stands."""
+
     pagination: Pagination
-    partial: bool | None = Field(None, exclude_if=is_none)
 
 
 class UserRow(Answer):
@@ -317,10 +339,14 @@ class UserRow(Answer):
     screenshots: int | None = Field(None, alias="totalScreenshots", exclude_if=is_none)
 
 
-class ProductRow(Totals):
-    """The totals of one product, as a line."""
+class ProductName(Answer):
+    """One product."""
 
     product: Product
+
+
+class ProductRow(Totals, ProductName):
+    """The totals of one product, as a line."""
 
 
 class DrilldownData(Answer):
@@ -333,7 +359,7 @@ class DrilldownData(Answer):
 class DrilldownAnswer(Answer):
     """One product."""
 
-    status: str = "success"
+    status: Literal["success"] = "success"
     data: DrilldownData
 
 
@@ -350,11 +376,7 @@ def summary(query: SummaryQuery, usage: Usage) -> Report:
     metadata = SummaryMetadata(
         type=query.type,
         total_users=len(population.intersection(distinct(readable))),
-        start=query.wall_clock(query.start),
-        last=query.wall_clock(query.last),
-        timezone=query.shown_offset,
-        organization=name_of(directory),
-        partial=partial(found.values()),
+        **echo(query, directory, found.values()),
     )
     products = {
         product: totals_of(usage.kind(product), found[product], population) for product in Product
@@ -369,22 +391,19 @@ def drilldown(query: DrilldownQuery, usage: Usage) -> Report:
     found = usage.of_each([query.product], query.period)[query.product]
     directory = usage.directory_with([found] if found else [])
     kind = usage.kind(query.product)
-    ranked = ranking(found, directory, query.type) if found else []
+    ranked = most_used_first(found, directory.users_of_type(query.type)) if found else []
     metadata = DrilldownMetadata(
         type=query.type,
         product=query.product,
         total_users=len(ranked),
         **totals_of(kind, found, None).model_dump(),
-        start=query.wall_clock(query.start),
-        last=query.wall_clock(query.last),
-        timezone=query.shown_offset,
-        organization=name_of(directory),
+        **echo(query, directory, [found]),
         pagination=query.pagination(len(ranked)),
-        partial=partial([found]),
     )
-    users = user_rows(directory, kind, query.part_of(ranked))
+    users = user_rows(directory, kind, ranked, query.places)
     page = DrilldownAnswer(data=DrilldownData(metadata=metadata, users=users))
-    return report(page, lambda: user_rows(directory, kind, ranked), query, usage, [found])
+    every = partial(user_rows, directory, kind, ranked, slice(0, len(ranked)))
+    return report(page, every, query, usage, [found], columns_of(kind))
 
 
 def report(
@@ -393,22 +412,29 @@ def report(
     query: Range,
     usage: Usage,
     found: Iterable[Used | None],
+    columns: Sequence[str] = (),
 ) -> Report:
     """The answer with what it was made from."""
-    incomplete = bool(partial(found))
+    incomplete = bool(unread(found))
     through_ms = None if incomplete else usage.view.through_ms
-    return Report(page, rows, [query.period], through_ms, incomplete)
+    return Report(page, rows, [query.period], through_ms, incomplete, columns)
 
 
-def partial(found: Iterable[Used | None]) -> bool | None:
+def echo(query: Range, directory: Directory, found: Iterable[Used | None]) -> dict[str, Any]:
+    """What every answer says of its request."""
+    organization = OrganizationName(id=directory.organization.id, name=directory.organization.name)
+    return {**query.echo, "organization": organization, "partial": unread(found)}
+
+
+def columns_of(kind: Kind) -> list[str]:
+    """The columns of a table of users."""
+    names = ("id", "username", "email", *(NAMES[name] for name in kind.measures))
+    return [UserRow.model_fields[name].alias or name for name in names]
+
+
+def unread(found: Iterable[Used | None]) -> bool | None:
     """True when something could not be read; otherwise there is nothing to say."""
     return True if None in list(found) else None
-
-
-def ranking(used: Used, directory: Directory, kind: UserType) -> list[UserUsage]:
-    """The users of one type, most used first."""
-    ids = directory.columns("users", "names")["id"]
-    return most_used_first(used, directory.users_of_type(kind), ids)
 
 
 def totals_of(kind: Kind, used: Used | None, population: Collection[int] | None) -> Totals:
@@ -417,21 +443,22 @@ def totals_of(kind: Kind, used: Used | None, population: Collection[int] | None)
     return Totals(**{NAMES[name]: total for name, total in totals.items()})
 
 
-def user_rows(directory: Directory, kind: Kind, ranked: Sequence[UserUsage]) -> list[UserRow]:
-    """Users with their names and measures."""
-    users = directory.users_at([each.user for each in ranked])
+def user_rows(
+    directory: Directory, kind: Kind, ranked: Sequence[UserUsage], shown: slice
+) -> list[UserRow]:
+    """Some places of a ranking, with names."""
+
+    def ids_of(users: Sequence[int]) -> list[str]:
+        return [user.id for user in directory.users_at(users)]
+
+    rows = places(ranked, shown, ids_of)
     names = [NAMES[name] for name in kind.measures]
     return [
         UserRow(
             id=user.id,
             username=user.username,
             email=user.email,
-            **dict(zip(names, each.measures, strict=True)),
+            **dict(zip(names, row.measures, strict=True)),
         )
-        for user, each in zip(users, ranked, strict=True)
+        for user, row in zip(directory.users_at([row.user for row in rows]), rows, strict=True)
     ]
-
-
-def name_of(directory: Directory) -> OrganizationName:
-    """Whose report it is."""
-    return OrganizationName(id=directory.organization.id, name=directory.organization.name)

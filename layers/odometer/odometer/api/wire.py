@@ -76,6 +76,8 @@ class Response:
     body: bytes = b""
     media_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
+    narrowed_by: str = ""
+    """The parameters that make less of it."""
 
     def for_gateway(self, request: Request) -> dict[str, Any]:
         """The answer as the gateway takes it, compressed when that is needed and accepted."""
@@ -89,20 +91,22 @@ class Response:
         body = self.body
         if len(body) > COMPRESSED_FROM and ACCEPTS_GZIP.search(request.header("accept-encoding")):
             body = gzip.compress(body, 6, mtime=0)
-            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-            return fitting(self.status, headers, base64.b64encode(body).decode(), encoded=True)
-        return fitting(self.status, headers, body.decode(), encoded=False)
+            headers = {"Vary": "Accept-Encoding", **headers, "Content-Encoding": "gzip"}
+            return self._fitting(headers, base64.b64encode(body).decode(), encoded=True)
+        return self._fitting(headers, body.decode(), encoded=False)
 
-
-def fitting(status: int, headers: Mapping[str, str], body: str, *, encoded: bool) -> dict[str, Any]:
-    """An answer that Lambda can carry in its JSON, or an error: never one that is cut."""
-    if len(json.dumps(body)) > ANSWER_LIMIT:
-        if encoded:
+    def _fitting(self, headers: dict[str, str], body: str, *, encoded: bool) -> dict[str, Any]:
+        """What Lambda can carry in its JSON, or an error: never an answer that is cut."""
+        if len(json.dumps(body)) > ANSWER_LIMIT:
+            if not encoded:
+                raise Invalid.parameter("Accept-Encoding", "the answer is too large without gzip")
+            if self.narrowed_by:
+                words = f"the answer is too large: narrow {self.narrowed_by}"
+                raise Invalid.parameter(self.narrowed_by, words)
             raise TooLarge
-        raise Invalid.parameter("Accept-Encoding", "the answer is too large without gzip")
-    return {
-        "statusCode": status,
-        "headers": dict(headers),
-        "body": body,
-        "isBase64Encoded": encoded,
-    }
+        return {
+            "statusCode": self.status,
+            "headers": headers,
+            "body": body,
+            "isBase64Encoded": encoded,
+        }

@@ -12,6 +12,7 @@ OdometerError
 ├── Conflict              the same thing was decided otherwise before
 ├── Throttled             too many requests
 ├── Unavailable           storage throttled or timed out: try again
+│   └── Incomplete        so that a part of the answer is missing, with no room to say so
 ├── TimedOut              the deadline passed
 └── Corrupt               stored data contradicts itself
 
@@ -115,6 +116,10 @@ class Unavailable(OdometerError):
     """Storage throttled or timed out; the same request may succeed in a moment."""
 
     code = "unavailable"
+
+
+class Incomplete(Unavailable):
+    """A part of the answer could not be read, and its form has no room to say so."""
 
 
 class TimedOut(OdometerError):

@@ -1,6 +1,7 @@
 """Users in the order of their usage."""
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from odometer.readings.reading import Used
@@ -14,15 +15,37 @@ class UserUsage:
     measures: tuple[int, ...]
 
 
-def most_used_first(used: Used, among: Collection[int], ids: Sequence[str]) -> list[UserUsage]:
-    """The users among these who have used anything: by each measure in turn, then by id."""
+def most_used_first(used: Used, among: Collection[int]) -> list[UserUsage]:
+    """The users among these who have used anything, by each measure in turn."""
     columns = [used.measure(name) for name in used.product.kind.measures]
     rows = [
         UserUsage(user, tuple(column[user] for column in columns))
         for user in used.users
         if user in among
     ]
-    return sorted(rows, key=lambda row: ([-value for value in row.measures], ids[row.user]))
+    return sorted(rows, key=place)
+
+
+def place(row: UserUsage) -> list[int]:
+    """What puts a row before those that are greater."""
+    return [-value for value in row.measures]
+
+
+def places(
+    ranked: Sequence[UserUsage], shown: slice, ids_of: Callable[[Sequence[int]], Sequence[str]]
+) -> Sequence[UserUsage]:
+    """Some places of a ranking, those who used equally by id.
+
+    Only of users whose place it can decide is the id asked: reading names costs more than usage.
+    """
+    if not ranked[shown]:
+        return []
+    first = bisect_left(ranked, place(ranked[shown][0]), key=place)
+    end = bisect_right(ranked, place(ranked[shown][-1]), key=place)
+    tied = ranked[first:end]
+    ids = dict(zip(tied, ids_of([row.user for row in tied]), strict=True))
+    by_id = sorted(tied, key=lambda row: (place(row), ids[row]))
+    return by_id[shown.start - first : shown.stop - first]
 
 
 def totals_among(used: Used, among: Collection[int] | None) -> dict[str, int]:

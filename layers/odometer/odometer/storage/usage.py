@@ -1,13 +1,14 @@
 """Usage as reports ask for it: products by name, one view for the whole request."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from functools import cached_property
 
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Unavailable
-from odometer.domain.kinds import Kind
+from odometer.domain.kinds import DEFAULT_PRODUCTS, Kind
 from odometer.domain.time import Period, epoch_second
 from odometer.readings.decisions import Product
 from odometer.readings.reading import Used, View
@@ -19,11 +20,15 @@ from odometer.storage.tenancy import Tenancy
 class Usage:
     """What the caller's organization has used, as it stood when the request came."""
 
-    def __init__(self, table: Table, directory: Directory, tenancy: Tenancy, now: datetime) -> None:
+    def __init__(
+        self, table: Table, directory: Directory, tenancy: Tenancy, now: datetime, until: float
+    ) -> None:
         self._directory = directory
         self._tenancy = tenancy
         self._shelf = TableShelf(table)
         self._now = now
+        self._until = until
+        """When reading is given up, by the monotonic clock."""
 
     @cached_property
     def view(self) -> View:
@@ -38,7 +43,7 @@ class Usage:
 
     def kind(self, product: str) -> Kind:
         """What is measured of a product."""
-        return self._directory.kinds[product]
+        return DEFAULT_PRODUCTS.get(product) or self._directory.kinds[product]
 
     def directory_with(self, found: Iterable[Used]) -> Directory:
         """The directory, with every user who appears in these figures.
@@ -51,22 +56,23 @@ class Usage:
         return self._directory
 
     def of_each(self, products: Sequence[str], period: Period) -> Mapping[str, Used | None]:
-        """The same of several products, read in parallel; None where it could not be read."""
-        if not self._readable:
-            return dict.fromkeys(products)
-        with ThreadPoolExecutor(max_workers=len(products)) as pool:
-            found = pool.map(lambda product: self._attempt(product, period), products)
-            return dict(zip(products, found, strict=True))
+        """The same of several products, read in parallel; None where it was not read in time."""
+        pool = ThreadPoolExecutor(max_workers=len(products) + 1)
+        seen = pool.submit(lambda: self.view)
+        reads = [pool.submit(self._seen_of, seen, product, period) for product in products]
+        wait(reads, timeout=max(0.0, self._until - time.monotonic()))
+        pool.shutdown(wait=False, cancel_futures=True)
+        return dict(zip(products, map(read_by, reads), strict=True))
 
-    @property
-    def _readable(self) -> bool:
-        try:
-            return self.view is not None
-        except Unavailable:
-            return False
+    def _seen_of(self, seen: Future[View], product: str, period: Period) -> Used:
+        """One product, once everything is seen from one view."""
+        seen.result()
+        return self.of(product, period)
 
-    def _attempt(self, product: str, period: Period) -> Used | None:
-        try:
-            return self.of(product, period)
-        except Unavailable:
-            return None
+
+def read_by(reading: Future[Used]) -> Used | None:
+    """What was read; None where storage failed, or has not answered yet."""
+    try:
+        return reading.result() if reading.done() else None
+    except (Unavailable, CancelledError):
+        return None
