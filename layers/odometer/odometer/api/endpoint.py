@@ -23,24 +23,26 @@ from odometer.access.authentication import caller_of
 from odometer.access.credentials import Presented
 from odometer.access.keyring import Keyring
 from odometer.access.policy import Caller, Rule, Target
+from odometer.api.cursors import Chain
 from odometer.api.family import STATUS, Family
 from odometer.api.models import Body, Query, read_body, read_query
 from odometer.api.reports import Report
 from odometer.api.wire import JSON, Request, Response
-from odometer.directory.people import Team, User
+from odometer.directory.people import Product, Team, User
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound, OdometerError, TimedOut, Unauthenticated, Unsupported
 from odometer.settings import Settings
 from odometer.storage.acceptance import Acceptance
 from odometer.storage.activity import Activity
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.secret import pepper
+from odometer.storage.secret import cursor_key, pepper
 from odometer.storage.tenancy import Tenancy
 from odometer.storage.usage import Usage
 
 logger = Logger(service="odometer", use_rfc3339=True)
 
-Found = Team | User | None
+Found = Product | Team | User | None
+Clock = Callable[[], datetime]
 MARGIN_SECONDS = 3.0
 
 
@@ -59,11 +61,14 @@ class Deadline:
 class Exchange:
     """One request and everything that serves it, each part made when it is first needed."""
 
-    def __init__(self, request: Request, about: "Named | None", remaining_seconds: float) -> None:
+    def __init__(
+        self, request: Request, about: "Named | None", now: datetime, remaining_seconds: float
+    ) -> None:
         self.request = request
         self.about = about
+        self.query: Query | None = None
         self.meter = Meter()
-        self.now = datetime.now(UTC)
+        self.now = now
         self.deadline = Deadline(time.monotonic() + remaining_seconds - MARGIN_SECONDS)
 
     @cached_property
@@ -94,6 +99,14 @@ class Exchange:
         """What the caller's organization has used."""
         table = Table(self.settings.usage_table, self.meter)
         return Usage(table, self.directory, self.tenancy, self.now, self.deadline.at)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """Which page of which chain is asked for; only a query that has been read tells."""
+        if self.query is None:
+            raise TypeError("a chain of pages needs a query before it")
+        key = cursor_key(self.settings.secret_id)
+        return Chain.of(key, self.now, self.caller.organization, self.request, self.query)
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -129,13 +142,13 @@ class Exchange:
 
     @cached_property
     def found(self) -> Found:
-        """The team or user that the request is about, if there is one."""
+        """The product, team or user that the request is about, if there is one."""
         name = self.about.given(self.request) if self.about else None
         return self.about.find(self.directory, name) if self.about and name is not None else None
 
     @property
-    def subject(self) -> Team | User:
-        """The team or user that the request is about."""
+    def subject(self) -> Product | Team | User:
+        """The product, team or user that the request is about."""
         if self.found is None:
             raise NotFound
         return self.found
@@ -149,12 +162,19 @@ PROVIDERS: Mapping[type, Callable[[Exchange], Any]] = {
     Activity: lambda exchange: exchange.activity,
     Usage: lambda exchange: exchange.usage,
     Acceptance: lambda exchange: exchange.acceptance,
+    Chain: lambda exchange: exchange.chain,
+    Product: lambda exchange: exchange.subject,
     Team: lambda exchange: exchange.subject,
     User: lambda exchange: exchange.subject,
     Request: lambda exchange: exchange.request,
     Deadline: lambda exchange: exchange.deadline,
     datetime: lambda exchange: exchange.now,
 }
+
+
+def wall_clock() -> datetime:
+    """What time it is."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -168,12 +188,14 @@ class Endpoint:
     about: "Named | None"
     status: int
     handler: Callable[..., Any]
+    clock: Clock = wall_clock
 
     def __call__(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Answer one request."""
         began = time.monotonic()
         request = Request.of(event)
-        exchange = Exchange(request, self.about, context.get_remaining_time_in_millis() / 1000)
+        remaining_seconds = context.get_remaining_time_in_millis() / 1000
+        exchange = Exchange(request, self.about, self.clock(), remaining_seconds)
         answer = self._answered(exchange)
         logger.info(
             "answered",
@@ -211,13 +233,14 @@ class Endpoint:
         given = {name: self._provided(exchange, kind) for name, kind in self.needs.items()}
         answer = self.handler(**given)
         if isinstance(answer, Report):
-            return answer.response(exchange.request, exchange.meter.read_units)
+            return answer.response(exchange.request, exchange.meter)
         return as_response(answer, self.status)
 
     def _provided(self, exchange: Exchange, kind: type) -> object:
         request = exchange.request
         if issubclass(kind, Query):
-            return read_query(kind, request.parameters, request.query)
+            exchange.query = read_query(kind, request.parameters, request.query)
+            return exchange.query
         if issubclass(kind, Body):
             return read_body(kind, json_body(request))
         return PROVIDERS[kind](exchange)
@@ -266,6 +289,11 @@ def team(parameter: str) -> Named:
 def user(parameter: str) -> Named:
     """The request is about the user of that id."""
     return Named(parameter, Directory.user_by_id)
+
+
+def app(parameter: str) -> Named:
+    """The request is about the app of that id."""
+    return Named(parameter, Directory.app_by_id)
 
 
 def target_of(found: Found) -> Target | None:

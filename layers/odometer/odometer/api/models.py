@@ -23,6 +23,7 @@ class Query(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     empty_is_missing: ClassVar[bool] = False
+    refuses_unknown: ClassVar[bool] = False
 
 
 class Body(BaseModel):
@@ -51,6 +52,11 @@ def read_query(
         for name, values in query.items()
         if len(values) > 1 and name in names_of(model)
     ]
+    unknown = [
+        Fault(name, "extra_forbidden", WORDS["extra_forbidden"], sent[-1])
+        for name, sent in query.items()
+        if model.refuses_unknown and (name in path or name not in names_of(model))
+    ]
     values = {
         name: sent[0]
         for name, sent in query.items()
@@ -59,9 +65,9 @@ def read_query(
     try:
         filled = model.model_validate({**values, **path}, context=AS_TEXT)
     except ValidationError as error:
-        faults = [*faults_of(error), *repeated]
+        faults = [*faults_of(error), *unknown, *repeated]
     else:
-        faults = repeated
+        faults = [*unknown, *repeated]
     if faults:
         raise Invalid(*in_order(model, faults))
     return filled

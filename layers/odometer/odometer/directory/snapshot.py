@@ -16,8 +16,12 @@ from odometer.directory.people import (
     Team,
     User,
 )
+from odometer.domain.identity import UUID
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, Kind
 from odometer.domain.people import UserType
+
+APP = "app"
+"""The kind of product whose use the app utilization API reports."""
 
 
 class Blocks(Protocol):
@@ -59,6 +63,11 @@ class Directory:
     def products(self) -> list[Product]:
         """Every product, by ordinal."""
         return [Product(*row) for row in self._rows("products", "id", "name", "kind")]
+
+    @cached_property
+    def apps(self) -> list[Product]:
+        """Every product of the kind `app`, by ordinal."""
+        return [product for product in self.products if product.kind == APP]
 
     @cached_property
     def kinds(self) -> Mapping[str, Kind]:
@@ -117,6 +126,11 @@ class Directory:
     def team_by_id(self, team_id: str) -> Team | None:
         """The team with that id, if there is one."""
         return next((team for team in self.teams if team.id == team_id), None)
+
+    def app_by_id(self, app_id: str) -> Product | None:
+        """The app with that id, in whatever case its hex digits are, if there is one."""
+        wanted = app_id.lower() if UUID.fullmatch(app_id) else None
+        return next((app for app in self.apps if app.id.lower() == wanted), None)
 
     def columns(self, register: str, *families: str) -> Columns:
         """Whole columns of a register, read in one go."""

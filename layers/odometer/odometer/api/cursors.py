@@ -1,0 +1,107 @@
+"""Cursors: where a chain of pages stands. The client keeps it; nothing is stored for it here.
+
+A cursor names what page one was made from (the view of usage, the version of the directory), the
+row that comes next and when the chain ends. It is signed together with what it belongs to, so that
+it is worth nothing to another organization, route, period, order or filter.
+"""
+
+import hmac
+import json
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, Self
+from urllib.parse import urlencode
+
+from odometer.api.models import Query
+from odometer.api.wire import Request
+from odometer.domain.errors import Fault, Invalid
+from odometer.domain.time import epoch_second
+
+LIFE: Final = timedelta(hours=24)
+LONGEST: Final = 8_192
+"""More than the gateway lets through; nothing longer is looked at."""
+TAG_BYTES: Final = 16
+PAGING: Final = frozenset({"cursor", "page_size"})
+"""The parameters that may change along a chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a chain stands: its next row, what it was made from, and when it ends."""
+
+    row: int
+    expires: int
+    directory: int
+    pin: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The chain that a request's page belongs to; without a mark, the page begins it."""
+
+    key: bytes
+    belongs_to: bytes
+    asked: Mapping[str, Sequence[str]]
+    now: int
+    mark: Mark | None = None
+
+    @classmethod
+    def of(
+        cls, key: bytes, now: datetime, organization: str, request: Request, query: Query
+    ) -> Self:
+        """The chain that a query is a page of; a cursor that is not of this query is a fault."""
+        filters = query.model_dump(mode="json", exclude=set(PAGING))
+        places = {name: value.lower() for name, value in request.parameters.items()}
+        belongs_to = json.dumps([organization, type(query).__name__, places, filters])
+        chain = cls(key, belongs_to.encode(), request.query, epoch_second(now))
+        cursor = getattr(query, "cursor", None)
+        return chain if cursor is None else replace(chain, mark=chain.read(cursor))
+
+    @property
+    def row(self) -> int:
+        """The first row of the page."""
+        return self.mark.row if self.mark else 0
+
+    def cursor(self, row: int, directory: int, pin: Mapping[str, Any]) -> str:
+        """The cursor of a later page; all of a chain end together."""
+        expires = self.mark.expires if self.mark else self.now + int(LIFE.total_seconds())
+        mark = asdict(Mark(row, expires, directory, pin))
+        body = zlib.compress(json.dumps(mark, separators=(",", ":")).encode(), 9)
+        return urlsafe_b64encode(self._tag(body) + body).rstrip(b"=").decode()
+
+    def read(self, cursor: str) -> Mark:
+        """The mark of a cursor that was made here for this very chain."""
+        content = decoded(cursor)
+        tag, body = content[:TAG_BYTES], content[TAG_BYTES:]
+        if not hmac.compare_digest(tag, self._tag(body)):
+            raise refused("Invalid cursor", cursor)
+        mark = Mark(**json.loads(zlib.decompress(body)))
+        if mark.expires <= self.now:
+            raise refused("Cursor expired", cursor)
+        return mark
+
+    def link(self, cursor: str) -> str:
+        """The next page, relative to this one."""
+        return f'<?{urlencode({**self.asked, "cursor": cursor}, doseq=True)}>; rel="next"'
+
+    def _tag(self, body: bytes) -> bytes:
+        message = len(self.belongs_to).to_bytes(8, "big") + self.belongs_to + body
+        return hmac.digest(self.key, message, "sha256")[:TAG_BYTES]
+
+
+def decoded(cursor: str) -> bytes:
+    """The bytes of a cursor; what is none has none."""
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        content = urlsafe_b64decode(padded) if len(cursor) <= LONGEST else b""
+        return content if urlsafe_b64encode(content).rstrip(b"=") == padded.rstrip(b"=") else b""
+    except ValueError:
+        return b""
+
+
+def refused(message: str, cursor: str) -> Invalid:
+    """The fault of a cursor that leads nowhere."""
+    return Invalid(Fault("cursor", "cursor", message, cursor))
