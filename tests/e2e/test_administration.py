@@ -1,0 +1,123 @@
+"""An Admin's day: an organization is made, filled, looked at; keys are made, rotated, revoked."""
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from odometer_cli.client import Client
+from tests.e2e.conftest import Fresh
+from tests.support.journey import Deployment
+
+USERS = "/api/v1/organization/users?offset=0&limit=1000&teamMember={}&active={}"
+
+
+def test_a_directory_that_was_put_shows_in_every_list(
+    deployment: Deployment, fresh: Fresh, tmp_path: Path
+) -> None:
+    file = tmp_path / "directory.json"
+    states = ("registered", "registered", "deactivated", "invited")
+    document = {
+        "organization": {"domains": ["example.com"]},
+        "license": {"exp": 2, "iat": 1, "seats": 10, "seats_cap": 12},
+        "teams": [{"name": "Journey Team"}],
+        "users": [
+            {"username": f"journey-{number}@example.com", "state": state, "team": "Journey Team"}
+            for number, state in enumerate(states)
+        ],
+    }
+    file.write_text(json.dumps(document))
+    put = deployment.odometer("directory", "put", str(file), key=fresh.key)
+    assert put.returncode == 0, put.stderr
+    team = deployment.get("/api/v1/organization/teams", fresh.key).json()["data"]
+    assert [(row["name"], row["usersCount"]) for row in team] == [("Journey Team", 4)]
+    assert usernames(deployment, fresh, "true", "true") == [
+        "journey-0@example.com",
+        "journey-1@example.com",
+    ]
+    assert usernames(deployment, fresh, "true", "false") == ["journey-2@example.com"]
+    assert usernames(deployment, fresh, "false", "true") == [fresh.admin_username]
+    license_now = deployment.get("/api/v1/license", fresh.key).json()["license"]
+    assert (license_now["seats"], license_now["seatsCap"]) == (10, 12)
+    again = deployment.odometer("directory", "put", str(file), "--json", key=fresh.key)
+    assert {row["status"] for row in json.loads(again.stdout)} == {"unchanged"}
+
+
+def usernames(deployment: Deployment, fresh: Fresh, member: str, active: str) -> list[str]:
+    rows = deployment.get(USERS.format(member, active), fresh.key).json()["data"]
+    return [row["username"] for row in rows]
+
+
+def test_a_key_is_made_used_rotated_with_grace_and_without_and_revoked(
+    deployment: Deployment, fresh: Fresh
+) -> None:
+    owner = user_id(deployment, fresh, fresh.admin_username)
+    wanted = {"name": "journey", "user": owner, "scopes": ["usage:read"]}
+    made = deployment.send("POST", "/v1/keys", fresh.key, json=wanted)
+    assert made.status_code == 201
+    key_id, first = made.json()["key_id"], made.json()["access_key"]
+    assert statuses(deployment, first) == [200]
+    second = rotated(deployment, fresh, key_id, 3600)
+    assert statuses(deployment, first, second) == [200, 200]
+    third = rotated(deployment, fresh, key_id, 0)
+    assert statuses(deployment, first, second, third) == [401, 401, 200]
+    assert deployment.send("DELETE", f"/v1/keys/{key_id}", fresh.key).status_code == 204
+    assert statuses(deployment, third) == [401]
+    rows = deployment.get("/v1/keys", fresh.key).json()["keys"]
+    shown = next(row for row in rows if row["key_id"] == key_id)
+    assert shown["revoked_at"]
+    assert shown["last_used_at"]
+
+
+def user_id(deployment: Deployment, fresh: Fresh, username: str) -> str:
+    lines = deployment.get("/v1/directory/export", fresh.key).text.splitlines()
+    rows = [json.loads(line) for line in lines]
+    return next(str(row["id"]) for row in rows if row.get("username") == username)
+
+
+def rotated(deployment: Deployment, fresh: Fresh, key_id: str, grace_seconds: int) -> str:
+    path, body = f"/v1/keys/{key_id}/rotate", {"grace_seconds": grace_seconds}
+    return str(deployment.send("POST", path, fresh.key, json=body).json()["access_key"])
+
+
+def statuses(deployment: Deployment, *keys: str) -> list[int]:
+    return [deployment.get("/api/v1/organization", key).status_code for key in keys]
+
+
+def test_basic_credentials_open_what_the_bearer_token_opens(
+    deployment: Deployment, fresh: Fresh
+) -> None:
+    def status(username: str, key: str) -> int:
+        pair = base64.b64encode(f"{username}:{key}".encode()).decode()
+        headers = {"Authorization": f"Basic {pair}"}
+        return deployment.get("/api/v1/organization", headers=headers).status_code
+
+    assert status(fresh.admin_username, fresh.key) == 200
+    assert status("somebody@example.com", fresh.key) == 401
+    assert status(fresh.admin_username, deployment["OTHER_ADMIN_TOKEN"]) == 401
+
+
+def test_writers_at_the_same_time_lose_nothing(deployment: Deployment, fresh: Fresh) -> None:
+    expected = {f"writer-{number}@example.com" for number in range(24)}
+    client = Client(deployment["BASE_URL"], fresh.key)  # told to come back later, it does
+
+    def put(username: str) -> int:
+        body = json.dumps({"users": [{"username": username}]}).encode()
+        return client.call("PUT", "/v1/directory", body).status
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(put, sorted(expected))) == {200}
+    assert expected <= set(usernames(deployment, fresh, "false", "true"))
+
+
+def test_ten_thousand_rows_are_taken_by_one_command(
+    deployment: Deployment, fresh: Fresh, tmp_path: Path
+) -> None:
+    file = tmp_path / "many.ndjson"
+    rows = [{"kind": "user", "username": f"many-{number:05d}"} for number in range(10_000)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    put = deployment.odometer("directory", "put", str(file), key=fresh.key)
+    assert put.returncode == 0, put.stderr
+    assert put.stdout.split()[-3:] == ["user", "created", "10000"]
+    page = USERS.format("false", "true").replace("limit=1000", "limit=1")
+    assert deployment.get(page, fresh.key).json()["meta"]["total"] > 10_000

@@ -1,0 +1,57 @@
+"""The first minutes: what `make run` prints works when it is pasted."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from local.demo import NAMES
+from local.record import Stack
+from tests.support.journey import Deployment
+
+
+def test_the_three_lines_that_the_demo_prints_answer_when_pasted(deployment: Deployment) -> None:
+    stack = Stack.read(deployment.home) if deployment.home else None
+    if stack is None or not shutil.which("curl"):
+        pytest.skip("needs a local stack and curl")
+    printed = subprocess.run(
+        [sys.executable, "-m", "local.demo", "--home", str(deployment.home)],
+        env={**os.environ, **stack.environment()},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    lines = [line for line in printed.splitlines() if line.startswith("curl ")]
+    assert len(lines) == 3
+    for line in lines:
+        quiet = line.replace("curl ", "curl --silent --fail --noproxy '*' ", 1)
+        pasted = subprocess.run(quiet, shell=True, capture_output=True, text=True, check=True)  # noqa: S602
+        assert pasted.stdout.startswith("{")
+
+
+def test_the_record_of_the_demo_is_whole_and_private(deployment: Deployment) -> None:
+    if deployment.home is None:
+        pytest.skip("a deployment elsewhere has no record here")
+    record = deployment.home / "demo.env"
+    assert stat.S_IMODE(record.stat().st_mode) == 0o600
+    assert set(deployment.names) == set(NAMES)
+    assert not deployment["BASE_URL"].endswith("/")
+
+
+def test_the_demo_shows_both_organizations_with_their_people(deployment: Deployment) -> None:
+    for prefix, name, teams in (("", "Demo Organization", 8), ("OTHER_", "Other Organization", 3)):
+        key = f"{prefix}ADMIN_TOKEN"
+        organization = deployment.get("/api/v1/organization", key).json()
+        assert (organization["id"], organization["name"]) == (deployment[f"{prefix}ORG_ID"], name)
+        assert deployment.get("/api/v1/organization/teams", key).json()["meta"]["total"] == teams
+
+
+def test_the_member_is_in_the_team_of_the_team_lead(deployment: Deployment) -> None:
+    user = deployment.get(f"/api/v1/user/{deployment['USER_ID']}", "MEMBER_TOKEN").json()
+    assert user["teams"]["team_id"] == deployment["TEAM_ID"]
+    users = f"/api/v1/team/{deployment['TEAM_ID']}/users?offset=0&limit=1000"
+    ids = [row["id"] for row in deployment.get(users, "TEAMLEAD_TOKEN").json()["data"]]
+    assert deployment["USER_ID"] in ids
