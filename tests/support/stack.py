@@ -25,6 +25,7 @@ from odometer.directory.upsert import Row, Status
 from odometer.domain.people import Role
 from odometer.storage import activity, dynamo, secret, tenancy
 from odometer.storage.dynamo import Meter, Table
+from odometer.storage.engine import engine
 from odometer.storage.tenancy import Tenancy
 from tests.support.book import ACME, NOON, new_head
 
@@ -200,7 +201,7 @@ def matched(route: str, path: str) -> dict[str, str] | None:
 def stack_on_moto() -> Iterator[Stack]:
     """The template's tables and secret, emptied of all that a process remembers."""
     with patch.dict(os.environ, ENVIRONMENT), mock_aws():
-        for remembered in (dynamo.dynamodb, secret.secret):
+        for remembered in (dynamo.dynamodb, secret.secret, engine):
             remembered.cache_clear()
         tenancy.forget()
         activity.forget()

@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from odometer.readings.shelf import Item
 from odometer.storage.dynamo import unpacked
-from odometer.storage.engine import Engine, engine
+from odometer.storage.engine import Audit, Engine, engine
 
+METRICS = "Odometer"
 logger = Logger(service="odometer", use_rfc3339=True)
 
 MARGIN_MS = 5_000
@@ -92,6 +94,16 @@ def visit_all(work: Scheduled, context: LambdaContext) -> dict[str, Any]:
     if failed := attempt(in_time, work):
         raise RuntimeError(STOPPED, failed)
     return {}
+
+
+def report_audit(organization: str, audit: Audit) -> None:
+    """Count what must not be there, for the alarms; name it, for whoever they wake."""
+    metrics = EphemeralMetrics(namespace=METRICS)
+    for name, count in audit._asdict().items():
+        metrics.add_metric(name, MetricUnit.Count, count)
+    metrics.flush_metrics()
+    if any(audit):
+        logger.error("audit", organization=organization, **audit._asdict())
 
 
 def attempt(organizations: Iterable[str], work: Scheduled) -> list[str]:

@@ -86,7 +86,7 @@ class Rebuilding:
 
     def _used_years(self, organization: str, rebuild: Rebuild, product: Product) -> range:
         pk = keys.segments(organization, product.id)
-        (first,) = self.usage.read([Span(pk, "", keys.TOP, limit=1)])
+        (first,) = self.usage.read([Span(pk, " ", keys.TOP, limit=1)])
         begin = date.fromisoformat(first[0]["sk"][:10]).year - 1 if first else date.max.year
         return range(begin, self._sealed(rebuild, product).year + 1)
 

@@ -1,15 +1,20 @@
 """The engine on its tables: what the functions without a route run, for any organization."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
+from typing import NamedTuple
 
 from odometer.domain.time import epoch_ms, epoch_second
+from odometer.readings import keys, log
 from odometer.readings.decisions import Product
 from odometer.readings.fold import Folding
+from odometer.readings.reading import View
 from odometer.readings.rebuild import Rebuilding
+from odometer.readings.rows import Undecodable
 from odometer.readings.settle import Settling
-from odometer.readings.shelf import Item
+from odometer.readings.shelf import Item, Span
 from odometer.settings import Settings
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.shelf import TableShelf
@@ -17,6 +22,25 @@ from odometer.storage.tenancy import Tenancy
 
 LONGEST_TAIL = 5_000
 """More events than this are settled at once: the one knob between write and read cost."""
+AUDITED_HOURS = 26
+HOUR_MS = 3_600_000
+DAY_SECONDS = 86_400
+
+
+class Audit(NamedTuple):
+    """What must not be there; anything but zeros is somebody's work."""
+
+    missed: int
+    """Events that had long been accepted and were in no fold."""
+    parked: int
+    """Log entries that cannot be decoded."""
+
+
+class Redriven(NamedTuple):
+    """What became of parked entries."""
+
+    returned: int
+    unreadable: int
 
 
 class Engine:
@@ -58,6 +82,49 @@ class Engine:
     def rebuild(self, organization: str, now: datetime) -> bool:
         """Take the rebuild that is on its way one step further; whether there was one."""
         return self.rebuilding.rebuild(organization, epoch_second(now))
+
+    def audit(self, organization: str, now: datetime) -> Audit:
+        """Fold the log of a day and more again, which must bring nothing."""
+        now_ms = epoch_ms(now)
+        through_ms = View.latest(organization, self.usage, "UTC", now_ms // 1000).through_ms
+        missed = 0
+        for start_ms in range(now_ms - AUDITED_HOURS * HOUR_MS, through_ms, HOUR_MS):
+            ends = (keys.entry(ms) for ms in (start_ms, min(start_ms + HOUR_MS, through_ms)))
+            (entries,) = self.log.read([Span(keys.log(organization), *ends)])
+            missed += self.folding.ring(organization, entries, now_ms)
+        return Audit(missed, len(self.parked(organization)))
+
+    def parked(self, organization: str) -> list[Item]:
+        """The log entries that could not be decoded."""
+        (entries,) = self.usage.read([Span(keys.parked(organization), " ", keys.TOP)])
+        return entries
+
+    def redrive(self, organization: str, now: datetime) -> Redriven:
+        """Put parked entries that can be decoded by now back into the log."""
+        parked = self.parked(organization)
+        readable = [entry for entry in parked if is_readable(entry)]
+        for entry in readable:
+            self.log.put_new(accepted_again(organization, entry, now))
+            self.usage.delete(entry["pk"], entry["sk"])
+        return Redriven(len(readable), len(parked) - len(readable))
+
+
+def accepted_again(organization: str, entry: Item, now: datetime) -> Item:
+    """A log entry as if its batch had been accepted just now."""
+    return {
+        **entry,
+        "pk": keys.log(organization),
+        "sk": keys.entry(epoch_ms(now), secrets.token_hex(8)),
+        "ttl": epoch_second(now) + log.LOG_DAYS * DAY_SECONDS,
+    }
+
+
+def is_readable(entry: Item) -> bool:
+    """Whether a log entry holds events."""
+    try:
+        return bool(log.events_of(entry))
+    except Undecodable:
+        return False
 
 
 @cache

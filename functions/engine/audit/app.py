@@ -1,0 +1,12 @@
+"""Audit, twice a day: nothing that was accepted is missing, and nothing lies parked."""
+
+from datetime import datetime
+
+from odometer.api.bells import report_audit, scheduled
+from odometer.storage.engine import Engine
+
+
+@scheduled
+def handler(engine: Engine, organization: str, now: datetime) -> None:
+    """Fold the log of a day and more again; whatever that brings is reported."""
+    report_audit(organization, engine.audit(organization, now))
