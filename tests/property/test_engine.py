@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -153,7 +154,7 @@ class Story:
 
     def _deeds(self, deeds: list[str], random: Random) -> Callable[[], object]:
         own = Random(random.getrandbits(32))
-        return lambda: [self.happen(deed, own) for deed in deeds]
+        return lambda: list(map(partial(self.happen, random=own), deeds))
 
     def peek(self, random: Random) -> None:
         """Look while others are at work."""
@@ -181,10 +182,10 @@ class Story:
         """To the second, or whole days of the organization's zone or of UTC."""
         length = random.choice([1, 3600, DAY, 2 * DAY, 9 * DAY, 45 * DAY, 366 * DAY, 800 * DAY])
         end = self.world.now + random.randint(-length, 2 * DAY)
-        ends = (end - random.randint(1, length), end)
+        ends = [end - random.randint(1, length), end]
         if random.random() < 0.5:
             zone = calendar.zone_of(random.choice(self.products).kind, self.world.zone)
-            ends = tuple(calendar.start(calendar.day_of(end, zone), zone) for end in ends)
+            ends = [calendar.start(calendar.day_of(end, zone), zone) for end in ends]
         return range(*ends)
 
     def close(self) -> None:

@@ -113,7 +113,6 @@ class Interleaving:
 
     def __init__(self, random: Random, shelves: Sequence[MemoryShelf]) -> None:
         self._random = random
-        self._running = 0
         self._shelves = shelves
         self._turns: dict[int, threading.Semaphore] = {}
         self._writes: dict[int, int] = {}
@@ -133,9 +132,7 @@ class Interleaving:
             self._back.acquire()
         while self._turns:
             waiting = [thread.ident or 0 for thread in threads if thread.ident in self._turns]
-            if self._running not in waiting or self._random.random() < CHANGES:
-                self._running = self._random.choice(waiting)
-            self._turns[self._running].release()
+            self._turns[self._random.choice(waiting)].release()
             self._back.acquire()
         for thread in threads:
             thread.join()
@@ -160,8 +157,9 @@ class Interleaving:
 
     def _pause(self, verb: str) -> None:
         me = threading.get_ident()
-        self._back.release()
-        self._turns[me].acquire()
+        if verb == "start" or self._random.random() < CHANGES:
+            self._back.release()
+            self._turns[me].acquire()
         self._writes[me] -= verb == "put"
         if self._writes[me] < 0:
             raise Killed

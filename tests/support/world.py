@@ -61,6 +61,7 @@ class World:
         default_factory=lambda: defaultdict(list)
     )
 
+    batches: int = 0
     landed: set[tuple[date, bytes]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -81,7 +82,8 @@ class World:
 
     def accept(self, events: Sequence[Event[str]], random: Random, lands_after: int) -> Item:
         """Accept a batch; it is in the log when its put lands."""
-        item = log.to_item(ORGANIZATION, events, self.now_ms, f"{random.getrandbits(64):x}")
+        self.batches += 1
+        item = log.to_item(ORGANIZATION, events, self.now_ms, f"{random.getrandbits(64):x}-{self.batches}")
         self.flying.append((self.now + lands_after, item))
         for event in events:
             self.sent[event.identity].append(event)

@@ -22,7 +22,6 @@ PART_BYTES: Final = 350_000
 LANE_BITS: Final = 8 * LANE_BYTES
 _ONES: Final = int.from_bytes((1).to_bytes(LANE_BYTES, "little") * SHARD, "little")
 _TOP: Final = _ONES << LANE_BITS - 1
-_BELOW_TOP: Final = _TOP - _ONES
 _RESERVE: Final = _TOP | _TOP >> 1 | _TOP >> 2 | _TOP >> 3
 _LOWER_HALF: Final = (1 << LANE_BITS * SHARD // 2) - 1
 
@@ -55,7 +54,9 @@ def lanes_of(column: int, users: int) -> bytes:
 
 def active(measures: Frame) -> int:
     """A 1 in the lane of everyone with any of the measures."""
-    return (reduce(or_, measures) + _BELOW_TOP >> LANE_BITS - 1) & _ONES
+    anything = reduce(or_, measures)
+    ones = _ONES & (1 << LANE_BITS * reach(measures)) - 1
+    return (anything + (ones << LANE_BITS - 1) - ones >> LANE_BITS - 1) & ones
 
 
 def check(frame: Frame) -> Frame:

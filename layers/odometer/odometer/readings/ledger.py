@@ -7,18 +7,17 @@ wrote, so that it may be written again by anyone at any time.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from functools import partial, reduce
 from itertools import chain
 from typing import NamedTuple
 
-from odometer.domain.time import DAY
 from odometer.readings import calendar, keys, segments
 from odometer.readings.decisions import Product
 from odometer.readings.frames import Frame, check, from_attributes, parts, to_attributes, total
-from odometer.readings.segments import Segment, day_frames
+from odometer.readings.segments import Segment, by_day, day_frames
 from odometer.readings.shelf import Item, Shelf, Span
 
 
@@ -92,9 +91,10 @@ class Ledger:
     def bring(self, events: Segment, sealed: date) -> Counter[int]:
         """Write what comes to days that are sealed; by year, the bytes that came late."""
         weights: Counter[int] = Counter()
-        for day, within in self._by_day(events):
-            if day < sealed and self.generation(day.year) is not None:
-                for shard, frame in day_frames([within], self.product).items():
+        until = range(calendar.start(sealed, self.zone))
+        for day, within in by_day([events], until, self.zone):
+            if self.generation(day.year) is not None:
+                for shard, frame in day_frames(within, self.product).items():
                     weights[day.year] += self._add(day, shard, frame, sealed)
         return weights
 
@@ -107,14 +107,6 @@ class Ledger:
                     for shard in range(shards):
                         self._put_keyframe(start, cut, shard)
 
-    def _by_day(self, events: Segment) -> Iterator[tuple[date, Segment]]:
-        if events.who:
-            first, last = (calendar.day_of(events.seconds[at], self.zone) for at in (0, -1))
-            for day in calendar.days(first, last + DAY):
-                within = events.cut(*calendar.bounds(day, self.zone))
-                if within.who:
-                    yield day, within
-
     def _add(self, day: date, shard: int, frame: Frame, sealed: date) -> int:
         """Write one more delta, or a late item where the keyframe stands already."""
         spans = day_spans(self._pk(day.year, shard), day)
@@ -125,17 +117,12 @@ class Ledger:
         return weight if key is keys.late else 0
 
     def _put_deltas(self, first: date, end: date) -> None:
-        settled = self._settled(first, end)
-        for day in calendar.days(first, end):
-            bounds = calendar.bounds(day, self.zone)
-            within = [segment.cut(*bounds) for segment in settled]
+        seconds = range(*(calendar.start(day, self.zone) for day in (first, end)))
+        span = segments.span(self.organization, self.product.id, seconds)
+        found = segments.from_items(self.shelf.read([span])[0], self.plan, self.product)
+        for day, within in by_day(found, seconds, self.zone):
             for shard, frame in day_frames(within, self.product).items():
                 self._put(day.year, shard, partial(keys.delta, day, self.plan), frame)
-
-    def _settled(self, first: date, end: date) -> list[Segment]:
-        starts = (calendar.start(day, self.zone) for day in (first, end))
-        span = segments.span(self.organization, self.product.id, *starts)
-        return segments.from_items(self.shelf.read([span])[0], self.plan, self.product)
 
     def _put_keyframe(self, start: date, edge: date, shard: int) -> None:
         run = Run(self._pk(start.year, shard), start.year, calendar.base(start), edge)

@@ -27,7 +27,7 @@ from odometer.readings.frames import (
     total,
 )
 from odometer.readings.ledger import Run, day_spans, frames_in, without_days
-from odometer.readings.segments import Segment, day_frames
+from odometer.readings.segments import Segment, by_day, day_frames
 from odometer.readings.shelf import Item, Shelf, Span
 
 
@@ -188,21 +188,20 @@ class Measuring:
         return tuple(term.sign * column for column in frame)
 
     def _segment_span(self, piece: range) -> Span:
-        view, last = self.view, utc_date(piece.stop - 1)
-        ends = (piece.start, piece.stop)
-        return segments.span(view.organization, self.product.id, *ends, strong=self._strong(last))
+        strong = self._strong(utc_date(piece[-1]))
+        return segments.span(self.view.organization, self.product.id, piece, strong=strong)
 
     def _day_by_day(self, piece: range, items: Sequence[Item]) -> Iterator[tuple[int, Frame]]:
         """What segments and the tail say of seconds that no frame answers."""
         settled = segments.from_items(items, self.view.head.plan, self.product)
-        for _, within in self._days([*settled, self._tail()], piece):
+        for _, within in by_day([*settled, self._tail()], piece, self.zone):
             yield from day_frames(within, self.product).items()
 
     def _late_tail(self, inner: range) -> Iterator[tuple[int, Frame]]:
         """What the tail brings to days that frames answer; nobody's day counts twice."""
         frames = [
             (day, shard, frame)
-            for day, within in self._days([self._tail()], inner)
+            for day, within in by_day([self._tail()], inner, self.zone)
             for shard, frame in day_frames(within, self.product).items()
         ]
         spans = [
@@ -214,18 +213,6 @@ class Measuring:
         for _, shard, frame in frames:
             items = [*next(answers), *next(answers)]
             yield shard, without_days(frame, frames_in(items, self.view.head.plan, self.product))
-
-    def _days(
-        self, found: Sequence[Segment], seconds: range
-    ) -> Iterator[tuple[date, list[Segment]]]:
-        """These seconds by local day, where anything was used."""
-        within = [cut for cut in (s.cut(seconds.start, seconds.stop) for s in found) if cut.who]
-        if within:
-            first = calendar.day_of(min(s.seconds[0] for s in within), self.zone)
-            last = calendar.day_of(max(s.seconds[-1] for s in within), self.zone)
-            for day in calendar.days(first, last + DAY):
-                bounds = calendar.bounds(day, self.zone)
-                yield day, [segment.cut(*bounds) for segment in within]
 
     def _tail(self) -> Segment:
         events = (event for fold in self.view.tail for event in fold.events)

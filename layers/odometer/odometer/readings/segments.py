@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date
+from datetime import UTC, date, tzinfo
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -64,6 +64,18 @@ class Segment(NamedTuple):
             yield Segment(self.seconds[half], self.who[half], [c[half] for c in self.measures])
 
 
+def by_day(
+    found: Iterable[Segment], seconds: range, zone: tzinfo
+) -> Iterator[tuple[date, list[Segment]]]:
+    """The events in these seconds by local day; only days with any."""
+    within = [cut for cut in (s.cut(seconds.start, seconds.stop) for s in found) if cut.who]
+    while within:
+        day = calendar.day_of(min(segment.seconds[0] for segment in within), zone)
+        end = calendar.bounds(day, zone)[1]
+        yield day, [segment.cut(0, end) for segment in within]
+        within = [cut for cut in (s.cut(end, seconds.stop) for s in within) if cut.who]
+
+
 def day_frames(segments: Iterable[Segment], product: Product) -> dict[int, Frame]:
     """What these events, all of one day, come to: a frame for every shard with users in it."""
     some = [segment for segment in segments if segment.who]
@@ -106,10 +118,10 @@ def _parts(segment: Segment, midnight: int) -> Iterator[dict[str, bytes]]:
         yield from _parts(half, midnight)
 
 
-def span(organization: str, product: str, first: int, end: int, *, strong: bool = True) -> Span:
+def span(organization: str, product: str, seconds: range, *, strong: bool = True) -> Span:
     """Where the events of these seconds are."""
     pk = keys.segments(organization, product)
-    return Span(pk, str(utc_date(first)), f"{utc_date(end - 1)}{keys.TOP}", strong)
+    return Span(pk, str(utc_date(seconds[0])), f"{utc_date(seconds[-1])}{keys.TOP}", strong)
 
 
 def from_items(items: Iterable[Item], plan: int, product: Product) -> list[Segment]:
