@@ -1,0 +1,191 @@
+"""Storage that throttles, breaks or does not answer: 503 and Retry-After, never half a truth."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from odometer.access.keys import AccessKey
+from odometer.storage import activity, secret, tenancy
+from odometer.storage.dynamo import dynamodb
+from tests.support.book import ACME
+from tests.support.cast import Cast, cast_of
+from tests.support.stack import OTHER, Reply, Stack
+from tests.support.taps import Answer, Call, Tap, refused, tapped, throttled, timed_out
+
+UNAVAILABLE: Mapping[str, Any] = {
+    "v1": {"error": {"code": "unavailable", "message": "Temporarily unavailable", "details": {}}},
+    "usage_metrics": {
+        "error": "SERVICE_UNAVAILABLE",
+        "message": "Service Unavailable – Try again in a moment.",
+        "status": 503,
+        "requestId": "request-1",
+        "details": {"errors": []},
+    },
+}
+FAULTS: dict[str, Callable[[Call], Answer]] = {
+    "throttled": throttled,
+    "timed out": timed_out,
+}
+
+
+@pytest.fixture
+def cast(stack: Stack) -> Cast:
+    cast_of(stack, OTHER)
+    return cast_of(stack, ACME)
+
+
+@pytest.fixture
+def tap(cast: Cast) -> Tap:
+    return tapped()
+
+
+Send = Callable[[], Reply]
+
+
+def ask(us: Cast, method: str, url: str, body: Any = None) -> Send:
+    """A request of an Admin, ready to be sent."""
+    return partial(us.stack.call, method, url, us.key("admin"), body=body)
+
+
+def members_key(us: Cast) -> str:
+    """The id of a new key of the member."""
+    key = AccessKey.read(us.key("member"))
+    assert key
+    return key.key_id
+
+
+NEW_KEY = {"name": "new", "scopes": ["usage:read"]}
+REQUESTS: dict[str, Callable[[Cast], Send]] = {
+    "usage_metrics organization": lambda us: ask(us, "GET", "/api/v1/organization"),
+    "usage_metrics users": lambda us: ask(
+        us, "GET", f"/api/v1/team/{us.id('core')}/users?offset=0&limit=1"
+    ),
+    "v1 put directory": lambda us: ask(us, "PUT", "/v1/directory", {"teams": [{"name": uuid()}]}),
+    "v1 export": lambda us: ask(us, "GET", "/v1/directory/export"),
+    "v1 list keys": lambda us: ask(us, "GET", "/v1/keys"),
+    "v1 make key": lambda us: ask(us, "POST", "/v1/keys", {**NEW_KEY, "user": us.id("member")}),
+    "v1 revoke key": lambda us: ask(us, "DELETE", f"/v1/keys/{members_key(us)}"),
+    "v1 rotate key": lambda us: ask(us, "POST", f"/v1/keys/{members_key(us)}/rotate"),
+}
+RETIRING = ("v1 put directory", Call("UpdateItem", "directory"))
+"""The one call after the change is made: what it cannot do now, nobody misses."""
+
+
+def uuid() -> str:
+    return str(uuid4())
+
+
+def as_a_new_process() -> None:
+    """Forget all that a process remembers, but for the tapped client."""
+    tenancy.forget()
+    activity.forget()
+    secret.secret.cache_clear()
+
+
+def what_counts() -> dict[str, Any]:
+    """The heads and the credentials of all organizations; blocks that no head names do not."""
+    items = dynamodb().scan(TableName="directory")["Items"]
+    found = {(item["pk"]["S"], item["sk"]["S"]): item for item in items}
+    return {str(key): item for key, item in found.items() if not key[1].startswith("BLOCK#")}
+
+
+def failing(place: Call, fault: Callable[[Call], Answer], call: Call) -> Answer | None:
+    return fault(call) if call == place else None
+
+
+def calls_of(name: str, cast: Cast, tap: Tap) -> list[Call]:
+    """Every call that a request makes as the first of a process."""
+    send = REQUESTS[name](cast)
+    as_a_new_process()
+    tap.calls.clear()
+    assert send().status < 300
+    return [call for call in dict.fromkeys(tap.calls) if (name, call) != RETIRING]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_fault_at_any_call_is_said_and_changes_nothing(
+    cast: Cast, tap: Tap, name: str, fault: str
+) -> None:
+    places = calls_of(name, cast, tap)
+    assert len(places) >= 3
+    for place in places:
+        send, before = REQUESTS[name](cast), what_counts()
+        as_a_new_process()
+        tap.fail = partial(failing, place, FAULTS[fault])
+        reply = send()
+        tap.fail = lambda _: None
+        assert (place, reply.status, reply.json) == (
+            place,
+            503,
+            UNAVAILABLE[name.partition(" ")[0]],
+        )
+        assert reply.headers["Retry-After"] == "2"
+        assert what_counts() == before
+
+
+def test_a_change_that_is_made_is_answered_whatever_comes_after_it(cast: Cast, tap: Tap) -> None:
+    send = REQUESTS["v1 put directory"](cast)
+    tap.fail = lambda call: throttled(call) if call == RETIRING[1] else None
+    assert [row["status"] for row in send().json["results"]] == ["created"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("InternalServerError", 500),
+        ("ServiceUnavailable", 503),
+        ("NobodyKnows", 500),
+        ("RequestLimitExceeded", 400),
+        ("ThrottlingException", 400),
+        ("TransactionInProgressException", 400),
+    ],
+)
+def test_what_passes_is_a_503(cast: Cast, tap: Tap, code: str, status: int) -> None:
+    send = REQUESTS["v1 export"](cast)
+    tap.fail = lambda _: refused(code, status)
+    reply = send()
+    assert (reply.status, reply.json) == (503, UNAVAILABLE["v1"])
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException"])
+def test_a_fault_of_ours_is_a_500_that_tells_nothing(cast: Cast, tap: Tap, code: str) -> None:
+    send = REQUESTS["usage_metrics organization"](cast)
+    tap.fail = lambda _: refused(code, 400)
+    reply = send()
+    assert (reply.status, reply.json) == (
+        500,
+        {
+            "error": "INTERNAL_SERVER_ERROR",
+            "message": "Internal Server Error – Unexpected server error.",
+            "status": 500,
+            "requestId": "request-1",
+            "details": {"errors": []},
+        },
+    )
+
+
+def test_a_flip_whose_answer_is_lost_takes_nothing_back(
+    cast: Cast, tap: Tap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine flips the head, its answer gets lost, and botocore's second try is refused."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    lost = iter([True])
+    send = REQUESTS["v1 put directory"](cast)
+    tap.lose = lambda call: call == Call("PutItem", "directory") and next(lost, False)
+    assert [row["status"] for row in send().json["results"]] == ["created"]
+    assert next(lost, "nothing left") == "nothing left"
+    as_a_new_process()
+    directory = cast.stack.tenancy.open(ACME)
+    assert len(directory.teams) == 3
+    assert len(directory.users) == 7
+    named = {
+        f"BLOCK#{b.register}#{b.family}#{b.number:05d}#{c}"
+        for b, c in directory.head.blocks.items()
+    }
+    items = dynamodb().scan(TableName="directory")["Items"]
+    expiring = {item["sk"]["S"] for item in items if item["pk"]["S"] == ACME and "ttl" in item}
+    assert named & expiring == set()
