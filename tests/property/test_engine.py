@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odometer.domain.events import MEASURES, Event, digest_of
-from odometer.domain.time import epoch_second
+from odometer.domain.time import epoch_second, instant_at
 from odometer.readings import calendar
 from odometer.readings.decisions import ALL, LOCAL, Product
 from odometer.readings.reading import View
 from odometer.readings.shelf import Item
+from odometer.readings.verify import Audit
 from tests.support.shelf import Interleaving, dying
 from tests.support.world import ORGANIZATION, PRODUCTS, Row, World, brute_force, period, rows
 
@@ -199,11 +200,22 @@ class Story:
         while self.world.settling.settle(ORGANIZATION, self.world.zone, self.world.now):
             pass
         self.look(random)
+        self.audit()
         self.world.rebuilding.request(ORGANIZATION, ALL, self.world.zone)
         while self.world.rebuilding.rebuild(ORGANIZATION, self.world.now):
             pass
         for _ in range(3):
             self.look(random)
+        self.audit()
+
+    def audit(self) -> None:
+        """The stored frames are what the events add up to, and nobody else's were touched."""
+        view = self.world.view()
+        years = range(2021, instant_at(self.world.now).year + 2)
+        audits = (Audit(view, product, year) for product in self.products for year in years)
+        assert [drift for audit in audits for drift in audit.drifts()] == []
+        items = (*self.world.usage.everything(), *self.world.log.everything())
+        assert {item["pk"][: len(ORGANIZATION) + 1] for item in items} <= {f"{ORGANIZATION}#"}
 
 
 WORK = ["send", "ring", "sweep", "settle", "settle", "settle", "rebuild", "rebuild", "peek"]

@@ -83,7 +83,9 @@ class World:
     def accept(self, events: Sequence[Event[str]], random: Random, lands_after: int) -> Item:
         """Accept a batch; it is in the log when its put lands."""
         self.batches += 1
-        item = log.to_item(ORGANIZATION, events, self.now_ms, f"{random.getrandbits(64):x}-{self.batches}")
+        item = log.to_item(
+            ORGANIZATION, events, self.now_ms, f"{random.getrandbits(64):x}-{self.batches}"
+        )
         self.flying.append((self.now + lands_after, item))
         for event in events:
             self.sent[event.identity].append(event)

@@ -120,6 +120,21 @@ def coverage(organization: str, product: str) -> str:
     return f"{organization}#C#{product}"
 
 
+def day_of(sort_key: str) -> date:
+    """The day of a keyframe, delta or late item."""
+    return date.fromisoformat(sort_key[2:12])
+
+
+def is_keyframe(sort_key: str) -> bool:
+    """Whether a frame holds totals; otherwise it holds what came to one day."""
+    return sort_key.startswith("F") and sort_key[13] == "0"
+
+
+def is_delta(sort_key: str) -> bool:
+    """Whether a frame holds what came to one day before its keyframe."""
+    return sort_key.startswith("F") and sort_key[13] == "1"
+
+
 def plan_of(sort_key: str) -> int:
     """The plan that a segment, delta or late item belongs to."""
     return int(sort_key.rsplit("#", 2)[1])

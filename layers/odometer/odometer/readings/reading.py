@@ -107,6 +107,11 @@ class View:
         """Every batch accepted before this millisecond is in this view."""
         return self.tail[-1].through_ms if self.tail else self.head.through_ms
 
+    def partition(self, product: Product, year: int, shard: int) -> str:
+        """Where the frames of a shard are, in the generation that this view sees."""
+        generation = self.head.generation(product, year)
+        return keys.frames(self.organization, product.id, year, generation, shard)
+
     def usage(self, product: Product, period: Period) -> Used:
         """What every user has used of a product in a period."""
         measuring = Measuring(self, product, calendar.zone_of(product.kind, self.head.zone))
@@ -219,9 +224,7 @@ class Measuring:
         return Segment.of(events, self.product)
 
     def _pk(self, year: int, shard: int) -> str:
-        view = self.view
-        generation = view.head.generation(self.product, year)
-        return keys.frames(view.organization, self.product.id, year, generation, shard)
+        return self.view.partition(self.product, year, shard)
 
     def _span(self, pk: str, first: str, last: str, day: date) -> Span:
         return Span(pk, first, last, self._strong(day))

@@ -1,0 +1,104 @@
+"""Verify: what the frames of a year say, against the events that they were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, tzinfo
+from functools import reduce
+from typing import NamedTuple
+
+from odometer.readings import calendar, keys, segments
+from odometer.readings.decisions import Product
+from odometer.readings.frames import Frame, from_attributes, plus, total
+from odometer.readings.reading import View
+from odometer.readings.segments import by_day, day_frames
+from odometer.readings.shelf import Item, Span
+
+
+class Drift(NamedTuple):
+    """A frame that does not say what the events say."""
+
+    product: str
+    shard: int
+    day: date
+    what: str
+    """`day`: the deltas and late items of a day; `keyframe`: the totals at its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The sealed days of one year of a product, seen from a view."""
+
+    view: View
+    product: Product
+    year: int
+
+    def drifts(self) -> Iterator[Drift]:
+        """Every day and keyframe that is not what segments add up to."""
+        told = self._told_by_events()
+        for shard in range(self.view.head.shards):
+            items = self._items(shard)
+            expected = {day: by_shard[shard] for day, by_shard in told.items() if shard in by_shard}
+            for day in _different(self._by_day(items), expected):
+                yield Drift(self.product.id, shard, day, "day")
+            for day in _different(self._keyframes(items), self._readings(items)):
+                yield Drift(self.product.id, shard, day, "keyframe")
+
+    @property
+    def _zone(self) -> tzinfo:
+        return calendar.zone_of(self.product.kind, self.view.head.zone)
+
+    @property
+    def _end(self) -> date:
+        sealed = calendar.day_of(self.view.head.sealed, self._zone)
+        return min(sealed, calendar.new_year(self.year + 1))
+
+    def _told_by_events(self) -> dict[date, dict[int, Frame]]:
+        ends = (calendar.new_year(self.year), self._end)
+        seconds = range(*(calendar.start(day, self._zone) for day in ends))
+        if not seconds:
+            return {}
+        span = segments.span(self.view.organization, self.product.id, seconds)
+        (items,) = self.view.shelf.read([span])
+        settled = segments.from_items(items, self.view.head.plan, self.product)
+        days = by_day(settled, seconds, self._zone)
+        return {day: day_frames(within, self.product) for day, within in days}
+
+    def _items(self, shard: int) -> list[Item]:
+        pk = self.view.partition(self.product, self.year, shard)
+        (items,) = self.view.shelf.read([Span(pk, "", keys.TOP)])
+        return [item for item in items if keys.plan_of(item["sk"]) <= self.view.head.plan]
+
+    def _sums(self, items: Iterable[Item]) -> dict[date, Frame]:
+        """By the day in their keys, what items add up to."""
+        sums: dict[date, Frame] = {}
+        for item in items:
+            day, frame = keys.day_of(item["sk"]), self._frame(item)
+            sums[day] = plus(sums[day], frame) if day in sums else frame
+        return sums
+
+    def _by_day(self, items: Sequence[Item]) -> dict[date, Frame]:
+        return self._sums(item for item in items if not keys.is_keyframe(item["sk"]))
+
+    def _keyframes(self, items: Sequence[Item]) -> dict[date, Frame]:
+        return self._sums(item for item in items if keys.is_keyframe(item["sk"]))
+
+    def _readings(self, items: Sequence[Item]) -> dict[date, Frame]:
+        """What keyframes must say: all deltas before them, and nothing that came late."""
+        deltas = self._sums(item for item in items if keys.is_delta(item["sk"]))
+        readings, reading = {}, total((), len(self.product.kind.measures))
+        for start, edge in calendar.stretches(calendar.new_year(self.year), self._end):
+            within = (deltas[day] for day in calendar.days(start, edge) if day in deltas)
+            reading = reduce(plus, within, reading)
+            if any(reading) and edge == calendar.next_edge(start):
+                readings[edge] = reading
+        return readings
+
+    def _frame(self, item: Item) -> Frame:
+        return from_attributes(item, len(self.product.kind.measures))
+
+
+def _different(stored: Mapping[date, Frame], expected: Mapping[date, Frame]) -> list[date]:
+    days = sorted({*stored, *expected})
+    return [day for day in days if stored.get(day) != expected.get(day)]
