@@ -14,6 +14,7 @@ from odometer.api.models import Answer
 from odometer.api.wire import JSON, NDJSON, Request, Response
 from odometer.domain.errors import Incomplete, Unacceptable
 from odometer.domain.time import Period, format_seconds, instant_of_ms
+from odometer.storage.dynamo import Meter
 
 CSV = "text/csv"
 OFFERED = (JSON, CSV, NDJSON)
@@ -37,11 +38,11 @@ class Report:
     """The parameters that make fewer rows of it."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self, request: Request, read_units: float) -> Response:
+    def response(self, request: Request, meter: Meter) -> Response:
         """The report as the client accepts it; a complete one may be kept and asked about."""
         media_type = chosen(request.header("accept"))
         body = self._body(media_type)
-        headers = {**self._provenance(read_units), **self._caching(body), **self.headers}
+        headers = {**self._provenance(meter.read_units), **self._caching(body), **self.headers}
         if known(headers.get("ETag"), request.header("if-none-match")):
             return Response(304, headers=headers)
         return Response(200, body, media_type, headers, self.narrowed_by)

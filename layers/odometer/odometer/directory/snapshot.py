@@ -1,7 +1,7 @@
 """One version of a directory, read as far as it is asked."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any, Protocol
@@ -117,6 +117,12 @@ class Directory:
         """The ordinals of the users who are of that type now."""
         types = self.columns("users", "roster")["type"]
         return {ordinal for ordinal, each in enumerate(types) if each == wanted}
+
+    def members_of(self, department_ids: Collection[str]) -> set[int]:
+        """The ordinals of the users in any of some departments; an unknown one has none."""
+        numbers = {each.ordinal for each in self.departments if each.id.lower() in department_ids}
+        memberships = self.columns("users", "roster")["departments"]
+        return {user for user, those in enumerate(memberships) if not numbers.isdisjoint(those)}
 
     def user_by_id(self, user_id: str) -> User | None:
         """The user with that id, if there is one."""

@@ -45,7 +45,9 @@ def _settled(
     settled: Mapping[int, list[Item]], users: Collection[int], platform: int
 ) -> dict[int, int]:
     columns = {
-        block: last_seconds(item).get(platform) for block, items in settled.items() for item in items
+        block: last_seconds(item).get(platform)
+        for block, items in settled.items()
+        for item in items
     }
     found = {user: columns.get(user // BLOCK) for user in users}
     return {user: column[user % BLOCK] if column else NEVER for user, column in found.items()}

@@ -1,6 +1,7 @@
 """The directory table: every key begins with the organization.
 
 pk = organization   sk = HEAD                                        one version of the directory
+                    sk = HEAD#version                                a former one, for cursors
                     sk = BLOCK#register#family#number#commit         up to 1,024 rows, immutable
                     sk = KEY#key id                                  a credential
 """
@@ -39,6 +40,11 @@ def block_key(block: Block, commit: str) -> str:
     return f"BLOCK#{block.register}#{block.family}#{block.number:05d}#{commit}"
 
 
+def former_key(version: int) -> str:
+    """Where a version of a directory stands that has been replaced."""
+    return f"{HEAD}#{version}"
+
+
 def credential_key(key_id: str) -> str:
     """Where a credential stands."""
     return f"KEY#{key_id}"
@@ -53,6 +59,13 @@ class Tenancy:
     def open(self, organization: str) -> Directory:
         """The directory as it stands now."""
         item = self.table.get(organization, HEAD, consistent=True)
+        if item is None:
+            raise NotFound(organization)
+        return Directory(head_of(item), self)
+
+    def former(self, organization: str, version: int) -> Directory:
+        """The directory as it stood at a version that was replaced a short while ago."""
+        item = self.table.get(organization, former_key(version), consistent=True)
         if item is None:
             raise NotFound(organization)
         return Directory(head_of(item), self)
@@ -139,7 +152,8 @@ class Tenancy:
         organization = draft.organization["id"]
         commit = secrets.token_hex(8)
         touched = draft.touched
-        self.table.put_many([block_item(organization, b, commit, c) for b, c in touched.items()])
+        blocks = [block_item(organization, b, commit, c) for b, c in touched.items()]
+        self.table.put_many([*blocks, former_item(draft.base, now)])
         head = draft.head(commit)
         flipped = self.table.put_if(item_of(head), "version", draft.base.version)
         won = flipped or self._names(organization, commit)
@@ -220,6 +234,12 @@ def item_of(head: Head) -> Item:
         "version": head.version,
         "columns": packed_columns(document),
     }
+
+
+def former_item(head: Head, now: datetime) -> Item:
+    """A head as stored beside the one that takes its place, as long as a cursor may name it."""
+    ttl = int((now + KEEP_REPLACED).timestamp())
+    return {**item_of(head), "sk": former_key(head.version), "ttl": ttl}
 
 
 def astuple_of(block: Block) -> tuple[str, str, int]:

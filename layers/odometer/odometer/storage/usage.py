@@ -1,17 +1,23 @@
 """Usage as reports ask for it: products by name, one view for the whole request."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime, tzinfo
 from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Unavailable
 from odometer.domain.kinds import DEFAULT_PRODUCTS, Kind
 from odometer.domain.time import Period, epoch_second
-from odometer.readings.decisions import Product
+from odometer.readings.decisions import ALL, LOCAL, Product
+from odometer.readings.months import users_by_month
+from odometer.readings.presence import Presence, presence
 from odometer.readings.reading import Used, View
+from odometer.readings.series import Series
 from odometer.storage.dynamo import Table
 from odometer.storage.shelf import TableShelf
 from odometer.storage.tenancy import Tenancy
@@ -31,19 +37,74 @@ class Usage:
         """When reading is given up, by the monotonic clock."""
 
     @cached_property
-    def view(self) -> View:
-        """What was decided by now; everything in one answer is seen from here."""
+    def latest(self) -> View:
+        """What was decided by now."""
         organization = self._directory.organization
         now = epoch_second(self._now)
         return View.latest(organization.id, self._shelf, organization.time_zone, now)
+
+    @cached_property
+    def view(self) -> View:
+        """What everything in one answer is seen from: the latest, unless a cursor pins one."""
+        return self.latest
+
+    def go_back(self, version: int, pin: Mapping[str, Any]) -> None:
+        """See everything as it stood when a chain of pages began."""
+        organization = self._directory.organization.id
+        self.view = View.pinned(organization, self._shelf, pin, epoch_second(self._now))
+        if version != self._directory.head.version:
+            self._directory = self._tenancy.former(organization, version)
+
+    def pin(self, products: Collection[str]) -> dict[str, Any]:
+        """What brings the view of these products back; a cursor has no room for the others."""
+        head = self.view.head
+        scopes = {scope for scope in head.generations if scope.rpartition("#")[0] in products}
+        kept = replace(
+            head,
+            fresh={name: head.fresh[name] for name in {ALL, *products} & head.fresh.keys()},
+            generations={
+                scope: head.generations[scope]
+                for scope in (scopes | {ALL, LOCAL}) & head.generations.keys()
+            },
+        )
+        return replace(self.view, head=kept).pin
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone whose days are counted."""
+        return ZoneInfo(self.view.head.zone)
 
     def of(self, product: str, period: Period) -> Used:
         """What every user has used of a product."""
         return self.view.usage(Product(product, self.kind(product)), period)
 
+    def of_periods(self, product: str, periods: Sequence[Period]) -> list[Used]:
+        """What every user has used of a product in each of several periods, read in parallel."""
+        view = self.view
+        measured = Product(product, self.kind(product))
+        with ThreadPoolExecutor(max_workers=len(periods)) as pool:
+            return list(pool.map(lambda period: view.usage(measured, period), periods))
+
+    def last_active(self, users: Collection[int]) -> Mapping[int, Presence]:
+        """When users were last active on any app: as of now, whatever is pinned."""
+        return presence(self.latest, users)
+
     def kind(self, product: str) -> Kind:
         """What is measured of a product."""
         return DEFAULT_PRODUCTS.get(product) or self._directory.kinds[product]
+
+    def along(self, edges: Sequence[int], *kinds: str) -> Series:
+        """What every user has used of all products of some kinds, between edges of time."""
+        products = [
+            Product(name, kind)
+            for name, kind in self._directory.kinds.items()
+            if kind.name in kinds
+        ]
+        return Series(self.view, products, edges)
+
+    def users_by_month(self, first: date, last: date) -> Mapping[date, int]:
+        """Who had any usage in which month: a bit for every user."""
+        return users_by_month(self.view, first, last)
 
     def directory_with(self, found: Iterable[Used]) -> Directory:
         """The directory, with every user who appears in these figures.

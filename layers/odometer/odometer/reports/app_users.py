@@ -1,0 +1,86 @@
+"""The users of one app, ranked by what is published about them."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from odometer.readings.reading import Used
+from odometer.reports.figures import Metric, change_tenths, rounded
+
+Key = str | int | None
+
+
+class UserOrder(StrEnum):
+    """By which of their figures users can be ranked."""
+
+    TIME = "avg_time"
+    CHANGE = "avg_time_change"
+    DAYS = "days_active"
+    USERNAME = "username"
+
+
+class Direction(StrEnum):
+    """Which end of a ranking comes first."""
+
+    ASCENDING = "asc"
+    DESCENDING = "desc"
+
+
+@dataclass(frozen=True, slots=True)
+class AppUsers:
+    """What every user of an app is published with, by ordinal."""
+
+    times: Mapping[int, int]
+    """Average milliseconds per active day."""
+    days: Sequence[int]
+    compared: Mapping[int, int] | None
+    """The same average in the comparison period, if there is one."""
+
+    @classmethod
+    def of(cls, used: Used, before: Used | None, among: Collection[int] | None) -> "AppUsers":
+        """The users with any usage, all of them or only those among some."""
+        compared = average_times(before, None) if before else None
+        return cls(average_times(used, among), used.days_active, compared)
+
+    def time(self, user: int) -> Metric:
+        """The average time of a user; nothing in the comparison period is 0."""
+        return Metric(self.times[user], self._compared(user))
+
+    def change(self, user: int) -> int | None:
+        """The change of a user's average time, in tenths of a percent."""
+        return change_tenths(self.times[user], self._compared(user))
+
+    def ranked(
+        self, order: UserOrder, direction: Direction, ids: Sequence[str], names: Sequence[str]
+    ) -> list[int]:
+        """The users in order, equal ones by id."""
+        keys: Mapping[UserOrder, Callable[[int], Key]] = {
+            UserOrder.TIME: self.times.__getitem__,
+            UserOrder.CHANGE: self.change,
+            UserOrder.DAYS: self.days.__getitem__,
+            UserOrder.USERNAME: lambda user: names[user].casefold(),
+        }
+        by_id = sorted(self.times, key=ids.__getitem__)
+        return ranked(by_id, keys[order], direction)
+
+    def _compared(self, user: int) -> int | None:
+        return None if self.compared is None else self.compared.get(user, 0)
+
+
+def average_times(used: Used, among: Collection[int] | None) -> dict[int, int]:
+    """By user, the milliseconds per day on which they used the app."""
+    times, days = used.measure("active_ms"), used.days_active
+    return {
+        user: rounded(times[user], days[user])
+        for user in used.users
+        if among is None or user in among
+    }
+
+
+def ranked(rows: Sequence[int], key: Callable[[int], Key], direction: Direction) -> list[int]:
+    """Rows in order of a key, whichever way, those without one last, equal ones as they stood."""
+    keys = {row: key(row) for row in rows}
+    present = [row for row in rows if keys[row] is not None]
+    absent = [row for row in rows if keys[row] is None]
+    present.sort(key=keys.__getitem__, reverse=direction is Direction.DESCENDING)  # type: ignore[arg-type]
+    return present + absent
