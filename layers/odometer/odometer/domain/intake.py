@@ -129,7 +129,8 @@ def measures_of(kind: Kind, data: Mapping[str, Any]) -> tuple[int, ...]:
     """The measures of the kind in their order; one that was left out is 0."""
     known = {"product", *kind.measures, *(["platform"] if kind.platforms else [])}
     if unknown := [name for name in data if name not in known]:
-        raise Refused("unknown_measure", f"{unknown[0][:64]}: no measure of {kind.name}")
+        name = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", unknown[0])[:64]
+        raise Refused("unknown_measure", f"{name}: no measure of {kind.name}")
     measures = tuple(measure(name, data.get(name, 0)) for name in kind.measures)
     if not any(measures):
         raise Refused("no_usage", f"expected one of {', '.join(kind.measures)} above 0")

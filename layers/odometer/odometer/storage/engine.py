@@ -89,8 +89,9 @@ class Engine:
         through_ms = View.latest(organization, self.usage, "UTC", now_ms // 1000).through_ms
         missed = 0
         for start_ms in range(now_ms - AUDITED_HOURS * HOUR_MS, through_ms, HOUR_MS):
-            ends = (keys.entry(ms) for ms in (start_ms, min(start_ms + HOUR_MS, through_ms)))
-            (entries,) = self.log.read([Span(keys.log(organization), *ends)])
+            end = keys.entry(min(start_ms + HOUR_MS, through_ms))
+            span = Span(keys.log(organization), keys.entry(start_ms), end)
+            (entries,) = self.log.read([span])
             missed += self.folding.ring(organization, entries, now_ms)
         return Audit(missed, len(self.parked(organization)))
 
