@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
+from struct import error as struct_error
+from struct import iter_unpack
 
 from odometer.domain.events import DIGEST_BYTES, MEASURES, Event
 from odometer.readings.codec import pack, unpack
@@ -35,13 +37,12 @@ def from_attributes(item: Item) -> list[Event[int]]:
     """The events of an item, in the order in which they were put there."""
     try:
         return _events(item)
-    except (ArithmeticError, LookupError, TypeError, ValueError, zlib.error) as error:
+    except (LookupError, TypeError, ValueError, struct_error, zlib.error) as error:
         raise Undecodable from error
 
 
 def _events(item: Item) -> list[Event[int]]:
     products, sources = unpack_names(item["products"]), unpack_names(item["sources"])
-    digests = item["digests"]
     columns = zip(
         unpack(item["who"]),
         (products[place] for place in unpack(item["product"])),
@@ -49,7 +50,7 @@ def _events(item: Item) -> list[Event[int]]:
         unpack(item["second"]),
         unpack(item["platform"]),
         zip(*(unpack(item[f"m{at}"]) for at in range(MEASURES)), strict=True),
-        (digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES)),
+        (digest for (digest,) in iter_unpack(f"{DIGEST_BYTES}s", item["digests"])),
         strict=True,
     )
     return [Event(*values) for values in columns]
