@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+from pydantic import BaseModel
+
 from odometer.api.models import Answer
 from odometer.api.wire import JSON, NDJSON, Request, Response
 from odometer.domain.errors import Incomplete, Unacceptable
@@ -27,7 +29,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 class Report:
     """An answer about usage: one page of it as JSON, or every row of it in lines."""
 
-    page: Answer
+    page: BaseModel
     rows: Callable[[], Iterable[Answer]]
     periods: Sequence[Period]
     through_ms: int | None
@@ -63,8 +65,8 @@ class Report:
             if self.through_ms is None
             else {"X-Data-Through": format_seconds(instant_of_ms(self.through_ms))}
         )
-        ranges = ", ".join(map(str, self.periods))
-        return {**through, "X-Query-Range": ranges, "X-Read-Units": f"{read_units:.1f}"}
+        ranges = {"X-Query-Range": ", ".join(map(str, self.periods))} if self.periods else {}
+        return {**through, **ranges, "X-Read-Units": f"{read_units:.1f}"}
 
     def _caching(self, body: bytes) -> dict[str, str]:
         """A partial answer is never kept."""

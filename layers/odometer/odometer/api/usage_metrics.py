@@ -13,7 +13,7 @@ from odometer.api.fields import Choice, Flag, Whole
 from odometer.api.models import Answer, Query
 from odometer.api.wire import Request
 from odometer.directory import people
-from odometer.domain.errors import Invalid, OdometerError
+from odometer.domain.errors import ForeignOrganization, Invalid, OdometerError
 from odometer.domain.people import Role, State
 from odometer.domain.time import format_seconds, instant_of_ms
 
@@ -34,6 +34,7 @@ WORDS = {
     503: ("SERVICE_UNAVAILABLE", "Service Unavailable – Try again in a moment."),
     504: ("GATEWAY_TIMEOUT", "Gateway Timeout – Ask for less at once."),
 }
+INVALID_ORGANIZATION = "Unauthorized – Invalid organization."
 
 
 class UsageMetrics(Family):
@@ -44,6 +45,7 @@ class UsageMetrics(Family):
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
         """The published error body."""
         word, message = WORDS[status]
+        message = INVALID_ORGANIZATION if isinstance(error, ForeignOrganization) else message
         faults = error.faults if isinstance(error, Invalid) else ()
         return {
             "error": word,

@@ -124,6 +124,11 @@ class Directory:
         memberships = self.columns("users", "roster")["departments"]
         return {user for user, those in enumerate(memberships) if not numbers.isdisjoint(those)}
 
+    def users_of_team(self, team: int) -> set[int]:
+        """The ordinals of the users who are in a team now, whatever their state."""
+        teams = self.columns("users", "roster")["team"]
+        return {ordinal for ordinal, each in enumerate(teams) if each == team}
+
     def user_by_id(self, user_id: str) -> User | None:
         """The user with that id, if there is one."""
         ids = self.columns("users", "names")["id"]

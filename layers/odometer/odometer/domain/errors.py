@@ -2,6 +2,7 @@
 
 OdometerError
 ├── Unauthenticated       nobody known is calling
+│   └── ForeignOrganization   the caller names an organization that is not theirs
 ├── Forbidden             the caller may not do this
 ├── NotFound              there is no such thing for this caller
 ├── NotAllowed            the path exists, the verb does not
@@ -33,6 +34,10 @@ class Unauthenticated(OdometerError):
     """Nobody known is calling."""
 
     code = "unauthorized"
+
+
+class ForeignOrganization(Unauthenticated):
+    """The caller names an organization that is not theirs, or that does not exist."""
 
 
 class Forbidden(OdometerError):

@@ -27,7 +27,6 @@ from odometer.readings.reading import Measuring, Term, View
 from odometer.readings.segments import day_frames
 from odometer.readings.shelf import Item, Span
 
-_DAY_OF_KEY: Final = slice(2, 12)
 _FULL: Final = b"\xff" * LANE_BYTES
 
 
@@ -146,12 +145,12 @@ class Course(Measuring):
 
     def _by_block(self, items: Iterable[Item]) -> dict[int, list[Item]]:
         """Deltas and late items; the keyframes that stand between them are left out."""
-        starts = [str(each.start) for each in self.stretches]
+        starts = [each.start for each in self.stretches]
         found: defaultdict[int, list[Item]] = defaultdict(list)
         for item in items:
-            day = item["sk"][_DAY_OF_KEY]
-            if not item["sk"].startswith(f"F#{day}#0"):
-                found[self.stretches[bisect_right(starts, day) - 1].block].append(item)
+            if not keys.is_keyframe(item["sk"]):
+                at = bisect_right(starts, keys.day_of(item["sk"])) - 1
+                found[self.stretches[at].block].append(item)
         return found
 
     def _readings(self, runs: Mapping[Run, Sequence[Item]]) -> Mapping[Run, Frame]:

@@ -1,0 +1,87 @@
+"""Utilization: how many accounts were registered, deactivated, pending and active in a month."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+from odometer.domain.people import State
+from odometer.domain.time import epoch_ms
+
+MOST_MONTHS: Final = 120
+LONGEST_MONTH: Final = timedelta(31)
+
+History = Sequence[tuple[State, int]]
+"""Every state that a user was in, with the millisecond in which it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utilization:
+    """The accounts as of the end of a month, and who of the registered had any usage in it."""
+
+    month: date
+    registered: int
+    deactivated: int
+    active: int
+    pending: int
+
+
+def months(start: date, now: datetime) -> list[date]:
+    """The first days of the months from one up to the present one, the latest 120 of them."""
+    found: list[date] = []
+    month = now.date().replace(day=1)
+    while month >= start and len(found) < MOST_MONTHS:
+        found.append(month)
+        month = (month - timedelta(1)).replace(day=1)
+    return found[::-1]
+
+
+def month_of(milliseconds: int) -> date:
+    """The first day of the month of a moment."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).date().replace(day=1)
+
+
+def end_of(month: date, now: datetime) -> int:
+    """The first millisecond after a month, or after now when it is not over."""
+    following = (month + LONGEST_MONTH).replace(day=1)
+    end = datetime.combine(following, datetime.min.time(), UTC)
+    return min(epoch_ms(end), epoch_ms(now) + 1)
+
+
+def first_month(created_at: int, histories: Iterable[History], active: Iterable[date]) -> date:
+    """The month in which an organization began: was made, had its first user or its first usage."""
+    beginnings = (created_at, *(history[0][1] for history in histories))
+    return min(month_of(min(beginnings)), *active)
+
+
+def utilization(
+    histories: Sequence[History], active: Mapping[date, int], months: Sequence[date], now: datetime
+) -> Iterator[Utilization]:
+    """Every month, from what the users were and who of them had any usage: a bit for each user."""
+    bits = dict.fromkeys(State, 0)
+    turns = turned(histories, [end_of(month, now) for month in months])
+    for month, turn in zip(months, turns, strict=True):
+        bits = {state: bits[state] ^ int.from_bytes(turn[state], "little") for state in State}
+        registered = bits[State.REGISTERED]
+        yield Utilization(
+            month,
+            registered=registered.bit_count(),
+            deactivated=bits[State.DEACTIVATED].bit_count(),
+            active=(registered & active.get(month, 0)).bit_count(),
+            pending=bits[State.INVITED].bit_count(),
+        )
+
+
+def turned(histories: Sequence[History], ends: Sequence[int]) -> list[dict[State, bytearray]]:
+    """From one end of a month to the next, who came into a state or left it."""
+    size = len(histories) // 8 + 1
+    turns = [{state: bytearray(size) for state in State} for _ in ends]
+    for user, history in enumerate(histories):
+        edges = [bisect_right(ends, since) for _, since in history] + [len(ends)]
+        for (state, _), stay in zip(history, pairwise(edges), strict=True):
+            for edge in stay:
+                if edge < len(ends):
+                    turns[edge][state][user // 8] ^= 1 << user % 8
+    return turns
