@@ -215,7 +215,7 @@ class Compared(Dated):
 
     compare_start_date: Annotated[date | None, Day()] = None
     compare_end_date: Annotated[date | None, Day()] = Field(default=None, validate_default=True)
-    compare: Annotated[Comparison | None, Choice()] = None
+    compare: Annotated[Comparison, Choice()] | None = None
 
     @field_validator("compare_end_date", mode="wrap")
     @classmethod
