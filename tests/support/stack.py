@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -88,6 +88,8 @@ class Stack:
 
     tenancy: Tenancy
     keys: dict[str, str] = field(default_factory=dict)
+    now: datetime | None = None
+    """What time it is; the real time if a test does not say."""
 
     def call(
         self,
@@ -103,7 +105,7 @@ class Stack:
         if body is not None and not isinstance(body, str | bytes):
             body, sent = json.dumps(body), {**sent, "content-type": "application/json"}
         event = proxy_event(method, url, {**sent, **(headers or {})}, body)
-        return answer_to(event)
+        return answer_to(event, self.now)
 
     def get(self, url: str, key: str | None = None, **headers: str) -> Reply:
         return self.call("GET", url, key, headers=headers)
@@ -167,9 +169,11 @@ def proxy_event(
     }
 
 
-def answer_to(event: dict[str, Any]) -> Reply:
+def answer_to(event: dict[str, Any], now: datetime | None = None) -> Reply:
     """Route an event as the gateway does and answer as a client would see it."""
     handler, parameters = routed(event["httpMethod"], event["path"])
+    if now:
+        handler = replace(handler, clock=lambda: now)
     answer = handler({**event, "pathParameters": parameters or None}, CONTEXT)  # type: ignore[arg-type]
     body = answer["body"]
     text = base64.b64decode(body).decode() if answer["isBase64Encoded"] else body

@@ -213,8 +213,8 @@ class Dated(Strict):
 class Compared(Dated):
     """Which days, and which others to compare with."""
 
-    compare_start_date: Annotated[date | None, Day()] = None
-    compare_end_date: Annotated[date | None, Day()] = Field(default=None, validate_default=True)
+    compare_start_date: Annotated[date, Day()] | None = None
+    compare_end_date: Annotated[date, Day()] | None = Field(default=None, validate_default=True)
     compare: Annotated[Comparison, Choice()] | None = None
 
     @field_validator("compare_end_date", mode="wrap")
@@ -260,8 +260,8 @@ def check_days(first: date | None, last: date | None, reversed_words: str) -> No
 class OfDepartments(Strict):
     """Users of which departments; `department_id` is the former name."""
 
-    department_ids: Annotated[frozenset[str] | None, Ids()] = None
-    department_id: Annotated[frozenset[str] | None, Ids()] = Field(
+    department_ids: Annotated[frozenset[str], Ids()] | None = None
+    department_id: Annotated[frozenset[str], Ids()] | None = Field(
         None, json_schema_extra={"deprecated": True}
     )
 
@@ -286,7 +286,7 @@ class Paged(Strict):
     """Which page of a chain."""
 
     page_size: Annotated[int, Whole(1, 200)] = 50
-    cursor: Annotated[str | None, Text(LONGEST_CURSOR)] = None
+    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = None
 
 
 class AppUsersQuery(Paged, OfDepartments, Compared, Granular):
