@@ -10,7 +10,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from odometer.domain.events import MEASURES, Event, digest_of
@@ -238,16 +238,18 @@ DEEDS = [
 ]
 
 
+@settings(max_examples=3 * settings().max_examples)
 @given(
     start=st.sampled_from(BEGINNINGS),
     zone=st.sampled_from(ZONES),
     products=st.lists(st.sampled_from(PRODUCTS), min_size=1, max_size=2, unique=True),
+    spread=st.sampled_from([*[1] * 19, 9_000]),
     deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**32)), max_size=40),
 )
 def test_every_figure_equals_brute_force_whatever_happens(
-    start: datetime, zone: str, products: list[Product], deeds: list[tuple[str, int]]
+    start: datetime, zone: str, products: list[Product], spread: int, deeds: list[tuple[str, int]]
 ) -> None:
-    story = Story(World(epoch_second(start), zone, products), products)
+    story = Story(World(epoch_second(start), zone, products, spread), products)
     for what, seed in deeds:
         story.happen(what, Random(seed))
     story.close()
