@@ -53,7 +53,7 @@ def end_of(month: date, now: datetime) -> int:
 def first_month(created_at: int, histories: Iterable[History], active: Iterable[date]) -> date:
     """The month in which an organization began: was made, had its first user or its first usage."""
     beginnings = (created_at, *(history[0][1] for history in histories))
-    return min(month_of(min(beginnings)), *active)
+    return min([month_of(min(beginnings)), *active])
 
 
 def utilization(
