@@ -24,6 +24,9 @@ down: .venv/.ready ## stop what `up` started; data stays
 test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
 	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest $(ARGS)
 
+soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k ledger')
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/property $(ARGS)
+
 invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in a real container (invoke-usage-metrics-team CASE=unknown)
 	@$(BIN)/python -m local.invoke $* $(CASE)
 
@@ -59,7 +62,7 @@ deploy: build ## to the AWS account of your credentials (ENV=default, dev or pro
 help:
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run up down test check format lock clean build deploy help
+.PHONY: run up down test soak check format lock clean build deploy help
 
 # ---------------------------------------------------------------- environments
 .venv/.ready: requirements/dev.txt pyproject.toml
