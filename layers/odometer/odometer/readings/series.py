@@ -108,7 +108,7 @@ class Course(Measuring):
             parts = frames_in(days.pop(block, ()), self.view.head.plan, self.product)
             differences = [
                 tuple(sign * column for column in readings[run])
-                for each in self._in_block.get(block, ())
+                for each in (self._in_block.get(block, ()) if found else ())
                 for sign, run in self._edges(each, shard)
             ]
             rest = [events[shard]] if shard in events else []

@@ -1,0 +1,206 @@
+"""Usage over time against brute force: any range, any granularity, anybody, at any time of life."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.kinds import KINDS
+from odometer.domain.time import SECOND, Period, epoch_second
+from odometer.readings import keys
+from odometer.readings.decisions import ALL, Fold, Product
+from odometer.readings.ledger import MissingKeyframe
+from odometer.readings.series import Series
+from odometer.reports.series import ANY, USERS, Granularity, Tally, blocks, edges, tallies
+from tests.support.world import ORGANIZATION, World
+
+PRODUCTS = [
+    Product("code-completions", KINDS["completion"]),
+    Product("chat", KINDS["chat"]),
+    Product("second-chat", KINDS["chat"]),
+]
+BEGINNINGS = [
+    datetime(2025, 2, 27, 3, tzinfo=UTC),
+    datetime(2027, 3, 1, 0, 30, tzinfo=UTC),
+    datetime(2024, 11, 18, 12, tzinfo=UTC),
+]
+ENOUGH_FOR_TWO_SHARDS = 4_000
+USERS_KNOWN = ["ann", "bob", "cid", "dot", "eve", "fay"]
+STRIDES = [3600, 86_400, 3 * 86_400, 8 * 86_400, 40 * 86_400, 90 * 86_400]
+DEEDS = [*["send"] * 4, *["wait"] * 3, *["settle"] * 2, "rebuild"]
+
+Deed = tuple[str, int]
+
+
+def life(begin: datetime, deeds: Sequence[Deed], spread: int) -> World:
+    """What an organization has lived through."""
+    world = World(epoch_second(begin), "Europe/Berlin", PRODUCTS, spread)
+    for turn, (deed, seed) in enumerate(deeds):
+        happen(world, deed, Random(f"{turn} {seed}"))
+    return world
+
+
+def happen(world: World, deed: str, random: Random) -> None:
+    match deed:
+        case "send":
+            events = [some_event(world, random) for _ in range(random.choice([1, 3, 12]))]
+            world.accept(events, random, 0)
+            world.folding.sweep(ORGANIZATION, world.now_ms)
+        case "wait":
+            world.pass_time(random.choice(STRIDES))
+        case "settle":
+            while world.settling.settle(ORGANIZATION, world.zone, world.now):
+                pass
+        case "rebuild":
+            world.rebuilding.request(ORGANIZATION, ALL, world.zone)
+            while world.rebuilding.rebuild(ORGANIZATION, world.now):
+                pass
+
+
+def some_event(world: World, random: Random) -> Event[str]:
+    """Use of a moment ago, of a while ago, or of long ago; often in the first second of a day."""
+    product = random.choice(PRODUCTS)
+    moment = world.now - random.choice([0, 60, 86_400, 5 * 86_400, 33 * 86_400, 400 * 86_400])
+    moment -= random.choice([0, moment % 86_400, moment % 86_400 + 1])
+    measures = [random.choice([0, 0, 1, 7, 2**40]) for _ in range(MEASURES)]
+    measures[random.randrange(MEASURES)] += 1
+    name = f"{random.getrandbits(64)}"
+    who = random.choice(USERS_KNOWN)
+    return Event(who, product.id, "test", moment, 0, tuple(measures), digest_of("test", name))
+
+
+def expected(folds: Sequence[Fold], ends: Sequence[int], users: Collection[int] | None) -> Tally:
+    """What these users did between two seconds, event by event."""
+    tally: Tally = Counter()
+    kinds = {product.id: product.kind for product in PRODUCTS}
+    active: dict[str, set[int]] = {ANY: set(), "completion": set(), "chat": set()}
+    for event in (event for fold in folds for event in fold.events):
+        if ends[0] <= event.second < ends[1] and (users is None or event.who in users):
+            kind = kinds[event.product]
+            for at, name in enumerate(kind.measures):
+                tally[kind.name, name] += event.measures[at]
+            active[ANY].add(event.who)
+            active[kind.name].add(event.who)
+    return tally + Counter({(kind, USERS): len(them) for kind, them in active.items()})
+
+
+@st.composite
+def periods(draw: st.DrawFn) -> Period:
+    """Up to a leap year, to the second, or over whole days."""
+    now = draw(st.sampled_from(BEGINNINGS)) + timedelta(days=draw(st.integers(-40, 400)))
+    end = now + SECOND * draw(st.sampled_from([0, 1, 86_399]) | st.integers(0, 86_399))
+    if draw(st.booleans()):
+        end = end.replace(hour=0, minute=0, second=0)
+    length = draw(st.sampled_from([1, 7, 31, 90, 366]) | st.integers(1, 366))
+    ragged = SECOND * draw(st.sampled_from([0, 0, 1, 3600]) | st.integers(0, 86_399))
+    return Period(end - timedelta(days=length) + ragged, end)
+
+
+@given(
+    begin=st.sampled_from(BEGINNINGS),
+    deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**16)), max_size=25),
+    spread=st.sampled_from([1, 3, ENOUGH_FOR_TWO_SHARDS]),
+    asked=st.lists(
+        st.tuples(
+            periods(),
+            st.sampled_from(Granularity),
+            st.none() | st.sets(st.integers(0, len(USERS_KNOWN))),
+        ),
+        min_size=1,
+        max_size=2,
+    ),
+)
+def test_every_block_equals_brute_force(
+    begin: datetime,
+    deeds: list[Deed],
+    spread: int,
+    asked: list[tuple[Period, Granularity, set[int] | None]],
+) -> None:
+    world = life(begin, deeds, spread)
+    for period, granularity, places in asked:
+        users = None if places is None else {place * spread for place in places}
+        ends = edges(blocks(period, granularity))
+        found = tallies(Series(world.view(), PRODUCTS, ends), users)
+        assert found == [expected(world.folds(), pair, users) for pair in pairwise(ends)]
+
+
+FLOORS: Mapping[Granularity, Callable[[date], object]] = {
+    Granularity.ALL: lambda _: None,
+    Granularity.DAILY: lambda day: day,
+    Granularity.WEEKLY: lambda day: day.isocalendar()[:2],
+    Granularity.MONTHLY: lambda day: (day.year, day.month),
+}
+
+
+@given(period=periods(), granularity=st.sampled_from(Granularity))
+def test_blocks_cover_the_range_without_a_hole_and_each_is_one_calendar_unit(
+    period: Period, granularity: Granularity
+) -> None:
+    cut = blocks(period, granularity)
+    assert [cut[0].start, *(each.end for each in cut)] == [
+        *(each.start for each in cut),
+        period.end,
+    ]
+    assert cut[0].start == period.start
+    unit = FLOORS[granularity]
+    units = [{unit(instant.date()) for instant in hours(each)} for each in cut]
+    assert all(len(each) == 1 for each in units)
+    assert all(one != other for one, other in pairwise(units))
+
+
+def hours(period: Period) -> list[datetime]:
+    """The first instant, the last, and every half day between."""
+    step = timedelta(hours=12)
+    between = [period.start + step * n for n in range(int(period.length / step) + 1)]
+    return [each for each in (*between, period.end - SECOND / 1000) if each in period]
+
+
+@pytest.fixture
+def settled() -> World:
+    """A user of one product in three weeks of January, each week settled when it was over."""
+    world = World(epoch_second(datetime(2026, 1, 6, 12, tzinfo=UTC)), "UTC", PRODUCTS)
+    random = Random(1)
+    for _ in range(4):
+        happen(world, "settle", random)
+        event = some_event(world, random)._replace(second=world.now, product=PRODUCTS[0].id)
+        world.accept([event], random, 0)
+        world.folding.sweep(ORGANIZATION, world.now_ms)
+        world.pass_time(7 * 86_400)
+    happen(world, "settle", random)
+    world.pass_time(3600)
+    return world
+
+
+YEAR = Period(datetime(2025, 2, 1, tzinfo=UTC), datetime(2026, 1, 26, tzinfo=UTC))
+
+
+def test_a_keyframe_that_is_missing_is_an_error_and_never_zero(settled: World) -> None:
+    pk = keys.frames(ORGANIZATION, PRODUCTS[0].id, 2026, 0, 0)
+    _, second, *_ = (key for key in stored(settled, pk) if keys.is_keyframe(key))
+    settled.usage.delete(pk, second)
+    with pytest.raises(MissingKeyframe):
+        weeks_of_a_year(settled)
+
+
+def test_weeks_before_the_first_use_are_not_asked_about_one_by_one(settled: World) -> None:
+    spans: list[str] = []
+    settled.usage.before_each = spans.append
+    weeks_of_a_year(settled)
+    mondays_and_new_year = 53
+    beside = ["head", "tail", "first days", *["late"] * 2, *["nothing before the first"] * 2]
+    assert len(spans) == mondays_and_new_year + len(beside)
+
+
+def weeks_of_a_year(world: World) -> list[Tally]:
+    ends = edges(blocks(YEAR, Granularity.WEEKLY))
+    return tallies(Series(world.view(), PRODUCTS[:1], ends), None)
+
+
+def stored(world: World, pk: str) -> list[str]:
+    return sorted(item["sk"] for item in world.usage.everything() if item["pk"] == pk)
