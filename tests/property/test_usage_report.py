@@ -1,0 +1,312 @@
+"""The usage report against brute force: any range at any offset, of both types, of all products."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odometer.api.models import read_query
+from odometer.api.usage_report import DrilldownQuery, Product, SummaryQuery, drilldown, summary
+from odometer.directory.snapshot import Directory
+from odometer.domain.events import Event
+from odometer.domain.kinds import DEFAULT_PRODUCTS
+from odometer.domain.people import UserType
+from odometer.domain.time import SECOND, epoch_second
+from odometer.readings import decisions, log
+from odometer.readings.decisions import ALL
+from odometer.readings.fold import Folding
+from odometer.readings.rebuild import Rebuilding
+from odometer.readings.settle import Settling
+from odometer.storage.usage import Usage
+from tests.support.book import ACME, Book
+from tests.support.meters import used
+from tests.support.shelf import MemoryShelf
+from tests.support.stack import OTHER
+
+BEGIN = datetime(2025, 11, 27, tzinfo=UTC)
+NOW = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
+STEP = timedelta(days=8)
+OFFSETS = ["+00:00", "+05:45", "-08:00", "+14:00", "-12:00", "-330", "300"]
+LENGTHS = [1, 59, 3600, 86_399, 86_400, 7 * 86_400 - 1, 28 * 86_400, 90 * 86_400]
+EDGES = [0, 1, 86_399, 20_699, 20_700, 28_799, 43_200]
+"""Seconds of the day at which some offset has its midnight."""
+
+Query = Mapping[str, str]
+
+
+class Registry:
+    """Directories in memory, as far as reports and the engine ask."""
+
+    def __init__(self) -> None:
+        self.books = {ACME: Book(), OTHER: Book()}
+
+    def open(self, organization: str) -> Directory:
+        return self.books[organization].directory
+
+    def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
+        for name in subjects:
+            self.books[organization].user(username=name)
+        users = self.open(organization).users
+        return {user.username: user.ordinal for user in users if user.username in subjects}
+
+
+@dataclass
+class Meters:
+    """An organization's meters, the engine behind them, and what was sent."""
+
+    organization: str
+    registry: Registry
+    shelf: MemoryShelf
+    now: datetime = BEGIN
+    sent: list[Event[str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.settling = Settling(self.shelf, lambda _: [measured(each) for each in Product])
+        self.rebuilding = Rebuilding(self.shelf, self.settling)
+        self.log = MemoryShelf(lambda: epoch_second(self.now))
+        self.folding = Folding(self.log, self.shelf, self.registry)
+
+    def send(self, events: Sequence[Event[str]], now: datetime) -> None:
+        self.now = now
+        for first in range(0, len(events), 50):
+            batch = events[first : first + 50]
+            stamp = epoch_second(now) * 1000 + first
+            self.log.put(log.to_item(self.organization, batch, stamp, f"{len(self.sent)}"))
+            self.sent += batch
+        self.folding.sweep(self.organization, epoch_second(now) * 1000)
+
+    def settle(self, now: datetime) -> None:
+        self.now = now
+        while self.settling.settle(self.organization, "UTC", epoch_second(now)):
+            pass
+
+    def rebuild(self) -> None:
+        self.rebuilding.request(self.organization, ALL, "UTC")
+        while self.rebuilding.rebuild(self.organization, epoch_second(self.now)):
+            pass
+
+
+def measured(product: Product) -> decisions.Product:
+    return decisions.Product(product.value, DEFAULT_PRODUCTS[product])
+
+
+class Reading(Usage):
+    """What reports read, from memory."""
+
+    def __init__(self, meters: Meters) -> None:
+        self._directory = meters.registry.open(meters.organization)
+        self._tenancy = meters.registry  # type: ignore[assignment]
+        self._shelf = meters.shelf  # type: ignore[assignment]
+        self._now = NOW
+        self._until = time.monotonic() + 60
+
+
+def some_events(
+    random: Random, users: Sequence[str], begin: datetime, end: datetime
+) -> Iterator[Event[str]]:
+    """Small numbers, so that many tie; often at the very edge of a day of some offset."""
+    for turn in range(int((end - begin) / timedelta(hours=6))):
+        day = begin + timedelta(days=random.randrange((end - begin).days + 1))
+        at = day + SECOND * random.choice([*EDGES, random.randrange(86_400)])
+        product = random.choice(list(Product)[:5] * 2 + [Product.SMARTUI])
+        measures = [random.choice([0, 1, 1, 2]) for _ in DEFAULT_PRODUCTS[product].measures]
+        measures[0] += not any(measures)
+        name = f"{begin} {turn}"
+        yield used(random.choice(users), product, min(at, end), *measures, event=name)
+
+
+def folded(meters: Meters, events: Sequence[Event[str]]) -> None:
+    """Everything is decided, nothing is settled."""
+    meters.send(events, NOW)
+
+
+def settled(meters: Meters, events: Sequence[Event[str]]) -> None:
+    """Everything came at once, and late."""
+    folded(meters, events)
+    meters.settle(NOW)
+
+
+def lived(meters: Meters, events: Sequence[Event[str]]) -> None:
+    """Days were sealed as time went by; some came late, the last are not settled."""
+    begin = BEGIN
+    while begin < NOW:
+        end = begin + STEP
+        due = [each for each in events if epoch_second(begin) <= each.second < epoch_second(end)]
+        late = due[::7]
+        meters.send([each for each in due if each not in late], min(end, NOW))
+        if end < NOW:
+            meters.settle(end)
+        meters.send(late, min(end, NOW))
+        begin = end
+
+
+def rebuilt(meters: Meters, events: Sequence[Event[str]]) -> None:
+    """The frames were made again."""
+    lived(meters, events)
+    meters.settle(NOW)
+    meters.rebuild()
+
+
+@pytest.fixture(scope="module", params=[folded, settled, lived, rebuilt], ids=lambda f: f.__name__)
+def meters(request: pytest.FixtureRequest) -> Meters:
+    """An organization with usage, and a neighbour who uses the same products all the time."""
+    arrive: Callable[[Meters, Sequence[Event[str]]], None] = request.param
+    registry, random = Registry(), Random(20)
+    ours: list[Meters] = []
+    shelf = MemoryShelf(lambda: epoch_second(ours[-1].now))
+    for organization in (OTHER, ACME):
+        ours.append(Meters(organization, registry, shelf))
+        names = [f"user{number}" for number in range(24)]
+        for name in names:
+            kind = random.choice(list(UserType))
+            registry.books[organization].user(
+                username=name, email=f"{name}@acme.example", type=kind
+            )
+        events = list(some_events(random, [*names, "stranger"], BEGIN, NOW))
+        arrive(ours[-1], events)
+    return ours[-1]
+
+
+@st.composite
+def ranges(draw: st.DrawFn) -> Query:
+    """A range on the wall clock of an offset."""
+    day = BEGIN + timedelta(days=draw(st.integers(-2, (NOW - BEGIN).days + 2)))
+    start = day + SECOND * draw(st.sampled_from(EDGES) | st.integers(0, 86_399))
+    last = start + SECOND * draw(st.sampled_from(LENGTHS) | st.integers(1, 90 * 86_400))
+    return {
+        "from": f"{start:%Y-%m-%d %H:%M:%S}",
+        "to": f"{last:%Y-%m-%d %H:%M:%S}",
+        "timezone": draw(st.sampled_from(OFFSETS)),
+        "type": draw(st.sampled_from(list(UserType))),
+    }
+
+
+def offset_of(text: str) -> timezone:
+    """An offset in either form."""
+    if ":" not in text:
+        return timezone(-timedelta(minutes=int(text)))
+    parsed = datetime.strptime(text, "%z").tzinfo
+    assert isinstance(parsed, timezone)
+    return parsed
+
+
+def within(query: Query, events: Sequence[Event[str]], product: str) -> list[Event[str]]:
+    """The events of a product in a range, up to and with its last second."""
+    zone = offset_of(query["timezone"])
+    first, last = (
+        epoch_second(datetime.fromisoformat(query[end]).replace(tzinfo=zone))
+        for end in ("from", "to")
+    )
+    return [each for each in events if each.product == product and first <= each.second <= last]
+
+
+def measures_of(events: Sequence[Event[str]], product: str) -> tuple[int, ...]:
+    wide = len(DEFAULT_PRODUCTS[product].measures)
+    return tuple(sum(each.measures[at] for each in events) for at in range(wide))
+
+
+def named(product: str, names: Sequence[str], measures: Sequence[int]) -> dict[str, int]:
+    shown = ["totalScreenshots"] if product == "smartui" else names
+    return dict(zip(shown, measures, strict=True))
+
+
+def asked(query: Query) -> dict[str, Any]:
+    offset = datetime(2026, 1, 1, tzinfo=offset_of(query["timezone"])).isoformat()[-6:]
+    echoed = {name: query[name] for name in ("type", "from", "to")}
+    return {**echoed, "timezone": offset, "organization": {"id": ACME, "name": "Acme Corp"}}
+
+
+def expected_drilldown(meters: Meters, query: Query) -> dict[str, Any]:
+    """The whole answer, user by user and event by event."""
+    product, page, limit = query["product"], int(query["page"]), int(query["limit"])
+    events = within(query, meters.sent, product)
+    people = people_of(meters)
+    rows = []
+    for name in {each.who for each in events if people[each.who].type == query["type"]}:
+        mine = measures_of([each for each in events if each.who == name], product)
+        user = {"id": people[name].id, "username": name, "email": people[name].email}
+        totals = named(product, ["totalTestsRun", "totalDuration"], mine)
+        rows.append(([-value for value in mine], user["id"], {**user, **totals}))
+    shown = sorted(rows)[(page - 1) * limit : page * limit]
+    totals = named(product, ["totalTests", "totalDuration"], measures_of(events, product))
+    pages = -(-len(rows) // limit)
+    pagination = {"limit": limit, "page": page, "total": len(rows), "totalPages": pages}
+    metadata = {"product": product, "totalUsers": len(rows), "pagination": pagination}
+    return {
+        "metadata": {**asked(query), **metadata, **totals},
+        "users": [row for _, _, row in shown],
+    }
+
+
+def expected_summary(meters: Meters, query: Query) -> dict[str, Any]:
+    people = people_of(meters)
+    mine = [each for each in meters.sent if people[each.who].type == query["type"]]
+    found = {product.value: within(query, mine, product) for product in Product}
+    totals = {
+        product: named(product, ["totalTests", "totalDuration"], measures_of(events, product))
+        for product, events in found.items()
+    }
+    users = {each.who for events in found.values() for each in events}
+    return {"metadata": {**asked(query), "totalUsers": len(users)}, "products": totals}
+
+
+def people_of(meters: Meters) -> dict[str, Any]:
+    return {user.username: user for user in meters.registry.open(meters.organization).users}
+
+
+def read_summary(meters: Meters, query: Query) -> Any:
+    asked = read_query(SummaryQuery, {}, {name: [value] for name, value in query.items()})
+    return json.loads(summary(asked, Reading(meters)).page.model_dump_json())["data"]
+
+
+def read_drilldown(meters: Meters, query: Query) -> Any:
+    asked = read_query(DrilldownQuery, {}, {name: [value] for name, value in query.items()})
+    return json.loads(drilldown(asked, Reading(meters)).page.model_dump_json())["data"]
+
+
+@given(query=ranges())
+def test_a_summary_equals_brute_force(meters: Meters, query: Query) -> None:
+    assert read_summary(meters, query) == expected_summary(meters, query)
+
+
+@given(
+    query=ranges(),
+    product=st.sampled_from(Product),
+    page=st.integers(1, 4),
+    limit=st.sampled_from([1, 3, 10, 100]),
+)
+def test_a_page_of_a_drilldown_equals_brute_force(
+    meters: Meters, query: Query, product: Product, page: int, limit: int
+) -> None:
+    query = {**query, "product": product.value, "page": str(page), "limit": str(limit)}
+    assert read_drilldown(meters, query) == expected_drilldown(meters, query)
+
+
+@pytest.mark.parametrize("product", Product)
+@pytest.mark.parametrize("kind", UserType)
+def test_a_chain_of_pages_has_every_user_once_and_in_one_order(
+    meters: Meters, product: Product, kind: UserType
+) -> None:
+    query = {
+        "type": kind.value,
+        "product": product.value,
+        "from": "2026-01-15 00:00:00",
+        "to": "2026-03-20 23:59:59",
+        "timezone": "-08:00",
+    }
+    whole = read_drilldown(meters, {**query, "limit": "100"})["users"]
+    for limit in (1, 4, 7):
+        pages = range(1, -(-len(whole) // limit) + 2)
+        paged = [{**query, "limit": str(limit), "page": str(page)} for page in pages]
+        chain = [read_drilldown(meters, each)["users"] for each in paged]
+        assert [user for users in chain for user in users] == whole
+        assert chain[-1] == []
+    assert set(Counter(user["id"] for user in whole).values()) == {1}
