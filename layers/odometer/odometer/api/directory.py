@@ -200,8 +200,8 @@ ROWS: Mapping[str, type[Body]] = {
 class Document(Body):
     """A directory, or the part of one that is to change."""
 
-    organization: OrganizationRow | None = None
-    license: LicenseRow | None = None
+    organization: OrganizationRow = Field(default_factory=OrganizationRow)
+    license: LicenseRow = Field(default_factory=LicenseRow)
     teams: list[TeamRow] = Field(default_factory=list)
     departments: list[DepartmentRow] = Field(default_factory=list)
     products: list[ProductRow] = Field(default_factory=list)
