@@ -13,7 +13,7 @@ from urllib.response import addinfourl
 
 import pytest
 
-from odometer_cli.client import Client
+from odometer_cli.client import Client, segment
 from odometer_cli.failure import Failure, Refused, Unreachable
 
 TOKEN = "odo_secret"
@@ -129,3 +129,7 @@ def test_a_refusal_that_explains_nothing_is_still_told(server: Server, body: byt
     server.answers = [answer(502, body)]
     with pytest.raises(Unreachable, match="502: no explanation was given"):
         CLIENT.get("/v1/keys")
+
+
+def test_an_id_cannot_lead_to_another_path() -> None:
+    assert segment("../keys?a=b#c") == "..%2Fkeys%3Fa%3Db%23c"
