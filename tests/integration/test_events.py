@@ -55,7 +55,7 @@ def door(stack: Stack) -> Door:
     return Door(stack, stack.key(ACME, machine, Scope.WRITE_USAGE), len(log_of(stack, ACME)))
 
 
-def used(product: str = "automation", **measures: Any) -> dict[str, Any]:
+def used(product: Any = "automation", **measures: Any) -> dict[str, Any]:
     """The data of an event."""
     return {"product": product, **measures}
 
@@ -188,7 +188,7 @@ MALFORMED: dict[str, tuple[Any, str, str]] = {
         "screenshots: no measure of test",
     ),
     "a measure nobody can print": (
-        usage_event(data=used(tests=1, **{"a\ud800\x00": 1})),
+        usage_event(data={**used(tests=1), "a\ud800\x00": 1}),
         "unknown_measure",
         f"a{UNPRINTABLE}{UNPRINTABLE}: no measure of test",
     ),
