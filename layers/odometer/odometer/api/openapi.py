@@ -1,0 +1,278 @@
+"""OpenAPI 3.1, one document for each family, written from the endpoints and their own models.
+
+For tools and tests: no function imports this.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple, get_type_hints
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from odometer.api import app_utilization, directory, events, usage_report, usage_series
+from odometer.api.endpoint import Endpoint
+from odometer.api.family import STATUS
+from odometer.api.models import Body, Query
+from odometer.api.reports import CSV
+from odometer.api.wire import JSON, NDJSON, Request
+from odometer.directory.people import Team, User
+from odometer.directory.snapshot import Directory
+
+Schema = dict[str, Any]
+REFERENCE = "#/components/schemas/{model}"
+
+TITLES = {
+    "app_utilization": "App utilization",
+    "usage_metrics": "Usage metrics",
+    "usage_report": "Usage report",
+    "v1": "Events, directory and keys",
+}
+REASONS = {status: code for code, status in STATUS.items()}
+ALWAYS = ("internal_error", "unavailable", "timeout")
+HEADERS = {
+    "X-Request-Id": "Names the request; a valid one that the client sent is kept.",
+    "Retry-After": "Seconds to wait before the request may succeed.",
+    "WWW-Authenticate": "How to prove who is calling.",
+}
+
+
+# errors, as each family publishes them
+
+
+class EnvelopeFault(BaseModel):
+    """What was wrong."""
+
+    code: Literal[tuple(STATUS)]  # type: ignore[valid-type]
+    message: str
+    details: dict[str, Any]
+
+
+class Envelope(BaseModel):
+    """The common envelope."""
+
+    error: EnvelopeFault
+
+
+class Faults(BaseModel):
+    """Every fault of the request."""
+
+    errors: list[str]
+
+
+class UsageMetricsError(BaseModel):
+    """An error of the usage metrics API."""
+
+    error: str
+    message: str
+    status: int
+    requestId: str  # noqa: N815  the published name
+    details: Faults
+
+
+class UsageReportError(BaseModel):
+    """An error of the usage report API."""
+
+    status: Literal["error"]
+    message: str
+
+
+ERRORS: Mapping[str, type[BaseModel]] = {
+    "app_utilization": Envelope,
+    "usage_metrics": UsageMetricsError,
+    "usage_report": UsageReportError,
+    "v1": Envelope,
+}
+
+
+class Raw(NamedTuple):
+    """What the signature of a handler cannot tell: its body and its answer, by media type."""
+
+    body: Mapping[str, type[BaseModel] | Schema] = {}
+    answer: Mapping[str, type[BaseModel] | Schema] = {}
+    status: int = 200
+
+
+LINES: Schema = {"type": "string", "description": "A JSON object in each line."}
+TABLE: Schema = {"type": "string", "description": "Every row, without paging."}
+EVENT: Schema = {"type": "object", "description": "A CloudEvent 1.0 of type `usage`."}
+BATCH: Schema = {"type": "array", "items": EVENT, "minItems": 1, "maxItems": events.MOST_EVENTS}
+APPS = f"{app_utilization.BASE}/analytics/apps"
+PAGES: Mapping[str, type[BaseModel]] = {
+    f"GET {usage_report.BASE}/summary": usage_report.SummaryAnswer,
+    f"GET {usage_report.BASE}/drilldown": usage_report.DrilldownAnswer,
+    "GET /api/v1/organization/account-utilizations": usage_series.UtilizationMonths,
+    "GET /api/v1/organization/usage": usage_series.UsageAnswer,
+    "GET /api/v1/team/usage": usage_series.UsageAnswer,
+    "GET /api/v1/user/usage": usage_series.UsageAnswer,
+    f"GET {APPS}/{{app_id}}/utilization/users": app_utilization.AppUsersAnswer,
+}
+"""The reports, whose rows can also be had in lines."""
+
+RAW: Mapping[str, Raw] = {
+    "PUT /v1/directory": Raw({JSON: directory.Document, NDJSON: LINES}),
+    "GET /v1/directory/export": Raw(answer={NDJSON: LINES}),
+    "POST /v1/events": Raw(
+        {events.ONE: EVENT, events.BATCH: BATCH, JSON: {"oneOf": [EVENT, BATCH]}},
+        {JSON: events.Receipt},
+        202,
+    ),
+    **{name: Raw(answer={JSON: page, CSV: TABLE, NDJSON: LINES}) for name, page in PAGES.items()},
+}
+
+
+def documents(endpoints: Mapping[str, Endpoint]) -> dict[str, Schema]:
+    """A document for each family, by its name; endpoints come by the names of their functions."""
+    return {
+        name: document(name, {each: it for each, it in endpoints.items() if it.family.name == name})
+        for name in TITLES
+    }
+
+
+def document(family: str, endpoints: Mapping[str, Endpoint]) -> Schema:
+    """The document of one family."""
+    models = Models([ERRORS[family], *(m for each in endpoints.values() for m in models_of(each))])
+    paths: dict[str, Schema] = {}
+    for name, endpoint in endpoints.items():
+        operations = paths.setdefault(endpoint.path, {})
+        operations[endpoint.method.lower()] = operation(name, endpoint, models)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"Odometer: {TITLES[family]}", "version": "1"},
+        "security": [{"bearer": []}, {"basic": []}],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": models.definitions,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An access key."},
+                "basic": {"type": "http", "scheme": "basic", "description": "Username: its key."},
+            },
+            "headers": {
+                name: {"description": text, "schema": {"type": "string"}}
+                for name, text in HEADERS.items()
+            },
+        },
+    }
+
+
+class Models:
+    """The schemas of all models of a document, each once."""
+
+    def __init__(self, models: list[type[BaseModel]]) -> None:
+        wanted = [(model, "validation") for model in dict.fromkeys(models)]
+        found, schema = models_json_schema(wanted, ref_template=REFERENCE)  # type: ignore[arg-type]
+        self._by_model = {model: content for (model, _), content in found.items()}
+        self.definitions: Schema = schema.get("$defs", {})
+
+    def __getitem__(self, content: type[BaseModel] | Schema) -> Schema:
+        """Where the schema of a model stands; a schema is one already."""
+        return content if isinstance(content, dict) else self._by_model[content]
+
+
+def models_of(endpoint: Endpoint) -> Iterator[type[BaseModel]]:
+    """The models that a document has by name: of bodies and of answers."""
+    raw = raw_of(endpoint)
+    for content in (*raw.body.values(), *raw.answer.values()):
+        if isinstance(content, type):
+            yield content
+
+
+def raw_of(endpoint: Endpoint) -> Raw:
+    """Body and answer of an endpoint, from its signature where that tells."""
+    if raw := RAW.get(f"{endpoint.method} {endpoint.path}"):
+        answer = raw.answer or answer_of(endpoint)
+        return Raw(raw.body, answer, raw.status)
+    bodies = [need for need in endpoint.needs.values() if issubclass(need, Body)]
+    return Raw({JSON: bodies[0]} if bodies else {}, answer_of(endpoint), endpoint.status)
+
+
+def answer_of(endpoint: Endpoint) -> Mapping[str, type[BaseModel]]:
+    """The model that a handler says it returns."""
+    answer = get_type_hints(endpoint.handler)["return"]
+    return {JSON: answer} if isinstance(answer, type) and issubclass(answer, BaseModel) else {}
+
+
+def operation(name: str, endpoint: Endpoint, models: Models) -> Schema:
+    """One route: its parameters, its body and everything that it may answer."""
+    raw = raw_of(endpoint)
+    return {
+        "operationId": re.sub(r"[/_](\w)", lambda found: found[1].upper(), name),
+        "summary": str(endpoint.handler.__globals__["__doc__"]).partition(": ")[2].split("\n")[0],
+        **({"parameters": each} if (each := list(parameters(endpoint))) else {}),
+        **({"requestBody": request_body(raw, models)} if raw.body else {}),
+        "responses": {
+            **success(raw, models),
+            **{str(STATUS[code]): refusal(endpoint, code, models) for code in refusals(endpoint)},
+        },
+    }
+
+
+def request_body(raw: Raw, models: Models) -> Schema:
+    """What is sent; it may be left out where an empty object would do."""
+    needed = any(
+        isinstance(each, dict) or any(field.is_required() for field in each.model_fields.values())
+        for each in raw.body.values()
+    )
+    content = {kind: {"schema": models[each]} for kind, each in raw.body.items()}
+    return {"required": needed, "content": content}
+
+
+def parameters(endpoint: Endpoint) -> Iterator[Schema]:
+    """The parameters of the path and of the query, in the order in which they are checked."""
+    in_path = re.findall(r"\{(\w+)\}", endpoint.path)
+    described: Schema = {}
+    for need in endpoint.needs.values():
+        if issubclass(need, Query):
+            described = need.model_json_schema()
+    properties = described.get("properties", {})
+    for name in [*(each for each in in_path if each not in properties), *properties]:
+        yield {
+            "name": name,
+            "in": "path" if name in in_path else "query",
+            "required": name in in_path or name in described.get("required", ()),
+            "schema": {"type": "string"} if name not in properties else untitled(properties[name]),
+        }
+
+
+def untitled(schema: Schema) -> Schema:
+    """A schema without the title that says its name again."""
+    return {name: value for name, value in schema.items() if name != "title"}
+
+
+def success(raw: Raw, models: Models) -> Schema:
+    """The answer to a request that has no fault."""
+    if not raw.answer:
+        return {"204": {"description": "Done.", "headers": headers("X-Request-Id")}}
+    content = {kind: {"schema": models[each]} for kind, each in raw.answer.items()}
+    answer = {"description": "Answered.", "headers": headers("X-Request-Id"), "content": content}
+    return {str(raw.status): answer}
+
+
+def refusals(endpoint: Endpoint) -> list[str]:
+    """The codes of everything that can be wrong with a request to an endpoint."""
+    needs = set(endpoint.needs.values())
+    takes = [need for need in needs if issubclass(need, Query | Body)]
+    raw = raw_of(endpoint)
+    found = {*ALWAYS, "unauthorized", "forbidden"}
+    found |= {"invalid_parameter"} if takes or raw.body or NDJSON in raw.answer else set()
+    found |= {"unsupported_media_type"} if raw.body else set()
+    found |= {"payload_too_large"} if Request in needs or NDJSON in raw.answer else set()
+    found |= {"conflict"} if endpoint.path == "/v1/events" else set()
+    found |= {"not_found"} if "{" in endpoint.path or needs & {Directory, Team, User} else set()
+    found |= {"not_acceptable"} if CSV in raw.answer else set()
+    return sorted(found, key=lambda code: STATUS[code])
+
+
+def refusal(endpoint: Endpoint, code: str, models: Models) -> Schema:
+    """One kind of error in the shape of the family."""
+    told = {"unauthorized": "WWW-Authenticate", "unavailable": "Retry-After"}
+    return {
+        "description": code.replace("_", " ").capitalize() + ".",
+        "headers": headers("X-Request-Id", *([told[code]] if code in told else [])),
+        "content": {JSON: {"schema": models[ERRORS[endpoint.family.name]]}},
+    }
+
+
+def headers(*names: str) -> Schema:
+    """Headers by reference."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
