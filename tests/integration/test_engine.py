@@ -1,0 +1,294 @@
+"""The engine's functions: rung, swept, settled, rebuilt and audited, for everyone, on the clock."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from odometer.domain.kinds import KINDS
+from odometer.domain.time import Period
+from odometer.readings.decisions import ALL, Product
+from odometer.readings.reading import View
+from odometer.storage.dynamo import Meter, Table
+from odometer.storage.engine import Engine, engine
+from odometer.storage.shelf import TableShelf
+from tests.support.book import ACME
+from tests.support.intake import ago, log_of, run, send, stream, usage_event
+from tests.support.stack import OTHER, Stack, admin_of
+from tests.support.taps import Call, tapped, throttled
+
+AUTOMATION = Product("automation", KINDS["test"])
+NOTHING_FAILED: dict[str, Any] = {"batchItemFailures": []}
+
+
+@pytest.fixture
+def keys(stack: Stack) -> dict[str, str]:
+    """A sender's key by organization."""
+    return {name: admin_of(stack, name) for name in (ACME, OTHER)}
+
+
+def total_of(organization: str) -> int:
+    """What every report says of a product, settled or not."""
+    now = datetime.now(UTC)
+    view = View.latest(
+        organization, TableShelf(Table("usage", Meter())), "UTC", int(now.timestamp())
+    )
+    period = Period(now - timedelta(days=700), now + timedelta(days=1))
+    return view.usage(AUTOMATION, period).totals["tests"]
+
+
+def test_accepted_usage_shows_once_it_is_rung_and_rings_no_second_time(
+    stack: Stack, keys: dict[str, str]
+) -> None:
+    send(stack, keys[ACME], [usage_event("a"), usage_event("b")])
+    assert total_of(ACME) == 0
+    rung = stream(log_of(stack, ACME))
+    assert [run("fold", rung), run("fold", rung)] == [NOTHING_FAILED] * 2
+    assert (total_of(ACME), total_of(OTHER)) == (2, 0)
+
+
+def test_what_no_bell_has_brought_the_schedule_brings(stack: Stack, keys: dict[str, str]) -> None:
+    for key in keys.values():
+        send(stack, key, [usage_event("a")])
+    assert run("fold") == {}
+    assert (total_of(ACME), total_of(OTHER)) == (1, 1)
+
+
+def test_usage_is_the_same_settled_rebuilt_and_with_what_comes_late(
+    stack: Stack, keys: dict[str, str]
+) -> None:
+    """The whole life of events through the functions alone."""
+    days = [usage_event(f"{day}", time=ago(days=day)) for day in range(0, 40, 3)]
+    send(stack, keys[ACME], days)
+    run("fold", stream(log_of(stack, ACME)))
+    assert total_of(ACME) == len(days)
+    assert run("settle") == {}
+    assert total_of(ACME) == len(days)
+    send(stack, keys[ACME], [usage_event("late", time=ago(days=20)), days[3]])
+    run("fold")
+    assert total_of(ACME) == len(days) + 1
+    run("settle")
+    assert total_of(ACME) == len(days) + 1
+    engine().rebuilding.request(ACME, ALL, "UTC")
+    while engine().rebuild(ACME, datetime.now(UTC)):
+        pass
+    assert run("rebuild") == {}
+    assert total_of(ACME) == len(days) + 1
+
+
+def test_a_long_tail_is_settled_when_the_bell_rings(stack: Stack, keys: dict[str, str]) -> None:
+    with patch("odometer.storage.engine.LONGEST_TAIL", 2):
+        for name in ("abc", "d"):
+            send(stack, keys[ACME], [usage_event(letter) for letter in name])
+            run("fold", stream(log_of(stack, ACME)))
+    view = View.latest(ACME, TableShelf(Table("usage", Meter())), "UTC", 0)
+    assert (view.head.plan, view.tail, total_of(ACME)) == (1, [], 4)
+
+
+def test_an_unknown_subject_is_a_user_from_then_on(stack: Stack, keys: dict[str, str]) -> None:
+    send(stack, keys[ACME], [usage_event("a"), usage_event("b", subject="build-7")])
+    run("fold")
+    rows = [
+        json.loads(line) for line in stack.get("/v1/directory/export", keys[ACME]).text.splitlines()
+    ]
+    users = {row["username"]: row for row in rows if row["kind"] == "user"}
+    email = "james.wilson@example.com"
+    shown = {"kind": "user", "type": "account-user", "role": "Member", "state": "registered"}
+    for subject, address in ((email, email), ("build-7", None)):
+        expected = {**shown, "username": subject, "user_key": subject, "email": address}
+        assert users[subject].items() >= expected.items()
+    listed = stack.get(
+        "/api/v1/organization/users?offset=0&limit=10&teamMember=false&active=true", keys[ACME]
+    )
+    assert "build-7" in listed.text
+
+
+def test_a_failing_organization_holds_up_no_other_and_is_rung_again_from_its_first_record(
+    stack: Stack, keys: dict[str, str]
+) -> None:
+    for name in ("a", "b"):
+        for key in keys.values():
+            send(stack, key, [usage_event(name)])
+    acme, other = log_of(stack, ACME), log_of(stack, OTHER)
+    rung = stream([other[0], acme[0], other[1], acme[1]])
+    with failing_for(ACME):
+        assert run("fold", rung) == {"batchItemFailures": [{"itemIdentifier": "200"}]}
+    assert (total_of(ACME), total_of(OTHER)) == (0, 2)
+    assert run("fold", {"Records": rung["Records"][1:]}) == NOTHING_FAILED
+    assert (total_of(ACME), total_of(OTHER)) == (2, 2)
+
+
+def failing_for(organization: str) -> Any:
+    """Storage has lost the directory of an organization."""
+    whole = Engine.ring
+
+    def ring(self: Engine, name: str, *arguments: Any) -> None:
+        if name == organization:
+            raise RuntimeError(name)
+        whole(self, name, *arguments)
+
+    return patch.object(Engine, "ring", ring)
+
+
+@pytest.mark.parametrize("function", ["fold", "settle", "rebuild", "audit"])
+def test_a_schedule_serves_the_others_and_says_that_one_failed(
+    stack: Stack, keys: dict[str, str], function: str
+) -> None:
+    for key in keys.values():
+        send(stack, key, [usage_event("a")])
+    work = {"fold": "sweep"}.get(function, function)
+    whole, served = getattr(Engine, work), []
+
+    def fail_for_acme(self: Engine, name: str, now: datetime) -> Any:
+        served.append(name)
+        if name == ACME:
+            raise RuntimeError(name)
+        return whole(self, name, now)
+
+    with (
+        patch.object(Engine, work, fail_for_acme),
+        pytest.raises(RuntimeError, match="the engine stopped for some organizations"),
+    ):
+        run(function)
+    assert sorted(served) == sorted(keys)
+
+
+@pytest.mark.parametrize("function", ["fold", "settle", "rebuild", "audit"])
+def test_a_schedule_begins_nothing_that_it_has_no_time_for(
+    stack: Stack, keys: dict[str, str], function: str
+) -> None:
+    for key in keys.values():
+        send(stack, key, [usage_event("a")])
+    remaining = iter([60_000, 4_000])
+    assert run(function, context=context_with(remaining)) == {}
+    assert next(remaining, "both asked") == "both asked"
+    assert total_of(ACME) + total_of(OTHER) == (function == "fold")
+
+
+def context_with(remaining: Any) -> Any:
+    return SimpleNamespace(get_remaining_time_in_millis=lambda: next(remaining))
+
+
+@pytest.mark.parametrize(
+    "place", [Call("PutItem", "usage"), Call("Query", "log"), Call("Query", "usage")]
+)
+def test_a_throttled_fold_loses_nothing(stack: Stack, place: Call) -> None:
+    tap = tapped()
+    key = admin_of(stack, ACME)
+    send(stack, key, [usage_event("a")])
+    tap.fail = lambda call: throttled(call) if call == place else None
+    with pytest.raises(RuntimeError):
+        run("fold")
+    tap.fail = lambda _: None
+    assert total_of(ACME) == 0
+    assert (run("fold"), total_of(ACME)) == ({}, 1)
+
+
+def poisoned(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A log entry that nobody can read."""
+    return {**entry, "who": b"\x00", "sk": entry["sk"] + "0"}
+
+
+def test_an_entry_that_cannot_be_decoded_is_parked_and_passed_over(
+    stack: Stack, keys: dict[str, str]
+) -> None:
+    send(stack, keys[ACME], [usage_event("a")])
+    (entry,) = log_of(stack, ACME)
+    Table("log", Meter()).put(poisoned(entry))
+    assert run("fold", stream([poisoned(entry), entry])) == NOTHING_FAILED
+    assert (run("fold"), total_of(ACME)) == ({}, 1)
+    assert [parked["sk"] for parked in engine().parked(ACME)] == [poisoned(entry)["sk"]]
+    assert engine().parked(OTHER) == []
+
+
+def test_a_record_that_is_no_entry_fails_its_batch_so_that_the_stream_finds_it(
+    stack: Stack, keys: dict[str, str]
+) -> None:
+    del stack, keys
+    with pytest.raises(KeyError):
+        run("fold", {"Records": [{"dynamodb": {"SequenceNumber": "1"}}]})
+
+
+def test_redrive_puts_back_what_can_be_read_by_now(stack: Stack, keys: dict[str, str]) -> None:
+    send(stack, keys[ACME], [usage_event("a")])
+    (entry,) = log_of(stack, ACME)
+    Table("log", Meter()).delete(entry["pk"], entry["sk"])
+    usage = Table("usage", Meter())
+    mended = {**entry, "pk": f"{ACME}#X"}
+    for item in (mended, poisoned(mended)):
+        usage.put({name: value for name, value in item.items() if name != "ttl"})
+    now = datetime.now(UTC)
+    assert engine().redrive(ACME, now) == (1, 1)
+    assert engine().redrive(ACME, now) == (0, 1)
+    (returned,) = log_of(stack, ACME)
+    assert returned["ttl"] > now.timestamp() + 34 * 86_400
+    assert (run("fold"), total_of(ACME)) == ({}, 1)
+    assert [parked["sk"] for parked in engine().parked(ACME)] == [poisoned(entry)["sk"]]
+
+
+def metrics_in(printed: str) -> list[dict[str, Any]]:
+    """The metrics that were written for CloudWatch."""
+    lines = [json.loads(line) for line in printed.splitlines() if line.startswith('{"_aws"')]
+    return [{name: line[name] for name in ("missed", "parked", "service")} for line in lines]
+
+
+def quiet(count: int) -> list[dict[str, Any]]:
+    return [{"missed": [0.0], "parked": [0.0], "service": "odometer-dev"}] * count
+
+
+@pytest.fixture
+def audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Audit everyone, and answer the metrics."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "odometer-dev")
+
+    def run_audit() -> list[dict[str, Any]]:
+        capsys.readouterr()
+        assert run("audit") == {}
+        return metrics_in(capsys.readouterr().out)
+
+    return run_audit
+
+
+def test_an_audit_finds_nothing_where_all_is_well(
+    stack: Stack, keys: dict[str, str], audit: Any
+) -> None:
+    send(stack, keys[ACME], [usage_event("a")])
+    run("fold")
+    assert (audit(), total_of(ACME)) == (quiet(2), 1)
+
+
+def test_an_audit_does_not_take_for_missed_what_has_only_just_come(
+    stack: Stack, keys: dict[str, str], audit: Any
+) -> None:
+    send(stack, keys[ACME], [usage_event("a")])
+    assert (audit(), total_of(ACME)) == (quiet(2), 0)
+
+
+def test_an_audit_brings_what_was_missed_and_sounds_the_alarm(
+    stack: Stack, keys: dict[str, str], audit: Any
+) -> None:
+    """An entry that appears behind the watermark, against all that is promised of it."""
+    send(stack, keys[ACME], [usage_event("a"), usage_event("b")])
+    (entry,) = log_of(stack, ACME)
+    log = Table("log", Meter())
+    log.delete(entry["pk"], entry["sk"])
+    later = datetime.now(UTC) + timedelta(hours=1)
+    send(stack, keys[ACME], [usage_event("c")])
+    engine().sweep(ACME, later)
+    log.put(entry)
+    engine().sweep(ACME, later + timedelta(minutes=1))
+    assert total_of(ACME) == 1
+    (missed,) = [metrics for metrics in audit() if metrics["missed"] != [0.0]]
+    assert missed == {"missed": [2.0], "parked": [0.0], "service": "odometer-dev"}
+    assert (total_of(ACME), audit()) == (3, quiet(2))
+
+
+def test_an_audit_counts_what_lies_parked(stack: Stack, keys: dict[str, str], audit: Any) -> None:
+    send(stack, keys[ACME], [usage_event("a")])
+    (entry,) = log_of(stack, ACME)
+    Table("usage", Meter()).put(poisoned({**entry, "pk": f"{ACME}#X"}))
+    assert {"missed": [0.0], "parked": [1.0], "service": "odometer-dev"} in audit()
