@@ -15,7 +15,7 @@ from local.record import REGION, aws_environment
 
 PROGRAM = ".local/tools/stack/bin/ministack"
 START_SECONDS = 60
-STOP_SECONDS = 60
+STOP_SECONDS = 180  # it writes all state in one go, which takes a while on a busy machine
 
 
 class CannotStartError(Exception):
