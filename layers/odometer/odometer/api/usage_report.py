@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import MAXYEAR, MINYEAR, datetime, timedelta, timezone
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
@@ -197,13 +197,11 @@ class Range(Query):
 
     start: Annotated[datetime, WallClock()] = Field(alias="from")
     last: Annotated[datetime, WallClock()] = Field(alias="to")
-    offset: Annotated[timezone, Offset()] = Field(
-        default="+00:00", alias="timezone", validate_default=True
-    )
+    timezone: Annotated[tzinfo, Offset()] = Field(default="+00:00", validate_default=True)
 
-    @field_validator("offset")
+    @field_validator("timezone")
     @classmethod
-    def _last_of_three(cls, offset: timezone, earlier: ValidationInfo) -> timezone:
+    def _last_of_three(cls, offset: tzinfo, earlier: ValidationInfo) -> tzinfo:
         """Hold `from` against `to` once all three are valid, before any parameter that follows."""
         if {"start", "last"} <= earlier.data.keys():
             span = earlier.data["last"] - earlier.data["start"]
@@ -217,13 +215,13 @@ class Range(Query):
     @property
     def period(self) -> Period:
         """The range as instants."""
-        start, last = (clock.replace(tzinfo=self.offset) for clock in (self.start, self.last))
+        start, last = (clock.replace(tzinfo=self.timezone) for clock in (self.start, self.last))
         return Period.through_second(start, last)
 
     @property
     def echo(self) -> dict[str, str]:
         """The range as it was sent, and the offset in one form however it was sent."""
-        offset = self.start.replace(tzinfo=self.offset).isoformat()[-6:]
+        offset = self.start.replace(tzinfo=self.timezone).isoformat()[-6:]
         return {"from": str(self.start), "to": str(self.last), "timezone": offset}
 
 
