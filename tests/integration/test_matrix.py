@@ -5,6 +5,7 @@ Answers are compared whole. What was found is written to docs/matrix.md.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from odometer.access.policy import Scope
 from tests.support.book import ACME
 from tests.support.cast import YESTERDAY, Cast, basic, bearer, cast_of
 from tests.support.documents import compare
+from tests.support.meters import Meters, used
 from tests.support.stack import OTHER, ROOT, Reply, endpoints, stack_on_moto
 
 Headers = Mapping[str, str]
@@ -54,9 +56,10 @@ class Route:
 
     def url(self, us: Cast) -> str:
         """The path with the ids of the organization; a key is made to be named."""
-        ids = {"teamId": us.id(self.about), "user_id": us.id(self.about)}
+        about = us.id(self.about)
+        ids = {"teamId": about, "user_id": about, "organization": us.organization}
         key = AccessKey.read(us.key(self.about.split("'")[0])) if "key_id" in self.path else None
-        return self.path.format(**ids, key_id=key.key_id if key else "") + self.query
+        return (self.path + self.query).format(**ids, key_id=key.key_id if key else "")
 
 
 def who(admin: int, manager: int, lead: int, member: int, other: int) -> dict[str, int]:
@@ -125,10 +128,56 @@ def event(subject: str) -> dict[str, Any]:
     }
 
 
+COMPLETIONS = {ACME: 30, OTHER: 40}
+"""Characters completed for each user who was active on 1 February."""
+
+
+def use_something(us: Cast) -> None:
+    """Lead, member and stranger are active on one day."""
+    day = datetime(2026, 2, 1, tzinfo=UTC)
+    chars = COMPLETIONS[us.organization]
+    people = ("lead", "member", "stranger")
+    events = [used(us.id(who), "code-completions", day, 1, chars, 60, 2) for who in people]
+    Meters(us.organization).send(events, day + timedelta(days=1))
+
+
+def usage(us: Cast, users: int, **about: str) -> dict[str, Any]:
+    """The usage of some of those who were active, on that day."""
+    chars, keys = COMPLETIONS[us.organization] * users, 60 * users
+    factor = round(chars / (chars + keys), 4)
+    start, end = "2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z"
+    block = {
+        "from": start,
+        "to": end,
+        "activeUsers": users,
+        "productivityFactor": factor,
+        "codeCompletions": {
+            "activeUsers": users,
+            "completions": users,
+            "charsCompleted": chars,
+            "keystrokes": keys,
+            "lines": 2 * users,
+            "automationFactor": factor,
+        },
+        "chat": {
+            "activeUsers": 0,
+            "interactions": 0,
+            "usefulChatInteractions": 0,
+            "lines": 0,
+            "charsCompleted": 0,
+            "chatConsumptionRate": 0,
+        },
+    }
+    named = {"organizationId": us.organization, **about, "from": start, "to": end}
+    return {**named, "usage": {"granularity": "daily", "data": [block]}}
+
+
 ORGANIZATION_NAMES = {ACME: "Acme Corp", OTHER: "Other Corp"}
 MANAGERS = who(200, 200, 403, 403, other=200)
 ADMINS = who(200, 403, 403, 403, other=200)
 
+USAGE = "?organizationId={organization}&from=2026-02-01&to=2026-02-02&granularity=day"
+MONTH = datetime.now(UTC)
 REPORT = "type=account-user&from=2026-02-01%2000:00:00&to=2026-02-02%2000:00:00"
 
 ROUTES = [
@@ -269,6 +318,108 @@ ROUTES = [
     ),
     Route("GET", "/api/v1/user/{user_id}", "nobody", who(404, 404, 403, 403, other=404)),
     Route(
+        "GET",
+        "/api/v1/organization/account-utilizations",
+        "",
+        MANAGERS,
+        query=f"?startDate={MONTH:%Y-%m}",
+        answer=lambda _: [
+            {
+                "year": MONTH.year,
+                "month": MONTH.month - 1,
+                "registered": 5,
+                "deactivated": 1,
+                "active": 0,
+                "pending": 1,
+            }
+        ],
+    ),
+    Route(
+        "GET",
+        "/api/v1/organization/usage",
+        "",
+        who(200, 200, 403, 403, other=401),
+        query=USAGE,
+        answer=lambda us: usage(us, 3),
+    ),
+    Route(
+        "GET",
+        "/api/v1/team/account-utilizations",
+        "core",
+        who(200, 200, 200, 403, other=404),
+        query="?teamId={teamId}",
+        answer=lambda _: {"registered": 2, "deactivated": 0, "invited": 0},
+    ),
+    Route(
+        "GET",
+        "/api/v1/team/account-utilizations",
+        "edge",
+        who(200, 200, 403, 403, other=404),
+        query="?teamId={teamId}",
+        answer=lambda _: {"registered": 1, "deactivated": 0, "invited": 0},
+    ),
+    Route(
+        "GET",
+        "/api/v1/team/account-utilizations",
+        "nowhere",
+        who(404, 404, 403, 403, other=404),
+        query="?teamId={teamId}",
+    ),
+    Route(
+        "GET",
+        "/api/v1/team/usage",
+        "core",
+        who(200, 200, 200, 403, other=401),
+        query=f"{USAGE}&teamId={{teamId}}",
+        answer=lambda us: usage(us, 2, teamId=us.id("core")),
+    ),
+    Route(
+        "GET",
+        "/api/v1/team/usage",
+        "edge",
+        who(200, 200, 403, 403, other=401),
+        query=f"{USAGE}&teamId={{teamId}}",
+        answer=lambda us: usage(us, 1, teamId=us.id("edge")),
+    ),
+    Route(
+        "GET",
+        "/api/v1/team/usage",
+        "nowhere",
+        who(404, 404, 403, 403, other=401),
+        query=f"{USAGE}&teamId={{teamId}}",
+    ),
+    Route(
+        "GET",
+        "/api/v1/user/usage",
+        "member",
+        who(200, 200, 200, 200, other=401),
+        query=f"{USAGE}&userId={{user_id}}",
+        answer=lambda us: usage(us, 1, userId=us.id("member")),
+    ),
+    Route(
+        "GET",
+        "/api/v1/user/usage",
+        "lead",
+        who(200, 200, 200, 403, other=401),
+        query=f"{USAGE}&userId={{user_id}}",
+        answer=lambda us: usage(us, 1, userId=us.id("lead")),
+    ),
+    Route(
+        "GET",
+        "/api/v1/user/usage",
+        "stranger",
+        who(200, 200, 403, 403, other=401),
+        query=f"{USAGE}&userId={{user_id}}",
+        answer=lambda us: usage(us, 1, userId=us.id("stranger")),
+    ),
+    Route(
+        "GET",
+        "/api/v1/user/usage",
+        "nobody",
+        who(404, 404, 403, 403, other=401),
+        query=f"{USAGE}&userId={{user_id}}",
+    ),
+    Route(
         "POST",
         "/v1/events",
         "",
@@ -327,13 +478,15 @@ ENVELOPE_ERRORS = {
 }
 
 
-def error_body(route: Route, status: int, sent: Any) -> dict[str, Any]:
+def error_body(route: Route, status: int, sent: Any, credential: str) -> dict[str, Any]:
     """The published error of the route's family."""
     if status == 400:
         message, details = "user: expected the id of a user", {"user": sent["user"]}
         return {"error": {"code": "invalid_parameter", "message": message, "details": details}}
     if route.path.startswith("/api/v1/"):
         word, message = USAGE_METRICS_ERRORS[status]
+        if status == 401 and credential == "other org":
+            message = "Unauthorized – Invalid organization."
         return {
             "error": word,
             "message": message,
@@ -351,7 +504,10 @@ def error_body(route: Route, status: int, sent: Any) -> dict[str, Any]:
 def casts() -> Iterator[tuple[Cast, Cast]]:
     """One deployment for all cells: no cell changes what another sees."""
     with stack_on_moto() as stack:
-        yield cast_of(stack, ACME), cast_of(stack, OTHER)
+        us, them = cast_of(stack, ACME), cast_of(stack, OTHER)
+        use_something(us)
+        use_something(them)
+        yield us, them
 
 
 def ask(route: Route, credential: str, us: Cast, them: Cast) -> Reply:
@@ -369,7 +525,7 @@ def test_everybody_gets_exactly_their_answer(
     assert {name: reply.status for name, reply in replies.items()} == route.statuses
     for name, reply in replies.items():
         if reply.status >= 400:
-            assert reply.json == error_body(route, reply.status, route.body(us))
+            assert reply.json == error_body(route, reply.status, route.body(us), name)
         elif route.answer:
             assert reply.json == route.answer(them if name == "other org" else us)
         assert name != "other org" or us.name not in reply.text or reply.status == 400
@@ -396,6 +552,7 @@ in two organizations that hold the same people, and compares every answer whole.
 `core` is the team of TeamLead and Member, `edge` and `stranger` are not theirs, `nowhere` and
 `nobody` do not exist.
 *events only* is an Admin's key with the scope `usage:write` alone. *other org* is an Admin of the
-other organization: a route without an id answers with what is theirs, an id from here is unknown.
+other organization: a route without an id answers with what is theirs, an id from here is unknown,
+and a query that names this organization is as good as no credential.
 *wrong name* is Basic with another user's username.
 """
