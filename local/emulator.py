@@ -15,7 +15,7 @@ from local.record import REGION, aws_environment
 
 PROGRAM = ".local/tools/stack/bin/ministack"
 START_SECONDS = 60
-STOP_SECONDS = 180  # it writes all state in one go, which takes a while on a busy machine
+STOP_SECONDS = 30  # state is saved in the first of these; then it waits for functions still at work
 
 
 class CannotStartError(Exception):
