@@ -71,6 +71,7 @@ class MemoryShelf:
 
     def _span(self, span: Span) -> list[Item]:
         self.before_each("read")
+        assert "" < span.first <= span.last, "DynamoDB refuses this range"
         seen = self._clock() - (0 if span.strong else FRESH_SECONDS)
         found = [
             item

@@ -151,7 +151,7 @@ class Head:
     generations: Mapping[str, int] = field(default_factory=dict)
     fresh: Mapping[str, Sequence[Touched]] = field(default_factory=dict)
     late_bytes: Mapping[str, int] = field(default_factory=dict)
-    """The weight of late items by product and year, where it is worth knowing."""
+    """The weight of late items by product and year; `*` stands for more than are listed."""
 
     def to_item(self, organization: str) -> dict[str, Any]:
         plain = {
@@ -176,6 +176,10 @@ class Head:
         """The generation of frames that readers see."""
         return max(self.generations.get(scope, 0) for scope in scopes(product, year))
 
+    def has_late(self, product: str, year: int) -> bool:
+        """Whether there may be late items in a year of a product."""
+        return ALL in self.late_bytes or f"{product}#{year}" in self.late_bytes
+
     def is_fresh(self, product: str, day: date, now: int) -> bool:
         """Whether items of a day or an earlier one may have been written a moment ago."""
         touched = (*self.fresh.get(product, ()), *self.fresh.get(ALL, ()))
@@ -192,6 +196,7 @@ def still_fresh(fresh: Mapping[str, Sequence[Touched]], now: int) -> dict[str, l
 
 
 def heaviest(late_bytes: Mapping[str, int]) -> dict[str, int]:
-    """The heaviest entries, so that the head stays small."""
+    """The heaviest entries, so that the head stays small; `*` in place of the others."""
     order = sorted(late_bytes, key=lambda scope: (-late_bytes[scope], scope))
-    return {scope: late_bytes[scope] for scope in order[:_LATE_ENTRIES]}
+    kept = {scope: late_bytes[scope] for scope in order[:_LATE_ENTRIES]}
+    return kept if len(order) == len(kept) else {**kept, ALL: 1}

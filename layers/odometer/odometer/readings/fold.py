@@ -73,6 +73,8 @@ class Memory:
 
 def read_folds(organization: str, shelf: Shelf, after: int, upto: int | None = None) -> list[Fold]:
     """The folds after a number; their numbers have no gaps."""
+    if upto == after:
+        return []
     last = keys.TOP if upto is None else keys.number(upto)
     (items,) = shelf.read([Span(keys.folds(organization), keys.number(after + 1), last)])
     folds = [Fold.from_item(item) for item in items]

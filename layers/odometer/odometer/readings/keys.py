@@ -1,12 +1,13 @@
 """The key grammar of the engine: every partition begins with the organization.
 
-A number that orders items (fold, plan, part) has ten digits; dates are ISO. `TOP` sorts after
-whatever may follow a prefix.
+A number that orders items (fold, plan, part) has ten digits; dates are ISO. `BOTTOM`
+and `TOP` sort before and after everything else.
 """
 
 from datetime import date
 from typing import Final
 
+BOTTOM: Final = " "
 TOP: Final = "~"
 
 

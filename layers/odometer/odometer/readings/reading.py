@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 from odometer.domain.events import utc_date
 from odometer.domain.time import DAY, Period
 from odometer.readings import calendar, keys, segments
-from odometer.readings.decisions import Fold, Head, Product
+from odometer.readings.decisions import ALL, Fold, Head, Product
 from odometer.readings.fold import read_folds, read_head
 from odometer.readings.frames import (
     SHARD,
@@ -99,7 +99,7 @@ class View:
     @property
     def pin(self) -> dict[str, Any]:
         """What brings this view back; it means nothing to another organization."""
-        kept = replace(self.head, late_bytes={}).to_item(self.organization)
+        kept = replace(self.head, late_bytes={ALL: 1}).to_item(self.organization)
         return {**kept, "fold": self.head.upto + len(self.tail)}
 
     @property
@@ -171,8 +171,9 @@ class Measuring:
             for start, stop in calendar.years(first, end):
                 pk = self._pk(start.year, shard)
                 yield from self._difference(pk, shard, start, stop)
-                span = self._span(pk, keys.late_from(start), keys.late_from(stop), stop)
-                yield Term(1, shard, span)
+                if self.view.head.has_late(self.product.id, start.year):
+                    span = self._span(pk, keys.late_from(start), keys.late_from(stop), stop)
+                    yield Term(1, shard, span)
 
     def _difference(self, pk: str, shard: int, start: date, stop: date) -> Iterator[Term]:
         if calendar.base(start) == calendar.base(stop):

@@ -6,6 +6,7 @@ found drift. Readers and cursors keep the old generation until the head names th
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -18,6 +19,7 @@ from odometer.readings.decisions import (
     Product,
     Rebuild,
     Touched,
+    heaviest,
     still_fresh,
 )
 from odometer.readings.fold import read_head
@@ -86,7 +88,7 @@ class Rebuilding:
 
     def _used_years(self, organization: str, rebuild: Rebuild, product: Product) -> range:
         pk = keys.segments(organization, product.id)
-        (first,) = self.usage.read([Span(pk, " ", keys.TOP, limit=1)])
+        (first,) = self.usage.read([Span(pk, keys.BOTTOM, keys.TOP, limit=1)])
         begin = date.fromisoformat(first[0]["sk"][:10]).year - 1 if first else date.max.year
         return range(begin, self._sealed(rebuild, product).year + 1)
 
@@ -111,17 +113,20 @@ class Rebuilding:
             return rebuild.generation if rebuild.covers(product, year) else None
 
         layout = Layout(rebuild.zone, head.shards, generation)
+        late: Counter[str] = Counter()
         for number in range(rebuild.plan + 1, head.plan + 1):
-            self.settling.lay(organization, self.settling.work(organization, number), layout)
-        shown = _shown(head, rebuild, now)
+            work = self.settling.work(organization, number)
+            late += self.settling.lay(organization, work, layout)
+        shown = _shown(head, rebuild, late, now)
         self.usage.put_newer(shown.to_item(organization), "version")
 
 
-def _shown(head: Head, rebuild: Rebuild, now: int) -> Head:
+def _shown(head: Head, rebuild: Rebuild, late: Counter[str], now: int) -> Head:
     """The head that names the new generation; everything it shows was written just now."""
     fresh = still_fresh(head.fresh, now)
     fresh.setdefault(ALL, []).append(Touched(now, ""))
     everything = rebuild.scope == ALL
+    elsewhere = {} if everything else {**head.late_bytes, rebuild.scope: 0}
     return replace(
         head,
         version=head.version + 1,
@@ -132,9 +137,5 @@ def _shown(head: Head, rebuild: Rebuild, now: int) -> Head:
             rebuild.scope: rebuild.generation,
         },
         fresh=fresh,
-        late_bytes={
-            scope: weight
-            for scope, weight in head.late_bytes.items()
-            if not everything and scope != rebuild.scope
-        },
+        late_bytes=heaviest(late + Counter(elsewhere)),
     )

@@ -67,7 +67,7 @@ class Audit:
 
     def _items(self, shard: int) -> list[Item]:
         pk = self.view.partition(self.product, self.year, shard)
-        (items,) = self.view.shelf.read([Span(pk, "", keys.TOP)])
+        (items,) = self.view.shelf.read([Span(pk, keys.BOTTOM, keys.TOP)])
         return [item for item in items if keys.plan_of(item["sk"]) <= self.view.head.plan]
 
     def _sums(self, items: Iterable[Item]) -> dict[date, Frame]:
