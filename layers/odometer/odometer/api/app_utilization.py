@@ -161,14 +161,14 @@ class Day(Reader):
 class Ids(Reader):
     """UUIDs with commas between them; one may stand there more than once."""
 
-    def read(self, value: object) -> frozenset[str]:
-        """The different ones, in lower case."""
+    def read(self, value: object) -> tuple[str, ...]:
+        """The different ones in lower case and in order, so that equal filters look equal."""
         ids = value.split(",") if isinstance(value, str) else []
         if not all(map(UUID.fullmatch, ids)):
             raise refuse("ids", "expected UUIDs separated by commas")
         if not 1 <= len(ids) <= MOST_DEPARTMENTS:
             raise refuse("ids", f"expected 1 to {MOST_DEPARTMENTS} UUIDs")
-        return frozenset(map(str.lower, ids))
+        return tuple(sorted(set(map(str.lower, ids))))
 
     def schema(self) -> Mapping[str, Any]:
         """Text in one form."""
@@ -260,8 +260,8 @@ def check_days(first: date | None, last: date | None, reversed_words: str) -> No
 class OfDepartments(Strict):
     """Users of which departments; `department_id` is the former name."""
 
-    department_ids: Annotated[frozenset[str], Ids()] | None = None
-    department_id: Annotated[frozenset[str], Ids()] | None = Field(
+    department_ids: Annotated[tuple[str, ...], Ids()] | None = None
+    department_id: Annotated[tuple[str, ...], Ids()] | None = Field(
         None, json_schema_extra={"deprecated": True}
     )
 
