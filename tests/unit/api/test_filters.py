@@ -1,4 +1,4 @@
-"""Filters that mean the same must look the same in every process, because cursors are bound to them."""
+"""Filters that mean the same look the same in every process: cursors are bound to them."""
 
 import pytest
 
