@@ -1,0 +1,1 @@
+"""What Odometer costs, counted."""

@@ -1,0 +1,110 @@
+"""A dense product over two years: the usage that the promised counts speak of.
+
+Sixty percent of the users on weekdays, five percent at weekends; joiners and leavers; two measures.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, timedelta
+from functools import cached_property
+from operator import mul
+from random import Random
+from typing import NamedTuple
+
+from odometer.domain.kinds import KINDS
+from odometer.readings import calendar, keys
+from odometer.readings.decisions import Head, Product
+from odometer.readings.frames import SHARD, Frame, active, parts, plus, to_attributes, total
+from odometer.readings.shelf import Shelf
+
+PRODUCT = Product("automation", KINDS["test"])
+FIRST, END = date(2024, 11, 4), date(2026, 11, 20)
+AT_WORK, AT_HOME = 0.6, 0.05
+_SATURDAY = 5
+_POOL = 300_007
+
+
+class Day(NamedTuple):
+    """What every user did on one day."""
+
+    tests: array[int]
+    duration_ms: array[int]
+
+    def frames(self) -> list[Frame]:
+        """The day by shard."""
+        shards = range(0, len(self.tests), SHARD)
+        measures = [tuple(_lanes(column[at : at + SHARD]) for column in self) for at in shards]
+        return [(*each, active(each)) for each in measures]
+
+
+def _lanes(column: array[int]) -> int:
+    return int.from_bytes(column.tobytes(), "little")
+
+
+class Dense:
+    """The same days for the same number of users, every time."""
+
+    def __init__(self, users: int) -> None:
+        self.users = users
+        random = Random(users)
+        self._at_work = [random.random() < AT_WORK for _ in range(_POOL)]
+        self._at_home = [random.random() < AT_HOME for _ in range(_POOL)]
+        self._tests = [sum(random.choices(range(1, 6), k=4)) for _ in range(_POOL)]
+        self._duration = [sum(random.choices(range(1_000, 600_000), k=4)) for _ in range(_POOL)]
+
+    @cached_property
+    def days(self) -> dict[date, Day]:
+        """All days, in order."""
+        return {day: self._day(day) for day in calendar.days(FIRST, END)}
+
+    def totals(self, first: date, end: date) -> dict[str, int]:
+        """What all users did together in some days."""
+        days = [self.days[day] for day in calendar.days(first, end)]
+        names = PRODUCT.kind.measures
+        return {name: sum(sum(day[at]) for day in days) for at, name in enumerate(names)}
+
+    def _day(self, day: date) -> Day:
+        draw = Random(day.toordinal())
+        here = self._present((day - FIRST).days)
+        used = self._some(draw, self._at_work if day.weekday() < _SATURDAY else self._at_home)
+        flags = list(map(mul, here, used))
+        columns = (self._some(draw, pool) for pool in (self._tests, self._duration))
+        return Day(*(array("Q", map(mul, flags, column)) for column in columns))
+
+    def _some(self, draw: Random, pool: Sequence[int]) -> Sequence[int]:
+        offset = draw.randrange(_POOL - self.users)
+        return pool[offset : offset + self.users]
+
+    def _present(self, day: int) -> list[bool]:
+        """Four in five are there from the beginning, every tenth leaves one day."""
+        joined = self.users * 4 // 5 + self.users * day // 3650
+        days = len(calendar.days(FIRST, END))
+        last = (days if who % 10 else who * 7919 % days for who in range(joined))
+        return [day <= leaves for leaves in last] + [False] * (self.users - joined)
+
+
+def store(shelf: Shelf, organization: str, dense: Dense) -> Iterator[tuple[str, int]]:
+    """Put the frames of all days on a shelf; what each was, and its bytes."""
+    shards = -(-dense.users // SHARD)
+    readings = [total((), 2)] * shards
+    for day, used in dense.days.items():
+        for shard, frame in enumerate(used.frames()):
+            pk = keys.frames(organization, PRODUCT.id, day.year, 0, shard)
+            yield "delta", _put(shelf, pk, keys.delta(day, 1, 0), frame)
+            readings[shard] = plus(readings[shard], frame)
+            if day + timedelta(1) == calendar.next_edge(day):
+                edge = keys.keyframe(calendar.next_edge(day), 0)
+                yield "keyframe", _put(shelf, pk, edge, readings[shard])
+        if (day + timedelta(1)).year > day.year:
+            readings = [total((), 2)] * shards
+    head = Head("UTC", calendar.start(END, UTC), plan=1, shards=shards)
+    shelf.put(head.to_item(organization))
+
+
+def _put(shelf: Shelf, pk: str, sk: str, frame: Frame) -> int:
+    (whole,) = parts(frame)
+    attributes = to_attributes(whole)
+    shelf.put({"pk": pk, "sk": sk, **attributes})
+    return sum(map(len, attributes.values()))
