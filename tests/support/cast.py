@@ -7,11 +7,13 @@ from typing import Any
 
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
+from odometer.directory.upsert import Draft
 from odometer.domain.people import Role, State
-from tests.support.book import ACME
+from tests.support.book import ACME, NOON
 from tests.support.stack import OTHER, Stack
 
 NAMES = {ACME: "acme", OTHER: "other"}
+LICENSE = {"exp": 1_800_000_000, "iat": 1_700_000_000, "seats": 50, "seats_cap": 60}
 PEOPLE: dict[str, dict[str, Any]] = {
     "admin": {"role": Role.ADMIN},
     "manager": {"role": Role.MANAGER},
@@ -62,13 +64,17 @@ class Cast:
 def cast_of(stack: Stack, organization: str) -> Cast:
     """Put everybody into an organization."""
     cast = Cast(stack, organization)
-    for team in ("core", "edge"):
-        stack.apply(organization, "team", {"id": cast.id(team), "name": team.title()})
-    seats = {"exp": 1_800_000_000, "iat": 1_700_000_000, "seats": 50, "seats_cap": 60}
-    stack.apply(organization, "license", {**seats, "audience": cast.name})
-    for who, row in PEOPLE.items():
-        names = {"id": cast.id(who), "username": cast.username(who), "email": cast.username(who)}
-        stack.apply(organization, "user", {**row, **names, "team": cast.team_of(who)})
+
+    def everybody(draft: Draft) -> None:
+        for team in ("core", "edge"):
+            draft.apply("team", {"id": cast.id(team), "name": team.title()})
+        draft.apply("license", {**LICENSE, "audience": cast.name})
+        for who, row in PEOPLE.items():
+            names = {"id": cast.id(who), "username": cast.username(who)}
+            email = {"email": cast.username(who), "team": cast.team_of(who)}
+            draft.apply("user", {**row, **names, **email})
+
+    stack.tenancy.change(organization, NOON, everybody)
     return cast
 
 

@@ -1,0 +1,443 @@
+"""PUT /v1/directory and its export: rows in, rows out, all at once or not at all."""
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from odometer.directory.columns import BLOCK_ROWS
+from odometer.directory.upsert import Draft
+from odometer.storage import tenancy
+from odometer.storage.dynamo import Meter, Table, dynamodb
+from odometer.storage.tenancy import Tenancy
+from tests.support.book import ACME, NOON
+from tests.support.cast import Cast, cast_of
+from tests.support.stack import CONTEXT, OTHER, Reply, Stack, endpoints, proxy_event
+
+NDJSON = {"content-type": "application/x-ndjson"}
+
+
+@pytest.fixture
+def us(stack: Stack) -> Cast:
+    cast_of(stack, OTHER)
+    return cast_of(stack, ACME)
+
+
+def put(us: Cast, document: Any) -> Reply:
+    return us.stack.put(us.key("admin"), document)
+
+
+def put_lines(us: Cast, *lines: Any) -> Reply:
+    body = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
+    return us.stack.call("PUT", "/v1/directory", us.key("admin"), headers=NDJSON, body=body)
+
+
+def refused(reply: Reply) -> tuple[int, Any]:
+    return reply.status, reply.json["error"]
+
+
+def results(reply: Reply) -> list[Any]:
+    assert reply.status == 200
+    return list(reply.json["results"])
+
+
+def test_every_row_is_answered_in_its_place(us: Cast) -> None:
+    document = {
+        "users": [
+            {"username": "kim", "team": "New", "departments": ["Research"]},
+            {"id": us.id("member"), "username": us.username("lead")},
+            {"username": "x:y"},
+        ],
+        "organization": {"time_zone": "Europe/Berlin"},
+        "license": {"seats": 50},
+        "departments": [{"id": "d1", "name": "Research"}],
+        "products": [{"id": "p1", "name": "Mail", "kind": "app"}],
+        "teams": [{"id": "t1", "name": "New"}],
+    }
+    answered = results(put(us, document))
+    kim = answered[0].pop("id")
+    assert answered == [
+        {"index": 0, "kind": "user", "status": "created"},
+        {
+            "index": 1,
+            "kind": "user",
+            "id": us.id("member"),
+            "status": "rejected",
+            "code": "conflict",
+            "message": "id, username and user_key belong to acme-lead and acme-member",
+        },
+        {
+            "index": 2,
+            "kind": "user",
+            "id": None,
+            "status": "rejected",
+            "code": "invalid_parameter",
+            "message": "username: expected text without control characters and without any of :",
+        },
+        {"index": 0, "kind": "organization", "id": ACME, "status": "updated"},
+        {"index": 0, "kind": "license", "id": None, "status": "unchanged"},
+        {"index": 0, "kind": "department", "id": "d1", "status": "created"},
+        {"index": 0, "kind": "product", "id": "p1", "status": "created"},
+        {"index": 0, "kind": "team", "id": "t1", "status": "created"},
+    ]
+    info = us.stack.get(f"/api/v1/user/{kim}", us.key("admin")).json
+    assert info["teams"] == {"team_id": "t1", "team_name": "New"}
+
+
+def test_lines_are_answered_by_their_numbers(us: Cast) -> None:
+    reply = put_lines(
+        us,
+        {"kind": "team", "id": "t1", "name": "New"},
+        "",
+        "{",
+        "[]",
+        {"kind": "nobody"},
+        {"kind": []},
+        {"kind": None},
+        {},
+        '{"kind": "team", "name": "a", "name": "b"}',
+        {"kind": "product", "id": "p1", "name": "Mail", "product_kind": "app"},
+        {"kind": "team", "id": "t1", "name": "New"},
+    )
+    expected = "kind: expected one of organization, license, team, department, product, user"
+    unknown = {"kind": "unknown", "id": None, "status": "rejected", "code": "invalid_parameter"}
+    assert results(reply) == [
+        {"index": 0, "kind": "team", "id": "t1", "status": "created"},
+        {"index": 2, **unknown, "message": "body: not valid JSON"},
+        {"index": 3, **unknown, "message": expected},
+        {"index": 4, **unknown, "message": expected},
+        {"index": 5, **unknown, "message": expected},
+        {"index": 6, **unknown, "message": expected},
+        {"index": 7, **unknown, "message": expected},
+        {"index": 8, **unknown, "message": "body: a name stands twice in one object"},
+        {"index": 9, "kind": "product", "id": "p1", "status": "created"},
+        {"index": 10, "kind": "team", "id": "t1", "status": "unchanged"},
+    ]
+
+
+def test_nothing_at_all_changes_nothing(us: Cast) -> None:
+    version = us.stack.tenancy.open(ACME).head.version
+    assert results(put(us, {})) == []
+    assert results(put_lines(us)) == []
+    assert us.stack.tenancy.open(ACME).head.version == version
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "message"),
+    [
+        ("{", "application/json", 400, "body: not valid JSON"),
+        ("[]", "application/json", 400, "body: expected a JSON object"),
+        ("null", "application/json", 400, "body: expected a JSON object"),
+        ('{"users": {}}', "application/json", 400, "users: expected an array"),
+        ('{"license": []}', "application/json", 400, "license: expected an object"),
+        (
+            '{"people": [], "teams": null}',
+            "application/json",
+            400,
+            "people: unknown parameter; teams: expected an array",
+        ),
+        (b'{"teams": [{"name": "\xff"}]}', "application/json", 400, "body: not valid JSON"),
+        (b"\xef\xbb\xbf{}", "application/json", 400, "body: not valid JSON"),
+        ("{}", "text/plain", 415, "Content type not supported"),
+        ("{}", "", 415, "Content type not supported"),
+        ("{}", "application/json, text/plain", 415, "Content type not supported"),
+        (
+            "{}" + " " * 5 * 1024 * 1024,
+            "application/json",
+            413,
+            "Larger than can be handled at once",
+        ),
+        (
+            '{"users": [' + "{}," * 10_000 + "{}]}",
+            "application/json",
+            413,
+            "Larger than can be handled at once",
+        ),
+        ("{}\n" * 10_001, "application/x-ndjson", 413, "Larger than can be handled at once"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_body_that_is_none_is_refused_as_a_whole(
+    us: Cast, body: str | bytes, content_type: str, status: int, message: str
+) -> None:
+    headers = {"content-type": content_type}
+    reply = us.stack.call("PUT", "/v1/directory", us.key("admin"), headers=headers, body=body)
+    assert (reply.status, reply.json["error"]["message"]) == (status, message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "message"),
+    [
+        ("teams", {"name": "a\x00"}, "name: expected text without control characters"),
+        ("teams", {"name": "a\r\nb"}, "name: expected text without control characters"),
+        ("teams", {"name": "x" * 8192}, "name: expected 1 to 256 bytes"),
+        ("teams", {"name": ""}, "name: expected 1 to 256 bytes"),
+        ("teams", {"id": "usage", "name": "x"}, "id: usage is a word of the routes"),
+        (
+            "teams",
+            {"id": "account-utilizations", "name": "x"},
+            "id: account-utilizations is a word of the routes",
+        ),
+        ("teams", {"id": "..", "name": "x"}, "id: .. is a word of the routes"),
+        (
+            "teams",
+            {"id": "a/b", "name": "x"},
+            r"id: expected text without control characters and without any of /\?#%",
+        ),
+        ("teams", {"name": "x", "is_default": "true"}, "is_default: expected true or false"),
+        ("teams", {"name": 5}, "name: expected a string"),
+        ("teams", [], "row: expected an object"),
+        (
+            "teams",
+            {"nmae": "x", "name": ["x"]},
+            "name: expected a string; nmae: unknown parameter",
+        ),
+        (
+            "users",
+            {"username": "a:b"},
+            "username: expected text without control characters and without any of :",
+        ),
+        (
+            "users",
+            {"username": "x", "role": "Owner"},
+            "role: expected one of Admin, Manager, TeamLead, Member",
+        ),
+        (
+            "users",
+            {"username": "x", "state": "gone"},
+            "state: expected one of invited, registered, deactivated",
+        ),
+        (
+            "users",
+            {"username": "x", "state_since": 5},
+            "state_since: expected an instant like 2026-02-28T17:42:00Z",
+        ),
+        ("users", {"username": "x", "departments": "d1"}, "departments: expected an array"),
+        ("users", {"username": "x", "departments": [1]}, "departments.0: expected a string"),
+        (
+            "products",
+            {"name": "x", "kind": "tset"},
+            "kind: expected one of test, visual, completion, chat, app",
+        ),
+        (
+            "organization",
+            {"time_zone": "Mars/Base"},
+            "time_zone: expected an IANA time zone like Europe/Berlin",
+        ),
+        (
+            "organization",
+            {"retention_years": 0},
+            "retention_years: expected an integer from 1 to 10",
+        ),
+        ("organization", {"domains": "x"}, "domains: expected an array"),
+        ("license", {"seats": -1}, "seats: expected an integer from 0 to 9007199254740991"),
+        ("license", {"seats": 2**53}, "seats: expected an integer from 0 to 9007199254740991"),
+        ("license", {"seats": 5.0}, "seats: expected an integer from 0 to 9007199254740991"),
+        ("license", {"settings": []}, "settings: expected an object"),
+        (
+            "license",
+            {"settings": {"x": "y" * 16_384}},
+            "settings: expected an object of at most 16384 bytes, nested 16 deep",
+        ),
+        (
+            "license",
+            {"settings": json.loads('{"a":' * 17 + "1" + "}" * 17)},
+            "settings: expected an object of at most 16384 bytes, nested 16 deep",
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_bad_row_is_answered_with_its_faults(us: Cast, kind: str, row: Any, message: str) -> None:
+    before = us.stack.tenancy.open(ACME).head
+    document = {kind: [row] if kind.endswith("s") else row}
+    (answered,) = results(put(us, document))
+    assert (answered["status"], answered["code"], answered["message"]) == (
+        "rejected",
+        "invalid_parameter",
+        message,
+    )
+    assert us.stack.tenancy.open(ACME).head == before
+
+
+def test_the_reason_of_a_rejection_is_not_repeated_without_end(us: Cast) -> None:
+    row = {f"unknown {number}": 1 for number in range(10_000)}
+    (answered,) = results(put(us, {"teams": [row]}))
+    assert len(answered["message"]) == 256
+
+
+# the export
+
+
+def test_what_is_exported_can_be_put_back_and_changes_nothing(us: Cast) -> None:
+    put(
+        us,
+        {"products": [{"id": "p1", "name": "Mail", "kind": "app"}], "departments": [{"name": "D"}]},
+    )
+    since = "2026-01-01T00:00:00.250+05:30"
+    put(
+        us,
+        {
+            "users": [
+                {"id": us.id("gone"), "state": "registered", "state_since": "2030-01-01T00:00:00Z"},
+                {"username": "old", "state_since": "0001-01-02T00:00:00Z"},
+                {"username": "née", "state_since": since, "departments": ["D"]},
+            ]
+        },
+    )
+    exported = us.stack.get("/v1/directory/export", us.key("admin"))
+    assert exported.headers["Content-Type"] == "application/x-ndjson"
+    again = us.stack.call(
+        "PUT", "/v1/directory", us.key("admin"), headers=NDJSON, body=exported.text
+    )
+    assert {row["status"] for row in results(again)} == {"unchanged"}
+    assert us.stack.get("/v1/directory/export", us.key("admin")).text == exported.text
+
+
+def test_an_export_makes_the_same_directory_in_another_organization(us: Cast) -> None:
+    them = Cast(us.stack, OTHER)
+    exported = us.stack.get("/v1/directory/export", us.key("admin")).text
+    mine = them.key("admin")
+    answered = us.stack.call("PUT", "/v1/directory", mine, headers=NDJSON, body=exported)
+    assert {row["status"] for row in results(answered)} == {"created", "updated"}
+    found = us.stack.get("/v1/directory/export", mine).text.splitlines()
+    assert set(exported.splitlines()) <= set(found)
+
+
+def test_an_export_that_is_too_large_says_what_helps(
+    us: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odometer.api.wire.ANSWER_LIMIT", 1000)
+    monkeypatch.setattr("odometer.api.wire.COMPRESSED_FROM", 500)
+    plain = us.stack.get("/v1/directory/export", us.key("admin"))
+    assert plain.status == 400
+    assert "gzip" in plain.json["error"]["message"]
+
+
+# many rows, little time, many writers
+
+
+def test_ten_thousand_users_are_taken_at_once(us: Cast, capsys: pytest.CaptureFixture[str]) -> None:
+    began = datetime.now(UTC)
+    document = {"users": [{"id": f"u{n}", "username": f"user {n}"} for n in range(10_000)]}
+    answered = results(put(us, document))
+    took = datetime.now(UTC) - began
+    assert [row["status"] for row in answered] == ["created"] * 10_000
+    again = results(put(us, document))
+    assert {row["status"] for row in again} == {"unchanged"}
+    page = us.stack.get(
+        "/api/v1/organization/users?offset=9990&limit=0&teamMember=false", us.key("admin")
+    )
+    assert page.json["meta"] == {"count": 12, "total": 10_002, "next": None}
+    with capsys.disabled():
+        seconds = took / timedelta(seconds=1)
+        sys.stdout.write(f"\n10,000 users were created in {seconds:.1f} s, engine included\n")
+
+
+def test_what_the_deadline_does_not_reach_says_so_and_can_be_sent_again(us: Cast) -> None:
+    body = json.dumps({"teams": [{"name": "A"}, {"name": 5}], "users": [{"username": "kim"}]})
+    headers = {"authorization": f"Bearer {us.key('admin')}", "content-type": "application/json"}
+    event = proxy_event("PUT", "/v1/directory", headers, body)
+    hurried: Any = type(CONTEXT)(get_remaining_time_in_millis=lambda: 1)
+    answer = endpoints()["intake/put_directory"](event, hurried)
+    left = {
+        "id": None,
+        "status": "not_attempted",
+        "code": "timeout",
+        "message": "send this row again",
+    }
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["results"] == [
+        {"index": 0, "kind": "team", **left},
+        {"index": 1, "kind": "team", **left},
+        {"index": 0, "kind": "user", **left},
+    ]
+    again = us.stack.call("PUT", "/v1/directory", headers=headers, body=body)
+    assert [row["status"] for row in results(again)] == ["created", "rejected", "created"]
+
+
+def stored(prefix: str) -> dict[str, Any]:
+    items = dynamodb().scan(TableName="directory")["Items"]
+    mine = {item["sk"]["S"]: item for item in items if item["pk"]["S"] == ACME}
+    return {key: item for key, item in mine.items() if key.startswith(prefix)}
+
+
+def named(stack: Stack) -> set[str]:
+    blocks = stack.tenancy.open(ACME).head.blocks
+    return {tenancy.block_key(block, commit) for block, commit in blocks.items()}
+
+
+def meanwhile(stack: Stack, *names: str) -> Callable[[Draft], None]:
+    """Apply a team; the first times, others get in between."""
+    waiting = list(names)
+
+    def apply(draft: Draft) -> None:
+        draft.apply("team", {"id": "mine", "name": "Mine"})
+        if waiting:
+            stack.apply(ACME, "team", {"id": waiting[0], "name": waiting.pop(0)})
+
+    return apply
+
+
+def test_the_loser_of_a_race_starts_again_and_nothing_is_lost(us: Cast) -> None:
+    us.stack.tenancy.change(ACME, NOON, meanwhile(us.stack, "first", "second"))
+    teams = [team.id for team in us.stack.tenancy.open(ACME).teams]
+    assert teams == ["acme-core", "acme-edge", "first", "second", "mine"]
+    blocks = stored("BLOCK#")
+    assert named(us.stack) <= blocks.keys()
+    assert not [key for key in named(us.stack) if "ttl" in blocks[key]]
+    assert all("ttl" in blocks[key] for key in blocks.keys() - named(us.stack))
+
+
+def test_a_writer_who_dies_before_the_flip_leaves_the_old_version(us: Cast) -> None:
+    class Dying(Table):
+        def put_if(self, *_: Any) -> bool:
+            raise KeyboardInterrupt
+
+    before = us.stack.get("/v1/directory/export", us.key("admin")).text
+    broken = Tenancy(Dying("directory", Meter()))
+    with pytest.raises(KeyboardInterrupt):
+        broken.change(ACME, NOON, lambda draft: draft.apply("team", {"name": "Lost"}))
+    tenancy.forget()
+    assert us.stack.get("/v1/directory/export", us.key("admin")).text == before
+    assert [row["status"] for row in results(put(us, {"teams": [{"name": "Lost"}]}))] == ["created"]
+
+
+def test_a_version_that_is_held_stays_whole_while_others_are_made(us: Cast) -> None:
+    held = us.stack.tenancy.open(ACME)
+    for number in range(3):
+        put(us, {"teams": [{"id": us.id("core"), "name": f"Core {number}"}]})
+    tenancy.forget()
+    assert [team.name for team in held.teams] == ["Core", "Edge"]
+
+
+def test_a_block_that_is_gone_is_an_error_and_never_an_empty_answer(us: Cast) -> None:
+    admin = us.key("admin")
+    for key in named(us.stack):
+        if "#profile#" in key:
+            us.stack.tenancy.table.delete(ACME, key)
+    tenancy.forget()
+    reply = us.stack.get("/v1/directory/export", admin)
+    assert refused(reply) == (
+        500,
+        {"code": "internal_error", "message": "Internal server error", "details": {}},
+    )
+
+
+def test_rows_stand_in_blocks_of_bounded_size(us: Cast) -> None:
+    put(us, {"users": [{"username": f"user {n}"} for n in range(BLOCK_ROWS)]})
+    families = sorted(key.split("#")[2:4] for key in named(us.stack) if "#users#" in key)
+    assert families == [
+        [family, number]
+        for family in ("names", "profile", "roster")
+        for number in ("00000", "00001")
+    ]
+
+
+def test_the_neighbour_never_notices(us: Cast) -> None:
+    them = Cast(us.stack, OTHER)
+    before = us.stack.get("/v1/directory/export", them.key("admin")).text
+    put(us, {"teams": [{"name": "Core"}, {"name": "New"}], "organization": {"name": "Renamed"}})
+    assert us.stack.get("/v1/directory/export", them.key("admin")).text == before
