@@ -89,12 +89,17 @@ def test_an_answer_without_a_body_has_no_type() -> None:
     assert "Content-Type" not in Response(204).for_gateway(request())["headers"]
 
 
+def lines(**headers: str) -> Request:
+    """A request that accepts lines, and nothing before them."""
+    return request(accept=NDJSON, **headers)
+
+
 LINES = b'{"kind":"user","id":"x"}\n' * (2 * MEGABYTE // 25)
 
 
 @pytest.mark.parametrize("accepted", ["gzip", "br, gzip;q=0.5", "gzip;q=1"])
 def test_a_large_answer_is_compressed_for_those_who_accept_it(accepted: str) -> None:
-    answer = Response(200, LINES, NDJSON).for_gateway(request(accept_encoding=accepted))
+    answer = Response(200, LINES, NDJSON).for_gateway(lines(accept_encoding=accepted))
     assert answer["headers"]["Content-Encoding"] == "gzip"
     assert answer["headers"]["Vary"] == "Accept-Encoding"
     assert gzip.decompress(base64.b64decode(answer["body"])) == LINES
@@ -102,7 +107,7 @@ def test_a_large_answer_is_compressed_for_those_who_accept_it(accepted: str) -> 
 
 @pytest.mark.parametrize("accepted", ["", "br", "gzip;q=0", "gzip; q=0.0, br", "xgzipx"])
 def test_a_large_answer_is_sent_plainly_to_everybody_else(accepted: str) -> None:
-    answer = Response(200, LINES, NDJSON).for_gateway(request(accept_encoding=accepted))
+    answer = Response(200, LINES, NDJSON).for_gateway(lines(accept_encoding=accepted))
     assert "Content-Encoding" not in answer["headers"]
     assert answer["body"].encode() == LINES
 
@@ -115,11 +120,24 @@ def test_a_large_answer_is_sent_plainly_to_everybody_else(accepted: str) -> None
 def test_an_answer_that_lambda_cannot_carry_is_refused_and_never_cut(body: bytes) -> None:
     assert len(json.dumps(body.decode())) > 6 * MEGABYTE - 65_536
     with pytest.raises(Invalid, match="Accept-Encoding: the answer is too large without gzip"):
-        Response(200, body).for_gateway(request())
-    assert Response(200, body).for_gateway(request(accept_encoding="gzip"))["isBase64Encoded"]
+        Response(200, body, NDJSON).for_gateway(lines())
+    packed = Response(200, body, NDJSON).for_gateway(lines(accept_encoding="gzip"))
+    assert packed["isBase64Encoded"]
+
+
+@pytest.mark.parametrize(
+    "accept", ["", "*/*", "application/json", "text/csv, application/x-ndjson"]
+)
+def test_nothing_is_compressed_that_the_gateway_would_not_unpack(accept: str) -> None:
+    answer = Response(200, LINES, NDJSON).for_gateway(
+        request(accept=accept, accept_encoding="gzip")
+    )
+    assert "Content-Encoding" not in answer["headers"]
+    plain = Response(200, LINES).for_gateway(lines(accept_encoding="gzip"))
+    assert "Content-Encoding" not in plain["headers"]
 
 
 def test_an_answer_that_is_too_large_even_compressed_is_refused() -> None:
     noise = Random(7).randbytes(3 * MEGABYTE).hex().encode() * 2
     with pytest.raises(TooLarge):
-        Response(200, noise).for_gateway(request(accept_encoding="gzip"))
+        Response(200, noise, NDJSON).for_gateway(lines(accept_encoding="gzip"))

@@ -13,12 +13,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from odometer.api.models import Answer
-from odometer.api.wire import JSON, NDJSON, Request, Response
+from odometer.api.wire import CSV, JSON, NDJSON, Request, Response
 from odometer.domain.errors import Incomplete, Unacceptable
 from odometer.domain.time import Period, format_seconds, instant_of_ms
 from odometer.storage.dynamo import Meter
 
-CSV = "text/csv"
 OFFERED = (JSON, CSV, NDJSON)
 VARY = "Accept, Accept-Encoding"
 WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")

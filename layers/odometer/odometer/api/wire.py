@@ -13,9 +13,16 @@ from odometer.domain.errors import Invalid, TooLarge
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")
 ANSWER_LIMIT = 6 * 1024 * 1024 - 64 * 1024  # Lambda's 6 MB, less the frame around the body
-COMPRESSED_FROM = 1024 * 1024
+COMPRESSED_FROM = 1_400
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+CSV = "text/csv"
+COMPRESSED = frozenset({CSV, NDJSON})
+"""What the template calls binary: bodies of these types, and only these, may be compressed here.
+
+JSON is not among them: the gateway would pass every JSON body on in base64, and 5 MB of directory
+would no longer fit.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +96,22 @@ class Response:
             **self.headers,
         }
         body = self.body
-        if len(body) > COMPRESSED_FROM and ACCEPTS_GZIP.search(request.header("accept-encoding")):
+        if len(body) > COMPRESSED_FROM and self._may_be_compressed(request):
             body = gzip.compress(body, 6, mtime=0)
             headers = {"Vary": "Accept-Encoding", **headers, "Content-Encoding": "gzip"}
             return self._fitting(headers, base64.b64encode(body).decode(), encoded=True)
         return self._fitting(headers, body.decode(), encoded=False)
 
+    def _may_be_compressed(self, request: Request) -> bool:
+        """Whether gateway and client both take it: the gateway looks at what is accepted first."""
+        first = request.header("accept").partition(",")[0].partition(";")[0].strip().lower()
+        gzip_accepted = ACCEPTS_GZIP.search(request.header("accept-encoding"))
+        return self.media_type in COMPRESSED and first == self.media_type and bool(gzip_accepted)
+
     def _fitting(self, headers: dict[str, str], body: str, *, encoded: bool) -> dict[str, Any]:
         """What Lambda can carry in its JSON, or an error: never an answer that is cut."""
         if len(json.dumps(body)) > ANSWER_LIMIT:
-            if not encoded:
+            if self.media_type in COMPRESSED and not encoded:
                 raise Invalid.parameter("Accept-Encoding", "the answer is too large without gzip")
             if self.narrowed_by:
                 words = f"the answer is too large: narrow {self.narrowed_by}"
