@@ -1,0 +1,227 @@
+"""Storage that fails while a report is made: it says that it is partial, or it is refused."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from odometer.api.usage_report import BASE, Product
+from odometer.domain.errors import Unavailable
+from odometer.domain.time import Period
+from odometer.readings import keys
+from odometer.readings.reading import Used
+from odometer.storage import activity, tenancy
+from odometer.storage.dynamo import Meter, Table
+from odometer.storage.usage import Usage
+from tests.support.book import ACME
+from tests.support.cast import Cast, bearer, cast_of
+from tests.support.meters import Meters, used
+from tests.support.stack import Reply, endpoints, proxy_event, stack_on_moto
+from tests.support.taps import Answer, Call, Tap, refused, tapped, throttled, timed_out
+
+BEGIN = datetime(2026, 4, 1, 9, 30, tzinfo=UTC)
+NOW = BEGIN + timedelta(days=40)
+QUERY = {
+    "type": "account-user",
+    "product": "automation",
+    "from": "2026-04-10 08:00:00",
+    "to": "2026-05-11 23:59:59",
+}
+FAULTS: dict[str, Callable[[Call], Answer]] = {
+    "throttled": throttled,
+    "timed out": timed_out,
+    "broken": lambda _: refused("InternalServerError", 500),
+}
+UNRESOLVED = {"status": "error", "message": "failed to resolve org users"}
+UNREAD = {"status": "error", "message": "failed to read all usage"}
+
+
+@dataclass
+class Tapped:
+    """An organization, and a tap on all that its reports read."""
+
+    us: Cast
+    tap: Tap
+    key: str
+
+    def ask(self, endpoint: str, **headers: str) -> Reply:
+        """Ask as a process that remembers nothing."""
+        tenancy.forget()
+        activity.forget()
+        self.tap.calls.clear()
+        url = f"{BASE}/{endpoint}?{urlencode(QUERY)}"
+        return self.us.stack.get(url, self.key, **headers)
+
+
+@pytest.fixture(scope="module")
+def tapped_report() -> Iterator[Tapped]:
+    """Forty days of all products: sealed weeks, ragged ends, late events, and a tail."""
+    with stack_on_moto() as stack:
+        us = cast_of(stack, ACME)
+        tap = tapped()
+        meters = Meters(ACME)
+        for days in range(0, 41, 5):
+            now = BEGIN + timedelta(days=days)
+            ago = [now - timedelta(days=days) for days in (0, 1, 6)]
+            names = [us.username(who) for who in ("member", "lead")]
+            meters.send([used(w, p, at, 2, 1) for p in Product for at in ago for w in names], now)
+            if now < NOW:
+                meters.settle(now)
+        yield Tapped(us, tap, us.key("admin"))
+
+
+@pytest.fixture
+def report(tapped_report: Tapped) -> Iterator[Tapped]:
+    yield tapped_report
+    tapped_report.tap.fail = lambda _: None
+
+
+def failing(tap: Tap, number: int, fault: Callable[[Call], Answer]) -> None:
+    """Let one call fail, counted from the next."""
+
+    def fail(call: Call) -> Answer | None:
+        return fault(call) if len(tap.calls) == number + 1 else None
+
+    tap.fail = fail
+
+
+def what_failed(tap: Tap, number: int) -> str:
+    return tap.calls[number].resource
+
+
+def uncached(reply: Reply) -> bool:
+    """Nothing invites anybody to keep the answer, or to take it for complete."""
+    told = reply.headers.keys() & {"ETag", "X-Data-Through"}
+    return reply.headers["Cache-Control"] == "no-store" and not told
+
+
+def partial_drilldown(whole: Any) -> Any:
+    metadata = {
+        **whole["data"]["metadata"],
+        "totalUsers": 0,
+        "totalTests": 0,
+        "totalDuration": 0,
+        "pagination": {"limit": 10, "page": 1, "total": 0, "totalPages": 0},
+        "partial": True,
+    }
+    return {"status": "success", "data": {"metadata": metadata, "users": []}}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_drilldown_is_whole_or_partial_or_refused(report: Tapped, fault: str) -> None:
+    whole = report.ask("drilldown")
+    assert whole.json["data"]["metadata"]["totalUsers"] == 2
+    seen = set()
+    for number in range(len(report.tap.calls)):
+        failing(report.tap, number, FAULTS[fault])
+        reply = report.ask("drilldown")
+        seen.add(what_failed(report.tap, number))
+        if what_failed(report.tap, number) == "usage":
+            assert (reply.status, reply.json) == (200, partial_drilldown(whole.json))
+            assert uncached(reply)
+        elif what_failed(report.tap, number) == "directory":
+            assert (reply.status, reply.json) == (500, UNRESOLVED)
+            assert uncached(reply)
+    assert {"usage", "directory"} <= seen
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_summary_is_whole_or_partial_or_refused(report: Tapped, fault: str) -> None:
+    whole = report.ask("summary").json["data"]
+    partial = 0
+    for number in range(len(report.tap.calls)):
+        failing(report.tap, number, FAULTS[fault])
+        reply = report.ask("summary")
+        if what_failed(report.tap, number) == "directory":
+            assert (reply.status, reply.json) == (500, UNRESOLVED)
+        elif what_failed(report.tap, number) == "usage":
+            partial += is_partial(reply.json["data"], whole)
+            assert reply.status == 200
+            assert uncached(reply)
+    assert partial
+
+
+def is_partial(data: Any, whole: Any) -> bool:
+    """Every product is what it is or 0, and the answer says which of both is to be expected."""
+    assert data["metadata"].pop("partial") is True
+    assert {**data["metadata"], "totalUsers": 2} == whole["metadata"]
+    for product, totals in whole["products"].items():
+        assert data["products"][product] in (totals, dict.fromkeys(totals, 0))
+    assert data["products"] != whole["products"]
+    return bool(data["metadata"]["totalUsers"])
+
+
+def test_a_product_that_cannot_be_read_takes_no_other_with_it(
+    report: Tapped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = report.ask("summary").json["data"]["products"]
+    monkeypatch.setattr(Usage, "of", unreadable("realtime", Usage.of))
+    data = report.ask("summary").json["data"]
+    assert data["products"] == {**whole, "realtime": {"totalTests": 0, "totalDuration": 0}}
+    assert (data["metadata"]["totalUsers"], data["metadata"]["partial"]) == (2, True)
+
+
+def unreadable(product: str, of: Callable[..., Used]) -> Callable[..., Used]:
+    def attempted(usage: Usage, wanted: str, period: Period) -> Used:
+        if wanted == product:
+            raise Unavailable
+        return of(usage, wanted, period)
+
+    return attempted
+
+
+@pytest.mark.parametrize("endpoint", ["summary", "drilldown"])
+@pytest.mark.parametrize("media_type", ["text/csv", "application/x-ndjson"])
+def test_lines_have_no_room_to_say_that_they_are_partial(
+    report: Tapped, endpoint: str, media_type: str
+) -> None:
+    report.tap.fail = lambda call: throttled(call) if call.resource == "usage" else None
+    reply = report.ask(endpoint, accept=media_type)
+    assert (reply.status, reply.json) == (503, UNREAD)
+    assert reply.headers["Retry-After"] == "2"
+    assert uncached(reply)
+
+
+@pytest.mark.parametrize("endpoint", ["summary", "drilldown"])
+def test_usage_that_never_comes_is_given_up_in_time(report: Tapped, endpoint: str) -> None:
+    never = Event()
+
+    def hang(call: Call) -> None:
+        if call.verb == "Query":
+            never.wait()
+
+    report.tap.fail = hang
+    event = proxy_event("GET", f"{BASE}/{endpoint}?{urlencode(QUERY)}", bearer(report.key))
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 3_500)
+    answer: Any = endpoints()[f"usage_report/{endpoint}"](event, context)  # type: ignore[arg-type]
+    never.set()
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["data"]["metadata"]["partial"] is True
+    assert answer["headers"]["Cache-Control"] == "no-store"
+
+
+def test_a_frame_that_should_be_there_and_is_not_is_no_smaller_number(report: Tapped) -> None:
+    table, frames = Table("usage", Meter()), keys.frames(ACME, "automation", 2026, 0, 0)
+    keyframe = keys.keyframe(date(2026, 4, 6), 0)
+    lost = table.get(frames, keyframe)
+    assert lost
+    table.delete(frames, keyframe)
+    replies = [report.ask(endpoint) for endpoint in ("summary", "drilldown")]
+    table.put(lost)
+    for reply in replies:
+        assert reply.json == {"status": "error", "message": "internal server error"}
+        assert (reply.status, uncached(reply)) == (500, True)
+
+
+def test_an_answer_after_a_failure_is_whole_again(report: Tapped) -> None:
+    whole = report.ask("drilldown").text
+    report.tap.fail = lambda call: throttled(call) if call.resource == "usage" else None
+    assert report.ask("drilldown").json["data"]["metadata"]["partial"] is True
+    report.tap.fail = lambda _: None
+    assert report.ask("drilldown").text == whole
