@@ -427,6 +427,7 @@ ROUTES = [
         body=lambda us: event(us.id("member")),
         answer=lambda _: {"accepted": 1, "duplicate": 0, "rejected": 0, "errors": []},
     ),
+    Route("GET", "/v1/coverage", "", who(200, 200, 403, 403, other=200)),
     Route(
         "PUT",
         "/v1/directory",

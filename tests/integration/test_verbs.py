@@ -87,6 +87,7 @@ TOURS: dict[str, list[Step]] = {
         ask("POST", "/v1/events", event, **{"idempotency-key": "once"}),
         ask("POST", "/v1/events", event, **{"idempotency-key": "once"}),
     ],
+    "intake/coverage": get("/v1/coverage"),
     "edge/not_found": get("/nowhere"),
 }
 """What brings each function to do all that it ever does."""

@@ -411,7 +411,7 @@ def app_users(query: AppUsersQuery, app: Product, usage: Usage, chain: Chain) ->
         answer,
         lambda: rows(ranked),
         periods,
-        usage.view.through_ms,
+        usage.through_ms,
         columns=USER_COLUMNS,
         narrowed_by=NARROWED_BY,
         headers=headers_of(query.deprecation, chain, following),

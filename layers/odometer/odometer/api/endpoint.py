@@ -97,8 +97,10 @@ class Exchange:
     @cached_property
     def usage(self) -> Usage:
         """What the caller's organization has used."""
-        table = Table(self.settings.usage_table, self.meter)
-        return Usage(table, self.directory, self.tenancy, self.now, self.deadline.at)
+        table, log = (
+            Table(name, self.meter) for name in (self.settings.usage_table, self.settings.log_table)
+        )
+        return Usage(table, log, self.directory, self.tenancy, self.now, self.deadline.at)
 
     @cached_property
     def chain(self) -> Chain:

@@ -34,6 +34,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "/api/v1/user/usage": ("GET",),
     "/v2/clients/{client_id}/analytics/apps/{app_id}/utilization/users": ("GET",),
     "/v1/events": ("POST",),
+    "/v1/coverage": ("GET",),
     "/v1/directory": ("PUT",),
     "/v1/directory/export": ("GET",),
     "/v1/keys": ("GET", "POST"),

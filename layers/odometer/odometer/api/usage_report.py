@@ -414,7 +414,7 @@ def report(
 ) -> Report:
     """The answer with what it was made from."""
     incomplete = bool(unread(found))
-    through_ms = None if incomplete else usage.view.through_ms
+    through_ms = None if incomplete else usage.through_ms
     return Report(page, rows, [query.period], through_ms, incomplete, columns)
 
 

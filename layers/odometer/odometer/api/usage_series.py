@@ -321,7 +321,7 @@ def usage_over_time(
         end=format_seconds(query.end),
         usage=Blocks(granularity=query.granularity, data=rows),
     )
-    return Report(page, lambda: rows, [query.period], usage.view.through_ms)
+    return Report(page, lambda: rows, [query.period], usage.through_ms)
 
 
 def account_utilizations(
@@ -341,7 +341,7 @@ def account_utilizations(
         UtilizationMonths(rows),
         lambda: rows,
         began[:1],
-        usage.view.through_ms,
+        usage.through_ms,
         columns=list(UtilizationMonth.model_fields),
         narrowed_by="startDate",
     )

@@ -97,7 +97,7 @@ class Engine:
 
     def parked(self, organization: str) -> list[Item]:
         """The log entries that could not be decoded."""
-        (entries,) = self.usage.read([Span(keys.parked(organization), " ", keys.TOP)])
+        (entries,) = self.usage.read([Span(keys.parked(organization), keys.BOTTOM, keys.TOP)])
         return entries
 
     def redrive(self, organization: str, now: datetime) -> Redriven:

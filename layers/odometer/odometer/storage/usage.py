@@ -12,26 +12,39 @@ from zoneinfo import ZoneInfo
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Unavailable
 from odometer.domain.kinds import DEFAULT_PRODUCTS, Kind
-from odometer.domain.time import Period, epoch_second
+from odometer.domain.time import Period, epoch_ms, epoch_second
+from odometer.readings import keys
 from odometer.readings.decisions import ALL, LOCAL, Product
+from odometer.readings.fold import SETTLING_MS
 from odometer.readings.months import users_by_month
 from odometer.readings.presence import Presence, presence
 from odometer.readings.reading import Used, View
 from odometer.readings.series import Series
+from odometer.readings.shelf import Item, Span
 from odometer.storage.dynamo import Table
 from odometer.storage.shelf import TableShelf
 from odometer.storage.tenancy import Tenancy
+
+SWEPT_EVERY_MS = 60_000
+"""A watermark that is younger than this is not worth a question."""
 
 
 class Usage:
     """What the caller's organization has used, as it stood when the request came."""
 
     def __init__(
-        self, table: Table, directory: Directory, tenancy: Tenancy, now: datetime, until: float
+        self,
+        table: Table,
+        log: Table,
+        directory: Directory,
+        tenancy: Tenancy,
+        now: datetime,
+        until: float,
     ) -> None:
         self._directory = directory
         self._tenancy = tenancy
         self._shelf = TableShelf(table)
+        self._log = TableShelf(log)
         self._now = now
         self._until = until
         """When reading is given up, by the monotonic clock."""
@@ -47,6 +60,20 @@ class Usage:
     def view(self) -> View:
         """What everything in one answer is seen from: the latest, unless a cursor pins one."""
         return self.latest
+
+    @property
+    def through_ms(self) -> int:
+        """Every batch accepted before this is in what is seen.
+
+        The watermark stands still where nothing comes: then the log tells that nothing has come.
+        """
+        organization, through_ms = self._directory.organization.id, self.view.through_ms
+        settled = epoch_ms(self._now) - SETTLING_MS
+        if through_ms + SWEPT_EVERY_MS >= settled:
+            return through_ms
+        span = Span(keys.log(organization), keys.entry(through_ms), keys.TOP, limit=1)
+        (following,) = self._log.read([span])
+        return max(through_ms, min([settled, *map(accepted_ms, following)]))
 
     def go_back(self, version: int, pin: Mapping[str, Any]) -> None:
         """See everything as it stood when a chain of pages began."""
@@ -129,6 +156,11 @@ class Usage:
         """One product, once everything is seen from one view."""
         seen.result()
         return self.of(product, period)
+
+
+def accepted_ms(entry: Item) -> int:
+    """When a batch of the log was accepted."""
+    return int(str(entry["sk"])[:13])
 
 
 def read_by(reading: Future[Used]) -> Used | None:

@@ -1,0 +1,103 @@
+"""Coverage on the wire: what has arrived from where, and how far reports are complete."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from odometer.api.app_utilization import Day
+from odometer.api.fields import Text, refuse
+from odometer.api.models import Answer, Query
+from odometer.directory.snapshot import Directory
+from odometer.domain.errors import NotFound
+from odometer.domain.kinds import Kind
+from odometer.domain.time import format_seconds, instant_at, instant_of_ms
+from odometer.readings.arrivals import Arrivals, arrivals, events
+from odometer.readings.standing import Coverage
+from odometer.storage.usage import Usage
+
+
+class CoverageQuery(Query):
+    """Of which product, and on which days: UTC dates, both included."""
+
+    product: Annotated[str, Text(128)] | None = None
+    first: Annotated[date, Day()] | None = Field(None, alias="from")
+    last: Annotated[date, Day()] | None = Field(None, alias="to")
+
+    @field_validator("last", mode="after")
+    @classmethod
+    def _in_order(cls, last: date | None, fields: ValidationInfo) -> date | None:
+        first = fields.data.get("first")
+        if first and last and last < first:
+            raise refuse("order", "to must not be before from")
+        return last
+
+
+class Outer(Answer):
+    """The first and the last event of all, whatever days were asked for, and how many of those."""
+
+    first_event_at: str | None
+    last_event_at: str | None
+    events: int
+
+
+class SourceCoverage(Outer):
+    """What has come from one source."""
+
+    source: str
+
+
+class ProductCoverage(Outer):
+    """What has come of one product; days without any begin with its first use, if not told."""
+
+    product: str
+    kind: str
+    days_without: int
+    sources: list[SourceCoverage]
+
+
+class CoverageAnswer(Answer):
+    """Every product, and the instant up to which accepted batches are in all reports."""
+
+    through: str
+    products: list[ProductCoverage]
+
+
+def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> CoverageAnswer:
+    """What has arrived of one product or of all."""
+    kinds = directory.kinds
+    if query.product is not None and query.product not in kinds:
+        raise NotFound(query.product)
+    wanted = [query.product] if query.product is not None else list(kinds)
+    through = instant_of_ms(usage.through_ms)
+    found = arrivals(usage.view, wanted)
+    return CoverageAnswer(
+        through=format_seconds(through),
+        products=[product_coverage(each, kinds, query, through.date()) for each in found],
+    )
+
+
+def product_coverage(
+    found: Arrivals, kinds: Mapping[str, Kind], query: CoverageQuery, today: date
+) -> ProductCoverage:
+    """One product."""
+    return ProductCoverage(
+        product=found.product,
+        kind=kinds[found.product].name,
+        days_without=found.days_without(query.first, query.last or today),
+        sources=[
+            SourceCoverage(source=source, **outer(each, query))
+            for source, each in found.by_source.items()
+        ],
+        **outer(found.whole, query),
+    )
+
+
+def outer(found: Coverage | None, query: CoverageQuery) -> dict[str, Any]:
+    """The figures of a product or of a source."""
+    return {
+        "first_event_at": format_seconds(instant_at(found.first)) if found else None,
+        "last_event_at": format_seconds(instant_at(found.last)) if found else None,
+        "events": events(found, query.first, query.last) if found else 0,
+    }
