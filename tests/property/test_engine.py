@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,6 +44,16 @@ BEGINNINGS = [
 STRIDES = [5, 100, 600, 3600, 7 * 3600, DAY, 3 * DAY, 8 * DAY, 40 * DAY]
 
 
+class Seen(NamedTuple):
+    """What was seen, when and where; a cursor brings it back for a day."""
+
+    at: int
+    pin: dict[str, Any]
+    product: Product
+    seconds: range
+    figures: dict[int, Row]
+
+
 @dataclass
 class Story:
     """A world, what may happen to it, and what was seen of it before."""
@@ -51,7 +61,7 @@ class Story:
     world: World
     products: list[Product]
     entries: list[Item] = field(default_factory=list)
-    pins: list[tuple[dict[str, Any], Product, range, dict[int, Row]]] = field(default_factory=list)
+    pins: list[Seen] = field(default_factory=list)
 
     version: int = 0
 
@@ -122,6 +132,9 @@ class Story:
             if not self.world.rebuilding.rebuild(ORGANIZATION, self.world.now):
                 break
 
+    def retire(self, random: Random) -> None:
+        self.world.retirement.generations(ORGANIZATION, self.world.now)
+
     def move(self, random: Random) -> None:
         self.world.zone = random.choice(ZONES)
         self.world.rebuilding.request(ORGANIZATION, LOCAL, self.world.zone)
@@ -168,16 +181,17 @@ class Story:
         assert view.head.version >= self.version
         self.version = view.head.version
         self.compare(view, random)
-        for pin, product, seconds, seen in self.pins[-2:]:
-            view = View.pinned(ORGANIZATION, self.world.usage, pin, self.world.now)
-            assert rows(view.usage(product, period(seconds))) == seen
+        living = [seen for seen in self.pins if self.world.now - seen.at <= DAY]
+        for seen in living[-2:]:
+            view = View.pinned(ORGANIZATION, self.world.usage, seen.pin, self.world.now)
+            assert rows(view.usage(seen.product, period(seen.seconds))) == seen.figures
 
     def compare(self, view: View, random: Random) -> None:
         product, seconds = random.choice(self.products), self.seconds(random)
         decided = self.world.folds()[: view.head.upto + len(view.tail)]
         expected = brute_force(decided, product, seconds, view.head.zone)
         assert rows(view.usage(product, period(seconds))) == expected
-        self.pins.append((view.pin, product, seconds, expected))
+        self.pins.append(Seen(self.world.now, view.pin, product, seconds, expected))
 
     def seconds(self, random: Random) -> range:
         """To the second, or whole days of the organization's zone or of UTC."""
@@ -218,7 +232,18 @@ class Story:
         assert {item["pk"][: len(ORGANIZATION) + 1] for item in items} <= {f"{ORGANIZATION}#"}
 
 
-WORK = ["send", "ring", "sweep", "settle", "settle", "settle", "rebuild", "rebuild", "peek"]
+WORK = [
+    "send",
+    "ring",
+    "sweep",
+    "settle",
+    "settle",
+    "settle",
+    "rebuild",
+    "rebuild",
+    "retire",
+    "peek",
+]
 DEEDS = [
     *["send"] * 6,
     *["look"] * 3,
@@ -235,6 +260,8 @@ DEEDS = [
     "rebuild",
     "rebuild",
     "move",
+    "retire",
+    "retire",
 ]
 
 

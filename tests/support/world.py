@@ -16,6 +16,7 @@ from odometer.readings.decisions import Fold, Product
 from odometer.readings.fold import Folding
 from odometer.readings.reading import Used, View
 from odometer.readings.rebuild import Rebuilding
+from odometer.readings.retire import Retirement
 from odometer.readings.settle import Settling
 from odometer.readings.shelf import Item
 from tests.support.shelf import MemoryShelf
@@ -70,6 +71,7 @@ class World:
         self.subjects = Subjects(self.spread)
         self.settling = Settling(self.usage, lambda _: self.products)
         self.rebuilding = Rebuilding(self.usage, self.settling)
+        self.retirement = Retirement(self.usage, self.settling.catalog)
         self.folding = self.fold_elsewhere()
 
     def fold_elsewhere(self) -> Folding:

@@ -300,3 +300,42 @@ def test_last_activity_months_and_coverage_follow_the_events(clockwork: Clockwor
     stored = clockwork.world.usage.get(keys.coverage(ORGANIZATION, APP.id), "ci")
     assert stored is not None
     assert Coverage.from_item(stored) == Coverage.of([NOON - 40 * DAY, NOON - 60, NOON - DAY])
+
+
+def partitions(clockwork: Clockwork, kind: str) -> set[str]:
+    return {item["pk"] for item in clockwork.world.usage.everything() if f"#{kind}#" in item["pk"]}
+
+
+def test_replaced_frames_go_when_no_cursor_can_name_them(clockwork: Clockwork) -> None:
+    weeks_of_use(clockwork, range(0, 30, 3))
+    pin, whole = clockwork.view().pin, days("2026-11-20", "2026-12-19")
+    seen = rows(clockwork.view().usage(TEST, whole))
+    both = {keys.frames(ORGANIZATION, TEST.id, 2026, g, 0) for g in (0, 1)}
+    clockwork.rebuild(ALL)
+    for hours, left in [(0, both), (25, both), (2, both - {min(both)})]:
+        clockwork.world.pass_time(3600 * hours)
+        clockwork.world.retirement.generations(ORGANIZATION, clockwork.world.now)
+        assert partitions(clockwork, "R") == left
+        if left == both:
+            pinned = View.pinned(ORGANIZATION, clockwork.world.usage, pin, clockwork.world.now)
+            assert rows(pinned.usage(TEST, whole)) == seen
+    assert rows(clockwork.view().usage(TEST, whole)) == seen
+    clockwork.rebuild(ALL)
+    clockwork.world.retirement.generations(ORGANIZATION, clockwork.world.now)
+    assert partitions(clockwork, "R") == {
+        keys.frames(ORGANIZATION, TEST.id, 2026, g, 0) for g in (1, 2)
+    }
+
+
+def test_years_that_are_not_kept_leave_nothing_and_change_nothing_else(
+    clockwork: Clockwork,
+) -> None:
+    weeks_of_use(clockwork, [-700, -400, -100, 0])
+    clockwork.rebuild(ALL)
+    kept = clockwork.used("2026-01-01", "2026-11-20")
+    clockwork.world.retirement.years(ORGANIZATION, 2026)
+    assert clockwork.used("2026-01-01", "2026-11-20") == kept == {0: (2, 2, 2)}
+    assert clockwork.used("2024-01-01", "2025-12-31") == {}
+    assert {name.split("#")[3] for name in partitions(clockwork, "R")} == {"2026"}
+    dates = {name.split("#")[2] for name in partitions(clockwork, "I")}
+    assert dates == {"2026-08-12", "2026-11-20"}

@@ -97,6 +97,8 @@ class Rebuild:
     zone: str
     done: str = ""
     """The last year of a product that is written, in the order of their names."""
+    shown: int = 0
+    """When its generation had been noticed in the head; what it replaced goes a day later."""
 
     def to_item(self, organization: str) -> dict[str, Any]:
         number = keys.number(self.generation)
@@ -104,8 +106,9 @@ class Rebuild:
 
     @classmethod
     def from_item(cls, item: Item) -> Self:
-        generation, plan, sealed = (int(item[name]) for name in ("generation", "plan", "sealed"))
-        return cls(generation, item["scope"], plan, sealed, item["zone"], item["done"])
+        names = ("generation", "plan", "sealed", "shown")
+        numbers = {name: int(item[name]) for name in names}
+        return cls(scope=item["scope"], zone=item["zone"], done=item["done"], **numbers)
 
     def covers(self, product: Product, year: int) -> bool:
         """Whether a year of a product is made again."""

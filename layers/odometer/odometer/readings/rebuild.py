@@ -24,8 +24,9 @@ from odometer.readings.decisions import (
 )
 from odometer.readings.fold import read_head
 from odometer.readings.ledger import Ledger
+from odometer.readings.segments import first_date
 from odometer.readings.settle import Layout, Settling
-from odometer.readings.shelf import Shelf, Span
+from odometer.readings.shelf import Shelf
 
 LATE_BYTES: Final = 32_768
 """A year of a product with more than this in late items is worth making again."""
@@ -87,10 +88,9 @@ class Rebuilding:
         )
 
     def _used_years(self, organization: str, rebuild: Rebuild, product: Product) -> range:
-        pk = keys.segments(organization, product.id)
-        (first,) = self.usage.read([Span(pk, keys.BOTTOM, keys.TOP, limit=1)])
-        begin = date.fromisoformat(first[0]["sk"][:10]).year - 1 if first else date.max.year
-        return range(begin, self._sealed(rebuild, product).year + 1)
+        first = first_date(organization, self.usage, product)
+        end = self._sealed(rebuild, product).year + 1
+        return range(first.year - 1 if first else end, end)
 
     def _sealed(self, rebuild: Rebuild, product: Product) -> date:
         return calendar.day_of(rebuild.sealed, calendar.zone_of(product.kind, rebuild.zone))

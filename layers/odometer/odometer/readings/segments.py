@@ -124,6 +124,13 @@ def span(organization: str, product: str, seconds: range, *, strong: bool = True
     return Span(pk, str(utc_date(seconds[0])), f"{utc_date(seconds[-1])}{keys.TOP}", strong)
 
 
+def first_date(organization: str, shelf: Shelf, product: Product) -> date | None:
+    """The UTC date of the first event of a product."""
+    pk = keys.segments(organization, product.id)
+    (first,) = shelf.read([Span(pk, keys.BOTTOM, keys.TOP, limit=1)])
+    return date.fromisoformat(first[0]["sk"][:10]) if first else None
+
+
 def from_items(items: Iterable[Item], plan: int, product: Product) -> list[Segment]:
     """The segments of items that this plan or an earlier one brought."""
     return [Segment.from_item(i, product) for i in items if keys.plan_of(i["sk"]) <= plan]

@@ -1,0 +1,96 @@
+"""Retire: remove frames that nobody can name any more, and years that are kept no longer.
+
+What is removed twice is removed once, so this may die anywhere and be run by several at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from odometer.domain.events import utc_date
+from odometer.domain.time import DAY
+from odometer.readings import calendar, keys
+from odometer.readings.decisions import Head, Product, Rebuild
+from odometer.readings.fold import read_head
+from odometer.readings.segments import first_date
+from odometer.readings.settle import Catalog
+from odometer.readings.shelf import Shelf, Span
+
+CURSOR_SECONDS: Final = 26 * 3600
+"""A generation that readers stopped seeing longer ago than this is in no cursor."""
+_PAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """Everything that retiring needs."""
+
+    usage: Shelf
+    catalog: Catalog
+
+    def generations(self, organization: str, now: int) -> None:
+        """Remove the frames that rebuilds have replaced, once no cursor can name them."""
+        head = read_head(organization, self.usage)
+        rebuilds = self._rebuilds(organization, head) if head else []
+        for rebuild in rebuilds:
+            if not rebuild.shown:
+                seen = replace(rebuild, shown=now)
+                self.usage.put_newer(seen.to_item(organization), "shown")
+            elif head and now - rebuild.shown > CURSOR_SECONDS and rebuild.done != keys.TOP:
+                self._clear_replaced(organization, head, rebuild, rebuilds)
+                cleared = replace(rebuild, done=keys.TOP)
+                self.usage.put_newer(cleared.to_item(organization), "done")
+
+    def years(self, organization: str, first_kept: int) -> None:
+        """Remove what is of the years before this one; events of a zone's New Year stay."""
+        head = read_head(organization, self.usage)
+        if head is None:
+            return
+        kept_from = calendar.new_year(first_kept) - DAY
+        generations = [0, *(each.generation for each in self._rebuilds(organization, head))]
+        for product in self.catalog(organization):
+            first = first_date(organization, self.usage, product) or kept_from
+            for year in range(first.year - 1, first_kept):
+                for generation in generations:
+                    self._clear_frames(organization, head, product, year, generation)
+            self._clear(keys.segments(organization, product.id), before=str(kept_from))
+            for day in calendar.days(first, kept_from):
+                self._clear(keys.identities(organization, day))
+
+    def _rebuilds(self, organization: str, head: Head) -> list[Rebuild]:
+        """The rebuilds that readers see or have seen."""
+        shown = Span(keys.rebuilds(organization), keys.BOTTOM, keys.number(head.rebuilt))
+        return [Rebuild.from_item(item) for item in self.usage.read([shown])[0]]
+
+    def _clear_replaced(
+        self, organization: str, head: Head, rebuild: Rebuild, rebuilds: Sequence[Rebuild]
+    ) -> None:
+        for product, year in self._covered(organization, head, rebuild):
+            made = [each.generation for each in rebuilds if each.covers(product, year)]
+            for generation in (0, *made):
+                if generation < rebuild.generation:
+                    self._clear_frames(organization, head, product, year, generation)
+
+    def _covered(
+        self, organization: str, head: Head, rebuild: Rebuild
+    ) -> Iterator[tuple[Product, int]]:
+        last = utc_date(head.sealed).year + 1
+        for product in self.catalog(organization):
+            first = first_date(organization, self.usage, product)
+            for year in range(first.year - 1 if first else last, last + 1):
+                if rebuild.covers(product, year):
+                    yield product, year
+
+    def _clear_frames(
+        self, organization: str, head: Head, product: Product, year: int, generation: int
+    ) -> None:
+        for shard in range(head.shards):
+            self._clear(keys.frames(organization, product.id, year, generation, shard))
+
+    def _clear(self, pk: str, before: str = keys.TOP) -> None:
+        span = Span(pk, keys.BOTTOM, before, limit=_PAGE)
+        while items := self.usage.read([span])[0]:
+            for item in items:
+                self.usage.delete(pk, item["sk"])
