@@ -86,8 +86,11 @@ class Course(Measuring):
             return []
         days = joined(each for each in self.stretches if each.runs_by_days)
         deltas = [(end, keys.deltas_from(start), keys.frames_from(end)) for start, end in days]
-        years = joined(self.stretches)
-        late = [(end, keys.late_from(start), keys.late_from(end)) for start, end in years]
+        late = [
+            (end, keys.late_from(start), keys.late_from(end))
+            for start, end in joined(self.stretches)
+            if self.view.head.has_late(self.product.id, start.year)
+        ]
         runs = {run for each in self.stretches for _, run in self._edges(each, shard)}
         return [
             *(Term(1, shard, self._before(*each, shard)) for each in (*deltas, *late)),
