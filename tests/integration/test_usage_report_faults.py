@@ -128,7 +128,10 @@ def test_a_drilldown_is_whole_or_partial_or_refused(report: Tapped, fault: str) 
         elif what_failed(report.tap, number) == "directory":
             assert (reply.status, reply.json) == (500, UNRESOLVED)
             assert uncached(reply)
-    assert {"usage", "directory"} <= seen
+        elif what_failed(report.tap, number) == "log":
+            assert (reply.status, reply.text) == (200, whole.text)
+            assert reply.headers["X-Data-Through"] <= whole.headers["X-Data-Through"]
+    assert seen == {"activity", "directory", "log", "usage"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

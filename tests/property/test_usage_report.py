@@ -105,6 +105,7 @@ class Reading(Usage):
         self._directory = meters.registry.open(meters.organization)
         self._tenancy = meters.registry  # type: ignore[assignment]
         self._shelf = meters.shelf  # type: ignore[assignment]
+        self._log = meters.log  # type: ignore[assignment]
         self._now = NOW
         self._until = time.monotonic() + 60
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, tzinfo
 from functools import cached_property
@@ -72,8 +73,10 @@ class Usage:
         if through_ms + SWEPT_EVERY_MS >= settled:
             return through_ms
         span = Span(keys.log(organization), keys.entry(through_ms), keys.TOP, limit=1)
-        (following,) = self._log.read([span])
-        return max(through_ms, min([settled, *map(accepted_ms, following)]))
+        with suppress(Unavailable):  # then the watermark, which is true but tells less
+            (following,) = self._log.read([span])
+            return max(through_ms, min([settled, *map(accepted_ms, following)]))
+        return through_ms
 
     def go_back(self, version: int, pin: Mapping[str, Any]) -> None:
         """See everything as it stood when a chain of pages began."""
