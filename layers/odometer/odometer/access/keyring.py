@@ -113,7 +113,7 @@ def issue(
     now: datetime,
     expires_at: datetime | None = None,
 ) -> tuple[AccessKey, Credential]:
-    """A key in the clear, for its owner, and the credential to keep of it."""
+    """A key in the clear, for its owner, and the credential to keep of it, to the second."""
     key = AccessKey.make(organization)
     credential = Credential(
         organization=organization,
@@ -123,6 +123,6 @@ def issue(
         scopes=scopes,
         digest=key.digest(pepper),
         created_at=now.replace(microsecond=0),
-        expires_at=expires_at,
+        expires_at=None if expires_at is None else expires_at.replace(microsecond=0),
     )
     return key, credential

@@ -1,0 +1,260 @@
+"""Keys over the API: made, listed, rotated, revoked, and each of it effective at once."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from odometer.access.keys import AccessKey
+from odometer.access.policy import Scope
+from tests.support.book import ACME
+from tests.support.cast import Cast, basic, cast_of
+from tests.support.stack import OTHER, Reply, Stack
+
+ORGANIZATION = "/api/v1/organization"
+INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"
+LATER = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+
+
+@pytest.fixture
+def us(stack: Stack) -> Cast:
+    cast_of(stack, OTHER)
+    return cast_of(stack, ACME)
+
+
+def make(us: Cast, by: str, **values: Any) -> Reply:
+    body = {"name": "new", "user": us.id(by), "scopes": ["usage:read"], **values}
+    return us.stack.call("POST", "/v1/keys", us.key(by), body=body)
+
+
+def rotate(us: Cast, key_id: str, body: Any = None) -> Reply:
+    return us.stack.call("POST", f"/v1/keys/{key_id}/rotate", us.key("admin"), body=body)
+
+
+def opens(us: Cast, key: str) -> bool:
+    status = us.stack.get(ORGANIZATION, key).status
+    assert status in (200, 401)
+    return status == 200
+
+
+def listed(us: Cast, key_id: str) -> dict[str, Any]:
+    keys = us.stack.get("/v1/keys", us.key("admin")).json["keys"]
+    return next(key for key in keys if key["key_id"] == key_id)
+
+
+def test_a_key_is_shown_once_and_works_at_once(us: Cast) -> None:
+    reply = make(us, "admin", expires_at=LATER.isoformat(), scopes=["usage:read", "usage:read"])
+    made = reply.json
+    key = AccessKey.read(made["access_key"])
+    assert key
+    assert re.fullmatch(INSTANT, made["created_at"])
+    assert (reply.status, made) == (
+        201,
+        {
+            "key_id": key.key_id,
+            "access_key": str(key),
+            "name": "new",
+            "user": us.id("admin"),
+            "scopes": ["usage:read"],
+            "created_at": made["created_at"],
+            "expires_at": f"{LATER:%Y-%m-%dT%H:%M:%SZ}",
+        },
+    )
+    assert opens(us, str(key))
+    assert us.stack.get(ORGANIZATION, **basic(us.username("admin"), str(key))).status == 200
+    hour = f"{datetime.now(UTC):%Y-%m-%dT%H}:00:00Z"
+    row = listed(us, key.key_id)
+    assert row.pop("last_used_at") <= hour
+    assert row == {
+        "key_id": key.key_id,
+        "prefix": AccessKey.prefix(ACME, key.key_id),
+        "name": "new",
+        "user": us.id("admin"),
+        "scopes": ["usage:read"],
+        "created_at": made["created_at"],
+        "expires_at": f"{LATER:%Y-%m-%dT%H:%M:%SZ}",
+        "revoked_at": None,
+    }
+
+
+def test_what_was_made_is_what_is_listed_to_the_second(us: Cast) -> None:
+    expiry = LATER + timedelta(milliseconds=250)
+    made = make(us, "admin", expires_at=expiry.isoformat()).json
+    row = listed(us, made["key_id"])
+    assert {name: row[name] for name in ("created_at", "expires_at")} == {
+        name: made[name] for name in ("created_at", "expires_at")
+    }
+
+
+def test_an_admin_sees_all_keys_and_everybody_else_their_own(us: Cast) -> None:
+    for who in ("manager", "lead", "member"):
+        reply = us.stack.get("/v1/keys", us.key(who))
+        assert {key["user"] for key in reply.json["keys"]} == {us.id(who)}
+    everybody = us.stack.get("/v1/keys", us.key("admin")).json["keys"]
+    assert {key["user"] for key in everybody} == {
+        us.id(who) for who in ("admin", "manager", "lead", "member")
+    }
+
+
+def test_a_list_of_keys_holds_no_secret(us: Cast) -> None:
+    made = make(us, "admin").json["access_key"]
+    key = AccessKey.read(made)
+    assert key
+    text = us.stack.get("/v1/keys", us.key("admin")).text
+    assert key.secret not in text
+    assert "digest" not in text
+
+
+def test_nobody_makes_a_key_that_can_more_than_their_own(us: Cast) -> None:
+    body = {"name": "new", "user": us.id("manager"), "scopes": ["keys:write", "usage:read"]}
+    modest = us.key("manager", Scope.WRITE_KEYS)
+    assert us.stack.call("POST", "/v1/keys", modest, body=body).status == 403
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"name": None}, "name: expected a string"),
+        ({"name": ""}, "name: expected 1 to 256 bytes"),
+        ({"name": "a\x00"}, "name: expected text without control characters"),
+        ({"user": "x" * 8192}, "user: expected 1 to 128 bytes"),
+        ({"user": None}, "user: expected a string"),
+        ({"user": "acme-nobody"}, "user: expected the id of a user"),
+        ({"user": "other-member"}, "user: expected the id of a user"),
+        ({"scopes": []}, "scopes: List should have at least 1 item after validation, not 0"),
+        ({"scopes": "usage:read"}, "scopes: expected an array"),
+        ({"scopes": None}, "scopes: expected an array"),
+        (
+            {"scopes": ["usage:read", "everything"]},
+            "scopes.1: expected one of usage:read, usage:write, directory:read, directory:write, "
+            "keys:write",
+        ),
+        ({"expires_at": "tomorrow"}, "expires_at: expected an instant like 2026-02-28T17:42:00Z"),
+        (
+            {"expires_at": 1_900_000_000},
+            "expires_at: expected an instant like 2026-02-28T17:42:00Z",
+        ),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at: expected an instant in the future"),
+        ({"role": "Admin"}, "role: unknown parameter"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_bad_request_for_a_key_lists_its_faults(
+    us: Cast, values: dict[str, Any], message: str
+) -> None:
+    reply = make(us, "admin", **values)
+    assert (reply.status, reply.json["error"]["code"]) == (400, "invalid_parameter")
+    assert reply.json["error"]["message"] == message
+
+
+def test_all_faults_of_a_body_are_listed_in_the_order_of_the_contract(us: Cast) -> None:
+    reply = us.stack.call("POST", "/v1/keys", us.key("admin"), body={"zzz": 1, "scopes": [5]})
+    assert reply.json == {
+        "error": {
+            "code": "invalid_parameter",
+            "message": "name: required; user: required; scopes.0: expected one of usage:read, "
+            "usage:write, directory:read, directory:write, keys:write; zzz: unknown parameter",
+            "details": {"name": None, "user": None, "scopes.0": 5, "zzz": 1},
+        }
+    }
+
+
+@pytest.mark.parametrize("null", [{"expires_at": None}, {}])
+def test_a_key_without_an_expiry_does_not_expire(us: Cast, null: dict[str, Any]) -> None:
+    assert make(us, "admin", **null).json["expires_at"] is None
+
+
+def test_a_revoked_key_opens_nothing_from_now_on(us: Cast) -> None:
+    made = make(us, "admin").json
+    url = f"/v1/keys/{made['key_id']}"
+    first = us.stack.call("DELETE", url, us.key("admin"))
+    assert (first.status, first.text) == (204, "")
+    assert not opens(us, made["access_key"])
+    revoked_at = listed(us, made["key_id"])["revoked_at"]
+    assert re.fullmatch(INSTANT, revoked_at)
+    assert us.stack.call("DELETE", url, us.key("admin")).status == 204
+    assert listed(us, made["key_id"])["revoked_at"] == revoked_at
+    assert rotate(us, made["key_id"]).status == 404
+
+
+def test_a_rotated_key_has_two_secrets_until_the_grace_is_over(us: Cast) -> None:
+    made = make(us, "admin").json
+    rotated = rotate(us, made["key_id"])
+    assert rotated.status == 200
+    assert {**rotated.json, "access_key": made["access_key"]} == made
+    assert opens(us, made["access_key"])
+    assert opens(us, rotated.json["access_key"])
+
+
+def test_without_grace_the_former_secret_ends_at_once(us: Cast) -> None:
+    made = make(us, "admin").json
+    rotated = rotate(us, made["key_id"], {"grace_seconds": 0}).json
+    assert [opens(us, key) for key in (made["access_key"], rotated["access_key"])] == [False, True]
+
+
+def test_revocation_ends_both_secrets(us: Cast) -> None:
+    made = make(us, "admin").json
+    rotated = rotate(us, made["key_id"]).json
+    us.stack.call("DELETE", f"/v1/keys/{made['key_id']}", us.key("admin"))
+    assert not opens(us, made["access_key"])
+    assert not opens(us, rotated["access_key"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"grace_seconds": -1}, {"grace_seconds": 604_801}, {"grace_seconds": "5"}, {"grace": 5}],
+)
+def test_a_bad_grace_changes_nothing(us: Cast, body: dict[str, Any]) -> None:
+    made = make(us, "admin").json
+    assert rotate(us, made["key_id"], body).status == 400
+    assert opens(us, made["access_key"])
+
+
+def test_a_rotation_does_not_undo_a_revocation_that_came_in_between(us: Cast) -> None:
+    made = make(us, "admin").json
+    tenancy = us.stack.tenancy
+    before = tenancy.credential(ACME, made["key_id"])
+    assert before
+    us.stack.call("DELETE", f"/v1/keys/{made['key_id']}", us.key("admin"))
+    tenancy.change_credential(before, "digest", "former_digest", "former_until")
+    assert not opens(us, made["access_key"])
+
+
+@pytest.mark.parametrize(
+    "key_id",
+    [
+        "nobody",
+        "a" * 12,
+        "%00" * 12,
+        "%C3%A9" * 12,
+        "%D9%A1" * 12,
+        "x" * 8192,
+        "%0D%0A",
+        "HEAD",
+        "%23",
+    ],
+)
+@pytest.mark.parametrize(("method", "suffix"), [("DELETE", ""), ("POST", "/rotate")])
+def test_an_unknown_key_is_not_found_however_it_is_spelled(
+    us: Cast, method: str, suffix: str, key_id: str
+) -> None:
+    for who, status in (("admin", 404), ("member", 403)):
+        reply = us.stack.call(method, f"/v1/keys/{key_id}{suffix}", us.key(who))
+        assert reply.status == status
+
+
+def test_a_deactivated_owner_takes_all_their_keys_with_them(us: Cast) -> None:
+    key = us.key("manager")
+    assert opens(us, key)
+    us.stack.put(us.key("admin"), {"users": [{"id": us.id("manager"), "state": "deactivated"}]})
+    assert not opens(us, key)
+    us.stack.put(us.key("admin"), {"users": [{"id": us.id("manager"), "state": "registered"}]})
+    assert opens(us, key)
+
+
+def test_a_change_of_role_is_effective_with_the_next_request(us: Cast) -> None:
+    key = us.key("member")
+    assert us.stack.get(ORGANIZATION, key).status == 403
+    us.stack.put(us.key("admin"), {"users": [{"id": us.id("member"), "role": "Manager"}]})
+    assert us.stack.get(ORGANIZATION, key).status == 200
