@@ -10,12 +10,18 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from odometer.api import app_utilization, directory, events, usage_report, usage_series
+from odometer.api import (
+    app_utilization,
+    directory,
+    events,
+    usage_metrics,
+    usage_report,
+    usage_series,
+)
 from odometer.api.endpoint import Endpoint
 from odometer.api.family import STATUS
 from odometer.api.models import Body, Query
-from odometer.api.reports import CSV
-from odometer.api.wire import JSON, NDJSON, Request
+from odometer.api.wire import CSV, JSON, NDJSON, Request
 from odometer.directory.people import Team, User
 from odometer.directory.snapshot import Directory
 
@@ -101,8 +107,12 @@ APPS = f"{app_utilization.BASE}/analytics/apps"
 PAGES: Mapping[str, type[BaseModel]] = {
     f"GET {usage_report.BASE}/summary": usage_report.SummaryAnswer,
     f"GET {usage_report.BASE}/drilldown": usage_report.DrilldownAnswer,
+    "GET /api/v1/instance/permissions": usage_metrics.Permissions,
     "GET /api/v1/organization/account-utilizations": usage_series.UtilizationMonths,
+    "GET /api/v1/organization/teams": usage_metrics.TeamList,
+    "GET /api/v1/organization/users": usage_metrics.UserList,
     "GET /api/v1/organization/usage": usage_series.UsageAnswer,
+    "GET /api/v1/team/{teamId}/users": usage_metrics.UserList,
     "GET /api/v1/team/usage": usage_series.UsageAnswer,
     "GET /api/v1/user/usage": usage_series.UsageAnswer,
     f"GET {APPS}/{{app_id}}/utilization/users": app_utilization.AppUsersAnswer,

@@ -30,8 +30,9 @@ class Report:
 
     page: BaseModel
     rows: Callable[[], Iterable[Answer]]
-    periods: Sequence[Period]
-    through_ms: int | None
+    periods: Sequence[Period] = ()
+    """What it speaks of; a list of the directory speaks of no time."""
+    through_ms: int | None = None
     partial: bool = False
     columns: Sequence[str] = ()
     """The first columns of a table, which are there also when no row is."""

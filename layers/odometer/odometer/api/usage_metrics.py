@@ -1,7 +1,7 @@
 """The usage metrics API: its errors, parameters and answers, by their published names."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar, get_args
 
 from pydantic import Field, RootModel
 
@@ -10,7 +10,8 @@ from odometer.api.endpoint import Endpoint, Named
 from odometer.api.endpoint import endpoint as any_endpoint
 from odometer.api.family import Family
 from odometer.api.fields import Choice, Flag, Whole
-from odometer.api.models import Answer, Query
+from odometer.api.models import Answer, Query, names_of
+from odometer.api.reports import Report
 from odometer.api.wire import Request
 from odometer.directory import people
 from odometer.domain.errors import ForeignOrganization, Invalid, OdometerError
@@ -209,6 +210,12 @@ class Permission(Answer):
 class Permissions(RootModel[list[Permission]]):
     """Everyone who holds a role."""
 
+    @classmethod
+    def report(cls, holders: Iterable[people.User], organization: str) -> Report:
+        """All of them, in either form."""
+        rows = [Permission.of(holder, organization) for holder in holders]
+        return Report(cls(rows), lambda: rows, columns=names_of(Permission), narrowed_by="role")
+
 
 class UserDetails(Answer):
     """A user, by the names of this endpoint."""
@@ -293,6 +300,23 @@ class Listing(Answer, Generic[Row]):
         here = members[page.offset :][: page.limit or LARGEST_PAGE]
         meta = Meta.of(page, len(here), len(members))
         return cls(data=[row(member) for member in here], meta=meta)
+
+    @classmethod
+    def report(
+        cls,
+        page: Page | OptionalPage,
+        members: Sequence[Member],
+        row: Callable[[Member], Row],
+        narrowed_by: str = "",
+    ) -> Report:
+        """The part that the page asks for as JSON, all of the list as lines."""
+        (published,) = get_args(cls.model_fields["data"].annotation)
+        return Report(
+            cls.page(page, members, row),
+            lambda: map(row, members),
+            columns=names_of(published),
+            narrowed_by=narrowed_by,
+        )
 
 
 class TeamList(Listing[TeamRow]):
