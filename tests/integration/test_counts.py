@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, timedelta
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from pytest_socket import enable_socket
 
 from bench.dense import END, PRODUCT, Dense, store
-from bench.pipeline import ORGANIZATION, Pipeline, a_day_of_events
-from odometer.domain.time import Period
-from odometer.readings import calendar, keys
+from bench.pipeline import ORGANIZATION, TAIL, Everyone, Pipeline, a_day_of_events
+from odometer.domain.time import Period, instant_at
+from odometer.readings import calendar, keys, log
+from odometer.readings.decisions import Fold
 from odometer.readings.reading import View
+from odometer.readings.segments import Segment, put_segments
 from odometer.readings.shelf import Span
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.shelf import TableShelf
@@ -25,13 +28,36 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 pytestmark = pytest.mark.engine
+DAY = timedelta(1)
+PROMISED = {1_000: (6, 8), 10_000: (50, 60)}
+"""Read units by users: p95 and maximum of ranges of 1 to 366 days."""
+DIRECTORY_UNITS = 55
+"""Everything about 10,000 users: more than any report asks."""
 NOON = calendar.start(END, UTC) + 12 * 3600
+
+
+class Stored(NamedTuple):
+    """Two years of frames on the engine, and their bytes by what they are."""
+
+    client: DynamoDBClient
+    dense: Dense
+    size: Mapping[str, int]
 
 
 @pytest.fixture
 def client() -> Iterator[DynamoDBClient]:
     with counting_engine() as client:
         yield client
+
+
+@pytest.fixture(scope="module", params=[1_000, 10_000])
+def stored(request: pytest.FixtureRequest) -> Iterator[Stored]:
+    enable_socket()
+    with counting_engine() as client:
+        dense, size = Dense(request.param), Counter[str]()
+        for what, weight in store(TableShelf(Table("usage", Meter(), client)), ORGANIZATION, dense):
+            size[what] += weight
+        yield Stored(client, dense, size)
 
 
 class Cost(NamedTuple):
@@ -41,46 +67,71 @@ class Cost(NamedTuple):
     crosses: bool
 
 
-def measured(client: DynamoDBClient, dense: Dense, first: date, end: date) -> Cost:
+def measured(stored: Stored, first: date, end: date) -> Cost:
     """What a range costs in frames alone; its totals are what was used."""
     meter = Meter()
-    view = View.latest(ORGANIZATION, TableShelf(Table("usage", meter, client)), "UTC", NOON)
+    view = View.latest(ORGANIZATION, TableShelf(Table("usage", meter, stored.client)), "UTC", NOON)
     units, queries = meter.read_units, meter.requests
-    used = view.usage(PRODUCT, Period.of_days(first, end - timedelta(1), UTC))
-    assert used.totals == dense.totals(first, end)
-    crosses = first.year != (end - timedelta(1)).year
+    used = view.usage(PRODUCT, Period.of_days(first, end - DAY, UTC))
+    assert used.totals == stored.dense.totals(first, end)
+    crosses = first.year != (end - DAY).year
     return Cost((end - first).days, meter.read_units - units, meter.requests - queries, crosses)
 
 
-@pytest.mark.parametrize(("users", "p95", "most"), [(1_000, 6, 8), (10_000, 50, 60)])
 def test_a_range_of_any_length_costs_two_readings(
-    client: DynamoDBClient,
-    capsys: pytest.CaptureFixture[str],
-    users: int,
-    p95: float,
-    most: float,
+    stored: Stored, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    dense, random = Dense(users), Random(users)
-    stored: defaultdict[str, int] = defaultdict(int)
-    for what, size in store(TableShelf(Table("usage", Meter(), client)), ORGANIZATION, dense):
-        stored[what] += size
-    user_days = sum(len(day.tests) - day.tests.count(0) for day in dense.days.values())
+    p95, most = PROMISED[stored.dense.users]
+    random = Random(stored.dense.users)
     lengths = [*[28, 366] * 30, *(random.randint(1, 366) for _ in range(140))]
     costs = []
     for length in lengths:
-        first = END - timedelta(random.randint(length, 740))
-        costs.append(measured(client, dense, first, first + timedelta(length)))
+        first = END - random.randint(length, 740) * DAY
+        costs.append(measured(stored, first, first + length * DAY))
     units = sorted(cost.units for cost in costs)
     mean = {n: sum(c.units for c in costs if c.days == n) / 30 for n in (28, 366)}
+    user_days = sum(len(day.tests) - day.tests.count(0) for day in stored.dense.days.values())
+    size = {what: weight / user_days for what, weight in stored.size.items()}
     with capsys.disabled():
-        print(f"\n{users} users: read units p95 {units[190]}, max {units[-1]}; ", end="")
+        print(
+            f"\n{stored.dense.users} users: read units p95 {units[190]}, max {units[-1]}; ", end=""
+        )
         print(f"366 d / 28 d {mean[366] / mean[28]:.2f}; bytes for each user and day: ", end="")
-        print(f"{stored['delta'] / user_days:.2f} + {stored['keyframe'] / user_days:.2f}")
+        print(f"{size['delta']:.2f} + {size['keyframe']:.2f}")
     assert units[190] <= p95
     assert units[-1] <= most
     assert mean[366] <= 1.6 * mean[28]
     assert max(cost.queries for cost in costs if not cost.crosses) <= 3
-    assert sum(stored.values()) < 7 * user_days
+    assert sum(size.values()) < 7
+
+
+def test_a_report_up_to_now_pays_for_a_day_of_events_and_a_tail(
+    stored: Stored, capsys: pytest.CaptureFixture[str]
+) -> None:
+    users = stored.dense.users
+    shelf = TableShelf(Table("usage", Meter(), stored.client))
+    begin = calendar.start(END, UTC)
+    known = Everyone().ordinals
+    events = [
+        log.numbered(event, known("", [event.who], 0)[event.who])
+        for event in a_day_of_events(users, users * 12 // 5 + TAIL, begin)
+    ]
+    settled, tail = Segment.of(events[:-TAIL], PRODUCT), events[-TAIL:]
+    put_segments(ORGANIZATION, shelf, 1, PRODUCT, settled)
+    shelf.put(Fold(1, tail, 0).to_item(ORGANIZATION, NOON))
+    meter, random = Meter(), Random(1)
+    reader = TableShelf(Table("usage", meter, stored.client))
+    view = View.latest(ORGANIZATION, reader, "UTC", begin + 86_400)
+    found = meter.read_units
+    costs = []
+    for _ in range(30):
+        before = meter.read_units
+        length = random.randint(1, 366 * 86_400)
+        view.usage(PRODUCT, Period(*(instant_at(begin + 86_400 - back) for back in (length, 0))))
+        costs.append(found + meter.read_units - before)
+    with capsys.disabled():
+        print(f"\n{users} users: up to now {max(costs)} read units, {found} of them for the tail")
+    assert max(costs) <= 180 - DIRECTORY_UNITS
 
 
 @pytest.mark.parametrize(("batch", "most"), [(10, 0.3), (100, 0.1), (1_000, 0.08)])
