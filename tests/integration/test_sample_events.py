@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pytest
 from typer.testing import CliRunner
 
-from local import demo
+from local import demo, demo_organization
 from local.demo import NAMES, load
 from local.sample_event import filled, of_demo
 from odometer_cli import app
@@ -39,6 +39,7 @@ def names() -> Iterator[Mapping[str, str]]:
         stack_on_moto() as stack,
         open_to_clients(stack),
         patch.object(demo, "odometer", in_this_process),
+        patch.object(demo_organization, "DAYS_OF_USAGE", 7),
     ):
         yield load(ADDRESS)
 
