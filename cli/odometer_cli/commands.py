@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 
 from odometer.access.keys import AccessKey
 from odometer.domain.errors import OdometerError
-from odometer_cli import directory, keys, organization
+from odometer_cli import directory, engine, events, keys, organization
 from odometer_cli.client import Reply
 from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Failure, Misused, failure_of
@@ -41,6 +41,9 @@ app = typer.Typer(
 app.add_typer(organization.app, name="organization")
 app.add_typer(directory.app, name="directory")
 app.add_typer(keys.app, name="keys")
+app.command("import")(events.import_file)
+for operation in (engine.verify, engine.rebuild, engine.redrive):
+    app.command()(operation)
 
 
 def print_version(wanted: bool) -> None:

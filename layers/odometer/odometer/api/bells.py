@@ -18,7 +18,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from odometer.readings.shelf import Item
 from odometer.storage.dynamo import unpacked
-from odometer.storage.engine import Audit, Engine, engine
+from odometer.storage.engine import Engine, Findings, engine
 
 METRICS = "Odometer"
 logger = Logger(service="odometer", use_rfc3339=True)
@@ -96,14 +96,14 @@ def visit_all(work: Scheduled, context: LambdaContext) -> dict[str, Any]:
     return {}
 
 
-def report_audit(organization: str, audit: Audit) -> None:
+def report_audit(organization: str, findings: Findings) -> None:
     """Count what must not be there, for the alarms; name it, for whoever they wake."""
     metrics = EphemeralMetrics(namespace=METRICS)
-    for name, count in audit._asdict().items():
+    for name, count in findings._asdict().items():
         metrics.add_metric(name, MetricUnit.Count, count)
     metrics.flush_metrics()
-    if any(audit):
-        logger.error("audit", organization=organization, **audit._asdict())
+    if any(findings):
+        logger.error("audit", organization=organization, **findings._asdict())
 
 
 def attempt(organizations: Iterable[str], work: Scheduled) -> list[str]:

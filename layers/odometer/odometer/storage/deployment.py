@@ -32,3 +32,9 @@ def settings_of(stack: str) -> Settings:
         for field in fields(Settings)
     }
     return Settings(**{name: outputs[word] for name, word in words.items()})
+
+
+def empty_queue(url: str) -> None:
+    """Remove every message of a queue."""
+    with domain_errors():
+        boto3.client("sqs").purge_queue(QueueUrl=url)

@@ -1,7 +1,7 @@
 """The engine on its tables: what the functions without a route run, for any organization."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from odometer.readings.rebuild import Rebuilding
 from odometer.readings.rows import Undecodable
 from odometer.readings.settle import Settling
 from odometer.readings.shelf import Item, Span
+from odometer.readings.verify import Audit, Drift
 from odometer.settings import Settings
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.shelf import TableShelf
@@ -27,7 +28,7 @@ HOUR_MS = 3_600_000
 DAY_SECONDS = 86_400
 
 
-class Audit(NamedTuple):
+class Findings(NamedTuple):
     """What must not be there; anything but zeros is somebody's work."""
 
     missed: int
@@ -83,7 +84,7 @@ class Engine:
         """Take the rebuild that is on its way one step further; whether there was one."""
         return self.rebuilding.rebuild(organization, epoch_second(now))
 
-    def audit(self, organization: str, now: datetime) -> Audit:
+    def audit(self, organization: str, now: datetime) -> Findings:
         """Fold the log of a day and more again, which must bring nothing."""
         now_ms = epoch_ms(now)
         through_ms = View.latest(organization, self.usage, "UTC", now_ms // 1000).through_ms
@@ -93,7 +94,16 @@ class Engine:
             span = Span(keys.log(organization), keys.entry(start_ms), end)
             (entries,) = self.log.read([span])
             missed += self.folding.ring(organization, entries, now_ms)
-        return Audit(missed, len(self.parked(organization)))
+        return Findings(missed, len(self.parked(organization)))
+
+    def verify(self, organization: str, now: datetime) -> Iterator[Drift]:
+        """Every frame that does not say what the settled events say."""
+        view = View.latest(organization, self.usage, "UTC", epoch_second(now))
+        for product in self.products(organization):
+            span = Span(keys.segments(organization, product.id), keys.BOTTOM, keys.TOP, limit=1)
+            for segment in self.usage.read([span])[0]:
+                for year in range(int(segment["sk"][:4]) - 1, now.year + 1):
+                    yield from Audit(view, product, year).drifts()
 
     def parked(self, organization: str) -> list[Item]:
         """The log entries that could not be decoded."""

@@ -1,0 +1,223 @@
+"""`odometer import`: events from a file through the public API, many at a time, and only once.
+
+What was acknowledged is noted beside the file, so that a second run goes on where the first one
+ended. The note saves time and nothing else: an event that is sent again counts once.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from odometer.api.events import BATCH, LARGEST_BODY, MOST_EVENTS
+from odometer.domain.intake import EVENT_TYPE
+from odometer_cli.client import Client
+from odometer_cli.deployment import Deployment
+from odometer_cli.failure import Misused
+from odometer_cli.terminal import Bar, bar, err, show_json, show_values
+
+ATTRIBUTES = frozenset({"specversion", "id", "source", "type", "subject", "time"})
+TEXTS = ATTRIBUTES | {"product", "platform"}
+FIXED = {"specversion": "1.0", "type": EVENT_TYPE}
+MOST_SHOWN = 20
+NOTE = ".imported"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event, and where it stands in its file."""
+
+    place: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """As many events as one request carries."""
+
+    number: int
+    lines: list[Line]
+
+    @property
+    def body(self) -> bytes:
+        """A batch."""
+        return b"[" + b",".join(line.content for line in self.lines) + b"]"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of all events."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    def add(self, part: Part, receipt: Mapping[str, Any]) -> None:
+        """Count the answer to a part."""
+        self.accepted += receipt["accepted"]
+        self.duplicate += receipt["duplicate"]
+        self.rejected += receipt["rejected"]
+        for error in receipt["errors"]:
+            line = part.lines[error["index"]].place
+            self.errors.append(f"line {line}: {error['code']}: {error['message']}")
+
+
+class Note:
+    """Which parts of a file are durable; it is worth nothing once the file has changed."""
+
+    def __init__(self, file: Path) -> None:
+        self._path = file.with_name(file.name + NOTE)
+        with file.open("rb") as content:
+            self._heading = hashlib.file_digest(content, "sha256").hexdigest()
+        lines = self._path.read_text().split() if self._path.exists() else []
+        self._parts = set(lines[1:]) if lines[:1] == [self._heading] else set()
+        self._path.write_text("\n".join([self._heading, *self._parts, ""]))
+
+    def __contains__(self, part: Part) -> bool:
+        return str(part.number) in self._parts
+
+    def add(self, part: Part) -> None:
+        """Keep that a part is durable."""
+        with self._path.open("a") as note:
+            note.write(f"{part.number}\n")
+
+    def remove(self) -> None:
+        """Forget everything: the file is done."""
+        self._path.unlink()
+
+
+def import_file(
+    ctx: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(help="NDJSON, an event a line; or CSV, a column for each attribute."),
+    ],
+    *,
+    connections: Annotated[int, typer.Option(min=1, max=64, help="Requests at a time.")] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="Every error, in JSON.")] = False,
+) -> None:
+    """Send the events of a file; run it again after any failure, nothing counts twice."""
+    deployment: Deployment = ctx.obj
+    try:
+        note = Note(file)
+        with bar("Sending events", lines_in(file)) as progress:
+            tally = send(deployment.client, parts(lines_of(file)), note, connections, progress)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        message = f"{file} cannot be read: {error}"
+        raise Misused(message, "Name a file of NDJSON or CSV.") from error
+    note.remove()
+    show(tally, as_json=as_json)
+    raise typer.Exit(1 if tally.rejected else 0)
+
+
+def lines_in(file: Path) -> int:
+    """About as many events as a file has."""
+    with file.open("rb") as content:
+        return sum(bool(line.strip()) for line in content)
+
+
+def lines_of(file: Path) -> Iterator[Line]:
+    """The events of a file, as they are sent."""
+    if file.suffix.lower() == ".csv":
+        with file.open(newline="", encoding="utf-8") as text:
+            rows = csv.DictReader(text)
+            for row in rows:
+                yield Line(rows.line_num, json.dumps(event_of(row)).encode())
+        return
+    with file.open("rb") as content:
+        for place, line in enumerate(content, 1):
+            if line.strip():
+                yield Line(place, checked(place, line.strip()))
+
+
+def checked(place: int, line: bytes) -> bytes:
+    """A line that is JSON; what is in it the server judges."""
+    try:
+        json.loads(line)
+    except ValueError as error:
+        raise Misused(f"line {place} is not JSON", "Correct it and run this again.") from error
+    return line
+
+
+def event_of(row: Mapping[str, str]) -> dict[str, Any]:
+    """A row of a table as an event; an empty cell is nothing."""
+    cells = {name: cell for name, cell in row.items() if cell}
+    attributes = {name: cell for name, cell in cells.items() if name in ATTRIBUTES}
+    data = {name: measured(name, cell) for name, cell in cells.items() if name not in ATTRIBUTES}
+    return {**FIXED, **attributes, "data": data}
+
+
+def measured(name: str, cell: str) -> str | int:
+    """A number where one is meant and one stands there."""
+    return int(cell) if name not in TEXTS and cell.isascii() and cell.isdigit() else cell
+
+
+def parts(lines: Iterable[Line]) -> Iterator[Part]:
+    """Lines in order, as many at a time as one request may carry."""
+    number, part, size = 0, list[Line](), 2
+    for line in lines:
+        if len(part) == MOST_EVENTS or (part and size + len(line.content) + 1 > LARGEST_BODY):
+            yield Part(number, part)
+            number, part, size = number + 1, [], 2
+        part.append(line)
+        size += len(line.content) + 1
+    if part:
+        yield Part(number, part)
+
+
+def send(
+    client: Client, all_parts: Iterator[Part], note: Note, connections: int, progress: Bar
+) -> Tally:
+    """Send parts over several connections, and note each as soon as it is durable."""
+    tally = Tally()
+
+    def sent(part: Part) -> tuple[Part, dict[str, Any] | None]:
+        if part in note:
+            return part, None
+        return part, client.call("POST", "/v1/events", part.body, BATCH).json
+
+    def done(part: Part, receipt: dict[str, Any] | None) -> None:
+        if receipt is None:
+            tally.skipped += len(part.lines)
+        else:
+            tally.add(part, receipt)
+            note.add(part)
+        progress.advance(len(part.lines))
+
+    with ThreadPoolExecutor(connections) as pool:
+        for future in flowing(pool, sent, all_parts, 2 * connections):
+            done(*future.result())
+    return tally
+
+
+def flowing(
+    pool: ThreadPoolExecutor, work: Callable[[Part], Any], all_parts: Iterator[Part], at_once: int
+) -> Iterator[Future[Any]]:
+    """Futures as they are done; no more parts are read than are on their way."""
+    waiting = {pool.submit(work, part) for part in islice(all_parts, at_once)}
+    while waiting:
+        finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        yield from finished
+        waiting |= {pool.submit(work, part) for part in islice(all_parts, len(finished))}
+
+
+def show(tally: Tally, *, as_json: bool) -> None:
+    """How many events came to what, and why some do not count."""
+    counts = {name: getattr(tally, name) for name in Tally.__slots__ if name != "errors"}
+    if as_json:
+        show_json({**counts, "errors": tally.errors})
+        return
+    show_values(counts)
+    for error in tally.errors[:MOST_SHOWN]:
+        err.print(error, style="red", markup=False)
+    if len(tally.errors) > MOST_SHOWN:
+        err.print(f"… and {len(tally.errors) - MOST_SHOWN} more: --json lists all.")

@@ -1,0 +1,268 @@
+"""`odometer import`, `verify`, `rebuild` and `redrive`, typed at a deployment in this process."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import pytest
+from typer.testing import CliRunner, Result
+
+from odometer.readings import keys
+from odometer.storage.dynamo import Meter, Table
+from odometer.storage.engine import engine
+from odometer_cli import app, events
+from tests.support.book import ACME
+from tests.support.doorway import ADDRESS, open_to_clients
+from tests.support.intake import ago, log_of, run, send, usage_event
+from tests.support.stack import ENVIRONMENT, OTHER, Stack, admin_of
+from tests.support.taps import Call, tapped, throttled
+
+Type = Callable[..., Result]
+
+
+@pytest.fixture
+def key(stack: Stack) -> str:
+    return admin_of(stack, ACME)
+
+
+@pytest.fixture
+def odometer(stack: Stack, key: str) -> Iterator[Type]:
+    """Type a command as an Admin of Acme who may also reach the tables."""
+    env = {"ODOMETER_BASE_URL": ADDRESS, "ODOMETER_TOKEN": key}
+
+    def typed(*words: object, **more: str) -> Result:
+        return CliRunner().invoke(app, [str(word) for word in words], env={**env, **more})
+
+    with open_to_clients(stack):
+        yield typed
+
+
+def counts(**several: Any) -> dict[str, Any]:
+    nothing = {"accepted": 0, "duplicate": 0, "rejected": 0, "skipped": 0, "errors": []}
+    return {**nothing, **several}
+
+
+def ids_in(stack: Stack) -> int:
+    """How many events are durable, repeats included."""
+    return sum(len(entry["digests"]) // 12 for entry in log_of(stack, ACME))
+
+
+# import
+
+
+def written(path: Path, *lines: Mapping[str, Any] | str) -> Path:
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    return path
+
+
+def test_lines_are_sent_and_what_is_refused_is_named_by_its_line(
+    stack: Stack, odometer: Type, tmp_path: Path
+) -> None:
+    lines: list[Any] = [usage_event("a"), "", usage_event("b", subject=None), usage_event("a")]
+    done = odometer("import", written(tmp_path / "usage.ndjson", *lines), "--json")
+    errors = ["line 3: missing_subject: subject: required"]
+    assert (done.exit_code, json.loads(done.stdout)) == (
+        1,
+        counts(accepted=1, duplicate=1, rejected=1, errors=errors),
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["usage.ndjson"]
+
+
+TABLE = """id,source,subject,time,product,tests,duration_ms,platform
+a,ci,james,{time},automation,1,5321,
+b,ci,"Jones, Ann",{time},automation,,7,
+c,ci,james,{time},automation,1.5,,
+d,ci,james,{time},automation,,,web
+"""
+
+
+def test_a_table_is_sent_a_row_an_event(stack: Stack, odometer: Type, tmp_path: Path) -> None:
+    file = tmp_path / "usage.csv"
+    file.write_text(TABLE.format(time=ago(hours=1)))
+    done = odometer("import", file, "--json")
+    errors = [
+        "line 4: invalid_measure: tests: expected an integer from 0 to 1099511627776",
+        "line 5: unknown_measure: platform: no measure of test",
+    ]
+    assert (done.exit_code, json.loads(done.stdout)) == (
+        1,
+        counts(accepted=2, rejected=2, errors=errors),
+    )
+    run("fold")
+    assert {user.username for user in stack.tenancy.open(ACME).users} >= {"james", "Jones, Ann"}
+
+
+def test_a_file_goes_in_parts_of_what_a_request_carries(tmp_path: Path) -> None:
+    heavy = usage_event("heavy", comment="x" * 700_000)
+    lines = [*(usage_event(f"{n}") for n in range(2500)), heavy, heavy]
+    parts = list(events.parts(events.lines_of(written(tmp_path / "usage.ndjson", *lines))))
+    assert [len(part.lines) for part in parts] == [1000, 1000, 501, 1]
+    assert max(len(part.body) for part in parts) <= 2**20
+    assert [part.number for part in parts] == [0, 1, 2, 3]
+
+
+def test_a_run_goes_on_where_the_one_before_ended(
+    stack: Stack, odometer: Type, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "usage.ndjson", *(usage_event(f"{n}") for n in range(9)))
+    with patch("odometer_cli.events.MOST_EVENTS", 2), patch("time.sleep"):
+        tap, failing = tapped(), iter([False, False, True])
+        tap.fail = lambda call: (
+            throttled(call) if call == Call("PutItem", "log") and next(failing, True) else None
+        )
+        died = odometer("import", file, "--connections", 1)
+        assert (died.exit_code, ids_in(stack)) == (3, 4)
+        tap.fail = lambda _: None
+        done = odometer("import", file, "--json")
+    assert (done.exit_code, json.loads(done.stdout)) == (0, counts(accepted=5, skipped=4))
+    assert ids_in(stack) == 9
+    assert [path.name for path in tmp_path.iterdir()] == ["usage.ndjson"]
+
+
+def test_a_note_of_another_content_is_worth_nothing(
+    stack: Stack, odometer: Type, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "usage.ndjson", usage_event("a"))
+    (tmp_path / "usage.ndjson.imported").write_text("0" * 64 + "\n0\n")
+    done = odometer("import", file, "--json")
+    assert json.loads(done.stdout) == counts(accepted=1)
+
+
+@pytest.mark.parametrize("name", ["nowhere.ndjson", "broken.ndjson"])
+def test_a_file_that_cannot_be_read_is_said_to_be(
+    odometer: Type, tmp_path: Path, name: str
+) -> None:
+    written(tmp_path / "broken.ndjson", '{"id":')
+    done = odometer("import", tmp_path / name)
+    assert done.exit_code == 2
+    assert "cannot be read" in done.stderr or "line 1 is not JSON" in done.stderr
+
+
+# verify and rebuild
+
+
+@pytest.fixture
+def settled(stack: Stack, key: str) -> None:
+    """Sealed weeks of usage."""
+    long_ago = datetime.now(UTC) - timedelta(days=30)
+    engine().settle(ACME, long_ago)  # the head is born; from here on days are sealed
+    send(stack, key, [usage_event(f"{day}", time=ago(days=day)) for day in range(1, 25)])
+    run("fold")
+    run("settle")
+    run("settle")
+
+
+def frame_of(day_prefix: str) -> Any:
+    """A stored frame of automation."""
+    year = datetime.now(UTC).year
+    pk = keys.frames(ACME, "automation", year, 0, 0)
+    found = Table("usage", Meter()).query(pk, day_prefix, "~")
+    return next(found)
+
+
+@pytest.mark.usefixtures("settled")
+def test_frames_that_are_right_are_said_to_be(odometer: Type) -> None:
+    assert frame_of("F")
+    done = odometer("verify")
+    assert (done.exit_code, done.stdout) == (0, "Every frame says what the events say.\n")
+    assert (odometer("verify", ACME, "--json").stdout, odometer("verify", OTHER).exit_code) == (
+        "[]\n",
+        0,
+    )
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_frame_that_drifted_is_named_and_made_again(odometer: Type) -> None:
+    frame = frame_of("F")
+    table = Table("usage", Meter())
+    items: Any = table.query(frame["pk"], "F", "~")
+    delta = next(item for item in items if "#1#" in item["sk"])
+    table.delete(delta["pk"], delta["sk"])
+    done = odometer("verify", ACME, "--json")
+    drift = {
+        "organization": ACME,
+        "product": "automation",
+        "shard": 0,
+        "day": delta["sk"].split("#")[1],
+        "what": "day",
+    }
+    assert done.exit_code == 1
+    assert drift in json.loads(done.stdout)
+    assert odometer("rebuild", ACME).exit_code == 0
+    assert odometer("verify", ACME).exit_code == 0
+
+
+def test_half_a_scope_is_none(odometer: Type) -> None:
+    done = odometer("rebuild", ACME, "--product", "automation")
+    assert (done.exit_code, done.stderr.splitlines()[0]) == (
+        2,
+        "--product and --year go together.",
+    )
+
+
+def test_an_unknown_organization_is_not_found(odometer: Type) -> None:
+    for command in ("verify", "rebuild", "redrive"):
+        assert odometer(command, "cc7cf840-9ca9-46a3-9778-9015d6580d52").exit_code == 1
+
+
+# redrive
+
+
+@pytest.fixture
+def parked(stack: Stack, key: str) -> Mapping[str, Any]:
+    """An entry that was parked, and can be read by now; another waits in the log."""
+    send(stack, key, [usage_event("a")])
+    (entry,) = log_of(stack, ACME)
+    Table("log", Meter()).delete(str(entry["pk"]), str(entry["sk"]))
+    Table("usage", Meter()).put({**entry, "pk": keys.parked(ACME)})
+    send(stack, key, [usage_event("b")])
+    return entry
+
+
+def folded() -> int:
+    return sum(len(fold.events) for fold in engine().folding.memory.tail(ACME, engine().usage, 0))
+
+
+def test_redrive_folds_what_was_parked_and_what_waits(
+    odometer: Type, parked: Mapping[str, Any]
+) -> None:
+    done = odometer("redrive", "--json")
+    expected = [{"organization": ACME, "returned": 1, "unreadable": 0}]
+    assert (done.exit_code, json.loads(done.stdout)) == (0, expected)
+    assert folded() == 2
+
+
+def test_redrive_says_what_still_cannot_be_read(odometer: Type, parked: Mapping[str, Any]) -> None:
+    unreadable = {**parked, "pk": keys.parked(ACME), "sk": "0#0", "who": b"\x00"}
+    Table("usage", Meter()).put(unreadable)
+    done = odometer("redrive", ACME, "--json")
+    expected = [{"organization": ACME, "returned": 1, "unreadable": 1}]
+    assert (done.exit_code, json.loads(done.stdout)) == (1, expected)
+
+
+def test_redrive_clears_the_queue_of_what_is_folded(
+    odometer: Type, parked: Mapping[str, Any]
+) -> None:
+    queues = boto3.client("sqs")
+    url = queues.create_queue(QueueName="unfolded")["QueueUrl"]
+    queues.send_message(QueueUrl=url, MessageBody="a record that the stream gave up on")
+    outputs = {
+        "UnfoldedQueue": url,
+        "DirectoryTable": "directory",
+        "UsageTable": "usage",
+        "LogTable": "log",
+        "ActivityTable": "activity",
+        "SecretId": ENVIRONMENT["SECRET_ID"],
+    }
+    with (
+        patch("odometer.storage.deployment.outputs_of", lambda _: outputs),
+        patch("odometer_cli.engine.outputs_of", lambda _: outputs),
+    ):
+        assert odometer("--stack", "odometer", "redrive").exit_code == 0
+    assert "Messages" not in queues.receive_message(QueueUrl=url)
+    assert folded() == 2
