@@ -18,6 +18,7 @@ from odometer.readings.ledger import MissingKeyframe
 from odometer.readings.months import users_by_month
 from odometer.readings.presence import Presence, presence
 from odometer.readings.reading import View, distinct
+from odometer.readings.settle import UnknownProduct
 from odometer.readings.shelf import Item, Span
 from odometer.readings.standing import Coverage
 from odometer.readings.verify import Audit, Drift
@@ -339,3 +340,14 @@ def test_years_that_are_not_kept_leave_nothing_and_change_nothing_else(
     assert {name.split("#")[3] for name in partitions(clockwork, "R")} == {"2026"}
     dates = {name.split("#")[2] for name in partitions(clockwork, "I")}
     assert dates == {"2026-08-12", "2026-11-20"}
+
+
+def test_events_of_a_product_that_the_directory_lacks_wait_for_it(clockwork: Clockwork) -> None:
+    clockwork.send(clockwork.use("ann", NOON, 1, 10))
+    clockwork.world.products = [VISUAL]
+    with pytest.raises(UnknownProduct):
+        clockwork.settle()
+    clockwork.world.products = PRODUCTS
+    clockwork.settle()
+    assert clockwork.view().tail == []
+    assert clockwork.used("2026-11-20", "2026-11-20") == {0: (1, 10, 1)}

@@ -45,6 +45,10 @@ Catalog = Callable[[str], Sequence[Product]]
 ByProduct = Mapping[str, list[Event[int]]]
 
 
+class UnknownProduct(LookupError):
+    """Events of a product that the directory does not have: settling waits until it does."""
+
+
 class Layout(NamedTuple):
     """Where frames are written: the zone of local days, the shards, and the generation."""
 
@@ -153,8 +157,11 @@ class Settling:
     def _do(self, organization: str, head: Head, work: Work, now: int) -> Head:
         """Store all that follows from a plan; the head that will show it."""
         number, events = work.plan.number, work.all
+        products = self.catalog(organization)
+        if unknown := work.events.keys() - {product.id for product in products}:
+            raise UnknownProduct(organization, unknown)
         put_identities(organization, self.usage, number, events)
-        for product in self.catalog(organization):
+        for product in products:
             segment = Segment.of(work.events.get(product.id, ()), product)
             put_segments(organization, self.usage, number, product, segment)
         shards = max(head.shards, work.shards)
