@@ -127,8 +127,7 @@ def test_nobody_makes_a_key_that_can_more_than_their_own(us: Cast) -> None:
         ({"scopes": None}, "scopes: expected an array"),
         (
             {"scopes": ["usage:read", "everything"]},
-            "scopes.1: expected one of usage:read, usage:write, directory:read, directory:write, "
-            "keys:write",
+            f"scopes.1: expected one of {', '.join(Scope)}",
         ),
         ({"expires_at": "tomorrow"}, "expires_at: expected an instant like 2026-02-28T17:42:00Z"),
         (
@@ -153,8 +152,8 @@ def test_all_faults_of_a_body_are_listed_in_the_order_of_the_contract(us: Cast) 
     assert reply.json == {
         "error": {
             "code": "invalid_parameter",
-            "message": "name: required; user: required; scopes.0: expected one of usage:read, "
-            "usage:write, directory:read, directory:write, keys:write; zzz: unknown parameter",
+            "message": "name: required; user: required; "
+            f"scopes.0: expected one of {', '.join(Scope)}; zzz: unknown parameter",
             "details": {"name": None, "user": None, "scopes.0": 5, "zzz": 1},
         }
     }
