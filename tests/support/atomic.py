@@ -1,0 +1,41 @@
+"""A whole deployment in this process, on an engine that is atomic and computes what it costs."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from odometer.storage import activity, dynamo, tenancy
+from odometer.storage.dynamo import Meter, Table
+from odometer.storage.engine import engine
+from odometer.storage.tenancy import Tenancy
+from tests.support.book import ACME, new_head
+from tests.support.counting import counting_engine
+from tests.support.stack import ENVIRONMENT, OTHER, Stack, create_table
+
+
+@contextmanager
+def stack_on_an_engine() -> Iterator[Stack]:
+    """Like the one on moto, with the same two organizations."""
+    with counting_engine() as client:
+        address = {"AWS_ENDPOINT_URL_DYNAMODB": client.meta.endpoint_url}
+        with (
+            patch.dict(os.environ, {**ENVIRONMENT, **address}),
+            patch("odometer.storage.secret.secret", lambda _: b"not a secret"),
+        ):
+            as_a_new_process()
+            for table in ("directory", "activity"):
+                create_table(table)
+            stack = Stack(Tenancy(Table("directory", Meter())))
+            for organization in (ACME, OTHER):
+                stack.tenancy.create(new_head(organization, organization))
+            yield stack
+        as_a_new_process()
+
+
+def as_a_new_process() -> None:
+    """Forget all that a process remembers."""
+    dynamo.dynamodb.cache_clear()
+    engine.cache_clear()
+    tenancy.forget()
+    activity.forget()
