@@ -1,0 +1,179 @@
+"""A million events through the intake handler and the engine, in process, on a real engine.
+
+    python -m bench.intake --events 1000000
+
+Nothing lost, nothing counted twice, how fast, and what an event costs by step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table as Shown
+
+from odometer.domain.kinds import KINDS
+from odometer.domain.time import Period, epoch_ms, epoch_second
+from odometer.readings.arrivals import arrivals
+from odometer.readings.decisions import Product
+from odometer.readings.reading import View
+from odometer.storage.dynamo import Meter, Table, dynamodb
+from odometer.storage.engine import Engine
+from odometer.storage.shelf import TableShelf
+from tests.support.atomic import stack_on_an_engine
+from tests.support.book import ACME
+from tests.support.intake import run, stream
+from tests.support.stack import Stack, admin_of, functions, proxy_event
+
+AUTOMATION = Product("automation", KINDS["test"])
+USERS = 10_000
+SPAN = timedelta(hours=6)
+SENT_AGAIN = 0.02
+ACCEPTED = 202
+CONTEXT: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
+console = Console()
+
+
+@dataclass
+class Bill:
+    """What each step took: seconds, write units, read units."""
+
+    steps: defaultdict[str, list[float]] = field(
+        default_factory=lambda: defaultdict(lambda: [0.0, 0.0, 0.0])
+    )
+    step: str = ""
+
+    def hear(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        """Botocore's answer to a call, with the units that it cost."""
+        consumed = parsed.get("ConsumedCapacity", [])
+        writes = model.name.startswith(("Put", "Update", "Delete", "BatchWrite"))
+        for each in consumed if isinstance(consumed, list) else [consumed]:
+            self.steps[self.step][1 if writes else 2] += each["CapacityUnits"]
+
+    @contextmanager
+    def of(self, step: str) -> Iterator[None]:
+        """Everything in here is this step's, and not that of the step around it."""
+        around, self.step, began = self.step, step, time.perf_counter()
+        yield
+        took = time.perf_counter() - began
+        self.steps[step][0] += took
+        self.steps[around][0] -= took
+        self.step = around
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.intake", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--batch", type=int, default=1_000)
+    arguments = parser.parse_args()
+    logging.disable(logging.INFO)
+    with stack_on_an_engine() as stack:
+        bill = Bill()
+        dynamodb().meta.events.register("after-call.dynamodb", bill.hear)
+        with patch.object(Engine, "settle", billed(bill)):
+            acknowledged = flow(stack, bill, arguments.events, arguments.batch)
+        check(acknowledged)
+        show(bill, len(acknowledged))
+
+
+def billed(bill: Bill) -> Callable[[Engine, str, datetime], None]:
+    """Settling is a step of its own, also when the fold begins it."""
+    settle = Engine.settle
+
+    def settle_and_bill(engine: Engine, organization: str, now: datetime) -> None:
+        with bill.of("settle"):
+            settle(engine, organization, now)
+
+    return settle_and_bill
+
+
+def flow(stack: Stack, bill: Bill, total: int, batch: int) -> dict[str, int]:
+    """Send, ring and settle; the tests that were acknowledged, by event."""
+    key, random, log = admin_of(stack, ACME), Random(1), Table("log", Meter())
+    began, step = datetime.now(UTC) - SPAN, SPAN / total
+    acknowledged: dict[str, int] = {}
+    again: list[dict[str, Any]] = []
+    for first in track(range(0, total, batch), "Sending", console=console):
+        numbers = range(first, min(first + batch, total) - len(again))
+        events = [event(random, number, began + number * step) for number in numbers]
+        acknowledged |= {each["id"]: each["data"]["tests"] for each in events}
+        since = epoch_ms(datetime.now(UTC))
+        with bill.of("accept"):
+            accept(json.dumps([*events, *again]), key)
+        again = random.sample(events, int(batch * SENT_AGAIN))
+        entries = list(log.query(f"{ACME}#LOG", f"{since}", "~"))
+        with bill.of("fold"):
+            run("fold", stream(entries), CONTEXT)
+    run("settle", context=CONTEXT)
+    return acknowledged
+
+
+def accept(body: str, key: str) -> None:
+    """Send a batch through the handler."""
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    answer = functions()["intake/send_events"](
+        proxy_event("POST", "/v1/events", headers, body), CONTEXT
+    )
+    expect(answer["statusCode"], ACCEPTED)
+
+
+def event(random: Random, number: int, moment: datetime) -> dict[str, Any]:
+    """One of many runs of tests."""
+    return {
+        "specversion": "1.0",
+        "id": f"run-{number}",
+        "source": random.choice(["ci/eu-1", "ci/us-1"]),
+        "type": "usage",
+        "subject": f"user-{random.randrange(USERS)}@example.com",
+        "time": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+        "data": {
+            "product": "automation",
+            "tests": random.randint(1, 5),
+            "duration_ms": random.randrange(1_000, 600_000),
+        },
+    }
+
+
+def check(acknowledged: dict[str, int]) -> None:
+    """Every report says what was acknowledged, and nothing else."""
+    now = datetime.now(UTC)
+    view = View.latest(ACME, TableShelf(Table("usage", Meter())), "UTC", epoch_second(now))
+    used = view.usage(AUTOMATION, Period(now - 2 * SPAN, now))
+    (found,) = arrivals(view, ["automation"])
+    counted = sum(found.whole.by_date.values()) if found.whole else 0
+    expect(counted, len(acknowledged))
+    expect(used.totals["tests"], sum(acknowledged.values()))
+    console.print(f"{counted:,} events sent, {counted:,} counted, none twice")
+
+
+def expect(found: int, wanted: int) -> None:
+    """End here when something is lost or counted twice."""
+    if found != wanted:
+        raise SystemExit(f"{found:,} instead of {wanted:,}")
+
+
+def show(bill: Bill, events: int) -> None:
+    """What an event costs, step by step."""
+    table = Shown("step", "seconds", "events/s", "write units/event", "read units/event")
+    for step in ("accept", "fold", "settle"):
+        seconds, writes, reads = bill.steps[step]
+        shown = (f"{seconds:.1f}", f"{events / seconds:,.0f}")
+        table.add_row(step, *shown, f"{writes / events:.4f}", f"{reads / events:.4f}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
