@@ -1,6 +1,7 @@
 """GET /v2/clients/{client_id}/analytics/apps/{app_id}/utilization/users: the users of one app."""
 
-from odometer.api.app_utilization import AppUsersQuery, app_users, endpoint
+from odometer.api.app_utilization import endpoint
+from odometer.api.apps import AppUsersQuery, app_users
 from odometer.api.cursors import Chain
 from odometer.api.endpoint import app
 from odometer.api.reports import Report

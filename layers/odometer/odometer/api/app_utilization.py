@@ -1,7 +1,7 @@
 """The app utilization API: its errors, parameters and answers, by their published names."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
@@ -15,23 +15,23 @@ from odometer.api.endpoint import endpoint as any_endpoint
 from odometer.api.envelope import Envelope, shown
 from odometer.api.fields import Choice, Reader, Text, Whole, refuse
 from odometer.api.models import Answer, Query
-from odometer.api.reports import Report
 from odometer.api.wire import Request
-from odometer.directory.people import Product
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Fault, Forbidden, Invalid, NotFound, OdometerError
 from odometer.domain.identity import UUID
 from odometer.domain.time import format_millis, instant_at
 from odometer.readings.presence import Presence
-from odometer.reports.app_users import AppUsers, Direction, UserOrder
+from odometer.reports.app_totals import Granularity
 from odometer.reports.days import Days
 from odometer.reports.figures import Metric
+from odometer.reports.order import Direction
 from odometer.storage.usage import Usage
 
 BASE = "/v2/clients/{client_id}"
 LONGEST_DAYS = 366
 MOST_DEPARTMENTS = 50
 LONGEST_CURSOR = 8_192
+LONGEST_NAME = 256
 
 DEPRECATED = datetime(2026, 11, 20, tzinfo=UTC)
 SUNSET = datetime(2027, 11, 20, tzinfo=UTC)
@@ -120,15 +120,6 @@ def details_of(fault: Fault, request: Request) -> dict[str, object]:
 # parameters
 
 DATE = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}")
-
-
-class Granularity(StrEnum):
-    """How finely usage is told apart."""
-
-    DAILY = "daily"
-    WEEKLY = "weekly"
-    MONTHLY = "monthly"
-    QUARTERLY = "quarterly"
 
 
 class Comparison(StrEnum):
@@ -282,18 +273,23 @@ class OfDepartments(Strict):
         }
 
 
+class Searched(Strict):
+    """Only what has these words in its name."""
+
+    q: Annotated[str, Text(LONGEST_NAME, shortest=0)] = ""
+
+
+class Ordered(Strict):
+    """Which end comes first."""
+
+    sort_order: Annotated[Direction, Choice()] = Direction.DESCENDING
+
+
 class Paged(Strict):
     """Which page of a chain."""
 
     page_size: Annotated[int, Whole(1, 200)] = 50
     cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = None
-
-
-class AppUsersQuery(Paged, OfDepartments, Compared, Granular):
-    """The users of an app, in order."""
-
-    sort_by: Annotated[UserOrder, Choice()] = UserOrder.TIME
-    sort_order: Annotated[Direction, Choice()] = Direction.DESCENDING
 
 
 # answers
@@ -308,7 +304,7 @@ class Period(Answer):
     compare_end_date: date | None
 
     @classmethod
-    def of(cls, days: Days, comparison: Days | None) -> "Period":
+    def of(cls, days: Days, comparison: Days | None = None) -> "Period":
         """The days as they are published."""
         return cls(
             start_date=days.first,
@@ -359,65 +355,6 @@ class UserRef(Answer):
     last_activity: LastActivity
 
 
-class AppUserUtilization(Answer):
-    """How much one user used one app."""
-
-    user: UserRef
-    avg_time_ms_per_day: MetricWithDelta
-    days_active: int
-
-
-class AppUsersAnswer(Answer):
-    """A page of the users of an app."""
-
-    period: Period
-    data: list[AppUserUtilization]
-    total_count: int
-    next_cursor: str | None
-
-
-USER_COLUMNS = (
-    *("user.id", "user.username", "user.user_key"),
-    *(f"user.last_activity.{name}" for name in ("at", "desktop_at", "web_at")),
-    *(f"avg_time_ms_per_day.{name}" for name in ("value", "change_pct", "compare_value")),
-    "days_active",
-)
-NARROWED_BY = "start_date, end_date, department_ids"
-
-
-def app_users(query: AppUsersQuery, app: Product, usage: Usage, chain: Chain) -> Report:
-    """The users of one app, ranked: a page as JSON, or all of them."""
-    begin(chain, usage)
-    days, comparison = query.days, query.comparison
-    periods = [each.period(usage.zone) for each in (days, comparison) if each]
-    used, *before = usage.of_periods(app.id, periods)
-    directory = usage.directory_with([used])
-    users = AppUsers.of(used, before[0] if before else None, query.members(directory))
-    names = directory.columns("users", "names")
-    ranked = users.ranked(query.sort_by, query.sort_order, names["id"], names["username"])
-    page = ranked[chain.row :][: query.page_size]
-    following = next_page(chain, usage, directory, [app.id], len(page), len(ranked))
-
-    def rows(shown: Sequence[int]) -> list[AppUserUtilization]:
-        return user_rows(users, names, shown, usage.last_active(shown))
-
-    answer = AppUsersAnswer(
-        period=Period.of(days, comparison),
-        data=rows(page),
-        total_count=len(ranked),
-        next_cursor=following,
-    )
-    return Report(
-        answer,
-        lambda: rows(ranked),
-        periods,
-        usage.through_ms,
-        columns=USER_COLUMNS,
-        narrowed_by=NARROWED_BY,
-        headers=headers_of(query.deprecation, chain, following),
-    )
-
-
 def begin(chain: Chain, usage: Usage) -> None:
     """See what the first page of the chain saw."""
     if chain.mark:
@@ -439,28 +376,10 @@ def next_page(
     return chain.cursor(row, directory.head.version, usage.pin(products))
 
 
-def headers_of(deprecation: Mapping[str, str], chain: Chain, cursor: str | None) -> dict[str, str]:
+def headers_of(
+    deprecation: Mapping[str, str], chain: Chain | None = None, cursor: str | None = None
+) -> dict[str, str]:
     """What is said beside the answer; both kinds of link share a header."""
     links = [deprecation["Link"]] if deprecation else []
-    links += [chain.link(cursor)] if cursor else []
+    links += [chain.link(cursor)] if chain and cursor else []
     return {**deprecation, **({"Link": ", ".join(links)} if links else {})}
-
-
-def user_rows(
-    users: AppUsers,
-    names: Mapping[str, Sequence[str]],
-    shown_users: Iterable[int],
-    presence: Mapping[int, Presence],
-) -> list[AppUserUtilization]:
-    """Users with their names and figures."""
-    return [
-        AppUserUtilization(
-            user=UserRef(
-                **{name: names[name][user] for name in ("id", "username", "user_key")},
-                last_activity=LastActivity.of(presence[user]),
-            ),
-            avg_time_ms_per_day=MetricWithDelta.of(users.time(user)),
-            days_active=users.days[user],
-        )
-        for user in shown_users
-    ]

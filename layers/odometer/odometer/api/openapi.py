@@ -12,8 +12,10 @@ from pydantic.json_schema import models_json_schema
 
 from odometer.api import (
     app_utilization,
+    apps,
     directory,
     events,
+    people,
     usage_metrics,
     usage_report,
     usage_series,
@@ -115,7 +117,13 @@ PAGES: Mapping[str, type[BaseModel]] = {
     "GET /api/v1/team/{teamId}/users": usage_metrics.UserList,
     "GET /api/v1/team/usage": usage_series.UsageAnswer,
     "GET /api/v1/user/usage": usage_series.UsageAnswer,
-    f"GET {APPS}/{{app_id}}/utilization/users": app_utilization.AppUsersAnswer,
+    f"GET {APPS}/{{app_id}}/utilization/users": apps.AppUsersAnswer,
+    f"GET {APPS}/{{app_id}}/utilization": apps.AppDetailAnswer,
+    f"GET {APPS}/{{app_id}}/activity": apps.AppActivityAnswer,
+    f"GET {APPS}/utilization": apps.AppsAnswer,
+    f"GET {app_utilization.BASE}/users": people.UsersAnswer,
+    f"GET {app_utilization.BASE}/users/{{user_id}}": people.UserAnswer,
+    f"GET {app_utilization.BASE}/users/{{user_id}}/usage": people.PersonUsageAnswer,
 }
 """The reports, whose rows can also be had in lines."""
 

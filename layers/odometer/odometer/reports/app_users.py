@@ -6,8 +6,7 @@ from enum import StrEnum
 
 from odometer.readings.reading import Used
 from odometer.reports.figures import Metric, change_tenths, rounded
-
-Key = str | int | None
+from odometer.reports.order import Direction, Key, in_order
 
 
 class UserOrder(StrEnum):
@@ -17,13 +16,6 @@ class UserOrder(StrEnum):
     CHANGE = "avg_time_change"
     DAYS = "days_active"
     USERNAME = "username"
-
-
-class Direction(StrEnum):
-    """Which end of a ranking comes first."""
-
-    ASCENDING = "asc"
-    DESCENDING = "desc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +53,7 @@ class AppUsers:
             UserOrder.USERNAME: lambda user: names[user].casefold(),
         }
         by_id = sorted(self.times, key=ids.__getitem__)
-        return ranked(by_id, keys[order], direction)
+        return in_order(by_id, keys[order], direction)
 
     def _compared(self, user: int) -> int | None:
         return None if self.compared is None else self.compared.get(user, 0)
@@ -75,12 +67,3 @@ def average_times(used: Used, among: Collection[int] | None) -> dict[int, int]:
         for user in used.users
         if among is None or user in among
     }
-
-
-def ranked(rows: Sequence[int], key: Callable[[int], Key], direction: Direction) -> list[int]:
-    """Rows in order of a key, whichever way, those without one last, equal ones as they stood."""
-    keys = {row: key(row) for row in rows}
-    present = [row for row in rows if keys[row] is not None]
-    absent = [row for row in rows if keys[row] is None]
-    present.sort(key=keys.__getitem__, reverse=direction is Direction.DESCENDING)  # type: ignore[arg-type]
-    return present + absent

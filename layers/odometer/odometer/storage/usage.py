@@ -18,6 +18,7 @@ from odometer.readings import keys
 from odometer.readings.decisions import ALL, LOCAL, Product
 from odometer.readings.fold import SETTLING_MS
 from odometer.readings.months import users_by_month
+from odometer.readings.person import PersonUsage, person_usage
 from odometer.readings.presence import Presence, presence
 from odometer.readings.reading import Used, View
 from odometer.readings.series import Series
@@ -100,6 +101,11 @@ class Usage:
         return replace(self.view, head=kept).pin
 
     @property
+    def directory(self) -> Directory:
+        """The directory, at the version that everything is seen from."""
+        return self._directory
+
+    @property
     def zone(self) -> tzinfo:
         """The zone whose days are counted."""
         return ZoneInfo(self.view.head.zone)
@@ -114,6 +120,14 @@ class Usage:
         measured = Product(product, self.kind(product))
         with ThreadPoolExecutor(max_workers=len(periods)) as pool:
             return list(pool.map(lambda period: view.usage(measured, period), periods))
+
+    def of_person(self, user: int, period: Period) -> list[PersonUsage]:
+        """What one user has used of every product, as far as they have used it."""
+        return person_usage(self.view, products_of(self._directory), user, period)
+
+    def was_active(self, users: Collection[int]) -> Mapping[int, Presence]:
+        """When users were last active on any app, as it is seen from where everything is."""
+        return presence(self.view, users)
 
     def last_active(self, users: Collection[int]) -> Mapping[int, Presence]:
         """When users were last active on any app: as of now, whatever is pinned."""
@@ -131,6 +145,10 @@ class Usage:
             if kind.name in kinds
         ]
         return Series(self.view, products, edges)
+
+    def course(self, product: str, edges: Sequence[int]) -> Series:
+        """What every user has used of one product, between edges of time."""
+        return Series(self.view, [Product(product, self.kind(product))], edges)
 
     def users_by_month(self, first: date, last: date) -> Mapping[date, int]:
         """Who had any usage in which month: a bit for every user."""
@@ -159,6 +177,11 @@ class Usage:
         """One product, once everything is seen from one view."""
         seen.result()
         return self.of(product, period)
+
+
+def products_of(directory: Directory) -> list[Product]:
+    """Every product of a directory, in the order in which the engine numbers them."""
+    return [Product(product, kind) for product, kind in directory.kinds.items()]
 
 
 def accepted_ms(entry: Item) -> int:

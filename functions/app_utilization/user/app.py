@@ -1,0 +1,15 @@
+"""GET /v2/clients/{client_id}/users/{user_id}: one user of the client."""
+
+from odometer.access.policy import READ_PERSON
+from odometer.api.app_utilization import endpoint
+from odometer.api.endpoint import user as user_named
+from odometer.api.people import NothingAsked, one_user
+from odometer.api.reports import Report
+from odometer.directory.people import User
+from odometer.storage.usage import Usage
+
+
+@endpoint("/users/{user_id}", may=READ_PERSON, about=user_named("user_id"))
+def handler(_: NothingAsked, user: User, usage: Usage) -> Report:
+    """Answer with the user."""
+    return one_user(user, usage)

@@ -1,0 +1,15 @@
+"""GET /v2/clients/{client_id}/users/{user_id}/usage: one user across all products."""
+
+from odometer.access.policy import READ_PERSON
+from odometer.api.app_utilization import endpoint
+from odometer.api.endpoint import user as user_named
+from odometer.api.people import PersonUsageQuery, person_usage
+from odometer.api.reports import Report
+from odometer.directory.people import User
+from odometer.storage.usage import Usage
+
+
+@endpoint("/users/{user_id}/usage", may=READ_PERSON, about=user_named("user_id"))
+def handler(query: PersonUsageQuery, user: User, usage: Usage) -> Report:
+    """Answer with what the user has used of each product."""
+    return person_usage(query, user, usage)
