@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product as pairs
 from typing import Final
 
 from odometer.domain.events import utc_date
@@ -51,13 +52,14 @@ class Retirement:
         kept_from = calendar.new_year(first_kept) - DAY
         generations = [0, *(each.generation for each in self._rebuilds(organization, head))]
         for product in self.catalog(organization):
-            first = first_date(organization, self.usage, product) or kept_from
-            for year in range(first.year - 1, first_kept):
-                for generation in generations:
+            first = first_date(organization, self.usage, product)
+            if first and first < kept_from:
+                for year, generation in pairs(range(first.year - 1, first_kept), generations):
                     self._clear_frames(organization, head, product, year, generation)
-            self._clear(keys.segments(organization, product.id), before=str(kept_from))
-            for day in calendar.days(first, kept_from):
-                self._clear(keys.identities(organization, day))
+                for day in calendar.days(first, kept_from):
+                    self._clear(keys.identities(organization, day))
+                # Last, because the first event says where to begin again.
+                self._clear(keys.segments(organization, product.id), before=str(kept_from))
 
     def _rebuilds(self, organization: str, head: Head) -> list[Rebuild]:
         """The rebuilds that readers see or have seen."""

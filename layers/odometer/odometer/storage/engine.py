@@ -12,6 +12,7 @@ from odometer.readings.decisions import Product
 from odometer.readings.fold import Folding
 from odometer.readings.reading import View
 from odometer.readings.rebuild import Rebuilding
+from odometer.readings.retire import Retirement
 from odometer.readings.rows import Undecodable
 from odometer.readings.settle import Settling
 from odometer.readings.shelf import Item, Span
@@ -55,6 +56,7 @@ class Engine:
         self.folding = Folding(self.log, self.usage, self.tenancy)
         self.settling = Settling(self.usage, self.products)
         self.rebuilding = Rebuilding(self.usage, self.settling)
+        self.retirement = Retirement(self.usage, self.products)
 
     def products(self, organization: str) -> list[Product]:
         """Every product that an organization has by now."""
@@ -83,6 +85,12 @@ class Engine:
     def rebuild(self, organization: str, now: datetime) -> bool:
         """Take the rebuild that is on its way one step further; whether there was one."""
         return self.rebuilding.rebuild(organization, epoch_second(now))
+
+    def retire(self, organization: str, now: datetime) -> None:
+        """Remove what no cursor can name any more, and years that are kept no longer."""
+        self.retirement.generations(organization, epoch_second(now))
+        kept = self.tenancy.open(organization).organization.retention_years
+        self.retirement.years(organization, now.year - kept + 1)
 
     def audit(self, organization: str, now: datetime) -> Findings:
         """Fold the log of a day and more again, which must bring nothing."""

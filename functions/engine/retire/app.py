@@ -1,0 +1,12 @@
+"""Retire, once a day: remove replaced frames, and the years that an organization does not keep."""
+
+from datetime import datetime
+
+from odometer.api.bells import scheduled
+from odometer.storage.engine import Engine
+
+
+@scheduled
+def handler(engine: Engine, organization: str, now: datetime) -> None:
+    """Remove what nobody can ask for any more."""
+    engine.retire(organization, now)
