@@ -1,0 +1,36 @@
+"""A promise is worth the test that is named beside it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+TEXT = Path("docs/guarantees.md").read_text()
+NAMED = sorted(set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", TEXT)))
+RUNBOOKS = sorted(Path("docs/runbooks").glob("*.md"))
+
+
+@pytest.mark.parametrize(("file", "name"), NAMED, ids="::".join)
+def test_a_promise_names_a_test_that_is_there(file: str, name: str) -> None:
+    files = [path.read_text() for path in Path("tests").rglob(file)]
+    assert any(f"def {name}(" in text for text in files)
+
+
+def test_every_promise_names_a_test() -> None:
+    rows = re.findall(r"^\| (?!promise|-)(.*) \|$", TEXT, re.MULTILINE)
+    assert len(rows) > 20
+    assert [row for row in rows if "::test_" not in row.rpartition("|")[2]] == []
+
+
+def test_an_alarm_leads_to_a_runbook_that_is_there() -> None:
+    named = re.findall(
+        r"docs/runbooks/[\w-]+\.md", Path("infrastructure/monitoring.yaml").read_text()
+    )
+    assert named
+    assert {Path(each) for each in named} <= set(RUNBOOKS)
+
+
+@pytest.mark.parametrize("page", RUNBOOKS, ids=str)
+def test_a_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([\w./-]+)\)", page.read_text()):
+        assert (page.parent / target).exists()
