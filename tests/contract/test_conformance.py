@@ -4,7 +4,9 @@
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pytest
@@ -17,8 +19,10 @@ from schemathesis.specs.openapi.checks import (
 
 from odometer.api.openapi import PAGES, documents
 from odometer.api.wire import NDJSON
+from odometer.domain.kinds import DEFAULT_PRODUCTS
 from tests.support.book import ACME
 from tests.support.cast import cast_of
+from tests.support.meters import Meters, used
 from tests.support.stack import OTHER, endpoints, stack_on_moto
 from tests.support.web import application
 
@@ -35,6 +39,8 @@ THERE = {
     "app_id": APP,
 }
 """What most cases are about, so that there is something to find."""
+RANGE = {"from": "2026-01-15T18:30:00+05:30", "to": "2026-02-20T12:00:00.5Z"}
+INSTANT = re.compile(r"[0-9-]{10}T[0-9:]{8}(\.[0-9]+)?(Z|[+-][0-9:]{5})")
 
 EXCLUDED: dict[str, list[Any]] = {
     # one bad row is answered with its fault, in a 200: it never fails the others
@@ -54,6 +60,9 @@ def admin() -> Iterator[dict[str, str]]:
         cast_of(stack, OTHER)
         us = cast_of(stack, ACME)
         stack.apply(ACME, "product", {"id": APP, "name": "Mail", "kind": "app"})
+        day = datetime(2026, 2, 3, tzinfo=UTC)
+        events = [used("acme-member", product, day, 1, 2, 3) for product in DEFAULT_PRODUCTS]
+        Meters(ACME).send(events, day)
         yield {"Authorization": f"Bearer {us.key('admin')}"}
 
 
@@ -68,10 +77,16 @@ def schema_of(family: str) -> Any:
 
 
 def placed(context: Any, parameters: Any) -> Any:
-    """Make every other name one that there is: those with an odd number of letters."""
+    """Make every other name one that there is, and most ranges one that holds something.
+
+    Every other are those with an odd number of letters, most are those with no multiple of four.
+    """
     for name, value in (parameters or {}).items():
         if name in THERE and len(str(value)) % 2:
             parameters[name] = THERE[name]
+    ends = {name: str((parameters or {}).get(name)) for name in RANGE}
+    if all(INSTANT.fullmatch(end) for end in ends.values()) and len("".join(ends.values())) % 4:
+        parameters.update(RANGE)
     return parameters
 
 
