@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Any, Final, NamedTuple, Self
 
@@ -122,15 +122,14 @@ def scopes(product: Product, year: int) -> tuple[str, ...]:
 
 
 class Touched(NamedTuple):
-    """Items of a product from a day on were written at a second."""
+    """Items of a product from a UTC date on were written at a second."""
 
     at: int
     since: str
 
     @classmethod
     def of(cls, at: int, since: date) -> Self:
-        # A day of any zone lies within a day of its UTC date.
-        return cls(at, str(since - timedelta(1)))
+        return cls(at, str(since))
 
 
 @dataclass(frozen=True, slots=True)

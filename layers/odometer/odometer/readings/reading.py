@@ -194,7 +194,7 @@ class Measuring:
         return tuple(term.sign * column for column in frame)
 
     def _segment_span(self, piece: range) -> Span:
-        strong = self._strong(utc_date(piece[-1]))
+        strong = self._fresh(utc_date(piece[-1]))
         return segments.span(self.view.organization, self.product.id, piece, strong=strong)
 
     def _day_by_day(self, piece: range, items: Sequence[Item]) -> Iterator[tuple[int, Frame]]:
@@ -213,7 +213,7 @@ class Measuring:
         spans = [
             span
             for day, shard, _ in frames
-            for span in day_spans(self._pk(day.year, shard), day, strong=self._strong(day))
+            for span in day_spans(self._pk(day.year, shard), day, strong=self._strong(day + DAY))
         ]
         answers = iter(self.view.shelf.read(spans)) if spans else iter(())
         for _, shard, frame in frames:
@@ -230,5 +230,12 @@ class Measuring:
     def _span(self, pk: str, first: str, last: str, day: date) -> Span:
         return Span(pk, first, last, self._strong(day))
 
-    def _strong(self, day: date) -> bool:
+    def _strong(self, end: date) -> bool:
+        """Whether to read frames of days before this one as they are now.
+
+        A local day lies on two UTC dates, so it may have been touched a date later.
+        """
+        return self._fresh(end if self.product.kind.local_days else end - DAY)
+
+    def _fresh(self, day: date) -> bool:
         return self.view.head.is_fresh(self.product.id, day, self.view.now)
