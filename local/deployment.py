@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -16,6 +17,17 @@ SAM = Path(".local/tools/sam/bin/sam").absolute()
 SOURCES = ("template.yaml", "infrastructure", "layers", "functions")
 NAME = "odometer"
 STAGE = "local"
+BELL = (
+    "EventSourceArn",
+    "BatchSize",
+    "MaximumBatchingWindowInSeconds",
+    "FilterCriteria",
+    "DestinationConfig",
+    "BisectBatchOnFunctionError",
+    "MaximumRetryAttempts",
+    "FunctionResponseTypes",
+)
+"""What a stream's mapping is made of."""
 
 
 def source_digest() -> str:
@@ -32,17 +44,33 @@ def _files(path: Path) -> list[Path]:
     return [file for file in files if file.is_file() and "__pycache__" not in file.parts]
 
 
-def outputs(endpoint: str, digest: str | None = None) -> dict[str, str]:
-    """The outputs of the deployed stack; none if it is not there, or not of this digest."""
-    client = boto3.client(
-        "cloudformation",
+def rehang_bells(endpoint: str) -> None:
+    """Make every stream's mapping anew: after a restart, the emulator delivers to no old one."""
+    functions = client("lambda", endpoint)
+    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        functions.delete_event_source_mapping(UUID=mapping["UUID"])
+        functions.create_event_source_mapping(
+            FunctionName=mapping["FunctionArn"],
+            StartingPosition="LATEST",
+            **{name: mapping[name] for name in BELL if name in mapping},
+        )
+
+
+def client(service: str, endpoint: str) -> Any:
+    """A client of the emulator."""
+    return boto3.client(
+        service,
         endpoint_url=endpoint,
         region_name=REGION,
         aws_access_key_id="local",
         aws_secret_access_key="local",  # noqa: S106 - the emulator's root has no secret
     )
+
+
+def outputs(endpoint: str, digest: str | None = None) -> dict[str, str]:
+    """The outputs of the deployed stack; none if it is not there, or not of this digest."""
     try:
-        stack = client.describe_stacks(StackName=NAME)["Stacks"][0]
+        stack = client("cloudformation", endpoint).describe_stacks(StackName=NAME)["Stacks"][0]
     except ClientError:
         return {}
     deployed = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}.get("source")
