@@ -1,0 +1,93 @@
+"""Coverage against brute force: settled, half settled or on its way, every event is told once."""
+
+from collections import Counter, defaultdict
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from odometer.domain.events import Event, digest_of, utc_date
+from odometer.domain.time import epoch_second
+from odometer.readings.arrivals import Arrivals, arrivals, events
+from odometer.readings.standing import Coverage
+from tests.support.shelf import dying
+from tests.support.world import ORGANIZATION, PRODUCTS, World
+
+NOW = epoch_second(datetime(2026, 3, 2, 9, 30, tzinfo=UTC))
+PLACES = PRODUCTS[:3]
+SOURCES = ["ci", "~laptop", "büro", "\U0010ffff"]
+DAY = 86_400
+
+
+def act(world: World, what: str, random: Random) -> None:
+    match what:
+        case "send":
+            world.accept([event(world, random) for _ in range(random.randint(1, 4))], random, 0)
+        case "fold":
+            world.folding.sweep(ORGANIZATION, world.now_ms)
+        case "settle":
+            world.settling.settle(ORGANIZATION, world.zone, world.now)
+        case "die":
+            with dying(world.usage, random.randint(0, 25)):
+                world.settling.settle(ORGANIZATION, world.zone, world.now)
+        case "wait":
+            world.pass_time(random.choice([60, 3600, 2 * DAY]))
+
+
+def event(world: World, random: Random) -> Event[str]:
+    product, source = random.choice(PLACES), random.choice(SOURCES)
+    second = world.now - random.choice([0, 0, 1, DAY, 9 * DAY, 400 * DAY])
+    digest = digest_of(source, str(random.randrange(40)))
+    return Event("ann", product.id, source, second, 0, (1, 0, 0, 0), digest)
+
+
+def told(world: World, product: str) -> dict[str, Coverage]:
+    """What the decided events say, one by one."""
+    seconds: defaultdict[str, list[int]] = defaultdict(list)
+    for each in (event for fold in world.folds() for event in fold.events):
+        if each.product == product:
+            seconds[each.source].append(each.second)
+    return {
+        source: Coverage(min(these), max(these), Counter(map(utc_date, these)))
+        for source, these in seconds.items()
+    }
+
+
+DEEDS = ["send", "send", "fold", "settle", "die", "die", "wait"]
+
+
+@settings(max_examples=300)
+@given(
+    deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**32)), max_size=30),
+    first=st.integers(-420, 5),
+    days=st.integers(0, 430),
+)
+def test_arrivals_are_what_the_events_say(
+    deeds: list[tuple[str, int]], first: int, days: int
+) -> None:
+    world = World(NOW, "UTC", PLACES)
+    for what, seed in deeds:
+        act(world, what, Random(seed))
+    found = arrivals(world.view(), [product.id for product in PLACES])
+    assert [each.by_source for each in found] == [told(world, each.product) for each in found]
+    begin = utc_date(NOW) + timedelta(days=first)
+    for each in found:
+        compare(each, begin, begin + timedelta(days=days))
+
+
+def compare(found: Arrivals, first: date, last: date) -> None:
+    """A range counts its own days, one by one."""
+    by_day: Counter[date] = Counter()
+    for coverage in found.by_source.values():
+        by_day.update(coverage.by_date)
+        in_range = sum(coverage.by_date.get(day, 0) for day in every_day(first, last))
+        assert events(coverage, first, last) == in_range
+    for start in (first, None):
+        begin = start or min(by_day, default=date.max)
+        without = sum(not by_day[day] for day in every_day(begin, last))
+        assert found.days_without(start, last) == without
+
+
+def every_day(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
