@@ -46,7 +46,7 @@ def _files(path: Path) -> list[Path]:
 
 def rehang_bells(endpoint: str) -> None:
     """Make every stream's mapping anew: after a restart, the emulator delivers to no old one."""
-    functions = client("lambda", endpoint)
+    functions = boto3.client("lambda", **_at(endpoint))
     for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
         functions.delete_event_source_mapping(UUID=mapping["UUID"])
         functions.create_event_source_mapping(
@@ -56,21 +56,22 @@ def rehang_bells(endpoint: str) -> None:
         )
 
 
-def client(service: str, endpoint: str) -> Any:
-    """A client of the emulator."""
-    return boto3.client(
-        service,
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - the emulator's root has no secret
-    )
+def _at(endpoint: str) -> dict[str, Any]:
+    """How a client meets the emulator."""
+    return {
+        "endpoint_url": endpoint,
+        "region_name": REGION,
+        "aws_access_key_id": "local",
+        "aws_secret_access_key": "local",
+    }
 
 
 def outputs(endpoint: str, digest: str | None = None) -> dict[str, str]:
     """The outputs of the deployed stack; none if it is not there, or not of this digest."""
     try:
-        stack = client("cloudformation", endpoint).describe_stacks(StackName=NAME)["Stacks"][0]
+        stack = boto3.client("cloudformation", **_at(endpoint)).describe_stacks(StackName=NAME)[
+            "Stacks"
+        ][0]
     except ClientError:
         return {}
     deployed = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}.get("source")
