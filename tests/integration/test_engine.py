@@ -1,7 +1,7 @@
 """The engine's functions: rung, swept, settled, rebuilt and audited, for everyone, on the clock."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,9 +10,10 @@ from unittest.mock import patch
 import pytest
 
 from odometer.domain.kinds import KINDS
-from odometer.domain.time import Period
-from odometer.readings.decisions import ALL, Product
+from odometer.domain.time import Period, epoch_ms
+from odometer.readings.decisions import ALL, Fold, Product
 from odometer.readings.reading import View
+from odometer.storage import tenancy
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.engine import Engine, engine
 from odometer.storage.shelf import TableShelf
@@ -20,6 +21,7 @@ from tests.support.book import ACME
 from tests.support.intake import ago, log_of, run, send, stream, usage_event
 from tests.support.stack import OTHER, Stack, admin_of
 from tests.support.taps import Call, tapped, throttled
+from tests.unit.test_template import granted
 
 AUTOMATION = Product("automation", KINDS["test"])
 NOTHING_FAILED: dict[str, Any] = {"batchItemFailures": []}
@@ -292,3 +294,60 @@ def test_an_audit_counts_what_lies_parked(stack: Stack, keys: dict[str, str], au
     (entry,) = log_of(stack, ACME)
     Table("usage", Meter()).put(poisoned({**entry, "pk": f"{ACME}#X"}))
     assert {"missed": [0.0], "parked": [1.0], "service": "odometer-dev"} in audit()
+
+
+def fold_all(stack: Stack) -> None:
+    """Rung by what came, with a tail that is long by then; swept; the sweep moves on."""
+    with patch("odometer.storage.engine.LONGEST_TAIL", 0):
+        for entry in log_of(stack, ACME):
+            run("fold", stream([entry]))
+    run("fold")
+
+
+def settle_all(stack: Stack) -> None:
+    run("settle")
+
+
+def rebuild_all(stack: Stack) -> None:
+    run("rebuild")
+
+
+def audit_all(stack: Stack) -> None:
+    run("audit")
+
+
+RESOURCES = {"DirectoryTable": "directory", "LogTable": "log", "UsageTable": "usage"}
+
+
+@pytest.mark.parametrize("work", [fold_all, settle_all, rebuild_all, audit_all])
+def test_a_function_of_the_engine_uses_exactly_the_verbs_that_it_is_granted(
+    stack: Stack, work: Callable[[Stack], None]
+) -> None:
+    function = work.__name__.removesuffix("_all")
+    key = prepared_for(stack, function)
+    tap = tapped()
+    engine.cache_clear()
+    tenancy.forget()
+    work(stack)
+    assert key
+    grants = granted(f"Engine{function.capitalize()}")
+    assert tap.verbs == {RESOURCES[name]: verbs for name, verbs in grants.items()}
+
+
+def prepared_for(stack: Stack, function: str) -> str:
+    """What leaves a function nothing that it could do undone."""
+    key = admin_of(stack, ACME)
+    stack.apply(ACME, "product", {"id": "notes", "name": "Notes", "kind": "app"})
+    for name in ("a", "b", "c"):
+        send(stack, key, [usage_event(name, subject=name)])
+    if function in ("settle", "rebuild"):
+        run("fold")
+    if function == "rebuild":
+        run("settle")
+        engine().rebuilding.request(ACME, ALL, "UTC")
+    if function == "audit":  # a batch was missed, from somebody whom nobody knew
+        entry: Any = log_of(stack, ACME)[0]
+        an_hour_ago = int(entry["sk"][:13]) - 3_600_000
+        Table("log", Meter()).put({**entry, "sk": f"{an_hour_ago}#0"})
+        engine().usage.put(Fold(1, (), epoch_ms(datetime.now(UTC))).to_item(ACME, 2**31))
+    return key
