@@ -27,6 +27,9 @@ test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## every te
 soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k ledger')
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/property $(ARGS)
 
+bench: .venv/.ready ## a million events in process: how fast, and what each costs (ARGS='--events 100000')
+	@$(BIN)/python -m bench.intake $(ARGS)
+
 invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in a real container (invoke-usage-metrics-team CASE=unknown)
 	@$(BIN)/python -m local.invoke $* $(CASE)
 
@@ -62,7 +65,7 @@ deploy: build ## to the AWS account of your credentials (ENV=default, dev or pro
 help:
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run up down test soak check format lock clean build deploy help
+.PHONY: run up down test soak bench check format lock clean build deploy help
 
 # ---------------------------------------------------------------- environments
 .venv/.ready: requirements/dev.txt pyproject.toml
