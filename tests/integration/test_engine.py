@@ -1,26 +1,29 @@
 """The engine's functions: rung, swept, settled, rebuilt and audited, for everyone, on the clock."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+from odometer.domain.errors import Unavailable
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_ms
 from odometer.readings.decisions import ALL, Fold, Product
 from odometer.readings.reading import View
 from odometer.storage import tenancy
-from odometer.storage.dynamo import Meter, Table
+from odometer.storage.dynamo import Meter, Table, dynamodb
 from odometer.storage.engine import Engine, engine
 from odometer.storage.shelf import TableShelf
 from tests.support.book import ACME
 from tests.support.intake import ago, log_of, run, send, stream, usage_event
 from tests.support.stack import OTHER, Stack, admin_of
-from tests.support.taps import Call, tapped, throttled
+from tests.support.taps import Answer, Call, Tap, tapped, throttled, timed_out
 from tests.unit.test_template import granted
 
 AUTOMATION = Product("automation", KINDS["test"])
@@ -326,8 +329,7 @@ def test_a_function_of_the_engine_uses_exactly_the_verbs_that_it_is_granted(
     function = work.__name__.removesuffix("_all")
     key = prepared_for(stack, function)
     tap = tapped()
-    engine.cache_clear()
-    tenancy.forget()
+    as_a_new_process()
     work(stack)
     assert key
     grants = granted(f"Engine{function.capitalize()}")
@@ -351,3 +353,60 @@ def prepared_for(stack: Stack, function: str) -> str:
         Table("log", Meter()).put({**entry, "sk": f"{an_hour_ago}#0"})
         engine().usage.put(Fold(1, (), epoch_ms(datetime.now(UTC))).to_item(ACME, 2**31))
     return key
+
+
+FAULTS = {"throttled": throttled, "timed out": timed_out}
+WORK = {"fold": fold_all, "settle": settle_all, "rebuild": rebuild_all}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("function", WORK)
+def test_a_fault_at_any_call_changes_no_figure_and_the_next_turn_mends_it(
+    stack: Stack, function: str, fault: str
+) -> None:
+    prepared_for(stack, function)
+    tap = tapped()
+    before, places = total_of(ACME), calls_of(stack, function, tap)
+    assert len(places) >= 4
+    for place in places:
+        as_a_new_process()
+        tap.fail = partial(failing, place, FAULTS[fault])
+        with suppress(RuntimeError, Unavailable):
+            WORK[function](stack)
+        tap.fail = lambda _: None
+        assert total_of(ACME) in {before, 3}
+    as_a_new_process()
+    WORK[function](stack)
+    assert total_of(ACME) == 3
+
+
+def failing(place: Call, fault: Callable[[Call], Answer], call: Call) -> Answer | None:
+    return fault(call) if call == place else None
+
+
+def as_a_new_process() -> None:
+    engine.cache_clear()
+    tenancy.forget()
+
+
+def calls_of(stack: Stack, function: str, tap: Tap) -> list[Call]:
+    """Every call that a function makes, and the tables as they were before."""
+    tables = {name: list(everything(name)) for name in ("directory", "log", "usage")}
+    as_a_new_process()
+    WORK[function](stack)
+    calls = list(dict.fromkeys(tap.calls))
+    for name, items in tables.items():
+        put_back(name, items)
+    return calls
+
+
+def everything(table: str) -> Any:
+    return dynamodb().scan(TableName=table)["Items"]
+
+
+def put_back(table: str, items: Sequence[Mapping[str, Any]]) -> None:
+    """Let a table hold these items and no others."""
+    for item in everything(table):
+        dynamodb().delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
+    for item in items:
+        dynamodb().put_item(TableName=table, Item=dict(item))
