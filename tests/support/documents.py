@@ -14,16 +14,6 @@ def compare(path: Path, text: str) -> None:
     assert found == text, f"{path.name} has drifted: run the tests again with UPDATE=1"
 
 
-def compare_section(path: Path, heading: str, text: str) -> None:
-    """The same for one section of a document that several tests write."""
-    whole = path.read_text(encoding="utf-8") if path.exists() else ""
-    before, found, rest = whole.partition(f"## {heading}\n")
-    _, following, after = rest.partition("\n## ")
-    section = f"## {heading}\n\n{text}"
-    joined = before if found or not before else f"{before}\n"
-    compare(path, f"{joined}{section}{following}{after}")
-
-
 def write_section(path: Path, title: str, text: str) -> None:
     """With `UPDATE=1`, put a section into a document of figures, in place of the one there was."""
     if os.environ.get("UPDATE"):

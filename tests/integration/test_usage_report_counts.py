@@ -1,0 +1,263 @@
+"""What a drilldown costs, read by read, on an engine that computes capacity units."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import pairwise
+from random import Random
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import pytest
+from pytest_socket import enable_socket
+
+from bench.dense import END, PRODUCT, Day, Dense, store
+from bench.pipeline import ORGANIZATION
+from odometer.api.usage_report import BASE, Product
+from odometer.domain.events import Event, digest_of
+from odometer.domain.people import Role
+from odometer.domain.time import epoch_second
+from odometer.readings import calendar
+from odometer.readings.decisions import Fold, Touched
+from odometer.readings.fold import read_head
+from odometer.readings.segments import Segment, put_segments
+from odometer.storage.dynamo import Meter, Table
+from odometer.storage.shelf import TableShelf
+from tests.support.bill import Bill, deployment_that_counts, itemized
+from tests.support.book import NOON, new_head
+from tests.support.documents import write_section
+from tests.support.stack import CONTEXT, ROOT, Stack, endpoints, proxy_event
+
+pytestmark = pytest.mark.engine
+
+NOW = datetime(END.year, END.month, END.day, 12, tzinfo=UTC)
+SETTLED = epoch_second(NOW) - 900
+TAIL = 5_000
+"""As many events wait to be settled as ever do."""
+USES = 4
+"""Events of a user on a day."""
+FRAMES = {1_000: 8, 10_000: 60}
+"""The most that frames may cost, by users."""
+RANGES = {
+    "whole UTC days": (NOW.replace(hour=0), UTC),
+    "days at +05:30": (NOW.replace(hour=0), timezone(timedelta(hours=5.5))),
+    "until now": (NOW + timedelta(seconds=1), UTC),
+}
+COLUMNS = ("caller", "head", "tail", "frames", "segments", "log", "blocks")
+
+
+class Counted(NamedTuple):
+    """A deployment with two years of a dense product, and the events of some of its days."""
+
+    stack: Stack
+    key: str
+    dense: Dense
+    events: dict[date, Segment]
+    tail: list[Event[int]]
+
+    def tests(self, start: int, end: int) -> int:
+        """What everybody ran between two seconds, by brute force."""
+        whole = calendar.days(
+            calendar.day_of(start - 1, UTC) + timedelta(1), min(calendar.day_of(end, UTC), END)
+        )
+        ragged = [
+            segment.cut(start, end) for day, segment in self.events.items() if day not in whole
+        ]
+        return (
+            sum(sum(self.dense.days[day].tests) for day in whole)
+            + sum(sum(segment.measures[0]) for segment in ragged)
+            + sum(event.measures[0] for event in self.tail if start <= event.second < end)
+        )
+
+
+@pytest.fixture(scope="module", params=FRAMES)
+def counted(request: pytest.FixtureRequest) -> Iterator[Counted]:
+    enable_socket()
+    dense = Dense(request.param)
+    with deployment_that_counts() as stack:
+        shelf = TableShelf(Table("usage", Meter()))
+        for _ in store(shelf, ORGANIZATION, dense):
+            pass
+        events = {day: events_of(dense, day) for day in ragged_days()}
+        for segment in events.values():
+            put_segments(ORGANIZATION, shelf, 1, PRODUCT, segment)
+        tail = unsettled(dense.users)
+        shelf.put(Fold(1, tail, 0).to_item(ORGANIZATION, epoch_second(NOW)))
+        touched = {PRODUCT.id: [Touched.of(SETTLED + 60, END)]}
+        head = read_head(ORGANIZATION, shelf)
+        assert head
+        shelf.put(replace(head, fresh=touched).to_item(ORGANIZATION))
+        yield Counted(stack, people(stack, dense.users), dense, events, tail)
+
+
+def ragged_days() -> set[date]:
+    """The UTC dates of which ranges take a part, and today."""
+    ends = [start(last, days, zone) for days in (1, 28, 90) for last, zone in RANGES.values()]
+    return {each.date() for each in ends} | {END - timedelta(1), END}
+
+
+def start(last: datetime, days: int, zone: timezone) -> datetime:
+    """When a range begins that ends at a wall-clock time."""
+    return (last.replace(tzinfo=zone) - timedelta(days=days)).astimezone(UTC)
+
+
+def events_of(dense: Dense, day: date) -> Segment:
+    """The uses that a day of frames came from; of today, those that are settled."""
+    random, midnight = Random(day.toordinal()), calendar.start(day, UTC)
+    used = dense.days[day if day < END else END - timedelta(7)]
+    rows = sorted(
+        (midnight + random.randrange(86_400), who, *shares)
+        for who in range(len(used.tests))
+        for shares in uses(used, who)
+    )
+    seconds, who, *measures = zip(*rows, strict=True)
+    return Segment(seconds, who, measures).cut(midnight, min(midnight + 86_400, SETTLED))
+
+
+def uses(used: Day, who: int) -> list[tuple[int, ...]]:
+    """What a user did on a day, in some uses that add up to it."""
+    if not used.tests[who]:
+        return []
+    cuts = [[column[who] * part // USES for part in range(USES + 1)] for column in used]
+    return [
+        (after[0] - before[0], after[1] - before[1])
+        for before, after in pairwise(zip(*cuts, strict=True))
+    ]
+
+
+def unsettled(users: int) -> list[Event[int]]:
+    random = Random(users)
+    return [
+        Event(
+            random.randrange(users * 4 // 5),
+            PRODUCT.id,
+            "ci/eu-1",
+            SETTLED + random.randrange(900),
+            0,
+            (random.randint(1, 5), random.randrange(1_000, 600_000), 0, 0),
+            digest_of("ci/eu-1", f"run-{number}"),
+        )
+        for number in range(TAIL)
+    ]
+
+
+def people(stack: Stack, users: int) -> str:
+    """A directory of that many users; the key of the first."""
+    stack.tenancy.create(new_head(ORGANIZATION, "Dense Corp"))
+    rows = [
+        {"username": name, "email": name, "role": Role.MEMBER if number else Role.ADMIN}
+        for number, name in enumerate(f"firstname.lastname{n}@dense.example" for n in range(users))
+    ]
+    stack.tenancy.change(
+        ORGANIZATION, NOON, lambda draft: [draft.apply("user", row) for row in rows]
+    )
+    return stack.key(ORGANIZATION, stack.tenancy.open(ORGANIZATION).user(0).id)
+
+
+def ask(
+    counted: Counted, report: str, days: int, last: datetime, zone: timezone
+) -> tuple[Bill, Any]:
+    """The bill and the answer of a report."""
+    ends = {"from": last - timedelta(days=days), "to": last - timedelta(seconds=1)}
+    query = {
+        "type": "account-user",
+        "product": PRODUCT.id,
+        **{name: f"{end:%Y-%m-%d %H:%M:%S}" for name, end in ends.items()},
+        "timezone": last.replace(tzinfo=zone).isoformat()[-6:],
+    }
+    headers = {"authorization": f"Bearer {counted.key}"}
+    event = proxy_event("GET", f"{BASE}/{report}?{urlencode(query)}", headers)
+    endpoint = replace(endpoints()[f"usage_report/{report}"], clock=lambda: NOW)
+    with itemized() as bill:
+        answer: Any = endpoint(event, CONTEXT)  # type: ignore[arg-type]
+    return bill, answer
+
+
+EDGE_BYTES = 6.5
+
+
+def edges_may_cost(counted: Counted, start: int, end: int) -> float:
+    """Every UTC date of which a range takes a part, and today, read whole: strongly, if fresh."""
+    days = {calendar.day_of(second, UTC) for second in (start, end - 1)}
+    partly = [day for day in days if day == END or not whole(day, start, end)]
+    return sum(1 + len(counted.events[day].who) * EDGE_BYTES / 4096 for day in partly)
+
+
+def whole(day: date, start: int, end: int) -> bool:
+    first, following = calendar.bounds(day, UTC)
+    return start <= first and following <= end
+
+
+LINES: dict[int, list[str]] = {}
+
+
+def test_every_unit_of_a_drilldown_is_promised(
+    counted: Counted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = []
+    for name, (last, zone) in RANGES.items():
+        for days in (1, 28, 90):
+            bill, answer = ask(counted, "drilldown", days, last, zone)
+            first, end = (epoch_second(start(last, ago, zone)) for ago in (days, 0))
+            hold(counted, bill, first, end)
+            expected = f'"totalTests":{counted.tests(first, end)},'
+            assert expected in answer["body"]
+            assert answer["headers"]["X-Read-Units"] == f"{bill.total:.1f}"
+            lines.append(line(counted.dense.users, name, days, bill))
+    with capsys.disabled():
+        sys.stdout.write("\n".join(["", *lines, ""]))
+    LINES[counted.dense.users] = lines
+
+
+def hold(counted: Counted, bill: Bill, first: int, end: int) -> None:
+    """Every part of a bill against what is promised of it."""
+    users, units = counted.dense.users, bill.units
+    assert set(units) <= set(COLUMNS)
+    assert units["frames"] <= FRAMES[users]
+    assert bill.calls["frames"] <= 3
+    assert units["segments"] <= edges_may_cost(counted, first, end)
+    assert bill.calls["segments"] <= 2
+    assert units["tail"] <= 64
+    assert units["head"] + units["log"] + units["caller"] <= 6
+    assert units["blocks"] <= 7 * users / 1_000
+    assert bill.total - units["tail"] <= 180
+
+
+def test_products_that_nobody_uses_cost_next_to_nothing(
+    counted: Counted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last, zone = RANGES["whole UTC days"]
+    drilldown, summary = (
+        ask(counted, report, 28, last, zone)[0] for report in ("drilldown", "summary")
+    )
+    with capsys.disabled():
+        sys.stdout.write(f"\n{line(counted.dense.users, 'summary', 28, summary)}\n")
+    unused = len(Product) - 1
+    assert summary.units["frames"] - drilldown.units["frames"] <= 3 * unused
+    assert summary.units["blocks"] <= drilldown.units["blocks"]
+
+
+def line(users: int, name: str, days: int, bill: Bill) -> str:
+    numbers = [bill.total, sum(bill.calls.values()), *(bill.units[each] for each in COLUMNS)]
+    return f"| {users:,} | {name} | {days} | {' | '.join(f'{each:g}' for each in numbers)} |"
+
+
+def test_the_table_is_published() -> None:
+    """Measured sizes differ a little from machine to machine: they are written when asked for."""
+    assert LINES.keys() == FRAMES.keys()
+    head = ["users", "range", "days", "units", "requests", *COLUMNS]
+    rows = [line for lines in LINES.values() for line in lines]
+    table = "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows])
+    write_section(ROOT / "docs" / "performance.md", "Drilldown", f"{TEXT}\n{table}")
+
+
+TEXT = """\
+Read units of one drilldown by a cold function, all reads counted, of a dense product: 60 % of the
+users on weekdays, 5 % at weekends, four events a day each. `frames` are the two readings.
+`segments` are the events of the UTC dates of which a range takes a part, each date read whole;
+`until now` takes today with it, which was settled a moment ago and so is read strongly. `tail` are
+5,000 events that wait to be settled: as many as ever do. `log` tells how far the answer is
+complete. `blocks` are those of the directory: the type of every user, and the names on the page; a
+warm function has them. Written by `tests/integration/test_usage_report_counts.py` with `UPDATE=1`.
+"""
