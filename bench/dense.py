@@ -99,7 +99,7 @@ def store(shelf: Shelf, organization: str, dense: Dense) -> Iterator[tuple[str, 
                 yield "keyframe", _put(shelf, pk, edge, readings[shard])
         if (day + timedelta(1)).year > day.year:
             readings = [total((), 2)] * shards
-    head = Head("UTC", calendar.start(END, UTC), plan=1, shards=shards)
+    head = Head("UTC", calendar.start(END, UTC), plan=1, users=dense.users)
     shelf.put(head.to_item(organization))
 
 

@@ -82,7 +82,7 @@ def store(shelf: Shelf, organization: str, year: Year) -> None:
                     _put(shelf, pk, keys.keyframe(following, 0), readings[shard])
             if following == calendar.new_year(following.year):
                 readings = nothing
-    head = Head("UTC", calendar.start(END, UTC), plan=1, shards=-(-year.users // SHARD))
+    head = Head("UTC", calendar.start(END, UTC), plan=1, users=year.users)
     shelf.put(head.to_item(organization))
 
 

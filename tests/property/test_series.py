@@ -200,7 +200,7 @@ def test_weeks_before_the_first_use_are_not_asked_about_one_by_one(settled: Worl
 def test_one_users_year_is_read_from_their_shard_alone() -> None:
     deeds = [(deed, 0) for deed in ("settle", "send", "send", "wait", "settle")]
     world = life(BEGINNINGS[0], deeds, SHARDS_APART)
-    assert world.view().head.shards > 1
+    assert world.view().head.shards(PRODUCTS[0].id) > 1
     period = Period(BEGINNINGS[0] - timedelta(days=300), instant_at(world.now))
     ends = edges(blocks(period, Granularity.WEEKLY))
 

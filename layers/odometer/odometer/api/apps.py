@@ -28,7 +28,9 @@ from odometer.api.reports import Report
 from odometer.directory.people import Product
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain import time
+from odometer.readings.decisions import TOTALS
 from odometer.readings.presence import Presence
+from odometer.readings.projections import RowUsage
 from odometer.reports.app_totals import (
     AppTotals,
     days_used,
@@ -159,8 +161,14 @@ def app_detail(query: AppDetailQuery, app: Product, usage: Usage, directory: Dir
 
 
 def totals_of(app: str, days: Days, usage: Usage, among: Collection[int] | None) -> AppTotals:
-    """What some users of an app come to on some days."""
+    """What some users of an app come to on some days.
+
+    On how many days any of them used it, only the days themselves tell; of all users, a projection.
+    """
     (whole,) = tallies(usage.course(app, edges([days.first], days, usage.zone)), among)
+    if among is None:
+        used = usage.totals(days.period(usage.zone)).get(app)
+        return AppTotals.of(whole, used.days if used else 0)
     daily = usage.course(app, edges(every_day(days), days, usage.zone))
     return AppTotals.of(whole, days_used(daily, among))
 
@@ -304,28 +312,20 @@ def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report:
     """The apps that were used, ranked: a page as JSON, or all of them."""
     begin(chain, usage)
     directory = usage.directory
-    words = query.q.casefold()
-    named = [app for app in directory.apps if words in app.name.casefold()]
-    totals = {app: [totals_of(app.id, each, usage, None) for each in spans(query)] for app in named}
-    ranked = ranked_apps([app for app in named if totals[app][0].users], totals, query)
+    used = usage.totals(query.days.period(usage.zone))
+    ranked = ranked_apps([app for app in directory.apps if app.id in used], used, query)
     page = ranked[chain.row :][: query.page_size]
-    ids = [app.id for app in directory.apps]
-    following = next_page(chain, usage, directory, ids, len(page), len(ranked))
-
-    def rows(shown: Iterable[Product]) -> list[AppRow]:
-        return [
-            AppRow(app=AppRef(id=app.id, name=app.name), **published(totals[app])) for app in shown
-        ]
-
+    products = [TOTALS, *(app.id for app in directory.apps)]
+    following = next_page(chain, usage, directory, products, len(page), len(ranked))
     answer = AppsAnswer(
         period=Period.of(query.days, query.comparison),
-        data=rows(page),
+        data=app_rows(page, query, usage),
         total_count=len(ranked),
         next_cursor=following,
     )
     return Report(
         answer,
-        lambda: rows(ranked),
+        lambda: app_rows(ranked, query, usage),
         periods_of(query, usage),
         usage.through_ms,
         narrowed_by=NARROWED_BY,
@@ -333,14 +333,27 @@ def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report:
     )
 
 
+def app_rows(shown: Iterable[Product], query: AppsQuery, usage: Usage) -> list[AppRow]:
+    """Apps with their totals; who is distinct among their users, only their own frames tell."""
+    return [
+        AppRow(
+            app=AppRef(id=app.id, name=app.name),
+            **published([totals_of(app.id, each, usage, None) for each in spans(query)]),
+        )
+        for app in shown
+    ]
+
+
 def ranked_apps(
-    found: Iterable[Product], totals: Mapping[Product, Sequence[AppTotals]], query: AppsQuery
+    found: Iterable[Product], used: Mapping[str, RowUsage], query: AppsQuery
 ) -> list[Product]:
-    """Apps in order, equal ones by id."""
+    """Apps whose names have the words, in order, equal ones by id."""
     keys: Mapping[AppOrder, Callable[[Product], Key]] = {
-        AppOrder.ACTIVE_TIME: lambda app: totals[app][0].active_ms,
-        AppOrder.SESSIONS: lambda app: totals[app][0].sessions,
+        AppOrder.ACTIVE_TIME: lambda app: used[app.id].measures["active_ms"],
+        AppOrder.SESSIONS: lambda app: used[app.id].measures["sessions"],
         AppOrder.NAME: lambda app: app.name.casefold(),
     }
-    by_id = sorted(found, key=lambda app: app.id)
+    words = query.q.casefold()
+    named = (app for app in found if words in app.name.casefold())
+    by_id = sorted(named, key=lambda app: app.id)
     return in_order(by_id, keys[query.sort_by], query.sort_order)

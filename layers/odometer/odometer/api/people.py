@@ -155,8 +155,8 @@ def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report:
                 name=names.get(used.product.id, used.product.id),
                 kind=used.product.kind.name,
             ),
-            measures=used.measures,
-            days_active=used.days_active,
+            measures=dict(used.measures),
+            days_active=used.days,
         )
         for used in usage.of_person(user.ordinal, period)
     ]

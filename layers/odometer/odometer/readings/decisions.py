@@ -12,10 +12,16 @@ from typing import Any, Final, NamedTuple, Self
 from odometer.domain.events import Event
 from odometer.domain.kinds import Kind
 from odometer.readings import keys, rows
+from odometer.readings.frames import SHARD
 from odometer.readings.log import LOG_DAYS
 from odometer.readings.shelf import Item
 
 ALL: Final = "*"
+TOTALS: Final = "%totals"
+PEOPLE: Final = "%people"
+"""Products of no directory (`projections`): a row for every product; one for each user of each."""
+PEOPLE_SHARD: Final = 64
+"""Users in a shard of the latter."""
 LOCAL: Final = "local"
 FRESH_SECONDS: Final = 15 * 60
 """An eventually consistent read is trusted with what was written longer ago than this."""
@@ -147,7 +153,8 @@ class Head:
     """Every batch accepted before this is settled."""
     last: int = 0
     """The latest second of any settled event."""
-    shards: int = 0
+    users: int = 0
+    """The ordinals of all users with usage are below this."""
     rebuilt: int = 0
     """The last rebuild that readers see."""
     generations: Mapping[str, int] = field(default_factory=dict)
@@ -164,7 +171,7 @@ class Head:
 
     @classmethod
     def from_item(cls, item: Item) -> Self:
-        numbers = ("sealed", "version", "plan", "upto", "through_ms", "last", "shards", "rebuilt")
+        numbers = ("sealed", "version", "plan", "upto", "through_ms", "last", "users", "rebuilt")
         fresh = json.loads(item["fresh"])
         return cls(
             zone=item["zone"],
@@ -177,6 +184,11 @@ class Head:
     def generation(self, product: Product, year: int) -> int:
         """The generation of frames that readers see."""
         return max(self.generations.get(scope, 0) for scope in scopes(product, year))
+
+    def shards(self, product: str) -> int:
+        """As many shards as the rows of a product need."""
+        users = {TOTALS: min(self.users, 1), PEOPLE: self.users}.get(product)
+        return -(-self.users // SHARD) if users is None else -(-users // PEOPLE_SHARD)
 
     def has_late(self, product: str, year: int) -> bool:
         """Whether there may be late items in a year of a product."""

@@ -112,6 +112,12 @@ class View:
         generation = self.head.generation(product, year)
         return keys.frames(self.organization, product.id, year, generation, shard)
 
+    def of_shard(self, product: Product, period: Period, shard: int) -> Frame:
+        """What the users of one shard have used of a product in a period."""
+        zone = calendar.zone_of(product.kind, self.head.zone)
+        frames = OneShard(self, product, zone, shard).frames(period.seconds)
+        return frames[shard] if shard < len(frames) else total((), len(product.kind.measures))
+
     def usage(self, product: Product, period: Period) -> Used:
         """What every user has used of a product in a period."""
         measuring = Measuring(self, product, calendar.zone_of(product.kind, self.head.zone))
@@ -167,13 +173,17 @@ class Measuring:
 
     def _terms(self, first: date, end: date) -> Iterator[Term]:
         """The readings whose difference is the usage of whole days, and what came late."""
-        for shard in range(self.view.head.shards if first < end else 0):
+        for shard in self._shards if first < end else ():
             for start, stop in calendar.years(first, end):
                 pk = self._pk(start.year, shard)
                 yield from self._difference(pk, shard, start, stop)
                 if self.view.head.has_late(self.product.id, start.year):
                     span = self._span(pk, keys.late_from(start), keys.late_from(stop), stop)
                     yield Term(1, shard, span)
+
+    @property
+    def _shards(self) -> Sequence[int]:
+        return range(self.view.head.shards(self.product.id))
 
     def _difference(self, pk: str, shard: int, start: date, stop: date) -> Iterator[Term]:
         if calendar.base(start) == calendar.base(stop):
@@ -239,3 +249,14 @@ class Measuring:
 
     def _fresh(self, day: date) -> bool:
         return self.view.head.is_fresh(self.product.id, day, self.view.now)
+
+
+@dataclass(frozen=True)
+class OneShard(Measuring):
+    """One shard of a product's users; of the others is only said what comes along."""
+
+    shard: int
+
+    @property
+    def _shards(self) -> Sequence[int]:
+        return range(self.shard, self.shard + 1)

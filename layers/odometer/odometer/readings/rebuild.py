@@ -104,7 +104,7 @@ class Rebuilding:
             organization, self.usage, product, zone, lambda _: rebuild.generation, rebuild.plan
         )
         end = min(self._sealed(rebuild, product), calendar.new_year(year + 1))
-        ledger.seal(calendar.new_year(year), end, head.shards)
+        ledger.seal(calendar.new_year(year), end, head.shards(product.id))
 
     def _show(self, organization: str, rebuild: Rebuild, head: Head, now: int) -> None:
         """Bring what was settled meanwhile, then let readers see the new generation."""

@@ -88,7 +88,7 @@ class Retirement:
     def _clear_frames(
         self, organization: str, head: Head, product: Product, year: int, generation: int
     ) -> None:
-        for shard in range(head.shards):
+        for shard in range(head.shards(product.id)):
             self._clear(keys.frames(organization, product.id, year, generation, shard))
 
     def _clear(self, pk: str, before: str = keys.TOP) -> None:

@@ -57,6 +57,21 @@ class Segment(NamedTuple):
         measures = [unpack(item[f"m{at}"]) for at in range(len(product.kind.measures))]
         return cls(seconds, unpack(item["who"]), measures)
 
+    def by_shard(self) -> Iterator[tuple[int, Segment]]:
+        """The events of each shard, users counted from its first one."""
+        if not self.who:
+            return
+        if max(self.who) < SHARD:
+            yield 0, self
+            return
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for place, user in enumerate(self.who):
+            found[user // SHARD].append(place)
+        for shard, at in found.items():
+            who = [self.who[place] % SHARD for place in at]
+            measures = [[column[place] for place in at] for column in self.measures]
+            yield shard, Segment([self.seconds[place] for place in at], who, measures)
+
     def halves(self) -> Iterator[Segment]:
         """The earlier and the later half."""
         middle = len(self.who) // 2
@@ -78,20 +93,23 @@ def by_day(
 
 def day_frames(segments: Iterable[Segment], product: Product) -> dict[int, Frame]:
     """What these events, all of one day, come to: a frame for every shard with users in it."""
-    some = [segment for segment in segments if segment.who]
-    users = max((max(segment.who) for segment in some), default=-1) + 1
+    found: defaultdict[int, list[Segment]] = defaultdict(list)
+    for segment in segments:
+        for shard, mine in segment.by_shard():
+            found[shard].append(mine)
+    frames = {shard: _frame(mine, product) for shard, mine in sorted(found.items())}
+    return {shard: frame for shard, frame in frames.items() if any(frame)}
+
+
+def _frame(segments: Sequence[Segment], product: Product) -> Frame:
+    """The frame of one shard, whose users are counted from its first."""
+    users = max(max(segment.who) for segment in segments) + 1
     columns = [array("Q", bytes(LANE_BYTES * users)) for _ in product.kind.measures]
-    for segment in some:
+    for segment in segments:
         for column, values in zip(columns, segment.measures, strict=True):
             for who, value in zip(segment.who, values, strict=True):
                 column[who] += value
-    frames = (_frame(columns, shard) for shard in range(-(-users // SHARD)))
-    return {shard: frame for shard, frame in enumerate(frames) if any(frame)}
-
-
-def _frame(columns: Sequence[array[int]], shard: int) -> Frame:
-    lanes = slice(shard * SHARD, (shard + 1) * SHARD)
-    measures = check(tuple(int.from_bytes(column[lanes].tobytes(), "little") for column in columns))
+    measures = check(tuple(int.from_bytes(column.tobytes(), "little") for column in columns))
     return (*measures, active(measures))
 
 

@@ -82,7 +82,7 @@ class Course(Measuring):
 
     def terms(self, shard: int) -> list[Term]:
         """What is to be read of a shard: runs of days, what came late, and readings."""
-        if shard >= self.view.head.shards:
+        if shard >= self.view.head.shards(self.product.id):
             return []
         days = joined(each for each in self.stretches if each.runs_by_days)
         deltas = [(end, keys.deltas_from(start), keys.frames_from(end)) for start, end in days]
@@ -180,7 +180,8 @@ class Series:
     def shards(self) -> range:
         """The shards that may have anything in them."""
         with_events = (shard for loose in self._loose for block in loose for shard in block)
-        return range(max([self.view.head.shards, *(shard + 1 for shard in with_events)]))
+        settled = (self.view.head.shards(product.id) for product in self.products)
+        return range(max([0, *settled, *(shard + 1 for shard in with_events)]))
 
     def blocks(self, shard: int) -> Iterator[tuple[Frame, ...]]:
         """For each block in turn, what the users of a shard used of every product.

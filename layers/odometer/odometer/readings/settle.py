@@ -28,8 +28,8 @@ from odometer.readings.decisions import (
     still_fresh,
 )
 from odometer.readings.fold import read_folds, read_head
-from odometer.readings.frames import SHARD
 from odometer.readings.ledger import Ledger
+from odometer.readings.projections import ROWS, projected
 from odometer.readings.segments import Segment, put_identities, put_segments
 from odometer.readings.shelf import Shelf
 from odometer.readings.standing import Standing
@@ -53,7 +53,8 @@ class Layout(NamedTuple):
     """Where frames are written: the zone of local days, the shards, and the generation."""
 
     zone: str
-    shards: int
+    shards: Callable[[str], int]
+    """Of a product."""
     generation: Callable[[Product, int], int | None]
     """Of a year of a product; a year without one is left alone."""
 
@@ -72,9 +73,14 @@ class Work(NamedTuple):
         return [event for events in self.events.values() for event in events]
 
     @property
-    def shards(self) -> int:
-        """As many shards as its users need."""
-        return max((1 + event.who // SHARD for event in self.all), default=0)
+    def users(self) -> int:
+        """The ordinals of all its users are below this."""
+        return max((1 + event.who for event in self.all), default=0)
+
+    def with_projections(self, catalog: Sequence[Product]) -> ByProduct:
+        """Its events, and what they come to in other rows."""
+        wanted = [product for product in catalog if product in ROWS]
+        return {**self.events, **{p.id: projected(self.all, catalog, p) for p in wanted}}
 
     @classmethod
     def of(cls, plan: Plan, folds: Sequence[Fold]) -> Work:
@@ -113,16 +119,18 @@ class Settling:
     def lay(self, organization: str, work: Work, where: Layout) -> Counter[str]:
         """Write what a plan brings to frames; by product and year, the bytes that came late."""
         late: Counter[str] = Counter()
-        for product in self.catalog(organization):
+        catalog = self.catalog(organization)
+        brought = work.with_projections(catalog)
+        for product in catalog:
             zone = calendar.zone_of(product.kind, where.zone)
             ends = (work.plan.sealed_before, work.plan.sealed)
             before, sealed = (calendar.day_of(second, zone) for second in ends)
             generation = partial(where.generation, product)
             ledger = Ledger(organization, self.usage, product, zone, generation, work.plan.number)
-            events = Segment.of(work.events.get(product.id, ()), product)
+            events = Segment.of(brought.get(product.id, ()), product)
             for year, weight in ledger.bring(events, before).items():
                 late[f"{product.id}#{year}"] += weight
-            ledger.seal(before, sealed, where.shards)
+            ledger.seal(before, sealed, where.shards(product.id))
         return late
 
     def _head(self, organization: str, zone: str, now: int) -> Head:
@@ -161,11 +169,12 @@ class Settling:
         if unknown := work.events.keys() - {product.id for product in products}:
             raise UnknownProduct(organization, unknown)
         put_identities(organization, self.usage, number, events)
+        brought = work.with_projections(products)
         for product in products:
-            segment = Segment.of(work.events.get(product.id, ()), product)
+            segment = Segment.of(brought.get(product.id, ()), product)
             put_segments(organization, self.usage, number, product, segment)
-        shards = max(head.shards, work.shards)
-        late = self.lay(organization, work, Layout(head.zone, shards, head.generation))
+        head = replace(head, users=max(head.users, work.users))
+        late = self.lay(organization, work, Layout(head.zone, head.shards, head.generation))
         Standing(organization, self.usage, number).record(events)
         return replace(
             head,
@@ -175,8 +184,7 @@ class Settling:
             sealed=work.plan.sealed,
             through_ms=max(head.through_ms, work.through_ms),
             last=max((head.last, *(event.second for event in events))),
-            shards=shards,
-            fresh=_freshened(head, work, now),
+            fresh=_freshened(head, work, brought, now),
             late_bytes=heaviest(late + Counter(head.late_bytes)),
         )
 
@@ -191,10 +199,10 @@ def _seals_anything(head: Head, sealed: int) -> bool:
     )
 
 
-def _freshened(head: Head, work: Work, now: int) -> dict[str, list[Touched]]:
+def _freshened(head: Head, work: Work, brought: ByProduct, now: int) -> dict[str, list[Touched]]:
     """What an eventually consistent read may not see yet."""
     fresh = still_fresh(head.fresh, now)
-    firsts = {p: min(event.second for event in events) for p, events in work.events.items()}
+    firsts = {p: min(event.second for event in each) for p, each in brought.items() if each}
     if len(firsts) > _FRESH_PRODUCTS:
         firsts = {ALL: min(firsts.values())}
     if work.plan.sealed > work.plan.sealed_before:

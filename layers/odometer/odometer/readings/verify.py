@@ -37,7 +37,7 @@ class Audit:
     def drifts(self) -> Iterator[Drift]:
         """Every day and keyframe that is not what segments add up to."""
         told = self._told_by_events()
-        for shard in range(self.view.head.shards):
+        for shard in range(self.view.head.shards(self.product.id)):
             items = self._items(shard)
             expected = {day: by_shard[shard] for day, by_shard in told.items() if shard in by_shard}
             for day in _different(self._by_day(items), expected):

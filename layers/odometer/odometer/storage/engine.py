@@ -10,6 +10,7 @@ from odometer.domain.time import epoch_ms, epoch_second
 from odometer.readings import keys, log
 from odometer.readings.decisions import Product
 from odometer.readings.fold import Folding
+from odometer.readings.projections import ROWS
 from odometer.readings.reading import View
 from odometer.readings.rebuild import Rebuilding
 from odometer.readings.retire import Retirement
@@ -21,6 +22,7 @@ from odometer.settings import Settings
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.shelf import TableShelf
 from odometer.storage.tenancy import Tenancy
+from odometer.storage.usage import products_of
 
 LONGEST_TAIL = 5_000
 """More events than this are settled at once: the one knob between write and read cost."""
@@ -59,9 +61,8 @@ class Engine:
         self.retirement = Retirement(self.usage, self.products)
 
     def products(self, organization: str) -> list[Product]:
-        """Every product that an organization has by now."""
-        kinds = self.tenancy.open(organization).kinds
-        return [Product(product, kind) for product, kind in kinds.items()]
+        """Every product that an organization has by now, and what they are projected to."""
+        return [*products_of(self.tenancy.open(organization)), *ROWS]
 
     def ring(self, organization: str, entries: Sequence[Item], now: datetime) -> None:
         """Fold what was just accepted, and settle when the tail has become long."""

@@ -18,8 +18,8 @@ from odometer.readings import keys
 from odometer.readings.decisions import ALL, LOCAL, Product
 from odometer.readings.fold import SETTLING_MS
 from odometer.readings.months import users_by_month
-from odometer.readings.person import PersonUsage, person_usage
 from odometer.readings.presence import Presence, presence
+from odometer.readings.projections import PEOPLE, TOTALS, RowUsage, usage_of_rows
 from odometer.readings.reading import Used, View
 from odometer.readings.series import Series
 from odometer.readings.shelf import Item, Span
@@ -48,6 +48,7 @@ class Usage:
         self._shelf = TableShelf(table)
         self._log = TableShelf(log)
         self._now = now
+        self._totals: dict[Period, Mapping[str, RowUsage]] = {}
         self._until = until
         """When reading is given up, by the monotonic clock."""
 
@@ -121,9 +122,16 @@ class Usage:
         with ThreadPoolExecutor(max_workers=len(periods)) as pool:
             return list(pool.map(lambda period: view.usage(measured, period), periods))
 
-    def of_person(self, user: int, period: Period) -> list[PersonUsage]:
+    def of_person(self, user: int, period: Period) -> list[RowUsage]:
         """What one user has used of every product, as far as they have used it."""
-        return person_usage(self.view, products_of(self._directory), user, period)
+        return usage_of_rows(self.view, products_of(self._directory), period, PEOPLE, user)
+
+    def totals(self, period: Period) -> Mapping[str, RowUsage]:
+        """What everybody has used of every product, by the product's id."""
+        if period not in self._totals:
+            rows = usage_of_rows(self.view, products_of(self._directory), period, TOTALS)
+            self._totals[period] = {row.product.id: row for row in rows}
+        return self._totals[period]
 
     def was_active(self, users: Collection[int]) -> Mapping[int, Presence]:
         """When users were last active on any app, as it is seen from where everything is."""

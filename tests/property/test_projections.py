@@ -1,0 +1,123 @@
+"""Projections against brute force: whatever happens, the other rows say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from odometer.domain.events import Event
+from odometer.domain.time import epoch_second
+from odometer.readings import calendar
+from odometer.readings.decisions import Fold, Product
+from odometer.readings.projections import (
+    PEOPLE,
+    PLACES,
+    TOTALS,
+    RowUsage,
+    places,
+    usage_of_rows,
+)
+from odometer.readings.reading import View
+from tests.property.test_engine import BEGINNINGS, DAY, DEEDS, ZONES, Story
+from tests.support.world import ORGANIZATION, PRODUCTS, World, brute_force, period
+
+Rows = dict[str, tuple[int, ...]]
+APP = PRODUCTS[-1]
+
+
+@dataclass
+class ProjectedStory(Story):
+    """A story in which projections are kept, and looked at instead of the products."""
+
+    def look(self, random: Random) -> None:
+        view = self.world.view()
+        self.compare(view, random)
+        for pin, user, seconds, seen in self.seen[-2:]:
+            pinned = View.pinned(ORGANIZATION, self.world.usage, pin, self.world.now)
+            assert self.told(pinned, seconds, user) == seen
+
+    def __post_init__(self) -> None:
+        self.seen: list[tuple[dict[str, Any], int, range, tuple[Rows, Rows]]] = []
+
+    def event(self, random: Random) -> Event[str]:
+        """Often right at the edge of a local day."""
+        event = super().event(random)
+        zone = calendar.zone_of(APP.kind, self.world.zone)
+        midnight = calendar.start(calendar.day_of(event.second, zone), zone)
+        return event._replace(second=random.choice([event.second, midnight, midnight - 1]))
+
+    def compare(self, view: View, random: Random) -> None:
+        decided = self.world.folds()[: view.head.upto + len(view.tail)]
+        zone = calendar.zone_of(APP.kind, view.head.zone)
+        length = random.choice([1, 2, 7, 45, 366]) * DAY
+        end = self.world.now + random.randint(-length, 2 * DAY)
+        ends = (calendar.start(calendar.day_of(at, zone), zone) for at in (end - length, end))
+        seconds, user = range(*ends), random.randrange(6) * self.world.spread
+        expected = self.expected(decided, seconds, view.head.zone, user)
+        assert self.told(view, seconds, user) == expected
+        self.seen.append((view.pin, user, seconds, expected))
+
+    def told(self, view: View, seconds: range, user: int) -> tuple[Rows, Rows]:
+        """What everybody and what one user used of every product."""
+        catalog, days = self.world.products, period(seconds)
+        of_all = usage_of_rows(view, catalog, days, TOTALS)
+        of_one = usage_of_rows(view, catalog, days, PEOPLE, user)
+        both = [
+            {r.product.id: (*r.measures.values(), r.days) for r in rows}
+            for rows in (of_all, of_one)
+        ]
+        return both[0], both[1]
+
+    def expected(
+        self, decided: Sequence[Fold], seconds: range, zone: str, user: int
+    ) -> tuple[Rows, Rows]:
+        of_all: Rows = {}
+        of_one: Rows = {}
+        everybody = [replace(f, events=[e._replace(who=0) for e in f.events]) for f in decided]
+        for product in self.products:
+            local = Product(product.id, replace(product.kind, local_days=True))
+            together = brute_force(everybody, local, seconds, zone)
+            each = brute_force(decided, local, seconds, zone)
+            of_all.update((product.id, together[who]) for who in together)
+            of_one.update((product.id, each[who]) for who in each if who == user)
+        return of_all, of_one
+
+
+def by_product(found: Sequence[RowUsage]) -> Rows:
+    return {row.product.id: (*row.measures.values(), row.days) for row in found}
+
+
+@settings(max_examples=150)
+@given(
+    start=st.sampled_from(BEGINNINGS),
+    zone=st.sampled_from(ZONES),
+    products=st.lists(st.sampled_from(PRODUCTS), min_size=1, max_size=3, unique=True),
+    spread=st.sampled_from([1, 40]),
+    deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**32)), max_size=40),
+)
+def test_every_row_equals_brute_force_whatever_happens(
+    start: datetime,
+    zone: str,
+    products: list[Product],
+    spread: int,
+    deeds: list[tuple[str, int]],
+) -> None:
+    world = World(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
+    story = ProjectedStory(world, products)
+    for what, seed in deeds:
+        story.happen(what, Random(seed))
+    story.close()
+
+
+def test_a_product_keeps_its_place_when_others_come() -> None:
+    some = [*PRODUCTS, Product("new", APP.kind), TOTALS, PEOPLE]
+    before, after = places(PRODUCTS, PEOPLE), places(some, PEOPLE)
+    assert before.items() <= after.items()
+    assert len(set(after.values())) == len(after)
+    assert max(after.values()) < PLACES[PEOPLE]
