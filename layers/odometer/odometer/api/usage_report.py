@@ -183,21 +183,34 @@ class Population(Query):
 
     empty_is_missing: ClassVar[bool] = True
 
-    type: Annotated[UserType, Choice()]
+    type: Annotated[UserType, Choice()] = Field(
+        description="Whose usage: that of people, or that of machines."
+    )
 
 
 class OneProduct(Query):
     """Which product the report is about."""
 
-    product: Annotated[Product, Choice()]
+    product: Annotated[Product, Choice()] = Field(description="The usage of which product.")
 
 
 class Range(Query):
     """A range of wall-clock time at an offset, up to and with its last second."""
 
-    start: Annotated[datetime, WallClock()] = Field(alias="from")
-    last: Annotated[datetime, WallClock()] = Field(alias="to")
-    timezone: Annotated[tzinfo, Offset()] = Field(default="+00:00", validate_default=True)
+    start: Annotated[datetime, WallClock()] = Field(
+        alias="from", description="The first second, on the wall clock of `timezone`."
+    )
+    last: Annotated[datetime, WallClock()] = Field(
+        alias="to",
+        description=f"The last second, after `from` and at most {LONGEST_SPAN.days} days after it.",
+    )
+    timezone: Annotated[tzinfo, Offset()] = Field(
+        default="+00:00",
+        validate_default=True,
+        description="How far that clock is ahead of UTC, as hours and minutes; or how many minutes "
+        "it is behind, as JavaScript's `getTimezoneOffset()` has it. A `+` is sent as `%2B`; a "
+        "space, or no sign before hours, is taken for one.",
+    )
 
     @field_validator("timezone")
     @classmethod
@@ -228,8 +241,8 @@ class Range(Query):
 class Paging(Query):
     """Which part of the rows."""
 
-    page: Annotated[int, Whole(1, 2**63 - 1)] = 1
-    limit: Annotated[int, Whole(1, LARGEST_PAGE)] = 10
+    page: Annotated[int, Whole(1, 2**63 - 1)] = Field(1, description="Counted from 1.")
+    limit: Annotated[int, Whole(1, LARGEST_PAGE)] = Field(10, description="Users on a page.")
 
     @property
     def places(self) -> slice:
