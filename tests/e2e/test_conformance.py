@@ -1,0 +1,55 @@
+"""The deployment keeps to its documents: all checks of schemathesis, each family, over HTTP.
+
+`CASES_OVER_HTTP` says how many cases each family gets: 200 unless told.
+"""
+
+import os
+from functools import partial
+from typing import Any
+
+from schemathesis.specs.openapi.checks import unsupported_method
+
+from tests.support.conformance import hold, keeps_to_its_document
+from tests.support.journey import Deployment
+
+CASES = int(os.environ.get("CASES_OVER_HTTP", "200"))
+THERE = {
+    "teamId": "TEAM_ID",
+    "user_id": "USER_ID",
+    "userId": "USER_ID",
+    "organizationId": "ORG_ID",
+    "client_id": "ORG_ID",
+    "app_id": "APP_ID",
+}
+"""What most cases are about, by its name in the demo."""
+
+over_http = partial(keeps_to_its_document, cases=CASES)
+
+
+def ask(case: Any, deployment: Deployment) -> None:
+    """Send a case as the demo's Admin; a verb that nothing is routed for is the gateway's."""
+    there = {parameter: deployment[name] for parameter, name in THERE.items()}
+    headers = {"Authorization": f"Bearer {deployment['ADMIN_TOKEN']}"}
+    hold(case, there, unsupported_method, headers=headers, base_url=deployment["BASE_URL"])
+
+
+@over_http("app_utilization")
+def test_app_utilization_keeps_to_its_document(case: Any, deployment: Deployment) -> None:
+    ask(case, deployment)
+
+
+@over_http("usage_metrics")
+def test_usage_metrics_keep_to_their_document(case: Any, deployment: Deployment) -> None:
+    ask(case, deployment)
+
+
+@over_http("usage_report")
+def test_usage_reports_keep_to_their_document(case: Any, deployment: Deployment) -> None:
+    ask(case, deployment)
+
+
+@over_http("v1")
+def test_directory_keys_and_events_keep_to_their_document(
+    case: Any, deployment: Deployment
+) -> None:
+    ask(case, deployment)
