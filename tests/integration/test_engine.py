@@ -269,6 +269,8 @@ def test_an_audit_finds_nothing_where_all_is_well(
 def test_an_audit_does_not_take_for_missed_what_has_only_just_come(
     stack: Stack, keys: dict[str, str], audit: Any
 ) -> None:
+    watermark = epoch_ms(datetime.now(UTC) - timedelta(minutes=2))
+    engine().usage.put(Fold(1, (), watermark).to_item(ACME, 2**31))
     send(stack, keys[ACME], [usage_event("a")])
     assert (audit(), total_of(ACME)) == (quiet(2), 0)
 
