@@ -30,8 +30,8 @@ from odometer.domain.time import Period, epoch_ms, epoch_second
 from odometer.readings.arrivals import arrivals
 from odometer.readings.decisions import Product
 from odometer.readings.reading import View
+from odometer.readings.settle import Settling
 from odometer.storage.dynamo import Meter, Table, dynamodb
-from odometer.storage.engine import Engine
 from odometer.storage.shelf import TableShelf
 from tests.support.atomic import stack_on_an_engine
 from tests.support.book import ACME
@@ -83,19 +83,19 @@ def main() -> None:
     with stack_on_an_engine() as stack:
         bill = Bill()
         dynamodb().meta.events.register("after-call.dynamodb", bill.hear)
-        with patch.object(Engine, "settle", billed(bill)):
+        with patch.object(Settling, "settle", billed(bill)):
             acknowledged = flow(stack, bill, arguments.events, arguments.batch)
         check(acknowledged)
         show(bill, len(acknowledged))
 
 
-def billed(bill: Bill) -> Callable[[Engine, str, datetime], None]:
+def billed(bill: Bill) -> Callable[[Settling, str, str, int], bool]:
     """Settling is a step of its own, also when the fold begins it."""
-    settle = Engine.settle
+    settle = Settling.settle
 
-    def settle_and_bill(engine: Engine, organization: str, now: datetime) -> None:
+    def settle_and_bill(settling: Settling, organization: str, zone: str, now: int) -> bool:
         with bill.of("settle"):
-            settle(engine, organization, now)
+            return settle(settling, organization, zone, now)
 
     return settle_and_bill
 

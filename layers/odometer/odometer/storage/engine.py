@@ -65,11 +65,14 @@ class Engine:
         return [*products_of(self.tenancy.open(organization)), *ROWS]
 
     def ring(self, organization: str, entries: Sequence[Item], now: datetime) -> None:
-        """Fold what was just accepted, and settle when the tail has become long."""
+        """Fold what was just accepted, and settle a plan when the tail has become long.
+
+        One only: whoever else has used something waits for the same bell.
+        """
         self.folding.ring(organization, entries, epoch_ms(now))
         tail = self.folding.memory.folds.get(organization, [])
         if sum(len(fold.events) for fold in tail) > LONGEST_TAIL:
-            self.settle(organization, now)
+            self.settling.settle(organization, self._zone(organization), epoch_second(now))
 
     def sweep(self, organization: str, now: datetime) -> None:
         """Fold what no bell has brought."""
@@ -77,7 +80,7 @@ class Engine:
 
     def settle(self, organization: str, now: datetime) -> None:
         """Settle until nothing is left to do, and begin the rebuild that is due."""
-        zone = self.tenancy.open(organization).organization.time_zone
+        zone = self._zone(organization)
         while self.settling.settle(organization, zone, epoch_second(now)):
             pass
         if scope := self.rebuilding.wanted(organization, zone):
@@ -127,6 +130,9 @@ class Engine:
             self.log.put_new(accepted_again(organization, entry, now))
             self.usage.delete(entry["pk"], entry["sk"])
         return Redriven(len(readable), len(parked) - len(readable))
+
+    def _zone(self, organization: str) -> str:
+        return self.tenancy.open(organization).organization.time_zone
 
 
 def accepted_again(organization: str, entry: Item, now: datetime) -> Item:
