@@ -10,9 +10,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local.demo_organization import DemoOrganization
+from local.demo_usage import demo_events
 from odometer.api.models import read_query
 from odometer.api.usage_report import DrilldownQuery, Product, SummaryQuery, drilldown, summary
 from odometer.directory.snapshot import Directory
@@ -273,6 +275,27 @@ def read_drilldown(meters: Meters, query: Query) -> Any:
     return json.loads(drilldown(asked, Reading(meters)).page.model_dump_json())["data"]
 
 
+@pytest.fixture(scope="module")
+def demo() -> Meters:
+    """The organization of the demo, with all that it has used in ninety days."""
+    registry, organization = Registry(), DemoOrganization("demo", 60, 4, NOW.date())
+    ours = Meters(ACME, registry, MemoryShelf(lambda: epoch_second(ours.now)))
+    for person in organization.people:
+        names = {name: person.row[name] for name in ("id", "username", "email", "type")}
+        registry.books[ACME].user(**names)
+    sent = demo_events(organization, organization.first_day, organization.last_day)
+    lived(ours, [event for each in sent for event in of_demo(each)])
+    return ours
+
+
+def of_demo(sent: Mapping[str, Any]) -> Iterator[Event[str]]:
+    """An event of the demo, if it is of a product that is reported here."""
+    product, at = sent["data"]["product"], datetime.fromisoformat(sent["time"])
+    if product in list(Product):
+        measures = [sent["data"][name] for name in DEFAULT_PRODUCTS[product].measures]
+        yield used(sent["subject"], product, at, *measures, event=sent["id"])
+
+
 @given(query=ranges())
 def test_a_summary_equals_brute_force(meters: Meters, query: Query) -> None:
     assert read_summary(meters, query) == expected_summary(meters, query)
@@ -289,6 +312,16 @@ def test_a_page_of_a_drilldown_equals_brute_force(
 ) -> None:
     query = {**query, "product": product.value, "page": str(page), "limit": str(limit)}
     assert read_drilldown(meters, query) == expected_drilldown(meters, query)
+
+
+@settings(max_examples=200)
+@given(query=ranges(), product=st.sampled_from(Product), page=st.integers(1, 4))
+def test_the_demo_equals_brute_force(
+    demo: Meters, query: Query, product: Product, page: int
+) -> None:
+    assert read_summary(demo, query) == expected_summary(demo, query)
+    query = {**query, "product": product.value, "page": str(page), "limit": "10"}
+    assert read_drilldown(demo, query) == expected_drilldown(demo, query)
 
 
 @pytest.mark.parametrize("product", Product)
