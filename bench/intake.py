@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table as Shown
 
+from odometer.directory.upsert import Draft
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_ms, epoch_second
 from odometer.readings.arrivals import arrivals
@@ -82,11 +83,23 @@ def main() -> None:
     logging.disable(logging.INFO)
     with stack_on_an_engine() as stack:
         bill = Bill()
+        stack.tenancy.change(ACME, datetime.now(UTC), everyone)
         dynamodb().meta.events.register("after-call.dynamodb", bill.hear)
         with patch.object(Settling, "settle", billed(bill)):
             acknowledged = flow(stack, bill, arguments.events, arguments.batch)
         check(acknowledged)
         show(bill, len(acknowledged))
+
+
+def everyone(draft: Draft) -> None:
+    """The directory knows them all, as it does after the first day."""
+    for user in range(USERS):
+        draft.apply("user", {"username": subject_of(user)})
+
+
+def subject_of(user: int) -> str:
+    """Who somebody is in events."""
+    return f"user-{user}@example.com"
 
 
 def billed(bill: Bill) -> Callable[[Settling, str, str, int], bool]:
@@ -137,7 +150,7 @@ def event(random: Random, number: int, moment: datetime) -> dict[str, Any]:
         "id": f"run-{number}",
         "source": random.choice(["ci/eu-1", "ci/us-1"]),
         "type": "usage",
-        "subject": f"user-{random.randrange(USERS)}@example.com",
+        "subject": subject_of(random.randrange(USERS)),
         "time": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
         "data": {
             "product": "automation",
