@@ -7,9 +7,12 @@ import pytest
 from odometer.domain.people import State
 from odometer.domain.time import parse_instant
 from tests.support.apps import (
+    APP,
+    CLIENT,
     COMPARED,
     FEBRUARY,
     OTHER_APP,
+    PERIOD,
     Client,
     daily,
     days_from,
@@ -17,9 +20,13 @@ from tests.support.apps import (
     ranked,
     sarah,
     seed_client,
+    told,
     use,
 )
+from tests.support.meters import used
 from tests.support.stack import Stack
+
+DAYS = "start_date=2026-02-01&end_date=2026-02-28"
 
 
 def test_someone_used_to_nothing_has_no_change_and_someone_gone_has_no_row(stack: Stack) -> None:
@@ -153,3 +160,57 @@ def test_nothing_settled_gives_the_same_answer(stack: Stack) -> None:
     assert client.users(COMPARED).json["data"] == [james(12.5, 5_386_666), sarah(-4.1, 5_756_000)]
     client.settle()
     assert client.users(COMPARED).json["data"] == [james(12.5, 5_386_666), sarah(-4.1, 5_756_000)]
+
+
+def test_one_person_across_all_products(stack: Stack) -> None:
+    client = Client(stack)
+    client.put("organization", time_zone="Asia/Tokyo")
+    client.person("ann", "ann")
+    late = client.now.replace(month=2, day=10, hour=20)
+    client.used(
+        *daily("ann", days_from(date(2026, 2, 3), 2), 500, "Asia/Tokyo"),
+        used("ann", "automation", late, 3, 90),
+        used("ann", "automation", late + timedelta(hours=1), 1, 10),
+        used("ann", "chat", late - timedelta(hours=9), 1, 0, 2, 30),
+    )
+    expected = [
+        ("automation", "automation", "test", {"tests": 4, "duration_ms": 100}, 1),
+        (
+            "chat",
+            "chat",
+            "chat",
+            {"interactions": 1, "useful_interactions": 0, "lines": 2, "chars_completed": 30},
+            1,
+        ),
+        (APP, "Editor", "app", {"active_ms": 500, "sessions": 2}, 2),
+    ]
+    for _ in range(2):
+        answer = told(client, f"{CLIENT}/users/ann/usage", DAYS)
+        assert answer["period"] == PERIOD
+        assert answer["user"]["id"] == "ann"
+        assert answer["products"] == [
+            {
+                "product": {"id": product, "name": name, "kind": kind},
+                "measures": measures,
+                "days_active": days,
+            }
+            for product, name, kind, measures, days in expected
+        ]
+        client.settle()
+    on_the_day = told(
+        client, f"{CLIENT}/users/ann/usage", "start_date=2026-02-10&end_date=2026-02-10"
+    )
+    assert [each["product"]["id"] for each in on_the_day["products"]] == ["chat"]
+
+
+def test_the_events_of_an_explanation_come_in_pages(stack: Stack) -> None:
+    client = Client(stack)
+    client.person("ann", "ann")
+    client.used(*daily("ann", days_from(date(2026, 2, 3), 5), 15))
+    client.settle()
+    client.used(*(use("ann", client.now - timedelta(minutes=at), at) for at in (1, 2, 3)))
+    query = f"product={APP}&measure=active_ms&from=2026-02-01T00:00:00Z&to=2026-03-03T00:00:00Z"
+    first = told(client, "/v1/explain", f"{query}&page_size=2")
+    rest = told(client, "/v1/explain", f"{query}&page_size=2&cursor={first['next_cursor']}")
+    events = [event["value"] for page in (first, rest) for event in page["events"]]
+    assert (first["value"], events, rest["next_cursor"]) == (15 + 6, [3, 2, 1], None)

@@ -21,7 +21,8 @@ SALES = "d1a2b3c4-e5f6-7890-abcd-ef1234567890"
 OFFICE = "d2b3c4d5-e6f7-8901-bcde-f12345678901"
 JAMES = "u1a2b3c4-d5e6-7890-abcd-ef1234567890"
 SARAH = "u2b3c4d5-e6f7-8901-bcde-f12345678901"
-USERS = f"/v2/clients/{ACME}/analytics/apps/{APP}/utilization/users"
+CLIENT = f"/v2/clients/{ACME}"
+USERS = f"{CLIENT}/analytics/apps/{APP}/utilization/users"
 MARCH = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PLATFORMS = {None: 0} | {name: at for at, name in enumerate(KINDS["app"].platforms, 1)}
 
@@ -191,3 +192,9 @@ COMPARED_PERIOD = {
 
 def ranked(client: Client, query: str) -> list[str]:
     return [row["user"]["id"] for row in client.users(query).json["data"]]
+
+
+def told(client: Client, path: str, query: str = "") -> Any:
+    answer = client.get(path, query)
+    assert answer.status == 200, answer
+    return answer.json

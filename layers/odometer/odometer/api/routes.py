@@ -41,6 +41,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "/v2/clients/{client_id}/users/{user_id}/usage": ("GET",),
     "/v1/events": ("POST",),
     "/v1/coverage": ("GET",),
+    "/v1/explain": ("GET",),
     "/v1/directory": ("PUT",),
     "/v1/directory/export": ("GET",),
     "/v1/keys": ("GET", "POST"),

@@ -113,12 +113,12 @@ class Usage:
 
     def of(self, product: str, period: Period) -> Used:
         """What every user has used of a product."""
-        return self.view.usage(Product(product, self.kind(product)), period)
+        return self.view.usage(self.measured(product), period)
 
     def of_periods(self, product: str, periods: Sequence[Period]) -> list[Used]:
         """What every user has used of a product in each of several periods, read in parallel."""
         view = self.view
-        measured = Product(product, self.kind(product))
+        measured = self.measured(product)
         with ThreadPoolExecutor(max_workers=len(periods)) as pool:
             return list(pool.map(lambda period: view.usage(measured, period), periods))
 
@@ -141,6 +141,10 @@ class Usage:
         """When users were last active on any app: as of now, whatever is pinned."""
         return presence(self.latest, users)
 
+    def measured(self, product: str) -> Product:
+        """A product as the engine knows it."""
+        return Product(product, self.kind(product))
+
     def kind(self, product: str) -> Kind:
         """What is measured of a product."""
         return DEFAULT_PRODUCTS.get(product) or self._directory.kinds[product]
@@ -156,7 +160,7 @@ class Usage:
 
     def course(self, product: str, edges: Sequence[int]) -> Series:
         """What every user has used of one product, between edges of time."""
-        return Series(self.view, [Product(product, self.kind(product))], edges)
+        return Series(self.view, [self.measured(product)], edges)
 
     def users_by_month(self, first: date, last: date) -> Mapping[date, int]:
         """Who had any usage in which month: a bit for every user."""
@@ -167,8 +171,11 @@ class Usage:
 
         It was opened before the view was taken, so someone may have been registered between.
         """
-        newest = max((used.users[-1] for used in found if used.users), default=-1)
-        if newest >= self._directory.head.sizes["users"]:
+        return self.directory_of([used.users[-1] for used in found if used.users])
+
+    def directory_of(self, users: Collection[int]) -> Directory:
+        """The directory, with all of these users."""
+        if max(users, default=-1) >= self._directory.head.sizes["users"]:
             self._directory = self._tenancy.open(self._directory.organization.id)
         return self._directory
 

@@ -1,0 +1,250 @@
+"""The endpoints beside the users of one app, for the people and figures of the seed."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from odometer.domain.people import Role
+from tests.support.apps import (
+    APP,
+    CLIENT,
+    COMPARED_PERIOD,
+    JAMES,
+    OFFICE,
+    OTHER_APP,
+    PERIOD,
+    SALES,
+    SARAH,
+    Client,
+    james,
+    sarah,
+    seed_client,
+    told,
+    use,
+)
+from tests.support.book import ACME
+from tests.support.stack import stack_on_moto
+
+APPS = f"{CLIENT}/analytics/apps"
+DAYS = "start_date=2026-02-01&end_date=2026-02-28"
+COMPARED = f"{DAYS}&compare_start_date=2026-01-01&compare_end_date=2026-01-31"
+JAMES_MS, SARAH_MS = 24 * 6_060_000, 21 * 5_520_000
+
+
+@pytest.fixture(scope="module", params=["folded", "settled"])
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """The seed's client, before and after its days are sealed."""
+    with stack_on_moto() as stack:
+        client = seed_client(stack)
+        client.used(use(JAMES, client.now - timedelta(days=10), 5, 2, app=OTHER_APP))
+        if request.param == "settled":
+            client.settle()
+        yield client
+
+
+def metric(value: int, change: float | None = None, compared: int | None = None) -> dict[str, Any]:
+    return {"value": value, "change_pct": change, "compare_value": compared}
+
+
+# one app
+
+
+def test_the_totals_of_an_app(client: Client) -> None:
+    assert told(client, f"{APPS}/{APP}/utilization", f"granularity=daily&{DAYS}") == {
+        "period": PERIOD,
+        "unique_users": metric(2),
+        "active_time_ms": metric(JAMES_MS + SARAH_MS),
+        "avg_time_ms_per_day": metric(round((JAMES_MS + SARAH_MS) / 25)),
+        "session_count": metric(24 + 21),
+    }
+
+
+def test_the_totals_of_an_app_beside_those_of_another_period(client: Client) -> None:
+    answer = told(client, f"{APPS}/{APP}/utilization", f"granularity=daily&{COMPARED}")
+    january = 20 * 5_386_666 + 31 * 5_756_000
+    assert answer["period"] == COMPARED_PERIOD
+    assert answer["unique_users"] == metric(2, 0.0, 2)
+    assert answer["active_time_ms"]["compare_value"] == january
+    assert answer["avg_time_ms_per_day"]["compare_value"] == round(january / 31)
+    assert answer["session_count"] == metric(45, -11.8, 51)
+
+
+@pytest.mark.parametrize(
+    ("department", "users", "days"), [(SALES, 1, 24), (f"{SALES},{OFFICE}", 2, 25)]
+)
+def test_the_totals_of_departments_count_the_days_of_their_members(
+    client: Client, department: str, users: int, days: int
+) -> None:
+    query = f"granularity=daily&{DAYS}&department_ids={department}"
+    answer = told(client, f"{APPS}/{APP}/utilization", query)
+    active_ms = JAMES_MS + (SARAH_MS if users == 2 else 0)
+    assert answer["unique_users"] == metric(users)
+    assert answer["avg_time_ms_per_day"] == metric(round(active_ms / days))
+
+
+@pytest.mark.parametrize(
+    ("granularity", "firsts"),
+    [
+        ("weekly", ["2026-02-01", "2026-02-02", "2026-02-09", "2026-02-16", "2026-02-23"]),
+        ("monthly", ["2026-02-01"]),
+        ("quarterly", ["2026-02-01"]),
+    ],
+)
+def test_a_course_is_cut_at_mondays_months_and_quarters(
+    client: Client, granularity: str, firsts: list[str]
+) -> None:
+    query = f"metric=user-count&granularity={granularity}&{DAYS}"
+    answer = told(client, f"{APPS}/{APP}/activity", query)
+    assert answer == {
+        "metric": "user-count",
+        "label": "Users",
+        "period": {"start": "2026-02-01", "end": "2026-02-28"},
+        "data": [{"date": first, "value": 2} for first in firsts],
+    }
+
+
+@pytest.mark.parametrize(
+    ("metric_name", "label", "values"),
+    [
+        ("active-time", "Active time (ms)", [0, 120_000]),
+        ("session-count", "Sessions", [0, 2]),
+        ("user-count", "Users", [0, 2]),
+    ],
+)
+def test_a_course_by_days_is_filled_with_zeros(
+    client: Client, metric_name: str, label: str, values: list[int]
+) -> None:
+    days = "start_date=2026-02-25&end_date=2026-02-28"
+    answer = told(
+        client, f"{APPS}/{APP}/activity", f"metric={metric_name}&granularity=daily&{days}"
+    )
+    assert answer["label"] == label
+    assert [point["date"] for point in answer["data"]] == [
+        f"2026-02-{day}" for day in range(25, 29)
+    ]
+    found = [point["value"] for point in answer["data"]]
+    assert [found[1], found[3]] == values
+
+
+def test_a_metric_must_be_known(client: Client) -> None:
+    path = f"{APPS}/{APP}/activity"
+    for query, message in [
+        (f"granularity=daily&{DAYS}", "metric is required"),
+        (
+            f"granularity=daily&{DAYS}&metric=money",
+            "Unknown metric: money. Valid values: active-time, session-count, user-count",
+        ),
+    ]:
+        answer = client.get(path, query)
+        assert (answer.status, answer.json["error"]["message"]) == (400, message)
+
+
+# all apps
+
+
+def test_apps_are_ranked_by_their_use(client: Client) -> None:
+    first = {
+        "app": {"id": APP, "name": "Editor"},
+        "unique_users": metric(2),
+        "active_time_ms": metric(JAMES_MS + SARAH_MS),
+        "avg_time_ms_per_day": metric(round((JAMES_MS + SARAH_MS) / 25)),
+        "session_count": metric(45),
+    }
+    second = {
+        "app": {"id": OTHER_APP, "name": "Board"},
+        "unique_users": metric(1),
+        "active_time_ms": metric(5),
+        "avg_time_ms_per_day": metric(5),
+        "session_count": metric(2),
+    }
+    path = f"{APPS}/utilization"
+    whole = {"period": PERIOD, "data": [first, second], "total_count": 2, "next_cursor": None}
+    assert told(client, path, DAYS) == whole
+    by_name = told(client, path, f"{DAYS}&sort_by=name&sort_order=asc")
+    assert by_name["data"] == [second, first]
+    assert told(client, path, f"{DAYS}&q=EDIT")["data"] == [first]
+
+
+def test_pages_of_apps_join(client: Client) -> None:
+    path = f"{APPS}/utilization"
+    first = told(client, path, f"{DAYS}&page_size=1")
+    second = told(client, path, f"{DAYS}&page_size=1&cursor={first['next_cursor']}")
+    names = [page["data"][0]["app"]["name"] for page in (first, second)]
+    assert (names, second["next_cursor"]) == (["Editor", "Board"], None)
+
+
+# users
+
+
+def person(row: dict[str, Any], *departments: tuple[str, str]) -> dict[str, Any]:
+    return {
+        **row["user"],
+        "departments": [{"id": each, "name": name} for each, name in departments],
+        "created_at": "2026-02-28T12:00:00.000Z",
+        "updated_at": "2026-02-28T12:00:00.000Z",
+    }
+
+
+def test_a_user_with_departments(client: Client) -> None:
+    assert told(client, f"{CLIENT}/users/{JAMES}") == person(james(), (SALES, "Sales"))
+
+
+def test_users_are_found_by_a_part_of_their_name_and_by_department(client: Client) -> None:
+    expected = {
+        "data": [person(sarah(), (OFFICE, "Office"))],
+        "total_count": 1,
+        "next_cursor": None,
+    }
+    assert told(client, f"{CLIENT}/users", "q=CHEN") == expected
+    assert told(client, f"{CLIENT}/users", f"department_ids={OFFICE}") == expected
+
+
+def test_users_are_ordered_with_those_never_active_last(client: Client) -> None:
+    admin = f"Admin@{ACME[:4]}.example"
+
+    def names(query: str) -> list[str]:
+        found = told(client, f"{CLIENT}/users", f"{query}&page_size=500")["data"]
+        return [row["username"] for row in found]
+
+    assert names("sort_by=username") == [admin, "james.wilson", "sarah.chen"]
+    assert names("sort_by=username&sort_order=desc") == ["sarah.chen", "james.wilson", admin]
+    assert names("sort_by=last_activity") == ["sarah.chen", "james.wilson", admin]
+    descending = "sort_by=last_activity&sort_order=desc"
+    assert names(descending) == ["james.wilson", "sarah.chen", admin]
+
+
+def test_an_unknown_user_is_not_found_and_nobody_of_a_client_is_told_apart(client: Client) -> None:
+    missing = client.get(f"{CLIENT}/users/nobody")
+    assert (missing.status, missing.json["error"]["message"]) == (404, "User or client not found")
+    member = client.key_of(Role.MEMBER)
+    assert client.get(f"{CLIENT}/users/{JAMES}", key=member).status == 403
+    assert client.get(f"{CLIENT}/users/nobody", key=member).status == 403
+
+
+# explained
+
+
+def test_a_published_figure_is_explained(client: Client) -> None:
+    published = told(client, f"{APPS}/{APP}/utilization", f"granularity=daily&{DAYS}")
+    query = f"product={APP}&measure=active_ms&from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"
+    whole = told(client, "/v1/explain", query)
+    assert whole["value"] == published["active_time_ms"]["value"]
+    assert sum(term["sign"] * term["value"] for term in whole["terms"]) == whole["value"]
+    assert whole["range"] == "2026-02-01T00:00:00Z/2026-03-01T00:00:00Z"
+    mine = told(client, "/v1/explain", f"{query}&user={JAMES}")
+    assert mine["value"] == JAMES_MS
+    days = told(client, "/v1/explain", f"{query.replace('active_ms', 'days_active')}&user={SARAH}")
+    assert days["value"] == 21
+
+
+def test_an_explanation_needs_a_known_product_measure_and_user(client: Client) -> None:
+    span = "from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"
+    for query, status in [
+        (f"product=nothing&measure=tests&{span}", 404),
+        (f"product={APP}&measure=tests&{span}", 400),
+        (f"product={APP}&measure=active_ms&user=nobody&{span}", 404),
+        (f"product={APP}&measure=active_ms&{span[:-1]}", 400),
+    ]:
+        assert client.get("/v1/explain", query).status == status
