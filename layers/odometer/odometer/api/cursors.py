@@ -95,11 +95,11 @@ class Chain:
 def decoded(cursor: str) -> bytes:
     """The bytes of a cursor; what is none has none."""
     try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        content = urlsafe_b64decode(padded) if len(cursor) <= LONGEST else b""
-        return content if urlsafe_b64encode(content).rstrip(b"=") == padded.rstrip(b"=") else b""
+        letters = cursor.encode("ascii") if len(cursor) <= LONGEST else b""
+        content = urlsafe_b64decode(letters + b"=" * (-len(letters) % 4))
     except ValueError:
         return b""
+    return content if urlsafe_b64encode(content).rstrip(b"=") == letters else b""
 
 
 def refused(message: str, cursor: str) -> Invalid:
