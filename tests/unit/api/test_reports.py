@@ -1,0 +1,86 @@
+"""Reports on the wire: which form a client likes best, and tables that no spreadsheet executes."""
+
+import csv
+import io
+
+import pytest
+
+from odometer.api.reports import as_csv, as_lines, chosen, known
+from odometer.domain.errors import Unacceptable
+
+JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("", JSON),
+        ("*/*", JSON),
+        ("application/json", JSON),
+        ("Application/JSON;charset=utf-8", JSON),
+        ("text/csv", CSV),
+        ("text/*", CSV),
+        ("application/*", JSON),
+        ("application/x-ndjson", NDJSON),
+        ("text/html, */*;q=0.1", JSON),
+        ("application/json;q=0.5, text/csv", CSV),
+        ("application/json;q=0.5, text/csv;q=0.4", JSON),
+        ("*/*, application/json;q=0", CSV),
+        ("text/csv;q=0, text/*", None),
+        ("application/json;q=0", None),
+        ("*/*;q=0", None),
+        ("*/*;q=nan", None),
+        ("*/*;q=-1", None),
+        ("*/*;q=1.1", None),
+        ("image/png", None),
+        (",,,", JSON),
+        (";q=1", None),
+    ],
+)
+def test_the_form_that_the_client_likes_best_is_chosen(accept: str, media_type: str | None) -> None:
+    if media_type:
+        assert chosen(accept) == media_type
+    else:
+        with pytest.raises(Unacceptable):
+            chosen(accept)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_a_table_is_a_formula(start: str) -> None:
+    text = as_csv([{"name": f"{start}1+1", "number": -1}])
+    assert list(csv.DictReader(io.StringIO(text, newline=""))) == [
+        {"name": f"'{start}1+1", "number": "-1"}
+    ]
+
+
+def test_whatever_is_in_a_cell_stays_in_it() -> None:
+    cells = {"quote": 'a "b"', "comma": "a,b", "break": "a\nb", "none": None, "list": ["a", "b"]}
+    (row,) = csv.DictReader(io.StringIO(as_csv([cells]), newline=""))
+    assert row == {**cells, "none": "", "list": "a;b"}
+
+
+def test_a_table_has_the_columns_of_all_rows_and_those_that_are_asked_for() -> None:
+    assert as_csv([{"a": 1}, {"b": {"c": 2}}], ["z"]) == "z,a,b.c\r\n,1,\r\n,,2\r\n"
+    assert as_csv([], ["a", "b"]) == "a,b\r\n"
+
+
+def test_a_line_is_an_object_in_utf_8() -> None:
+    assert as_lines([{"a": "é\n"}, {"b": None}]) == '{"a": "é\\n"}\n{"b": null}\n'
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("", False),
+        ('"tag"', True),
+        ('W/"tag"', True),
+        ('"x", "tag"', True),
+        ("*", True),
+        ("tag", False),
+        ('"ta', False),
+        ('"other"', False),
+    ],
+)
+def test_a_client_knows_an_answer_by_its_tag(sent: str, expected: bool) -> None:  # noqa: FBT001
+    assert known('"tag"', sent) is expected
+    assert not known(None, sent)
