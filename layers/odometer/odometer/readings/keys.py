@@ -111,6 +111,11 @@ def activity(organization: str) -> str:
     return f"{organization}#A"
 
 
+def former_activity(block: int, plan: int) -> str:
+    """When some of a block were last active before a plan."""
+    return f"{number(block)}#{number(plan)}"
+
+
 def months(organization: str) -> str:
     """Who was active in a month, by month."""
     return f"{organization}#M"

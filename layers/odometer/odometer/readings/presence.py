@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from odometer.domain.kinds import KINDS
 from odometer.readings import keys
+from odometer.readings.codec import unpack
 from odometer.readings.reading import View
 from odometer.readings.shelf import Item, Span
 from odometer.readings.standing import BLOCK, last_seconds
@@ -28,26 +29,65 @@ class Presence(NamedTuple):
 
 
 def presence(view: View, users: Collection[int]) -> Mapping[int, Presence]:
-    """When some users were last active on any app, as the latest view has it."""
-    blocks = sorted({user // BLOCK for user in users})
-    pk = keys.activity(view.organization)
+    """When some users were last active on any app, as it stands by now."""
+    return _with_tail(view, _settled(view, users))
+
+
+def former_presence(view: View, users: Collection[int]) -> Mapping[int, Presence]:
+    """The same as it stood for a view, whatever was settled since.
+
+    Former seconds are read after the present ones, so that none is overwritten between.
+    """
+    seen = dict(_settled(view, users))
+    spans = [_since(view, block) for block in _blocks(users)]
+    for items in view.shelf.read(spans) if spans else ():
+        for item in reversed(items):
+            seen |= {user: was for user, was in _former(item) if user in seen}
+    return _with_tail(view, seen)
+
+
+def _since(view: View, block: int) -> Span:
+    """Where the former seconds of a block are that later plans have overwritten."""
+    first = keys.former_activity(block, view.head.plan + 1)
+    return Span(keys.activity(view.organization), first, f"{keys.number(block)}#{keys.TOP}")
+
+
+def _blocks(users: Collection[int]) -> list[int]:
+    return sorted({user // BLOCK for user in users})
+
+
+def _settled(view: View, users: Collection[int]) -> Mapping[int, Presence]:
+    pk, blocks = keys.activity(view.organization), _blocks(users)
     spans = [Span(pk, keys.number(block), keys.number(block)) for block in blocks]
-    settled = dict(zip(blocks, view.shelf.read(spans) if spans else (), strict=True))
-    seconds = {place: _settled(settled, users, place) for place in (DESKTOP, WEB)}
+    answers = view.shelf.read(spans) if spans else []
+    found = {block: _by_place(items) for block, items in zip(blocks, answers, strict=True)}
+    return {user: found[user // BLOCK](user % BLOCK) for user in users}
+
+
+def _by_place(items: Sequence[Item]) -> Callable[[int], Presence]:
+    """What a block, if there is one, says of the user at a place."""
+    columns = last_seconds(items[0]) if items else {}
+    both = [columns.get(platform) for platform in (DESKTOP, WEB)]
+    return lambda place: Presence(*(column[place] if column else NEVER for column in both))
+
+
+def _former(item: Item) -> Iterator[tuple[int, Presence]]:
+    """What users had before the plan of an item."""
+    first = int(item["sk"][: len(keys.number(0))]) * BLOCK
+    at = {place: number for number, place in enumerate(unpack(item["who"]))}
+    was = _by_place([item])
+    return ((first + place, was(number)) for place, number in at.items())
+
+
+def _with_tail(view: View, seen: Mapping[int, Presence]) -> Mapping[int, Presence]:
+    """What was settled, and what was decided since."""
+    found = dict(seen)
     for event in (event for fold in view.tail for event in fold.events):
-        if event.platform and event.who in seconds[event.platform]:
-            of_platform = seconds[event.platform]
-            of_platform[event.who] = max(of_platform[event.who], event.second)
-    return {user: Presence(seconds[DESKTOP][user], seconds[WEB][user]) for user in users}
-
-
-def _settled(
-    settled: Mapping[int, list[Item]], users: Collection[int], platform: int
-) -> dict[int, int]:
-    columns = {
-        block: last_seconds(item).get(platform)
-        for block, items in settled.items()
-        for item in items
-    }
-    found = {user: columns.get(user // BLOCK) for user in users}
-    return {user: column[user % BLOCK] if column else NEVER for user, column in found.items()}
+        if event.platform and event.who in found:
+            desktop, web = found[event.who]
+            if event.platform == DESKTOP:
+                desktop = max(desktop, event.second)
+            else:
+                web = max(web, event.second)
+            found[event.who] = Presence(desktop, web)
+    return found

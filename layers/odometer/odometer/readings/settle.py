@@ -175,7 +175,7 @@ class Settling:
             put_segments(organization, self.usage, number, product, segment)
         head = replace(head, users=max(head.users, work.users))
         late = self.lay(organization, work, Layout(head.zone, head.shards, head.generation))
-        Standing(organization, self.usage, number).record(events)
+        Standing(organization, self.usage, number, now).record(events)
         return replace(
             head,
             version=head.version + 1,

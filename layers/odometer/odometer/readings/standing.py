@@ -22,6 +22,8 @@ from odometer.readings.shelf import Item, Shelf
 
 BLOCK: Final = 2048
 """Users whose last activity shares an item."""
+KEPT: Final = 26 * 3600
+"""Seconds for which former activity is kept: longer than a cursor lives."""
 _PLATFORMS: Final = {"p1": 1, "p2": 2}
 
 
@@ -32,22 +34,41 @@ class Standing:
     organization: str
     shelf: Shelf
     plan: int
+    now: int
 
     def record(self, events: Sequence[Event[int]]) -> None:
         """Take the events of the plan into account."""
         activity, months = keys.activity(self.organization), keys.months(self.organization)
         on_platforms = (event for event in events if event.platform)
         for block, of_block in _grouped(on_platforms, lambda e: e.who // BLOCK).items():
-            self._renew(activity, keys.number(block), partial(_with_activity, of_block))
+            former = partial(self._keep_former, block, of_block)
+            self._renew(activity, keys.number(block), partial(_with_activity, of_block), former)
         for month, of_month in _grouped(events, lambda e: f"{utc_date(e.second):%Y-%m}").items():
             self._renew(months, month, partial(_with_users, {event.who for event in of_month}))
         for (product, source), sent in _grouped(events, lambda e: (e.product, e.source)).items():
             pk = keys.coverage(self.organization, product)
             self._renew(pk, source, partial(_with_seconds, [event.second for event in sent]))
 
-    def _renew(self, pk: str, sk: str, change: Callable[[Item], Item]) -> None:
+    def _keep_former(self, block: int, events: Sequence[Event[int]], old: Item) -> None:
+        """Keep what is about to be overwritten: a cursor may ask how it stood."""
+        pk, sk = keys.activity(self.organization), keys.former_activity(block, self.plan)
+        users = sorted({event.who % BLOCK for event in events})
+        former = {
+            f"p{place}": pack(seconds[user] for user in users)
+            for place, seconds in last_seconds(old).items()
+        }
+        self.shelf.put({"pk": pk, "sk": sk, "ttl": self.now + KEPT, "who": pack(users), **former})
+
+    def _renew(
+        self,
+        pk: str,
+        sk: str,
+        change: Callable[[Item], Item],
+        keep: Callable[[Item], None] = lambda _: None,
+    ) -> None:
         old = self.shelf.get(pk, sk) or {"k": 0}
         if old["k"] < self.plan:
+            keep(old)
             self.shelf.put_newer({"pk": pk, "sk": sk, "k": self.plan, **change(old)}, "k")
 
 

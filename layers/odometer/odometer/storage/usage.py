@@ -18,7 +18,7 @@ from odometer.readings import keys
 from odometer.readings.decisions import ALL, LOCAL, Product
 from odometer.readings.fold import SETTLING_MS
 from odometer.readings.months import users_by_month
-from odometer.readings.presence import Presence, presence
+from odometer.readings.presence import Presence, former_presence, presence
 from odometer.readings.projections import PEOPLE, TOTALS, RowUsage, usage_of_rows
 from odometer.readings.reading import Used, View
 from odometer.readings.series import Series
@@ -135,7 +135,7 @@ class Usage:
 
     def was_active(self, users: Collection[int]) -> Mapping[int, Presence]:
         """When users were last active on any app, as it is seen from where everything is."""
-        return presence(self.view, users)
+        return former_presence(self.view, users)
 
     def last_active(self, users: Collection[int]) -> Mapping[int, Presence]:
         """When users were last active on any app: as of now, whatever is pinned."""

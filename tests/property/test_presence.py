@@ -1,0 +1,71 @@
+"""Last activity against brute force: as it stands, and as it stood for every view there was."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from odometer.domain.time import epoch_second
+from odometer.readings.decisions import Fold, Product
+from odometer.readings.presence import Presence, former_presence, presence
+from odometer.readings.reading import View
+from tests.property.test_engine import BEGINNINGS, DEEDS, Story
+from tests.support.world import ORGANIZATION, PRODUCTS, World
+
+APP = PRODUCTS[-1]
+
+
+@dataclass
+class WatchedStory(Story):
+    """A story in which it is asked who was last active when."""
+
+    def __post_init__(self) -> None:
+        self.seen: list[tuple[dict[str, Any], Mapping[int, Presence]]] = []
+
+    def look(self, random: Random) -> None:
+        self.compare(self.world.view(), random)
+        for pin, seen in self.seen[-4:]:
+            view = View.pinned(ORGANIZATION, self.world.usage, pin, self.world.now)
+            assert former_presence(view, self.users) == seen
+
+    def compare(self, view: View, random: Random) -> None:
+        decided = self.world.folds()[: view.head.upto + len(view.tail)]
+        expected = {user: last_of(decided, user) for user in self.users}
+        assert former_presence(view, self.users) == expected
+        if view.head == self.world.view().head:
+            assert presence(view, self.users) == expected
+        self.seen.append((view.pin, expected))
+
+    @property
+    def users(self) -> list[int]:
+        return [number * self.world.spread for number in range(6)]
+
+
+def last_of(folds: Iterable[Fold], user: int) -> Presence:
+    last: defaultdict[int, int] = defaultdict(int)
+    for event in (event for fold in folds for event in fold.events if event.who == user):
+        last[event.platform] = max(last[event.platform], event.second)
+    return Presence(last[1], last[2])
+
+
+@settings(max_examples=150)
+@given(
+    start=st.sampled_from(BEGINNINGS),
+    products=st.sampled_from([[APP], [APP, PRODUCTS[0]]]),
+    spread=st.sampled_from([1, 900]),
+    deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**32)), max_size=40),
+)
+def test_last_activity_equals_brute_force_whatever_happens(
+    start: datetime, products: list[Product], spread: int, deeds: list[tuple[str, int]]
+) -> None:
+    story = WatchedStory(World(epoch_second(start), "Europe/Berlin", products, spread), products)
+    for what, seed in deeds:
+        story.happen(what, Random(seed))
+    story.close()
