@@ -30,6 +30,7 @@ def at(clock: str) -> datetime:
 def us(stack: Stack) -> Cast:
     """An organization whose use of 23 June is known, beside one that uses everything."""
     us, other = cast_of(stack, ACME), cast_of(stack, OTHER)
+    stack.now = NOW
     for cast, name in ((us, "robot@acme.example"), (other, "robot@other.example")):
         row = {"id": cast.id("robot"), "username": name, "type": "service-user"}
         stack.apply(cast.organization, "user", row)
