@@ -86,10 +86,14 @@ def as_a_new_process() -> None:
 
 
 def what_counts() -> dict[str, Any]:
-    """The heads and the credentials of all organizations; blocks that no head names do not."""
+    """The heads and the credentials of all organizations; what no head names does not count."""
     items = dynamodb().scan(TableName="directory")["Items"]
     found = {(item["pk"]["S"], item["sk"]["S"]): item for item in items}
-    return {str(key): item for key, item in found.items() if not key[1].startswith("BLOCK#")}
+    return {
+        str(key): item
+        for key, item in found.items()
+        if key[1] == "HEAD" or key[1].startswith("KEY#")
+    }
 
 
 def failing(place: Call, fault: Callable[[Call], Answer], call: Call) -> Answer | None:

@@ -35,6 +35,8 @@ CREDENTIALS: dict[str, Callable[[Cast], Headers]] = {
     "malformed": lambda _: bearer("not-a-key"),
     "none": lambda _: {},
 }
+APP = "cc7cf840-9ca9-46a3-9778-9015d6580d52"
+"""Both organizations have an app of that id; each is its own."""
 UNKNOWN = ("wrong name", "expired", "revoked", "owner gone", "malformed", "none")
 
 
@@ -57,7 +59,13 @@ class Route:
     def url(self, us: Cast) -> str:
         """The path with the ids of the organization; a key is made to be named."""
         about = us.id(self.about)
-        ids = {"teamId": about, "user_id": about, "organization": us.organization}
+        ids = {
+            "teamId": about,
+            "user_id": about,
+            "organization": us.organization,
+            "client_id": us.organization,
+            "app_id": APP,
+        }
         key = AccessKey.read(us.key(self.about.split("'")[0])) if "key_id" in self.path else None
         return (self.path + self.query).format(**ids, key_id=key.key_id if key else "")
 
@@ -176,9 +184,11 @@ ORGANIZATION_NAMES = {ACME: "Acme Corp", OTHER: "Other Corp"}
 MANAGERS = who(200, 200, 403, 403, other=200)
 ADMINS = who(200, 403, 403, 403, other=200)
 
-USAGE = "?organizationId={organization}&from=2026-02-01&to=2026-02-02&granularity=day"
+USAGE = "?organizationId={organization}&from=2026-02-01&to=2026-02-02&granularity=daily"
 MONTH = datetime.now(UTC)
 REPORT = "type=account-user&from=2026-02-01%2000:00:00&to=2026-02-02%2000:00:00"
+
+DAYS = "?start_date=2026-02-01&end_date=2026-02-02"
 
 ROUTES = [
     Route(
@@ -419,6 +429,38 @@ ROUTES = [
         who(404, 404, 403, 403, other=401),
         query=f"{USAGE}&userId={{user_id}}",
     ),
+    *(
+        Route(
+            "GET",
+            f"/v2/clients/{{client_id}}{path}",
+            "",
+            who(200, 200, 403, 403, other=403),
+            query=query,
+        )
+        for path, query in (
+            ("/analytics/apps/utilization", DAYS),
+            ("/analytics/apps/{app_id}/utilization", f"{DAYS}&granularity=daily"),
+            ("/analytics/apps/{app_id}/utilization/users", f"{DAYS}&granularity=daily"),
+            ("/analytics/apps/{app_id}/activity", f"{DAYS}&granularity=daily&metric=user-count"),
+            ("/users", ""),
+        )
+    ),
+    *(
+        Route(
+            "GET",
+            f"/v2/clients/{{client_id}}/users/{{user_id}}{path}",
+            about,
+            statuses,
+            query=query,
+        )
+        for path, query in (("", ""), ("/usage", DAYS))
+        for about, statuses in (
+            ("member", who(200, 200, 200, 200, other=403)),
+            ("lead", who(200, 200, 200, 403, other=403)),
+            ("stranger", who(200, 200, 403, 403, other=403)),
+            ("nobody", who(404, 404, 403, 403, other=403)),
+        )
+    ),
     Route(
         "POST",
         "/v1/events",
@@ -426,6 +468,13 @@ ROUTES = [
         who(202, 202, 202, 202, other=202) | {"events only": 202},
         body=lambda us: event(us.id("member")),
         answer=lambda _: {"accepted": 1, "duplicate": 0, "rejected": 0, "errors": []},
+    ),
+    Route(
+        "GET",
+        "/v1/explain",
+        "",
+        who(200, 200, 403, 403, other=200),
+        query="?product=automation&measure=tests&from=2026-02-01T00:00:00Z&to=2026-02-02T00:00:00Z",
     ),
     Route("GET", "/v1/coverage", "", who(200, 200, 403, 403, other=200)),
     Route(
@@ -472,6 +521,11 @@ USAGE_REPORT_ERRORS = {
     401: "Invalid or missing Basic Auth credentials",
     403: "admin access required",
 }
+APP_UTILIZATION_ERRORS = {
+    401: ("unauthorized", "Authentication required"),
+    403: ("forbidden", "Insufficient permissions for this client"),
+    404: ("not_found", "User or client not found"),
+}
 ENVELOPE_ERRORS = {
     401: ("unauthorized", "Authentication required"),
     403: ("forbidden", "Insufficient permissions"),
@@ -497,7 +551,8 @@ def error_body(route: Route, status: int, sent: Any, credential: str) -> dict[st
         }
     if route.path.startswith("/insights/"):
         return {"status": "error", "message": USAGE_REPORT_ERRORS[status]}
-    code, message = ENVELOPE_ERRORS[status]
+    errors = APP_UTILIZATION_ERRORS if route.path.startswith("/v2/") else ENVELOPE_ERRORS
+    code, message = errors[status]
     return {"error": {"code": code, "message": message, "details": {}}}
 
 
@@ -506,6 +561,8 @@ def casts() -> Iterator[tuple[Cast, Cast]]:
     """One deployment for all cells: no cell changes what another sees."""
     with stack_on_moto() as stack:
         us, them = cast_of(stack, ACME), cast_of(stack, OTHER)
+        for cast in (us, them):
+            stack.apply(cast.organization, "product", {"id": APP, "name": "Mail", "kind": "app"})
         use_something(us)
         use_something(them)
         yield us, them

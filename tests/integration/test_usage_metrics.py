@@ -250,11 +250,11 @@ def test_an_answer_is_the_same_whatever_the_neighbour_holds(us: Cast) -> None:
         f"/api/v1/team/{us.id('core')}",
         "/v1/directory/export",
     ]
-    before = [us.stack.get(url, key) for url in urls]
+    before = [us.stack.get(url, key).text for url in urls]
     them = Cast(us.stack, OTHER)
     document = {
         "teams": [{"id": us.id("core"), "name": "Core"}],
         "users": [{"id": us.id("admin"), "username": us.username("admin"), "role": "Member"}],
     }
     assert us.stack.put(them.key("admin"), document).status == 200
-    assert [us.stack.get(url, key) for url in urls] == before
+    assert [us.stack.get(url, key).text for url in urls] == before
