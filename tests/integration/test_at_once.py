@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -72,6 +73,26 @@ def test_the_same_event_sent_a_thousand_times_at_once_counts_once(stack: Stack) 
     assert figures(now) == (1, 1)
     work.settle(ACME, now)
     assert figures(now) == (1, 1)
+
+
+def test_of_many_bodies_sent_at_once_under_one_key_one_is_taken(stack: Stack) -> None:
+    key = admin_of(stack, ACME)
+
+    def sent(number: int) -> tuple[int, int, bool]:
+        body = [usage_event(f"body {number % 4}")]
+        reply = send(stack, key, body, idempotency_key="the one")
+        return number % 4, reply.status, "Idempotent-Replayed" in reply.headers
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        answers = list(pool.map(sent, range(64)))
+    (taken,) = {body for body, status, _ in answers if status == 202}
+    assert Counter((body == taken, *rest) for body, *rest in answers) == {
+        (True, 202, False): 1,
+        (True, 202, True): 15,
+        (False, 409, False): 48,
+    }
+    a_process().sweep(ACME, datetime.now(UTC))
+    assert figures(datetime.now(UTC)) == (1, 1)
 
 
 @dataclass
