@@ -83,19 +83,13 @@ class Explaining(Measuring):
 
     def of(self, seconds: range) -> Explained:
         """The parts of the figure, and the events that are told apart."""
-        first, end = self._whole_days(seconds)
-        inner = range(*(calendar.start(day, self.zone) for day in (first, end)))
-        outer = (range(seconds.start, inner.start), range(inner.stop, seconds.stop))
-        ragged = [piece for piece in (outer if inner else (seconds,)) if piece]
-        terms = list(self._terms(first, end))
-        spans = [term.span for term in terms] + [self._segment_span(piece) for piece in ragged]
-        answers = self.view.shelf.read(spans)
-        frames = list(zip(terms, answers[: len(terms)], strict=True))
-        loose = list(zip(ragged, answers[len(terms) :], strict=True))
+        asked = self.asked(seconds)
+        answers = self.view.shelf.read(asked.spans)
+        frames, loose = asked.parted(answers)
         parts = [
             *(part for term, items in frames for part in self._of_frames(term, items)),
             *(part for piece, items in loose for part in self._of_days(piece, items)),
-            *self._of_late_tail(inner),
+            *self._of_late_tail(asked.inner),
         ]
         events = [event for piece, items in loose for event in self._events(piece, items)]
         inside = sum(len(self._within(piece, items).who) for piece, items in loose)

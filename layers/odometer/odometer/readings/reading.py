@@ -29,6 +29,7 @@ from odometer.readings.frames import (
 from odometer.readings.ledger import Run, day_spans, frames_in, without_days
 from odometer.readings.segments import Segment, by_day, day_frames
 from odometer.readings.shelf import Item, Shelf, Span
+from odometer.readings.together import read_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,16 @@ class View:
 
     def usage(self, product: Product, period: Period) -> Used:
         """What every user has used of a product in a period."""
+        return self.usages(product, [period])[0]
+
+    def usages(self, product: Product, periods: Sequence[Period]) -> list[Used]:
+        """The same of several periods, read together: neighbours share a reading."""
         measuring = Measuring(self, product, calendar.zone_of(product.kind, self.head.zone))
-        return Used(product, measuring.frames(period.seconds))
+        asked = [measuring.asked(period.seconds) for period in periods]
+        answers = iter(read_together(self.shelf, [s for each in asked for s in each.spans]))
+        read = [[next(answers) for _ in each.spans] for each in asked]
+        pairs = zip(asked, read, strict=True)
+        return [Used(product, measuring.answered(*pair)) for pair in pairs]
 
 
 class Term(NamedTuple):
@@ -134,6 +143,26 @@ class Term(NamedTuple):
     """Where the items are a reading, not only parts of one."""
 
 
+class Asked(NamedTuple):
+    """What is read for a range of seconds."""
+
+    inner: range
+    """The seconds of whole days that frames answer."""
+    terms: Sequence[Term]
+    ragged: Sequence[range]
+    """The other seconds, which segments answer."""
+    spans: Sequence[Span]
+    """Of the terms, and then of the ragged pieces."""
+
+    def parted(
+        self, answers: Sequence[Sequence[Item]]
+    ) -> tuple[list[tuple[Term, Sequence[Item]]], list[tuple[range, Sequence[Item]]]]:
+        """The items of every term, and of every ragged piece."""
+        cut = len(self.terms)
+        frames = zip(self.terms, answers[:cut], strict=True)
+        return list(frames), list(zip(self.ragged, answers[cut:], strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Measuring:
     """One product, seen from a view."""
@@ -144,12 +173,23 @@ class Measuring:
 
     def frames(self, seconds: range) -> list[Frame]:
         """What was used in these seconds, by shard."""
-        found: defaultdict[int, list[Frame]] = defaultdict(list)
+        asked = self.asked(seconds)
+        return self.answered(asked, self.view.shelf.read(asked.spans))
+
+    def asked(self, seconds: range) -> Asked:
+        """What is to be read for these seconds, all in one round."""
         first, end = self._whole_days(seconds)
         inner = range(*(calendar.start(day, self.zone) for day in (first, end)))
         outer = (range(seconds.start, inner.start), range(inner.stop, seconds.stop))
         ragged = [piece for piece in (outer if inner else (seconds,)) if piece]
-        for shard, frame in (*self._read(first, end, ragged), *self._late_tail(inner)):
+        terms = list(self._terms(first, end))
+        spans = [term.span for term in terms] + [self._segment_span(piece) for piece in ragged]
+        return Asked(inner, terms, ragged, spans)
+
+    def answered(self, asked: Asked, answers: Sequence[Sequence[Item]]) -> list[Frame]:
+        """What was used, by shard, once it is read."""
+        found: defaultdict[int, list[Frame]] = defaultdict(list)
+        for shard, frame in (*self._added(asked, answers), *self._late_tail(asked.inner)):
             found[shard].append(frame)
         shards = range(max(found, default=-1) + 1)
         return [total(found[shard], len(self.product.kind.measures)) for shard in shards]
@@ -161,14 +201,14 @@ class Measuring:
         end = min(sealed, calendar.day_of(seconds.stop, self.zone))
         return first, max(first, end)
 
-    def _read(self, first: date, end: date, ragged: Sequence[range]) -> Iterator[tuple[int, Frame]]:
-        """Everything that the answer is made of, in one round of reading."""
-        terms = [*self._terms(first, end)]
-        spans = [term.span for term in terms] + [self._segment_span(piece) for piece in ragged]
-        answers = self.view.shelf.read(spans)
-        for term, items in zip(terms, answers[: len(terms)], strict=True):
+    def _added(
+        self, asked: Asked, answers: Sequence[Sequence[Item]]
+    ) -> Iterator[tuple[int, Frame]]:
+        """Everything that the answer is the sum of, but for the tail of sealed days."""
+        frames, loose = asked.parted(answers)
+        for term, items in frames:
             yield term.shard, self._frame(term, items)
-        for piece, items in zip(ragged, answers[len(terms) :], strict=True):
+        for piece, items in loose:
             yield from self._day_by_day(piece, items)
 
     def _terms(self, first: date, end: date) -> Iterator[Term]:
