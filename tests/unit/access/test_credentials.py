@@ -75,6 +75,7 @@ KEY = str(made()[0])
         f"Basic {KEY}",
         f"Basic {basic(KEY)}",
     ],
+    ids=lambda _: "header",  # a key is another one in every process
 )
 def test_any_other_header_presents_nothing(header: str) -> None:
     assert Presented.read(header) is None
