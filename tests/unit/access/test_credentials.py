@@ -43,7 +43,7 @@ def test_a_basic_key_is_read_with_its_username(username: str) -> None:
     assert Presented.read(basic(f"{username}:{key}")) == Presented(key, username)
 
 
-KEY = AccessKey(ACME, "k" * 12, "s" * 27)
+KEY = str(AccessKey(ACME, "k" * 12, "s" * 27))
 
 
 @pytest.mark.parametrize(
