@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import SECOND, Period, epoch_second, instant_at
-from odometer.readings import keys
+from odometer.readings import calendar, keys
 from odometer.readings.decisions import ALL, Fold, Product
 from odometer.readings.ledger import MissingKeyframe
 from odometer.readings.series import Series
@@ -25,6 +25,8 @@ PRODUCTS = [
     Product("chat", KINDS["chat"]),
     Product("second-chat", KINDS["chat"]),
 ]
+APP = Product("an-app", KINDS["app"])
+EVERYTHING = [*PRODUCTS, APP]
 BEGINNINGS = [
     datetime(2025, 2, 27, 3, tzinfo=UTC),
     datetime(2027, 3, 1, 0, 30, tzinfo=UTC),
@@ -40,7 +42,7 @@ Deed = tuple[str, int]
 
 def life(begin: datetime, deeds: Sequence[Deed], spread: int) -> World:
     """What an organization has lived through."""
-    world = World(epoch_second(begin), "Europe/Berlin", PRODUCTS, spread)
+    world = World(epoch_second(begin), "Europe/Berlin", EVERYTHING, spread)
     for turn, (deed, seed) in enumerate(deeds):
         happen(world, deed, Random(f"{turn} {seed}"))
     return world
@@ -65,22 +67,29 @@ def happen(world: World, deed: str, random: Random) -> None:
 
 def some_event(world: World, random: Random) -> Event[str]:
     """Use of a moment ago, of a while ago, or of long ago; often in the first second of a day."""
-    product = random.choice(PRODUCTS)
+    product = random.choice(EVERYTHING)
     moment = world.now - random.choice([0, 60, 86_400, 5 * 86_400, 33 * 86_400, 400 * 86_400])
     moment -= random.choice([0, moment % 86_400, moment % 86_400 + 1])
-    measures = [random.choice([0, 0, 1, 7, 2**40]) for _ in range(MEASURES)]
-    measures[random.randrange(MEASURES)] += 1
+    measures = [random.choice([0, 0, 1, 7, 2**40]) for _ in product.kind.measures]
+    measures[random.randrange(len(measures))] += 1
+    filled = (*measures, *[0] * (MEASURES - len(measures)))
     name = f"{random.getrandbits(64)}"
     who = random.choice(USERS_KNOWN)
-    return Event(who, product.id, "test", moment, 0, tuple(measures), digest_of("test", name))
+    return Event(who, product.id, "test", moment, 0, filled, digest_of("test", name))
 
 
-def expected(folds: Sequence[Fold], ends: Sequence[int], users: Collection[int] | None) -> Tally:
+def expected(
+    folds: Sequence[Fold],
+    ends: Sequence[int],
+    users: Collection[int] | None,
+    products: Sequence[Product] = PRODUCTS,
+) -> Tally:
     """What these users did between two seconds, event by event."""
     tally: Tally = Counter()
-    kinds = {product.id: product.kind for product in PRODUCTS}
-    active: dict[str, set[int]] = {ANY: set(), "completion": set(), "chat": set()}
-    for event in (event for fold in folds for event in fold.events):
+    kinds = {product.id: product.kind for product in products}
+    active: dict[str, set[int]] = {ANY: set(), **{kind.name: set() for kind in kinds.values()}}
+    mine = (event for fold in folds for event in fold.events if event.product in kinds)
+    for event in mine:
         if ends[0] <= event.second < ends[1] and (users is None or event.who in users):
             kind = kinds[event.product]
             for at, name in enumerate(kind.measures):
@@ -128,6 +137,23 @@ def test_every_block_equals_brute_force(
         ends = edges(blocks(period, granularity))
         found = tallies(Series(world.view(), PRODUCTS, ends), users)
         assert found == [expected(world.folds(), pair, users) for pair in pairwise(ends)]
+
+
+@given(
+    begin=st.sampled_from(BEGINNINGS),
+    deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**16)), max_size=25),
+    days=st.lists(st.integers(-60, 120), min_size=1, max_size=9, unique=True).map(sorted),
+    ragged=st.tuples(st.integers(0, 90_000), st.integers(0, 90_000)),
+)
+def test_days_of_the_organizations_zone_are_edges_too(
+    begin: datetime, deeds: list[Deed], days: list[int], ragged: tuple[int, int]
+) -> None:
+    world = life(begin, deeds, 1)
+    zone = calendar.zone_of(APP.kind, world.zone)
+    inner = [calendar.start(begin.date() + timedelta(day), zone) for day in days]
+    ends = [inner[0] - ragged[0], *inner, inner[-1] + ragged[1]]
+    found = tallies(Series(world.view(), [APP], ends), None)
+    assert found == [expected(world.folds(), pair, None, [APP]) for pair in pairwise(ends)]
 
 
 FLOORS: Mapping[Granularity, Callable[[date], object]] = {
