@@ -37,7 +37,7 @@ def binary() -> Path:
 
 @contextmanager
 def counting_engine() -> Iterator[DynamoDBClient]:
-    """The engine with the tables `usage` and `log`, empty."""
+    """The engine with the four tables, empty."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -46,7 +46,7 @@ def counting_engine() -> Iterator[DynamoDBClient]:
     )
     try:
         client = _client(port)
-        for name in ("usage", "log"):
+        for name in ("usage", "log", "directory", "activity"):
             _create(client, name)
         yield client
     finally:

@@ -1,5 +1,7 @@
 """What reading together promises: the same items, in fewer requests."""
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +37,7 @@ def test_every_span_gets_what_it_would_get_alone(spans: list[Span]) -> None:
 @given(st.lists(SPANS, max_size=8))
 def test_no_two_requests_meet_and_none_is_weaker_than_asked(spans: list[Span]) -> None:
     joined = joined_spans(spans)
-    for one, other in zip(joined, joined[1:], strict=False):
+    for one, other in pairwise(joined):
         assert one.pk != other.pk or one.last < other.first
     for span in spans:
         (whole,) = [e for e in joined if e.pk == span.pk and e.first <= span.first <= e.last]
