@@ -278,7 +278,8 @@ def refusals(endpoint: Endpoint) -> list[str]:
     found |= {"unsupported_media_type"} if raw.body else set()
     found |= {"payload_too_large"} if Request in needs or NDJSON in raw.answer else set()
     found |= {"conflict"} if endpoint.path == "/v1/events" else set()
-    found |= {"not_found"} if "{" in endpoint.path or needs & {Directory, Team, User} else set()
+    names = "{" in endpoint.path or endpoint.path == "/v1/explain"
+    found |= {"not_found"} if names or needs & {Directory, Team, User} else set()
     found |= {"not_acceptable"} if CSV in raw.answer else set()
     return sorted(found, key=lambda code: STATUS[code])
 
