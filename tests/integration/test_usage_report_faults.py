@@ -128,6 +128,8 @@ def test_a_drilldown_is_whole_or_partial_or_refused(report: Tapped, fault: str) 
         elif what_failed(report.tap, number) == "directory":
             assert (reply.status, reply.json) == (500, UNRESOLVED)
             assert uncached(reply)
+        elif what_failed(report.tap, number) == "activity":
+            assert (reply.status, reply.text) == (200, whole.text)
         elif what_failed(report.tap, number) == "log":
             assert (reply.status, reply.text) == (200, whole.text)
             assert reply.headers["X-Data-Through"] <= whole.headers["X-Data-Through"]
