@@ -12,7 +12,10 @@ from tests.support.shelf import MemoryShelf
 LETTERS = "abcdefgh"
 ENDS = st.tuples(st.sampled_from(LETTERS), st.sampled_from(LETTERS)).map(sorted)
 SPANS = st.builds(
-    lambda pk, ends, strong: Span(pk, *ends, strong), st.sampled_from("PQ"), ENDS, st.booleans()
+    lambda pk, ends, strong: Span(pk, ends[0], ends[1], strong),
+    st.sampled_from("PQ"),
+    ENDS,
+    st.booleans(),
 )
 
 
