@@ -1,5 +1,6 @@
 """Changes to a directory, rule by rule."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from odometer.api.directory import exported
 from odometer.directory.columns import BLOCK_ROWS, FAMILIES
-from odometer.directory.upsert import Outcome, Row, Status
+from odometer.directory.upsert import Draft, Outcome, Row, Status, register
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.time import epoch_ms
@@ -405,3 +406,18 @@ def renamed(row: Row) -> Row:
         values["kind"] = values.pop("product_kind")
     values.pop("state_since", None)
     return values
+
+
+# who was met in an event
+
+
+def test_a_stranger_with_a_colon_in_the_name_can_be_exported_and_put_again(book: Book) -> None:
+    draft = Draft(book.directory, NOON)
+    register(draft, "ci:eu-1", epoch_ms(NOON))
+    book.kept |= {(b, "met"): json.dumps(each) for b, each in draft.touched.items()}
+    book.head = draft.head("met")
+    rows = [row for kind, row in exported(book.directory) if kind == "user"]
+    met = {**rows[-1], "state_since": epoch_ms(NOON)}
+    assert met["username"] == "ci:eu-1"
+    assert statuses(book, ("user", met)) == [Status.UNCHANGED]
+    assert book.user(username="ci:eu-2").status is Status.REJECTED

@@ -175,7 +175,7 @@ class UserRow(Body):
     """A user."""
 
     id: Annotated[str, Id()] | None = None
-    username: Annotated[str, Text(128, forbidden=":")] | None = None
+    username: Annotated[str, Text(128)] | None = None
     user_key: Annotated[str, Text(128)] | None = None
     email: Annotated[str, Text(254)] | None = None
     type: Annotated[UserType, Choice()] | None = None

@@ -192,6 +192,8 @@ def found_by_id_or_name(register: Register, row: Row) -> int | None:
 def apply_user(draft: Draft, row: Row) -> Outcome:
     """Create or change a user, found by id, username or user_key."""
     number = found_user(draft, row)
+    if ":" in (row.get("username") or "") and row["username"] not in draft.user_names:
+        raise Rejected("invalid_parameter", "username: a colon would end it in a Basic header")
     values = {**given(row, NEW_USER, required=("username",)), **references(draft, row)}
     if number is None:
         number = create_user(draft, values)
