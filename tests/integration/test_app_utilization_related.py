@@ -215,6 +215,20 @@ def test_users_are_ordered_with_those_never_active_last(client: Client) -> None:
     assert names(descending) == ["james.wilson", "sarah.chen", admin]
 
 
+def test_every_list_is_a_table_whose_columns_are_there_also_when_no_row_is(client: Client) -> None:
+    table = client.get(f"{CLIENT}/users", "q=chen", accept="text/csv").text.split("\r\n")
+    assert table[0] == (
+        "id,username,user_key,last_activity.at,last_activity.desktop_at,last_activity.web_at,"
+        "departments,created_at,updated_at"
+    )
+    assert f'"{{""id"": ""{OFFICE}"", ""name"": ""Office""}}"' in table[1]
+    apps = client.get(f"{APPS}/utilization", f"{DAYS}&q=nothing", accept="text/csv").text
+    assert apps.startswith("app.id,app.name,unique_users.value,unique_users.change_pct")
+    course = f"metric=user-count&granularity=monthly&{DAYS}"
+    points = client.get(f"{APPS}/{APP}/activity", course, accept="text/csv").text
+    assert points == "date,value\r\n2026-02-01,2\r\n"
+
+
 def test_an_unknown_user_is_not_found_and_nobody_of_a_client_is_told_apart(client: Client) -> None:
     missing = client.get(f"{CLIENT}/users/nobody")
     assert (missing.status, missing.json["error"]["message"]) == (404, "User or client not found")

@@ -18,11 +18,10 @@ from hypothesis import strategies as st
 
 from odometer.domain.events import Event
 from odometer.domain.time import epoch_second
-from odometer.readings.decisions import ALL
-from tests.support.apps import APP, JAMES, OFFICE, OTHER_APP, SALES, Client, use
+from tests.support.apps import APP, CLIENT, JAMES, OFFICE, OTHER_APP, SALES, USERS, Client, use
 from tests.support.stack import OTHER, stack_on_moto
 
-BEGIN = datetime(2025, 2, 20, tzinfo=UTC)
+BEGIN = datetime(2025, 10, 5, tzinfo=UTC)
 NOW = datetime(2026, 4, 10, 15, 30, tzinfo=UTC)
 STEP = timedelta(days=45)
 PEOPLE = 11
@@ -53,12 +52,19 @@ class Reported:
     def events(self) -> Sequence[Event[str]]:
         return self.client.meters.sent
 
+    def day(self, event: Event[str]) -> date:
+        return datetime.fromtimestamp(event.second, self.zone).date()
+
+    def within(self, first: date, last: date) -> list[Event[str]]:
+        """The uses of the app on some days."""
+        return [e for e in self.events if e.product == APP and first <= self.day(e) <= last]
+
     def figures(self, app: str, first: date, last: date) -> dict[str, Figures]:
         """By user, active milliseconds and the number of days with any use."""
         sums: defaultdict[str, int] = defaultdict(int)
         days: defaultdict[str, set[date]] = defaultdict(set)
         for event in self.events:
-            day = datetime.fromtimestamp(event.second, self.zone).date()
+            day = self.day(event)
             if event.product == app and first <= day <= last:
                 sums[event.who] += event.measures[0]
                 days[event.who].add(day)
@@ -206,7 +212,7 @@ def made(arrive: Callable[[Client, Sequence[Event[str]]], None], name: str) -> I
 
 # queries
 
-DAYS = st.dates(date(2025, 2, 10), date(2026, 4, 20))
+DAYS = st.dates(date(2025, 9, 25), date(2026, 4, 20))
 LENGTHS = st.sampled_from([1, 1, 2, 7, 8, 28, 31, 90, 365, 366])
 EDGES = [
     date(2025, 3, 30),
@@ -269,7 +275,7 @@ def test_any_ranking_equals_brute_force(reported: Reported, query: dict[str, Any
     assert (answer["total_count"], answer["next_cursor"]) == (len(expected), None)
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(query=queries(), sizes=st.lists(st.integers(1, 7), min_size=1), luck=st.randoms())
 def test_pages_join_to_the_ranking_of_page_one_whatever_happens(
     reported: Reported, query: dict[str, Any], sizes: list[int], luck: Random
@@ -287,27 +293,111 @@ def test_pages_join_to_the_ranking_of_page_one_whatever_happens(
     assert without_activity([row for row in pages if row]) == expected
 
 
+@settings(max_examples=3)
+@given(
+    order=st.sampled_from(["last_activity", "username"]),
+    direction=st.sampled_from(["asc", "desc"]),
+    luck=st.randoms(),
+)
+def test_pages_of_users_join_to_the_list_of_page_one_whatever_happens(
+    reported: Reported, order: str, direction: str, luck: Random
+) -> None:
+    query = {"sort_by": order, "sort_order": direction}
+    whole = listed(reported, {**query, "page_size": 500})
+    expected = [row["username"] for row in whole["data"]]
+    found: list[str] = []
+    cursor = None
+    while not found or cursor:
+        page = listed(reported, {**query, "page_size": 3, **({"cursor": cursor} if cursor else {})})
+        found += [row["username"] for row in page["data"]]
+        cursor = page["next_cursor"]
+        change(reported, luck)
+    assert found == expected
+
+
+def listed(reported: Reported, query: Mapping[str, Any]) -> Any:
+    reply = reported.client.get(f"{CLIENT}/users", urlencode(query))
+    assert reply.status == 200, reply
+    return reply.json
+
+
+@settings(max_examples=12)
+@given(query=queries(), granularity=st.sampled_from(["daily", "weekly", "monthly", "quarterly"]))
+def test_totals_and_course_of_an_app_equal_brute_force(
+    reported: Reported, query: dict[str, Any], granularity: str
+) -> None:
+    first, last = spans(query)[0]
+    departments = {k: v for k, v in query.items() if k == "department_ids"}
+    dates = {"granularity": granularity, "start_date": first, "end_date": last, **departments}
+    rows = reported.rows({**query, **{k: str(v) for k, v in dates.items()}})
+    users = {row["user"]["id"] for row in rows}
+    events = [e for e in reported.within(first, last) if e.who in users]
+    days = {reported.day(event) for event in events}
+    active_ms = sum(event.measures[0] for event in events)
+    detail = got(reported, USERS.removesuffix("/users"), dates)
+    assert [detail[name]["value"] for name in FIGURES] == [
+        len(users),
+        active_ms,
+        average((active_ms, len(days))) if days else 0,
+        sum(event.measures[1] for event in events),
+    ]
+    course = got(reported, ACTIVITY, {**dates, "metric": "user-count"})["data"]
+    firsts = [date.fromisoformat(point["date"]) for point in course]
+    ends = [*firsts[1:], last + timedelta(1)]
+    assert firsts[0] == first
+    assert [point["value"] for point in course] == [
+        len({e.who for e in events if begin <= reported.day(e) < end})
+        for begin, end in zip(firsts, ends, strict=True)
+    ]
+
+
+FIGURES = ("unique_users", "active_time_ms", "avg_time_ms_per_day", "session_count")
+ACTIVITY = f"{CLIENT}/analytics/apps/{APP}/activity"
+
+
+def got(reported: Reported, path: str, query: Mapping[str, Any]) -> Any:
+    reply = reported.client.get(path, urlencode(query))
+    assert reply.status == 200, reply
+    return reply.json
+
+
+@settings(max_examples=8)
+@given(span=some_days(), user=st.integers(0, PEOPLE - 1))
+def test_one_person_across_all_products_equals_brute_force(
+    reported: Reported, span: tuple[str, str], user: int
+) -> None:
+    first, last = map(date.fromisoformat, span)
+    path = f"{CLIENT}/users/u{user:02}/usage"
+    answer = got(reported, path, {"start_date": first, "end_date": last})
+    used = {app: reported.figures(app, first, last) for app in (APP, OTHER_APP)}
+    assert {
+        each["product"]["id"]: (each["measures"]["active_ms"], each["days_active"])
+        for each in answer["products"]
+    } == {app: figures[f"u{user:02}"] for app, figures in used.items() if f"u{user:02}" in figures}
+
+
 def change(reported: Reported, luck: Random) -> None:
     """Something that must not be seen from a chain that has begun."""
     client = reported.client
     user = f"u{luck.randrange(PEOPLE):02}"
-    match luck.randrange(7):
-        case 0 | 1:
+    match luck.randrange(13):
+        case 0 | 1 | 2 | 3:
             at = client.now - timedelta(days=luck.choice([0, 0, 1, 40, 200]), seconds=luck.random())
             client.used(use(user, at, luck.choice([1, 7])))
-        case 2:
+        case 4 | 5:
             client.settle()
-        case 3:
-            client.meters.engine.rebuilding.request(client.organization, ALL, reported.zone.key)
+        case 6:
+            scope = luck.choice([f"{APP}#2026", f"{APP}#2025", f"{OTHER_APP}#2026"])
+            client.meters.engine.rebuilding.request(client.organization, scope, reported.zone.key)
             while client.meters.engine.rebuild(client.organization, client.now):
                 pass
-        case 4:
+        case 7 | 8:
             own = luck.sample([SALES, OFFICE], luck.choice([0, 1, 2]))
             client.put("user", id=user, departments=own)
             reported.departments[user] = own
-        case 5:
+        case 9 | 10:
             name = f"{luck.choice('aAbBcC')}{luck.randrange(10**9)}"
             client.put("user", id=user, username=name, user_key=f"{name}@example.com")
             reported.names[user] = name
-        case 6:
+        case 11 | 12:
             client.later(timedelta(minutes=luck.choice([1, 20, 61])))

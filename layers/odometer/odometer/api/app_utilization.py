@@ -10,11 +10,12 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from odometer.access.policy import READ_ORGANIZATION, Caller, Rule
 from odometer.api.cursors import Chain
-from odometer.api.endpoint import Endpoint, Named
+from odometer.api.endpoint import Endpoint
 from odometer.api.endpoint import endpoint as any_endpoint
 from odometer.api.envelope import Envelope, shown
 from odometer.api.fields import Choice, Reader, Text, Whole, refuse
 from odometer.api.models import Answer, Query
+from odometer.api.subjects import Named
 from odometer.api.wire import Request
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Fault, Forbidden, Invalid, NotFound, OdometerError
@@ -353,6 +354,18 @@ class UserRef(Answer):
     username: str
     user_key: str
     last_activity: LastActivity
+
+
+def columns_of(row: type[Answer], prefix: str = "") -> list[str]:
+    """The columns of a table of such rows, nested ones joined by dots."""
+    columns = []
+    for name, field in row.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Answer):
+            columns += columns_of(inner, f"{prefix}{name}.")
+        else:
+            columns.append(prefix + name)
+    return columns
 
 
 def begin(chain: Chain, usage: Usage) -> None:

@@ -18,6 +18,7 @@ from odometer.api.app_utilization import (
     Searched,
     UserRef,
     begin,
+    columns_of,
     headers_of,
     next_page,
 )
@@ -69,12 +70,6 @@ class AppUsersAnswer(Answer):
     next_cursor: str | None
 
 
-USER_COLUMNS = (
-    *("user.id", "user.username", "user.user_key"),
-    *(f"user.last_activity.{name}" for name in ("at", "desktop_at", "web_at")),
-    *(f"avg_time_ms_per_day.{name}" for name in ("value", "change_pct", "compare_value")),
-    "days_active",
-)
 NARROWED_BY = "start_date, end_date, department_ids"
 
 
@@ -105,7 +100,7 @@ def app_users(query: AppUsersQuery, app: Product, usage: Usage, chain: Chain) ->
         lambda: rows(ranked),
         periods,
         usage.through_ms,
-        columns=USER_COLUMNS,
+        columns=columns_of(AppUserUtilization),
         narrowed_by=NARROWED_BY,
         headers=headers_of(query.deprecation, chain, following),
     )
@@ -263,6 +258,7 @@ def app_activity(
         lambda: points,
         [query.days.period(usage.zone)],
         usage.through_ms,
+        columns=columns_of(Point),
         narrowed_by=NARROWED_BY,
         headers=headers_of(query.deprecation),
     )
@@ -328,6 +324,7 @@ def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report:
         lambda: app_rows(ranked, query, usage),
         periods_of(query, usage),
         usage.through_ms,
+        columns=columns_of(AppRow),
         narrowed_by=NARROWED_BY,
         headers=headers_of({}, chain, following),
     )

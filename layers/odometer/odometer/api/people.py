@@ -12,6 +12,7 @@ from odometer.api.app_utilization import (
     Strict,
     UserRef,
     begin,
+    columns_of,
     headers_of,
     next_page,
 )
@@ -100,6 +101,7 @@ def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report:
     return Report(
         answer,
         lambda: rows(ranked),
+        columns=columns_of(UserAnswer),
         narrowed_by="q, department_ids",
         headers=headers_of(query.deprecation, chain, following),
     )

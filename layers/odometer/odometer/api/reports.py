@@ -142,5 +142,5 @@ def flattened(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 def harmless(value: object) -> object:
     """A cell that no spreadsheet takes for a formula."""
     if isinstance(value, list):
-        value = ";".join(map(str, value))
+        value = ";".join(each if isinstance(each, str) else json.dumps(each) for each in value)
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
