@@ -12,6 +12,7 @@ from bench.dense import PRODUCT
 from odometer.domain.events import Event, digest_of
 from odometer.readings import log
 from odometer.readings.fold import Folding
+from odometer.readings.projections import ROWS
 from odometer.readings.settle import Settling
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.shelf import TableShelf
@@ -55,7 +56,7 @@ class Pipeline:
 
     def _settle(self, now: int) -> None:
         with self._step("settle") as (_, usage):
-            Settling(usage, lambda _: [PRODUCT]).settle(ORGANIZATION, "UTC", now)
+            Settling(usage, lambda _: [PRODUCT, *ROWS]).settle(ORGANIZATION, "UTC", now)
 
     @contextmanager
     def _step(self, name: str) -> Iterator[tuple[TableShelf, TableShelf]]:
