@@ -1,4 +1,4 @@
-"""How long properties are tried: `HYPOTHESIS_PROFILE=soak` tries for hours what CI tries briefly."""
+"""How long properties are tried: briefly in CI, for hours with `HYPOTHESIS_PROFILE=soak`."""
 
 import os
 

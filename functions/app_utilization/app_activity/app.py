@@ -2,8 +2,8 @@
 
 from odometer.api.app_utilization import endpoint
 from odometer.api.apps import AppActivityQuery, app_activity
-from odometer.api.endpoint import app
 from odometer.api.reports import Report
+from odometer.api.subjects import app
 from odometer.directory.people import Product
 from odometer.directory.snapshot import Directory
 from odometer.storage.usage import Usage

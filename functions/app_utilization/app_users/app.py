@@ -3,8 +3,8 @@
 from odometer.api.app_utilization import endpoint
 from odometer.api.apps import AppUsersQuery, app_users
 from odometer.api.cursors import Chain
-from odometer.api.endpoint import app
 from odometer.api.reports import Report
+from odometer.api.subjects import app
 from odometer.directory.people import Product
 from odometer.storage.usage import Usage
 

@@ -2,9 +2,9 @@
 
 from odometer.access.policy import READ_PERSON
 from odometer.api.app_utilization import endpoint
-from odometer.api.endpoint import user as user_named
 from odometer.api.people import PersonUsageQuery, person_usage
 from odometer.api.reports import Report
+from odometer.api.subjects import user as user_named
 from odometer.directory.people import User
 from odometer.storage.usage import Usage
 

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from odometer.access.policy import WRITE_DIRECTORY, Caller
 from odometer.api.directory import Results, rows_sent, taken
-from odometer.api.endpoint import Deadline, endpoint
+from odometer.api.endpoint import endpoint
 from odometer.api.envelope import ENVELOPE
+from odometer.api.exchange import Deadline
 from odometer.api.wire import Request
 from odometer.storage.tenancy import Tenancy
 

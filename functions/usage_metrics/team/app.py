@@ -1,7 +1,7 @@
 """GET /api/v1/team/{teamId}: one team."""
 
 from odometer.access.policy import READ_OWN_TEAM
-from odometer.api.endpoint import team
+from odometer.api.subjects import team
 from odometer.api.usage_metrics import TeamAnswer, endpoint
 from odometer.directory.people import Team
 

@@ -1,7 +1,7 @@
 """GET /api/v1/team/account-utilizations: the accounts of a team, as they stand now."""
 
 from odometer.access.policy import READ_TEAM
-from odometer.api.endpoint import team
+from odometer.api.subjects import team
 from odometer.api.usage_metrics import endpoint
 from odometer.api.usage_series import TeamQuery, TeamUtilization
 from odometer.directory.people import Team

@@ -1,8 +1,8 @@
 """GET /api/v1/team/usage: what the users of a team did, in blocks of time."""
 
 from odometer.access.policy import READ_TEAM
-from odometer.api.endpoint import team
 from odometer.api.reports import Report
+from odometer.api.subjects import team
 from odometer.api.usage_series import TeamUsageQuery, endpoint, usage_over_time
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory

@@ -1,8 +1,8 @@
 """GET /api/v1/team/{teamId}/users: the users of one team, by name."""
 
 from odometer.access.policy import READ_TEAM
-from odometer.api.endpoint import team
 from odometer.api.reports import Report
+from odometer.api.subjects import team
 from odometer.api.usage_metrics import Page, UserList, UserRow, by_name, endpoint
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory

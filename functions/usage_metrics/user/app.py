@@ -1,7 +1,7 @@
 """GET /api/v1/user/{user_id}: one user and their team."""
 
 from odometer.access.policy import READ_PERSON
-from odometer.api.endpoint import user
+from odometer.api.subjects import user
 from odometer.api.usage_metrics import UserAnswer, endpoint
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory

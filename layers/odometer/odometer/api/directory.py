@@ -9,10 +9,10 @@ from zoneinfo import available_timezones
 
 from pydantic import Field
 
-from odometer.api.endpoint import Deadline, as_json
+from odometer.api.exchange import Deadline
 from odometer.api.fields import Choice, Flag, Instant, Reader, Text, Whole, refuse
 from odometer.api.models import Answer, Body, fill, read_json
-from odometer.api.wire import JSON, NDJSON, Request
+from odometer.api.wire import JSON, NDJSON, Request, as_json
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import Draft, Outcome, Row, Status

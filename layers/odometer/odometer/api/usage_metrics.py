@@ -6,12 +6,13 @@ from typing import Annotated, Any, Generic, Self, TypeVar, get_args
 from pydantic import Field, RootModel
 
 from odometer.access.policy import Rule
-from odometer.api.endpoint import Endpoint, Named
+from odometer.api.endpoint import Endpoint
 from odometer.api.endpoint import endpoint as any_endpoint
 from odometer.api.family import Family
 from odometer.api.fields import Choice, Flag, Whole
 from odometer.api.models import Answer, Query, names_of
 from odometer.api.reports import Report
+from odometer.api.subjects import Named
 from odometer.api.wire import Request
 from odometer.directory import people
 from odometer.domain.errors import ForeignOrganization, Invalid, OdometerError

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Self
 from pydantic import Field, RootModel, ValidationInfo, field_validator
 
 from odometer.access.policy import Caller, Rule
-from odometer.api.endpoint import Endpoint, Named
+from odometer.api.endpoint import Endpoint
 from odometer.api.endpoint import endpoint as any_endpoint
 from odometer.api.fields import Choice, Reader, refuse
 from odometer.api.models import Answer, Query, is_none
 from odometer.api.reports import Report
+from odometer.api.subjects import Named
 from odometer.api.usage_metrics import UsageMetrics
 from odometer.api.wire import Request
 from odometer.directory.snapshot import Directory

@@ -123,3 +123,9 @@ class Response:
             "body": body,
             "isBase64Encoded": encoded,
         }
+
+
+def as_json(content: object) -> bytes:
+    """JSON as it is sent: compact, in UTF-8; an echo of half a character is a `?`."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="replace")
