@@ -50,7 +50,11 @@ class Reported:
 
     @property
     def events(self) -> Sequence[Event[str]]:
-        return self.client.meters.sent
+        """What counts: of the same event sent again, the first."""
+        first: dict[Any, Event[str]] = {}
+        for event in self.client.meters.sent:
+            first.setdefault(event.identity, event)
+        return list(first.values())
 
     def day(self, event: Event[str]) -> date:
         return datetime.fromtimestamp(event.second, self.zone).date()
@@ -383,7 +387,7 @@ def change(reported: Reported, luck: Random) -> None:
     match luck.randrange(13):
         case 0 | 1 | 2 | 3:
             at = client.now - timedelta(days=luck.choice([0, 0, 1, 40, 200]), seconds=luck.random())
-            client.used(use(user, at, luck.choice([1, 7])))
+            client.rung(use(user, at, luck.choice([1, 7])))
         case 4 | 5:
             client.settle()
         case 6:

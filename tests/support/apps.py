@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.kinds import KINDS
 from odometer.domain.people import Role
-from odometer.domain.time import epoch_second
+from odometer.domain.time import epoch_ms, epoch_second
+from odometer.readings import log
 from tests.support.book import ACME
 from tests.support.meters import Meters
 from tests.support.stack import OTHER, Reply, Stack
@@ -90,6 +91,13 @@ class Client:
     def used(self, *events: Event[str]) -> None:
         """Accept events and decide about them."""
         self.meters.send(events, self.now)
+
+    def rung(self, event: Event[str]) -> None:
+        """Accept one more event, and let the bell bring it, without a look at the others."""
+        entry = log.to_item(self.organization, [event], epoch_ms(self.now), event.digest.hex())
+        self.meters.acceptance.log.put_new(entry)
+        self.meters.engine.ring(self.organization, [entry], self.now)
+        self.meters.sent.append(event)
 
     def settle(self) -> None:
         self.meters.settle(self.now)
