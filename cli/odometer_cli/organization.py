@@ -13,7 +13,7 @@ from odometer.api.directory import OrganizationRow, UserRow, values_of
 from odometer.api.models import fill
 from odometer.directory.columns import Head
 from odometer.directory.upsert import NEW_ORGANIZATION, Draft, Outcome, Row, Status
-from odometer.domain.errors import Conflict
+from odometer.domain.errors import Conflict, Invalid
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_ms
@@ -69,7 +69,9 @@ def new_head(organization: str, row: Row, now: datetime) -> Head:
 
 
 def admin_row(username: str) -> Row:
-    """Someone who may do everything in their organization."""
+    """Someone who may do everything in their organization, and can say who they are with Basic."""
+    if ":" in username:
+        raise Invalid.parameter("username", "a colon would end it in a Basic header", username)
     return values_of(fill(UserRow, {"username": username, "role": Role.ADMIN}))
 
 

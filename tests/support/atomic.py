@@ -11,7 +11,7 @@ from odometer.storage.engine import engine
 from odometer.storage.tenancy import Tenancy
 from tests.support.book import ACME, new_head
 from tests.support.counting import counting_engine
-from tests.support.stack import ENVIRONMENT, OTHER, Stack, create_table
+from tests.support.stack import ENVIRONMENT, OTHER, Stack
 
 
 @contextmanager
@@ -24,8 +24,6 @@ def stack_on_an_engine() -> Iterator[Stack]:
             patch("odometer.storage.secret.secret", lambda _: b"not a secret"),
         ):
             as_a_new_process()
-            for table in ("directory", "activity"):
-                create_table(table)
             stack = Stack(Tenancy(Table("directory", Meter())))
             for organization in (ACME, OTHER):
                 stack.tenancy.create(new_head(organization, organization))

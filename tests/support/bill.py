@@ -12,7 +12,7 @@ from odometer.storage import activity, dynamo, secret, tenancy
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.tenancy import Tenancy
 from tests.support.counting import counting_engine
-from tests.support.stack import ENVIRONMENT, Stack, create_table
+from tests.support.stack import ENVIRONMENT, Stack
 
 LETTERS = {"H": "head", "F": "tail", "R": "frames", "E": "segments"}
 """What the partitions of the usage table hold."""
@@ -44,8 +44,6 @@ def deployment_that_counts() -> Iterator[Stack]:
         known = patch.object(secret, "secret", lambda _: b"not a secret")
         with patch.dict(os.environ, {**ENVIRONMENT, **endpoint}), known:
             dynamo.dynamodb.cache_clear()
-            for table in ("directory", "activity"):
-                create_table(table)
             yield Stack(Tenancy(Table("directory", Meter())))
             dynamo.dynamodb.cache_clear()
 
