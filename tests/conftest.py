@@ -1,11 +1,26 @@
 """What every test stands on: no network, no environment, and two organizations side by side."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
 from tests.support.stack import Stack, stack_on_moto
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Tell apart tests of one name (one for each operation of a document).
+
+    Workers know a test by its name, and would run one of many that share it.
+    """
+    seen: Counter[str] = Counter()
+    for item in items:
+        seen[item.nodeid] += 1
+        if seen[item.nodeid] > 1:
+            number = str(seen[item.nodeid])
+            item._id = replace(item._id, params=number)  # noqa: SLF001  there is no other way
 
 
 @pytest.fixture(autouse=True)
