@@ -77,10 +77,10 @@ def test_the_same_event_sent_a_thousand_times_at_once_counts_once(stack: Stack) 
 
 def test_of_many_bodies_sent_at_once_under_one_key_one_is_taken(stack: Stack) -> None:
     key = admin_of(stack, ACME)
+    bodies = [[usage_event(f"body {number}")] for number in range(4)]
 
     def sent(number: int) -> tuple[int, int, bool]:
-        body = [usage_event(f"body {number % 4}")]
-        reply = send(stack, key, body, idempotency_key="the one")
+        reply = send(stack, key, bodies[number % 4], idempotency_key="the one")
         return number % 4, reply.status, "Idempotent-Replayed" in reply.headers
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:

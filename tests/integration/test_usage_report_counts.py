@@ -245,6 +245,8 @@ def line(users: int, name: str, days: int, bill: Bill) -> str:
 
 def test_the_table_is_published() -> None:
     """Measured sizes differ a little from machine to machine: they are written when asked for."""
+    if not LINES:
+        pytest.skip("nothing was counted in this run, so there is no table to compare")
     assert LINES.keys() == FRAMES.keys()
     head = ["users", "range", "days", "units", "requests", *COLUMNS]
     rows = [line for lines in LINES.values() for line in lines]

@@ -16,6 +16,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
+from tests.support.stack import create_table
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -47,7 +49,7 @@ def counting_engine() -> Iterator[DynamoDBClient]:
     try:
         client = _client(port)
         for name in ("usage", "log", "directory", "activity"):
-            _create(client, name)
+            create_table(name, client)
         yield client
     finally:
         process.terminate()
@@ -71,18 +73,3 @@ def _client(port: int) -> DynamoDBClient:
         else:
             break
     return client
-
-
-def _create(client: DynamoDBClient, name: str) -> None:
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-    )

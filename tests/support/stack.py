@@ -218,9 +218,9 @@ def stack_on_moto() -> Iterator[Stack]:
         yield stack
 
 
-def create_table(name: str) -> None:
+def create_table(name: str, client: Any = None) -> None:
     """A table with the one key schema that all have."""
-    boto3.client("dynamodb").create_table(
+    (client or dynamo.dynamodb()).create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[

@@ -110,7 +110,8 @@ class Endpoint:
             error = TimedOut()
         status = self.family.status(error)
         if status >= STATUS["internal_error"]:
-            logger.error("refused", error=type(error).__name__, reason=str(error))
+            name, request_id = type(error).__name__, exchange.request.id
+            logger.error("refused", request_id=request_id, error=name, reason=str(error))
         body = self.family.problem(error, status, exchange.request)
         return Response(status, as_json(body), headers=self.family.headers(error))
 

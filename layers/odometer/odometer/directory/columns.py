@@ -100,8 +100,3 @@ class Register:
         for family, members in FAMILIES[self.name].items():
             if any(name in names for name in members):
                 yield Block(self.name, family, number // BLOCK_ROWS)
-
-
-def empty_columns(register: str) -> Columns:
-    """The columns of a register without rows."""
-    return {name: [] for members in FAMILIES[register].values() for name in members}
