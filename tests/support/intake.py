@@ -17,6 +17,10 @@ def ago(**span: float) -> str:
     return f"{datetime.now(UTC) - timedelta(**span):%Y-%m-%dT%H:%M:%SZ}"
 
 
+LATELY = ago(minutes=5)
+"""One instant for a whole run: a body that is made twice is the same body."""
+
+
 def usage_event(name: str = "run-1", **changes: Any) -> dict[str, Any]:
     """An event that counts; an attribute set to None is left out."""
     event = {
@@ -25,7 +29,7 @@ def usage_event(name: str = "run-1", **changes: Any) -> dict[str, Any]:
         "source": "ci/eu-1",
         "type": "usage",
         "subject": "james.wilson@example.com",
-        "time": ago(minutes=5),
+        "time": LATELY,
         "data": {"product": "automation", "tests": 1, "duration_ms": 5321},
     }
     return {key: value for key, value in {**event, **changes}.items() if value is not None}
