@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, tzinfo
+from functools import cached_property
+from itertools import compress, count
 from typing import Any, NamedTuple, Self
 
 from odometer.domain.events import utc_date
@@ -32,7 +34,7 @@ from odometer.readings.shelf import Item, Shelf, Span
 from odometer.readings.together import read_together
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Used:
     """What every user has used of a product in a period; users are places in the arrays."""
 
@@ -49,11 +51,10 @@ class Used:
         """On how many days every user was active."""
         return self._column(-1)
 
-    @property
+    @cached_property
     def users(self) -> list[int]:
         """The users with any measure, by ordinal."""
-        flags = self._joined([active(frame[:-1]) for frame in self.frames])
-        return [who for who, flag in enumerate(flags) if flag]
+        return list(compress(count(), self._joined([active(frame[:-1]) for frame in self.frames])))
 
     @property
     def totals(self) -> dict[str, int]:

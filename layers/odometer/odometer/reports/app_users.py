@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from odometer.readings.reading import Used
-from odometer.reports.figures import Metric, change_tenths, rounded
+from odometer.reports.figures import Metric, change_tenths, rounded_each
 from odometer.reports.order import Direction, Key, in_order
 
 
@@ -61,9 +61,7 @@ class AppUsers:
 
 def average_times(used: Used, among: Collection[int] | None) -> dict[int, int]:
     """By user, the milliseconds per day on which they used the app."""
-    times, days = used.measure("active_ms"), used.days_active
-    return {
-        user: rounded(times[user], days[user])
-        for user in used.users
-        if among is None or user in among
-    }
+    users = used.users if among is None else [user for user in used.users if user in among]
+    columns = (used.measure("active_ms"), used.days_active)
+    times, days = (map(column.__getitem__, users) for column in columns)
+    return dict(zip(users, rounded_each(times, days), strict=True))

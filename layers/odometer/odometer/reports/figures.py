@@ -1,5 +1,6 @@
 """Figures as they are published: whole numbers, and changes in tenths of a percent."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -7,6 +8,12 @@ def rounded(dividend: int, divisor: int) -> int:
     """The whole number nearest to a quotient; halves go away from zero."""
     nearest = (2 * abs(dividend) + divisor) // (2 * divisor)
     return nearest if dividend >= 0 else -nearest
+
+
+def rounded_each(dividends: Iterable[int], divisors: Iterable[int]) -> Iterator[int]:
+    """The same of a column of quotients, none of them negative: everyone's, at a call for all."""
+    pairs = zip(dividends, divisors, strict=True)
+    return ((2 * dividend + divisor) // (2 * divisor) for dividend, divisor in pairs)
 
 
 def change_tenths(value: int, compare_value: int | None) -> int | None:
