@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Row = TypeVar("Row")
 Key = str | int | None
@@ -17,7 +17,8 @@ class Direction(StrEnum):
 
 def in_order(rows: Sequence[Row], key: Callable[[Row], Key], direction: Direction) -> list[Row]:
     """Rows by a key, whichever way; those without one last, equal ones as they stood."""
-    keyed = [(key(row), row) for row in rows]
-    present = [pair for pair in keyed if pair[0] is not None]
-    present.sort(key=lambda pair: pair[0], reverse=direction is Direction.DESCENDING)  # type: ignore[arg-type,return-value]
-    return [row for _, row in present] + [row for found, row in keyed if found is None]
+    keys: list[Any] = list(map(key, rows))
+    present = [at for at, found in enumerate(keys) if found is not None]
+    present.sort(key=keys.__getitem__, reverse=direction is Direction.DESCENDING)
+    absent = (row for row, found in zip(rows, keys, strict=True) if found is None)
+    return [*map(rows.__getitem__, present), *absent]
