@@ -6,14 +6,14 @@ from datetime import datetime
 from functools import cache
 from typing import NamedTuple
 
-from odometer.domain.time import epoch_ms, epoch_second
+from odometer.domain.time import epoch_ms, epoch_second, instant_at
 from odometer.readings import keys, log
 from odometer.readings.decisions import Product
 from odometer.readings.fold import Folding
 from odometer.readings.projections import ROWS
 from odometer.readings.reading import View
 from odometer.readings.rebuild import Rebuilding
-from odometer.readings.retire import Retirement
+from odometer.readings.retire import CURSOR_SECONDS, Retirement
 from odometer.readings.rows import Undecodable
 from odometer.readings.settle import Settling
 from odometer.readings.shelf import Item, Span
@@ -94,7 +94,8 @@ class Engine:
         """Remove what no cursor can name any more, and years that are kept no longer."""
         self.retirement.generations(organization, epoch_second(now))
         kept = self.tenancy.open(organization).organization.retention_years
-        self.retirement.years(organization, now.year - kept + 1)
+        oldest_cursor = instant_at(epoch_second(now) - CURSOR_SECONDS)  # it may see last year's end
+        self.retirement.years(organization, oldest_cursor.year - kept + 1)
 
     def audit(self, organization: str, now: datetime) -> Findings:
         """Fold the log of a day and more again, which must bring nothing."""
