@@ -30,6 +30,9 @@ class MemoryShelf:
         self.before_each("get")
         return self._items[pk].get(sk, (0, None))[1]
 
+    def get_each(self, pk: str, sks: Sequence[str]) -> list[Item | None]:
+        return [self.get(pk, sk) for sk in sks]
+
     def read(self, spans: Sequence[Span]) -> list[list[Item]]:
         return [self._span(span) for span in spans]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from odometer.domain.kinds import KINDS
@@ -58,15 +58,14 @@ def _blocks(users: Collection[int]) -> list[int]:
 
 def _settled(view: View, users: Collection[int]) -> Mapping[int, Presence]:
     pk, blocks = keys.activity(view.organization), _blocks(users)
-    spans = [Span(pk, keys.number(block), keys.number(block)) for block in blocks]
-    answers = view.shelf.read(spans) if spans else []
-    found = {block: _by_place(items) for block, items in zip(blocks, answers, strict=True)}
+    items = view.shelf.get_each(pk, list(map(keys.number, blocks)))
+    found = {block: _by_place(item) for block, item in zip(blocks, items, strict=True)}
     return {user: found[user // BLOCK](user % BLOCK) for user in users}
 
 
-def _by_place(items: Sequence[Item]) -> Callable[[int], Presence]:
+def _by_place(item: Item | None) -> Callable[[int], Presence]:
     """What a block, if there is one, says of the user at a place."""
-    columns = last_seconds(items[0]) if items else {}
+    columns = last_seconds(item) if item else {}
     both = [columns.get(platform) for platform in (DESKTOP, WEB)]
     return lambda place: Presence(*(column[place] if column else NEVER for column in both))
 
@@ -75,7 +74,7 @@ def _former(item: Item) -> Iterator[tuple[int, Presence]]:
     """What users had before the plan of an item."""
     first = int(item["sk"][: len(keys.number(0))]) * BLOCK
     at = {place: number for number, place in enumerate(unpack(item["who"]))}
-    was = _by_place([item])
+    was = _by_place(item)
     return ((first + place, was(number)) for place, number in at.items())
 
 

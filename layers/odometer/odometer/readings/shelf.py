@@ -1,4 +1,4 @@
-"""What the engine asks of storage: six verbs on items with two keys."""
+"""What the engine asks of storage: seven verbs on items with two keys."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ class Shelf(Protocol):
 
     def get(self, pk: str, sk: str) -> Item | None:
         """One item, as it is now."""
+
+    def get_each(self, pk: str, sks: Sequence[str]) -> list[Item | None]:
+        """Several items of one partition, as they are now."""
 
     def read(self, spans: Sequence[Span]) -> list[list[Item]]:
         """The items of every span, in the order asked; a strong span sees all that was put."""
