@@ -143,7 +143,7 @@ class AppDetailAnswer(Answer):
 def app_detail(query: AppDetailQuery, app: Product, usage: Usage, directory: Directory) -> Report:
     """The totals of one app, of all users or of some departments."""
     among = query.members(directory)
-    totals = [totals_of(app.id, days, usage, among) for days in spans(query)]
+    totals = totals_of(app.id, query, usage, among)
     answer = AppDetailAnswer(period=Period.of(query.days, query.comparison), **published(totals))
     return Report(
         answer,
@@ -155,17 +155,24 @@ def app_detail(query: AppDetailQuery, app: Product, usage: Usage, directory: Dir
     )
 
 
-def totals_of(app: str, days: Days, usage: Usage, among: Collection[int] | None) -> AppTotals:
-    """What some users of an app come to on some days.
+def totals_of(
+    app: str, query: Compared, usage: Usage, among: Collection[int] | None
+) -> list[AppTotals]:
+    """What some users of an app come to, and what in the comparison period if there is one."""
+    found = usage.of_periods(app, periods_of(query, usage))
+    days = [days_of(app, each, usage, among) for each in spans(query)]
+    return [AppTotals.of(used, among, of) for used, of in zip(found, days, strict=True)]
 
-    On how many days any of them used it, only the days themselves tell; of all users, a projection.
+
+def days_of(app: str, days: Days, usage: Usage, among: Collection[int] | None) -> int:
+    """On how many days any of some users used an app.
+
+    Only the days themselves tell, since those of several users are no sum; of all, a projection.
     """
-    (whole,) = tallies(usage.course(app, edges([days.first], days, usage.zone)), among)
     if among is None:
         used = usage.totals(days.period(usage.zone)).get(app)
-        return AppTotals.of(whole, used.days if used else 0)
-    daily = usage.course(app, edges(every_day(days), days, usage.zone))
-    return AppTotals.of(whole, days_used(daily, among))
+        return used.days if used else 0
+    return days_used(usage.course(app, edges(every_day(days), days, usage.zone)), among)
 
 
 def spans(query: Compared) -> list[Days]:
@@ -240,13 +247,9 @@ def app_activity(
 ) -> Report:
     """The course of one app: a value for every stretch, also where nothing was used."""
     firsts = stretches(query.days, query.granularity)
-    series = usage.course(app.id, edges(firsts, query.days, usage.zone))
-    found = tallies(series, query.members(directory))
-    measure = MEASURES[query.metric]
-    points = [
-        Point(date=first, value=tally[APP, measure])
-        for first, tally in zip(firsts, found, strict=True)
-    ]
+    cuts, among = edges(firsts, query.days, usage.zone), query.members(directory)
+    values = course_of(app.id, query.metric, usage, cuts, among)
+    points = [Point(date=first, value=value) for first, value in zip(firsts, values, strict=True)]
     answer = AppActivityAnswer(
         metric=query.metric,
         label=LABELS[query.metric],
@@ -262,6 +265,20 @@ def app_activity(
         narrowed_by=NARROWED_BY,
         headers=headers_of(query.deprecation),
     )
+
+
+def course_of(
+    app: str,
+    metric: ActivityMetric,
+    usage: Usage,
+    cuts: Sequence[int],
+    among: Collection[int] | None,
+) -> list[int]:
+    """A value for every stretch; sums of everybody are those of a projection."""
+    measure = MEASURES[metric]
+    if among is None and measure != USERS:
+        return [used[measure] for used in usage.totals_along(app, cuts)]
+    return [tally[APP, measure] for tally in tallies(usage.course(app, cuts), among)]
 
 
 class AppOrder(StrEnum):
@@ -335,7 +352,7 @@ def app_rows(shown: Iterable[Product], query: AppsQuery, usage: Usage) -> list[A
     return [
         AppRow(
             app=AppRef(id=app.id, name=app.name),
-            **published([totals_of(app.id, each, usage, None) for each in spans(query)]),
+            **published(totals_of(app.id, query, usage, None)),
         )
         for app in shown
     ]

@@ -21,6 +21,7 @@ from odometer.readings import decisions
 from odometer.readings.decisions import PEOPLE_SHARD, Product
 from odometer.readings.frames import LANE_BITS, SHARD
 from odometer.readings.reading import View
+from odometer.readings.series import Series
 
 RESERVED: Final = 16
 """Places for the products that every organization has; its own come after them."""
@@ -94,6 +95,18 @@ def usage_of_rows(
     beyond = [each for each in catalog if each.id not in at and each not in ROWS]
     rest = [row for each in beyond for row in _beyond(view, each, period, user)]
     return [*(row_of(product, values) for product, values in lanes.items() if values[-1]), *rest]
+
+
+def totals_along(
+    view: View, catalog: Sequence[Product], product: Product, edges: Sequence[int]
+) -> list[Mapping[str, int]]:
+    """What everybody used of a product, stretch by stretch between edges of time."""
+    row = places(catalog, TOTALS)[product.id]
+    blocks = Series(seen(view, catalog, TOTALS, 0), [TOTALS], edges).blocks(0)
+    return [
+        dict(zip(product.kind.measures, (lane(column, row) for column in frame), strict=False))
+        for (frame,) in blocks
+    ]
 
 
 def _beyond(view: View, product: Product, period: Period, user: int) -> list[RowUsage]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 from functools import cached_property
@@ -55,6 +55,10 @@ class Used:
     def users(self) -> list[int]:
         """The users with any measure, by ordinal."""
         return list(compress(count(), self._joined([active(frame[:-1]) for frame in self.frames])))
+
+    def among(self, some: Collection[int] | None) -> list[int]:
+        """Those of some users who have any measure; None is everybody."""
+        return self.users if some is None else [user for user in self.users if user in some]
 
     @property
     def totals(self) -> dict[str, int]:

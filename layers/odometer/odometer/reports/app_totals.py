@@ -7,10 +7,12 @@ from enum import StrEnum
 
 from odometer.directory.snapshot import APP
 from odometer.domain.time import DAY, day_start, epoch_second
+from odometer.readings.reading import Used
 from odometer.readings.series import Series
 from odometer.reports.days import Days
 from odometer.reports.figures import Metric, rounded
-from odometer.reports.series import USERS, Tally, tallies
+from odometer.reports.ranking import totals_among
+from odometer.reports.series import USERS, tallies
 
 
 class Granularity(StrEnum):
@@ -33,9 +35,10 @@ class AppTotals:
     """On how many days anyone of them used it."""
 
     @classmethod
-    def of(cls, tally: Tally, days: int) -> "AppTotals":
-        """The totals of whoever was counted, who used it on so many days."""
-        return cls(tally[APP, USERS], tally[APP, "active_ms"], tally[APP, "sessions"], days)
+    def of(cls, used: Used, among: Collection[int] | None, days: int) -> "AppTotals":
+        """The totals of all users or of some, who used it on so many days."""
+        sums = totals_among(used, among)
+        return cls(len(used.among(among)), sums["active_ms"], sums["sessions"], days)
 
     @property
     def ms_per_day(self) -> int:

@@ -61,7 +61,7 @@ class AppUsers:
 
 def average_times(used: Used, among: Collection[int] | None) -> dict[int, int]:
     """By user, the milliseconds per day on which they used the app."""
-    users = used.users if among is None else [user for user in used.users if user in among]
+    users = used.among(among)
     columns = (used.measure("active_ms"), used.days_active)
     times, days = (map(column.__getitem__, users) for column in columns)
     return dict(zip(users, rounded_each(times, days), strict=True))

@@ -19,9 +19,7 @@ def most_used_first(used: Used, among: Collection[int]) -> list[UserUsage]:
     """The users among these who have used anything, by each measure in turn."""
     columns = [used.measure(name) for name in used.product.kind.measures]
     rows = [
-        UserUsage(user, tuple(column[user] for column in columns))
-        for user in used.users
-        if user in among
+        UserUsage(user, tuple(column[user] for column in columns)) for user in used.among(among)
     ]
     return sorted(rows, key=place)
 
@@ -52,6 +50,6 @@ def totals_among(used: Used, among: Collection[int] | None) -> dict[str, int]:
     """Every measure of some users together; None is everybody."""
     if among is None:
         return used.totals
-    present = [user for user in used.users if user in among]
+    present = used.among(among)
     columns = {name: used.measure(name) for name in used.product.kind.measures}
-    return {name: sum(column[user] for user in present) for name, column in columns.items()}
+    return {name: sum(map(column.__getitem__, present)) for name, column in columns.items()}

@@ -19,7 +19,13 @@ from odometer.readings.decisions import ALL, LOCAL, Product
 from odometer.readings.fold import SETTLING_MS
 from odometer.readings.months import users_by_month
 from odometer.readings.presence import Presence, former_presence, presence
-from odometer.readings.projections import PEOPLE, TOTALS, RowUsage, usage_of_rows
+from odometer.readings.projections import (
+    PEOPLE,
+    TOTALS,
+    RowUsage,
+    totals_along,
+    usage_of_rows,
+)
 from odometer.readings.reading import Used, View
 from odometer.readings.series import Series
 from odometer.readings.shelf import Item, Span
@@ -129,6 +135,11 @@ class Usage:
             rows = usage_of_rows(self.view, products_of(self._directory), period, TOTALS)
             self._totals[period] = {row.product.id: row for row in rows}
         return self._totals[period]
+
+    def totals_along(self, product: str, edges: Sequence[int]) -> list[Mapping[str, int]]:
+        """What everybody has used of a product, stretch by stretch between edges of time."""
+        catalog = products_of(self._directory)
+        return totals_along(self.view, catalog, self.measured(product), edges)
 
     def was_active(self, users: Collection[int]) -> Mapping[int, Presence]:
         """When users were last active on any app, as it is seen from where everything is."""
