@@ -1,14 +1,11 @@
-"""App utilization against brute force: any days, order, departments, and chains while all moves."""
+"""App utilization against brute force: any days, comparison, order and departments."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from fractions import Fraction
-from math import floor
+from functools import cached_property
 from random import Random
 from typing import Any
-from unittest.mock import patch
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -19,6 +16,8 @@ from hypothesis import strategies as st
 from odometer.domain.events import Event
 from odometer.domain.time import epoch_second
 from tests.support.apps import APP, CLIENT, JAMES, OFFICE, OTHER_APP, SALES, USERS, Client, use
+from tests.support.by_hand import USERS_BY, Moment, spans
+from tests.support.life import usage_on_a_shelf
 from tests.support.stack import OTHER, stack_on_moto
 
 BEGIN = datetime(2025, 10, 5, tzinfo=UTC)
@@ -27,105 +26,30 @@ STEP = timedelta(days=45)
 PEOPLE = 11
 EMPTY = "d3c4d5e6-f7a8-9012-cdef-123456789012"
 NOBODYS = "d4d5e6f7-a8b9-0123-def0-234567890123"
-Figures = tuple[int, int]
 
 
 @dataclass
 class Reported:
-    """A client, its events, and who is in which department."""
+    """A client, and the zone whose days it counts."""
 
     client: Client
     zone: ZoneInfo
-    departments: dict[str, list[str]] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
 
     def people(self, random: Random) -> None:
         """Users whose names sort otherwise than their ids."""
         for number in range(PEOPLE):
             name = f"{random.choice('aAbBcC')}{random.randrange(100)} {number}"
             own = random.sample([SALES, OFFICE], random.choice([0, 1, 1, 2]))
-            user = f"u{(number * 7) % PEOPLE:02}"
-            self.client.person(user, name, *own)
-            self.departments[user], self.names[user] = own, name
+            self.client.person(f"u{(number * 7) % PEOPLE:02}", name, *own)
 
-    @property
-    def events(self) -> Sequence[Event[str]]:
+    @cached_property
+    def moment(self) -> Moment:
         """What counts: of the same event sent again, the first."""
         first: dict[Any, Event[str]] = {}
         for event in self.client.meters.sent:
             first.setdefault(event.identity, event)
-        return list(first.values())
-
-    def day(self, event: Event[str]) -> date:
-        return datetime.fromtimestamp(event.second, self.zone).date()
-
-    def within(self, first: date, last: date) -> list[Event[str]]:
-        """The uses of the app on some days."""
-        return [e for e in self.events if e.product == APP and first <= self.day(e) <= last]
-
-    def figures(self, app: str, first: date, last: date) -> dict[str, Figures]:
-        """By user, active milliseconds and the number of days with any use."""
-        sums: defaultdict[str, int] = defaultdict(int)
-        days: defaultdict[str, set[date]] = defaultdict(set)
-        for event in self.events:
-            day = self.day(event)
-            if event.product == app and first <= day <= last:
-                sums[event.who] += event.measures[0]
-                days[event.who].add(day)
-        return {user: (sums[user], len(days[user])) for user in days}
-
-    def rows(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """What the whole ranking must be, without last activities."""
-        asked, compared = spans(query)
-        wanted = set(query["department_ids"].split(",")) if "department_ids" in query else None
-        used = self.figures(APP, *asked)
-        before = self.figures(APP, *compared) if compared else None
-        users = [u for u in used if wanted is None or wanted.intersection(self.departments[u])]
-        rows = [self.row(user, used[user], before) for user in sorted(users)]
-        key = KEYS[query.get("sort_by", "avg_time")]
-        there = [row for row in rows if key(row) is not None]
-        there.sort(key=key, reverse=query.get("sort_order", "desc") == "desc")
-        return there + [row for row in rows if key(row) is None]
-
-    def row(self, user: str, used: Figures, before: Mapping[str, Figures] | None) -> dict[str, Any]:
-        value, compared = average(used), None
-        if before is not None:
-            compared = average(before[user]) if user in before else 0
-        change = nearest(Fraction(1000 * (value - compared), compared)) / 10 if compared else None
-        figures = {"value": value, "change_pct": change, "compare_value": compared}
-        name = self.names[user]
-        who = {"id": user, "username": name, "user_key": f"{name}@example.com"}
-        return {"user": who, "avg_time_ms_per_day": figures, "days_active": used[1]}
-
-
-KEYS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "avg_time": lambda row: row["avg_time_ms_per_day"]["value"],
-    "avg_time_change": lambda row: row["avg_time_ms_per_day"]["change_pct"],
-    "days_active": lambda row: row["days_active"],
-    "username": lambda row: row["user"]["username"].lower(),
-}
-
-
-def average(figures: Figures) -> int:
-    return nearest(Fraction(*figures))
-
-
-def nearest(number: Fraction) -> int:
-    """Half away from zero, by the book."""
-    return floor(number + Fraction(1, 2)) if number >= 0 else -floor(-number + Fraction(1, 2))
-
-
-def spans(query: Mapping[str, Any]) -> tuple[tuple[date, date], tuple[date, date] | None]:
-    """The days that a query is about, and those that it compares with."""
-    first, last = (date.fromisoformat(query[name]) for name in ("start_date", "end_date"))
-    if query.get("compare"):
-        count = (last - first).days + 1
-        return (first, last), (first - timedelta(count), first - timedelta(1))
-    if "compare_start_date" in query:
-        ends = ("compare_start_date", "compare_end_date")
-        compared = [date.fromisoformat(query[name]) for name in ends]
-        return (first, last), (compared[0], compared[1])
-    return (first, last), None
+        directory = self.client.stack.tenancy.open(self.client.organization)
+        return Moment.of(first.values(), self.zone.key, directory)
 
 
 def some_events(random: Random, zone: ZoneInfo, begin: datetime, end: datetime) -> Any:
@@ -161,7 +85,7 @@ def lived(client: Client, events: Sequence[Event[str]]) -> None:
     while begin < NOW:
         end = begin + STEP
         due = [each for each in events if epoch_second(begin) <= each.second < epoch_second(end)]
-        late = due[::7]
+        late, client.stack.now = due[::7], min(end, NOW)
         client.meters.send([each for each in due if each not in late], min(end, NOW))
         if end < NOW:
             client.meters.settle(end)
@@ -174,13 +98,6 @@ def rebuilt(client: Client, events: Sequence[Event[str]]) -> None:
     lived(client, events)
     client.settle()
     client.meters.rebuild(client.now)
-
-
-class InTurn:
-    """Reads one after the other: what moto answers in this process, threads only delay."""
-
-    def map(self, read: Callable[[Any], Any], spans: Sequence[Any]) -> list[Any]:
-        return [read(span) for span in spans]
 
 
 WAYS = [
@@ -201,7 +118,7 @@ def reported(request: pytest.FixtureRequest) -> Iterator[Reported]:
 
 def made(arrive: Callable[[Client, Sequence[Event[str]]], None], name: str) -> Iterator[Reported]:
     zone, random = ZoneInfo(name), Random(6)
-    with stack_on_moto() as stack, patch("odometer.storage.shelf.readers", InTurn):
+    with stack_on_moto() as stack, usage_on_a_shelf(stack):
         neighbour = Client(stack, OTHER, NOW)
         neighbour.person(JAMES, "u00", SALES)
         neighbour.used(*some_events(random, zone, BEGIN, NOW))
@@ -246,7 +163,7 @@ def queries(draw: st.DrawFn) -> dict[str, Any]:
     if compare == "previous":
         query["compare"] = "previous_period"
     if draw(st.booleans()):
-        query["sort_by"] = draw(st.sampled_from(sorted(KEYS)))
+        query["sort_by"] = draw(st.sampled_from(sorted(USERS_BY)))
         query["sort_order"] = draw(st.sampled_from(["asc", "desc"]))
     if draw(st.integers(0, 2)) == 0:
         ids = draw(
@@ -256,106 +173,44 @@ def queries(draw: st.DrawFn) -> dict[str, Any]:
     return {"granularity": "weekly", **query}
 
 
-def without_activity(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows as the model has them."""
-    return [
-        {**row, "user": {k: v for k, v in row["user"].items() if k != "last_activity"}}
-        for row in rows
-    ]
-
-
 def asked(reported: Reported, query: Mapping[str, Any]) -> Any:
     reply = reported.client.users(urlencode(query))
     assert reply.status == 200, reply
     return reply.json
 
 
-@settings(max_examples=15)
+@settings(max_examples=60)
 @given(query=queries())
 def test_any_ranking_equals_brute_force(reported: Reported, query: dict[str, Any]) -> None:
-    expected = reported.rows(query)
+    moment = reported.moment
+    expected = moment.app_users(query)
     answer = asked(reported, {**query, "page_size": 200})
-    assert without_activity(answer["data"]) == expected
+    assert answer["data"] == [moment.with_activity(row) for row in expected]
     assert (answer["total_count"], answer["next_cursor"]) == (len(expected), None)
 
 
-@settings(max_examples=3)
-@given(query=queries(), sizes=st.lists(st.integers(1, 7), min_size=1), luck=st.randoms())
-def test_pages_join_to_the_ranking_of_page_one_whatever_happens(
-    reported: Reported, query: dict[str, Any], sizes: list[int], luck: Random
-) -> None:
-    expected = reported.rows(query)
-    pages: list[Any] = []
-    cursor = None
-    while not pages or cursor:
-        size = {"page_size": sizes[len(pages) % len(sizes)]}
-        page = asked(reported, {**query, **size, **({"cursor": cursor} if cursor else {})})
-        pages += page["data"] or [None]
-        cursor = page["next_cursor"]
-        assert page["total_count"] == len(expected)
-        change(reported, luck)
-    assert without_activity([row for row in pages if row]) == expected
-
-
-@settings(max_examples=3)
-@given(
-    order=st.sampled_from(["last_activity", "username"]),
-    direction=st.sampled_from(["asc", "desc"]),
-    luck=st.randoms(),
-)
-def test_pages_of_users_join_to_the_list_of_page_one_whatever_happens(
-    reported: Reported, order: str, direction: str, luck: Random
-) -> None:
-    query = {"sort_by": order, "sort_order": direction}
-    whole = listed(reported, {**query, "page_size": 500})
-    expected = [row["username"] for row in whole["data"]]
-    found: list[str] = []
-    cursor = None
-    while not found or cursor:
-        page = listed(reported, {**query, "page_size": 3, **({"cursor": cursor} if cursor else {})})
-        found += [row["username"] for row in page["data"]]
-        cursor = page["next_cursor"]
-        change(reported, luck)
-    assert found == expected
-
-
-def listed(reported: Reported, query: Mapping[str, Any]) -> Any:
-    reply = reported.client.get(f"{CLIENT}/users", urlencode(query))
-    assert reply.status == 200, reply
-    return reply.json
-
-
-@settings(max_examples=12)
+@settings(max_examples=30)
 @given(query=queries(), granularity=st.sampled_from(["daily", "weekly", "monthly", "quarterly"]))
 def test_totals_and_course_of_an_app_equal_brute_force(
     reported: Reported, query: dict[str, Any], granularity: str
 ) -> None:
-    first, last = spans(query)[0]
+    moment, (first, last) = reported.moment, spans(query)[0]
     departments = {k: v for k, v in query.items() if k == "department_ids"}
     dates = {"granularity": granularity, "start_date": first, "end_date": last, **departments}
-    rows = reported.rows({**query, **{k: str(v) for k, v in dates.items()}})
-    users = {row["user"]["id"] for row in rows}
-    events = [e for e in reported.within(first, last) if e.who in users]
-    days = {reported.day(event) for event in events}
-    active_ms = sum(event.measures[0] for event in events)
+    events = [e for e in moment.within(APP, (first, last)) if moment.belongs(e.who, query)]
     detail = got(reported, USERS.removesuffix("/users"), dates)
-    assert [detail[name]["value"] for name in FIGURES] == [
-        len(users),
-        active_ms,
-        average((active_ms, len(days))) if days else 0,
-        sum(event.measures[1] for event in events),
-    ]
+    figures = {name: detail[name]["value"] for name in moment.figures}
+    assert figures == {name: figure(events) for name, figure in moment.figures.items()}
     course = got(reported, ACTIVITY, {**dates, "metric": "user-count"})["data"]
     firsts = [date.fromisoformat(point["date"]) for point in course]
     ends = [*firsts[1:], last + timedelta(1)]
     assert firsts[0] == first
     assert [point["value"] for point in course] == [
-        len({e.who for e in events if begin <= reported.day(e) < end})
+        len({e.who for e in events if begin <= moment.day(e) < end})
         for begin, end in zip(firsts, ends, strict=True)
     ]
 
 
-FIGURES = ("unique_users", "active_time_ms", "avg_time_ms_per_day", "session_count")
 ACTIVITY = f"{CLIENT}/analytics/apps/{APP}/activity"
 
 
@@ -365,43 +220,20 @@ def got(reported: Reported, path: str, query: Mapping[str, Any]) -> Any:
     return reply.json
 
 
-@settings(max_examples=8)
+@settings(max_examples=20)
 @given(span=some_days(), user=st.integers(0, PEOPLE - 1))
 def test_one_person_across_all_products_equals_brute_force(
     reported: Reported, span: tuple[str, str], user: int
 ) -> None:
-    first, last = map(date.fromisoformat, span)
+    moment, (first, last) = reported.moment, map(date.fromisoformat, span)
     path = f"{CLIENT}/users/u{user:02}/usage"
     answer = got(reported, path, {"start_date": first, "end_date": last})
-    used = {app: reported.figures(app, first, last) for app in (APP, OTHER_APP)}
+    events = {app: moment.by_user(app, (first, last)).get(f"u{user:02}") for app in moment.apps}
     assert {
         each["product"]["id"]: (each["measures"]["active_ms"], each["days_active"])
         for each in answer["products"]
-    } == {app: figures[f"u{user:02}"] for app, figures in used.items() if f"u{user:02}" in figures}
-
-
-def change(reported: Reported, luck: Random) -> None:
-    """Something that must not be seen from a chain that has begun."""
-    client = reported.client
-    user = f"u{luck.randrange(PEOPLE):02}"
-    match luck.randrange(13):
-        case 0 | 1 | 2 | 3:
-            at = client.now - timedelta(days=luck.choice([0, 0, 1, 40, 200]), seconds=luck.random())
-            client.rung(use(user, at, luck.choice([1, 7])))
-        case 4 | 5:
-            client.settle()
-        case 6:
-            scope = luck.choice([f"{APP}#2026", f"{APP}#2025", f"{OTHER_APP}#2026"])
-            client.meters.engine.rebuilding.request(client.organization, scope, reported.zone.key)
-            while client.meters.engine.rebuild(client.organization, client.now):
-                pass
-        case 7 | 8:
-            own = luck.sample([SALES, OFFICE], luck.choice([0, 1, 2]))
-            client.put("user", id=user, departments=own)
-            reported.departments[user] = own
-        case 9 | 10:
-            name = f"{luck.choice('aAbBcC')}{luck.randrange(10**9)}"
-            client.put("user", id=user, username=name, user_key=f"{name}@example.com")
-            reported.names[user] = name
-        case 11 | 12:
-            client.later(timedelta(minutes=luck.choice([1, 20, 61])))
+    } == {
+        app: (sum(event.measures[0] for event in mine), len({moment.day(e) for e in mine}))
+        for app, mine in events.items()
+        if mine
+    }

@@ -62,14 +62,14 @@ numbers = count(1)
 class Chain:
     """A query whose pages are turned one by one, and what they must join to."""
 
-    life: Life
+    life: Life = field(repr=False)
     route: str
     query: Query
-    rows: Sequence[Row] = ()
+    rows: Sequence[Row] = field(default=(), repr=False)
     """What all pages join to: known from page one on."""
-    terms: Any = None
+    terms: Any = field(default=None, repr=False)
     turned: int = 0
-    cursor: str | None = None
+    cursor: str | None = field(default=None, repr=False)
     done: bool = False
 
     def __post_init__(self) -> None:
@@ -88,7 +88,7 @@ class Chain:
             self.rows = EXPECTED[self.route](moment, self.query, page)
         shown = self.rows[self.turned :][:size]
         rows = page["events" if self.route == "explain" else "data"]
-        assert rows == [with_activity(self.route, row, moment) for row in shown], self
+        assert rows == [moment.with_activity(row) for row in shown], self
         assert page.get("total_count", len(self.rows)) == len(self.rows)
         assert self.terms in (None, page.get("terms"))
         self.terms, self.cursor = page.get("terms"), page["next_cursor"]
@@ -127,14 +127,6 @@ EXPECTED: Mapping[str, Callable[[Moment, Query, Any], list[Row]]] = {
     "users": lambda moment, query, _: moment.listed(query),
     "explain": told_apart,
 }
-
-
-def with_activity(route: str, row: Row, moment: Moment) -> Row:
-    """A row with the last activity as it is by now, which no chain holds back."""
-    if route == "app_users":
-        user = row["user"]
-        return {**row, "user": {**user, "last_activity": moment.last_activity(user["id"])}}
-    return {**row, "last_activity": moment.last_activity(row["id"])} if route == "users" else row
 
 
 # queries

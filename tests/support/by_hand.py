@@ -86,6 +86,15 @@ class Moment:
         seconds = {"at": max(desktop, web), "desktop_at": desktop, "web_at": web}
         return {n: format_millis(instant_at(at)) if at else None for n, at in seconds.items()}
 
+    def with_activity(self, row: Row) -> Row:
+        """A row of users with their last activity, which no chain of pages holds back."""
+        match row:
+            case {"username": _}:
+                return {**row, "last_activity": self.last_activity(row["id"])}
+            case {"user": {"username": _} as user}:
+                return {**row, "user": self.with_activity(user)}
+        return row
+
     # rankings, without last activities: these are told as of now, whatever a chain has begun with
 
     def app_users(self, query: Query) -> list[Row]:

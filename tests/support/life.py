@@ -12,6 +12,7 @@ from unittest.mock import patch
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from odometer.api.endpoint import wall_clock
 from odometer.domain.events import Event
 from odometer.domain.time import day_start, epoch_second, format_seconds, instant_at
 from odometer.readings import keys
@@ -43,11 +44,9 @@ PEOPLE = 9
 
 
 @contextmanager
-def life(stack: Stack, number: int, zone: str, start: datetime) -> Iterator[Life]:
-    """A new organization; its usage lies on a shelf that keeps DynamoDB's promises and no more."""
-    organization = str(UUID(int=number, version=4))
-    stack.now = start
-    shelf = MemoryShelf(lambda: epoch_second(stack.now or start))
+def usage_on_a_shelf(stack: Stack) -> Iterator[MemoryShelf]:
+    """Usage lies where nothing takes time, and where DynamoDB's promises are kept and no more."""
+    shelf = MemoryShelf(lambda: epoch_second(stack.now or wall_clock()))
 
     def shelf_of(table: Table) -> MemoryShelf | TableShelf:
         return shelf if table.name == "usage" else TableShelf(table)
@@ -56,7 +55,16 @@ def life(stack: Stack, number: int, zone: str, start: datetime) -> Iterator[Life
         patch("odometer.storage.engine.TableShelf", shelf_of),
         patch("odometer.storage.usage.TableShelf", shelf_of),
     ):
-        stack.tenancy.create(new_head(organization, "Acme Corp"))
+        yield shelf
+
+
+@contextmanager
+def life(stack: Stack, number: int, zone: str, start: datetime) -> Iterator[Life]:
+    """A new organization, with nothing and nobody in it."""
+    organization = str(UUID(int=number, version=4))
+    stack.now = start
+    stack.tenancy.create(new_head(organization, "Acme Corp"))
+    with usage_on_a_shelf(stack) as shelf:
         yield Life(Client(stack, organization, start), shelf, zone)
 
 
