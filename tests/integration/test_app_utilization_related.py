@@ -253,12 +253,34 @@ def test_a_published_figure_is_explained(client: Client) -> None:
     assert days["value"] == 21
 
 
-def test_an_explanation_needs_a_known_product_measure_and_user(client: Client) -> None:
+@pytest.mark.parametrize(
+    ("query", "status", "at_fault"),
+    [
+        ("product=nothing&measure=tests", 404, None),
+        ("product=chat,nothing&measure=users", 404, None),
+        (f"product={APP}&measure=active_ms&user=nobody", 404, None),
+        (f"product={APP}&measure=active_ms&team=nowhere", 404, None),
+        (f"product={APP}&measure=tests", 400, "measure"),
+        (f"product={APP}&measure=active_ms&type=robot", 400, "type"),
+        (f"product={APP}&measure=active_ms&department_ids=Sales", 400, "department_ids"),
+        ("measure=accounts&state=asleep", 400, "state"),
+        ("measure=days_active", 400, "product"),
+        ("product=chat&measure=days_active&type=account-user", 400, "measure"),
+        (f"product={APP}&measure=active_ms&page_size=0", 400, "page_size"),
+    ],
+)
+def test_an_explanation_needs_a_figure_that_there_is(
+    client: Client, query: str, status: int, at_fault: str | None
+) -> None:
     span = "from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"
-    for query, status in [
-        (f"product=nothing&measure=tests&{span}", 404),
-        (f"product={APP}&measure=tests&{span}", 400),
-        (f"product={APP}&measure=active_ms&user=nobody&{span}", 404),
-        (f"product={APP}&measure=active_ms&{span[:-1]}", 400),
-    ]:
-        assert client.get("/v1/explain", query).status == status
+    answer = client.get("/v1/explain", f"{query}&{span}")
+    assert answer.status == status, answer
+    assert [*answer.json["error"]["details"]] == ([at_fault] if at_fault else [])
+
+
+def test_nobody_is_in_a_department_that_is_unknown(client: Client) -> None:
+    span = "from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"
+    for measure in ("active_ms", "sessions", "days_active", "users", "accounts"):
+        query = f"product={APP}&measure={measure}&department_ids={JAMES[:-1]}0&{span}"
+        answer = told(client, "/v1/explain", query.replace(JAMES[:2], "a1"))
+        assert answer["value"] == sum(term["value"] for term in answer["terms"]) == 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
@@ -10,33 +11,100 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from odometer.domain.time import epoch_second
-from odometer.readings.decisions import Product
-from odometer.readings.explain import DAYS_ACTIVE, TermKind, explained
+from odometer.readings import calendar
+from odometer.readings.decisions import Fold, Product
+from odometer.readings.explain import (
+    Explained,
+    TermKind,
+    explained,
+    explained_days,
+    explained_days_of_some,
+)
+from odometer.readings.projections import PEOPLE, TOTALS
 from odometer.readings.reading import View
-from tests.property.test_engine import BEGINNINGS, DEEDS, ZONES, Story
+from tests.property.test_engine import BEGINNINGS, DEEDS, ZONES
+from tests.property.test_projections import APP, ProjectedStory
 from tests.support.world import PRODUCTS, World, brute_force, period
 
 
 @dataclass
-class ExplainedStory(Story):
+class ExplainedStory(ProjectedStory):
     """A story in which every look is explained."""
 
     def compare(self, view: View, random: Random) -> None:
         super().compare(view, random)
         product, seconds = random.choice(self.products), self.seconds(random)
         decided = self.world.folds()[: view.head.upto + len(view.tail)]
+        people = [number * self.world.spread for number in range(6)]
+        for asked in (None, {random.choice(people)}, set(random.sample(people, 3)), set[int]()):
+            self.compare_sum(view, decided, product, seconds, asked, random)
+        for several in (2, 6):
+            users = set(random.sample(people, several))
+            self.compare_days(view, decided, product, seconds, users)
+
+    def compare_sum(
+        self,
+        view: View,
+        decided: Sequence[Fold],
+        product: Product,
+        seconds: range,
+        users: Collection[int] | None,
+        random: Random,
+    ) -> None:
+        """A measure of everybody, of one and of several is the sum of its terms."""
+        place, measure = random.choice([*enumerate(product.kind.measures)])
         rows = brute_force(decided, product, seconds, view.head.zone)
-        names = [*product.kind.measures, DAYS_ACTIVE]
-        for user in (None, random.randrange(6) * self.world.spread):
-            place = random.randrange(len(names))
-            found = explained(view, product, names[place], period(seconds), user)
-            whose = rows.values() if user is None else [rows[user]] if user in rows else []
-            expected = sum(row[place] for row in whose)
-            assert found.value == expected
-            assert sum(part.sign * part.value for part in found.parts) == expected
-            apart = [part.value for part in found.parts if part.kind is TermKind.SEGMENT]
-            if names[place] != DAYS_ACTIVE:
-                assert sum(event.value for event in found.events) == sum(apart)
+        whose = [row for user, row in rows.items() if users is None or user in users]
+        found = explained(view, product, measure, period(seconds), users)
+        assert added_up(found) == found.value == sum(row[place] for row in whose)
+        apart = sum(part.value for part in found.parts if part.kind is TermKind.SEGMENT)
+        assert sum(event.value for event in found.events) == apart
+
+    def compare_days(
+        self,
+        view: View,
+        decided: Sequence[Fold],
+        product: Product,
+        seconds: range,
+        users: Collection[int],
+    ) -> None:
+        """Days are those of the organization, but for several users: those that the kind counts."""
+        zone = calendar.zone_of(APP.kind, view.head.zone)
+        edges = calendar.day_edges(seconds, zone)
+        whole, catalog = range(edges[1], max(edges[1], edges[-2])), self.world.products
+        local = Product(product.id, replace(product.kind, local_days=True))
+        for user in (None, min(users)):
+            found = explained_days(view, catalog, product, period(whole), user)
+            expected = days_used(
+                decided, local, whole, view.head.zone, None if user is None else {user}
+            )
+            assert added_up(found) == found.value == expected
+        found = explained_days_of_some(view, product, period(seconds), users)
+        expected = days_used(decided, product, seconds, view.head.zone, users)
+        assert added_up(found) == found.value == expected
+
+
+def added_up(found: Explained) -> int:
+    return sum(part.sign * part.value for part in found.parts)
+
+
+def days_used(
+    decided: Sequence[Fold],
+    product: Product,
+    seconds: range,
+    zone: str,
+    users: Collection[int] | None,
+) -> int:
+    """On how many days any of these users used a product, event by event."""
+    of_them = [
+        replace(fold, events=[e._replace(who=0) for e in fold.events if among(e.who, users)])
+        for fold in decided
+    ]
+    return sum(row[-1] for row in brute_force(of_them, product, seconds, zone).values())
+
+
+def among(user: int, users: Collection[int] | None) -> bool:
+    return users is None or user in users
 
 
 @settings(max_examples=150)
@@ -44,7 +112,7 @@ class ExplainedStory(Story):
     start=st.sampled_from(BEGINNINGS),
     zone=st.sampled_from(ZONES),
     products=st.lists(st.sampled_from(PRODUCTS), min_size=1, max_size=2, unique=True),
-    spread=st.sampled_from([1, 5000]),
+    spread=st.sampled_from([1, 40, 9_000]),
     deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**32)), max_size=40),
 )
 def test_terms_add_up_to_the_figure_whatever_happens(
@@ -54,7 +122,8 @@ def test_terms_add_up_to_the_figure_whatever_happens(
     spread: int,
     deeds: list[tuple[str, int]],
 ) -> None:
-    story = ExplainedStory(World(epoch_second(start), zone, products, spread), products)
+    world = World(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
+    story = ExplainedStory(world, products)
     for what, seed in deeds:
         story.happen(what, Random(seed))
     story.close()

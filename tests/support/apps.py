@@ -55,7 +55,7 @@ def days_from(first: date, count: int) -> list[date]:
     return [first + timedelta(ahead) for ahead in range(count)]
 
 
-@dataclass
+@dataclass(eq=False)
 class Client:
     """One organization with apps, and what was used of them."""
 

@@ -1,32 +1,80 @@
 """Explain on the wire: the terms of a figure, so that a sum can be checked by hand."""
 
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from odometer.api.app_utilization import LONGEST_CURSOR, begin, headers_of, next_page
+from odometer.api.app_utilization import LONGEST_CURSOR, Ids, begin, headers_of, next_page
 from odometer.api.cursors import Chain
-from odometer.api.fields import Instant, Text, Whole, refuse
+from odometer.api.fields import Choice, Instant, Text, Whole, refuse
 from odometer.api.models import Answer, Query
 from odometer.api.reports import Report
-from odometer.directory.snapshot import Directory
+from odometer.directory.snapshot import APP, Directory
 from odometer.domain.errors import Invalid, NotFound
-from odometer.domain.time import Period, format_seconds, instant_at
-from odometer.readings.explain import DAYS_ACTIVE, Explained, TermKind, explained
-from odometer.storage.usage import Usage
+from odometer.domain.people import State, UserType
+from odometer.domain.time import Period, epoch_ms, format_seconds, instant_at
+from odometer.readings.decisions import Product
+from odometer.readings.explain import (
+    Explained,
+    TermKind,
+    explained,
+    explained_days,
+    explained_days_of_some,
+    together,
+)
+from odometer.readings.projections import PEOPLE, TOTALS
+from odometer.readings.reading import distinct
+from odometer.reports.utilization import state_at
+from odometer.storage.usage import Usage, products_of
 
-LONGEST = timedelta(days=732)
+LONGEST: Final = timedelta(days=732)
+LONGEST_PRODUCTS: Final = 4_096
+DAYS_ACTIVE: Final = "days_active"
+USERS: Final = "users"
+ACCOUNTS: Final = "accounts"
 
 
-class ExplainQuery(Query):
-    """Which figure: a measure of a product, or the days active, from an instant to another."""
+class WhoQuery(Query):
+    """Whose figure: that of everyone who is all of this."""
 
-    product: Annotated[str, Text(128)]
-    measure: Annotated[str, Text(64)]
+    user: Annotated[str, Text(128)] | None = None
+    team: Annotated[str, Text(128)] | None = None
+    department_ids: Annotated[tuple[str, ...], Ids()] | None = None
+    type: Annotated[UserType, Choice()] | None = None
+    state: Annotated[State, Choice()] | None = None
+
+    def members(self, directory: Directory, at: datetime) -> Collection[int] | None:
+        """The users who are asked about, by the state they were in at some moment."""
+        groups = [set(group) for group in self._groups(directory, at)]
+        return set.intersection(*groups) if groups else None
+
+    def _groups(self, directory: Directory, at: datetime) -> Iterator[Collection[int]]:
+        if self.user is not None:
+            yield [user_of(directory, self.user)]
+        if self.team is not None:
+            yield team_of(directory, self.team)
+        if self.department_ids is not None:
+            yield directory.members_of(self.department_ids)
+        if self.type is not None:
+            yield directory.users_of_type(self.type)
+        if self.state is not None:
+            yield users_in(directory, self.state, at)
+
+
+class ExplainQuery(WhoQuery):
+    """Which figure: a measure of products, the days active, or how many users there were."""
+
+    product: Annotated[str, Text(LONGEST_PRODUCTS)] | None = Field(
+        None, description="An id, or several with commas between them; all, if there is none."
+    )
+    measure: Annotated[str, Text(64)] = Field(
+        description=f"A measure of the product, `{DAYS_ACTIVE}`, `{USERS}` who had any usage, or "
+        f"`{ACCOUNTS}`, which are all users whether they had or not."
+    )
     start: Annotated[datetime, Instant()] = Field(alias="from")
     end: Annotated[datetime, Instant()] = Field(alias="to")
-    user: Annotated[str, Text(128)] | None = None
     page_size: Annotated[int, Whole(1, 1000)] = 100
     cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = None
 
@@ -57,7 +105,7 @@ class EventAnswer(Answer):
     """An event that is told apart from the others of its day."""
 
     at: str
-    user: str
+    user: str | None
     value: int
 
 
@@ -69,7 +117,7 @@ class Excluded(Answer):
 
 
 class ExplainAnswer(Answer):
-    """A figure with all its terms, and a page of its events."""
+    """A figure with its terms, and a page of what is counted one by one: users, or events."""
 
     range: str
     value: int
@@ -80,22 +128,28 @@ class ExplainAnswer(Answer):
 
 
 def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report:
-    """The readings, frames and events behind one figure."""
+    """The readings, frames, events and users behind one figure."""
     begin(chain, usage)
-    user = ordinal_of(usage.directory, query)
-    found = explained(usage.view, usage.measured(query.product), query.measure, query.period, user)
-    events = found.events[chain.row :][: query.page_size]
-    directory = usage.directory_of([event.who for event in events])
-    total = len(found.events)
-    following = next_page(chain, usage, directory, [query.product], len(events), total)
-    ids = directory.columns("users", "names")["id"] if events else []
+    products = products_asked(query, usage.directory)
+    users = query.members(usage.directory, query.end)
+    found = explained_by(query, usage, products, users)
+    shown = slice(chain.row, chain.row + query.page_size)
+    events = found.events[shown]
+    directory = usage.directory_of([*found.users, *(e.who for e in events if e.who is not None)])
+    ids = directory.columns("users", "names")["id"] if found.users or events else []
+    pinned = [PEOPLE.id, TOTALS.id, *(product.id for product in products)]
+    one_by_one = len(found.users) + len(found.events)
+    counted = len(found.users[shown]) + len(events)
+    following = next_page(chain, usage, directory, pinned, counted, one_by_one)
     answer = ExplainAnswer(
         range=str(query.period),
         value=found.value,
-        terms=terms_of(found),
+        terms=terms_of(found, found.users[shown], ids),
         events=[
             EventAnswer(
-                at=format_seconds(instant_at(each.second)), user=ids[each.who], value=each.value
+                at=format_seconds(instant_at(each.second)),
+                user=None if each.who is None else ids[each.who],
+                value=each.value,
             )
             for each in events
         ],
@@ -104,32 +158,98 @@ def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report:
     )
     return Report(
         answer,
-        lambda: answer.terms,
+        lambda: terms_of(found, found.users, ids),
         [query.period],
         usage.through_ms,
         headers=headers_of({}, chain, following),
     )
 
 
-def terms_of(found: Explained) -> list[TermAnswer]:
-    """The terms by their published names."""
-    return [
-        TermAnswer(term=part.kind, key=part.key, sign=part.sign, value=part.value)
-        for part in found.parts
-    ]
+def explained_by(
+    query: ExplainQuery, usage: Usage, products: Sequence[Product], users: Collection[int] | None
+) -> Explained:
+    """What the figure is made of: users one by one, days one by one, or sums."""
+    match query.measure:
+        case "accounts":
+            everyone = range(usage.directory.head.sizes["users"])
+            return Explained(users=[user for user in everyone if users is None or user in users])
+        case "users":
+            used = distinct(usage.of(product.id, query.period) for product in products)
+            return Explained(users=[user for user in used if users is None or user in users])
+        case "days_active":
+            return days_explained(query, usage, products, users)
+        case measure:
+            having = (product for product in products if measure in product.kind.measures)
+            return together(
+                explained(usage.view, product, measure, query.period, users) for product in having
+            )
 
 
-def ordinal_of(directory: Directory, query: ExplainQuery) -> int | None:
-    """Who is asked about, once product, measure and user are known; None is everybody."""
-    if query.product not in directory.kinds:
-        raise NotFound(query.product)
-    measures = [*directory.kinds[query.product].measures, DAYS_ACTIVE]
+def days_explained(
+    query: ExplainQuery, usage: Usage, products: Sequence[Product], users: Collection[int] | None
+) -> Explained:
+    """On how many days one product was used by one user, by several, or by anybody."""
+    if len(products) > 1:
+        raise Invalid.parameter("product", f"{DAYS_ACTIVE} is a figure of one product")
+    (product,) = products
+    if users is None or len(users) == 1:
+        user = next(iter(users or ()), None)
+        catalog = products_of(usage.directory)
+        return explained_days(usage.view, catalog, product, query.period, user)
+    if product.kind.name != APP:
+        raise Invalid.parameter("measure", f"{DAYS_ACTIVE} of several users is a figure of apps")
+    return explained_days_of_some(usage.view, product, query.period, users)
+
+
+def products_asked(query: ExplainQuery, directory: Directory) -> list[Product]:
+    """The products that are asked about; one of them must have the measure."""
+    names = names_asked(query.product, directory.kinds)
+    found = [Product(name, directory.kinds[name]) for name in names]
+    own = dict.fromkeys(measure for product in found for measure in product.kind.measures)
+    measures = [*own, DAYS_ACTIVE, USERS, ACCOUNTS]
     if query.measure not in measures:
         words = f"expected one of {', '.join(measures)}"
         raise Invalid.parameter("measure", words, query.measure)
-    if query.user is None:
-        return None
+    return found
+
+
+def names_asked(given: str | None, known: Collection[str]) -> list[str]:
+    """The ids that were sent, each once; an id may have a comma of its own."""
+    if given is None or given in known:
+        return list(known) if given is None else [given]
+    names = list(dict.fromkeys(given.split(",")))
+    for name in names:
+        if name not in known:
+            raise NotFound(name)
+    return names
+
+
+def terms_of(found: Explained, users: Sequence[int], ids: Sequence[str]) -> list[TermAnswer]:
+    """The terms by their published names, and users who count for one each."""
+    parts = [
+        TermAnswer(term=part.kind, key=part.key, sign=part.sign, value=part.value)
+        for part in found.parts
+    ]
+    return parts + [TermAnswer(term=TermKind.USER, key=ids[u], sign=1, value=1) for u in users]
+
+
+def user_of(directory: Directory, user_id: str) -> int:
+    """The ordinal of a user, who must be known."""
     ids = directory.columns("users", "names")["id"]
-    if query.user not in ids:
-        raise NotFound(query.user)
-    return ids.index(query.user)
+    if user_id not in ids:
+        raise NotFound(user_id)
+    return ids.index(user_id)
+
+
+def team_of(directory: Directory, team_id: str) -> Collection[int]:
+    """The members of a team, which must be known."""
+    team = directory.team_by_id(team_id)
+    if team is None:
+        raise NotFound(team_id)
+    return directory.users_of_team(team.ordinal)
+
+
+def users_in(directory: Directory, state: State, at: datetime) -> list[int]:
+    """Who was in a state at a moment."""
+    histories = directory.columns("users", "profile")["history"]
+    return [u for u, history in enumerate(histories) if state_at(history, epoch_ms(at)) == state]

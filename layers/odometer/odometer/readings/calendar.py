@@ -31,6 +31,13 @@ def day_of(second: int, zone: tzinfo) -> date:
     return local_day(instant_at(second), zone)
 
 
+def day_edges(seconds: range, zone: tzinfo) -> list[int]:
+    """Where these seconds begin and end, and every beginning of a day between."""
+    following = day_of(seconds.start, zone) + DAY
+    midnights = (start(day, zone) for day in days(following, day_of(seconds.stop, zone) + DAY))
+    return [seconds.start, *(each for each in midnights if each < seconds.stop), seconds.stop]
+
+
 def days(first: date, end: date) -> list[date]:
     """The days from the first up to, but not including, the end."""
     return [first + timedelta(ahead) for ahead in range((end - first).days)]

@@ -6,21 +6,24 @@ checks the report and not a second way of counting.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from functools import cached_property
+from typing import Final, NamedTuple
 
 from odometer.domain.time import Period
 from odometer.readings import calendar, keys, segments
 from odometer.readings.decisions import Product
-from odometer.readings.frames import LANE_BITS, SHARD, Frame, from_attributes, lanes_of, reach
+from odometer.readings.frames import SHARD, Frame, from_attributes
+from odometer.readings.projections import PEOPLE, ROWS, TOTALS, places, seen
 from odometer.readings.reading import Measuring, Term, View
 from odometer.readings.segments import Segment, by_day, day_frames
+from odometer.readings.series import Series, lanes_filled, only, sums
 from odometer.readings.shelf import Item
 
-DAYS_ACTIVE = "days_active"
+DAYS: Final = -1
+"""The column that counts days."""
 
 
 class TermKind(StrEnum):
@@ -30,6 +33,8 @@ class TermKind(StrEnum):
     DELTA = "delta"
     SEGMENT = "segment"
     LATE = "late"
+    DAY = "day"
+    USER = "user"
 
 
 class Part(NamedTuple):
@@ -45,41 +50,94 @@ class Happened(NamedTuple):
     """One event that is counted by itself."""
 
     second: int
-    who: int
+    who: int | None
     value: int
 
 
 class Explained(NamedTuple):
     """A figure with all that it is made of, and what was read and is not in it."""
 
-    parts: Sequence[Part]
-    events: Sequence[Happened]
-    later_items: int
+    parts: Sequence[Part] = ()
+    events: Sequence[Happened] = ()
+    users: Sequence[int] = ()
+    """Whoever counts for one, where users are counted."""
+    later_items: int = 0
     """Items of plans that the view does not see."""
-    outside: int
+    outside: int = 0
     """Events of the same days that are not in the range."""
 
     @property
     def value(self) -> int:
-        """What the parts add up to."""
-        return sum(part.sign * part.value for part in self.parts)
+        """What all of it adds up to."""
+        return sum(part.sign * part.value for part in self.parts) + len(self.users)
+
+
+def together(several: Iterable[Explained]) -> Explained:
+    """The sum of several figures."""
+    found = list(several)
+    return Explained(
+        parts=[part for each in found for part in each.parts],
+        events=sorted((event for each in found for event in each.events), key=lambda e: e.second),
+        later_items=sum(each.later_items for each in found),
+        outside=sum(each.outside for each in found),
+    )
 
 
 def explained(
-    view: View, product: Product, measure: str, period: Period, user: int | None
+    view: View, product: Product, measure: str, period: Period, users: Collection[int] | None
 ) -> Explained:
-    """A measure, or the days active, of everybody or of one user in a period."""
+    """A measure of some users, or of everybody, in a period."""
+    place = product.kind.measures.index(measure)
+    return explaining(view, product, place, users).of(period.seconds)
+
+
+def explained_days(
+    view: View, catalog: Sequence[Product], product: Product, period: Period, user: int | None
+) -> Explained:
+    """On how many days of the organization one user, or anybody, used a product.
+
+    A kind that counts such days itself has them in its own frames, user by user; of all others, and
+    of everybody together, a projection tells.
+    """
+    to = TOTALS if user is None else PEOPLE
+    known = places(catalog, to)
+    if user is not None and (product.kind.local_days or product.id not in known):
+        return explaining(view, product, DAYS, [user]).of(period.seconds)
+    row = ROWS[to](known[product.id], user or 0)
+    rows = seen(view, catalog, to, row // SHARD)
+    found = explaining(rows, to, DAYS, [row]).of(period.seconds)
+    return found._replace(events=[event._replace(who=user) for event in found.events])
+
+
+def explained_days_of_some(
+    view: View, product: Product, period: Period, users: Collection[int]
+) -> Explained:
+    """On which of its days any of several users used a product."""
     zone = calendar.zone_of(product.kind, view.head.zone)
-    place = -1 if measure == DAYS_ACTIVE else product.kind.measures.index(measure)
-    return Explaining(view, product, zone, place, user).of(period.seconds)
+    edges = calendar.day_edges(period.seconds, zone)
+    lanes = lanes_filled(users)
+    series = Series(view, [product], edges)
+    used = [False] * (len(edges) - 1)
+    for shard in lanes.keys() & set(series.shards):
+        for at, (frame,) in enumerate(series.blocks(shard)):
+            used[at] |= any(only(frame, lanes[shard]))
+    days = (calendar.day_of(edge, zone) for edge, was in zip(edges, used, strict=False) if was)
+    return Explained([Part(TermKind.DAY, f"{day}", 1, 1) for day in days])
+
+
+def explaining(
+    view: View, product: Product, place: int, users: Collection[int] | None
+) -> Explaining:
+    """One column of a product, as some users, or all, have filled it."""
+    return Explaining(view, product, calendar.zone_of(product.kind, view.head.zone), place, users)
 
 
 @dataclass(frozen=True)
 class Explaining(Measuring):
-    """One column of one product, of everybody or of one user."""
+    """One column of one product, of everybody or of some users."""
 
     place: int
-    user: int | None
+    users: Collection[int] | None
 
     def of(self, seconds: range) -> Explained:
         """The parts of the figure, and the events that are told apart."""
@@ -94,12 +152,19 @@ class Explaining(Measuring):
         events = [event for piece, items in loose for event in self._events(piece, items)]
         inside = sum(len(self._within(piece, items).who) for piece, items in loose)
         held = sum(len(each.who) for _, items in loose for each in self._settled(items))
-        return Explained(parts, events, self._later(answers), max(0, held - inside))
+        return Explained(
+            parts, events, later_items=self._later(answers), outside=max(0, held - inside)
+        )
+
+    @cached_property
+    def _lanes(self) -> Mapping[int, int] | None:
+        """The lanes of the users who are asked about, by shard."""
+        return None if self.users is None else lanes_filled(self.users)
 
     @property
     def _shards(self) -> Sequence[int]:
         shards = range(self.view.head.shards(self.product.id))
-        return shards if self.user is None else [s for s in shards if s == self.user // SHARD]
+        return [shard for shard in shards if self._lanes is None or shard in self._lanes]
 
     def _of_frames(self, term: Term, items: Sequence[Item]) -> Iterator[Part]:
         self._frame(term, items)  # a keyframe that is missing is an error here as well
@@ -125,9 +190,9 @@ class Explaining(Measuring):
 
     def _events(self, piece: range, items: Sequence[Item]) -> Iterator[Happened]:
         found = self._within(piece, items)
-        column = found.measures[self.place] if self.place >= 0 else [0] * len(found.who)
+        column = [0] * len(found.who) if self.place == DAYS else found.measures[self.place]
         for second, who, value in zip(found.seconds, found.who, column, strict=True):
-            if self.user in (None, who):
+            if self.users is None or who in self.users:
                 yield Happened(second, who, value)
 
     def _within(self, piece: range, items: Sequence[Item]) -> Segment:
@@ -143,11 +208,9 @@ class Explaining(Measuring):
 
     def _value(self, shard: int, frame: Frame) -> int:
         """What the users who are asked about have in a frame."""
-        column = frame[self.place]
-        if self.user is None:
-            return sum(array("Q", lanes_of(column, reach((column,)))))
-        mine = shard == self.user // SHARD
-        return column >> LANE_BITS * (self.user % SHARD) & (1 << LANE_BITS) - 1 if mine else 0
+        column = (frame[self.place],)
+        (value,) = sums(column if self._lanes is None else only(column, self._lanes.get(shard, 0)))
+        return value
 
     def _later(self, answers: Iterable[Sequence[Item]]) -> int:
         return sum(self._is_later(item) for items in answers for item in items)

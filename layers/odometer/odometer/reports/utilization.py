@@ -50,6 +50,11 @@ def end_of(month: date, now: datetime) -> int:
     return min(epoch_ms(end), epoch_ms(now) + 1)
 
 
+def state_at(history: History, end: int) -> State | None:
+    """The state that a user was in just before a millisecond."""
+    return next((state for state, since in reversed(history) if since < end), None)
+
+
 def first_month(created_at: int, histories: Iterable[History], active: Iterable[date]) -> date:
     """The month in which an organization began: was made, had its first user or its first usage."""
     beginnings = (created_at, *(history[0][1] for history in histories))
