@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from odometer_cli.client import Client
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+PURPOSE = "made for a sample event"
 PLACEHOLDER = re.compile(r"\{([A-Z_]+)\}")
 
 
@@ -20,8 +22,18 @@ def filled(event: str, named: Callable[[str], str]) -> str:
 
 
 def of_demo(name: str, names: Mapping[str, str]) -> str:
-    """A name of `demo.env`, or the id of a key that is made for this event alone."""
-    if name != "NEW_KEY_ID":
-        return names[name]
+    """A name of `demo.env`, or the id of a key or a user who is made for this event alone."""
     client = Client(names["BASE_URL"], names["ADMIN_TOKEN"])
-    return str(made_for(client, names["USER_ID"], "made for a sample event")["key_id"])
+    match name:
+        case "NEW_KEY_ID":
+            return str(made_for(client, names["USER_ID"], PURPOSE)["key_id"])
+        case "NEW_USER_ID":
+            return user_called(client, PURPOSE)
+    return names[name]
+
+
+def user_called(client: Client, username: str) -> str:
+    """The id of a user, who is made if there is none."""
+    body = json.dumps({"users": [{"username": username}]}).encode()
+    (made,) = client.call("PUT", "/v1/directory", body).json["results"]
+    return str(made["id"])

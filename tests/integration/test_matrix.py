@@ -12,6 +12,7 @@ import pytest
 
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
+from odometer.domain.time import epoch_ms
 from tests.support.book import ACME
 from tests.support.cast import YESTERDAY, Cast, basic, bearer, cast_of
 from tests.support.documents import compare
@@ -57,8 +58,10 @@ class Route:
         return f"{self.method} {self.path}{f' ({self.about})' if self.about else ''}"
 
     def url(self, us: Cast) -> str:
-        """The path with the ids of the organization; a key is made to be named."""
+        """The path with the ids of the organization; a key is made to be named, and somebody."""
         about = us.id(self.about)
+        if self.about == "somebody":
+            us.stack.user(us.organization, id=about, username=about, state_since=NEXT_YEAR_MS)
         ids = {
             "teamId": about,
             "user_id": about,
@@ -180,6 +183,8 @@ def usage(us: Cast, users: int, **about: str) -> dict[str, Any]:
     return {**named, "usage": {"granularity": "daily", "data": [block]}}
 
 
+NEXT_YEAR_MS = epoch_ms(datetime.now(UTC) + timedelta(days=366))
+"""Accounts that begin then are in no figure of today."""
 ORGANIZATION_NAMES = {ACME: "Acme Corp", OTHER: "Other Corp"}
 MANAGERS = who(200, 200, 403, 403, other=200)
 ADMINS = who(200, 403, 403, 403, other=200)
@@ -491,6 +496,8 @@ ROUTES = [
         },
     ),
     Route("GET", "/v1/directory/export", "", ADMINS),
+    Route("DELETE", "/v1/users/{user_id}", "somebody", who(204, 403, 403, 403, other=404)),
+    Route("DELETE", "/v1/users/{user_id}", "nobody", who(404, 403, 403, 403, other=404)),
     Route("GET", "/v1/keys", "", who(200, 200, 200, 200, other=200)),
     Route(
         "POST",
@@ -608,7 +615,7 @@ INTRODUCTION = """# Who gets which status
 Written by `tests/integration/test_matrix.py`, which asks every route with every kind of credential
 in two organizations that hold the same people, and compares every answer whole.
 `core` is the team of TeamLead and Member, `edge` and `stranger` are not theirs, `nowhere` and
-`nobody` do not exist.
+`nobody` do not exist; `somebody` is made anew for each request.
 *events only* is an Admin's key with the scope `usage:write` alone. *other org* is an Admin of the
 other organization: a route without an id answers with what is theirs, an id from here is unknown,
 and a query that names this organization is as good as no credential.

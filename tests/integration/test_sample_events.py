@@ -20,7 +20,9 @@ from tests.support.stack import CONTEXT, functions, stack_on_moto
 EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
 RUNG = [path for path in EVENTS if path.name.startswith("engine-")]
 CALLED = [path for path in EVENTS if path not in RUNG]
-SUCCESS = {"intake-create-key": 201, "intake-revoke-key": 204, "intake-send-events": 202}
+SUCCESS = {"intake-create-key": 201, "intake-send-events": 202} | dict.fromkeys(
+    ("intake-erase-user", "intake-revoke-key"), 204
+)
 REFUSALS = {
     "bad": 400,
     "no-credentials": 401,

@@ -46,6 +46,11 @@ def key_of_member(us: Cast) -> str:
     return key.key_id
 
 
+def owner_of_a_key(us: Cast) -> str:
+    key_of_member(us)
+    return us.id("member")
+
+
 def new_key(us: Cast) -> dict[str, Any]:
     return {"name": "new", "user": us.id("member"), "scopes": ["usage:read"]}
 
@@ -78,6 +83,7 @@ TOURS: dict[str, list[Step]] = {
         ask("PUT", "/v1/directory", {"teams": [{"name": "New", "is_default": True}]}),
     ],
     "intake/export_directory": get("/v1/directory/export"),
+    "intake/erase_user": [ask("DELETE", lambda us: f"/v1/users/{owner_of_a_key(us)}")],
     "intake/create_key": [ask("POST", "/v1/keys", new_key)],
     "intake/list_keys": get("/v1/keys"),
     "intake/revoke_key": [ask("DELETE", lambda us: f"/v1/keys/{key_of_member(us)}")],

@@ -100,6 +100,10 @@ class Model:
         members[members.index(found)] = after
         return Status.UPDATED if changed else Status.UNCHANGED
 
+    def erase(self, user_id: str | None) -> None:
+        """Nobody has that id any more."""
+        self.user = [each for each in self.user if each["id"] != user_id]
+
     def named(self, kind: str, row: Row) -> Row | None:
         key = "id" if "id" in row else "name"
         found = [each for each in getattr(self, kind) if each[key] == row.get(key)]
@@ -179,16 +183,21 @@ def seen(book: Book) -> dict[str, list[Row]]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(st.lists(ANY_ROW, max_size=6), max_size=4))
-def test_a_directory_is_what_its_rows_say(puts: list[list[tuple[str, Row]]]) -> None:
+@given(st.lists(st.tuples(st.lists(ANY_ROW, max_size=6), few | st.none()), max_size=4))
+def test_a_directory_is_what_its_rows_say_without_whoever_was_erased(
+    puts: list[tuple[list[tuple[str, Row]], str | None]],
+) -> None:
     book, model = Book(), Model()
-    for put in [FIRST, *puts]:
+    for put, erased in [(FIRST, None), *puts]:
         outcomes = book.put(*put)
         expected = [
             model.apply(kind, dict(row), outcome.id)
             for (kind, row), outcome in zip(put, outcomes, strict=True)
         ]
         assert [outcome.status for outcome in outcomes] == expected
+        assert seen(book) == vars(model)
+        book.erase(erased or "nobody")
+        model.erase(erased)
         assert seen(book) == vars(model)
 
 

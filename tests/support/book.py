@@ -7,7 +7,7 @@ from typing import Any
 
 from odometer.directory.columns import Block, Columns, Head
 from odometer.directory.snapshot import Directory
-from odometer.directory.upsert import NEW_ORGANIZATION, Draft, Outcome, Row
+from odometer.directory.upsert import NEW_ORGANIZATION, Draft, Outcome, Row, erase
 
 ACME = "aa7cf840-9ca9-46a3-9778-9015d6580d50"
 NOON = datetime(2026, 2, 28, 12, tzinfo=UTC)
@@ -36,12 +36,22 @@ class Book:
         """Apply rows in the order given and keep the new version."""
         draft = Draft(self.directory, now)
         outcomes = [draft.apply(kind, row) for kind, row in rows]
-        if draft.changed:
-            commit = f"commit {self.head.version}"
-            self.kept |= {(b, commit): json.dumps(each) for b, each in draft.touched.items()}
-            self.head = draft.head(commit)
+        self._keep(draft)
         return outcomes
 
     def user(self, **row: Any) -> Outcome:
         """Put one user."""
         return self.put(("user", row))[0]
+
+    def erase(self, user_id: str, now: datetime = NOON) -> int | None:
+        """Erase whoever has that id; what was kept before stays as it is."""
+        draft = Draft(self.directory, now)
+        user = erase(draft, user_id)
+        self._keep(draft)
+        return user
+
+    def _keep(self, draft: Draft) -> None:
+        if draft.changed:
+            commit = f"commit {self.head.version}"
+            self.kept |= {(b, commit): json.dumps(each) for b, each in draft.touched.items()}
+            self.head = draft.head(commit)

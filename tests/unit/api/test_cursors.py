@@ -61,6 +61,30 @@ def test_a_cursor_leads_on_from_where_it_was_made() -> None:
     assert chain(cursor=CURSOR).mark == Mark(50, expires, 3, PIN)
 
 
+USERS = [9, 4, 7, 2, 8, 3]
+AHEAD = chain().cursor(3, 3, PIN, USERS[3:5], 1)
+"""Three of the users were shown; 2 and 8 come next, and one had been erased before."""
+
+
+@pytest.mark.parametrize(
+    ("gone", "next_user"),
+    [([], 2), ([9], 2), ([7], 2), ([3], 2), ([2], 8), ([2, 9, 4], 8), ([2, 8], 3)],
+    ids=str,
+)
+def test_a_chain_of_users_goes_on_with_the_next_who_is_there(
+    gone: list[int], next_user: int
+) -> None:
+    left = [user for user in USERS if user not in gone]
+    found = chain(cursor=AHEAD).among(left, 1 + len(gone))
+    assert next_user in left[found.row :]
+    assert left[found.row] == next_user or len(gone) > 1
+
+
+def test_a_chain_rather_repeats_a_row_than_skips_one() -> None:
+    found = chain(cursor=AHEAD).among([9, 4, 7, 3], 3)
+    assert found.row == 1
+
+
 def test_the_page_size_may_change_and_ids_be_written_otherwise() -> None:
     upper = {name: value.upper() for name, value in PATH.items()}
     assert chain(cursor=CURSOR, page_size="7", path=upper).row == 50

@@ -1,7 +1,7 @@
 """The app utilization API: its errors, parameters and answers, by their published names."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
@@ -33,6 +33,8 @@ LONGEST_DAYS = 366
 MOST_DEPARTMENTS = 50
 LONGEST_CURSOR = 8_192
 LONGEST_NAME = 256
+AHEAD = 8
+"""So many rows that follow are told by a cursor: erasure would have to take all of them."""
 
 DEPRECATED = datetime(2026, 11, 20, tzinfo=UTC)
 SUNSET = datetime(2027, 11, 20, tzinfo=UTC)
@@ -381,12 +383,14 @@ def next_page(
     products: Collection[str],
     shown: int,
     total: int,
+    users: Sequence[int] = (),
 ) -> str | None:
-    """The cursor of the page that follows, if one does."""
+    """The cursor of the page that follows, if one does; in a chain of users, with who they are."""
     row = chain.row + shown
     if row >= total:
         return None
-    return chain.cursor(row, directory.head.version, usage.pin(products))
+    ahead, erased = users[row:][:AHEAD], len(directory.erased)
+    return chain.cursor(row, directory.head.version, usage.pin(products), ahead, erased)
 
 
 def headers_of(

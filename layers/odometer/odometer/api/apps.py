@@ -82,9 +82,11 @@ def app_users(query: AppUsersQuery, app: Product, usage: Usage, chain: Chain) ->
     directory = usage.directory_with([used])
     users = AppUsers.of(used, before[0] if before else None, query.members(directory))
     names = directory.columns("users", "names")
-    ranked = users.ranked(query.sort_by, query.sort_order, names["id"], names["username"])
+    everyone = users.ranked(query.sort_by, query.sort_order, names["id"], names["username"])
+    ranked = [user for user in everyone if user not in directory.erased]
+    chain = chain.among(ranked, len(directory.erased))
     page = ranked[chain.row :][: query.page_size]
-    following = next_page(chain, usage, directory, [app.id], len(page), len(ranked))
+    following = next_page(chain, usage, directory, [app.id], len(page), len(ranked), ranked)
 
     def rows(shown: Sequence[int]) -> list[AppUserUtilization]:
         return user_rows(users, names, shown, usage.last_active(shown))

@@ -10,7 +10,7 @@ import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -36,6 +36,10 @@ class Mark:
     expires: int
     directory: int
     pin: Mapping[str, Any]
+    ahead: Sequence[int] = field(default_factory=list)
+    """The users who come next, in a chain of users."""
+    erased: int = 0
+    """How many users had been erased by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,29 @@ class Chain:
         """The first row of the page."""
         return self.mark.row if self.mark else 0
 
-    def cursor(self, row: int, directory: int, pin: Mapping[str, Any]) -> str:
+    def among(self, users: Sequence[int], erased: int) -> Self:
+        """The chain among the users who are there yet: it goes on with the next of them.
+
+        Should none of those be there whom the cursor names, it rather repeats a row than skip one.
+        """
+        if self.mark is None or erased == self.mark.erased:
+            return self
+        places = {user: place for place, user in enumerate(users)}
+        least = max(0, self.mark.row - (erased - self.mark.erased))
+        row = next((places[user] for user in self.mark.ahead if user in places), least)
+        return replace(self, mark=replace(self.mark, row=row))
+
+    def cursor(
+        self,
+        row: int,
+        directory: int,
+        pin: Mapping[str, Any],
+        ahead: Sequence[int] = (),
+        erased: int = 0,
+    ) -> str:
         """The cursor of a later page; all of a chain end together."""
         expires = self.mark.expires if self.mark else self.now + int(LIFE.total_seconds())
-        mark = asdict(Mark(row, expires, directory, pin))
+        mark = asdict(Mark(row, expires, directory, pin, ahead, erased))
         body = zlib.compress(json.dumps(mark, separators=(",", ":")).encode(), 9)
         return urlsafe_b64encode(self._tag(body) + body).rstrip(b"=").decode()
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from odometer.api.exchange import Deadline
 from odometer.api.fields import Choice, Flag, Instant, Reader, Text, Whole, refuse
-from odometer.api.models import Answer, Body, fill, read_json
+from odometer.api.models import Answer, Body, Query, fill, read_json
 from odometer.api.wire import JSON, NDJSON, Request, as_json
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
@@ -185,6 +185,12 @@ class UserRow(Body):
     verified: Annotated[bool, Flag()] | None = None
     state: Annotated[State, Choice()] | None = None
     state_since: Annotated[datetime, Instant()] | None = None
+
+
+class UserPath(Query):
+    """Which user."""
+
+    user_id: str
 
 
 ROWS: Mapping[str, type[Body]] = {

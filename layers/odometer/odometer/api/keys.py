@@ -90,9 +90,14 @@ class KeyList(Answer):
         cls, credentials: Iterable[Credential], directory: Directory, used: Mapping[str, datetime]
     ) -> "KeyList":
         """Keys with the ids of their owners and their last uses."""
-        ids = directory.columns("users", "names")["id"]
-        rows = [KeyRow.of(each, ids[each.user], used.get(each.key_id)) for each in credentials]
-        return cls(keys=rows)
+        ids = directory.shown_ids
+        return cls(
+            keys=[
+                KeyRow.of(each, owner, used.get(each.key_id))
+                for each in credentials
+                if (owner := ids[each.user]) is not None
+            ]
+        )
 
 
 class KeyMade(Answer):

@@ -90,8 +90,10 @@ def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report:
     seen = usage.was_active(everyone) if query.sort_by is PersonOrder.LAST_ACTIVITY else {}
     found = finder(query.q, query.members(directory))
     ranked = listed(directory.users, found, seen, query.sort_by, query.sort_order)
+    ordinals = [user.ordinal for user in ranked]
+    chain = chain.among(ordinals, len(directory.erased))
     page = ranked[chain.row :][: query.page_size]
-    following = next_page(chain, usage, directory, [], len(page), len(ranked))
+    following = next_page(chain, usage, directory, [], len(page), len(ranked), ordinals)
 
     def rows(shown: Sequence[User]) -> list[UserAnswer]:
         presence = usage.last_active([user.ordinal for user in shown])

@@ -44,6 +44,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "/v1/explain": ("GET",),
     "/v1/directory": ("PUT",),
     "/v1/directory/export": ("GET",),
+    "/v1/users/{user_id}": ("DELETE",),
     "/v1/keys": ("GET", "POST"),
     "/v1/keys/{key_id}": ("DELETE",),
     "/v1/keys/{key_id}/rotate": ("POST",),

@@ -403,11 +403,12 @@ def drilldown(query: DrilldownQuery, usage: Usage) -> Report:
     found = usage.of_each([query.product], query.period)[query.product]
     directory = usage.directory_with([found] if found else [])
     kind = usage.kind(query.product)
-    ranked = most_used_first(found, directory.users_of_type(query.type)) if found else []
+    population = directory.users_of_type(query.type)
+    ranked = most_used_first(found, population - directory.erased) if found else []
     metadata = DrilldownMetadata(
         type=query.type,
         product=query.product,
-        total_users=len(ranked),
+        total_users=len(population.intersection(found.users)) if found else 0,
         **totals_of(kind, found, None).model_dump(),
         **echo(query, directory, [found]),
         pagination=query.pagination(len(ranked)),

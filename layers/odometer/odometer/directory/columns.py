@@ -4,13 +4,15 @@ A register keeps its columns in families that are read together. A row number of
 register is the user's ordinal, which the usage engine counts by.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 Columns = dict[str, list[Any]]
 
 BLOCK_ROWS = 1024
+NAMELESS: Mapping[str, Any] = {"id": "", "username": "", "user_key": "", "email": None}
+"""What stands in the row of somebody who was erased, where others have their names."""
 
 FAMILIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "users": {
@@ -47,6 +49,8 @@ class Head:
     license: dict[str, Any] | None = None
     sizes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 0))
     blocks: dict[Block, str] = field(default_factory=dict)
+    erased: frozenset[int] = frozenset()
+    """The users who are nobody any more: their rows count, and no reader sees who they were."""
 
     def blocks_of(self, register: str, family: str) -> list[Block]:
         """The blocks of one family, in the order of their rows."""
@@ -56,6 +60,27 @@ class Head:
     def blocks_of_row(self, register: str, row: int, *families: str) -> list[Block]:
         """The blocks that hold one row."""
         return [Block(register, family, row // BLOCK_ROWS) for family in families]
+
+
+def nameless(block: Block, columns: Columns, erased: Collection[int]) -> Columns:
+    """The content of a block of users without the names of those who were erased."""
+    first, end = block.rows.start, block.rows.stop
+    places = [row - first for row in erased if first <= row < end]
+    if not places or block.register != "users":
+        return columns
+    return {
+        name: without(column, places, NAMELESS[name]) if name in NAMELESS else column
+        for name, column in columns.items()
+    }
+
+
+def without(column: list[Any], places: Collection[int], blank: object) -> list[Any]:
+    """A column with a blank at some places; an older one may end before them."""
+    blanked = list(column)
+    for place in places:
+        if place < len(column):
+            blanked[place] = blank
+    return blanked
 
 
 class Register:

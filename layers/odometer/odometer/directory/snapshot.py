@@ -6,7 +6,15 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, Protocol
 
-from odometer.directory.columns import BLOCK_ROWS, FAMILIES, Block, Columns, Head, Register
+from odometer.directory.columns import (
+    BLOCK_ROWS,
+    FAMILIES,
+    Block,
+    Columns,
+    Head,
+    Register,
+    nameless,
+)
 from odometer.directory.people import (
     Department,
     Holder,
@@ -74,15 +82,27 @@ class Directory:
         """The kind of every product, those that every organization has included."""
         return {**DEFAULT_PRODUCTS, **{each.id: KINDS[each.kind] for each in self.products}}
 
+    @property
+    def erased(self) -> frozenset[int]:
+        """The ordinals of those who were erased: they count in what was used, and are nobody."""
+        return self.head.erased
+
     @cached_property
     def users(self) -> list[User]:
-        """Every user, by ordinal."""
-        return users_of(self.columns("users", *FAMILIES["users"]))
+        """Every user in the order of their ordinals, which leave out those who were erased."""
+        everyone = users_of(self.columns("users", *FAMILIES["users"]))
+        return [user for user in everyone if user.ordinal not in self.erased]
 
     @cached_property
     def team_sizes(self) -> Counter[int | None]:
         """How many users are in each team, whatever their state."""
-        return Counter(self.columns("users", "roster")["team"])
+        teams = self.columns("users", "roster")["team"]
+        return Counter(team for user, team in enumerate(teams) if user not in self.erased)
+
+    @property
+    def shown_ids(self) -> list[str | None]:
+        """The id of every user by ordinal; None is somebody who was erased."""
+        return [each or None for each in self.columns("users", "names")["id"]]
 
     def user(self, ordinal: int) -> User:
         """One user, read from the blocks that hold it."""
@@ -100,7 +120,7 @@ class Directory:
             for ordinal in ordinals
             for block in self.head.blocks_of_row("users", ordinal, *FAMILIES["users"])
         }
-        content = self._blocks.read(self.head, sorted(wanted))
+        content = self._read(sorted(wanted))
         return [
             User(
                 ordinal=ordinal,
@@ -132,7 +152,7 @@ class Directory:
     def user_by_id(self, user_id: str) -> User | None:
         """The user with that id, if there is one."""
         ids = self.columns("users", "names")["id"]
-        return self.user(ids.index(user_id)) if user_id in ids else None
+        return self.user(ids.index(user_id)) if user_id and user_id in ids else None
 
     def team_by_id(self, team_id: str) -> Team | None:
         """The team with that id, if there is one."""
@@ -146,7 +166,7 @@ class Directory:
     def columns(self, register: str, *families: str) -> Columns:
         """Whole columns of a register, read in one go."""
         wanted = [block for family in families for block in self.head.blocks_of(register, family)]
-        content = self._blocks.read(self.head, wanted)
+        content = self._read(wanted)
         return {
             name: list(chain.from_iterable(content[block][name] for block in blocks))
             for family in families
@@ -158,8 +178,16 @@ class Directory:
         """A whole register, to be changed."""
         return Register(name, self.columns(name, *FAMILIES[name]))
 
+    def _read(self, wanted: Sequence[Block]) -> Mapping[Block, Columns]:
+        """Some blocks; whatever they hold yet, or this process has kept, nobody erased has a name.
+
+        Everything that is read of a directory, and so all that is written back, comes through here.
+        """
+        content = self._blocks.read(self.head, wanted)
+        return {block: nameless(block, each, self.erased) for block, each in content.items()}
+
     def _row(self, register: str, row: int, *families: str) -> dict[str, Any]:
-        content = self._blocks.read(self.head, self.head.blocks_of_row(register, row, *families))
+        content = self._read(self.head.blocks_of_row(register, row, *families))
         columns = chain.from_iterable(each.items() for each in content.values())
         return {name: column[row % BLOCK_ROWS] for name, column in columns}
 

@@ -82,7 +82,8 @@ class Draft:
         self.teams = directory.register("teams")
         self.departments = directory.register("departments")
         self.products = directory.register("products")
-        self.user_names = {name: row for row, name in self._user_names()}
+        self.user_names = {name: row for row, name in self._user_names() if name}
+        self.erased = self.base.erased
 
     def apply(self, kind: str, row: Row) -> Outcome:
         """Take one row of one kind."""
@@ -94,8 +95,9 @@ class Draft:
     @property
     def changed(self) -> bool:
         """Whether anything differs from the base."""
-        small = (self.organization, self.license) != (self.base.organization, self.base.license)
-        return small or bool(self.touched)
+        base = self.base
+        small = (self.organization, self.license, self.erased)
+        return small != (base.organization, base.license, base.erased) or bool(self.touched)
 
     @property
     def touched(self) -> dict[Block, Columns]:
@@ -114,6 +116,7 @@ class Draft:
             license=self.license,
             sizes={register.name: len(register) for register in self._registers()},
             blocks={**self.base.blocks, **dict.fromkeys(self.touched, commit)},
+            erased=self.erased,
         )
 
     def _registers(self) -> tuple[Register, ...]:
@@ -210,6 +213,30 @@ def register(draft: Draft, subject: str, since_ms: int) -> int:
         email = subject if "@" in subject else None
         create_user(draft, {"username": subject, "email": email, "state_since": since_ms})
     return draft.user_names[subject]
+
+
+def erase(draft: Draft, user_id: str) -> int | None:
+    """Make nobody of a user: the row stays for the sums, as an account that has ended.
+
+    Answers whose row it was; None where nobody has that id.
+    """
+    number = draft.user_names.get(user_id)
+    if number is None or draft.users.columns["id"][number] != user_id:
+        return None
+    history = draft.users.columns["history"][number]
+    ended = max(draft.now_ms, history[-1][1])
+    draft.users.change(
+        number,
+        {
+            "role": Role.MEMBER,
+            "state": State.DEACTIVATED,
+            "history": history_with(history, {"state": State.DEACTIVATED}, ended),
+            "email": None,
+            "verified": False,
+        },
+    )
+    draft.erased |= {number}
+    return number
 
 
 def found_user(draft: Draft, row: Row) -> int | None:

@@ -12,7 +12,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
@@ -63,12 +63,12 @@ class Tenancy:
             raise NotFound(organization)
         return Directory(head_of(item), self)
 
-    def former(self, organization: str, version: int) -> Directory:
-        """The directory as it stood at a version that was replaced a short while ago."""
+    def former(self, organization: str, version: int, erased: frozenset[int]) -> Directory:
+        """The directory as it stood a short while ago, but for those who were erased since."""
         item = self.table.get(organization, former_key(version), consistent=True)
         if item is None:
             raise NotFound(organization)
-        return Directory(head_of(item), self)
+        return Directory(replace(head_of(item), erased=erased), self)
 
     def enter(self, organization: str, key_id: str) -> tuple[Credential | None, Directory | None]:
         """What proving a caller takes, in one request: the credential and the directory."""
@@ -156,26 +156,35 @@ class Tenancy:
         self.table.put_many([*blocks, former_item(draft.base, now)])
         head = draft.head(commit)
         flipped = self.table.put_if(item_of(head), "version", draft.base.version)
-        won = flipped or self._names(organization, commit)
-        self._retire(draft.base if won else head, list(touched), now)
+        won = flipped or self._stands(head, commit)
+        expiry: Item = {"ttl": int((now + KEEP_REPLACED).timestamp())}
+        if won:
+            self._retire(draft.base, list(touched), expiry)
+        else:
+            self._retire(head, list(touched), expiry | {"columns": packed_columns({})})
         return won
 
-    def _names(self, organization: str, commit: str) -> bool:
+    def _stands(self, head: Head, commit: str) -> bool:
         """Whether a commit stands after all: a flip whose answer was lost is refused again."""
-        return commit in self.open(organization).head.blocks.values()
+        organization = head.organization["id"]
+        now = self.open(organization).head
+        if now.version > head.version:
+            now = self.former(organization, head.version, now.erased).head
+        return commit in now.blocks.values()
 
-    def _retire(self, head: Head, blocks: Sequence[Block], now: datetime) -> None:
+    def _retire(self, head: Head, blocks: Sequence[Block], values: Item) -> None:
         """Let the blocks that no version will name again expire when no cursor can name them.
 
-        The change is made already: what cannot be retired now only stays for longer.
+        Those of a change that came too late nobody has read: they are emptied at once, for they
+        may tell the name of somebody who was erased meanwhile. What cannot be retired now only
+        stays for longer: the change is made already.
         """
         organization = head.organization["id"]
-        expiry = {"ttl": int((now + KEEP_REPLACED).timestamp())}
         with suppress(Unavailable):
             for block in blocks:
                 if block in head.blocks:
                     place = block_key(block, head.blocks[block])
-                    self.table.change(organization, place, expiry)
+                    self.table.change(organization, place, values)
 
     def _fetch(self, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Columns]:
         """Blocks never change, so a stale read can only miss some: those are read strongly."""
@@ -227,6 +236,7 @@ def item_of(head: Head) -> Item:
         "license": head.license,
         "sizes": head.sizes,
         "blocks": [[*astuple_of(block), commit] for block, commit in head.blocks.items()],
+        "erased": sorted(head.erased),
     }
     return {
         "pk": head.organization["id"],
@@ -251,7 +261,8 @@ def head_of(item: Item) -> Head:
     """A head from what is stored."""
     document: Any = unpacked_columns(item)
     blocks = {Block(*words): commit for *words, commit in document.pop("blocks")}
-    return Head(version=cast("int", item["version"]), blocks=blocks, **document)
+    erased = frozenset(document.pop("erased", ()))
+    return Head(version=cast("int", item["version"]), blocks=blocks, erased=erased, **document)
 
 
 INSTANTS = ("created_at", "expires_at", "revoked_at", "former_until")

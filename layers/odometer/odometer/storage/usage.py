@@ -88,10 +88,10 @@ class Usage:
 
     def go_back(self, version: int, pin: Mapping[str, Any]) -> None:
         """See everything as it stood when a chain of pages began."""
-        organization = self._directory.organization.id
+        organization, now = self._directory.organization.id, self._directory.head
         self.view = View.pinned(organization, self._shelf, pin, epoch_second(self._now))
-        if version != self._directory.head.version:
-            self._directory = self._tenancy.former(organization, version)
+        if version != now.version:
+            self._directory = self._tenancy.former(organization, version, now.erased)
 
     def pin(self, products: Collection[str]) -> dict[str, Any]:
         """What brings the view of these products back; a cursor has no room for the others."""

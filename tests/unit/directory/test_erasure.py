@@ -1,0 +1,130 @@
+"""Erasure in pure code: what is left of a row, and that nobody reads or writes whose it was."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from odometer.directory.columns import BLOCK_ROWS, Block, Columns, nameless
+from odometer.directory.snapshot import Directory
+from odometer.directory.upsert import Draft, Row, Status, register
+from odometer.domain.people import State
+from odometer.domain.time import epoch_ms
+from tests.support.book import NOON, Book
+
+JO: Row = {"id": "u1", "username": "jo", "user_key": "k1", "email": "jo@example.com"}
+SAM: Row = {"id": "u2", "username": "sam", "user_key": "k2", "email": "sam@example.com"}
+LATER = NOON + timedelta(hours=1)
+
+
+@pytest.fixture
+def book() -> Book:
+    """Two users of a team and a department."""
+    book = Book()
+    place = {"team": "t1", "departments": ["d1"]}
+    book.put(
+        ("team", {"id": "t1", "name": "Core"}),
+        ("department", {"id": "d1", "name": "Research"}),
+        ("user", {**JO, **place, "role": "Admin", "type": "service-user", "verified": True}),
+        ("user", {**SAM, **place}),
+    )
+    return book
+
+
+def row(directory: Directory, number: int) -> dict[str, Any]:
+    return directory.register("users").row(number)
+
+
+def test_what_is_left_of_a_user_is_what_sums_ask(book: Book) -> None:
+    before = row(book.directory, 0)
+    assert book.erase("u1", LATER) == 0
+    names = {"id": "", "username": "", "user_key": "", "email": None}
+    account = {"role": "Member", "state": "deactivated", "verified": False}
+    history = [["registered", epoch_ms(NOON)], ["deactivated", epoch_ms(LATER)]]
+    assert row(book.directory, 0) == before | names | account | {"history": history}
+
+
+def test_others_are_as_they_were(book: Book) -> None:
+    before = row(book.directory, 1)
+    book.erase("u1")
+    assert row(book.directory, 1) == before
+    assert [user.id for user in book.directory.users] == ["u2"]
+    assert book.directory.shown_ids == [None, "u2"]
+    assert book.directory.team_sizes == {0: 1}
+
+
+def test_sums_of_a_team_a_department_and_a_type_have_them_yet(book: Book) -> None:
+    book.erase("u1")
+    directory = book.directory
+    assert directory.users_of_team(0) == directory.members_of(["d1"]) == {0, 1}
+    assert directory.users_of_type("service-user") == {0}  # type: ignore[arg-type]
+
+
+def test_an_account_that_has_ended_ends_once_and_one_to_come_never_begins(book: Book) -> None:
+    coming = epoch_ms(LATER)
+    book.put(
+        ("user", {"id": "u1", "state": State.DEACTIVATED, "state_since": epoch_ms(NOON) + 1}),
+        ("user", {"id": "u2", "state": State.REGISTERED, "state_since": coming}),
+    )
+    before = row(book.directory, 0)["history"]
+    book.erase("u1", LATER)
+    book.erase("u2", NOON)
+    assert row(book.directory, 0)["history"] == before
+    assert row(book.directory, 1)["history"][-1] == ["deactivated", coming]
+
+
+def test_nobody_is_erased_by_a_name_that_is_no_id(book: Book) -> None:
+    before = book.head
+    assert [book.erase(name) for name in ("jo", "k1", "u9", "")] == [None] * 4
+    assert book.head is before
+    assert [book.erase("u1"), book.erase("u1"), book.erase("")] == [0, None, None]
+
+
+def test_the_names_are_free_and_lead_to_nobody(book: Book) -> None:
+    book.erase("u1")
+    directory = book.directory
+    assert directory.user_by_id("u1") is directory.user_by_id("") is None
+    draft = Draft(directory, LATER)
+    assert [register(draft, name, 0) for name in ("jo", "k1", "jo")] == [2, 3, 2]
+    made = book.user(**JO)
+    assert (made.id, made.status) == ("u1", Status.CREATED)
+    assert [user.ordinal for user in book.directory.users] == [1, 2]
+
+
+def test_a_row_without_any_name_speaks_of_nobody(book: Book) -> None:
+    book.erase("u1")
+    assert book.put(("user", {"username": ""}))[0].id not in ("", "u1", "u2")
+
+
+def test_whoever_writes_a_block_writes_no_name_of_the_erased(book: Book) -> None:
+    book.erase("u1")
+    book.user(id="u2", username="sam.new", email="new@example.com")
+    written = " ".join(text for (_, commit), text in book.kept.items() if commit == "commit 3")
+    assert "sam.new" in written
+    assert "new@example.com" in written
+    assert not [name for name in (*JO.values(),) if json.dumps(name) in written]
+
+
+def test_a_former_version_is_read_without_them_too(book: Book) -> None:
+    former = book.head
+    book.erase("u1")
+    seen = Directory(replace(former, erased=book.head.erased), book)
+    assert [user.id for user in seen.users] == ["u2"]
+    assert seen.users_at([0])[0].username == seen.holder(0).username == ""
+    assert seen.columns("users", "names")["username"] == ["", "sam"]
+
+
+def test_a_block_loses_only_the_names_of_its_own_rows() -> None:
+    block = Block("users", "names", 1)
+    columns = {"id": ["a", "b"], "username": ["c", "d"], "user_key": ["e", "f"]}
+    assert nameless(block, columns, {0, 2 * BLOCK_ROWS}) is columns
+    assert nameless(block, columns, {BLOCK_ROWS + 1, BLOCK_ROWS + 2}) == {
+        "id": ["a", ""],
+        "username": ["c", ""],
+        "user_key": ["e", ""],
+    }
+    teams: Columns = {"id": ["a"], "name": ["b"], "is_default": [False]}
+    assert nameless(Block("teams", "rows", 0), teams, {0}) is teams
+    assert columns["id"] == ["a", "b"]
