@@ -1,6 +1,7 @@
 """POST /v1/events: what counts, what does not and why, and that a 202 is a promise."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -171,6 +172,8 @@ MALFORMED: dict[str, tuple[Any, str, str]] = {
         "invalid_measure",
         f"tests: {WHOLE}",
     ),
+    "NaN": (usage_event(data=used(tests=math.nan)), "invalid_measure", f"tests: {WHOLE}"),
+    "infinity": (usage_event(data=used(tests=-math.inf)), "invalid_measure", f"tests: {WHOLE}"),
     "nested junk": (
         usage_event(data=used(tests={"a": [{"b": 1}]})),
         "invalid_measure",
@@ -262,8 +265,7 @@ BODIES: dict[str, tuple[str | bytes, str, tuple[int, dict[str, Any]]]] = {
     "no JSON": ("events", "application/json", NOT_JSON),
     "cut JSON": (GOOD[:-1], "application/json", NOT_JSON),
     "nothing": ("", "application/json", NOT_JSON),
-    "NaN": (GOOD.replace("5321", "NaN"), "application/json", NOT_JSON),
-    "infinity": (GOOD.replace("5321", "-Infinity"), "application/json", NOT_JSON),
+    "neither a number nor a word": (GOOD.replace("5321", "nan"), "application/json", NOT_JSON),
     "UTF-16": (GOOD.encode("utf-16"), "application/json", NOT_JSON),
     "no UTF-8": (GOOD.encode()[:-1] + b"\xff]", "application/json", NOT_JSON),
     "NUL": (GOOD + "\x00", "application/json", NOT_JSON),

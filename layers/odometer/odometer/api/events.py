@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from odometer.access.policy import Caller
 from odometer.api.fields import CONTROL
-from odometer.api.models import Answer, refuse_constant
+from odometer.api.models import Answer
 from odometer.api.wire import JSON, Request, Response
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Conflict, Invalid, TooLarge, Unsupported
@@ -78,12 +78,12 @@ def sent_events(request: Request) -> list[Any]:
 
 
 def parsed(body: bytes) -> Any:
-    """JSON; an object that says something twice spoils only the event that it is in."""
+    """JSON; what only one event is spoiled by (a name that stands twice, NaN) is left to it."""
     try:
         return json.loads(
             body.decode(),
             parse_int=whole,
-            parse_constant=refuse_constant,
+            parse_constant=float,
             object_pairs_hook=told_apart,
         )
     except (ValueError, RecursionError):
