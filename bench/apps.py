@@ -1,33 +1,39 @@
-"""A client whose one app ten in a hundred never open: what a whole request costs, and takes.
+"""A client with three apps, used for two years: what a whole request costs, and takes.
 
-The frames of two years on an engine that computes capacity units, a directory with everybody in it,
-and the real handler in front.
+The frames of all days on an engine that computes capacity units, a directory with everybody in it,
+and the real handlers in front.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from random import Random
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
+from uuid import UUID
 
 from bench.dense import END, Dense
 from odometer.access.keyring import issue
 from odometer.access.policy import Scope
 from odometer.directory.upsert import Draft
-from odometer.domain.kinds import KINDS
+from odometer.domain.events import MEASURES
 from odometer.domain.people import Role
+from odometer.domain.time import epoch_second
 from odometer.readings import calendar, keys
-from odometer.readings.decisions import Head, Product
-from odometer.readings.frames import SHARD, Frame, parts, plus, to_attributes, total
+from odometer.readings.codec import pack
+from odometer.readings.decisions import PEOPLE_SHARD, Head
+from odometer.readings.frames import SHARD, Frame, active, parts, plus, to_attributes, total
+from odometer.readings.projections import PEOPLE, RESERVED, TOTALS
+from odometer.readings.standing import BLOCK
 from odometer.storage import activity, secret, tenancy
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.shelf import TableShelf
 from odometer.storage.tenancy import Tenancy
-from tests.support.apps import APP, SALES, USERS
+from tests.support.apps import APP, CLIENT, OTHER_APP, SALES, THEIR_APP
 from tests.support.book import ACME, new_head
 from tests.support.counting import counting_engine
 from tests.support.stack import ENVIRONMENT, Reply, answer_to, proxy_event
@@ -36,45 +42,75 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NOW = datetime(END.year, END.month, END.day, 12, tzinfo=UTC)
+APPS = (APP, OTHER_APP, THEIR_APP)
+OF_APP = f"{CLIENT}/analytics/apps/{APP}"
 ONE_IN_DEPARTMENT = 5
+SOMEONE = 500
 OK = 200
+Stored = dict[str, Any]
 _SECRET = b"no secret at all"
 
 
 @dataclass
+class Cost:
+    """Read units and requests of one answer, as the engine computed them."""
+
+    units: float = 0.0
+    requests: int = 0
+
+
+@dataclass
 class Site:
-    """A deployment on the engine, and how often it was asked."""
+    """A deployment on the engine, and what asking it has cost."""
 
     client: DynamoDBClient
     dense: Dense
-    requests: int = 0
+    spent: Cost = field(default_factory=Cost)
     key: str = ""
     ids: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.client.meta.events.register("before-call.dynamodb", self._count)
         self._move_in()
-        for shelf_item in frames(self.dense):
-            TableShelf(Table("usage", Meter(), self.client)).put(shelf_item)
+        table = Table("usage", Meter(), self.client)
+        table.put_many([*frames(self.dense), *last_seconds(self.dense)])
+        self.client.meta.events.register("before-call.dynamodb", self._count)
+        self.client.meta.events.register("after-call.dynamodb", self._add_up)
 
-    def get(self, query: str) -> Reply:
-        """Ask for the users of the app."""
-        event = proxy_event("GET", f"{USERS}?{query}", {"authorization": f"Bearer {self.key}"})
+    @property
+    def someone(self) -> str:
+        """The user of whom this deployment knows all products."""
+        return self.ids[SOMEONE]
+
+    def get(self, path: str) -> Reply:
+        """Ask as the gateway asks."""
+        event = proxy_event("GET", path, {"authorization": f"Bearer {self.key}"})
         reply = answer_to(event, NOW)
         if reply.status != OK:
             raise RuntimeError(reply.text)
         return reply
 
-    def cost(self, query: str) -> tuple[float, int]:
-        """Read units and requests of a process that knows nothing."""
+    def cold(self, path: str) -> Cost:
+        """What a process pays that knows nothing."""
         tenancy.forget()
         activity.forget()
-        before = self.requests
-        units = float(self.get(query).headers["X-Read-Units"])
-        return units, self.requests - before
+        return self.warm(path)
+
+    def warm(self, path: str) -> Cost:
+        """What a process pays that keeps what never changes; the answer says the same."""
+        self.spent = Cost()
+        claimed = self.get(path).headers["X-Read-Units"]
+        if claimed != f"{self.spent.units:.1f}":
+            raise RuntimeError(f"{path} claims {claimed} read units, not {self.spent.units}")
+        return self.spent
 
     def _count(self, **_: object) -> None:
-        self.requests += 1
+        self.spent.requests += 1
+
+    def _add_up(self, parsed: dict[str, Any], model: Any, **_: object) -> None:
+        consumed = parsed["ConsumedCapacity"]
+        if not model.name.startswith("Put"):
+            each = consumed if isinstance(consumed, list) else [consumed]
+            self.spent.units += sum(one["CapacityUnits"] for one in each)
 
     def _move_in(self) -> None:
         directory = Tenancy(Table("directory", Meter(), self.client))
@@ -86,39 +122,94 @@ class Site:
         self.key = str(key)
 
     def _everybody(self, draft: Draft) -> None:
-        draft.apply("product", {"id": APP, "name": "Editor", "kind": "app"})
+        for number, app in enumerate(APPS):
+            draft.apply("product", {"id": app, "name": f"Editor {number}", "kind": "app"})
         draft.apply("department", {"id": SALES, "name": "Sales"})
+        random = Random(len(APPS))
         for number in range(self.dense.users):
             name = f"user{number:06}"
-            here = [SALES] if number % ONE_IN_DEPARTMENT == 0 else []
-            row = {"id": f"{number * 7919 % 1_000_003:06}-{name}", "username": name}
+            here = [SALES] if in_department(number) else []
+            row = {"id": str(UUID(int=random.getrandbits(128))), "username": name}
             draft.apply("user", {**row, "role": Role.ADMIN, "departments": here})
-            self.ids.append(str(row["id"]))
+            self.ids.append(row["id"])
 
 
-def frames(dense: Dense) -> Iterator[dict[str, str | int | bytes]]:
-    """The frames of all days: milliseconds first, then sessions."""
-    product, nothing = Product(APP, KINDS["app"]), [total((), 2)] * -(-dense.users // SHARD)
-    readings = nothing
-    for day, used in dense.days.items():
-        following = day + timedelta(1)
-        for shard, (sessions, active_ms, flags) in enumerate(used.frames()):
-            frame = (active_ms, sessions, flags)
-            pk = keys.frames(ACME, product.id, day.year, 0, shard)
-            readings = [*readings]
-            readings[shard] = plus(readings[shard], frame)
-            yield stored(pk, keys.delta(day, 1, 0), frame)
-            if following == calendar.next_edge(day):
-                yield stored(pk, keys.keyframe(following, 0), readings[shard])
-        if following.year > day.year:
-            readings = nothing
+def in_department(user: int) -> bool:
+    """Whether a user is in the department that is asked about."""
+    return user % ONE_IN_DEPARTMENT == 0
+
+
+def frames(dense: Dense) -> Iterator[Stored]:
+    """The frames of all apps, which are used alike, and of both projections."""
+    columns = {day: (used.duration_ms, used.tests) for day, used in dense.days.items()}
+    for item in ledger(APPS[0], 2, {day: by_shard(each) for day, each in columns.items()}):
+        yield from ({**item, "pk": item["pk"].replace(APPS[0], app)} for app in APPS)
+    everyone = {day: [totals_frame(each)] for day, each in columns.items()}
+    yield from ledger(TOTALS.id, MEASURES, everyone)
+    neighbours = {day: [people_frame(each)] for day, each in columns.items()}
+    yield from ledger(PEOPLE.id, MEASURES, neighbours, SOMEONE // PEOPLE_SHARD)
     yield Head("UTC", calendar.start(END, UTC), plan=1, users=dense.users).to_item(ACME)
 
 
-def stored(pk: str, sk: str, frame: Frame) -> dict[str, str | int | bytes]:
+def ledger(
+    product: str, measures: int, days: Mapping[date, Sequence[Frame]], first_shard: int = 0
+) -> Iterator[Stored]:
+    """The deltas and the keyframes of a product."""
+    readings: list[Frame] = []
+    for day, used in days.items():
+        following = day + timedelta(1)
+        readings = readings or [total((), measures)] * len(used)
+        readings = [plus(*pair) for pair in zip(readings, used, strict=True)]
+        for shard, (frame, reading) in enumerate(zip(used, readings, strict=True), first_shard):
+            pk = keys.frames(ACME, product, day.year, 0, shard)
+            yield stored(pk, keys.delta(day, 1, 0), frame)
+            if following == calendar.next_edge(day):
+                yield stored(pk, keys.keyframe(following, 0), reading)
+        if following.year > day.year:
+            readings = []
+
+
+def by_shard(columns: Sequence[Sequence[int]]) -> list[Frame]:
+    """What everybody did on a day, milliseconds first, then sessions."""
+    shards = range(0, len(columns[0]), SHARD)
+    return [frame_of([column[at : at + SHARD] for column in columns]) for at in shards]
+
+
+def totals_frame(columns: Sequence[Sequence[int]]) -> Frame:
+    """What everybody together did on a day: every app in its row."""
+    rows = [[0] * RESERVED + [sum(column)] * len(APPS) for column in columns]
+    return frame_of([*rows, *[[]] * (MEASURES - len(rows))])
+
+
+def people_frame(columns: Sequence[Sequence[int]]) -> Frame:
+    """What someone and their neighbours did on a day: a row for each of them in every app."""
+    block = slice(SOMEONE // PEOPLE_SHARD * PEOPLE_SHARD, None)
+    rows = [
+        [0] * RESERVED * PEOPLE_SHARD + list(column[block][:PEOPLE_SHARD]) * len(APPS)
+        for column in columns
+    ]
+    return frame_of([*rows, *[[]] * (MEASURES - len(rows))])
+
+
+def frame_of(columns: Sequence[Sequence[int]]) -> Frame:
+    """The columns as lanes, and who was active."""
+    lanes = tuple(int.from_bytes(array("Q", column).tobytes(), "little") for column in columns)
+    return (*lanes, active(lanes))
+
+
+def stored(pk: str, sk: str, frame: Frame) -> Stored:
     """A frame as an item."""
     (whole,) = parts(frame)
     return {"pk": pk, "sk": sk, **to_attributes(whole)}
+
+
+def last_seconds(dense: Dense) -> Iterator[Stored]:
+    """When everybody was last active, on either platform, within four weeks."""
+    random, now = Random(dense.users), epoch_second(NOW)
+    for block in range(-(-dense.users // BLOCK)):
+        ago = [[random.randrange(28 * 86_400) for _ in range(BLOCK)] for _ in range(2)]
+        seconds = {f"p{at}": pack(now - each for each in of) for at, of in enumerate(ago, 1)}
+        yield {"pk": keys.activity(ACME), "sk": keys.number(block), "k": 1, **seconds}
 
 
 @contextmanager
@@ -139,10 +230,10 @@ def days(count: int, ago: int = 0) -> tuple[date, date]:
     return last - timedelta(count - 1), last
 
 
-def query(count: int, *, compared: bool, departments: bool, ago: int = 0) -> str:
+def query(count: int, *, compared: bool = False, departments: bool = False, ago: int = 0) -> str:
     """The parameters of a request."""
     first, last = days(count, ago)
-    words = [f"granularity=daily&start_date={first}&end_date={last}"]
+    words = [f"start_date={first}&end_date={last}"]
     words += ["compare=previous_period"] if compared else []
     words += [f"department_ids={SALES}"] if departments else []
     return "&".join(words)

@@ -1,58 +1,139 @@
-"""What a request for the users of an app costs, directory and credentials included."""
+"""What the app utilization API costs, directory and credentials included.
+
+Every answer must claim the read units that the engine computes for it: `Site` refuses one that says
+something else.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import product
-from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from pytest_socket import enable_socket
 
-from bench.apps import Site, query, site
+from bench.apps import OF_APP, Site, days, query, site
+from odometer.domain.time import DAY
+from tests.support.apps import APP, CLIENT, SALES
+from tests.support.documents import write_section
+from tests.support.stack import ROOT
 
 pytestmark = pytest.mark.engine
-DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 LENGTHS = (28, 90, 366)
-MOST_REQUESTS = {1_000: 14, 10_000: 20}
-MOST_UNITS = {1_000: 20, 10_000: 90}
-"""By users, in a process that knows nothing."""
-HEAD = (
-    "| days | compared | departments | read units | requests | warm |",
-    "| ---: | :---: | :---: | ---: | ---: | ---: |",
-)
+AGO = 3
+METRICS = ("active-time", "session-count", "user-count")
+GRANULARITIES = ("daily", "weekly", "monthly")
+LISTS = {
+    "users by name": "sort_by=username",
+    "users by name, of a department": f"sort_by=username&department_ids={SALES}",
+    "users by name, with some words": "sort_by=username&q=user0001",
+    "users by last activity": "sort_by=last_activity",
+    "users by day of creation": "sort_by=created_at",
+}
 
 
-@pytest.fixture(scope="module", params=[1_000, 10_000])
+class Most(NamedTuple):
+    """What a process that knows nothing may pay at most: requests, and units by users."""
+
+    requests: int
+    units: Mapping[int, float]
+
+
+def most(requests: int, of_1_000: float, of_10_000: float) -> Most:
+    return Most(requests, {1_000: of_1_000, 10_000: of_10_000})
+
+
+MOST = {
+    "users of an app": most(16, 22, 120),
+    "totals of an app": most(18, 22, 72),
+    "active-time": most(9, 18, 18),
+    "session-count": most(9, 18, 18),
+    "three apps, ranked": most(28, 38, 190),
+    "one user in all products": most(13, 16, 48),
+    "explain a sum": most(12, 16, 80),
+    "users by": most(14, 17, 88),
+    # what is other people on every day, or the sums of some of them: that grows with the days
+    "totals of an app, of a department": most(24, 145, 1_240),
+    "totals of an app, compared, of a department": most(34, 265, 2_330),
+    **{
+        f"{metric}, {granularity}{whose}": promised
+        for metric, whose in [
+            ("active-time", ", of a department"),
+            ("session-count", ", of a department"),
+            ("user-count", ""),
+        ]
+        for granularity, promised in {
+            "daily": most(20, 140, 1_200),
+            "weekly": most(67, 67, 360),
+            "monthly": most(25, 37, 225),
+        }.items()
+    },
+}
+"""By the beginning of a request's name: the longest that fits."""
+
+
+@pytest.fixture(scope="module", params=[1_000, 10_000], ids="{} users".format)
 def deployed(request: pytest.FixtureRequest) -> Iterator[Site]:
     enable_socket()
     with site(request.param) as deployment:
         yield deployment
 
 
-def test_a_request_costs_what_is_written_down(deployed: Site) -> None:
-    lines = []
-    for length, compared, departments in product(LENGTHS, (False, True), (False, True)):
-        asked = query(length, compared=compared, departments=departments, ago=3)
-        units, requests = deployed.cost(asked)
-        warm = float(deployed.get(asked).headers["X-Read-Units"])
-        marks = ["yes" if each else "" for each in (compared, departments)]
-        lines.append(f"| {length} | {' | '.join(marks)} | {units:g} | {requests} | {warm:g} |")
-        assert requests <= MOST_REQUESTS[deployed.dense.users]
-        assert units <= MOST_UNITS[deployed.dense.users]
-    title = f"## The users of an app: {deployed.dense.users:,} users"
-    table = "\n".join([*HEAD, *lines])
-    print(f"\n{title}\n{table}")  # noqa: T201  `-s` shows what was counted
-    if "UPDATE" in os.environ:
-        write(title, table)
-    assert f"{title}\n\n{table}" in DOCUMENT.read_text()
+def requests(deployed: Site, length: int) -> Iterator[tuple[str, str]]:
+    """Every request about some days, and its path."""
+    some = partial(query, length, ago=AGO)
+    for name, path in {"users": "/utilization/users", "totals": "/utilization"}.items():
+        for compared, departments in product((False, True), repeat=2):
+            words = marked(f"{name} of an app", compared=compared, departments=departments)
+            asked = some(compared=compared, departments=departments)
+            yield words, f"{OF_APP}{path}?granularity=daily&{asked}"
+    for metric, granularity, departments in product(METRICS, GRANULARITIES, (False, True)):
+        words = marked(f"{metric}, {granularity}", departments=departments)
+        asked = f"metric={metric}&granularity={granularity}&{some(departments=departments)}"
+        yield words, f"{OF_APP}/activity?{asked}"
+    for compared in (False, True):
+        words, asked = marked("three apps, ranked", compared=compared), some(compared=compared)
+        yield words, f"{CLIENT}/analytics/apps/utilization?{asked}"
+    yield "one user in all products", f"{CLIENT}/users/{deployed.someone}/usage?{some()}"
+    first, last = days(length, AGO)
+    asked = f"product={APP}&measure=active_ms&from={first}T00:00:00Z&to={last + DAY}T00:00:00Z"
+    yield "explain a sum", f"/v1/explain?{asked}"
+    yield "explain a sum of one user", f"/v1/explain?{asked}&user={deployed.someone}"
 
 
-def write(title: str, table: str) -> None:
-    """Put the table under its title, at the end if it has none yet."""
-    text = DOCUMENT.read_text()
-    before, found, rest = text.partition(f"{title}\n")
-    following = rest.find("\n## ")
-    after = rest[following:] if found and following >= 0 else ""
-    DOCUMENT.write_text(f"{before.rstrip()}\n\n{title}\n\n{table}\n{after}")
+def marked(request: str, *, compared: bool = False, departments: bool = False) -> str:
+    return request + ", compared" * compared + ", of a department" * departments
+
+
+def cost(deployed: Site, name: str, path: str) -> list[str]:
+    """Read units and requests of a process that knows nothing, and read units of one that does."""
+    cold, warm = deployed.cold(path), deployed.warm(path)
+    promised = MOST[max(filter(name.startswith, MOST), key=len)]
+    assert cold.requests <= promised.requests, name
+    assert cold.units <= promised.units[deployed.dense.users], name
+    return [f"{cold.units:,g} / {cold.requests}", f"{warm.units:,g}"]
+
+
+def test_a_request_costs_no_more_than_is_promised(deployed: Site) -> None:
+    rows: defaultdict[str, list[str]] = defaultdict(list)
+    for length in LENGTHS:
+        for name, path in requests(deployed, length):
+            rows[name] += cost(deployed, name, path)
+    head = ["request", *(f"{length} days | warm" for length in LENGTHS)]
+    publish(f"App utilization: {deployed.dense.users:,} users", head, rows)
+
+
+def test_a_list_of_users_costs_no_more_than_is_promised(deployed: Site) -> None:
+    rows = {name: cost(deployed, name, f"{CLIENT}/users?{asked}") for name, asked in LISTS.items()}
+    publish(f"Lists of users: {deployed.dense.users:,} users", ["list", "cold | warm"], rows)
+
+
+def publish(title: str, head: list[str], rows: Mapping[str, list[str]]) -> None:
+    columns = len(next(iter(rows.values())))
+    lines = [" | ".join(head), " | ".join(["---", *["---:"] * columns])]
+    lines += [" | ".join([name, *cells]) for name, cells in rows.items()]
+    table = "\n".join(f"| {line} |" for line in lines)
+    write_section(ROOT / "docs" / "performance.md", title, table)

@@ -39,6 +39,7 @@ from odometer.reports.app_totals import (
     every_day,
     metrics,
     stretches,
+    sums,
 )
 from odometer.reports.app_users import AppUsers, UserOrder
 from odometer.reports.days import Days
@@ -249,8 +250,7 @@ def app_activity(
 ) -> Report:
     """The course of one app: a value for every stretch, also where nothing was used."""
     firsts = stretches(query.days, query.granularity)
-    cuts, among = edges(firsts, query.days, usage.zone), query.members(directory)
-    values = course_of(app.id, query.metric, usage, cuts, among)
+    values = course_of(app.id, query, usage, firsts, query.members(directory))
     points = [Point(date=first, value=value) for first, value in zip(firsts, values, strict=True)]
     answer = AppActivityAnswer(
         metric=query.metric,
@@ -271,16 +271,21 @@ def app_activity(
 
 def course_of(
     app: str,
-    metric: ActivityMetric,
+    query: AppActivityQuery,
     usage: Usage,
-    cuts: Sequence[int],
+    firsts: Sequence[date],
     among: Collection[int] | None,
 ) -> list[int]:
-    """A value for every stretch; sums of everybody are those of a projection."""
-    measure = MEASURES[metric]
+    """A value for every stretch.
+
+    Sums of everybody are a row of a projection: all its days weigh less than readings at the edges.
+    """
+    measure, days = MEASURES[query.metric], query.days
     if among is None and measure != USERS:
-        return [used[measure] for used in usage.totals_along(app, cuts)]
-    return [tally[APP, measure] for tally in tallies(usage.course(app, cuts), among)]
+        daily = usage.totals_along(app, edges(every_day(days), days, usage.zone))
+        return sums([used[measure] for used in daily], firsts, days)
+    series = usage.course(app, edges(firsts, days, usage.zone))
+    return [tally[APP, measure] for tally in tallies(series, among)]
 
 
 class AppOrder(StrEnum):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from enum import StrEnum
+from itertools import pairwise
 
 from odometer.directory.snapshot import APP
 from odometer.domain.time import DAY, day_start, epoch_second
@@ -83,6 +84,12 @@ def stretches(days: Days, granularity: Granularity) -> list[date]:
 def edges(firsts: Iterable[date], days: Days, zone: tzinfo) -> list[int]:
     """Where stretches begin and the last one ends, in seconds."""
     return [epoch_second(day_start(day, zone)) for day in (*firsts, days.last + DAY)]
+
+
+def sums(daily: Sequence[int], firsts: Sequence[date], days: Days) -> list[int]:
+    """What stretches come to whose every day is known."""
+    cuts = [(first - days.first).days for first in (*firsts, days.last + DAY)]
+    return [sum(daily[start:end]) for start, end in pairwise(cuts)]
 
 
 def every_day(days: Days) -> list[date]:
