@@ -65,7 +65,5 @@ def last_of(folds: Iterable[Fold], user: int) -> Presence:
 def test_last_activity_equals_brute_force_whatever_happens(
     start: datetime, products: list[Product], spread: int, deeds: list[tuple[str, int]]
 ) -> None:
-    story = WatchedStory(World(epoch_second(start), "Europe/Berlin", products, spread), products)
-    for what, seed in deeds:
-        story.happen(what, Random(seed))
-    story.close()
+    world = World(epoch_second(start), "Europe/Berlin", products, spread)
+    WatchedStory(world, products).live(deeds)

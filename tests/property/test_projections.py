@@ -8,8 +8,7 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
 
 from odometer.domain.events import Event
 from odometer.domain.time import epoch_second
@@ -19,12 +18,11 @@ from odometer.readings.projections import (
     PEOPLE,
     PLACES,
     TOTALS,
-    RowUsage,
     places,
     usage_of_rows,
 )
 from odometer.readings.reading import View
-from tests.property.test_engine import BEGINNINGS, DAY, DEEDS, ZONES, Story
+from tests.property.test_engine import DAY, Story, lives
 from tests.support.world import ORGANIZATION, PRODUCTS, World, brute_force, period
 
 Rows = dict[str, tuple[int, ...]]
@@ -89,30 +87,13 @@ class ProjectedStory(Story):
         return of_all, of_one
 
 
-def by_product(found: Sequence[RowUsage]) -> Rows:
-    return {row.product.id: (*row.measures.values(), row.days) for row in found}
-
-
 @settings(max_examples=150)
-@given(
-    start=st.sampled_from(BEGINNINGS),
-    zone=st.sampled_from(ZONES),
-    products=st.lists(st.sampled_from(PRODUCTS), min_size=1, max_size=3, unique=True),
-    spread=st.sampled_from([1, 40]),
-    deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**32)), max_size=40),
-)
+@lives([1, 40], most_products=3)
 def test_every_row_equals_brute_force_whatever_happens(
-    start: datetime,
-    zone: str,
-    products: list[Product],
-    spread: int,
-    deeds: list[tuple[str, int]],
+    start: datetime, zone: str, products: list[Product], spread: int, deeds: list[tuple[str, int]]
 ) -> None:
     world = World(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
-    story = ProjectedStory(world, products)
-    for what, seed in deeds:
-        story.happen(what, Random(seed))
-    story.close()
+    ProjectedStory(world, products).live(deeds)
 
 
 def test_a_product_keeps_its_place_when_others_come() -> None:
