@@ -1,4 +1,4 @@
-"""`odometer directory`: put and export the members of an organization through the public API."""
+"""`odometer directory`: put, export and erase members of an organization by the public API."""
 
 import sys
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from odometer_cli.client import segment
 from odometer_cli.deployment import Deployment
 from odometer_cli.rows import Taken, put, read_rows
-from odometer_cli.terminal import bar, err, show_json, show_rows
+from odometer_cli.terminal import bar, err, out, show_json, show_rows
 
 app = typer.Typer(no_args_is_help=True, help="Members of an organization.")
 
@@ -49,6 +50,21 @@ def export(
         return
     sys.stdout.buffer.write(lines)
     sys.stdout.buffer.flush()
+
+
+@app.command()
+def erase(
+    ctx: typer.Context,
+    user_id: Annotated[str, typer.Argument(help="Id of the user, as `export` shows it.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget a user for good, keys included; what they used stays in every total."""
+    if not yes:
+        typer.confirm(f"Erase user {user_id}? There is no way back", abort=True, err=True)
+    deployment: Deployment = ctx.obj
+    deployment.client.call("DELETE", f"/v1/users/{segment(user_id)}")
+    out.print(f"{user_id} is erased.", markup=False)
 
 
 def show_tally(results: list[Taken]) -> None:

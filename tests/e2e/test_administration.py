@@ -2,8 +2,11 @@
 
 import base64
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from odometer_cli.client import Client
 from tests.e2e.conftest import Fresh
@@ -82,6 +85,56 @@ def rotated(deployment: Deployment, fresh: Fresh, key_id: str, grace_seconds: in
 
 def statuses(deployment: Deployment, *keys: str) -> list[int]:
     return [deployment.get("/api/v1/organization", key).status_code for key in keys]
+
+
+def test_somebody_who_is_erased_is_gone_and_what_they_used_stays(
+    deployment: Deployment, fresh: Fresh
+) -> None:
+    username = "leaving@example.com"
+    body = {"users": [{"username": username}]}
+    put = deployment.send("PUT", "/v1/directory", fresh.key, json=body)
+    leaving = put.json()["results"][0]["id"]
+    wanted = {"name": "leaving", "user": leaving, "scopes": ["usage:read"]}
+    key = deployment.send("POST", "/v1/keys", fresh.key, json=wanted).json()["access_key"]
+    now = datetime.now(UTC)
+    event = {
+        "specversion": "1.0",
+        "type": "usage",
+        "id": "1",
+        "source": "journey",
+        "subject": leaving,
+        "time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "data": {"product": "automation", "tests": 7},
+    }
+    assert deployment.send("POST", "/v1/events", fresh.key, json=event).status_code == 202
+    day = f"from={now:%Y-%m-%d}%2000:00:00&to={now:%Y-%m-%d}%2023:59:59&type=account-user"
+    report = f"/insights/api/v3/public/usage-report/drilldown?{day}&product=automation"
+    before = until_it_shows(deployment, fresh, report)
+    assert [row["id"] for row in before["users"]] == [leaving]
+    assert deployment.get(f"/api/v1/user/{leaving}", key).status_code == 200
+
+    erased = deployment.send("DELETE", f"/v1/users/{leaving}", fresh.key)
+    assert (erased.status_code, erased.content) == (204, b"")
+    assert deployment.get(f"/api/v1/user/{leaving}", key).status_code == 401
+    assert deployment.get(f"/api/v1/user/{leaving}", fresh.key).status_code == 404
+    assert username not in deployment.get("/v1/directory/export", fresh.key).text
+    assert "leaving" not in deployment.get("/v1/keys", fresh.key).text
+    after = deployment.get(report, fresh.key).json()["data"]
+    assert after["users"] == []
+    assert after["metadata"]["totalTests"] == before["metadata"]["totalTests"] == 7
+    again = deployment.odometer("directory", "erase", leaving, "--yes", key=fresh.key)
+    assert (again.returncode, again.stderr[:15]) == (1, "404: Not found\n")
+
+
+def until_it_shows(deployment: Deployment, fresh: Fresh, report: str) -> dict[str, Any]:
+    """The first report that has a row."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        data: dict[str, Any] = deployment.get(report, fresh.key).json()["data"]
+        if data["users"]:
+            return data
+        time.sleep(0.5)
+    raise AssertionError(report)
 
 
 def test_basic_credentials_open_what_the_bearer_token_opens(

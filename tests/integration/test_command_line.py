@@ -179,6 +179,35 @@ def test_of_many_rejected_rows_the_first_twenty_are_told(env: Mapping[str, str])
     assert (len(said), said[20]) == (21, "… and 5 more: --json lists all.")
 
 
+def test_a_user_is_erased_once_whoever_types_it_is_sure(
+    stack: Stack, env: Mapping[str, str]
+) -> None:
+    user = stack.user(ACME, username="m@example.com")
+    words = ("directory", "erase", user)
+    doubt = odometer(*words, env=env, stdin="n\n")
+    assert (doubt.exit_code, "is erased" in doubt.out) == (1, False)
+    assert f"Erase user {user}? There is no way back" in doubt.err
+    assert "m@example.com" in odometer("directory", "export", env=env).out
+    said = odometer(*words, env=env, stdin="y\n")
+    assert (said.exit_code, f"{user} is erased.\n" in said.out) == (0, True)
+    assert "m@example.com" not in odometer("directory", "export", env=env).out
+    again = odometer(*words, "--yes", env=env)
+    assert (again.exit_code, again.out, again.err[:15]) == (1, "", "404: Not found\n")
+
+
+def test_an_admin_who_has_erased_the_last_admin_is_let_in_by_an_operator(
+    stack: Stack, env: Mapping[str, str]
+) -> None:
+    (me,) = (user for user in stack.tenancy.open(ACME).users if user.role == "Admin")
+    assert odometer("directory", "erase", me.id, "--yes", env=env).exit_code == 0
+    assert odometer("directory", "export", env=env).exit_code == 1
+    words = ("organization", "key", ACME, "--admin-username", me.username, "--json")
+    token = odometer(*words).json["access_key"]
+    exported = odometer("directory", "export", env={**env, "ODOMETER_TOKEN": token})
+    assert me.username in exported.out
+    assert me.id not in exported.out
+
+
 # keys
 
 
