@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from odometer.access.credentials import Credential
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
+from odometer.storage.tenancy import Tenancy
 from tests.support.book import ACME
 from tests.support.cast import Cast, basic, cast_of
 from tests.support.stack import OTHER, Reply, Stack
+from tests.support.taps import Tap, tapped
 
 ORGANIZATION = "/api/v1/organization"
 INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"
@@ -21,6 +24,11 @@ LATER = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
 def us(stack: Stack) -> Cast:
     cast_of(stack, OTHER)
     return cast_of(stack, ACME)
+
+
+@pytest.fixture
+def tap(us: Cast) -> Tap:
+    return tapped()
 
 
 def make(us: Cast, by: str, **values: Any) -> Reply:
@@ -218,6 +226,36 @@ def test_a_rotation_does_not_undo_a_revocation_that_came_in_between(us: Cast) ->
     us.stack.call("DELETE", f"/v1/keys/{made['key_id']}", us.key("admin"))
     tenancy.change_credential(before, "digest", "former_digest", "former_until")
     assert not opens(us, made["access_key"])
+
+
+def test_of_two_rotations_at_once_one_is_refused_and_the_other_opens(
+    us: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(us, "admin").json
+    found = Tenancy.credential
+    meanwhile: list[Reply] = []
+
+    def read(self: Tenancy, organization: str, key_id: str) -> Credential | None:
+        credential = found(self, organization, key_id)
+        if not meanwhile:
+            meanwhile.append(Reply(0, {}, ""))
+            meanwhile[0] = rotate(us, made["key_id"])
+        return credential
+
+    monkeypatch.setattr(Tenancy, "credential", read)
+    late = rotate(us, made["key_id"])
+    assert (meanwhile[0].status, late.status, late.json["error"]["code"]) == (200, 409, "conflict")
+    assert opens(us, meanwhile[0].json["access_key"])
+    assert opens(us, made["access_key"])
+
+
+def test_a_rotation_whose_answer_from_the_table_was_lost_is_done(us: Cast, tap: Tap) -> None:
+    made = make(us, "admin").json
+    lost = iter([True])
+    tap.lose = lambda call: call.verb == "UpdateItem" and next(lost, False)
+    rotated = rotate(us, made["key_id"], {"grace_seconds": 0})
+    assert (rotated.status, next(lost, None)) == (200, None)
+    assert opens(us, rotated.json["access_key"])
 
 
 @pytest.mark.parametrize(

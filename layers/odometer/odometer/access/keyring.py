@@ -8,7 +8,7 @@ from typing import Protocol
 from odometer.access.credentials import NOBODYS_DIGEST, Credential
 from odometer.access.keys import AccessKey
 from odometer.access.policy import MANAGE_KEYS, Caller, Scope, Target
-from odometer.domain.errors import Forbidden, NotFound
+from odometer.domain.errors import Conflict, Forbidden, NotFound
 
 
 class Credentials(Protocol):
@@ -26,8 +26,8 @@ class Credentials(Protocol):
         """Keep a new credential."""
         ...
 
-    def change_credential(self, credential: Credential, *names: str) -> None:
-        """Keep what has changed of a credential, and nothing that others may be changing."""
+    def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool:
+        """Keep what has changed of a credential, unless it is not as expected any more."""
         ...
 
 
@@ -70,7 +70,10 @@ class Keyring:
             self.store.change_credential(replace(credential, revoked_at=self.now), "revoked_at")
 
     def rotate(self, key_id: str, grace: timedelta) -> tuple[AccessKey, Credential]:
-        """Give a key a new secret; the former one works on until the grace is over."""
+        """Give a key a new secret; the former one works on until the grace is over.
+
+        Of two rotations at once one is refused: neither may hand out a secret that opens nothing.
+        """
         former = self._one(key_id)
         if not former.is_live(self.now):
             raise NotFound
@@ -81,7 +84,9 @@ class Keyring:
             former_digest=former.digest if grace else NOBODYS_DIGEST,
             former_until=self.now + grace if grace else None,
         )
-        self.store.change_credential(credential, "digest", "former_digest", "former_until")
+        names = ("digest", "former_digest", "former_until")
+        if not self.store.change_credential(credential, *names, digest=former.digest):
+            raise Conflict(key_id)
         return key, credential
 
     def _one(self, key_id: str) -> Credential:

@@ -268,6 +268,10 @@ def success(raw: Raw, models: Models) -> Schema:
     return {str(raw.status): answer}
 
 
+CONFLICTING = {"/v1/events", "/v1/keys/{key_id}/rotate"}
+"""What cannot be done twice at once."""
+
+
 def refusals(endpoint: Endpoint) -> list[str]:
     """The codes of everything that can be wrong with a request to an endpoint."""
     needs = set(endpoint.needs.values())
@@ -277,7 +281,7 @@ def refusals(endpoint: Endpoint) -> list[str]:
     found |= {"invalid_parameter"} if takes or raw.body or NDJSON in raw.answer else set()
     found |= {"unsupported_media_type"} if raw.body else set()
     found |= {"payload_too_large"} if Request in needs or NDJSON in raw.answer else set()
-    found |= {"conflict"} if endpoint.path == "/v1/events" else set()
+    found |= {"conflict"} if endpoint.path in CONFLICTING else set()
     names = "{" in endpoint.path or endpoint.path == "/v1/explain"
     found |= {"not_found"} if names or needs & {Directory, Team, User} else set()
     found |= {"not_acceptable"} if CSV in raw.answer else set()

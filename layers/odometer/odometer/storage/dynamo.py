@@ -217,18 +217,21 @@ class Table:
             batch = [{"PutRequest": {"Item": packed(item)}} for item in items[start:][:BATCH_WRITE]]
             self._write_batch(batch)
 
-    def change(self, pk: str, sk: str, values: Mapping[str, Value]) -> bool:
-        """Set some attributes of an item that exists; False when it does not."""
-        names = {f"#{index}": name for index, name in enumerate(values)}
+    def change(self, pk: str, sk: str, values: Mapping[str, Value], **expected: Value) -> bool:
+        """Set some attributes of an item that exists; False when it does not, or is another."""
+        marks = {f"s{index}": name for index, name in enumerate(values)}
+        held = {f"c{index}": name for index, name in enumerate(expected)}
+        conditions = ["attribute_exists(pk)", *(f"#{mark} = :{mark}" for mark in held)]
         return self._decided(
             "update_item",
             TableName=self.name,
             Key=packed_key(pk, sk),
-            UpdateExpression="SET " + ", ".join(f"{mark} = :{mark[1:]}" for mark in names),
-            ConditionExpression="attribute_exists(pk)",
-            ExpressionAttributeNames=names,
+            UpdateExpression="SET " + ", ".join(f"#{mark} = :{mark}" for mark in marks),
+            ConditionExpression=" AND ".join(conditions),
+            ExpressionAttributeNames={f"#{mark}": name for mark, name in {**marks, **held}.items()},
             ExpressionAttributeValues=packed(
-                {f":{index}": value for index, value in enumerate(values.values())}
+                {f":{mark}": values[name] for mark, name in marks.items()}
+                | {f":{mark}": expected[name] for mark, name in held.items()}
             ),
         )
 

@@ -142,11 +142,19 @@ class Tenancy:
         if not self.table.put_new(credential_item(credential)):
             raise Conflict(credential.key_id)
 
-    def change_credential(self, credential: Credential, *names: str) -> None:
-        """Keep what has changed of a credential, and nothing that others may be changing."""
+    def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool:
+        """Keep what has changed of a credential, and nothing that others may be changing.
+
+        False when it is not as expected any more. A change whose answer was lost is refused when it
+        is tried again, and stands.
+        """
+        organization, key_id = credential.organization, credential.key_id
         item = credential_item(credential)
         changed = {name: item[name] for name in names}
-        self.table.change(credential.organization, credential_key(credential.key_id), changed)
+        if self.table.change(organization, credential_key(key_id), changed, **expected):
+            return True
+        found = self.table.get(organization, credential_key(key_id), consistent=True) or {}
+        return changed.items() <= found.items()
 
     def _commit(self, draft: Draft, now: datetime) -> bool:
         organization = draft.organization["id"]
