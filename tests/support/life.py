@@ -105,7 +105,7 @@ class Life:
         return Head.from_item(item).zone if item else self.zone
 
     def begin(self, luck: Random) -> None:
-        """Weeks of use: some sealed, some settled, some decided only."""
+        """Weeks of use: some sealed, some settled, some decided only; frames made anew before."""
         self.put(
             organization={"time_zone": self.zone},
             products=[
@@ -119,8 +119,8 @@ class Life:
             self.client.later(timedelta(days=6, hours=5))
             self.arrive(luck, 16)
             if some < PEOPLE - 3:
-                self.fold(luck)
-                self.settle(luck)
+                for deed in (self.fold, self.settle, self.rebuild):
+                    deed(luck)
         self.fold(luck)
 
     def happen(self, what: str, luck: Random) -> None:
@@ -182,8 +182,7 @@ class Life:
 
     def rebuild(self, luck: Random) -> None:
         """Make frames again: all, some, or those of a zone that the organization has moved to."""
-        some = luck.choice([APP, OTHER_APP, TOTALS])
-        scope = luck.choice([ALL, ALL, f"{some}#{self.now.year}"])
+        scope = luck.choice([ALL, f"{APP}#{self.now.year}", f"{TOTALS}#{self.now.year}"])
         self.engine.rebuilding.request(self.organization, scope, self.zone)
         while self.engine.rebuild(self.organization, self.now):
             pass
