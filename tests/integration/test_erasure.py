@@ -277,8 +277,10 @@ def test_what_was_accepted_before_counts_for_nobody_known(us: Client) -> None:
 def test_their_keys_open_nothing_at_once(us: Client) -> None:
     key = us.stack.key(ACME, JAMES, now=us.now)
     assert us.get(f"{CLIENT}/users/{JAMES}", key=key).status == 200
+    number = ordinal(us, JAMES)
     erase(us)
     assert us.get(f"{CLIENT}/users/{JAMES}", key=key).status == 401
+    assert number not in {each.user for each in us.stack.tenancy.credentials(ACME)}
     assert {row["user"] for row in us.get("/v1/keys").json["keys"]}.isdisjoint([JAMES, ""])
 
 

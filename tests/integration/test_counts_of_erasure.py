@@ -1,0 +1,94 @@
+"""What it costs to erase somebody, counted by an engine that computes capacity units."""
+
+from collections.abc import Callable, Iterator
+from random import Random
+from uuid import UUID
+
+import pytest
+from pytest_socket import enable_socket
+
+from odometer.directory.upsert import Draft
+from odometer.domain.errors import NotFound
+from odometer.storage import tenancy
+from odometer.storage.dynamo import Meter, Table
+from odometer.storage.erasure import erase
+from odometer.storage.tenancy import Tenancy
+from tests.support.bill import deployment_that_counts
+from tests.support.book import ACME, NOON, new_head
+from tests.support.documents import write_section
+from tests.support.stack import ROOT, Stack
+
+pytestmark = pytest.mark.engine
+SIZES = (1_000, 10_000)
+MOST = {"somebody": (110, 15), "the same again": (0, 5), "somebody, twelve copies": (480, 30)}
+"""Write units and calls, however many users there are."""
+TEXT = """Counted by `tests/integration/test_counts_of_erasure.py`: `DELETE /v1/users/{user_id}`
+without what proves the caller, cold; random ids and unlike usernames. *The same again* is the
+second request, which is refused with 404. *Twelve copies* are those of a block that was written
+twelve times within 26 hours."""
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def people(request: pytest.FixtureRequest) -> Iterator[tuple[Stack, int]]:
+    enable_socket()
+    with deployment_that_counts() as stack:
+        stack.tenancy.create(new_head(ACME, "Acme Corp"))
+        stack.tenancy.change(ACME, NOON, lambda draft: register_many(draft, request.param))
+        yield stack, request.param
+
+
+def register_many(draft: Draft, count: int) -> None:
+    random = Random(7)
+    for number in range(count):
+        name = f"{UUID(int=random.getrandbits(128)).hex[:12]}@example.com"
+        key = str(UUID(int=random.getrandbits(128)))
+        row = {"id": f"user-{number}", "username": name, "user_key": key, "email": name}
+        draft.apply("user", row)
+
+
+def counted(do: Callable[[Tenancy], None]) -> Meter:
+    """What something costs a process that remembers nothing."""
+    tenancy.forget()
+    meter = Meter()
+    do(Tenancy(Table("directory", meter)))
+    return meter
+
+
+def refused(of: Tenancy) -> None:
+    with pytest.raises(NotFound):
+        erase(of, ACME, "user-7", NOON)
+
+
+COSTS: dict[tuple[str, int], Meter] = {}
+
+
+def test_erasing_somebody_costs_little_more_than_changing_them(people: tuple[Stack, int]) -> None:
+    stack, size = people
+    found = {
+        "somebody": counted(lambda of: erase(of, ACME, "user-7", NOON)),
+        "the same again": counted(refused),
+    }
+    for number in range(11):
+        row = {"id": "user-500", "username": f"renamed-{number}"}
+        stack.tenancy.change(ACME, NOON, lambda draft, row=row: draft.apply("user", row))  # type: ignore[misc]
+    found["somebody, twelve copies"] = counted(lambda of: erase(of, ACME, "user-8", NOON))
+    for what, meter in found.items():
+        COSTS[what, size] = meter
+        units, calls = MOST[what]
+        assert (meter.write_units <= units, meter.requests <= calls) == (True, True), what
+
+
+def test_what_erasure_costs_is_published() -> None:
+    if {size for _, size in COSTS} != set(SIZES):
+        pytest.skip("only the whole file knows all costs")
+    lines = [
+        f"| {what} | {' | '.join(told(COSTS[what, size]) for size in SIZES)} |" for what in MOST
+    ]
+    heads = " | ".join(f"{size:,} users" for size in SIZES)
+    table = "\n".join([f"| erasing | {heads} |", "|---|---|---|", *lines])
+    write_section(ROOT / "docs" / "performance.md", "Erasure", f"{TEXT}\n\n{table}")
+
+
+def told(meter: Meter) -> str:
+    units = f"{meter.write_units:.0f} write units, {meter.read_units:.1f} read units"
+    return f"{units}, {meter.requests} calls"
