@@ -43,6 +43,26 @@ HEADERS = {
     "X-Request-Id": "Names the request; a valid one that the client sent is kept.",
     "Retry-After": "Seconds to wait before the request may succeed.",
     "WWW-Authenticate": "How to prove who is calling.",
+    "ETag": "Names this answer; a partial one has none.",
+    "Link": "The page that follows; or where a deprecation is explained.",
+    "X-Data-Through": "Every batch accepted before this instant is in the answer.",
+    "X-Query-Range": "From when up to when, in UTC; the comparison after a comma.",
+    "X-Read-Units": "What the answer took to read, in DynamoDB's units.",
+    "Idempotent-Replayed": "`true` where this is the answer to an earlier request.",
+}
+OF_REPORTS = ("ETag", "Link", "X-Data-Through", "X-Query-Range", "X-Read-Units")
+UNCHANGED: Schema = {"304": {"description": "As it was when it had the `ETag` that was sent."}}
+IF_NONE_MATCH: Schema = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+}
+IDEMPOTENCY_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{events.LONGEST_KEY}}}$"},
 }
 
 
@@ -170,6 +190,7 @@ def document(family: str, endpoints: Mapping[str, Endpoint]) -> Schema:
             "headers": {
                 name: {"description": text, "schema": {"type": "string"}}
                 for name, text in HEADERS.items()
+                if f"headers/{name}'" in str(paths)
             },
         },
     }
@@ -218,7 +239,7 @@ def operation(name: str, endpoint: Endpoint, models: Models) -> Schema:
     return {
         "operationId": re.sub(r"[/_](\w)", lambda found: found[1].upper(), name),
         "summary": str(endpoint.handler.__globals__["__doc__"]).partition(": ")[2].split("\n")[0],
-        **({"parameters": each} if (each := list(parameters(endpoint))) else {}),
+        **({"parameters": each} if (each := [*parameters(endpoint), *sent(raw)]) else {}),
         **({"requestBody": request_body(raw, models)} if raw.body else {}),
         "responses": {
             **success(raw, models),
@@ -254,6 +275,13 @@ def parameters(endpoint: Endpoint) -> Iterator[Schema]:
         }
 
 
+def sent(raw: Raw) -> list[Schema]:
+    """The headers that a request may have."""
+    if events.BATCH in raw.body:
+        return [IDEMPOTENCY_KEY]
+    return [IF_NONE_MATCH] if CSV in raw.answer else []
+
+
 def untitled(schema: Schema) -> Schema:
     """A schema without the title that says its name again."""
     return {name: value for name, value in schema.items() if name != "title"}
@@ -264,8 +292,10 @@ def success(raw: Raw, models: Models) -> Schema:
     if not raw.answer:
         return {"204": {"description": "Done.", "headers": headers("X-Request-Id")}}
     content = {kind: {"schema": models[each]} for kind, each in raw.answer.items()}
-    answer = {"description": "Answered.", "headers": headers("X-Request-Id"), "content": content}
-    return {str(raw.status): answer}
+    told = ["X-Request-Id", *(OF_REPORTS if CSV in raw.answer else ())]
+    told += ["Idempotent-Replayed"] if events.BATCH in raw.body else []
+    answer = {"description": "Answered.", "headers": headers(*told), "content": content}
+    return {str(raw.status): answer, **(UNCHANGED if CSV in raw.answer else {})}
 
 
 CONFLICTING = {"/v1/events", "/v1/keys/{key_id}/rotate"}
