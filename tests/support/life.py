@@ -40,7 +40,6 @@ ZONES = [
     "Pacific/Kiritimati",
     "UTC",
 ]
-PEOPLE = 9
 
 
 @contextmanager
@@ -114,14 +113,14 @@ class Life:
             departments=[{"id": SALES, "name": "Sales"}, {"id": OFFICE, "name": "Office"}],
             teams=[{"id": "core", "name": "Core"}],
         )
-        for some in range(0, PEOPLE, 3):
-            self.put(users=[self.person(f"u{n}", luck) for n in range(some, some + 3)])
+        for first, remade in ((0, APP), (3, TOTALS), (6, None)):
+            self.put(users=[self.person(f"u{n}", luck) for n in range(first, first + 3)])
             self.client.later(timedelta(days=6, hours=5))
             self.arrive(luck, 16)
-            if some < PEOPLE - 3:
-                for deed in (self.fold, self.settle, self.rebuild):
-                    deed(luck)
-        self.fold(luck)
+            self.fold(luck)
+            if remade:
+                self.settle(luck)
+                self.remake(remade)
 
     def happen(self, what: str, luck: Random) -> None:
         getattr(self, what)(luck)
@@ -181,8 +180,11 @@ class Life:
         self.engine.settle(self.organization, self.now)
 
     def rebuild(self, luck: Random) -> None:
-        """Make frames again: all, some, or those of a zone that the organization has moved to."""
-        scope = luck.choice([ALL, f"{APP}#{self.now.year}", f"{TOTALS}#{self.now.year}"])
+        self.remake(luck.choice([ALL, APP, TOTALS]))
+
+    def remake(self, what: str) -> None:
+        """Make the frames of a product anew, or all; those of a zone moved to come before."""
+        scope = what if what == ALL else f"{what}#{self.now.year}"
         self.engine.rebuilding.request(self.organization, scope, self.zone)
         while self.engine.rebuild(self.organization, self.now):
             pass
