@@ -27,8 +27,8 @@ test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## every te
 soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k ledger')
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/property $(ARGS)
 
-bench: .venv/.ready ## a million events in process: how fast, and what each costs (ARGS='--events 100000')
-	@$(BIN)/python -m bench.intake $(ARGS)
+bench: .local/tools/bench/.ready ## other engines beside this one, and a million events taken in (ARGS='compare --users 1000')
+	@PYTHONPATH=layers/odometer .local/tools/bench/bin/python -m bench $(or $(ARGS),--write)
 
 invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in a real container (invoke-usage-metrics-team CASE=unknown)
 	@$(BIN)/python -m local.invoke $* $(CASE)
@@ -50,6 +50,7 @@ format: .venv/.ready ## let ruff write what it can
 lock: .venv/.ready ## renew every lock file from pyproject.toml
 	$(LOCK) -o layers/odometer/requirements.txt
 	$(LOCK) --extra cli --group dev -o requirements/dev.txt
+	$(LOCK) --group dev --group bench -o requirements/bench.txt
 	for group in image sam stack policy; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
 
 clean: down ## remove everything that was made here, data included

@@ -47,6 +47,7 @@ OF_APP = f"{CLIENT}/analytics/apps/{APP}"
 ONE_IN_DEPARTMENT = 5
 SOMEONE = 500
 OK = 200
+READS = frozenset({"BatchGetItem", "GetItem", "Query"})
 Stored = dict[str, Any]
 _SECRET = b"no secret at all"
 
@@ -107,8 +108,8 @@ class Site:
         self.spent.requests += 1
 
     def _add_up(self, parsed: dict[str, Any], model: Any, **_: object) -> None:
-        consumed = parsed["ConsumedCapacity"]
-        if not model.name.startswith("Put"):
+        consumed = parsed.get("ConsumedCapacity", [])
+        if model.name in READS:
             each = consumed if isinstance(consumed, list) else [consumed]
             self.spent.units += sum(one["CapacityUnits"] for one in each)
 

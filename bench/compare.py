@@ -1,166 +1,186 @@
-"""The users of an app, ranked: the handler beside DuckDB and SQLite over daily roll-ups.
+"""The users of an app, ranked: Odometer beside other engines that hold the same usage.
 
-One run, one machine, every engine asked the same question in turn. The peers are embedded, warm,
-without a network and without a caller to prove; the handler is asked as the gateway asks it, and
-answers from an engine behind a socket. Every answer is held against the raw arrays before any time
-is taken.
+One run, one machine, every engine asked the same question in turn. The peers are warm and prove no
+caller; the handler is asked as the gateway asks it, and answers from an engine behind a socket. The
+answer of everyone is held against the raw arrays before any time is taken.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
-import sqlite3
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC
 from pathlib import Path
-from typing import Any
+from statistics import median, quantiles
+from typing import Any, NamedTuple
 
-import duckdb
+from bench.apps import NOW, OF_APP, ONE_IN_DEPARTMENT, Site, query, site
+from bench.peers import peers
+from bench.picture import Line, picture
+from bench.publish import PICTURES, publish
+from bench.question import Engine, Page, Question, oracle, questions
+from odometer.domain.kinds import KINDS
+from odometer.domain.time import Period, epoch_second
+from odometer.readings.decisions import Product
+from odometer.readings.reading import View
+from odometer.reports.app_users import AppUsers, UserOrder
+from odometer.reports.order import Direction
+from odometer.storage.dynamo import Meter, Table
+from odometer.storage.shelf import TableShelf
+from tests.support.apps import APP
+from tests.support.book import ACME
 
-from bench.apps import Site, days, query, site
-from odometer.reports.figures import rounded
-
-ROUNDS = 7
-PAGE = 50
-LENGTHS = (1, 28, 90, 366)
-Row = tuple[str, int, int]
-Page = tuple[list[Row], int]
-Ask = Callable[[date, date], Page]
-
-RANKING = """
-    SELECT id, (2 * sum(active_ms) + count(*)) / (2 * count(*)) AS average, count(*) AS days
-    FROM usage JOIN users USING (user_no)
-    WHERE day BETWEEN {first} AND {last} GROUP BY id
-"""
-"""Half away from zero in whole numbers; a roll-up has one row for a day, so rows are days."""
-SCHEMA = """
-    CREATE TABLE usage
-        (day INT, user_no INT, active_ms INT, PRIMARY KEY (day, user_no)) WITHOUT ROWID;
-    CREATE TABLE users (user_no INT PRIMARY KEY, id TEXT);
-"""
-PAGE_OF = "SELECT * FROM ({ranking}) ORDER BY average DESC, id LIMIT {page}"
-COUNT_OF = "SELECT count(DISTINCT user_no) FROM usage WHERE day BETWEEN {first} AND {last}"
+ROUNDS, FEWER = 7, 3
+SLOW_SECONDS = 2.0
+"""Who takes longer than this is asked less often."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
+class Taken(NamedTuple):
+    """How long an engine takes to answer, and what it reads for that."""
+
+    ms: float
+    spread: float
+    units: float | None
+
+
+Answers = dict[Question, dict[str, Taken]]
+
+
+def main(arguments: Sequence[str], *, write: bool) -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench compare", description=__doc__)
     parser.add_argument("--users", type=int, nargs="+", default=[1_000, 10_000])
-    for users in parser.parse_args().users:
+    logging.disable(logging.INFO)
+    texts, lines = [], list[Line]()
+    for users in parser.parse_args(arguments).users:
         with site(users) as deployment, tempfile.TemporaryDirectory() as folder:
-            compare(deployment, Path(folder))
+            before, answers = os.getloadavg()[0], compare(deployment, Path(folder))
+        loads = f"load average {before:.1f} before, {os.getloadavg()[0]:.1f} after"
+        texts.append(f"{users:,} users; {loads}\n\n{tables(answers)}")
+        lines = list(lines_of(answers))
+        print(f"\n{texts[-1]}")
+    if write:
+        publish("compare", "\n\n".join(texts))
+        (PICTURES / "cost-by-range.svg").write_text(picture(lines, f"{users:,} users"))
 
 
-def compare(deployment: Site, folder: Path) -> None:
+def compare(deployment: Site, folder: Path) -> Answers:
     """Ask everybody, check every answer, then take the time."""
-    engines = {"handler": handler(deployment), **peers(deployment, folder)}
-    print(f"\n{deployment.dense.users:,} users; load average {os.getloadavg()[0]:.1f}")
-    print("| days | " + " | ".join(f"{name} ms" for name in engines) + " |")
-    print("| ---: |" + " ---: |" * len(engines))
-    for length in LENGTHS:
-        first, last = days(length, 3)
-        expected = oracle(deployment, first, last)
-        for name, ask in engines.items():
-            if ask(first, last) != expected:
-                raise RuntimeError(f"{name} is wrong about {length} days")
-        print(f"| {length} | {' | '.join(shown(timed(engines, first, last)))} |")
+    engines = [handler(deployment), figures(deployment), *peers(deployment, folder)]
+    return {question: asked(deployment, engines, question) for question in questions()}
 
 
-def timed(engines: Mapping[str, Ask], first: date, last: date) -> list[float]:
-    """The median of some rounds, in each of which every engine is asked once."""
-    taken: dict[str, list[float]] = {name: [] for name in engines}
-    for _ in range(ROUNDS):
-        for name, ask in engines.items():
-            began = time.perf_counter()
-            ask(first, last)
-            taken[name].append(1000 * (time.perf_counter() - began))
-    return [statistics.median(times) for times in taken.values()]
+def asked(deployment: Site, engines: Sequence[Engine], question: Question) -> dict[str, Taken]:
+    """Everyone who holds these days, each once a round; all of them right."""
+    expected = oracle(deployment, question)
+    able = [engine for engine in engines if engine.since <= question.earliest]
+    for engine in able:
+        if engine.ask(question) != expected:
+            raise RuntimeError(f"{engine.name} is wrong about {question}")
+    seconds: dict[str, list[float]] = {engine.name: [] for engine in able}
+    for turn in range(ROUNDS):
+        for engine in able:
+            if turn < FEWER or median(seconds[engine.name]) < SLOW_SECONDS:
+                began = time.perf_counter()
+                engine.ask(question)
+                seconds[engine.name].append(time.perf_counter() - began)
+    return {engine.name: taken(seconds[engine.name], engine) for engine in able}
 
 
-def shown(medians: Sequence[float]) -> Iterator[str]:
-    """Milliseconds, and how many times ours that is."""
-    for median in medians:
-        yield f"{median:.1f} ({median / medians[0]:.1f})"
+def taken(seconds: Sequence[float], engine: Engine) -> Taken:
+    """The median, and half of what lies between the quartiles."""
+    first, middle, third = quantiles(seconds, n=4)
+    return Taken(1000 * middle, 500 * (third - first), engine.units() if engine.units else None)
 
 
-def oracle(deployment: Site, first: date, last: date) -> Page:
-    """The page and the count from the raw arrays."""
-    sums, counts = [0] * deployment.dense.users, [0] * deployment.dense.users
-    for day, used in deployment.dense.days.items():
-        if first <= day <= last:
-            for user, active_ms in enumerate(used.duration_ms):
-                sums[user] += active_ms
-                counts[user] += bool(active_ms)
-    rows = [
-        (deployment.ids[user], rounded(sums[user], count), count)
-        for user, count in enumerate(counts)
-        if count
+def tables(answers: Answers) -> str:
+    """What an answer takes, with its spread and the multiple of ours; and what it reads."""
+    ours = {question: next(iter(found.values())).ms for question, found in answers.items()}
+    times = table("ms", answers, lambda question, each: timed(each, ours[question]))
+    units = table("units", answers, lambda _, each: f"{each.units:,g}" if each.units else "")
+    return f"{times}\n\n{units}"
+
+
+def table(of: str, answers: Answers, cell: Callable[[Question, Taken], str]) -> str:
+    """A row for every question, a column for everyone who has something to say."""
+    cells = {
+        question: {name: cell(question, each) for name, each in found.items()}
+        for question, found in answers.items()
+    }
+    names = dict.fromkeys(name for row in cells.values() for name in row if row[name])
+    lines = [
+        ["days", "", *(f"{name}, {of}" for name in names)],
+        ["---:", "---", *["---:"] * len(names)],
     ]
-    return sorted(rows, key=lambda row: (-row[1], row[0]))[:PAGE], len(rows)
+    for question, row in cells.items():
+        words = "compared" * question.compared + "one department" * question.departments
+        lines.append([str(question.length), words, *(row.get(name, "") for name in names)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def handler(deployment: Site) -> Ask:
+def timed(found: Taken, ours: float) -> str:
+    """A time in a cell."""
+    return f"{found.ms:,.1f} ±{found.spread:.1f} ({found.ms / ours:.1f})"
+
+
+def lines_of(answers: Answers) -> Iterator[Line]:
+    """What plain questions take and cost, by the days that they ask for."""
+    plain = {q: found for q, found in answers.items() if not q.compared and not q.departments}
+    for name in dict.fromkeys(name for found in plain.values() for name in found):
+        of_name = {q.length: found[name] for q, found in plain.items() if name in found}
+        yield Line("milliseconds", name, {days: each.ms for days, each in of_name.items()})
+        if units := {days: each.units for days, each in of_name.items() if each.units}:
+            yield Line("read units", name, units)
+
+
+def handler(deployment: Site) -> Engine:
     """The function of the endpoint, as Lambda calls it."""
+    units = 0.0
 
-    def ask(first: date, last: date) -> Page:
-        length = (last - first).days + 1
-        asked = query(length, compared=False, departments=False, ago=3)
-        answer: Any = json.loads(deployment.get(asked).text)
-        rows = [
-            (row["user"]["id"], row["avg_time_ms_per_day"]["value"], row["days_active"])
-            for row in answer["data"]
-        ]
-        return rows, answer["total_count"]
+    def ask(question: Question) -> Page:
+        nonlocal units
+        words = query(
+            question.length,
+            compared=question.compared,
+            departments=question.departments,
+            ago=question.ago,
+        )
+        reply = deployment.get(f"{OF_APP}/utilization/users?granularity=daily&{words}")
+        units, answer = float(reply.headers["X-Read-Units"]), json.loads(reply.text)
+        return [row_of(row) for row in answer["data"]], answer["total_count"]
 
-    return ask
-
-
-def peers(deployment: Site, folder: Path) -> dict[str, Ask]:
-    """The same days in the engines beside it, sorted by day and user."""
-    usage, users = folder / "usage.csv", folder / "users.csv"
-    usage.write_text("".join(lines(deployment)))
-    users.write_text("".join(f"{user},{word}\n" for user, word in enumerate(deployment.ids)))
-    duck = duckdb.connect(str(folder / "usage.duckdb"), config={"threads": 1})
-    duck.read_csv(str(usage), header=False, names=["day", "user_no", "active_ms"]).create("usage")
-    duck.read_csv(str(users), header=False, names=["user_no", "id"]).create("users")
-    lite = sqlite3.connect(folder / "usage.sqlite")
-    lite.executescript(SCHEMA)
-    lite.executemany("INSERT INTO usage VALUES (?, ?, ?)", split(usage))
-    lite.executemany("INSERT INTO users VALUES (?, ?)", split(users))
-    return {"DuckDB": sql(duck.execute, "//"), "SQLite": sql(lite.execute, "/")}
+    return Engine("Odometer", ask, lambda: units)
 
 
-def split(table: Path) -> Iterator[list[str]]:
-    """The rows of a file."""
-    with table.open() as rows:
-        yield from (row.rstrip().split(",") for row in rows)
+def row_of(row: Any) -> tuple[str, int, int, int | None]:
+    """A row of the published answer."""
+    time_a_day = row["avg_time_ms_per_day"]
+    return row["user"]["id"], time_a_day["value"], row["days_active"], time_a_day["compare_value"]
 
 
-def lines(deployment: Site) -> Iterator[str]:
-    """Day, user and milliseconds of everyone who used the app on a day."""
-    for day, used in deployment.dense.days.items():
-        for user, active_ms in enumerate(used.duration_ms):
-            if active_ms:
-                yield f"{day.toordinal()},{user},{active_ms}\n"
+def figures(deployment: Site) -> Engine:
+    """The same without a request: no caller to prove, no directory, no last activity."""
+    table, app = Table("usage", Meter(), deployment.client), Product(APP, KINDS["app"])
+    members = set(range(0, deployment.dense.users, ONE_IN_DEPARTMENT))
 
+    def ask(question: Question) -> Page:
+        table.meter.read_units = 0.0
+        view = View.latest(ACME, TableShelf(table), "UTC", epoch_second(NOW))
+        ranges = [ends for ends in (question.range, question.before) if ends]
+        used, *before = view.usages(app, [Period.of_days(*ends, UTC) for ends in ranges])
+        users = AppUsers.of(
+            used, before[0] if before else None, members if question.departments else None
+        )
+        ids = deployment.ids
+        ranked = users.ranked(UserOrder.TIME, Direction.DESCENDING, ids, ids)
+        metrics = {user: users.time(user) for user in ranked[:50]}
+        return [
+            (ids[user], metric.value, users.days[user], metric.compare_value)
+            for user, metric in metrics.items()
+        ], len(ranked)
 
-def sql(execute: Callable[[str], Any], whole_division: str) -> Ask:
-    """The page and the count in SQL."""
-
-    def ask(first: date, last: date) -> Page:
-        ends = {"first": first.toordinal(), "last": last.toordinal()}
-        ranking = RANKING.format(**ends).replace(" / ", f" {whole_division} ")
-        page = execute(PAGE_OF.format(ranking=ranking, page=PAGE)).fetchall()
-        return [(user, int(average), count) for user, average, count in page], execute(
-            COUNT_OF.format(**ends)
-        ).fetchall()[0][0]
-
-    return ask
-
-
-if __name__ == "__main__":
-    main()
+    return Engine("figures alone", ask, lambda: table.meter.read_units)

@@ -1,6 +1,6 @@
 """A million events through the intake handler and the engine, in process, on a real engine.
 
-    python -m bench.intake --events 1000000
+    python -m bench intake --events 1000000
 
 Nothing lost, nothing counted twice, how fast, and what an event costs by step.
 """
@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,8 +24,8 @@ from unittest.mock import patch
 
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table as Shown
 
+from bench.publish import publish
 from odometer.directory.upsert import Draft
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_ms, epoch_second
@@ -75,11 +76,11 @@ class Bill:
         self.step = around
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.intake", description=__doc__)
+def main(words: Sequence[str], *, write: bool) -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench intake", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--batch", type=int, default=1_000)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     logging.disable(logging.INFO)
     with stack_on_an_engine() as stack:
         bill = Bill()
@@ -88,7 +89,10 @@ def main() -> None:
         with patch.object(Settling, "settle", billed(bill)):
             acknowledged = flow(stack, bill, arguments.events, arguments.batch)
         check(acknowledged)
-        show(bill, len(acknowledged))
+    text = table(bill, len(acknowledged))
+    print(f"\n{text}")
+    if write:
+        publish("intake", text)
 
 
 def everyone(draft: Draft) -> None:
@@ -178,15 +182,15 @@ def expect(found: int, wanted: int) -> None:
         raise SystemExit(f"{found:,} instead of {wanted:,}")
 
 
-def show(bill: Bill, events: int) -> None:
-    """What an event costs, step by step."""
-    table = Shown("step", "seconds", "events/s", "write units/event", "read units/event")
+def table(bill: Bill, events: int) -> str:
+    """How fast every step is, and what an event costs in it."""
+    lines = [
+        f"{events:,} events; load average {os.getloadavg()[0]:.1f}\n",
+        "| step | seconds | events a second | write units an event | read units an event |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
     for step in ("accept", "fold", "settle"):
         seconds, writes, reads = bill.steps[step]
-        shown = (f"{seconds:.1f}", f"{events / seconds:,.0f}")
-        table.add_row(step, *shown, f"{writes / events:.4f}", f"{reads / events:.4f}")
-    console.print(table)
-
-
-if __name__ == "__main__":
-    main()
+        units = f"{writes / events:.4f} | {reads / events:.4f}"
+        lines.append(f"| {step} | {seconds:.1f} | {events / seconds:,.0f} | {units} |")
+    return "\n".join(lines)
