@@ -94,6 +94,7 @@ NAMING = {
     "export": "/v1/directory/export",
     "keys": "/v1/keys",
     "explain": f"/v1/explain?{EXPLAINED}",
+    "explained users": f"/v1/explain?{EXPLAINED.replace('sessions', 'users')}",
 }
 
 
@@ -115,6 +116,17 @@ def answers(us: Client) -> Iterator[tuple[tuple[str, str], Reply]]:
     for name, url in NAMING.items():
         for accept in ACCEPTED:
             yield (name, accept), us.stack.get(url, us.admin, accept=accept)
+
+
+def test_an_explanation_adds_up_to_what_it_did_with_one_who_has_no_name(us: Client) -> None:
+    us.used(use(JAMES, us.now - timedelta(minutes=5), 1000))
+    urls = (NAMING["explain"], NAMING["explained users"])
+    before = [us.stack.get(url, us.admin).json for url in urls]
+    erase(us)
+    events, users = (us.stack.get(url, us.admin).json for url in urls)
+    assert [events["value"], users["value"]] == [each["value"] for each in before]
+    assert {event["user"] for event in events["events"]} == {None, SARAH}
+    assert sorted(term["key"] for term in users["terms"]) == ["", SARAH]
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report:
     shown = slice(chain.row, chain.row + query.page_size)
     events = found.events[shown]
     directory = usage.directory_of([*found.users, *(e.who for e in events if e.who is not None)])
-    ids = directory.columns("users", "names")["id"] if found.users or events else []
+    ids = directory.shown_ids if found.users or events else []
     pinned = [PEOPLE.id, TOTALS.id, *(product.id for product in products)]
     one_by_one = len(found.users) + len(found.events)
     counted = len(found.users[shown]) + len(events)
@@ -224,13 +224,15 @@ def names_asked(given: str | None, known: Collection[str]) -> list[str]:
     return names
 
 
-def terms_of(found: Explained, users: Sequence[int], ids: Sequence[str]) -> list[TermAnswer]:
-    """The terms by their published names, and users who count for one each."""
+def terms_of(found: Explained, users: Sequence[int], ids: Sequence[str | None]) -> list[TermAnswer]:
+    """The terms by their published names, and users who count for one each, also without a name."""
     parts = [
         TermAnswer(term=part.kind, key=part.key, sign=part.sign, value=part.value)
         for part in found.parts
     ]
-    return parts + [TermAnswer(term=TermKind.USER, key=ids[u], sign=1, value=1) for u in users]
+    return parts + [
+        TermAnswer(term=TermKind.USER, key=ids[u] or "", sign=1, value=1) for u in users
+    ]
 
 
 def user_of(directory: Directory, user_id: str) -> int:
