@@ -6,14 +6,12 @@ from datetime import date, timedelta, tzinfo
 from enum import StrEnum
 from itertools import pairwise
 
-from odometer.directory.snapshot import APP
 from odometer.domain.time import DAY, day_start, epoch_second
 from odometer.readings.reading import Used
-from odometer.readings.series import Series
+from odometer.readings.series import Series, lanes_filled, only
 from odometer.reports.days import Days
 from odometer.reports.figures import Metric, rounded
 from odometer.reports.ranking import totals_among
-from odometer.reports.series import USERS, tallies
 
 
 class Granularity(StrEnum):
@@ -97,6 +95,13 @@ def every_day(days: Days) -> list[date]:
     return stretches(days, Granularity.DAILY)
 
 
-def days_used(daily: Series, among: Collection[int] | None) -> int:
+def days_used(daily: Series, among: Collection[int]) -> int:
     """On how many of the days of a series anyone of some users used the app."""
-    return sum(tally[APP, USERS] > 0 for tally in tallies(daily, among))
+    lanes = lanes_filled(among)
+    days = {
+        day
+        for shard in lanes.keys() & set(daily.shards)
+        for day, (frame,) in enumerate(daily.blocks(shard))
+        if any(only(frame, lanes[shard]))
+    }
+    return len(days)

@@ -70,9 +70,11 @@ def tally_of(frames: Iterable[Frame], kinds: Sequence[Kind]) -> Tally:
     of_kind: dict[Kind, Frame] = {}
     for frame, kind in zip(frames, kinds, strict=True):
         of_kind[kind] = plus(frame, of_kind[kind]) if kind in of_kind else frame
-    tally = Counter({(ANY, USERS): users_in(sum(of_kind.values(), ()))})
-    for kind, frame in of_kind.items():
-        tally[kind.name, USERS] = users_in(frame)
+    users = [users_in(frame) for frame in of_kind.values()]
+    several = users_in(sum(of_kind.values(), ())) if len(users) > 1 else sum(users)
+    tally: Tally = Counter({(ANY, USERS): several})
+    for (kind, frame), of_this in zip(of_kind.items(), users, strict=True):
+        tally[kind.name, USERS] = of_this
         tally.update(
             {(kind.name, name): n for name, n in zip(kind.measures, sums(frame), strict=True)}
         )
