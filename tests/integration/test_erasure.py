@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from odometer.access.policy import Scope
+from odometer.directory.columns import Block
 from odometer.directory.upsert import Draft
 from odometer.domain.people import Role
-from odometer.storage import activity, tenancy
-from odometer.storage.dynamo import dynamodb
+from odometer.storage import activity, erasure, tenancy
+from odometer.storage.dynamo import Item, dynamodb
+from odometer.storage.tenancy import Tenancy
 from tests.support.apps import (
     APP,
     CLIENT,
@@ -452,6 +454,23 @@ def test_an_erasure_that_is_overtaken_starts_again(
     erase(us)
     assert traces(stored()) == []
     assert us.get(f"{CLIENT}/users/{JAMES}").status == 404
+
+
+def test_of_two_erasures_at_once_none_brings_back_whom_the_other_has_erased(
+    us: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, now_it_does = erasure.copies, iter([False, True])
+
+    def overtaken(of: Tenancy, organization: str, block: Block) -> Iterator[Item]:
+        found = list(read(of, organization, block))
+        if block.family == "names" and next(now_it_does, False):
+            erase(us, SARAH)
+        return iter(found)
+
+    monkeypatch.setattr(erasure, "copies", overtaken)
+    erase(us)
+    assert next(now_it_does, "both were read") == "both were read"
+    assert [name for name in (*TRACES, SARAH, "sarah.chen") if name in stored()] == []
 
 
 # dying on the way

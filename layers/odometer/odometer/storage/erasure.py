@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from odometer.directory import upsert
-from odometer.directory.columns import BLOCK_ROWS, Block, Columns, nameless
+from odometer.directory.columns import BLOCK_ROWS, Block, nameless
 from odometer.domain.errors import NotFound
+from odometer.storage.dynamo import Item, pauses
 from odometer.storage.tenancy import (
     Tenancy,
     block_key,
@@ -24,11 +25,12 @@ def erase(tenancy: Tenancy, organization: str, user_id: str, now: datetime) -> N
     """Forget whoever has that id, or had it when an erasure of them was begun and not ended."""
     user = tenancy.change(organization, now, lambda draft: upsert.erase(draft, user_id))
     erased = tenancy.open(organization).head.erased
-    users = {*begun(tenancy, organization, erased, user_id), user} - {None}
+    found = begun(tenancy, organization, erased, user_id)
+    users = {each for each in (user, *found) if each is not None}
     if not users:
         raise NotFound(user_id)
     revoke(tenancy, organization, users)
-    for number in sorted({user // BLOCK_ROWS for user in users if user is not None}):
+    for number in sorted({user // BLOCK_ROWS for user in users}):
         for family in ("profile", "names"):  # names last: until then the id is found again
             forget(tenancy, organization, erased, Block("users", family, number))
 
@@ -38,13 +40,14 @@ def begun(
 ) -> Iterator[int]:
     """Those who were erased and whose row has that id yet, in any copy of it."""
     for number in sorted({user // BLOCK_ROWS for user in erased}):
-        for _, columns in copies(tenancy, organization, Block("users", "names", number)):
-            for user, each in enumerate(columns.get("id", ()), number * BLOCK_ROWS):
+        for item in copies(tenancy, organization, Block("users", "names", number)):
+            ids = unpacked_columns(item).get("id", ())
+            for user, each in enumerate(ids, number * BLOCK_ROWS):
                 if each == user_id and user in erased:
                     yield user
 
 
-def revoke(tenancy: Tenancy, organization: str, users: Collection[int | None]) -> None:
+def revoke(tenancy: Tenancy, organization: str, users: Collection[int]) -> None:
     """Remove the keys of users, which opened nothing any more since the head was flipped."""
     for credential in list(tenancy.credentials(organization)):
         if credential.user in users:
@@ -52,15 +55,30 @@ def revoke(tenancy: Tenancy, organization: str, users: Collection[int | None]) -
 
 
 def forget(tenancy: Tenancy, organization: str, erased: Collection[int], block: Block) -> None:
-    """Take the names of those who were erased out of every copy of a block."""
-    for key, columns in copies(tenancy, organization, block):
-        left = nameless(block, columns, erased)
-        if left != columns:
-            tenancy.table.change(organization, key, {"columns": packed_columns(left)})
+    """Take the names of those who were erased out of every copy of a block.
+
+    A copy that somebody else has written meanwhile is looked at again: it may have lost more.
+    """
+    for pause in pauses():
+        found = copies(tenancy, organization, block)
+        if all(is_nameless(tenancy, block, item, erased) for item in found):
+            return
+        pause()
 
 
-def copies(tenancy: Tenancy, organization: str, block: Block) -> Iterator[tuple[str, Columns]]:
-    """Every copy of a block by its key: those of this version, of former ones and of none."""
+def is_nameless(tenancy: Tenancy, block: Block, item: Item, erased: Collection[int]) -> bool:
+    """Whether a copy of a block has no name of the erased, or had some that are gone now."""
+    columns = unpacked_columns(item)
+    left = nameless(block, columns, erased)
+    return left == columns or tenancy.table.change(
+        str(item["pk"]),
+        str(item["sk"]),
+        {"columns": packed_columns(left)},
+        columns=item["columns"],
+    )
+
+
+def copies(tenancy: Tenancy, organization: str, block: Block) -> Iterator[Item]:
+    """Every copy of a block: those of this version, of former ones and of none."""
     first, last = block_key(block, ""), block_key(block, "~")
-    for item in tenancy.table.query(organization, first, last, consistent=True):
-        yield str(item["sk"]), unpacked_columns(item)
+    return tenancy.table.query(organization, first, last, consistent=True)
