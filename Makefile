@@ -27,7 +27,7 @@ test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## every te
 soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k ledger')
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/property $(ARGS)
 
-bench: .local/tools/bench/.ready ## other engines beside this one, and a million events taken in (ARGS='compare --users 1000')
+bench: .local/tools/bench/.ready ## other engines beside this one, a million events, cold starts (ARGS='compare --users 1000')
 	@PYTHONPATH=layers/odometer .local/tools/bench/bin/python -m bench $(or $(ARGS),--write)
 
 invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in a real container (invoke-usage-metrics-team CASE=unknown)

@@ -3,13 +3,14 @@
 python -m bench --write                          # all of it, into docs/performance.md
 python -m bench compare --users 1000             # one part, only shown
 python -m bench intake --events 100000
+python -m bench cold
 """
 
 import sys
 
-from bench import compare, intake
+from bench import cold, compare, intake
 
-PARTS = {"compare": compare.main, "intake": intake.main}
+PARTS = {"compare": compare.main, "intake": intake.main, "cold": cold.main}
 
 
 def main() -> None:
