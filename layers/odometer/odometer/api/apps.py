@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
+from itertools import filterfalse
 from typing import Annotated
 
 from odometer.api.app_utilization import (
@@ -84,7 +85,7 @@ def app_users(query: AppUsersQuery, app: Product, usage: Usage, chain: Chain) ->
     users = AppUsers.of(used, before[0] if before else None, query.members(directory))
     names = directory.columns("users", "names")
     everyone = users.ranked(query.sort_by, query.sort_order, names["id"], names["username"])
-    ranked = [user for user in everyone if user not in directory.erased]
+    ranked = list(filterfalse(directory.erased.__contains__, everyone))
     chain = chain.among(ranked, len(directory.erased))
     page = ranked[chain.row :][: query.page_size]
     following = next_page(chain, usage, directory, [app.id], len(page), len(ranked), ranked)
