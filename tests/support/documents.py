@@ -15,8 +15,10 @@ def compare(path: Path, text: str) -> None:
 
 
 def write_section(path: Path, title: str, text: str) -> None:
-    """With `UPDATE=1`, put a section into a document of figures, in place of the one there was."""
+    """With `UPDATE=1`, put a section into a document of figures where it was, or at its end."""
     if os.environ.get("UPDATE"):
         found = path.read_text(encoding="utf-8") if path.exists() else "# What it costs\n"
-        rest = re.sub(rf"\n## {re.escape(title)}\n.*?(?=\n## |\Z)", "", found, flags=re.DOTALL)
-        path.write_text(f"{rest.rstrip()}\n\n## {title}\n\n{text}\n", encoding="utf-8")
+        former = re.compile(rf"\n## {re.escape(title)}\n.*?(?=\n## |\Z)", re.DOTALL)
+        section = f"\n## {title}\n\n{text.rstrip()}\n"
+        whole, times = former.subn(lambda _: section, found)
+        path.write_text(whole if times else f"{found.rstrip()}\n{section}", encoding="utf-8")
