@@ -77,11 +77,11 @@ class Report:
 
 
 def chosen(accept: str) -> str:
-    """The offered media type that the client likes best; JSON when it does not say."""
+    """The offered media type that the client likes best, and named most closely; else JSON."""
     wishes = list(wished(accept)) or [("*/*", 1.0)]
     liked = {offer: liking(offer, wishes) for offer in OFFERED}
     best = max(OFFERED, key=lambda offer: liked[offer])
-    if not liked[best]:
+    if not liked[best][0]:
         raise Unacceptable
     return best
 
@@ -99,13 +99,12 @@ def weight_of(text: str) -> float:
     return float(text) if WEIGHT.fullmatch(text) else 0.0
 
 
-def liking(offer: str, wishes: Sequence[tuple[str, float]]) -> float:
-    """How much a client likes an offer: the most specific range that it fits decides."""
-    for media_range in (offer, f"{offer.partition('/')[0]}/*", "*/*"):
-        weights = [weight for wish, weight in wishes if wish == media_range]
-        if weights:
-            return max(weights)
-    return 0.0
+def liking(offer: str, wishes: Sequence[tuple[str, float]]) -> tuple[float, int]:
+    """How much a client likes an offer, by the closest range that it fits, and how close that is."""
+    ranges = ("*/*", f"{offer.partition('/')[0]}/*", offer)
+    fitting = [(ranges.index(wish), weight) for wish, weight in wishes if wish in ranges]
+    closeness, weight = max(fitting, default=(0, 0.0))
+    return weight, closeness
 
 
 def known(tag: str | None, if_none_match: str) -> bool:
