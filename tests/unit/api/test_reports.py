@@ -53,12 +53,22 @@ def test_the_form_that_the_client_likes_best_is_chosen(accept: str, media_type: 
             chosen(accept)
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", [*"=+-@＝＋－＠\t\r\n", " =", "  \n+", "\u00a0-", "\t ＠"])
 def test_no_cell_of_a_table_is_a_formula(start: str) -> None:
     text = as_csv([{"name": f"{start}1+1", "number": -1}])
     assert list(csv.DictReader(io.StringIO(text, newline=""))) == [
         {"name": f"'{start}1+1", "number": "-1"}
     ]
+
+
+def test_no_element_of_a_list_is_a_formula() -> None:
+    text = as_csv([{"list": ["a", "=1+1", {"id": "x", "name": "@b"}, -1, None]}])
+    assert text == "list\r\na;'=1+1;'@b;-1;null\r\n"
+
+
+@pytest.mark.parametrize("number", [-1, -0.5, 7])
+def test_a_number_stays_one(number: float) -> None:
+    assert as_csv([{"number": number}]) == f"number\r\n{number}\r\n"
 
 
 def test_whatever_is_in_a_cell_stays_in_it() -> None:

@@ -21,7 +21,7 @@ from odometer.storage.dynamo import Meter
 OFFERED = (JSON, CSV, NDJSON)
 VARY = "Accept, Accept-Encoding"
 WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")  # noqa: RUF001  full-width ones count as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def weight_of(text: str) -> float:
 
 
 def liking(offer: str, wishes: Sequence[tuple[str, float]]) -> tuple[float, int]:
-    """How much a client likes an offer, by the closest range that it fits, and how close that is."""
+    """How much a client likes an offer by the closest range that it fits, and how close it is."""
     ranges = ("*/*", f"{offer.partition('/')[0]}/*", offer)
     fitting = [(ranges.index(wish), weight) for wish, weight in wishes if wish in ranges]
     closeness, weight = max(fitting, default=(0, 0.0))
@@ -139,7 +139,14 @@ def flattened(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def harmless(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
+    """A cell that no spreadsheet takes for a formula, nor any element of a list in it."""
     if isinstance(value, list):
-        value = ";".join(each if isinstance(each, str) else json.dumps(each) for each in value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+        return ";".join(map(told, value))
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+
+
+def told(element: object) -> str:
+    """An element of a list in a cell; a thing goes by its name."""
+    if isinstance(element, dict) and "name" in element:
+        element = element["name"]
+    return str(harmless(element)) if isinstance(element, str) else json.dumps(element)
