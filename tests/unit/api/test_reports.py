@@ -53,7 +53,9 @@ def test_the_form_that_the_client_likes_best_is_chosen(accept: str, media_type: 
             chosen(accept)
 
 
-@pytest.mark.parametrize("start", [*"=+-@＝＋－＠\t\r\n", " =", "  \n+", "\u00a0-", "\t ＠"])
+@pytest.mark.parametrize(
+    "start", [*"=+-@\uff1d\uff0b\uff0d\uff20\t\r\n", " =", "  \n+", "\u00a0-", "\t \uff20"]
+)
 def test_no_cell_of_a_table_is_a_formula(start: str) -> None:
     text = as_csv([{"name": f"{start}1+1", "number": -1}])
     assert list(csv.DictReader(io.StringIO(text, newline=""))) == [

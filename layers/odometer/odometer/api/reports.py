@@ -21,7 +21,7 @@ from odometer.storage.dynamo import Meter
 OFFERED = (JSON, CSV, NDJSON)
 VARY = "Accept, Accept-Encoding"
 WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
-FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")  # noqa: RUF001  full-width ones count as well
+FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # also full-width
 
 
 @dataclass(frozen=True, slots=True)
