@@ -111,6 +111,28 @@ def test_without_a_product_all_are_told_also_those_that_nobody_uses(
     }
 
 
+def test_the_lines_are_source_by_source_and_say_how_far_they_are_complete(
+    stack: Stack, sent: str
+) -> None:
+    reply = stack.get(f"{COVERAGE}?product=automation", sent, accept="text/csv")
+    assert reply.text.splitlines() == [
+        "product,kind,source,first_event_at,last_event_at,events",
+        f"automation,test,büro,{at(9)},{at(3)},2",
+        f"automation,test,ci,{at(30)},{at(9)},4",
+    ]
+    assert reply.headers["X-Data-Through"] == stack.get(COVERAGE, sent).json["through"]
+    assert float(reply.headers["X-Read-Units"]) > 0
+
+
+def test_what_it_does_not_know_is_refused_by_its_name(stack: Stack, sent: str) -> None:
+    for query, status, details in (
+        ("product=nothing", 404, {"product": "nothing"}),
+        ("products=automation", 400, {"products": "automation"}),
+    ):
+        reply = stack.get(f"{COVERAGE}?{query}", sent)
+        assert (reply.status, reply.json["error"]["details"]) == (status, details)
+
+
 @pytest.mark.parametrize(
     ("first", "last", "in_range", "days_without"),
     [
@@ -119,7 +141,7 @@ def test_without_a_product_all_are_told_also_those_that_nobody_uses(
         (40, 31, (0, 0), 10),
         (8, 4, (0, 0), 5),
         (30, 0, (2, 4), 27),
-        (8, -5, (1, 0), 13),
+        (8, -5, (1, 0), 8),
     ],
 )
 def test_a_range_counts_its_own_days_and_tells_the_outer_events_of_all(
@@ -209,7 +231,16 @@ def test_a_bad_parameter_is_named(
 def test_an_unknown_product_is_not_found(stack: Stack, key: str) -> None:
     stack.apply(OTHER, "product", {"id": "theirs", "name": "Theirs", "kind": "test"})
     reply = stack.get(f"{COVERAGE}?product=theirs", key)
-    assert (reply.status, reply.json) == (404, refused("not_found", "Not found"))
+    assert (reply.status, reply.json) == (
+        404,
+        {
+            "error": {
+                "code": "not_found",
+                "message": "product: not found",
+                "details": {"product": "theirs"},
+            }
+        },
+    )
 
 
 @pytest.mark.parametrize("role", [Role.TEAM_LEAD, Role.MEMBER])

@@ -9,6 +9,7 @@ import pytest
 from odometer.access.credentials import Credential
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
+from odometer.domain.time import parse_instant
 from odometer.storage.tenancy import Tenancy
 from tests.support.book import ACME
 from tests.support.cast import Cast, basic, cast_of
@@ -71,9 +72,7 @@ def test_a_key_is_shown_once_and_works_at_once(us: Cast) -> None:
     )
     assert opens(us, str(key))
     assert us.stack.get(ORGANIZATION, **basic(us.username("admin"), str(key))).status == 200
-    hour = f"{datetime.now(UTC):%Y-%m-%dT%H}:00:00Z"
     row = listed(us, key.key_id)
-    assert row.pop("last_used_at") <= hour
     assert row == {
         "key_id": key.key_id,
         "prefix": AccessKey.prefix(ACME, key.key_id),
@@ -83,6 +82,7 @@ def test_a_key_is_shown_once_and_works_at_once(us: Cast) -> None:
         "created_at": made["created_at"],
         "expires_at": f"{LATER:%Y-%m-%dT%H:%M:%SZ}",
         "revoked_at": None,
+        "last_used_at": made["created_at"],  # told to the hour, and not before it was made
     }
 
 
@@ -189,15 +189,29 @@ def test_a_rotated_key_has_two_secrets_until_the_grace_is_over(us: Cast) -> None
     made = make(us, "admin").json
     rotated = rotate(us, made["key_id"])
     assert rotated.status == 200
-    assert {**rotated.json, "access_key": made["access_key"]} == made
+    answer = rotated.json
+    until = parse_instant(answer.pop("former_until")) - datetime.now(UTC)
+    assert timedelta(hours=23) < until <= timedelta(days=1)
+    assert {**answer, "access_key": made["access_key"]} == made
     assert opens(us, made["access_key"])
-    assert opens(us, rotated.json["access_key"])
+    assert opens(us, answer["access_key"])
 
 
 def test_without_grace_the_former_secret_ends_at_once(us: Cast) -> None:
     made = make(us, "admin").json
     rotated = rotate(us, made["key_id"], {"grace_seconds": 0}).json
     assert [opens(us, key) for key in (made["access_key"], rotated["access_key"])] == [False, True]
+    assert rotated["former_until"] is None
+
+
+def test_a_key_may_not_rotate_one_that_opens_more_than_itself(us: Cast) -> None:
+    more = make(us, "admin", scopes=["usage:read", "keys:write"]).json
+    less = make(us, "admin", scopes=["keys:write"]).json
+    answer = us.stack.call("POST", f"/v1/keys/{more['key_id']}/rotate", less["access_key"])
+    assert (answer.status, answer.json["error"]["code"]) == (403, "forbidden")
+    assert opens(us, more["access_key"])
+    own = us.stack.call("POST", f"/v1/keys/{less['key_id']}/rotate", less["access_key"])
+    assert own.status == 200
 
 
 def test_revocation_ends_both_secrets(us: Cast) -> None:

@@ -4,12 +4,12 @@ from odometer.access.keyring import Keyring
 from odometer.access.policy import MANAGE_KEYS
 from odometer.api.endpoint import endpoint
 from odometer.api.envelope import ENVELOPE
-from odometer.api.keys import KeyMade, KeyPath, Rotation
+from odometer.api.keys import KeyPath, KeyRotated, Rotation
 from odometer.directory.snapshot import Directory
 
 
 @endpoint(ENVELOPE, "POST", "/v1/keys/{key_id}/rotate", may=MANAGE_KEYS)
-def handler(query: KeyPath, body: Rotation, directory: Directory, keyring: Keyring) -> KeyMade:
+def handler(query: KeyPath, body: Rotation, directory: Directory, keyring: Keyring) -> KeyRotated:
     """Rotate the key and answer with it."""
     key, credential = keyring.rotate(query.key_id, body.grace)
-    return KeyMade.of(key, credential, directory)
+    return KeyRotated.of(key, credential, directory)

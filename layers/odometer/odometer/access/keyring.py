@@ -72,17 +72,20 @@ class Keyring:
     def rotate(self, key_id: str, grace: timedelta) -> tuple[AccessKey, Credential]:
         """Give a key a new secret; the former one works on until the grace is over.
 
-        Of two rotations at once one is refused: neither may hand out a secret that opens nothing.
+        The answer holds the key, so it may open no more than the caller's own. Of two rotations at
+        once one is refused: neither may hand out a secret that opens nothing.
         """
         former = self._one(key_id)
         if not former.is_live(self.now):
             raise NotFound
+        if not former.scopes <= self.caller.scopes:
+            raise Forbidden
         key = AccessKey.make(former.organization, key_id)
         credential = replace(
             former,
             digest=key.digest(self.pepper),
             former_digest=former.digest if grace else NOBODYS_DIGEST,
-            former_until=self.now + grace if grace else None,
+            former_until=(self.now + grace).replace(microsecond=0) if grace else None,
         )
         names = ("digest", "former_digest", "former_until")
         if not self.store.change_credential(credential, *names, digest=former.digest):

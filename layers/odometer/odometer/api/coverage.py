@@ -1,18 +1,19 @@
 """Coverage on the wire: what has arrived from where, and how far reports are complete."""
 
-from collections.abc import Mapping
-from datetime import date
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from odometer.api.app_utilization import Day
 from odometer.api.fields import Text, refuse
 from odometer.api.models import Answer, Query
+from odometer.api.reports import Report
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound
 from odometer.domain.kinds import Kind
-from odometer.domain.time import format_seconds, instant_at, instant_of_ms
+from odometer.domain.time import Period, format_seconds, instant_at, instant_of_ms
 from odometer.readings.arrivals import Arrivals, arrivals, events
 from odometer.readings.standing import Coverage
 from odometer.storage.usage import Usage
@@ -20,6 +21,8 @@ from odometer.storage.usage import Usage
 
 class CoverageQuery(Query):
     """Of which product, and on which days: UTC dates, both included."""
+
+    refuses_unknown: ClassVar[bool] = True
 
     product: Annotated[str, Text(128)] | None = None
     first: Annotated[date, Day()] | None = Field(None, alias="from")
@@ -48,6 +51,13 @@ class SourceCoverage(Outer):
     source: str
 
 
+class CoverageRow(SourceCoverage):
+    """The same as a line: which product it is of comes with it."""
+
+    product: str
+    kind: str
+
+
 class ProductCoverage(Outer):
     """What has come of one product; days without any begin with its first use, if not told."""
 
@@ -64,18 +74,29 @@ class CoverageAnswer(Answer):
     products: list[ProductCoverage]
 
 
-def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> CoverageAnswer:
-    """What has arrived of one product or of all."""
+def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report:
+    """What has arrived of one product or of all; in lines, source by source."""
     kinds = directory.kinds
     if query.product is not None and query.product not in kinds:
-        raise NotFound(query.product)
+        raise NotFound(query.product, "product")
     wanted = [query.product] if query.product is not None else list(kinds)
     through = instant_of_ms(usage.through_ms)
     found = arrivals(usage.view, wanted)
-    return CoverageAnswer(
-        through=format_seconds(through),
-        products=[product_coverage(each, kinds, query, through.date()) for each in found],
+    products = [product_coverage(each, kinds, query, through.date()) for each in found]
+    return Report(
+        CoverageAnswer(through=format_seconds(through), products=products),
+        lambda: [row for product in products for row in rows_of(product)],
+        [Period.of_days(query.first, query.last, UTC)] if query.first and query.last else [],
+        usage.through_ms,
+        columns=["product", "kind", "source", *Outer.model_fields],
+        narrowed_by="product",
     )
+
+
+def rows_of(product: ProductCoverage) -> Iterator[CoverageRow]:
+    """A product, source by source."""
+    for source in product.sources:
+        yield CoverageRow(product=product.product, kind=product.kind, **source.model_dump())
 
 
 def product_coverage(
@@ -85,7 +106,7 @@ def product_coverage(
     return ProductCoverage(
         product=found.product,
         kind=kinds[found.product].name,
-        days_without=found.days_without(query.first, query.last or today),
+        days_without=found.days_without(query.first, min(query.last or today, today)),
         sources=[
             SourceCoverage(source=source, **outer(each, query))
             for source, each in found.by_source.items()

@@ -5,7 +5,7 @@ from typing import Any
 
 from odometer.api.family import Family
 from odometer.api.wire import Request
-from odometer.domain.errors import Invalid, OdometerError
+from odometer.domain.errors import Invalid, NotFound, OdometerError
 
 MESSAGES = {
     "unauthorized": "Authentication required",
@@ -37,6 +37,9 @@ class Envelope(Family):
         if isinstance(error, Invalid):
             message = "; ".join(f"{fault.name}: {fault.message}" for fault in error.faults)
             details = {fault.name: shown(fault.value) for fault in error.faults}
+        elif isinstance(error, NotFound) and error.parameter:
+            message = f"{error.parameter}: not found"
+            details = {error.parameter: shown(error.name)}
         return {"error": {"code": error.code, "message": message, "details": details}}
 
 

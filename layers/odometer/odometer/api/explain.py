@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -30,6 +30,8 @@ from odometer.reports.utilization import state_at
 from odometer.storage.usage import Usage, products_of
 
 LONGEST: Final = timedelta(days=732)
+YEARS: Final = (1970, 8999)
+"""Those that can be reckoned with in every zone."""
 LONGEST_PRODUCTS: Final = 4_096
 DAYS_ACTIVE: Final = "days_active"
 USERS: Final = "users"
@@ -37,7 +39,9 @@ ACCOUNTS: Final = "accounts"
 
 
 class WhoQuery(Query):
-    """Whose figure: that of everyone who is all of this."""
+    """Whose figure: that of everyone who is all of this; no other parameter passes unheard."""
+
+    refuses_unknown: ClassVar[bool] = True
 
     user: Annotated[str, Text(128)] | None = None
     team: Annotated[str, Text(128)] | None = None
@@ -60,7 +64,7 @@ class WhoQuery(Query):
         if self.type is not None:
             yield directory.users_of_type(self.type)
         if self.state is not None:
-            yield users_in(directory, self.state, at)
+            yield users_in(directory, at, self.state)
 
 
 class ExplainQuery(WhoQuery):
@@ -71,10 +75,10 @@ class ExplainQuery(WhoQuery):
     )
     measure: Annotated[str, Text(64)] = Field(
         description=f"A measure of the product, `{DAYS_ACTIVE}`, `{USERS}` who had any usage, or "
-        f"`{ACCOUNTS}`, which are all users whether they had or not."
+        f"`{ACCOUNTS}`, which are all users whether they had or not, as of `to`."
     )
-    start: Annotated[datetime, Instant()] = Field(alias="from")
-    end: Annotated[datetime, Instant()] = Field(alias="to")
+    start: Annotated[datetime, Instant(*YEARS)] = Field(alias="from")
+    end: Annotated[datetime, Instant(*YEARS)] = Field(alias="to")
     page_size: Annotated[int, Whole(1, 1000)] = 100
     cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = None
 
@@ -82,7 +86,7 @@ class ExplainQuery(WhoQuery):
     @classmethod
     def _after_start(cls, end: datetime, earlier: ValidationInfo) -> datetime:
         start = earlier.data.get("start")
-        if start is not None and not start < end <= start + LONGEST:
+        if start is not None and not timedelta(0) < end - start <= LONGEST:
             raise refuse("order", f"expected an instant after from, within {LONGEST.days} days")
         return end
 
@@ -171,8 +175,8 @@ def explained_by(
     """What the figure is made of: users one by one, days one by one, or sums."""
     match query.measure:
         case "accounts":
-            everyone = range(usage.directory.head.sizes["users"])
-            return Explained(users=[user for user in everyone if users is None or user in users])
+            there = users_in(usage.directory, query.end, *State)
+            return Explained(users=[user for user in there if users is None or user in users])
         case "users":
             used = distinct(usage.of(product.id, query.period) for product in products)
             return Explained(users=[user for user in used if users is None or user in users])
@@ -190,14 +194,16 @@ def days_explained(
 ) -> Explained:
     """On how many days one product was used by one user, by several, or by anybody."""
     if len(products) > 1:
-        raise Invalid.parameter("product", f"{DAYS_ACTIVE} is a figure of one product")
+        words = f"{DAYS_ACTIVE} is a figure of one product"
+        raise Invalid.parameter("product", words, query.product)
     (product,) = products
     if users is None or len(users) == 1:
         user = next(iter(users or ()), None)
         catalog = products_of(usage.directory)
         return explained_days(usage.view, catalog, product, query.period, user)
-    if product.kind.name != APP:
-        raise Invalid.parameter("measure", f"{DAYS_ACTIVE} of several users is a figure of apps")
+    if users and product.kind.name != APP:
+        words = f"{DAYS_ACTIVE} of several users is a figure of apps"
+        raise Invalid.parameter("measure", words, query.measure)
     return explained_days_of_some(usage.view, product, query.period, users)
 
 
@@ -220,7 +226,7 @@ def names_asked(given: str | None, known: Collection[str]) -> list[str]:
     names = list(dict.fromkeys(given.split(",")))
     for name in names:
         if name not in known:
-            raise NotFound(name)
+            raise NotFound(name, "product")
     return names
 
 
@@ -239,7 +245,7 @@ def user_of(directory: Directory, user_id: str) -> int:
     """The ordinal of a user, who must be known."""
     ids = directory.columns("users", "names")["id"]
     if user_id not in ids:
-        raise NotFound(user_id)
+        raise NotFound(user_id, "user")
     return ids.index(user_id)
 
 
@@ -247,11 +253,11 @@ def team_of(directory: Directory, team_id: str) -> Collection[int]:
     """The members of a team, which must be known."""
     team = directory.team_by_id(team_id)
     if team is None:
-        raise NotFound(team_id)
+        raise NotFound(team_id, "team")
     return directory.users_of_team(team.ordinal)
 
 
-def users_in(directory: Directory, state: State, at: datetime) -> list[int]:
-    """Who was in a state at a moment."""
+def users_in(directory: Directory, at: datetime, *states: State) -> list[int]:
+    """Who was in one of some states at a moment."""
     histories = directory.columns("users", "profile")["history"]
-    return [u for u, history in enumerate(histories) if state_at(history, epoch_ms(at)) == state]
+    return [u for u, history in enumerate(histories) if state_at(history, epoch_ms(at)) in states]

@@ -165,16 +165,23 @@ class Text(Reader):
 
 @dataclass(frozen=True)
 class Instant(Reader):
-    """An ISO 8601 instant with an offset or `Z`."""
+    """An ISO 8601 instant with an offset or `Z`, in one of some years."""
+
+    first_year: int = 1
+    last_year: int = 9999
 
     def read(self, value: object) -> datetime:
         """The instant; a bare number is none."""
         if not isinstance(value, str) or not INSTANT.fullmatch(value):
             raise refuse("instant", "expected an instant like 2026-02-28T17:42:00Z")
         try:
-            return datetime.fromisoformat(value).astimezone(UTC)
+            instant = datetime.fromisoformat(value).astimezone(UTC)
         except (ValueError, OverflowError):
             raise refuse("instant", "expected an instant that exists") from None
+        if not self.first_year <= instant.year <= self.last_year:
+            years = f"{self.first_year} to {self.last_year}"
+            raise refuse("instant", f"expected an instant of the years {years}")
+        return instant
 
     def schema(self) -> Mapping[str, Any]:
         """A date-time."""

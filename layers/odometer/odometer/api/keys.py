@@ -76,7 +76,7 @@ class KeyRow(Answer):
             created_at=format_seconds(credential.created_at),
             expires_at=shown(credential.expires_at),
             revoked_at=shown(credential.revoked_at),
-            last_used_at=shown(used_at),
+            last_used_at=shown(used_at and max(used_at, credential.created_at)),
         )
 
 
@@ -123,6 +123,18 @@ class KeyMade(Answer):
             created_at=format_seconds(credential.created_at),
             expires_at=shown(credential.expires_at),
         )
+
+
+class KeyRotated(KeyMade):
+    """The key with its new secret, and until when the former one works."""
+
+    former_until: str | None
+
+    @classmethod
+    def of(cls, key: AccessKey, credential: Credential, directory: Directory) -> "KeyRotated":
+        """The key for its owner."""
+        made = KeyMade.of(key, credential, directory)
+        return cls(**dict(made), former_until=shown(credential.former_until))
 
 
 def owner_of(directory: Directory, keyring: Keyring, user_id: str) -> int:

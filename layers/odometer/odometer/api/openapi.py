@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 from odometer.api import (
     app_utilization,
     apps,
+    coverage,
     directory,
     events,
     explain,
@@ -138,6 +139,7 @@ PAGES: Mapping[str, type[BaseModel]] = {
     "GET /api/v1/team/{teamId}/users": usage_metrics.UserList,
     "GET /api/v1/team/usage": usage_series.UsageAnswer,
     "GET /api/v1/user/usage": usage_series.UsageAnswer,
+    "GET /v1/coverage": coverage.CoverageAnswer,
     "GET /v1/explain": explain.ExplainAnswer,
     f"GET {APPS}/{{app_id}}/utilization/users": apps.AppUsersAnswer,
     f"GET {APPS}/{{app_id}}/utilization": apps.AppDetailAnswer,

@@ -47,9 +47,14 @@ class Forbidden(OdometerError):
 
 
 class NotFound(OdometerError):
-    """There is no such thing for this caller."""
+    """There is no such thing for this caller; maybe a parameter of the query named it."""
 
     code = "not_found"
+
+    def __init__(self, name: str = "", parameter: str = "") -> None:
+        super().__init__(name)
+        self.name = name
+        self.parameter = parameter
 
 
 class NotAllowed(OdometerError):
