@@ -67,7 +67,7 @@ def test_every_row_is_answered_in_its_place(us: Cast) -> None:
             "id": us.id("member"),
             "status": "rejected",
             "code": "conflict",
-            "message": "id, username and user_key belong to acme-lead and acme-member",
+            "message": "username: belongs to user acme-lead",
         },
         {
             "index": 2,

@@ -110,10 +110,12 @@ class Model:
         return found[0] if found else None
 
     def user_meant(self, row: Row) -> Row | None:
-        sent = {row[name] for name in NAMES if row.get(name) is not None}
-        found = [each for each in self.user if sent & {each[name] for name in NAMES}]
-        if len(found) > 1 or (found and row.get("id") not in (None, found[0]["id"])):
-            raise Refused
+        sent = {name: row[name] for name in NAMES if row.get(name) is not None}
+        keys = ["id"] if "id" in sent else [name for name in NAMES if name in sent]
+        found = [each for key in keys for each in self.user if each[key] == sent[key]]
+        for each in self.user:
+            if set(sent.values()) & {each[name] for name in NAMES} and each not in found[:1]:
+                raise Refused
         return found[0] if found else None
 
     def checked_user(self, row: Row) -> Row:

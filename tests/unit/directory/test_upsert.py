@@ -88,15 +88,17 @@ def test_a_new_user_is_known_by_their_username_until_told_otherwise(book: Book) 
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({"id": "u1", "username": "sam"}, "id, username and user_key belong to u1 and u2"),
-        ({"username": "jo", "user_key": "k2"}, "id, username and user_key belong to u1 and u2"),
-        ({"id": "u1", "user_key": "u2"}, "id, username and user_key belong to u1 and u2"),
-        ({"id": "u9", "username": "jo"}, "username or user_key belongs to user u1"),
-        (
-            {"id": "u9", "username": "new", "user_key": "u2"},
-            "username or user_key belongs to user u2",
-        ),
-        ({"id": "jo", "username": "new"}, "username or user_key belongs to user u1"),
+        ({"id": "u1", "username": "sam"}, "username: belongs to user u2"),
+        ({"username": "jo", "user_key": "k2"}, "user_key: belongs to user u2"),
+        ({"id": "u1", "user_key": "u2"}, "user_key: belongs to user u2"),
+        ({"id": "u9", "username": "jo"}, "username: belongs to user u1"),
+        ({"id": "u9", "username": "new", "user_key": "u2"}, "user_key: belongs to user u2"),
+        ({"id": "jo", "username": "new"}, "id: belongs to user u1"),
+        ({"username": "new", "user_key": "jo"}, "user_key: belongs to user u1"),
+        ({"username": "k1"}, "username: belongs to user u1"),
+        ({"username": "u1", "user_key": "new"}, "username: belongs to user u1"),
+        ({"username": "k1", "user_key": "jo"}, "username: belongs to user u1"),
+        ({"user_key": "jo"}, "user_key: belongs to user u1"),
     ],
 )
 def test_a_row_that_would_make_a_subject_ambiguous_is_rejected(
@@ -105,6 +107,16 @@ def test_a_row_that_would_make_a_subject_ambiguous_is_rejected(
     before = book.head
     assert rejected(book.user(**row)) == ("conflict", reason)
     assert book.head is before
+
+
+def test_a_name_of_a_user_may_be_another_name_of_theirs_too(book: Book) -> None:
+    same: Row = {"username": "jo", "user_key": "jo"}
+    assert [book.user(**same), book.user(**same)] == [
+        Outcome(UPDATED, "u1"),
+        Outcome(UNCHANGED, "u1"),
+    ]
+    assert book.user(username="joan", user_key="jo") == Outcome(UPDATED, "u1")
+    assert book.user(id="u1", username="jo", user_key="joan") == Outcome(UPDATED, "u1")
 
 
 def test_a_former_name_is_free_again(book: Book) -> None:

@@ -40,6 +40,8 @@ NEW_USER: Row = {
     "verified": False,
 }
 NEW_TEAM: Row = {"is_default": False}
+NAMES = ("id", "username", "user_key")
+"""What a subject may name a user by: no two users have one of them in common."""
 
 
 class Status(StrEnum):
@@ -123,7 +125,7 @@ class Draft:
         return (self.users, self.teams, self.departments, self.products)
 
     def _user_names(self) -> Iterator[tuple[int, str]]:
-        for column in ("id", "username", "user_key"):
+        for column in NAMES:
             yield from enumerate(self.users.columns[column])
 
 
@@ -220,8 +222,8 @@ def erase(draft: Draft, user_id: str) -> int | None:
 
     Answers whose row it was; None where nobody has that id.
     """
-    number = draft.user_names.get(user_id)
-    if number is None or draft.users.columns["id"][number] != user_id:
+    number = known_as(draft, "id", user_id)
+    if number is None:
         return None
     history = draft.users.columns["history"][number]
     ended = max(draft.now_ms, history[-1][1])
@@ -240,15 +242,27 @@ def erase(draft: Draft, user_id: str) -> int | None:
 
 
 def found_user(draft: Draft, row: Row) -> int | None:
-    """The one user that the row's names speak of; rejected when they speak of two."""
-    names = [row[name] for name in ("id", "username", "user_key") if row.get(name) is not None]
-    found = {draft.user_names[name] for name in names if name in draft.user_names}
-    ids = [draft.users.columns["id"][number] for number in sorted(found)]
-    if len(found) > 1:
-        raise Rejected("conflict", f"id, username and user_key belong to {' and '.join(ids)}")
-    if ids and row.get("id") not in (None, ids[0]):
-        raise Rejected("conflict", f"username or user_key belongs to user {ids[0]}")
-    return found.pop() if found else None
+    """The user that a row speaks of: by id when it has one, else by username, else by user_key.
+
+    Rejected when any of its names is somebody else's: a subject means one user.
+    """
+    sent = {name: row[name] for name in NAMES if row.get(name) is not None}
+    keys = ["id"] if "id" in sent else list(sent)
+    known = (known_as(draft, key, sent[key]) for key in keys)
+    number = next((each for each in known if each is not None), None)
+    for name, value in sent.items():
+        if (owner := draft.user_names.get(value)) not in (None, number):
+            user_id = draft.users.columns["id"][owner]
+            raise Rejected("conflict", f"{name}: belongs to user {user_id}")
+    return number
+
+
+def known_as(draft: Draft, name: str, value: str) -> int | None:
+    """The user who has that id, that username or that user_key; the other names do not count."""
+    number = draft.user_names.get(value)
+    if number is None or draft.users.columns[name][number] != value:
+        return None
+    return number
 
 
 def create_user(draft: Draft, values: Row) -> int:
@@ -273,7 +287,7 @@ def change_user(draft: Draft, number: int, values: Row) -> bool:
     if not draft.users.change(number, after):
         return False
     draft.users.change(number, {"updated_at": draft.now_ms})
-    for name in ("id", "username", "user_key"):
+    for name in NAMES:
         draft.user_names.pop(before[name], None)
     rename(draft, number)
     return True
@@ -281,7 +295,7 @@ def change_user(draft: Draft, number: int, values: Row) -> bool:
 
 def rename(draft: Draft, number: int) -> None:
     """Make the user known by the names that they have now."""
-    for name in ("id", "username", "user_key"):
+    for name in NAMES:
         draft.user_names[draft.users.columns[name][number]] = number
 
 
