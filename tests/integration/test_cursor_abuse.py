@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.apps import CLIENT, OFFICE, OTHER_APP, SALES, USERS, Client, seed_client
+from tests.support.book import ACME
 from tests.support.stack import OTHER, Reply, Stack
 
 FEBRUARY = "granularity=daily&start_date=2026-02-01&end_date=2026-02-28"
@@ -93,3 +94,33 @@ def test_a_cursor_lives_a_day(client: Client) -> None:
     assert client.users(query).status == 200
     client.later(timedelta(minutes=1))
     assert turned_away(client.users(query), "Cursor expired")
+
+
+PAGES = {
+    USERS: FEBRUARY,
+    f"{CLIENT}/users": "",
+    "/v1/explain": "measure=users&from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", "application/x-ndjson"])
+@pytest.mark.parametrize("path", PAGES)
+def test_whoever_takes_every_row_is_asked_for_no_page_and_sent_to_none(
+    client: Client, path: str, media_type: str
+) -> None:
+    query = PAGES[path]
+    whole = client.get(path, query, accept=media_type)
+    assert (whole.status, "Link" in whole.headers) == (200, False)
+    cursor = first_cursor(client)
+    for paging in ("page_size=1", "page_size=banana", "page_size=1&page_size=2", "cursor=banana"):
+        reply = client.get(path, f"{query}&{paging}", accept=media_type)
+        assert (reply.status, reply.text) == (200, whole.text), paging
+    client.later(timedelta(hours=25))
+    assert client.get(path, f"{query}&cursor={cursor}", accept=media_type).status == 200
+
+
+def test_every_row_is_that_of_now_whatever_chain_the_cursor_is_of(client: Client) -> None:
+    cursor = client.get(f"{CLIENT}/users", "page_size=1").json["next_cursor"]
+    client.stack.apply(ACME, "user", {"username": "came.later"})
+    query = f"page_size=1&cursor={cursor}"
+    assert "came.later" in client.get(f"{CLIENT}/users", query, accept="text/csv").text

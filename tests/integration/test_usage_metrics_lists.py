@@ -72,6 +72,17 @@ def test_a_list_that_has_not_changed_is_not_sent_again(us: Cast, path: str) -> N
     assert ask(us, path, **{"if-none-match": first.headers["ETag"]}).status == 304
 
 
+def test_a_table_ignores_the_paging_that_it_need_not_have(us: Cast) -> None:
+    path = "/api/v1/organization/teams"
+    whole, paged = (
+        us.stack.get(f"{path}{query}", us.key("admin"), accept="text/csv")
+        for query in ("", "?limit=banana&offset=-1")
+    )
+    assert (paged.status, paged.text) == (200, whole.text)
+    required = "/api/v1/organization/users?limit=banana&offset=0"
+    assert us.stack.get(required, us.key("admin"), accept="text/csv").status == 400
+
+
 def test_an_empty_table_has_its_columns(us: Cast) -> None:
     url = "/api/v1/organization/users?offset=0&limit=0&teamMember=true&active=false"
     reply = us.stack.get(url, us.key("admin"), accept="text/csv")

@@ -259,6 +259,16 @@ def test_a_table_has_every_row_and_no_formula(us: Cast) -> None:
     ]
 
 
+@pytest.mark.parametrize("paging", [{"page": "banana"}, {"limit": "0"}, {"page": 7, "limit": 3}])
+def test_a_table_has_every_row_whichever_page_was_asked_for(
+    us: Cast, paging: dict[str, Any]
+) -> None:
+    accept = {"accept": "text/csv"}
+    reply = drilldown(us, accept, **paging)
+    assert (reply.status, reply.text) == (200, drilldown(us, accept).text)
+    assert drilldown(us, {"accept": "image/png"}, page="banana").status == 400
+
+
 def test_lines_have_every_row(us: Cast) -> None:
     reply = drilldown(us, {"accept": "application/x-ndjson"}, limit=1)
     assert reply.headers["Content-Type"] == "application/x-ndjson"

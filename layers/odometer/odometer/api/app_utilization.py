@@ -387,7 +387,7 @@ def next_page(
 ) -> str | None:
     """The cursor of the page that follows, if one does; in a chain of users, with who they are."""
     row = chain.row + shown
-    if row >= total:
+    if chain.whole or row >= total:
         return None
     ahead, erased = users[row:][:AHEAD], len(directory.erased)
     return chain.cursor(row, directory.head.version, usage.pin(products), ahead, erased)

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
-from odometer.api.models import Query
+from odometer.api.accept import takes_every_row
+from odometer.api.models import PAGING, Query
 from odometer.api.wire import Request
 from odometer.domain.errors import Fault, Invalid
 from odometer.domain.time import epoch_second
@@ -24,8 +25,6 @@ LIFE: Final = timedelta(hours=24)
 LONGEST: Final = 8_192
 """More than the gateway lets through; nothing longer is looked at."""
 TAG_BYTES: Final = 16
-PAGING: Final = frozenset({"cursor", "page_size"})
-"""The parameters that may change along a chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,8 @@ class Chain:
     belongs_to: bytes
     asked: Mapping[str, Sequence[str]]
     now: int
+    whole: bool = False
+    """Whether this page is every row, so that none follows."""
     mark: Mark | None = None
 
     @classmethod
@@ -60,7 +61,8 @@ class Chain:
         filters = query.model_dump(mode="json", exclude=set(PAGING))
         places = {name: value.lower() for name, value in request.parameters.items()}
         belongs_to = json.dumps([organization, type(query).__name__, places, filters])
-        chain = cls(key, belongs_to.encode(), request.query, epoch_second(now))
+        whole = takes_every_row(request)
+        chain = cls(key, belongs_to.encode(), request.query, epoch_second(now), whole)
         cursor = getattr(query, "cursor", None)
         return chain if cursor is None else replace(chain, mark=chain.read(cursor))
 

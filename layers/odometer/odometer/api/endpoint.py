@@ -19,9 +19,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from odometer.access.policy import Rule
+from odometer.api.accept import takes_every_row
 from odometer.api.exchange import PROVIDERS, Exchange
 from odometer.api.family import STATUS, Family
-from odometer.api.models import Body, Query, read_body, read_query
+from odometer.api.models import Body, Query, read_body, read_query, without_paging
 from odometer.api.reports import Report
 from odometer.api.subjects import Named, target_of
 from odometer.api.wire import JSON, Request, Response, as_json
@@ -99,7 +100,9 @@ class Endpoint:
     def _provided(self, exchange: Exchange, kind: type) -> object:
         request = exchange.request
         if issubclass(kind, Query):
-            exchange.query = read_query(kind, request.parameters, request.query)
+            every_row = takes_every_row(request)
+            sent = without_paging(kind, request.query) if every_row else request.query
+            exchange.query = read_query(kind, request.parameters, sent)
             return exchange.query
         if issubclass(kind, Body):
             return read_body(kind, json_body(request))

@@ -6,7 +6,7 @@ The order of its fields is the order in which faults are reported; its schema is
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -15,6 +15,8 @@ from odometer.domain.errors import Fault, Invalid
 
 Model = TypeVar("Model", bound=BaseModel)
 Asked = TypeVar("Asked", bound="Query")
+PAGING: Final = frozenset({"page", "limit", "offset", "page_size", "cursor"})
+"""The parameters that say which of all rows; in whatever family, they have no aliases."""
 
 
 class Query(BaseModel):
@@ -71,6 +73,15 @@ def read_query(
     if faults:
         raise Invalid(*in_order(model, faults))
     return filled
+
+
+def without_paging(
+    model: type[Query], query: Mapping[str, Sequence[str]]
+) -> Mapping[str, Sequence[str]]:
+    """What was sent but for the paging that the model can do without."""
+    fields = model.model_fields
+    left_out = {name for name in PAGING & fields.keys() if not fields[name].is_required()}
+    return {name: values for name, values in query.items() if name not in left_out}
 
 
 def in_order(model: type[BaseModel], faults: Sequence[Fault]) -> list[Fault]:

@@ -12,15 +12,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from odometer.api.accept import chosen
 from odometer.api.models import Answer
-from odometer.api.wire import CSV, JSON, NDJSON, Request, Response
-from odometer.domain.errors import Incomplete, Unacceptable
+from odometer.api.wire import CSV, JSON, Request, Response
+from odometer.domain.errors import Incomplete
 from odometer.domain.time import Period, format_seconds, instant_of_ms
 from odometer.storage.dynamo import Meter
 
-OFFERED = (JSON, CSV, NDJSON)
 VARY = "Accept, Accept-Encoding"
-WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # also full-width
 
 
@@ -74,37 +73,6 @@ class Report:
             return {"Cache-Control": "no-store"}
         tag = hashlib.sha256(body).hexdigest()[:32]
         return {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"', "Vary": VARY}
-
-
-def chosen(accept: str) -> str:
-    """The offered media type that the client likes best, and named most closely; else JSON."""
-    wishes = list(wished(accept)) or [("*/*", 1.0)]
-    liked = {offer: liking(offer, wishes) for offer in OFFERED}
-    best = max(OFFERED, key=lambda offer: liked[offer])
-    if not liked[best][0]:
-        raise Unacceptable
-    return best
-
-
-def wished(accept: str) -> Iterator[tuple[str, float]]:
-    """The ranges of an Accept header with their weights."""
-    for each in filter(None, (part.strip().lower() for part in accept.split(","))):
-        media_range, *parameters = (part.strip() for part in each.split(";"))
-        weights = [weight_of(p[2:]) for p in parameters if p.startswith("q=")]
-        yield media_range, weights[0] if weights else 1.0
-
-
-def weight_of(text: str) -> float:
-    """A weight from 0 to 1; what is none weighs nothing."""
-    return float(text) if WEIGHT.fullmatch(text) else 0.0
-
-
-def liking(offer: str, wishes: Sequence[tuple[str, float]]) -> tuple[float, int]:
-    """How much a client likes an offer by the closest range that it fits, and how close it is."""
-    ranges = ("*/*", f"{offer.partition('/')[0]}/*", offer)
-    fitting = [(ranges.index(wish), weight) for wish, weight in wishes if wish in ranges]
-    closeness, weight = max(fitting, default=(0, 0.0))
-    return weight, closeness
 
 
 def known(tag: str | None, if_none_match: str) -> bool:
