@@ -268,6 +268,46 @@ def test_the_reason_of_a_rejection_is_not_repeated_without_end(us: Cast) -> None
     assert len(answered["message"]) == 256
 
 
+# ids that are UUIDs
+
+FIRST = "f1a2b3c4-d5e6-7890-abcd-ef1234567890"
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"), [("teams", {}), ("departments", {}), ("products", {"kind": "app"})]
+)
+def test_an_id_that_is_a_uuid_is_one_id_in_either_case(
+    us: Cast, kind: str, row: dict[str, str]
+) -> None:
+    ids = (FIRST.upper(), FIRST, FIRST.upper())
+    found = results(put(us, {kind: [{"id": each, "name": "One", **row} for each in ids]}))
+    assert [(each["id"], each["status"]) for each in found] == [
+        (FIRST, "created"),
+        (FIRST, "unchanged"),
+        (FIRST, "unchanged"),
+    ]
+
+
+def test_a_uuid_is_referred_to_and_looked_up_in_either_case(us: Cast) -> None:
+    place = {"team": FIRST, "departments": [FIRST]}
+    put(us, {"teams": [{"id": FIRST, "name": "T"}], "departments": [{"id": FIRST, "name": "D"}]})
+    put(us, {"users": [{"id": "kim", "username": "kim", **place}]})
+    shouted = {"team": FIRST.upper(), "departments": [FIRST.upper()]}
+    (again,) = results(put(us, {"users": [{"id": "kim", **shouted}]}))
+    assert again["status"] == "unchanged"
+    team = us.stack.get(f"/api/v1/team/{FIRST.upper()}", us.key("admin"))
+    assert (team.status, team.json["id"]) == (200, FIRST)
+
+
+def test_the_names_of_people_are_told_apart_letter_by_letter(us: Cast) -> None:
+    people = [{"id": each, "username": f"{each}@x"} for each in (FIRST.upper(), FIRST)]
+    found = results(put(us, {"users": people}))
+    assert [(each["id"], each["status"]) for each in found] == [
+        (FIRST.upper(), "created"),
+        (FIRST, "created"),
+    ]
+
+
 # the export
 
 

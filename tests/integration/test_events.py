@@ -317,6 +317,14 @@ def test_an_event_at_the_limit_counts(changes: dict[str, Any], door: Door) -> No
     assert (reply.status, reply.json) == (202, receipt(1))
 
 
+def test_an_app_is_the_same_in_either_case_of_its_id(door: Door) -> None:
+    data = [used(each, active_ms=1) for each in (APP, APP.upper())]
+    events = [usage_event(str(number), data=each) for number, each in enumerate(data)]
+    assert door.send(events).json == receipt(2)
+    ((one, other),) = door.taken()
+    assert (one.product, other.product) == (APP, APP)
+
+
 def test_repeats_in_a_batch_are_counted_as_such_and_the_first_is_kept(door: Door) -> None:
     same_date = usage_event(time="2026-02-28T00:00:00Z")
     sent = [

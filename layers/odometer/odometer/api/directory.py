@@ -17,6 +17,7 @@ from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import Draft, Outcome, Row, Status
 from odometer.domain.errors import Fault, Invalid, TooLarge, Unsupported
+from odometer.domain.identity import as_kept
 from odometer.domain.kinds import KINDS
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.time import epoch_ms, format_millis, instant_of_ms
@@ -53,6 +54,15 @@ class Id(Text):
         if text in ROUTE_WORDS or text in (".", ".."):
             raise refuse("text", f"{text} is a word of the routes")
         return text
+
+
+@dataclass(frozen=True)
+class CaselessId(Id):
+    """An id of a product, team or department, which as a UUID is the same in either case."""
+
+    def read(self, value: object) -> str:
+        """The id as it is kept."""
+        return as_kept(super().read(value))
 
 
 @dataclass(frozen=True)
@@ -151,7 +161,7 @@ class LicenseRow(Body):
 class TeamRow(Body):
     """A team."""
 
-    id: Annotated[str, Id()] | None = None
+    id: Annotated[str, CaselessId()] | None = None
     name: Name | None = None
     is_default: Annotated[bool, Flag()] | None = None
 
@@ -159,14 +169,14 @@ class TeamRow(Body):
 class DepartmentRow(Body):
     """A department."""
 
-    id: Annotated[str, Id()] | None = None
+    id: Annotated[str, CaselessId()] | None = None
     name: Name | None = None
 
 
 class ProductRow(Body):
     """A product."""
 
-    id: Annotated[str, Id()] | None = None
+    id: Annotated[str, CaselessId()] | None = None
     name: Name | None = None
     kind: Annotated[str, KindName()] | None = None
 

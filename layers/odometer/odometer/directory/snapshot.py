@@ -24,7 +24,7 @@ from odometer.directory.people import (
     Team,
     User,
 )
-from odometer.domain.identity import UUID
+from odometer.domain.identity import as_kept
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, Kind
 from odometer.domain.people import UserType
 
@@ -140,7 +140,7 @@ class Directory:
 
     def members_of(self, department_ids: Collection[str]) -> set[int]:
         """The ordinals of the users in any of some departments; an unknown one has none."""
-        numbers = {each.ordinal for each in self.departments if each.id.lower() in department_ids}
+        numbers = {each.ordinal for each in self.departments if each.id in department_ids}
         memberships = self.columns("users", "roster")["departments"]
         return {user for user, those in enumerate(memberships) if not numbers.isdisjoint(those)}
 
@@ -156,12 +156,11 @@ class Directory:
 
     def team_by_id(self, team_id: str) -> Team | None:
         """The team with that id, if there is one."""
-        return next((team for team in self.teams if team.id == team_id), None)
+        return next((team for team in self.teams if team.id == as_kept(team_id)), None)
 
     def app_by_id(self, app_id: str) -> Product | None:
         """The app with that id, in whatever case its hex digits are, if there is one."""
-        wanted = app_id.lower() if UUID.fullmatch(app_id) else None
-        return next((app for app in self.apps if app.id.lower() == wanted), None)
+        return next((app for app in self.apps if app.id == as_kept(app_id)), None)
 
     def columns(self, register: str, *families: str) -> Columns:
         """Whole columns of a register, read in one go."""

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from odometer.directory.columns import Block, Columns, Head, Register
 from odometer.directory.snapshot import Directory
+from odometer.domain.identity import as_kept
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.time import epoch_ms
@@ -327,7 +328,7 @@ def references(draft: Draft, row: Row) -> dict[str, Any]:
 
 def referred(register: Register, what: str, name: str) -> int:
     """The number of the row that is called so, by id or else by name."""
-    number = position(register.columns["id"], name)
+    number = position(register.columns["id"], as_kept(name))
     number = position(register.columns["name"], name) if number is None else number
     if number is None:
         raise Rejected("not_found", f"unknown {what}: {name}")

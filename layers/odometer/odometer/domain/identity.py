@@ -5,3 +5,11 @@ from typing import Final
 
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 """8-4-4-4-12 hexadecimal digits, whatever they say about a version."""
+
+
+def as_kept(name: str) -> str:
+    """An id of a product, team or department: as a UUID in lower case, for either means the same.
+
+    The names of people are compared as they are sent.
+    """
+    return name.lower() if UUID.fullmatch(name) else name

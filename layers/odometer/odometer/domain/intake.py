@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.identity import as_kept
 from odometer.domain.kinds import MEASURE_LIMIT, Kind
 from odometer.domain.time import epoch_second
 
@@ -79,7 +80,7 @@ class Rules:
         return epoch_second(instant)
 
     def _product(self, data: Mapping[str, Any]) -> tuple[str, Kind]:
-        product = text(data, "product", LONGEST_NAME)
+        product = as_kept(text(data, "product", LONGEST_NAME))
         if product not in self.kinds:
             raise Refused("unknown_product", f"product: {product} is not in the directory")
         return product, self.kinds[product]
