@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 import pytest
 
 from odometer.access.policy import Scope
+from odometer.api import wire
 from odometer.domain.people import Role
 from tests.support.apps import (
     APP,
+    CLIENT,
     COMPARED,
     COMPARED_PERIOD,
     FEBRUARY,
@@ -422,3 +424,35 @@ def test_an_answer_says_what_it_is_made_from(settled: Client) -> None:
     )
     assert headers["X-Data-Through"].endswith("Z")
     assert float(headers["X-Read-Units"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "details"),
+    [
+        (
+            USERS,
+            f"{FEBRUARY}&department_ids={OFFICE}",
+            {"start_date": "2026-02-01", "end_date": "2026-02-28", "department_ids": OFFICE},
+        ),
+        (
+            f"{CLIENT}/analytics/apps/utilization",
+            "start_date=2026-02-01&end_date=2026-02-28",
+            {"start_date": "2026-02-01", "end_date": "2026-02-28", "q": None},
+        ),
+        (f"{CLIENT}/users", "q=e", {"q": "e", "department_ids": None}),
+    ],
+)
+def test_rows_that_cannot_be_carried_are_refused_with_each_parameter_that_makes_fewer(
+    settled: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    query: str,
+    details: dict[str, str | None],
+) -> None:
+    monkeypatch.setattr(wire, "COMPRESSED_FROM", 9)
+    monkeypatch.setattr(wire, "ANSWER_LIMIT", 250)
+    headers = {"accept": "text/csv", "accept-encoding": "gzip"}
+    reply = settled.get(path, query, **headers)
+    message = f"the answer is too large: narrow {', '.join(details)}"
+    error = {"code": "invalid_parameter", "message": message, "details": details}
+    assert (reply.status, reply.json) == (400, {"error": error})

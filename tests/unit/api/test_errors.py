@@ -55,6 +55,17 @@ def test_the_envelope_shows_all_faults_and_short_values() -> None:
     }
 
 
+def test_the_envelope_says_once_what_is_too_large() -> None:
+    error = Invalid(Fault("from", "size", "narrow it", "x"), Fault("to", "size", "narrow it"))
+    assert ENVELOPE.problem(error, 400, REQUEST) == {
+        "error": {
+            "code": "invalid_parameter",
+            "message": "narrow it",
+            "details": {"from": "x", "to": None},
+        }
+    }
+
+
 def test_usage_metrics_lists_all_faults() -> None:
     assert usage_metrics.FAMILY.problem(example(Invalid), 400, REQUEST) == {
         "error": "BAD_REQUEST",

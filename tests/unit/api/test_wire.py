@@ -3,12 +3,13 @@
 import base64
 import gzip
 import json
+from dataclasses import replace
 from random import Random
 
 import pytest
 
 from odometer.api.wire import NDJSON, Request, Response
-from odometer.domain.errors import Invalid, TooLarge
+from odometer.domain.errors import Fault, Invalid, TooLarge
 from tests.support.stack import proxy_event
 
 MEGABYTE = 1024 * 1024
@@ -97,7 +98,7 @@ def lines(**headers: str) -> Request:
 LINES = b'{"kind":"user","id":"x"}\n' * (2 * MEGABYTE // 25)
 
 
-@pytest.mark.parametrize("accepted", ["gzip", "br, gzip;q=0.5", "gzip;q=1"])
+@pytest.mark.parametrize("accepted", ["gzip", "GZIP", "br, gzip;q=0.5", "gzip;q=1"])
 def test_a_large_answer_is_compressed_for_those_who_accept_it(accepted: str) -> None:
     answer = Response(200, LINES, NDJSON).for_gateway(lines(accept_encoding=accepted))
     assert answer["headers"]["Content-Encoding"] == "gzip"
@@ -141,3 +142,16 @@ def test_an_answer_that_is_too_large_even_compressed_is_refused() -> None:
     noise = Random(7).randbytes(3 * MEGABYTE).hex().encode() * 2
     with pytest.raises(TooLarge):
         Response(200, noise, NDJSON).for_gateway(lines(accept_encoding="gzip"))
+
+
+def test_an_answer_that_can_be_narrowed_is_refused_with_every_parameter_that_does() -> None:
+    sent = lines(accept_encoding="gzip")
+    asked = replace(sent, query={"from": ["x"], "other": ["y"]})
+    noise = Random(7).randbytes(3 * MEGABYTE).hex().encode() * 2
+    with pytest.raises(Invalid) as refused:
+        Response(200, noise, NDJSON, narrowed_by="from, to").for_gateway(asked)
+    words = "the answer is too large: narrow from, to"
+    assert refused.value.faults == (
+        Fault("from", "size", words, "x"),
+        Fault("to", "size", words, None),
+    )

@@ -47,7 +47,7 @@ WORDS = {
     "repeated": "{name} was sent more than once",
 }
 """Faults that need no more than the name and the value; `{expected}` is what could be sent."""
-SENTENCES = frozenset({"order", "span", "pair", "either", "cursor", "value"})
+SENTENCES = frozenset({"order", "span", "pair", "either", "cursor", "value", "size"})
 """Faults that speak for themselves."""
 TOGETHER: Mapping[str, tuple[str, ...]] = {
     "end_date": ("start_date", "end_date"),
@@ -74,8 +74,10 @@ class AppUtilization(Envelope):
         """The first fault in words, with every parameter that it is about as it was sent."""
         content = dict(super().problem(error, status, request)["error"])
         if isinstance(error, Invalid):
-            fault = error.faults[0]
-            content |= {"message": worded(fault), "details": details_of(fault, request)}
+            first = error.faults[0]
+            at_fault = error.faults if first.rule == "size" else (first,)
+            details = {k: v for each in at_fault for k, v in details_of(each, request).items()}
+            content |= {"message": worded(first), "details": details}
         elif error.code in MESSAGES:
             subject = "User" if "user_id" in request.parameters else "App"
             content["message"] = MESSAGES[error.code].replace("{subject}", subject)

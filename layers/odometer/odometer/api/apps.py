@@ -72,7 +72,7 @@ class AppUsersAnswer(Answer):
     next_cursor: str | None
 
 
-NARROWED_BY = "start_date, end_date, department_ids"
+DATES = "start_date, end_date"
 
 
 def app_users(query: AppUsersQuery, app: Product, usage: Usage, chain: Chain) -> Report:
@@ -105,7 +105,7 @@ def app_users(query: AppUsersQuery, app: Product, usage: Usage, chain: Chain) ->
         periods,
         usage.through_ms,
         columns=columns_of(AppUserUtilization),
-        narrowed_by=NARROWED_BY,
+        narrowed_by=f"{DATES}, department_ids",
         headers=headers_of(query.deprecation, chain, following),
     )
 
@@ -154,7 +154,6 @@ def app_detail(query: AppDetailQuery, app: Product, usage: Usage, directory: Dir
         lambda: [answer],
         periods_of(query, usage),
         usage.through_ms,
-        narrowed_by=NARROWED_BY,
         headers=headers_of(query.deprecation),
     )
 
@@ -265,7 +264,7 @@ def app_activity(
         [query.days.period(usage.zone)],
         usage.through_ms,
         columns=columns_of(Point),
-        narrowed_by=NARROWED_BY,
+        narrowed_by=DATES,
         headers=headers_of(query.deprecation),
     )
 
@@ -350,7 +349,7 @@ def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report:
         periods_of(query, usage),
         usage.through_ms,
         columns=columns_of(AppRow),
-        narrowed_by=NARROWED_BY,
+        narrowed_by=f"{DATES}, q",
         headers=headers_of({}, chain, following),
     )
 

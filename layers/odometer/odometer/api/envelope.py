@@ -5,7 +5,7 @@ from typing import Any
 
 from odometer.api.family import Family
 from odometer.api.wire import Request
-from odometer.domain.errors import Invalid, NotFound, OdometerError
+from odometer.domain.errors import Fault, Invalid, NotFound, OdometerError
 
 MESSAGES = {
     "unauthorized": "Authentication required",
@@ -35,12 +35,17 @@ class Envelope(Family):
         details = {}
         message = MESSAGES.get(error.code, "")
         if isinstance(error, Invalid):
-            message = "; ".join(f"{fault.name}: {fault.message}" for fault in error.faults)
+            message = "; ".join(dict.fromkeys(map(told, error.faults)))
             details = {fault.name: shown(fault.value) for fault in error.faults}
         elif isinstance(error, NotFound) and error.parameter:
             message = f"{error.parameter}: not found"
             details = {error.parameter: shown(error.name)}
         return {"error": {"code": error.code, "message": message, "details": details}}
+
+
+def told(fault: Fault) -> str:
+    """A fault in words; that an answer is too large is no fault of one parameter."""
+    return fault.message if fault.rule == "size" else f"{fault.name}: {fault.message}"
 
 
 def shown(value: object) -> object:

@@ -172,4 +172,10 @@ def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report:
         last_activity=LastActivity.of(presence),
     )
     answer = PersonUsageAnswer(period=Period.of(query.days), user=who, products=products)
-    return Report(answer, lambda: products, [period], usage.through_ms)
+    return Report(
+        answer,
+        lambda: products,
+        [period],
+        usage.through_ms,
+        narrowed_by="start_date, end_date",
+    )

@@ -70,8 +70,8 @@ WORDS = {
     "page": "page must be a positive integer",
     "limit": f"limit must be a positive integer between 1 and {LARGEST_PAGE}",
 }
-BETWEEN = ("order", "span")
-"""Rules over two values: they speak for themselves."""
+BETWEEN = ("order", "span", "size")
+"""Rules over several values: they speak for themselves."""
 
 
 class UsageReport(Family):

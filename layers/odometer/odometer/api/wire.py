@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from odometer.domain.errors import Invalid, TooLarge
+from odometer.domain.errors import Fault, Invalid, OdometerError, TooLarge
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")
+ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 ANSWER_LIMIT = 6 * 1024 * 1024 - 64 * 1024  # Lambda's 6 MB, less the frame around the body
 COMPRESSED_FROM = 1_400
 JSON = "application/json"
@@ -99,8 +99,8 @@ class Response:
         if len(body) > COMPRESSED_FROM and self._may_be_compressed(request):
             body = gzip.compress(body, 6, mtime=0)
             headers = {"Vary": "Accept-Encoding", **headers, "Content-Encoding": "gzip"}
-            return self._fitting(headers, base64.b64encode(body).decode(), encoded=True)
-        return self._fitting(headers, body.decode(), encoded=False)
+            return self._fitting(request, headers, base64.b64encode(body).decode(), encoded=True)
+        return self._fitting(request, headers, body.decode(), encoded=False)
 
     def _may_be_compressed(self, request: Request) -> bool:
         """Whether gateway and client both take it: the gateway looks at what is accepted first."""
@@ -108,21 +108,28 @@ class Response:
         gzip_accepted = ACCEPTS_GZIP.search(request.header("accept-encoding"))
         return self.media_type in COMPRESSED and first == self.media_type and bool(gzip_accepted)
 
-    def _fitting(self, headers: dict[str, str], body: str, *, encoded: bool) -> dict[str, Any]:
+    def _fitting(
+        self, request: Request, headers: dict[str, str], body: str, *, encoded: bool
+    ) -> dict[str, Any]:
         """What Lambda can carry in its JSON, or an error: never an answer that is cut."""
         if len(json.dumps(body)) > ANSWER_LIMIT:
             if self.media_type in COMPRESSED and not encoded:
                 raise Invalid.parameter("Accept-Encoding", "the answer is too large without gzip")
-            if self.narrowed_by:
-                words = f"the answer is too large: narrow {self.narrowed_by}"
-                raise Invalid.parameter(self.narrowed_by, words)
-            raise TooLarge
+            raise self._too_large(request)
         return {
             "statusCode": self.status,
             "headers": headers,
             "body": body,
             "isBase64Encoded": encoded,
         }
+
+    def _too_large(self, request: Request) -> OdometerError:
+        """What is told of an answer that nothing carries: each parameter that makes less of it."""
+        words = f"the answer is too large: narrow {self.narrowed_by}"
+        names = self.narrowed_by.split(", ") if self.narrowed_by else []
+        sent = {name: values[-1] for name, values in request.query.items()}
+        faults = [Fault(name, "size", words, sent.get(name)) for name in names]
+        return Invalid(*faults) if faults else TooLarge()
 
 
 def as_json(content: object) -> bytes:
