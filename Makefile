@@ -24,13 +24,13 @@ down: .venv/.ready ## stop what `up` started; data stays
 test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
 	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
-soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k ledger')
+soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k engine')
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/property $(ARGS)
 
 bench: .local/tools/bench/.ready ## other engines beside this one, a million events, cold starts (ARGS='compare --users 1000')
 	@PYTHONPATH=layers/odometer .local/tools/bench/bin/python -m bench $(or $(ARGS),--write)
 
-invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in a real container (invoke-usage-metrics-team CASE=unknown)
+invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in a real container (invoke-usage-metrics-team CASE=ok)
 	@$(BIN)/python -m local.invoke $* $(CASE)
 
 check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready ## format, lint, types, import direction, template and policy
@@ -60,13 +60,16 @@ clean: down ## remove everything that was made here, data included
 build: .venv/.ready .local/tools/sam/.ready ## what `deploy` sends: Python 3.13 on arm64, from any machine
 	LAYER_PYTHON=3.13 LAYER_ARCH=arm64 $(SAM) build
 
-deploy: build ## to the AWS account of your credentials (ENV=default, dev or prod of samconfig.toml)
+deploy: signed-in build ## to the AWS account of your credentials (ENV=default, dev or prod of samconfig.toml)
 	$(SAM) deploy --config-env $(ENV)
+
+signed-in: .venv/.ready
+	@$(BIN)/python -m local.account
 
 help:
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run up down test soak bench check format lock clean build deploy help
+.PHONY: signed-in run up down test soak bench check format lock clean build deploy help
 
 # ---------------------------------------------------------------- environments
 .venv/.ready: requirements/dev.txt pyproject.toml

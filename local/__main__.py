@@ -17,10 +17,11 @@ from rich.console import Console
 
 from local import deployment, emulator
 from local.emulator import CannotStartError
-from local.ports import free_port
+from local.ports import LAST_PORT, free_port
 from local.record import Stack
 
 console = Console(highlight=False)
+INTERRUPTED = 130
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -31,8 +32,7 @@ def main() -> int:
             case "run":
                 return run(arguments)
             case "up":
-                up(arguments)
-                console.print("It runs in the background until [bold]make down[/bold].")
+                return stay_up(arguments)
             case "down":
                 down(arguments.home)
     except CannotStartError as reason:
@@ -60,6 +60,19 @@ def run(arguments: argparse.Namespace) -> int:
             signal.signal(end, signal.SIG_IGN)  # an impatient second Ctrl-C must not cost the data
         down(arguments.home)
     return 1
+
+
+def stay_up(arguments: argparse.Namespace) -> int:
+    """Come up and go on in the background; whoever interrupts that wants it stopped."""
+    try:
+        stack = up(arguments)
+    except KeyboardInterrupt:
+        down(arguments.home)
+        return INTERRUPTED
+    if arguments.port and stack.endpoint != emulator.endpoint(arguments.port):
+        console.print(f"It was up already, at {stack.endpoint}: to move it, make down first.")
+    console.print("It runs in the background until [bold]make down[/bold].")
+    return 0
 
 
 def up(arguments: argparse.Namespace) -> Stack:
@@ -144,12 +157,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--home", type=Path, default=Path(".local"), help="where state and logs are kept"
     )
-    parser.add_argument("--port", type=int, default=4566, help="0: any free one")
+    parser.add_argument("--port", type=_port, default=4566, help="0: any free one")
     parser.add_argument("--fresh", action="store_true", help="forget what `home` holds")
     parser.epilog = "run … -- command: with BASE_URL and DEMO_ENV set, and then stop"
     words = [*sys.argv[1:], "--"]
     own = words.index("--")
     return parser.parse_args(words[:own], argparse.Namespace(command=words[own + 1 : -1]))
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) <= LAST_PORT:
+        return int(text)
+    message = f"PORT={text}: expected a number up to {LAST_PORT}"
+    raise argparse.ArgumentTypeError(message)
 
 
 if __name__ == "__main__":

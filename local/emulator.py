@@ -25,20 +25,27 @@ class CannotStartError(Exception):
 def start(home: Path, port: int) -> int:
     """Start the emulator on the state kept in `home` and wait until it serves. Its pid."""
     if is_taken(port):
-        message = f"Port {port} is taken by {holder(port)}. Another one: make run PORT={port + 1}"
+        message = f"Port {port} is taken by {holder(port)}. Another one: PORT={port + 1}"
         raise CannotStartError(message)
     shutil.rmtree(home / "tmp", ignore_errors=True)
     for folder in ("state", "objects", "tmp", "log"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     process = _launch(home, port)
+    try:
+        _wait_for(process, port, home)
+    except BaseException:  # also Ctrl-C: nobody else knows yet that it runs
+        end_session(process.pid, signal.SIGKILL)
+        raise
+    return process.pid
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int, home: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not is_serving(endpoint(port)):
         if process.poll() is not None or time.monotonic() > deadline:
-            end_session(process.pid, signal.SIGKILL)
             message = f"The emulator did not start; its last words are in {home}/log/emulator.log"
             raise CannotStartError(message)
         time.sleep(0.1)
-    return process.pid
 
 
 def _launch(home: Path, port: int) -> subprocess.Popen[bytes]:

@@ -27,12 +27,19 @@ from local.sample_event import filled, of_demo
 
 HOME = Path(".local")
 TEMPLATE = HOME / "invoke/template.yaml"
+REMEDY = (
+    "Install Docker (or Podman with its docker command), start it, or set DOCKER_HOST to where one "
+    "runs. Without containers the same event is run by tests/integration/test_sample_events.py."
+)
 
 
 def main(slug: str, case: str = "") -> None:
     cases = sorted(path.name.split(".")[1] for path in Path("events").glob(f"{slug}.*.json"))
+    if not cases:
+        names = sorted({path.name.split(".")[0] for path in Path("events").glob("*.json")})
+        sys.exit(f"No function is called {slug}. There are: {', '.join(names)}")
     if case not in cases:
-        sys.exit(f"{slug} has the cases {', '.join(cases) or 'of no event: is that its name?'}")
+        sys.exit(f"Which case? make invoke-{slug} CASE=… with {' or '.join(cases)}")
     if reason := why_not():
         sys.exit(f"Not invoked: {reason}")
     stack = Stack.read(HOME)
@@ -59,9 +66,10 @@ def event_of(slug: str, case: str) -> str:
 def why_not() -> str:
     """Why no container can run here; empty when one can."""
     if not shutil.which("docker"):
-        return "`sam local invoke` needs a container engine, and no `docker` is on the PATH."
+        return f"no `docker` is on the PATH. {REMEDY}"
     asked = subprocess.run(["docker", "info"], capture_output=True, text=True, check=False)
-    return f"no container engine answers: {asked.stderr.strip()}" if asked.returncode else ""
+    words = f"no container engine answers. {asked.stderr.strip()}\n{REMEDY}"
+    return words if asked.returncode else ""
 
 
 def have_image() -> None:

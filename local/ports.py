@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+LAST_PORT = 65_535
 
 
 def free_port() -> int:

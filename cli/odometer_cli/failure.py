@@ -9,7 +9,14 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from odometer.domain.errors import Conflict, Invalid, NotFound, OdometerError, Unavailable
+from odometer.domain.errors import (
+    Conflict,
+    Invalid,
+    NotConfigured,
+    NotFound,
+    OdometerError,
+    Unavailable,
+)
 
 
 class Failure(Exception):
@@ -66,6 +73,9 @@ def failure_of(error: OdometerError) -> Failure:
             return Refused(str(error), "To let an Admin of it in again: odometer organization key")
         case NotFound():
             return Refused(f"not found: {error}", "Check the id and the deployment.")
+        case NotConfigured():
+            words = "Sign in to AWS, and set AWS_PROFILE and AWS_DEFAULT_REGION."
+            return Misused(str(error), words)
         case Unavailable():
             return Unreachable(f"storage is unavailable: {error}", "Try again in a moment.")
     return Refused(f"AWS refused: {error}", "Check credentials, region and the deployment.")

@@ -14,6 +14,7 @@ OdometerError
 ├── Throttled             too many requests
 ├── Unavailable           storage throttled or timed out: try again
 │   └── Incomplete        so that a part of the answer is missing, with no room to say so
+├── NotConfigured         nobody to be, or nowhere to go: credentials or region are missing
 ├── TimedOut              the deadline passed
 └── Corrupt               stored data contradicts itself
 
@@ -130,6 +131,10 @@ class Unavailable(OdometerError):
 
 class Incomplete(Unavailable):
     """A part of the answer could not be read, and its form has no room to say so."""
+
+
+class NotConfigured(OdometerError):
+    """Nobody to be, or nowhere to go: credentials or a region are missing; never so on Lambda."""
 
 
 class TimedOut(OdometerError):

@@ -15,9 +15,16 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 
-from odometer.domain.errors import OdometerError, Unavailable
+from odometer.domain.errors import NotConfigured, OdometerError, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -49,6 +56,8 @@ PASSING = frozenset(
         "TransactionInProgressException",
     }
 )
+
+UNCONFIGURED = (NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound)
 
 
 @cache
@@ -88,6 +97,8 @@ def domain_errors() -> Iterator[None]:
         yield
     except ClientError as error:
         raise of_client_error(error) from error
+    except UNCONFIGURED as error:
+        raise NotConfigured(str(error)) from error
     except BotoCoreError as error:
         raise Unavailable(type(error).__name__) from error
 
