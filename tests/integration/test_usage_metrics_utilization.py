@@ -157,6 +157,13 @@ def test_a_team_is_counted_as_it_stands_now(us: Cast) -> None:
         f"/api/v1/team/account-utilizations?teamId={us.id('core')}", us.key("lead")
     )
     assert reply.json == {"registered": 4, "deactivated": 1, "invited": 0}
+    assert float(reply.headers["X-Read-Units"]) > 0
+    lines = us.stack.get(
+        f"/api/v1/team/account-utilizations?teamId={us.id('core')}",
+        us.key("lead"),
+        accept="text/csv",
+    )
+    assert lines.text == "registered,deactivated,invited\r\n4,1,0\r\n"
 
 
 def test_a_team_is_named(us: Cast) -> None:

@@ -279,8 +279,11 @@ What is in braces is taken from the request, the place or the row. `{completion}
 the products of that kind, with commas between them. `{departments}` is `&department_ids=…` where
 the report was asked so. A `change_pct` is what its `value` and `compare_value` make of it, and a
 `compare_value` is explained by the second range. When somebody was last active is no sum: it is the
-instant of an event. Written by `UPDATE=1 pytest tests/integration/test_explained_figures.py`, which
-holds every number of every report against this table.
+instant of an event. Somebody who was erased is in every sum and every number of users, without a
+name; where rows are counted (`pagination.total`, `total_count`), they are not.
+
+Written by `UPDATE=1 pytest tests/integration/test_explained_figures.py`, which holds every number
+of every report against this table.
 """
 
 

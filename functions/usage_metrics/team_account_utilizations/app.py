@@ -1,15 +1,15 @@
 """GET /api/v1/team/account-utilizations: the accounts of a team, as they stand now."""
 
 from odometer.access.policy import READ_TEAM
+from odometer.api.reports import Report
 from odometer.api.subjects import team
 from odometer.api.usage_metrics import endpoint
-from odometer.api.usage_series import TeamQuery, TeamUtilization
+from odometer.api.usage_series import TeamQuery, team_utilization
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
 
 
 @endpoint("/api/v1/team/account-utilizations", may=READ_TEAM, about=team("teamId"))
-def handler(_: TeamQuery, team: Team, directory: Directory) -> TeamUtilization:
+def handler(_: TeamQuery, team: Team, directory: Directory) -> Report:
     """Answer with how many users of the team are registered, deactivated and invited."""
-    states = directory.columns("users", "roster")["state"]
-    return TeamUtilization.of(states[user] for user in directory.users_of_team(team.ordinal))
+    return team_utilization(team, directory)

@@ -137,6 +137,7 @@ PAGES: Mapping[str, type[BaseModel]] = {
     "GET /api/v1/organization/users": usage_metrics.UserList,
     "GET /api/v1/organization/usage": usage_series.UsageAnswer,
     "GET /api/v1/team/{teamId}/users": usage_metrics.UserList,
+    "GET /api/v1/team/account-utilizations": usage_series.TeamUtilization,
     "GET /api/v1/team/usage": usage_series.UsageAnswer,
     "GET /api/v1/user/usage": usage_series.UsageAnswer,
     "GET /v1/coverage": coverage.CoverageAnswer,

@@ -63,7 +63,8 @@ class ByPrefix(Family):
 
 def family_at(path: str) -> Family:
     """The family whose prefix the path has."""
-    return next(family for prefix, family in FAMILIES.items() if path.startswith(prefix))
+    inside = f"{path.rstrip('/')}/"  # the gateway leaves out a slash at the end
+    return next(family for prefix, family in FAMILIES.items() if inside.startswith(prefix))
 
 
 def path_called(request: Request) -> str:

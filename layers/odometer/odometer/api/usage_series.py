@@ -16,6 +16,7 @@ from odometer.api.reports import Report
 from odometer.api.subjects import Named
 from odometer.api.usage_metrics import UsageMetrics
 from odometer.api.wire import Request
+from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import ForeignOrganization
 from odometer.domain.people import State
@@ -346,3 +347,10 @@ def account_utilizations(
         columns=list(UtilizationMonth.model_fields),
         narrowed_by="startDate",
     )
+
+
+def team_utilization(team: Team, directory: Directory) -> Report:
+    """The accounts of a team: states of the directory, which speak of no time."""
+    states = directory.columns("users", "roster")["state"]
+    answer = TeamUtilization.of(states[user] for user in directory.users_of_team(team.ordinal))
+    return Report(answer, lambda: [answer], narrowed_by="teamId")
