@@ -15,7 +15,10 @@ from odometer_cli.failure import Failure
 WHOLE = frozenset({"key_id", "status"})
 """Columns that are copied by hand or searched for: never broken."""
 
-out = Console(highlight=False, soft_wrap=True)
+UNBROKEN = 10_000
+"""A width in which whoever reads through a pipe gets a line for every row."""
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else UNBROKEN)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
 
 

@@ -228,7 +228,10 @@ def test_keys_are_listed_without_their_secrets(env: Mapping[str, str]) -> None:
     (key,) = odometer("keys", "list", "--json", env=env).json["keys"]
     assert key["name"] == "test"
     said = odometer("keys", "list", env=env)
-    assert key["key_id"] in said.out
+    _, row = said.out.splitlines()  # unbroken, for whoever reads it through a pipe
+    assert row.startswith(key["key_id"])
+    assert key["user"] in row
+    assert " ".join(key["scopes"]) in row
     assert env["ODOMETER_TOKEN"] not in said.out
 
 
