@@ -230,6 +230,48 @@ def test_every_list_is_a_table_whose_columns_are_there_also_when_no_row_is(clien
     assert points == "date,value\r\n2026-02-01,2\r\n"
 
 
+NO_USE = "start_date=2020-02-01&end_date=2020-02-28"
+
+
+def test_a_table_of_what_a_user_has_used_has_the_columns_of_every_kind(client: Client) -> None:
+    none, some = (
+        client.get(f"{CLIENT}/users/{JAMES}/usage", days, accept="text/csv").text.split("\r\n")
+        for days in (NO_USE, DAYS)
+    )
+    measures = (
+        "tests,duration_ms,screenshots,completions,chars_completed,keystrokes,lines,interactions,"
+        "useful_interactions,active_ms,sessions"
+    )
+    columns = [
+        *("product.id", "product.name", "product.kind"),
+        *(f"measures.{measure}" for measure in measures.split(",")),
+        "days_active",
+    ]
+    assert none == [",".join(columns), ""]
+    assert some[0] == none[0]
+    assert some[1].startswith(f"{APP},Editor,app,,,")
+    assert some[1].endswith(f",{JAMES_MS},24,24")
+
+
+def test_an_explanation_without_terms_is_a_table_all_the_same(client: Client) -> None:
+    query = "measure=users&from=2020-02-01T00:00:00Z&to=2020-03-01T00:00:00Z"
+    assert client.get("/v1/explain", query, accept="text/csv").text == "term,key,sign,value\r\n"
+
+
+def test_a_client_that_cannot_be_is_not_found_in_words_of_the_route(client: Client) -> None:
+    """Only what the path names is spoken of."""
+    nowhere = "/v2/clients/nouuid"
+    messages = {
+        f"{nowhere}/users": "Client not found",
+        f"{nowhere}/analytics/apps/utilization": "Client not found",
+        f"{nowhere}/analytics/apps/{APP}/utilization": "App or client not found",
+        f"{nowhere}/users/{JAMES}": "User or client not found",
+    }
+    replies = {path: client.get(path) for path in messages}
+    assert {path: reply.json["error"]["message"] for path, reply in replies.items()} == messages
+    assert {reply.status for reply in replies.values()} == {404}
+
+
 def test_an_unknown_user_is_not_found_and_nobody_of_a_client_is_told_apart(client: Client) -> None:
     missing = client.get(f"{CLIENT}/users/nobody")
     assert (missing.status, missing.json["error"]["message"]) == (404, "User or client not found")

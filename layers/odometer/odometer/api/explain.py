@@ -6,7 +6,14 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from odometer.api.app_utilization import LONGEST_CURSOR, Ids, begin, headers_of, next_page
+from odometer.api.app_utilization import (
+    LONGEST_CURSOR,
+    Ids,
+    begin,
+    columns_of,
+    headers_of,
+    next_page,
+)
 from odometer.api.cursors import Chain
 from odometer.api.fields import Choice, Instant, Text, Whole, refuse
 from odometer.api.models import Answer, Query
@@ -165,6 +172,7 @@ def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report:
         lambda: terms_of(found, found.users, ids),
         [query.period],
         usage.through_ms,
+        columns=columns_of(TermAnswer),
         headers=headers_of({}, chain, following),
     )
 

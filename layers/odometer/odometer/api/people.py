@@ -22,6 +22,7 @@ from odometer.api.models import Answer
 from odometer.api.reports import Report
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
+from odometer.domain.kinds import KINDS
 from odometer.domain.time import format_millis, instant_of_ms
 from odometer.readings.presence import Presence
 from odometer.reports.order import Direction
@@ -140,6 +141,15 @@ class ProductUsage(Answer):
     days_active: int
 
 
+MEASURES = dict.fromkeys(measure for kind in KINDS.values() for measure in kind.measures)
+USAGE_COLUMNS = [
+    *columns_of(ProductRef, "product."),
+    *(f"measures.{measure}" for measure in MEASURES),
+    "days_active",
+]
+"""The same for everybody, whatever they have used."""
+
+
 class PersonUsageAnswer(Answer):
     """One user across all products."""
 
@@ -177,5 +187,6 @@ def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report:
         lambda: products,
         [period],
         usage.through_ms,
+        columns=USAGE_COLUMNS,
         narrowed_by="start_date, end_date",
     )
