@@ -17,6 +17,8 @@ from tests.support.book import ACME, NOON
 from tests.support.cast import Cast, cast_of
 from tests.support.stack import CONTEXT, OTHER, Reply, Stack, endpoints, proxy_event
 
+APP = "f1a2b3c4-d5e6-7890-abcd-ef1234567890"
+OFFICE = "d2b3c4d5-e6f7-8901-bcde-f12345678901"
 NDJSON = {"content-type": "application/x-ndjson"}
 
 
@@ -53,8 +55,8 @@ def test_every_row_is_answered_in_its_place(us: Cast) -> None:
         ],
         "organization": {"time_zone": "Europe/Berlin"},
         "license": {"seats": 50},
-        "departments": [{"id": "d1", "name": "Research"}],
-        "products": [{"id": "p1", "name": "Mail", "kind": "app"}],
+        "departments": [{"id": OFFICE, "name": "Research"}],
+        "products": [{"id": APP, "name": "Mail", "kind": "app"}],
         "teams": [{"id": "t1", "name": "New"}],
     }
     answered = results(put(us, document))
@@ -79,8 +81,8 @@ def test_every_row_is_answered_in_its_place(us: Cast) -> None:
         },
         {"index": 0, "kind": "organization", "id": ACME, "status": "updated"},
         {"index": 0, "kind": "license", "id": None, "status": "unchanged"},
-        {"index": 0, "kind": "department", "id": "d1", "status": "created"},
-        {"index": 0, "kind": "product", "id": "p1", "status": "created"},
+        {"index": 0, "kind": "department", "id": OFFICE, "status": "created"},
+        {"index": 0, "kind": "product", "id": APP, "status": "created"},
         {"index": 0, "kind": "team", "id": "t1", "status": "created"},
     ]
     info = us.stack.get(f"/api/v1/user/{kim}", us.key("admin")).json
@@ -99,7 +101,7 @@ def test_lines_are_answered_by_their_numbers(us: Cast) -> None:
         {"kind": None},
         {},
         '{"kind": "team", "name": "a", "name": "b"}',
-        {"kind": "product", "id": "p1", "name": "Mail", "product_kind": "app"},
+        {"kind": "product", "id": APP, "name": "Mail", "product_kind": "app"},
         {"kind": "team", "id": "t1", "name": "New"},
     )
     expected = "kind: expected one of organization, license, team, department, product, user"
@@ -113,7 +115,7 @@ def test_lines_are_answered_by_their_numbers(us: Cast) -> None:
         {"index": 6, **unknown, "message": expected},
         {"index": 7, **unknown, "message": expected},
         {"index": 8, **unknown, "message": "body: a name stands twice in one object"},
-        {"index": 9, "kind": "product", "id": "p1", "status": "created"},
+        {"index": 9, "kind": "product", "id": APP, "status": "created"},
         {"index": 10, "kind": "team", "id": "t1", "status": "unchanged"},
     ]
 
@@ -270,8 +272,6 @@ def test_the_reason_of_a_rejection_is_not_repeated_without_end(us: Cast) -> None
 
 # ids that are UUIDs
 
-FIRST = "f1a2b3c4-d5e6-7890-abcd-ef1234567890"
-
 
 @pytest.mark.parametrize(
     ("kind", "row"), [("teams", {}), ("departments", {}), ("products", {"kind": "app"})]
@@ -279,32 +279,32 @@ FIRST = "f1a2b3c4-d5e6-7890-abcd-ef1234567890"
 def test_an_id_that_is_a_uuid_is_one_id_in_either_case(
     us: Cast, kind: str, row: dict[str, str]
 ) -> None:
-    ids = (FIRST.upper(), FIRST, FIRST.upper())
+    ids = (APP.upper(), APP, APP.upper())
     found = results(put(us, {kind: [{"id": each, "name": "One", **row} for each in ids]}))
     assert [(each["id"], each["status"]) for each in found] == [
-        (FIRST, "created"),
-        (FIRST, "unchanged"),
-        (FIRST, "unchanged"),
+        (APP, "created"),
+        (APP, "unchanged"),
+        (APP, "unchanged"),
     ]
 
 
 def test_a_uuid_is_referred_to_and_looked_up_in_either_case(us: Cast) -> None:
-    place = {"team": FIRST, "departments": [FIRST]}
-    put(us, {"teams": [{"id": FIRST, "name": "T"}], "departments": [{"id": FIRST, "name": "D"}]})
+    place = {"team": APP, "departments": [APP]}
+    put(us, {"teams": [{"id": APP, "name": "T"}], "departments": [{"id": APP, "name": "D"}]})
     put(us, {"users": [{"id": "kim", "username": "kim", **place}]})
-    shouted = {"team": FIRST.upper(), "departments": [FIRST.upper()]}
+    shouted = {"team": APP.upper(), "departments": [APP.upper()]}
     (again,) = results(put(us, {"users": [{"id": "kim", **shouted}]}))
     assert again["status"] == "unchanged"
-    team = us.stack.get(f"/api/v1/team/{FIRST.upper()}", us.key("admin"))
-    assert (team.status, team.json["id"]) == (200, FIRST)
+    team = us.stack.get(f"/api/v1/team/{APP.upper()}", us.key("admin"))
+    assert (team.status, team.json["id"]) == (200, APP)
 
 
 def test_the_names_of_people_are_told_apart_letter_by_letter(us: Cast) -> None:
-    people = [{"id": each, "username": f"{each}@x"} for each in (FIRST.upper(), FIRST)]
+    people = [{"id": each, "username": f"{each}@x"} for each in (APP.upper(), APP)]
     found = results(put(us, {"users": people}))
     assert [(each["id"], each["status"]) for each in found] == [
-        (FIRST.upper(), "created"),
-        (FIRST, "created"),
+        (APP.upper(), "created"),
+        (APP, "created"),
     ]
 
 
@@ -314,7 +314,7 @@ def test_the_names_of_people_are_told_apart_letter_by_letter(us: Cast) -> None:
 def test_what_is_exported_can_be_put_back_and_changes_nothing(us: Cast) -> None:
     put(
         us,
-        {"products": [{"id": "p1", "name": "Mail", "kind": "app"}], "departments": [{"name": "D"}]},
+        {"products": [{"id": APP, "name": "Mail", "kind": "app"}], "departments": [{"name": "D"}]},
     )
     since = "2026-01-01T00:00:00.250+05:30"
     put(

@@ -341,7 +341,7 @@ def test_a_function_of_the_engine_uses_exactly_the_verbs_that_it_is_granted(
 def prepared_for(stack: Stack, function: str) -> str:
     """What leaves a function nothing that it could do undone."""
     key = admin_of(stack, ACME)
-    stack.apply(ACME, "product", {"id": "notes", "name": "Notes", "kind": "app"})
+    stack.apply(ACME, "product", {"name": "Notes", "kind": "app"})
     for name in ("a", "b", "c"):
         send(stack, key, [usage_event(name, subject=name)])
     if function in ("settle", "rebuild"):

@@ -27,7 +27,8 @@ FRESH: Mapping[str, Any] = {
 }
 
 Row = dict[str, Any]
-few = st.sampled_from(["a", "b", "c", "d"])
+A, B, C, D = (f"{each * 8}-{each * 4}-{each * 4}-{each * 4}-{each * 12}" for each in "abcd")
+few = st.sampled_from([A, B, C, D])
 
 
 def rows(kind: str, /, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[str, Row]]:
@@ -36,11 +37,11 @@ def rows(kind: str, /, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[tu
 
 
 FIRST: list[tuple[str, Row]] = [
-    ("team", {"id": "a", "name": "c"}),
-    ("department", {"id": "a", "name": "c"}),
-    ("department", {"id": "b", "name": "d"}),
-    ("user", {"id": "a", "username": "a"}),
-    ("user", {"id": "b", "username": "b", "user_key": "c"}),
+    ("team", {"id": A, "name": C}),
+    ("department", {"id": A, "name": C}),
+    ("department", {"id": B, "name": D}),
+    ("user", {"id": A, "username": A}),
+    ("user", {"id": B, "username": B, "user_key": C}),
 ]
 """What everything begins with, so that chance has something to meet."""
 

@@ -14,6 +14,7 @@ from odometer.domain.people import State
 from odometer.domain.time import epoch_ms
 from tests.support.book import NOON, Book
 
+D1 = "d1b2c3d4-e5f6-7890-abcd-ef1234567890"
 JO: Row = {"id": "u1", "username": "jo", "user_key": "k1", "email": "jo@example.com"}
 SAM: Row = {"id": "u2", "username": "sam", "user_key": "k2", "email": "sam@example.com"}
 LATER = NOON + timedelta(hours=1)
@@ -23,10 +24,10 @@ LATER = NOON + timedelta(hours=1)
 def book() -> Book:
     """Two users of a team and a department."""
     book = Book()
-    place = {"team": "t1", "departments": ["d1"]}
+    place = {"team": "t1", "departments": [D1]}
     book.put(
         ("team", {"id": "t1", "name": "Core"}),
-        ("department", {"id": "d1", "name": "Research"}),
+        ("department", {"id": D1, "name": "Research"}),
         ("user", {**JO, **place, "role": "Admin", "type": "service-user", "verified": True}),
         ("user", {**SAM, **place}),
     )
@@ -58,7 +59,7 @@ def test_others_are_as_they_were(book: Book) -> None:
 def test_sums_of_a_team_a_department_and_a_type_have_them_yet(book: Book) -> None:
     book.erase("u1")
     directory = book.directory
-    assert directory.users_of_team(0) == directory.members_of(["d1"]) == {0, 1}
+    assert directory.users_of_team(0) == directory.members_of([D1]) == {0, 1}
     assert directory.users_of_type("service-user") == {0}  # type: ignore[arg-type]
 
 

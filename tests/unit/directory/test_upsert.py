@@ -16,6 +16,7 @@ from tests.support.book import NOON, Book
 
 NOON_MS = epoch_ms(NOON)
 HOUR_MS = 3_600_000
+NO_UUID = "id: expected a UUID; one is made if it is left out"
 CREATED, UPDATED, UNCHANGED, REJECTED = (
     Status.CREATED,
     Status.UPDATED,
@@ -23,6 +24,8 @@ CREATED, UPDATED, UNCHANGED, REJECTED = (
     Status.REJECTED,
 )
 
+D1, D2 = (f"d{number}b2c3d4-e5f6-7890-abcd-ef1234567890" for number in (1, 2))
+APP, NEW = (f"f{number}b2c3d4-e5f6-7890-abcd-ef1234567890" for number in (1, 2))
 JO: Row = {"id": "u1", "username": "jo", "user_key": "k1"}
 SAM: Row = {"id": "u2", "username": "sam", "user_key": "k2"}
 
@@ -34,9 +37,9 @@ def book() -> Book:
     book.put(
         ("team", {"id": "t1", "name": "Core"}),
         ("team", {"id": "t2", "name": "Edge", "is_default": True}),
-        ("department", {"id": "d1", "name": "Research"}),
-        ("department", {"id": "d2", "name": "Sales"}),
-        ("product", {"id": "p1", "name": "Mail", "kind": "app"}),
+        ("department", {"id": D1, "name": "Research"}),
+        ("department", {"id": D2, "name": "Sales"}),
+        ("product", {"id": APP, "name": "Mail", "kind": "app"}),
         ("user", {**JO, "team": "t1"}),
         ("user", SAM),
     )
@@ -141,7 +144,7 @@ def test_absent_fields_keep_their_value_and_null_clears(book: Book) -> None:
         "type": UserType.SERVICE,
         "role": Role.ADMIN,
         "team": "t2",
-        "departments": ["d2", "Research", "d2"],
+        "departments": [D2, "Research", D2],
         "verified": True,
     }
     assert book.user(**full).status is UPDATED
@@ -180,7 +183,7 @@ def test_a_user_key_that_is_cleared_is_the_username_again(book: Book) -> None:
     ("row", "reason"),
     [
         ({"team": "t9"}, "unknown team: t9"),
-        ({"departments": ["d1", "d9"]}, "unknown department: d9"),
+        ({"departments": [D1, "d9"]}, "unknown department: d9"),
     ],
 )
 def test_a_row_that_refers_to_nothing_is_rejected(book: Book, row: Row, reason: str) -> None:
@@ -261,8 +264,8 @@ def test_a_named_row_is_found_by_id_or_by_name(book: Book, kind: str, row: Row) 
     made, found, renamed, again = book.put(
         (kind, {"name": "New", **row}),
         (kind, {"name": "New", **row}),
-        (kind, {"id": "x", "name": "New", **row}),
-        (kind, {"id": "x", "name": "Newer"}),
+        (kind, {"id": NEW, "name": "New", **row}),
+        (kind, {"id": NEW, "name": "Newer"}),
     )
     assert [made.status, found.status, renamed.status, again.status] == [
         CREATED,
@@ -270,12 +273,12 @@ def test_a_named_row_is_found_by_id_or_by_name(book: Book, kind: str, row: Row) 
         CREATED,
         UPDATED,
     ]
-    assert made.id == found.id != renamed.id == again.id == "x"
+    assert made.id == found.id != renamed.id == again.id == NEW
 
 
 @pytest.mark.parametrize("kind", ["team", "department", "product"])
 def test_a_new_named_row_needs_a_name(book: Book, kind: str) -> None:
-    rows: list[Row] = [{"id": "x", "kind": "app"}, {"kind": "app"}]
+    rows: list[Row] = [{"id": NEW, "kind": "app"}, {"kind": "app"}]
     for row in rows:
         wanted = row if kind == "product" else {name: row[name] for name in row if name != "kind"}
         code, message = rejected(book.put((kind, wanted))[0])
@@ -284,7 +287,7 @@ def test_a_new_named_row_needs_a_name(book: Book, kind: str) -> None:
 
 def test_a_name_cannot_be_cleared(book: Book) -> None:
     before = book.head
-    for kind, name in (("team", "t1"), ("department", "d1"), ("product", "p1")):
+    for kind, name in (("team", "t1"), ("department", D1), ("product", APP)):
         outcome = book.put((kind, {"id": name, "name": None}))[0]
         assert rejected(outcome) == ("invalid_parameter", "cannot be cleared: name")
     assert book.head is before
@@ -297,11 +300,11 @@ def test_a_team_is_no_default_when_that_is_cleared(book: Book) -> None:
 
 def test_a_product_keeps_its_kind(book: Book) -> None:
     before = book.head
-    assert rejected(book.put(("product", {"id": "p1", "kind": "test"}))[0]) == (
+    assert rejected(book.put(("product", {"id": APP, "kind": "test"}))[0]) == (
         "conflict",
         "the kind of this product is app",
     )
-    assert rejected(book.put(("product", {"id": "p1", "kind": None}))[0]) == (
+    assert rejected(book.put(("product", {"id": APP, "kind": None}))[0]) == (
         "invalid_parameter",
         "cannot be cleared: kind",
     )
@@ -311,6 +314,20 @@ def test_a_product_keeps_its_kind(book: Book) -> None:
     )
     assert book.head is before
     assert book.directory.products[0].kind == "app"
+
+
+@pytest.mark.parametrize("kind", ["department", "product"])
+def test_what_reports_name_by_a_uuid_has_none_but_a_uuid_for_its_id(book: Book, kind: str) -> None:
+    before = book.head
+    row = {"name": "New", **({"kind": "app"} if kind == "product" else {})}
+    for wrong in ("notes", f"{NEW}0", NEW[:-1]):
+        outcome = book.put((kind, {"id": wrong, **row}))[0]
+        assert rejected(outcome) == ("invalid_parameter", NO_UUID)
+    assert book.head is before
+
+
+def test_another_product_may_have_any_id() -> None:
+    assert Book().put(("product", {"id": "x", "name": "X", "kind": "chat"}))[0].status is CREATED
 
 
 @pytest.mark.parametrize("product", DEFAULT_PRODUCTS)

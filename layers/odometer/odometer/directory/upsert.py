@@ -12,8 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 from odometer.directory.columns import Block, Columns, Head, Register
-from odometer.directory.snapshot import Directory
-from odometer.domain.identity import as_kept
+from odometer.directory.snapshot import APP, Directory
+from odometer.domain.identity import UUID, as_kept
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.time import epoch_ms
@@ -159,6 +159,7 @@ def apply_team(draft: Draft, row: Row) -> Outcome:
 
 def apply_department(draft: Draft, row: Row) -> Outcome:
     """Create or change a department."""
+    check_uuid(row)
     return apply_named(draft.departments, row, {})
 
 
@@ -173,6 +174,8 @@ def apply_product(draft: Draft, row: Row) -> Outcome:
         kind = draft.products.columns["kind"][number]
     if kind is not None and row.get("kind") not in (None, kind):
         raise Rejected("conflict", f"the kind of this product is {kind}")
+    if number is None and row["kind"] == APP:
+        check_uuid(row)
     return apply_named(draft.products, row, {})
 
 
@@ -350,6 +353,12 @@ def required(row: Row, name: str) -> None:
     """A new row needs this."""
     if row.get(name) is None:
         raise Rejected("invalid_parameter", f"{name} is required")
+
+
+def check_uuid(row: Row) -> None:
+    """An id by which reports are asked for; they take no other."""
+    if row.get("id") is not None and not UUID.fullmatch(row["id"]):
+        raise Rejected("invalid_parameter", "id: expected a UUID; one is made if it is left out")
 
 
 def position(column: list[Any], value: object) -> int | None:
