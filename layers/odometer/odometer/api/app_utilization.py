@@ -79,16 +79,19 @@ class AppUtilization(Envelope):
             details = {k: v for each in at_fault for k, v in details_of(each, request).items()}
             content |= {"message": worded(first), "details": details}
         elif error.code in MESSAGES:
-            subject = "User" if "user_id" in request.parameters else "App"
-            content["message"] = MESSAGES[error.code].replace("{subject}", subject)
+            things = [name for key, name in THINGS.items() if key in request.parameters]
+            words = MESSAGES[error.code].replace("{things}", " or ".join(things))
+            content["message"] = words[:1].upper() + words[1:]
         return {"error": content}
 
 
 MESSAGES = {
     "forbidden": "Insufficient permissions for this client",
-    "not_found": "{subject} or client not found",
+    "not_found": "{things} not found",
     "internal_error": "Server error",
 }
+THINGS = {"user_id": "user", "app_id": "app", "client_id": "client"}
+"""What a path may name, in the order in which it is spoken of."""
 
 FAMILY = AppUtilization()
 
