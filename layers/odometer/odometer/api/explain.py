@@ -144,36 +144,44 @@ def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report:
     products = products_asked(query, usage.directory)
     users = query.members(usage.directory, query.end)
     found = explained_by(query, usage, products, users)
-    shown = slice(chain.row, chain.row + query.page_size)
-    events = found.events[shown]
-    directory = usage.directory_of([*found.users, *(e.who for e in events if e.who is not None)])
-    ids = directory.shown_ids if found.users or events else []
+    directory = usage.directory_of(found.people)
+    ids = directory.shown_ids if found.people else []
+    page = slice(chain.row, chain.row + query.page_size)
+    shown, total = len(found.one_by_one[page]), len(found.one_by_one)
     pinned = [PEOPLE.id, TOTALS.id, *(product.id for product in products)]
-    one_by_one = len(found.users) + len(found.events)
-    counted = len(found.users[shown]) + len(events)
-    following = next_page(chain, usage, directory, pinned, counted, one_by_one)
-    answer = ExplainAnswer(
+    following = next_page(chain, usage, directory, pinned, shown, total)
+    return Report(
+        answer_of(query, found, page, ids, following),
+        lambda: terms_of(found, found.users, ids),
+        [query.period],
+        usage.through_ms,
+        columns=columns_of(TermAnswer),
+        headers=headers_of({}, chain, following),
+    )
+
+
+def answer_of(
+    query: ExplainQuery,
+    found: Explained,
+    page: slice,
+    ids: Sequence[str | None],
+    following: str | None,
+) -> ExplainAnswer:
+    """A page of the explanation: all of its terms but users, and some of those or of the events."""
+    return ExplainAnswer(
         range=str(query.period),
         value=found.value,
-        terms=terms_of(found, found.users[shown], ids),
+        terms=terms_of(found, found.users[page], ids),
         events=[
             EventAnswer(
                 at=format_seconds(instant_at(each.second)),
                 user=None if each.who is None else ids[each.who],
                 value=each.value,
             )
-            for each in events
+            for each in found.events[page]
         ],
         excluded=Excluded(later_items=found.later_items, outside_range=found.outside),
         next_cursor=following,
-    )
-    return Report(
-        answer,
-        lambda: terms_of(found, found.users, ids),
-        [query.period],
-        usage.through_ms,
-        columns=columns_of(TermAnswer),
-        headers=headers_of({}, chain, following),
     )
 
 

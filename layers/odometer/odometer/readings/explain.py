@@ -71,6 +71,16 @@ class Explained(NamedTuple):
         """What all of it adds up to."""
         return sum(part.sign * part.value for part in self.parts) + len(self.users)
 
+    @property
+    def one_by_one(self) -> Sequence[object]:
+        """What is told in pages: users where they are counted, else events."""
+        return self.users or self.events
+
+    @property
+    def people(self) -> list[int]:
+        """Everyone who is named in it."""
+        return [*self.users, *(event.who for event in self.events if event.who is not None)]
+
 
 def together(several: Iterable[Explained]) -> Explained:
     """The sum of several figures."""
