@@ -6,7 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.apps import CLIENT, OFFICE, OTHER_APP, SALES, USERS, Client, seed_client
+from tests.support.apps import (
+    CLIENT,
+    OFFICE,
+    OTHER_APP,
+    SALES,
+    SARAH,
+    USERS,
+    Client,
+    seed_client,
+    use,
+)
 from tests.support.book import ACME
 from tests.support.stack import OTHER, Reply, Stack
 
@@ -124,3 +134,44 @@ def test_every_row_is_that_of_now_whatever_chain_the_cursor_is_of(client: Client
     client.stack.apply(ACME, "user", {"username": "came.later"})
     query = f"page_size=1&cursor={cursor}"
     assert "came.later" in client.get(f"{CLIENT}/users", query, accept="text/csv").text
+
+
+# pages that the client has
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_with_a_cursor_is_not_sent_again_while_nothing_has_changed(
+    client: Client, path: str
+) -> None:
+    query = f"{PAGES[path]}&page_size=1".lstrip("&")
+    first = client.get(path, query)
+    assert first.json["next_cursor"]
+    client.later(timedelta(seconds=7))
+    again = client.get(path, query, **{"if-none-match": first.headers["ETag"]})
+    assert (again.status, again.text) == (304, "")
+    assert again.headers["ETag"] == first.headers["ETag"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_sent_again_when_the_pages_after_it_have_changed(
+    client: Client, path: str
+) -> None:
+    query = f"{PAGES[path]}&page_size=1".lstrip("&")
+    tag = client.get(path, query).headers["ETag"]
+    client.used(use(SARAH, client.now - timedelta(days=10), 5, 2))
+    assert client.get(path, query, **{"if-none-match": tag}).status == 200
+
+
+def test_a_page_that_is_not_sent_again_has_a_cursor_that_leads_on_for_hours(client: Client) -> None:
+    query = f"{FEBRUARY}&page_size=1"
+    kept = client.users(query)
+    renewed = 0
+    for _ in range(30):
+        client.later(timedelta(hours=1))
+        reply = client.users(query, **{"if-none-match": kept.headers["ETag"]})
+        renewed += reply.status == 200
+        kept = reply if reply.status == 200 else kept
+        client.later(timedelta(hours=11))
+        assert client.users(f"{query}&cursor={kept.json['next_cursor']}").status == 200
+        client.later(-timedelta(hours=11))
+    assert 2 <= renewed <= 3

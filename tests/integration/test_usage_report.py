@@ -219,14 +219,15 @@ def test_an_answer_says_what_it_speaks_of_how_far_it_is_complete_and_what_it_cos
     assert float(reply.headers["X-Read-Units"]) > 0
 
 
-@pytest.mark.parametrize("known", ["{}", "W/{}", '"other", {}', "*"])
+@pytest.mark.parametrize("known", ["W/{}", "{}", 'W/"other", {}', "*"])
 @pytest.mark.parametrize("media_type", ["application/json", "text/csv", "application/x-ndjson"])
 def test_an_answer_that_the_client_has_is_not_sent_again(
     us: Cast, known: str, media_type: str
 ) -> None:
     accept = {"accept": media_type}
     tag = drilldown(us, accept).headers["ETag"]
-    again = drilldown(us, {**accept, "if-none-match": known.format(tag)})
+    sent = known.format(tag.removeprefix("W/"))
+    again = drilldown(us, {**accept, "if-none-match": sent})
     assert (again.status, again.text, again.headers["ETag"]) == (304, "", tag)
     assert "Content-Type" not in again.headers
 

@@ -57,5 +57,5 @@ def test_a_line_is_an_object_in_utf_8() -> None:
     ],
 )
 def test_a_client_knows_an_answer_by_its_tag(sent: str, expected: bool) -> None:  # noqa: FBT001
-    assert known('"tag"', sent) is expected
+    assert known('W/"tag"', sent) is expected
     assert not known(None, sent)

@@ -22,6 +22,7 @@ from odometer.domain.errors import Fault, Invalid
 from odometer.domain.time import epoch_second
 
 LIFE: Final = timedelta(hours=24)
+HALF_A_DAY: Final = 12 * 3_600
 LONGEST: Final = 8_192
 """More than the gateway lets through; nothing longer is looked at."""
 TAG_BYTES: Final = 16
@@ -115,6 +116,15 @@ class Chain:
     def _tag(self, body: bytes) -> bytes:
         message = len(self.belongs_to).to_bytes(8, "big") + self.belongs_to + body
         return hmac.digest(self.key, message, "sha256")[:TAG_BYTES]
+
+
+def leads_to(cursor: str) -> bytes:
+    """What a cursor says, but for the moment: those of one half day that say the same are alike.
+
+    So a page that a client has kept is like one made now, as long as its cursor lives for hours.
+    """
+    mark = json.loads(zlib.decompress(decoded(cursor)[TAG_BYTES:]))
+    return json.dumps({**mark, "expires": mark["expires"] // HALF_A_DAY}).encode()
 
 
 def decoded(cursor: str) -> bytes:

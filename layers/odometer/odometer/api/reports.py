@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from odometer.api.accept import chosen
+from odometer.api.cursors import leads_to
 from odometer.api.models import Answer
 from odometer.api.wire import CSV, JSON, Request, Response
 from odometer.domain.errors import Incomplete
@@ -71,14 +72,19 @@ class Report:
         """A partial answer is never kept."""
         if self.partial:
             return {"Cache-Control": "no-store"}
-        tag = hashlib.sha256(body).hexdigest()[:32]
-        return {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"', "Vary": VARY}
+        tag = hashlib.sha256(self._content(body)).hexdigest()[:32]
+        return {"Cache-Control": "private, no-cache", "ETag": f'W/"{tag}"', "Vary": VARY}
+
+    def _content(self, body: bytes) -> bytes:
+        """What makes the answer another one; no two cursors are the same."""
+        cursor = getattr(self.page, "next_cursor", None)
+        return body.replace(cursor.encode(), leads_to(cursor)) if cursor else body
 
 
 def known(tag: str | None, if_none_match: str) -> bool:
-    """Whether the client has this content already; a weak tag names the same."""
+    """Whether the client has this content already, in whichever bytes."""
     tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
-    return tag is not None and (tag in tags or tags == ["*"])
+    return tag is not None and (tag.removeprefix("W/") in tags or tags == ["*"])
 
 
 def as_lines(rows: Iterable[Mapping[str, Any]]) -> str:
