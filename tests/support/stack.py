@@ -23,6 +23,7 @@ from odometer.access.policy import Scope
 from odometer.api.endpoint import Endpoint
 from odometer.directory.upsert import Row, Status
 from odometer.domain.people import Role
+from odometer.domain.time import instant_of_ms
 from odometer.storage import activity, dynamo, secret, tenancy
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.engine import engine
@@ -118,8 +119,9 @@ class Stack:
         return self.apply(organization, "user", row)
 
     def apply(self, organization: str, kind: str, row: Row) -> str:
-        """Put one row past the API and answer its id."""
-        outcome = self.tenancy.change(organization, NOON, lambda draft: draft.apply(kind, row))
+        """Put one row past the API, at noon or when its state began, and answer its id."""
+        now = max(NOON, instant_of_ms(row.get("state_since", 0)))
+        outcome = self.tenancy.change(organization, now, lambda draft: draft.apply(kind, row))
         assert outcome.status in (Status.CREATED, Status.UPDATED, Status.UNCHANGED), outcome
         return outcome.id or ""
 

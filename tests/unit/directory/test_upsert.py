@@ -230,18 +230,41 @@ def test_a_change_of_state_keeps_the_states_that_were(book: Book) -> None:
 
 
 def test_the_beginning_of_the_present_state_can_be_corrected(book: Book) -> None:
-    book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + HOUR_MS)
+    book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 2)
     assert book.user(id="u1", state_since=NOON_MS + 1).status is UPDATED
     assert jo(book)["history"] == [["registered", NOON_MS], ["deactivated", NOON_MS + 1]]
 
 
 @pytest.mark.parametrize("state", [State.DEACTIVATED, State.REGISTERED])
 def test_a_state_cannot_begin_before_the_one_that_came_before(book: Book, state: State) -> None:
-    book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + HOUR_MS)
+    book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 2)
     before = book.head
     outcome = book.user(id="u1", verified=True, state=state, state_since=NOON_MS - 1)
     assert rejected(outcome) == ("conflict", "state_since is before the state that came before")
     assert book.head is before
+
+
+MINUTES_MS = 5 * 60 * 1000
+
+
+def test_a_state_begins_no_later_than_now_on_a_clock_that_is_a_little_ahead(book: Book) -> None:
+    before = book.head
+    late: Row = {"state": State.DEACTIVATED, "state_since": NOON_MS + MINUTES_MS + 1}
+    reason = "state_since: more than 5 minutes ahead"
+    assert rejected(book.user(id="u1", **late)) == ("invalid_parameter", reason)
+    assert rejected(book.user(username="kim", **late)) == ("invalid_parameter", reason)
+    assert book.head is before
+    soon: Row = {"state": State.DEACTIVATED, "state_since": NOON_MS + MINUTES_MS}
+    assert book.user(id="u1", **soon).status is UPDATED
+    assert book.user(username="kim", **soon).status is CREATED
+
+
+def test_to_correct_the_first_state_is_to_correct_when_a_user_was_created(book: Book) -> None:
+    years_ago = NOON_MS - 10**11
+    assert book.user(id="u1", state_since=years_ago).status is UPDATED
+    found = book.directory.users[0]
+    assert (found.created_at, found.updated_at) == (years_ago, NOON_MS)
+    assert [tuple(each) for each in found.history] == [("registered", years_ago)]
 
 
 def test_null_leaves_the_state_alone(book: Book) -> None:

@@ -6,7 +6,7 @@ again change nothing.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ from uuid import uuid4
 from odometer.directory.columns import Block, Columns, Head, Register
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain.identity import UUID, as_kept
+from odometer.domain.intake import AHEAD
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.time import epoch_ms
@@ -274,7 +275,7 @@ def create_user(draft: Draft, values: Row) -> int:
     required(values, "username")
     user = {**NEW_USER, "id": fresh_id(), **values}
     user["user_key"] = values.get("user_key") or values["username"]
-    user["history"] = [[user["state"], user.pop("state_since", draft.now_ms)]]
+    user["history"] = [[user["state"], beginning(values, draft.now_ms)]]
     number = draft.users.append({**user, "updated_at": draft.now_ms})
     rename(draft, number)
     return number
@@ -310,10 +311,18 @@ def history_with(history: list[list[Any]], values: Row, now_ms: int) -> list[lis
     if wanted == state and moment in (None, since):
         return history
     earlier = history[:-1] if wanted == state else history
-    begins = now_ms if moment is None else moment
+    begins = beginning(values, now_ms)
     if earlier and begins < earlier[-1][1]:
         raise Rejected("conflict", "state_since is before the state that came before")
     return [*earlier, [wanted, begins]]
+
+
+def beginning(values: Row, now_ms: int) -> int:
+    """When a state begins: now, if that is not said, and later only by the difference of clocks."""
+    begins: int = values.get("state_since", now_ms)
+    if begins > now_ms + AHEAD // timedelta(milliseconds=1):
+        raise Rejected("invalid_parameter", "state_since: more than 5 minutes ahead")
+    return begins
 
 
 def references(draft: Draft, row: Row) -> dict[str, Any]:
