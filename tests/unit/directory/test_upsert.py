@@ -463,13 +463,42 @@ def renamed(row: Row) -> Row:
 # who was met in an event
 
 
-def test_a_stranger_with_a_colon_in_the_name_can_be_exported_and_put_again(book: Book) -> None:
+@pytest.fixture
+def met(book: Book) -> Row:
+    """Somebody with a colon in the name, whom an event has brought, as exported."""
     draft = Draft(book.directory, NOON)
-    register(draft, "ci:eu-1", epoch_ms(NOON))
+    register(draft, "urn:who:1", NOON_MS)
     book.kept |= {(b, "met"): json.dumps(each) for b, each in draft.touched.items()}
     book.head = draft.head("met")
     rows = [row for kind, row in exported(book.directory) if kind == "user"]
-    met = {**rows[-1], "state_since": epoch_ms(NOON)}
-    assert met["username"] == "ci:eu-1"
-    assert statuses(book, ("user", met)) == [Status.UNCHANGED]
-    assert book.user(username="ci:eu-2").status is Status.REJECTED
+    return {**rows[-1], "state_since": NOON_MS}
+
+
+def test_a_stranger_with_a_colon_in_the_name_can_be_put_again_and_elsewhere(
+    book: Book, met: Row
+) -> None:
+    assert met["username"] == met["user_key"] == "urn:who:1"
+    elsewhere = {**met, "team": None}
+    assert statuses(book, ("user", met), ("user", elsewhere)) == [UNCHANGED, UNCHANGED]
+    assert statuses(Book(), ("user", elsewhere)) == [CREATED]
+
+
+def test_a_colon_is_in_a_username_only_where_it_is_what_events_name_the_user_by(
+    book: Book, met: Row
+) -> None:
+    before = book.head
+    rows: list[Row] = [
+        {"username": "a:b"},
+        {"username": "a:b", "user_key": None},
+        {"username": "a:b", "user_key": "b"},
+        {"id": "u1", "username": "a:b"},
+        {"username": "urn:who:1", "user_key": "who-1"},
+        {"id": met["id"], "user_key": "who-1"},
+    ]
+    for row in rows:
+        reason = "username: a colon would end it in a Basic header"
+        assert rejected(book.user(**row)) == ("invalid_parameter", reason)
+    assert book.head is before
+    named = {"id": met["id"], "username": "Who", "user_key": "urn:who:1"}
+    assert book.user(**named).status is UPDATED
+    assert book.user(user_key="urn:who:1", email="who@example.com").status is UPDATED

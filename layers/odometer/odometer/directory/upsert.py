@@ -202,8 +202,7 @@ def found_by_id_or_name(register: Register, row: Row) -> int | None:
 def apply_user(draft: Draft, row: Row) -> Outcome:
     """Create or change a user, found by id, username or user_key."""
     number = found_user(draft, row)
-    if ":" in (row.get("username") or "") and row["username"] not in draft.user_names:
-        raise Rejected("invalid_parameter", "username: a colon would end it in a Basic header")
+    check_colon({**({} if number is None else draft.users.row(number)), **row})
     values = {**given(row, NEW_USER, required=("username",)), **references(draft, row)}
     if number is None:
         number = create_user(draft, values)
@@ -260,6 +259,15 @@ def found_user(draft: Draft, row: Row) -> int | None:
             user_id = draft.users.columns["id"][owner]
             raise Rejected("conflict", f"{name}: belongs to user {user_id}")
     return number
+
+
+def check_colon(user: Row) -> None:
+    """A colon ends a username in a Basic header; whom only an event has named may have one.
+
+    They are known by their username and user_key alike, and put again as they were exported.
+    """
+    if ":" in (user.get("username") or "") and user["username"] != user.get("user_key"):
+        raise Rejected("invalid_parameter", "username: a colon would end it in a Basic header")
 
 
 def known_as(draft: Draft, name: str, value: str) -> int | None:
