@@ -16,6 +16,7 @@ from tests.support.apps import (
     Client,
     daily,
     days_from,
+    example_client,
     james,
     ranked,
     sarah,
@@ -23,6 +24,7 @@ from tests.support.apps import (
     told,
     use,
 )
+from tests.support.intake import run
 from tests.support.meters import used
 from tests.support.stack import Stack
 
@@ -156,10 +158,32 @@ def test_last_activity_is_over_all_apps_as_of_now_and_needs_no_platform(stack: S
 
 
 def test_nothing_settled_gives_the_same_answer(stack: Stack) -> None:
-    client = seed_client(stack)
+    client = example_client(stack)
     assert client.users(COMPARED).json["data"] == [james(12.5, 5_386_666), sarah(-4.1, 5_756_000)]
     client.settle()
     assert client.users(COMPARED).json["data"] == [james(12.5, 5_386_666), sarah(-4.1, 5_756_000)]
+
+
+def test_a_client_that_moves_is_told_which_days_are_counted_until_both_schedules_came_round(
+    stack: Stack,
+) -> None:
+    client = seed_client(stack)
+    client.settle()
+
+    def counted() -> str:
+        return client.users(FEBRUARY).headers["X-Query-Range"]
+
+    old, new = (
+        "2026-02-01T00:00:00Z/2026-03-01T00:00:00Z",
+        "2026-01-31T15:00:00Z/2026-02-28T15:00:00Z",
+    )
+    assert counted() == old
+    client.put("organization", time_zone="Asia/Tokyo")
+    assert counted() == old
+    run("settle")
+    assert counted() == old
+    run("rebuild")
+    assert counted() == new
 
 
 def test_one_person_across_all_products(stack: Stack) -> None:

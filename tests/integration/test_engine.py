@@ -162,6 +162,37 @@ def test_a_schedule_serves_the_others_and_says_that_one_failed(
     assert sorted(served) == sorted(keys)
 
 
+def test_one_turn_takes_every_step_of_every_rebuild(stack: Stack, keys: dict[str, str]) -> None:
+    for key in keys.values():
+        send(stack, key, [usage_event(f"{day}", time=ago(days=day)) for day in (1, 300)])
+    run("fold")
+    run("settle")
+    for organization in keys:
+        engine().rebuilding.request(organization, ALL, "UTC")
+    assert run("rebuild") == {}
+    assert [engine().rebuild(name, datetime.now(UTC)) for name in keys] == [False, False]
+
+
+def test_organizations_take_the_steps_of_their_rebuilds_in_turn(
+    stack: Stack, keys: dict[str, str]
+) -> None:
+    assert keys
+    steps = {ACME: 4, OTHER: 2}
+    taken: list[str] = []
+
+    def step(_: Engine, name: str, __: datetime) -> bool:
+        taken.append(name)
+        return taken.count(name) < steps[name]
+
+    remaining = iter([60_000] * 5 + [19_000])
+    with patch.object(Engine, "rebuild", step):
+        assert run("rebuild", context=context_with(remaining)) == {}
+    first, second = taken[:2]
+    assert {first, second} == {ACME, OTHER}
+    assert taken == [first, second, first, second, ACME]
+    assert next(remaining, "time was up") == "time was up"
+
+
 @pytest.mark.parametrize("function", ["fold", "settle", "rebuild", "audit"])
 def test_a_schedule_begins_nothing_that_it_has_no_time_for(
     stack: Stack, keys: dict[str, str], function: str

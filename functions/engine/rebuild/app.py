@@ -1,4 +1,4 @@
-"""Rebuild, on a schedule: make frames again beside the old ones, a step at a time."""
+"""Rebuild, on a schedule: make frames again beside the old ones, until readers see the new."""
 
 from datetime import datetime
 
@@ -7,6 +7,6 @@ from odometer.storage.engine import Engine
 
 
 @scheduled
-def handler(engine: Engine, organization: str, now: datetime) -> None:
-    """Take the rebuild that is on its way one step further."""
-    engine.rebuild(organization, now)
+def handler(engine: Engine, organization: str, now: datetime) -> bool:
+    """Take the rebuild that is on its way one step further; whether there was one."""
+    return engine.rebuild(organization, now)

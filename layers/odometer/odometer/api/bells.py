@@ -7,7 +7,8 @@ by itself, and the alarm on errors tells someone.
 
 import base64
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,11 +24,13 @@ from odometer.storage.engine import Engine, Findings, engine
 METRICS = "Odometer"
 logger = Logger(service="odometer", use_rfc3339=True)
 
-MARGIN_MS = 5_000
+MARGIN_MS = 20_000
+"""Nothing begins with less time than this: the longest step, a year of a product, takes seconds."""
 STOPPED = "the engine stopped for some organizations"
 
-Scheduled = Callable[[Engine, str, datetime], object]
-Rung = Callable[[Engine, str, Sequence[Item] | None, datetime], object]
+Scheduled = Callable[[Engine, str, datetime], bool | None]
+"""Work for an organization; true if there is more of it to do."""
+Rung = Callable[[Engine, str, Sequence[Item] | None, datetime], None]
 Handler = Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]
 
 
@@ -40,7 +43,7 @@ class Bell:
 
 
 def scheduled(work: Scheduled) -> Handler:
-    """Do this for every organization whenever the schedule comes round."""
+    """Do this for every organization whenever the schedule comes round, until no more is to do."""
 
     def handler(_: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         return visit_all(work, context)
@@ -87,13 +90,24 @@ def from_json(image: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, 
 
 
 def visit_all(work: Scheduled, context: LambdaContext) -> dict[str, Any]:
-    """Do the work for every organization, in an order that starves none."""
+    """Do the work for every organization in turn, in an order that starves none."""
     organizations = list(engine().tenancy.organizations())
     random.shuffle(organizations)
-    in_time = (name for name in organizations if context.get_remaining_time_in_millis() > MARGIN_MS)
-    if failed := attempt(in_time, work):
+    waiting = deque(organizations)
+
+    def take_turn(engine: Engine, organization: str, now: datetime) -> None:
+        if work(engine, organization, now):
+            waiting.append(organization)
+
+    if failed := attempt(in_time(waiting, context), take_turn):
         raise RuntimeError(STOPPED, failed)
     return {}
+
+
+def in_time(waiting: deque[str], context: LambdaContext) -> Iterator[str]:
+    """Whoever is next, as long as there is time to begin anything."""
+    while waiting and context.get_remaining_time_in_millis() > MARGIN_MS:
+        yield waiting.popleft()
 
 
 def report_audit(organization: str, findings: Findings) -> None:
