@@ -1,4 +1,4 @@
-"""The users of one app: the seed's examples as written there, and every row of its tables."""
+"""The users of one app: the published examples to the letter, and every row of its tables."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -24,10 +24,10 @@ from tests.support.apps import (
     SARAH,
     USERS,
     Client,
+    example_client,
     james,
     ranked,
     sarah,
-    seed_client,
 )
 from tests.support.book import ACME
 from tests.support.stack import OTHER, Reply, stack_on_moto
@@ -35,9 +35,9 @@ from tests.support.stack import OTHER, Reply, stack_on_moto
 
 @pytest.fixture(scope="module")
 def settled() -> Iterator[Client]:
-    """The seed's client; its days are sealed."""
+    """The client of the examples; its days are sealed."""
     with stack_on_moto() as stack:
-        client = seed_client(stack)
+        client = example_client(stack)
         client.settle()
         yield client
 
@@ -46,7 +46,7 @@ def refusal(message: str, **details: Any) -> dict[str, Any]:
     return {"error": {"code": "invalid_parameter", "message": message, "details": details}}
 
 
-# the seed's examples
+# the published examples
 
 
 def test_the_top_users_of_an_app(settled: Client) -> None:

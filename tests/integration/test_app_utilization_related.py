@@ -1,4 +1,4 @@
-"""The endpoints beside the users of one app, for the people and figures of the seed."""
+"""The endpoints beside the users of one app, for the people of the published examples."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,9 +19,9 @@ from tests.support.apps import (
     SALES,
     SARAH,
     Client,
+    example_client,
     james,
     sarah,
-    seed_client,
     told,
     use,
 )
@@ -36,9 +36,9 @@ JAMES_MS, SARAH_MS = 24 * 6_060_000, 21 * 5_520_000
 
 @pytest.fixture(scope="module", params=["folded", "settled"])
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """The seed's client, before and after its days are sealed."""
+    """The client of the examples, before and after its days are sealed."""
     with stack_on_moto() as stack:
-        client = seed_client(stack)
+        client = example_client(stack)
         client.used(use(JAMES, client.now - timedelta(days=10), 5, 2, app=OTHER_APP))
         if request.param == "settled":
             client.settle()

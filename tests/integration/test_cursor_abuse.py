@@ -14,7 +14,7 @@ from tests.support.apps import (
     SARAH,
     USERS,
     Client,
-    seed_client,
+    example_client,
     use,
 )
 from tests.support.book import ACME
@@ -25,7 +25,7 @@ FEBRUARY = "granularity=daily&start_date=2026-02-01&end_date=2026-02-28"
 
 @pytest.fixture
 def client(stack: Stack) -> Client:
-    return seed_client(stack)
+    return example_client(stack)
 
 
 def first_cursor(client: Client) -> str:

@@ -26,7 +26,7 @@ from tests.support.apps import (
     Client,
     daily,
     days_from,
-    seed_client,
+    example_client,
     use,
 )
 from tests.support.book import ACME
@@ -47,8 +47,8 @@ NAMELESS_LINES = {("explain", accept) for accept in ACCEPTED[1:]}
 
 @pytest.fixture
 def us(stack: Stack) -> Client:
-    """James and Sarah as the seed has them, in a team, with other products and a key each."""
-    client = seed_client(stack)
+    """James and Sarah as the examples have them, in a team, with other products and a key each."""
+    client = example_client(stack)
     client.put("team", id="core", name="Core")
     for user, name in ((JAMES, "james.wilson"), (SARAH, "sarah.chen")):
         client.put("user", id=user, team="core", email=f"{name}@example.com", verified=True)

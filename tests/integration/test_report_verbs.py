@@ -7,7 +7,7 @@ import pytest
 from odometer.domain.people import Role
 from odometer.storage import activity, secret, tenancy
 from tests.integration.test_verbs import RESOURCES, by_resource
-from tests.support.apps import APP, CLIENT, JAMES, USERS, Client, seed_client
+from tests.support.apps import APP, CLIENT, JAMES, USERS, Client, example_client
 from tests.support.book import ACME
 from tests.support.stack import Stack
 from tests.support.taps import tapped
@@ -49,7 +49,7 @@ IN_A_RACE = {"directory": {"GetItem"}}
 @pytest.fixture
 def client(stack: Stack) -> Client:
     """February settled, and a log that has been silent for a while."""
-    client = seed_client(stack)
+    client = example_client(stack)
     client.put("team", id="core", name="Core")
     client.settle()
     client.later(timedelta(minutes=30))

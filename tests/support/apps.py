@@ -1,4 +1,4 @@
-"""The client of the app utilization seed: one app, two departments, and use of one's own choice."""
+"""The client of the published examples: one app, two departments, and use of one's own choice."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -116,20 +116,20 @@ class Client:
         return self.get(USERS, query, **headers)
 
 
-def seed_client(stack: Stack) -> Client:
-    """The people and figures of the seed's examples, and a neighbour with the same names."""
+def example_client(stack: Stack) -> Client:
+    """The people and figures of the published examples, and a neighbour with the same names."""
     client = Client(stack)
     client.person(JAMES, "james.wilson", SALES)
     client.person(SARAH, "sarah.chen", OFFICE)
-    client.used(*figures_of_the_seed())
+    client.used(*example_figures())
     neighbour = Client(stack, OTHER)
     neighbour.person(JAMES, "james.wilson", SALES)
     neighbour.used(*daily(JAMES, days_from(date(2026, 2, 1), 28), 10**9))
     return client
 
 
-def figures_of_the_seed() -> Sequence[Event[str]]:
-    """24 and 21 days in February 2026, and the averages of January that the seed compares with."""
+def example_figures() -> Sequence[Event[str]]:
+    """24 and 21 days in February 2026, and the averages of January that they are compared with."""
     february, january = date(2026, 2, 1), date(2026, 1, 1)
     return [
         *daily(JAMES, days_from(february, 23), 24 * 6_060_000 - 60_000),
