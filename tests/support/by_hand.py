@@ -20,7 +20,6 @@ from odometer.domain.time import (
     format_seconds,
     instant_at,
     instant_of_ms,
-    parse_instant,
 )
 from tests.support.apps import APP, PLATFORMS
 
@@ -157,7 +156,7 @@ class Moment:
     def explained(self, query: Query) -> list[Event[str]]:
         """The events that a figure of an app is the sum of, in order."""
         ordinals = {user: number for number, user in enumerate(self.people)}
-        first, end = (epoch_second(parse_instant(query[name])) for name in ("from", "to"))
+        first, end = (epoch_second(datetime.fromisoformat(query[name])) for name in ("from", "to"))
         inside = (each for each in self.events if first <= each.second < end)
         mine = (each for each in inside if query.get("user", each.who) == each.who)
         of_app = [each for each in mine if each.product == query["product"]]

@@ -11,7 +11,6 @@ from odometer.domain.time import (
     day_start,
     format_millis,
     format_seconds,
-    parse_instant,
 )
 
 
@@ -66,10 +65,8 @@ def test_a_period_of_naive_instants_is_refused() -> None:
         Period(datetime(2026, 1, 1), utc("2026-01-02T00:00:00"))  # noqa: DTZ001
 
 
-def test_instants_are_written_and_read_in_utc() -> None:
-    instant = parse_instant("2026-06-23T05:30:00.250+05:30")
-    assert instant == utc("2026-06-23T00:00:00.250")
-    assert parse_instant("2026-06-23") == utc("2026-06-23T00:00:00")
+def test_instants_are_written_in_utc() -> None:
+    instant = datetime.fromisoformat("2026-06-23T05:30:00.250+05:30")
     assert format_millis(instant) == "2026-06-23T00:00:00.250Z"
     assert format_seconds(instant) == "2026-06-23T00:00:00.250Z"
     assert format_seconds(utc("2026-06-23T00:00:00")) == "2026-06-23T00:00:00Z"

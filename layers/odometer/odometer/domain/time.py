@@ -38,12 +38,6 @@ def format_millis(instant: datetime) -> str:
     return f"{utc.isoformat(timespec='milliseconds')}Z"
 
 
-def parse_instant(text: str) -> datetime:
-    """An ISO 8601 instant as aware UTC; no offset means UTC."""
-    instant = datetime.fromisoformat(text)
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
-
-
 @lru_cache(maxsize=16_384)
 def day_start(day: date, zone: tzinfo) -> datetime:
     """The first instant of a local day, also where the clock jumps over midnight."""
