@@ -19,6 +19,7 @@ from tests.support.stack import CONTEXT, OTHER, Reply, Stack, endpoints, proxy_e
 
 APP = "f1a2b3c4-d5e6-7890-abcd-ef1234567890"
 OFFICE = "d2b3c4d5-e6f7-8901-bcde-f12345678901"
+BLANKS = "expected text without blanks around it"
 NDJSON = {"content-type": "application/x-ndjson"}
 
 
@@ -189,6 +190,12 @@ def test_a_body_that_is_none_is_refused_as_a_whole(
             {"id": "a/b", "name": "x"},
             r"id: expected text without control characters and without any of /\?#%",
         ),
+        ("teams", {"name": " "}, f"name: {BLANKS}"),
+        ("teams", {"id": "t1 ", "name": "x"}, f"id: {BLANKS}"),
+        ("users", {"username": " "}, f"username: {BLANKS}"),
+        ("users", {"username": " p01"}, f"username: {BLANKS}"),
+        ("users", {"username": "p", "user_key": "p01\u00a0"}, f"user_key: {BLANKS}"),
+        ("users", {"id": " u1", "username": "p"}, f"id: {BLANKS}"),
         ("teams", {"name": "x", "is_default": "true"}, "is_default: expected true or false"),
         ("teams", {"name": 5}, "name: expected a string"),
         ("teams", [], "row: expected an object"),

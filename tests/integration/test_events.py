@@ -117,6 +117,14 @@ MALFORMED: dict[str, tuple[Any, str, str]] = {
         "invalid_subject",
         "subject: longer than 128 bytes",
     ),
+    **{
+        f"subject {blank!r}": (
+            usage_event(subject=blank),
+            "invalid_subject",
+            "subject: expected text without blanks around it",
+        )
+        for blank in (" ", " p01", "p01 ", "p01\u00a0", "\u3000")
+    },
     "list as subject": (usage_event(subject=["james"]), "invalid_subject", text("subject")),
     "no time": (usage_event(time=None), "missing_time", "time: required"),
     "number as time": (usage_event(time=1772300520), "invalid_time", text("time")),

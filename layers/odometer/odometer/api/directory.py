@@ -1,5 +1,6 @@
 """The directory on the wire: rows as `PUT /v1/directory` takes them and the export gives them."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from zoneinfo import available_timezones
 from pydantic import Field
 
 from odometer.api.exchange import Deadline
-from odometer.api.fields import Choice, Flag, Instant, Reader, Text, Whole, refuse
+from odometer.api.fields import CONTROLS, Choice, Flag, Instant, Reader, Text, Whole, refuse
 from odometer.api.models import Answer, Body, Query, fill, read_json
 from odometer.api.wire import JSON, NDJSON, Request, as_json
 from odometer.directory.people import User
@@ -37,12 +38,31 @@ ORDER = ("organization", "license", *LISTS.values())
 
 ROUTE_WORDS = frozenset({"usage", "account-utilizations"})
 
-Name = Annotated[str, Text(256)]
 Count = Annotated[int, Whole(0, 2**53 - 1)]
 
 
 @dataclass(frozen=True)
-class Id(Text):
+class Called(Text):
+    """What somebody or something is called: blanks around it would make it look like another."""
+
+    def read(self, value: object) -> str:
+        """Text that shows where it begins and ends."""
+        text = super().read(value)
+        if text != text.strip():
+            raise refuse("text", "expected text without blanks around it")
+        return text
+
+    def schema(self) -> Mapping[str, Any]:
+        """A string whose first and last characters are no blanks."""
+        none = f"{CONTROLS}{re.escape(self.forbidden)}"
+        return {**super().schema(), "pattern": rf"^[^{none}\s]([^{none}]*[^{none}\s])?$"}
+
+
+Name = Annotated[str, Called(256)]
+
+
+@dataclass(frozen=True)
+class Id(Called):
     """An id that can stand in a path: no separators, no word that is a route."""
 
     longest: int = 128
@@ -185,9 +205,9 @@ class UserRow(Body):
     """A user."""
 
     id: Annotated[str, Id()] | None = None
-    username: Annotated[str, Text(128)] | None = None
-    user_key: Annotated[str, Text(128)] | None = None
-    email: Annotated[str, Text(254)] | None = None
+    username: Annotated[str, Called(128)] | None = None
+    user_key: Annotated[str, Called(128)] | None = None
+    email: Annotated[str, Called(254)] | None = None
     type: Annotated[UserType, Choice()] | None = None
     role: Annotated[Role, Choice()] | None = None
     team: Name | None = None

@@ -59,6 +59,7 @@ class Rules:
         source = text(sent, "source", LONGEST_NAME)
         check_constant(sent, "type", EVENT_TYPE)
         subject = text(sent, "subject", LONGEST_NAME)
+        check_trimmed(subject)
         second = self._second(text(sent, "time", LONGEST_NAME))
         data = sent.get("data")
         if not isinstance(data, dict):
@@ -102,6 +103,12 @@ def text(sent: Mapping[str, Any], name: str, longest: int) -> str:
     if len(value.encode()) > longest:
         raise Refused(f"invalid_{name}", f"{name}: longer than {longest} bytes")
     return value
+
+
+def check_trimmed(subject: str) -> None:
+    """Nobody is registered whose name looks like somebody else's, or like none."""
+    if subject != subject.strip():
+        raise Refused("invalid_subject", "subject: expected text without blanks around it")
 
 
 def instant_of(time: str) -> datetime:
