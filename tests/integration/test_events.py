@@ -144,6 +144,14 @@ MALFORMED: dict[str, tuple[Any, str, str]] = {
         "invalid_time",
         "time: no such instant",
     ),
+    **{
+        f"time with the offset {offset}": (
+            usage_event(time=f"2026-02-28T10:00:00{offset}"),
+            "invalid_time",
+            INSTANT,
+        )
+        for offset in ("+05:60", "+05:99", "-24:00", "+99:00")
+    },
     "before the first year": (
         usage_event(time="0001-01-01T00:00:00+14:00"),
         "invalid_time",

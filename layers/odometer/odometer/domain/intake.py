@@ -21,9 +21,10 @@ LONGEST_NAME: Final = 128
 AHEAD: Final = timedelta(minutes=5)
 EVENT_TYPE: Final = "usage"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_HOUR_MINUTE: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _TIME: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]((?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})"
-    r"(?:\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[Tt]({_HOUR_MINUTE}:[0-5][0-9])"
+    rf"(?:\.[0-9]{{1,9}})?([Zz]|[+-]{_HOUR_MINUTE})"
 )
 
 
