@@ -84,6 +84,12 @@ def outputs(endpoint: str, digest: str | None = None) -> dict[str, str]:
 
 def build(home: Path) -> None:
     _sam(home, "build", "--build-dir", str(home / "build"))
+    _spell_out_media_types(home / "build/template.yaml")
+
+
+def _spell_out_media_types(template: Path) -> None:
+    """Write `text/csv` for CloudFormation's `text~1csv`: the emulator would take it literally."""
+    template.write_text(template.read_text().replace("~1", "/"))
 
 
 def deploy(home: Path, endpoint: str, digest: str) -> None:

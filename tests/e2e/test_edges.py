@@ -1,6 +1,9 @@
 """What the wire does to a request, and everything that no function answers."""
 
+import csv
+import io
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from tests.support.journey import Deployment
 
 MEBIBYTE = 1024 * 1024
+LEAST_COMPRESSED = 1_400
 
 
 @pytest.mark.parametrize(
@@ -157,3 +161,33 @@ def test_a_body_that_cannot_be_read_is_the_clients_fault(
     )
     assert answer.status_code == status
     assert set(answer.json()["error"]) == {"code", "message", "details"}
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "text/csv", "application/x-ndjson"])
+@pytest.mark.parametrize("path", ["/users", "/analytics/apps/utilization"])
+def test_a_report_is_the_same_however_it_is_carried(
+    deployment: Deployment, media_type: str, path: str
+) -> None:
+    """Whoever unpacks it: the function, the gateway and the client agree."""
+    days = f"?start_date={deployment['DEMO_FROM']}&end_date={deployment['DEMO_TO']}"
+    address = f"/v2/clients/{deployment['ORG_ID']}{path}{days if 'apps' in path else ''}"
+    packed, plain = (
+        deployment.get(
+            address, "ADMIN_TOKEN", headers={"Accept": media_type, "Accept-Encoding": encoding}
+        )
+        for encoding in ("gzip", "identity")
+    )
+    assert (packed.status_code, plain.status_code) == (200, 200)
+    assert "content-encoding" not in plain.headers
+    assert rows_of(packed) == rows_of(plain)
+    if media_type != "application/json" and len(plain.content) > LEAST_COMPRESSED:
+        assert packed.headers["content-encoding"] == "gzip"
+
+
+def rows_of(answer: httpx.Response) -> list[Any]:
+    match answer.headers["content-type"]:
+        case "text/csv":
+            return list(csv.DictReader(io.StringIO(answer.text, newline="")))
+        case "application/x-ndjson":
+            return list(map(json.loads, answer.text.splitlines()))
+    return list(answer.json()["data"])
