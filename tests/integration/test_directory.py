@@ -271,6 +271,27 @@ def test_a_bad_row_is_answered_with_its_faults(us: Cast, kind: str, row: Any, me
     assert us.stack.tenancy.open(ACME).head == before
 
 
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("usage", "usage"),
+        ("a/b", "a/b"),
+        ("x" * 8192, "x" * 64),
+        ("a\x00", "a\N{REPLACEMENT CHARACTER}"),
+        (5, None),
+        (["a"], None),
+    ],
+    ids=lambda value: str(value)[:10],
+)
+def test_a_rejected_row_is_answered_with_the_id_that_was_sent(
+    us: Cast, sent: Any, shown: str | None
+) -> None:
+    row = {"id": sent, "name": "x"}
+    (answered,) = results(put(us, {"teams": [row]}))
+    assert (answered["status"], answered["id"]) == ("rejected", shown)
+    assert results(put_lines(us, {"kind": "team", **row}))[0]["id"] == shown
+
+
 def test_the_reason_of_a_rejection_is_not_repeated_without_end(us: Cast) -> None:
     row = {f"unknown {number}": 1 for number in range(10_000)}
     (answered,) = results(put(us, {"teams": [row]}))

@@ -11,7 +11,17 @@ from zoneinfo import available_timezones
 from pydantic import Field
 
 from odometer.api.exchange import Deadline
-from odometer.api.fields import CONTROLS, Choice, Flag, Instant, Reader, Text, Whole, refuse
+from odometer.api.fields import (
+    CONTROLS,
+    Choice,
+    Flag,
+    Instant,
+    Reader,
+    Text,
+    Whole,
+    refuse,
+    shown_id,
+)
 from odometer.api.models import Answer, Body, Query, fill, read_json
 from odometer.api.wire import JSON, NDJSON, Request, as_json
 from odometer.directory.people import User
@@ -269,6 +279,7 @@ class Sent:
     kind: str
     row: Row | None
     fault: Invalid | None = None
+    id: str | None = None
 
     @classmethod
     def read(cls, index: int, kind: str, content: object) -> "Sent":
@@ -278,7 +289,7 @@ class Sent:
                 raise Invalid.parameter("row", "expected an object")
             return cls(index, kind, values_of(fill(ROWS[kind], content)))
         except Invalid as fault:
-            return cls(index, kind, None, fault)
+            return cls(index, kind, None, fault, shown_id(content))
 
     def result(self, outcome: Outcome) -> Result:
         """What is answered for this row."""
@@ -355,7 +366,7 @@ def of_line(index: int, line: bytes) -> Sent:
         content["kind"] = content.pop("product_kind")
     if not isinstance(kind, str) or kind not in ROWS:
         unknown = Invalid.parameter("kind", f"expected one of {', '.join(ORDER)}", kind)
-        return Sent(index, "unknown", None, unknown)
+        return Sent(index, "unknown", None, unknown, shown_id(content))
     return Sent.read(index, kind, content)
 
 
@@ -372,7 +383,7 @@ def taken_row(draft: Draft, sent: Sent, deadline: Deadline) -> Outcome:
         return Outcome(Status.NOT_ATTEMPTED, code="timeout", message="send this row again")
     if sent.row is None:
         reason = str(sent.fault)[:LONGEST_REASON]
-        return Outcome(Status.REJECTED, code="invalid_parameter", message=reason)
+        return Outcome(Status.REJECTED, sent.id, "invalid_parameter", reason)
     return draft.apply(sent.kind, sent.row)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from odometer.access.policy import Caller
-from odometer.api.fields import CONTROL
+from odometer.api.fields import CONTROL, shown_id
 from odometer.api.models import Answer
 from odometer.api.wire import JSON, Request, Response
 from odometer.directory.snapshot import Directory
@@ -23,7 +23,6 @@ BATCH = "application/cloudevents-batch+json"
 LARGEST_BODY = 1024 * 1024
 MOST_EVENTS = 1000
 LONGEST_KEY = 255
-ID_SHOWN = 64
 LONGEST_NUMBER = 32
 
 
@@ -126,13 +125,7 @@ def unambiguous(sent: Any) -> Any:
 
 def error_of(index: int, sent: Any, refused: Refused) -> EventError:
     """The error of one event, with its id as far as it has one."""
-    content = sent.content if isinstance(sent, Twice) else sent
-    sent_id = content.get("id") if isinstance(content, dict) else None
-    shown = (
-        CONTROL.sub("\N{REPLACEMENT CHARACTER}", sent_id)[:ID_SHOWN]
-        if isinstance(sent_id, str)
-        else None
-    )
+    shown = shown_id(sent.content if isinstance(sent, Twice) else sent)
     return EventError(index=index, id=shown, code=refused.code, message=refused.message)
 
 

@@ -21,6 +21,7 @@ HOUR_MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 INSTANT = re.compile(
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{HOUR_MINUTE}:[0-5][0-9](?:\.[0-9]{{1,9}})?(?:Z|[+-]{HOUR_MINUTE})"
 )
+ID_SHOWN = 64
 AS_TEXT = object()
 """The context in which numbers and booleans are spelled out, as in a query string."""
 
@@ -28,6 +29,14 @@ AS_TEXT = object()
 def refuse(rule: str, message: str) -> PydanticCustomError:
     """A fault, in words that need no value filled in."""
     return PydanticCustomError(rule, message.replace("{", "{{").replace("}", "}}"))
+
+
+def shown_id(content: object) -> str | None:
+    """The id of something that was sent and is no good, as far as it can be said back."""
+    sent = content.get("id") if isinstance(content, Mapping) else None
+    if not isinstance(sent, str):
+        return None
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", sent)[:ID_SHOWN]
 
 
 class Reader:
