@@ -108,6 +108,8 @@ class Model:
     def named(self, kind: str, row: Row) -> Row | None:
         key = "id" if "id" in row else "name"
         found = [each for each in getattr(self, kind) if each[key] == row.get(key)]
+        if len(found) > 1:
+            raise Refused
         return found[0] if found else None
 
     def user_meant(self, row: Row) -> Row | None:
@@ -131,9 +133,9 @@ class Model:
     def referred(self, kind: str, name: str) -> int:
         members = getattr(self, kind)
         for key in ("id", "name"):
-            for number, each in enumerate(members):
-                if each[key] == name:
-                    return number
+            found = [number for number, each in enumerate(members) if each[key] == name]
+            if len(found) == 1:
+                return found[0]
         raise Refused
 
     def new(self, kind: str, values: Row, made: str | None) -> Row:

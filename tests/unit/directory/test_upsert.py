@@ -26,6 +26,7 @@ CREATED, UPDATED, UNCHANGED, REJECTED = (
 
 D1, D2 = (f"d{number}b2c3d4-e5f6-7890-abcd-ef1234567890" for number in (1, 2))
 APP, NEW = (f"f{number}b2c3d4-e5f6-7890-abcd-ef1234567890" for number in (1, 2))
+IDS = [f"e{number}b2c3d4-e5f6-7890-abcd-ef1234567890" for number in (1, 2)]
 JO: Row = {"id": "u1", "username": "jo", "user_key": "k1"}
 SAM: Row = {"id": "u2", "username": "sam", "user_key": "k2"}
 
@@ -197,6 +198,23 @@ def test_a_team_is_referred_to_by_id_before_name(book: Book) -> None:
     assert book.user(id="u1", team="t1").status is UNCHANGED
     assert book.user(id="u1", team="Edge").status is UPDATED
     assert jo(book)["team"] == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "ids"), [("team", "team", ["t3", "t4"]), ("department", "departments", IDS)]
+)
+def test_a_name_that_several_have_refers_to_none_of_them(
+    book: Book, kind: str, field: str, ids: list[str]
+) -> None:
+    book.put(*((kind, {"id": each, "name": "Twins"}) for each in ids))
+    before = book.head
+    value = "Twins" if field == "team" else ["Twins"]
+    reason = f"{kind}: several are called Twins; refer to one by its id"
+    assert rejected(book.user(id="u1", **{field: value})) == ("conflict", reason)
+    reason = "name: several are called Twins; refer to one by its id"
+    assert rejected(book.put((kind, {"name": "Twins"}))[0]) == ("conflict", reason)
+    assert book.head is before
+    assert book.user(id="u1", **{field: ids[0] if field == "team" else [ids[0]]}).status is UPDATED
 
 
 def test_only_a_change_moves_the_time_of_the_last_change(book: Book) -> None:

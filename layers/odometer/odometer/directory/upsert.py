@@ -196,7 +196,7 @@ def found_by_id_or_name(register: Register, row: Row) -> int | None:
     """The row that this one speaks of."""
     if row.get("id") is not None:
         return position(register.columns["id"], row["id"])
-    return position(register.columns["name"], row.get("name"))
+    return called(register, "name", row.get("name"))
 
 
 def apply_user(draft: Draft, row: Row) -> Outcome:
@@ -349,10 +349,19 @@ def references(draft: Draft, row: Row) -> dict[str, Any]:
 def referred(register: Register, what: str, name: str) -> int:
     """The number of the row that is called so, by id or else by name."""
     number = position(register.columns["id"], as_kept(name))
-    number = position(register.columns["name"], name) if number is None else number
+    number = called(register, what, name) if number is None else number
     if number is None:
         raise Rejected("not_found", f"unknown {what}: {name}")
     return number
+
+
+def called(register: Register, what: str, name: str | None) -> int | None:
+    """The number of the one row that has the name; rejected where several have it."""
+    names = register.columns["name"]
+    if names.count(name) > 1:
+        message = f"{what}: several are called {name}; refer to one by its id"
+        raise Rejected("conflict", message)
+    return position(names, name)
 
 
 def given(row: Row, defaults: Row, required: tuple[str, ...]) -> dict[str, Any]:
