@@ -17,8 +17,8 @@ run: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## start, lo
 up: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## the same, in the background
 	@$(BIN)/python -m local up --port $(PORT)
 
-down: .venv/.ready ## stop what `up` started; data stays
-	@$(BIN)/python -m local down
+down: ## stop what `up` started; data stays
+	@[ ! -e .venv/.ready ] || $(BIN)/python -m local down
 
 ##@ Change it
 test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
