@@ -227,6 +227,11 @@ def test_a_body_that_is_none_is_refused_as_a_whole(
         ("users", {"username": "x", "departments": "d1"}, "departments: expected an array"),
         ("users", {"username": "x", "departments": [1]}, "departments.0: expected a string"),
         (
+            "users",
+            {"username": "x", "departments": ["d"] * 51},
+            "departments: expected an array of at most 50",
+        ),
+        (
             "products",
             {"name": "x", "kind": "tset"},
             "kind: expected one of test, visual, completion, chat, app",

@@ -1,13 +1,17 @@
 """Requests as models: every fault at once, in the order of the contract; JSON by the letter."""
 
-from typing import Annotated
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import pytest
-from pydantic import Field
+from pydantic import BaseModel, Field
 
+from odometer.api.directory import ROWS
 from odometer.api.fields import Flag, Text, Whole
-from odometer.api.models import Body, Query, read_body, read_json, read_query
+from odometer.api.models import Body, Query, fill, names_of, read_body, read_json, read_query
 from odometer.domain.errors import Invalid
+from tests.support.stack import endpoints
 
 
 class Asked(Query):
@@ -114,3 +118,24 @@ def test_what_readers_could_understand_differently_is_not_json(body: bytes, reas
 
 def test_a_whole_character_may_be_spelled_in_two_halves() -> None:
     assert read_json(b'["\\ud83d\\ude00", "\\\\ud800"]') == ["\N{GRINNING FACE}", "\\ud800"]
+
+
+JUNK: list[Any] = [None, 5, "", "\x00", [], {}, [None], ["x"] * 1000, True, 0.5]
+
+
+def said_of(model: type[BaseModel], content: Mapping[str, Any]) -> str:
+    """What is said about a content, if anything is."""
+    try:
+        fill(model, content)
+    except Invalid as refused:
+        return str(refused)
+    return ""
+
+
+def test_whatever_is_wrong_is_said_in_our_own_words() -> None:
+    needs = {need for each in endpoints().values() for need in each.needs.values()}
+    models = {*ROWS.values(), *(need for need in needs if issubclass(need, Query | Body))}
+    said = [
+        said_of(model, dict.fromkeys(names_of(model), junk)) for model in models for junk in JUNK
+    ]
+    assert not [words for words in said if re.search(r"Input|should|\{", words)]

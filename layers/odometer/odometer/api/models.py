@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from odometer.api.fields import AS_TEXT
 from odometer.domain.errors import Fault, Invalid
@@ -114,22 +115,31 @@ def fill(model: type[Model], content: Mapping[str, Any]) -> Model:
 
 def faults_of(error: ValidationError) -> list[Fault]:
     """Pydantic's findings as faults of ours."""
-    found = error.errors(include_url=False, include_context=False)
+    found = error.errors(include_url=False)
     return [
         Fault(
             name=".".join(map(str, each["loc"]))[:256],
             rule=each["type"],
-            message=WORDS.get(each["type"], each["msg"]),
+            message=words_of(each),
             value=None if each["type"] == "missing" else each["input"],
         )
         for each in found
     ]
 
 
+def words_of(found: ErrorDetails) -> str:
+    """What is wrong in our words: pydantic's where we have none are ours already, by `refuse`."""
+    words = WORDS.get(found["type"])
+    return found["msg"] if words is None else words.format_map(found.get("ctx", {}))
+
+
 WORDS = {
     "missing": "required",
     "extra_forbidden": "unknown parameter",
+    "string_type": "expected a string",
     "list_type": "expected an array",
+    "too_short": "expected an array of at least {min_length}",
+    "too_long": "expected an array of at most {max_length}",
     "dict_type": "expected an object",
     "model_type": "expected an object",
 }
