@@ -87,6 +87,7 @@ class Model:
             after = self.new(kind, values, made) if found is None else dict(found)
             if kind == "user":
                 self.set_user(after, values)
+                self.check_last_admin(found, after)
             else:
                 after |= {
                     name: bool(v) if name == "is_default" else v for name, v in values.items()
@@ -157,6 +158,11 @@ class Model:
         after["user_key"] = after["user_key"] or after["username"]
         after["history"] = self.history(after["history"], state, since)
 
+    def check_last_admin(self, before: Row | None, after: Row) -> None:
+        others = [each for each in self.user if each is not before]
+        if before and is_admin(before) and not any(map(is_admin, [after, *others])):
+            raise Refused
+
     def history(self, history: list[Any], state: str | None, state_since: int | None) -> list[Any]:
         last, since = history[-1]
         stays = state in (None, last)
@@ -167,6 +173,10 @@ class Model:
         if earlier and begins < earlier[-1][1]:
             raise Refused
         return [*earlier, (last if state is None else state, begins)]
+
+
+def is_admin(user: Row) -> bool:
+    return bool(user["role"] == Role.ADMIN and user["history"][-1][0] != State.DEACTIVATED)
 
 
 def seen(book: Book) -> dict[str, list[Row]]:

@@ -66,14 +66,14 @@ def test_sums_of_a_team_a_department_and_a_type_have_them_yet(book: Book) -> Non
 def test_an_account_that_has_ended_ends_once_and_one_to_come_never_begins(book: Book) -> None:
     coming = epoch_ms(NOON + timedelta(minutes=5))
     book.put(
-        ("user", {"id": "u1", "state": State.DEACTIVATED, "state_since": epoch_ms(NOON) + 1}),
-        ("user", {"id": "u2", "state": State.REGISTERED, "state_since": coming}),
+        ("user", {"id": "u2", "state": State.DEACTIVATED, "state_since": epoch_ms(NOON) + 1}),
+        ("user", {"id": "u1", "state": State.REGISTERED, "state_since": coming}),
     )
-    before = row(book.directory, 0)["history"]
-    book.erase("u1", LATER)
-    book.erase("u2", NOON)
-    assert row(book.directory, 0)["history"] == before
-    assert row(book.directory, 1)["history"][-1] == ["deactivated", coming]
+    before = row(book.directory, 1)["history"]
+    book.erase("u2", LATER)
+    book.erase("u1", NOON)
+    assert row(book.directory, 1)["history"] == before
+    assert row(book.directory, 0)["history"][-1] == ["deactivated", coming]
 
 
 def test_nobody_is_erased_by_a_name_that_is_no_id(book: Book) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from odometer.api.directory import exported
 from odometer.directory.columns import BLOCK_ROWS, FAMILIES
+from odometer.directory.people import User
 from odometer.directory.upsert import Draft, Outcome, Row, Status, register
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State, UserType
@@ -149,6 +150,7 @@ def test_absent_fields_keep_their_value_and_null_clears(book: Book) -> None:
         "verified": True,
     }
     assert book.user(**full).status is UPDATED
+    book.user(id="u2", role=Role.ADMIN)
     before = jo(book)
     assert (before["team"], before["departments"], before["role"]) == (1, [0, 1], "Admin")
     assert book.user(id="u1").status is UNCHANGED
@@ -293,6 +295,40 @@ def test_null_leaves_the_state_alone(book: Book) -> None:
 def test_a_user_is_deactivated_since_that_state_began(book: Book) -> None:
     book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 5)
     assert [user.deactivated_at for user in book.directory.users] == [NOON_MS + 5, None]
+
+
+# the last Admin
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"role": Role.MANAGER},
+        {"role": None},
+        {"state": State.DEACTIVATED},
+        {"role": Role.MEMBER, "state": State.DEACTIVATED},
+    ],
+)
+def test_nobody_takes_the_last_admin_away(book: Book, row: Row) -> None:
+    book.user(id="u1", role=Role.ADMIN)
+    gone = {"role": Role.ADMIN, "state": State.DEACTIVATED}
+    book.user(id="u3", username="gone", **gone)
+    before = book.head
+    reason = "user u1 is the last Admin; make somebody else one first"
+    assert rejected(book.user(id="u1", **row)) == ("conflict", reason)
+    assert book.head is before
+    assert book.user(id="u1", username="joan").status is UPDATED
+    assert statuses(book, ("user", {"id": "u2", "role": Role.ADMIN}), ("user", {"id": "u1", **row}))
+    assert [user.id for user in book.directory.users if is_admin(user)] == ["u2"]
+
+
+def is_admin(user: User) -> bool:
+    return user.role == Role.ADMIN and user.state != State.DEACTIVATED
+
+
+def test_where_nobody_is_an_admin_none_is_needed(book: Book) -> None:
+    assert book.user(id="u1", role=Role.MANAGER).status is UPDATED
+    assert book.user(id="u1", state=State.DEACTIVATED).status is UPDATED
 
 
 # everything that has a name

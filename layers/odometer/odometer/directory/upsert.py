@@ -297,6 +297,8 @@ def change_user(draft: Draft, number: int, values: Row) -> bool:
         after["user_key"] = after.get("username", before["username"])
     after["history"] = history_with(before["history"], values, draft.now_ms)
     after["state"] = after["history"][-1][0]
+    if is_admin(before) and not is_admin({**before, **after}):
+        check_admins(draft, before["id"])
     if not draft.users.change(number, after):
         return False
     draft.users.change(number, {"updated_at": draft.now_ms})
@@ -304,6 +306,20 @@ def change_user(draft: Draft, number: int, values: Row) -> bool:
         draft.user_names.pop(before[name], None)
     rename(draft, number)
     return True
+
+
+def is_admin(user: Row) -> bool:
+    """Whether somebody may change the directory, if they have a key for it."""
+    return bool(user["role"] == Role.ADMIN and user["state"] != State.DEACTIVATED)
+
+
+def check_admins(draft: Draft, leaving: str) -> None:
+    """Somebody must stay who can make others an Admin: without one the directory is shut."""
+    columns = draft.users.columns
+    everyone = zip(columns["role"], columns["state"], strict=True)
+    if sum(is_admin({"role": role, "state": state}) for role, state in everyone) == 1:
+        message = f"user {leaving} is the last Admin; make somebody else one first"
+        raise Rejected("conflict", message)
 
 
 def rename(draft: Draft, number: int) -> None:
