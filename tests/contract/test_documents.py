@@ -64,3 +64,11 @@ def test_a_document_refers_to_what_it_has_and_has_what_it_refers_to(family: str)
     there = {f"#/components/schemas/{name}" for name in components["schemas"]}
     headers = {f"#/components/headers/{name}" for name in components["headers"]}
     assert references(document) == there | headers
+
+
+def test_what_a_line_calls_otherwise_than_the_document_is_told() -> None:
+    paths = DOCUMENTS["v1"]["paths"]
+    put = paths["/v1/directory"]["put"]["requestBody"]
+    export = paths["/v1/directory/export"]["get"]["responses"]["200"]
+    for told in (put, export):
+        assert "`product_kind`" in told["content"]["application/x-ndjson"]["schema"]["description"]

@@ -199,20 +199,26 @@ class TeamRow(Body):
 class DepartmentRow(Body):
     """A department."""
 
-    id: Annotated[str, CaselessId()] | None = None
+    id: Annotated[str, CaselessId()] | None = Field(
+        None, description="A UUID, in either case; one is made if it is left out."
+    )
     name: Name | None = None
 
 
 class ProductRow(Body):
     """A product."""
 
-    id: Annotated[str, CaselessId()] | None = None
+    id: Annotated[str, CaselessId()] | None = Field(
+        None, description="That of an `app` is a UUID; one is made if it is left out."
+    )
     name: Name | None = None
-    kind: Annotated[str, KindName()] | None = None
+    kind: Annotated[str, KindName()] | None = Field(
+        None, description="Stays as it is once it is made; `product_kind` in a line of NDJSON."
+    )
 
 
 class UserRow(Body):
-    """A user."""
+    """A user: of that id, else of that username, else of that user_key; no two share one."""
 
     id: Annotated[str, Id()] | None = None
     username: Annotated[str, Called(128)] | None = None
@@ -224,7 +230,9 @@ class UserRow(Body):
     departments: Annotated[list[Name], Field(max_length=50)] | None = None
     verified: Annotated[bool, Flag()] | None = None
     state: Annotated[State, Choice()] | None = None
-    state_since: Annotated[datetime, Instant()] | None = None
+    state_since: Annotated[datetime, Instant()] | None = Field(
+        None, description="When the state began; that of the first is when the user was created."
+    )
 
 
 class UserPath(Query):

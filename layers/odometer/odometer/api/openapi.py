@@ -124,6 +124,12 @@ class Raw(NamedTuple):
 
 
 LINES: Schema = {"type": "string", "description": "A JSON object in each line."}
+ROWS: Schema = {
+    "type": "string",
+    "description": f"A row in each line: `kind` is one of {', '.join(directory.ORDER)}; beside it "
+    "stand the fields of that row, as in the JSON document. A product's own kind is called "
+    "`product_kind` here.",
+}
 TABLE: Schema = {"type": "string", "description": "Every row, without paging."}
 EVENT: Schema = {"type": "object", "description": "A CloudEvent 1.0 of type `usage`."}
 BATCH: Schema = {"type": "array", "items": EVENT, "minItems": 1, "maxItems": events.MOST_EVENTS}
@@ -153,8 +159,8 @@ PAGES: Mapping[str, type[BaseModel]] = {
 """The reports, whose rows can also be had in lines."""
 
 RAW: Mapping[str, Raw] = {
-    "PUT /v1/directory": Raw({JSON: directory.Document, NDJSON: LINES}),
-    "GET /v1/directory/export": Raw(answer={NDJSON: LINES}),
+    "PUT /v1/directory": Raw({JSON: directory.Document, NDJSON: ROWS}),
+    "GET /v1/directory/export": Raw(answer={NDJSON: ROWS}),
     "POST /v1/events": Raw(
         {events.ONE: EVENT, events.BATCH: BATCH, JSON: {"oneOf": [EVENT, BATCH]}},
         {JSON: events.Receipt},
