@@ -28,6 +28,10 @@ def test_a_number_stays_one(number: float) -> None:
     assert as_csv([{"number": number}]) == f"number\r\n{number}\r\n"
 
 
+def test_true_and_false_are_spelled_as_in_json() -> None:
+    assert as_csv([{"a": True, "b": False, "c": [True]}]) == "a,b,c\r\ntrue,false,true\r\n"
+
+
 def test_whatever_is_in_a_cell_stays_in_it() -> None:
     cells = {"quote": 'a "b"', "comma": "a,b", "break": "a\nb", "none": None, "list": ["a", "b"]}
     (row,) = csv.DictReader(io.StringIO(as_csv([cells]), newline=""))

@@ -116,6 +116,8 @@ def harmless(value: object) -> object:
     """A cell that no spreadsheet takes for a formula, nor any element of a list in it."""
     if isinstance(value, list):
         return ";".join(map(told, value))
+    if isinstance(value, bool):
+        return json.dumps(value)
     return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
