@@ -61,7 +61,9 @@ def test_a_list_is_given_as_a_table_without_formulas(us: Cast, path: str) -> Non
 
 
 def cell(value: object) -> str:
-    text = "" if value is None else str(value)
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value)
     return f"'{text}" if text.startswith(("=", "+")) else text
 
 
