@@ -358,6 +358,14 @@ def test_accounts_are_those_there_were_by_then(client: Client) -> None:
     assert told(client, "/v1/explain", f"{span}1972-01-01T00:00:00Z&state=registered")["value"] == 0
 
 
+def test_an_app_is_explained_and_covered_by_its_id_in_either_case(client: Client) -> None:
+    span = "from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"
+    for path in (f"/v1/explain?measure=active_ms&{span}", "/v1/coverage?"):
+        lower, upper = (told(client, f"{path}&product={name}") for name in (APP, APP.upper()))
+        assert lower == upper
+        assert lower.get("value", 1) > 0
+
+
 def test_nobody_is_in_a_department_that_is_unknown(client: Client) -> None:
     span = "from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"
     for measure in ("active_ms", "sessions", "days_active", "users", "accounts"):

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from odometer.api.directory import exported
+from odometer.directory import upsert
 from odometer.directory.columns import BLOCK_ROWS, FAMILIES
 from odometer.directory.people import User
 from odometer.directory.upsert import Draft, Outcome, Row, Status, register
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.time import epoch_ms
+from odometer.readings.projections import PLACES, RESERVED, TOTALS
 from tests.support.book import NOON, Book
 
 NOON_MS = epoch_ms(NOON)
@@ -401,6 +403,15 @@ def test_what_reports_name_by_a_uuid_has_none_but_a_uuid_for_its_id(book: Book, 
         outcome = book.put((kind, {"id": wrong, **row}))[0]
         assert rejected(outcome) == ("invalid_parameter", NO_UUID)
     assert book.head is before
+
+
+def test_every_product_has_a_row_in_the_totals(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert PLACES[TOTALS] >= upsert.MOST_PRODUCTS + RESERVED
+    monkeypatch.setattr(upsert, "MOST_PRODUCTS", 2)
+    rows = [("product", {"name": name, "kind": "app"}) for name in ("a", "b", "c", "a")]
+    taken = Book().put(*rows)
+    assert [each.status for each in taken] == [CREATED, CREATED, REJECTED, UNCHANGED]
+    assert taken[2].message == "an organization has at most 2 products"
 
 
 def test_another_product_may_have_any_id() -> None:

@@ -12,6 +12,7 @@ from odometer.api.models import Answer, Query
 from odometer.api.reports import Report
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound
+from odometer.domain.identity import as_kept
 from odometer.domain.kinds import Kind
 from odometer.domain.time import Period, format_seconds, instant_at, instant_of_ms
 from odometer.readings.arrivals import Arrivals, arrivals, events
@@ -77,9 +78,10 @@ class CoverageAnswer(Answer):
 def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report:
     """What has arrived of one product or of all; in lines, source by source."""
     kinds = directory.kinds
-    if query.product is not None and query.product not in kinds:
-        raise NotFound(query.product, "product")
-    wanted = [query.product] if query.product is not None else list(kinds)
+    product = None if query.product is None else as_kept(query.product)
+    if product is not None and product not in kinds:
+        raise NotFound(product, "product")
+    wanted = list(kinds) if product is None else [product]
     through = instant_of_ms(usage.through_ms)
     found = arrivals(usage.view, wanted)
     products = [product_coverage(each, kinds, query, through.date()) for each in found]

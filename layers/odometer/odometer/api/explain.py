@@ -20,6 +20,7 @@ from odometer.api.models import Answer, Query
 from odometer.api.reports import Report
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain.errors import Invalid, NotFound
+from odometer.domain.identity import as_kept
 from odometer.domain.people import State, UserType
 from odometer.domain.time import Period, epoch_ms, format_seconds, instant_at
 from odometer.readings.decisions import Product
@@ -239,7 +240,7 @@ def names_asked(given: str | None, known: Collection[str]) -> list[str]:
     """The ids that were sent, each once; an id may have a comma of its own."""
     if given is None or given in known:
         return list(known) if given is None else [given]
-    names = list(dict.fromkeys(given.split(",")))
+    names = list(dict.fromkeys(map(as_kept, given.split(","))))
     for name in names:
         if name not in known:
             raise NotFound(name, "product")

@@ -42,6 +42,8 @@ NEW_USER: Row = {
     "verified": False,
 }
 NEW_TEAM: Row = {"is_default": False}
+MOST_PRODUCTS = 16_000
+"""All of them have a row in the totals of the engine."""
 NAMES = ("id", "username", "user_key")
 """What a subject may name a user by: no two users have one of them in common."""
 
@@ -177,6 +179,8 @@ def apply_product(draft: Draft, row: Row) -> Outcome:
         raise Rejected("conflict", f"the kind of this product is {kind}")
     if number is None and row["kind"] == APP:
         check_uuid(row)
+    if number is None and len(draft.products) == MOST_PRODUCTS:
+        raise Rejected("conflict", f"an organization has at most {MOST_PRODUCTS} products")
     return apply_named(draft.products, row, {})
 
 
