@@ -103,7 +103,8 @@ def asked() -> Iterator[Asked]:
             path = f"/api/v1/{name}/usage?{METRICS}{more}&granularity={granularity}"
             yield f"usage metrics: {name}/usage", path, of
     name = "account-utilizations"
-    yield f"usage metrics: organization/{name}", f"/api/v1/organization/{name}", {}
+    path = f"/api/v1/organization/{name}?startDate=2026-02"
+    yield f"usage metrics: organization/{name}", path, {}
     path = f"/api/v1/team/{name}?teamId=core"
     yield f"usage metrics: team/{name}", path, {"teamId": "core"}
     for departments in ("", f"&department_ids={SALES}", f"&department_ids={SALES},{OFFICE}"):
