@@ -317,8 +317,12 @@ def ordinal_of_admin(us: Client) -> int:
     return admin.ordinal
 
 
-def test_an_admin_may_erase_themselves(us: Client) -> None:
+def test_an_admin_may_erase_themselves_when_somebody_else_is_one(us: Client) -> None:
     me = us.stack.tenancy.open(ACME).user(ordinal_of_admin(us)).id
+    refused = erased(us, me)
+    assert (refused.status, refused.json["error"]["details"]) == (400, {"user_id": me})
+    assert "the last Admin; make somebody else one first" in refused.json["error"]["message"]
+    us.put("user", id=SARAH, role=Role.ADMIN)
     erase(us, me)
     assert us.get("/v1/keys").status == 401
 

@@ -28,7 +28,7 @@ def book() -> Book:
     book.put(
         ("team", {"id": "t1", "name": "Core"}),
         ("department", {"id": D1, "name": "Research"}),
-        ("user", {**JO, **place, "role": "Admin", "type": "service-user", "verified": True}),
+        ("user", {**JO, **place, "role": "Manager", "type": "service-user", "verified": True}),
         ("user", {**SAM, **place}),
     )
     return book

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from odometer.directory.columns import Block, Columns, Head, Register
 from odometer.directory.snapshot import APP, Directory
+from odometer.domain.errors import Invalid
 from odometer.domain.identity import UUID, as_kept
 from odometer.domain.intake import AHEAD
 from odometer.domain.kinds import DEFAULT_PRODUCTS
@@ -42,6 +43,7 @@ NEW_USER: Row = {
     "verified": False,
 }
 NEW_TEAM: Row = {"is_default": False}
+LAST_ADMIN = "the last Admin; make somebody else one first"
 MOST_PRODUCTS = 16_000
 """All of them have a row in the totals of the engine."""
 NAMES = ("id", "username", "user_key")
@@ -233,6 +235,8 @@ def erase(draft: Draft, user_id: str) -> int | None:
     number = known_as(draft, "id", user_id)
     if number is None:
         return None
+    if is_admin(draft.users.row(number)) and is_last_admin(draft):
+        raise Invalid.parameter("user_id", LAST_ADMIN, user_id)
     history = draft.users.columns["history"][number]
     ended = max(draft.now_ms, history[-1][1])
     draft.users.change(
@@ -301,8 +305,8 @@ def change_user(draft: Draft, number: int, values: Row) -> bool:
         after["user_key"] = after.get("username", before["username"])
     after["history"] = history_with(before["history"], values, draft.now_ms)
     after["state"] = after["history"][-1][0]
-    if is_admin(before) and not is_admin({**before, **after}):
-        check_admins(draft, before["id"])
+    if is_admin(before) and not is_admin({**before, **after}) and is_last_admin(draft):
+        raise Rejected("conflict", f"user {before['id']} is {LAST_ADMIN}")
     if not draft.users.change(number, after):
         return False
     draft.users.change(number, {"updated_at": draft.now_ms})
@@ -317,13 +321,11 @@ def is_admin(user: Row) -> bool:
     return bool(user["role"] == Role.ADMIN and user["state"] != State.DEACTIVATED)
 
 
-def check_admins(draft: Draft, leaving: str) -> None:
-    """Somebody must stay who can make others an Admin: without one the directory is shut."""
+def is_last_admin(draft: Draft) -> bool:
+    """Whether only one is left who can make others an Admin: without one the directory is shut."""
     columns = draft.users.columns
     everyone = zip(columns["role"], columns["state"], strict=True)
-    if sum(is_admin({"role": role, "state": state}) for role, state in everyone) == 1:
-        message = f"user {leaving} is the last Admin; make somebody else one first"
-        raise Rejected("conflict", message)
+    return sum(is_admin({"role": role, "state": state}) for role, state in everyone) == 1
 
 
 def rename(draft: Draft, number: int) -> None:
