@@ -22,7 +22,7 @@ down: ## stop what `up` started; data stays
 
 ##@ Change it
 test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
-	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k engine')
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/property $(ARGS)

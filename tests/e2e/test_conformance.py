@@ -13,6 +13,8 @@ from tests.e2e.conftest import Fresh
 from tests.support.conformance import hold, keeps_to_its_document
 from tests.support.journey import Deployment
 
+SECONDS = 60
+"""A function that is called for the first time unpacks its layer first."""
 CASES = int(os.environ.get("CASES_OVER_HTTP", "200"))
 THERE = {
     "teamId": "TEAM_ID",
@@ -31,7 +33,8 @@ def ask(case: Any, deployment: Deployment, key: str = "ADMIN_TOKEN") -> None:
     """Send a case as an Admin; a verb that nothing is routed for is the gateway's."""
     there = {parameter: deployment[name] for parameter, name in THERE.items()}
     headers = {"Authorization": f"Bearer {deployment.names.get(key, key)}"}
-    hold(case, there, unsupported_method, headers=headers, base_url=deployment["BASE_URL"])
+    call = {"headers": headers, "base_url": deployment["BASE_URL"], "timeout": SECONDS}
+    hold(case, there, unsupported_method, **call)
 
 
 @over_http("app_utilization")
