@@ -195,16 +195,21 @@ def test_a_user_is_erased_once_whoever_types_it_is_sure(
     assert (again.exit_code, again.out, again.err[:15]) == (1, "", "404: Not found\n")
 
 
-def test_an_admin_who_has_erased_the_last_admin_is_let_in_by_an_operator(
+def test_the_last_admin_is_erased_once_an_operator_has_made_another(
     stack: Stack, env: Mapping[str, str]
 ) -> None:
     (me,) = (user for user in stack.tenancy.open(ACME).users if user.role == "Admin")
+    refused = odometer("directory", "erase", me.id, "--yes", env=env)
+    assert (refused.exit_code, refused.err) == (
+        1,
+        "400: user_id: the last Admin; make somebody else one first\n",
+    )
+    words = ("organization", "key", ACME, "--admin-username", "next@example.com", "--json")
+    token = odometer(*words).json["access_key"]
     assert odometer("directory", "erase", me.id, "--yes", env=env).exit_code == 0
     assert odometer("directory", "export", env=env).exit_code == 1
-    words = ("organization", "key", ACME, "--admin-username", me.username, "--json")
-    token = odometer(*words).json["access_key"]
     exported = odometer("directory", "export", env={**env, "ODOMETER_TOKEN": token})
-    assert me.username in exported.out
+    assert "next@example.com" in exported.out
     assert me.id not in exported.out
 
 
