@@ -190,20 +190,22 @@ def explained_by(
     query: ExplainQuery, usage: Usage, products: Sequence[Product], users: Collection[int] | None
 ) -> Explained:
     """What the figure is made of: users one by one, days one by one, or sums."""
-    match query.measure:
-        case "accounts":
-            there = users_in(usage.directory, query.end, *State)
-            return Explained(users=[user for user in there if users is None or user in users])
-        case "users":
-            used = distinct(usage.of(product.id, query.period) for product in products)
-            return Explained(users=[user for user in used if users is None or user in users])
-        case "days_active":
-            return days_explained(query, usage, products, users)
-        case measure:
-            having = (product for product in products if measure in product.kind.measures)
-            return together(
-                explained(usage.view, product, measure, query.period, users) for product in having
-            )
+    if query.measure == ACCOUNTS:
+        return counted(users_in(usage.directory, query.end, *State), users)
+    if query.measure == USERS:
+        return counted(distinct(usage.of(each.id, query.period) for each in products), users)
+    if query.measure == DAYS_ACTIVE:
+        return days_explained(query, usage, products, users)
+    return together(
+        explained(usage.view, product, query.measure, query.period, users)
+        for product in products
+        if query.measure in product.kind.measures
+    )
+
+
+def counted(found: Sequence[int], users: Collection[int] | None) -> Explained:
+    """Users who count for one each, as far as they are asked about."""
+    return Explained(users=[user for user in found if users is None or user in users])
 
 
 def days_explained(
