@@ -1,4 +1,9 @@
-"""Kinds of product and what is measured of each: one table, where a new kind is one row."""
+"""Kinds of product and what is measured of each: one table, where a new kind is one row.
+
+A measure can be added at the end of a kind at any time: whatever was stored before has zeros for
+it. Clients send it once every function runs the new code. A measure is never removed, moved or
+renamed, because items hold measures by their place.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 LANE_BYTES: Final = 8
 _RAW: Final = -15
@@ -41,6 +41,18 @@ def pack(numbers: Iterable[int]) -> bytes:
 def unpack(packed: bytes) -> array[int]:
     """Unpack a column of numbers."""
     return array("Q", bytes(expand(packed)))
+
+
+def measures_in(item: Mapping[str, Any], of: int) -> int:
+    """How many measures an item has; those that were added to its kind later have no column."""
+    return next((place for place in range(1, of) if f"m{place}" not in item), of)
+
+
+def unpack_measures(item: Mapping[str, Any], of: int, rows: int) -> list[array[int]]:
+    """The measures of rows, which are 0 where they were added to the kind later."""
+    stored = measures_in(item, of)
+    columns = [unpack(item[f"m{place}"]) for place in range(stored)]
+    return columns + [array("Q", bytes(LANE_BYTES * rows))] * (of - stored)
 
 
 def _deflate(plane: bytes) -> bytes:

@@ -12,7 +12,7 @@ from functools import reduce
 from operator import add, or_, sub
 from typing import Any, Final
 
-from odometer.readings.codec import LANE_BYTES, expand, squeeze
+from odometer.readings.codec import LANE_BYTES, expand, measures_in, squeeze
 
 SHARD: Final = 16_384
 """Users in a shard, so that a frame fits an item."""
@@ -74,7 +74,9 @@ def to_attributes(frame: Frame) -> dict[str, bytes]:
 
 def from_attributes(attributes: Mapping[str, Any], measures: int) -> Frame:
     """The frame that an item holds."""
-    columns = tuple(_lanes(attributes[f"m{place}"]) for place in range(measures))
+    stored = measures_in(attributes, measures)
+    columns = tuple(_lanes(attributes[f"m{place}"]) for place in range(stored))
+    columns += (0,) * (measures - stored)
     return (*columns, _lanes(attributes["days"]) if "days" in attributes else active(columns))
 
 

@@ -9,7 +9,7 @@ from struct import error as struct_error
 from struct import iter_unpack
 
 from odometer.domain.events import DIGEST_BYTES, MEASURES, Event
-from odometer.readings.codec import pack, unpack
+from odometer.readings.codec import pack, unpack, unpack_measures
 from odometer.readings.shelf import Item
 
 
@@ -43,13 +43,14 @@ def from_attributes(item: Item) -> list[Event[int]]:
 
 def _events(item: Item) -> list[Event[int]]:
     products, sources = unpack_names(item["products"]), unpack_names(item["sources"])
+    who = unpack(item["who"])
     columns = zip(
-        unpack(item["who"]),
+        who,
         (products[place] for place in unpack(item["product"])),
         (sources[place] for place in unpack(item["source"])),
         unpack(item["second"]),
         unpack(item["platform"]),
-        zip(*(unpack(item[f"m{at}"]) for at in range(MEASURES)), strict=True),
+        zip(*unpack_measures(item, MEASURES, len(who)), strict=True),
         (digest for (digest,) in iter_unpack(f"{DIGEST_BYTES}s", item["digests"])),
         strict=True,
     )

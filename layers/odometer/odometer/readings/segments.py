@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from odometer.domain.events import DIGEST_BYTES, Event, utc_date
 from odometer.readings import calendar, keys
-from odometer.readings.codec import LANE_BYTES, pack, unpack
+from odometer.readings.codec import LANE_BYTES, pack, unpack, unpack_measures
 from odometer.readings.decisions import Product
 from odometer.readings.frames import PART_BYTES, SHARD, Frame, active, check
 from odometer.readings.shelf import Item, Shelf, Span
@@ -54,8 +54,8 @@ class Segment(NamedTuple):
         """What an item holds."""
         midnight = calendar.start(date.fromisoformat(item["sk"][:10]), UTC)
         seconds = list(accumulate(unpack(item["gaps"]), initial=midnight))[1:]
-        measures = [unpack(item[f"m{at}"]) for at in range(len(product.kind.measures))]
-        return cls(seconds, unpack(item["who"]), measures)
+        who = unpack(item["who"])
+        return cls(seconds, who, unpack_measures(item, len(product.kind.measures), len(who)))
 
     def by_shard(self) -> Iterator[tuple[int, Segment]]:
         """The events of each shard, users counted from its first one."""

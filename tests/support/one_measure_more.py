@@ -1,0 +1,125 @@
+"""Reads stored items, as code does in which every kind has one measure more than they know.
+
+Run by itself, because kinds are read when modules are imported; prints what it found as JSON.
+"""
+
+# ruff: noqa: E402 - the kinds grow before anything looks at them
+
+import json
+import sys
+from base64 import b64decode
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from odometer.domain import kinds
+
+ADDED = "added"
+GROWN = {
+    name: replace(kind, measures=(*kind.measures, ADDED)) for name, kind in kinds.KINDS.items()
+}
+kinds.KINDS = GROWN  # type: ignore[misc]
+kinds.DEFAULT_PRODUCTS = {  # type: ignore[misc]
+    product: kind for kind in GROWN.values() for product in kind.products
+}
+
+from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.time import Period, instant_at
+from odometer.readings.decisions import ALL
+from odometer.readings.projections import PEOPLE, ROWS, TOTALS, usage_of_rows
+from odometer.readings.series import Series, sums
+from odometer.readings.shelf import Item
+from odometer.readings.verify import Audit
+from tests.support.shelf import MemoryShelf
+from tests.support.world import ORGANIZATION, PRODUCTS, World, rows
+
+DAY = 86_400
+
+
+def stored(document: dict[str, Any]) -> World:
+    """The world that wrote the items."""
+    world = World(0, document["zone"], [*PRODUCTS, *ROWS])
+    world.subjects.ordinals(ORGANIZATION, ["ann", "bob"], 0)
+    for shelf, items in ((world.usage, document["usage"]), (world.log, document["log"])):
+        fill(shelf, items)
+    world.now = document["now"]
+    return world
+
+
+def fill(shelf: MemoryShelf, items: list[dict[str, Any]]) -> None:
+    """Put items where they were, long ago."""
+    for item in items:
+        shelf.put({name: of_json(value) for name, value in item.items()})
+
+
+def of_json(value: Any) -> Any:
+    """Bytes stand in the document as base64."""
+    return b64decode(value["bytes"]) if isinstance(value, dict) else value
+
+
+def settle(world: World) -> None:
+    """Settle all that is folded, and every day that is over."""
+    while world.settling.settle(ORGANIZATION, world.zone, world.now):
+        pass
+
+
+def use_added(world: World) -> Item:
+    """Somebody uses every product, and only the added measure tells."""
+    batch = []
+    for product in PRODUCTS:
+        wide = len(product.kind.measures)
+        measures = (*[0] * (wide - 1), 7, *[0] * (MEASURES - wide))
+        digest = digest_of("ci", f"added {product.id}")
+        batch.append(Event("ann", product.id, "ci", world.now - 60, 0, measures, digest))
+    return world.accept(batch, Random(1), 0)
+
+
+def found(world: World, first: int) -> dict[str, Any]:
+    """All that can be read of the time from a second on."""
+    view, period = world.view(), Period(instant_at(first), instant_at(world.now))
+    years = [Audit(view, product, 2026) for product in world.products]
+    return {
+        "users": {each.id: rows(view.usage(each, period)) for each in PRODUCTS},
+        "series": {
+            each.id: [sums(frame) for (frame,) in Series(view, [each], edges(period)).blocks(0)]
+            for each in PRODUCTS
+        },
+        "totals": by_product(usage_of_rows(view, world.products, period, TOTALS)),
+        "ann": by_product(usage_of_rows(view, world.products, period, PEOPLE, 0)),
+        "drifts": [str(drift) for year in years for drift in year.drifts()],
+    }
+
+
+def edges(period: Period) -> list[int]:
+    """The whole period as one stretch."""
+    return [period.seconds.start, period.seconds.stop]
+
+
+def by_product(usage: list[Any]) -> dict[str, Any]:
+    """Measures by name, and the days."""
+    return {row.product.id: [*row.measures.values(), row.days] for row in usage}
+
+
+def main(path: str) -> None:
+    """Read what is there, then go on with more."""
+    document = json.loads(Path(path).read_text())
+    world = stored(document)
+    first = min(second for _, _, second, _ in document["sent"]) // DAY * DAY
+    shown = {"stored": found(world, first), "cut": found(world, first + 13 * 3600)}
+    world.folding.sweep(ORGANIZATION, world.now_ms)
+    settle(world)
+    shown["settled"] = found(world, first)
+    world.folding.ring(ORGANIZATION, [use_added(world)], world.now_ms)
+    shown["used"] = found(world, first)
+    world.pass_time(10 * DAY)
+    settle(world)
+    world.rebuilding.request(ORGANIZATION, ALL, world.zone)
+    while world.rebuilding.rebuild(ORGANIZATION, world.now):
+        pass
+    shown["rebuilt"] = found(world, first)
+    print(json.dumps(shown))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
