@@ -33,11 +33,12 @@ bench: .local/tools/bench/.ready ## other engines beside this one, a million eve
 invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in a real container (invoke-usage-metrics-team CASE=ok)
 	@$(BIN)/python -m local.invoke $* $(CASE)
 
-check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready ## format, lint, types, import direction, template and policy
+check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready ## format, lint, types, import direction, API documents, template and policy
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/openapi-spec-validator docs/api/*.json
 	$(SAM) validate --lint
 	$(BIN)/cfn-lint template.yaml infrastructure/monitoring.yaml
 	@mkdir -p .local/check && $(BIN)/python -m local.template >.local/check/expanded.json

@@ -2,9 +2,11 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from openapi_spec_validator import validate
 
 from odometer.api.openapi import documents
 from odometer.api.routes import ROUTES
@@ -72,3 +74,120 @@ def test_what_a_line_calls_otherwise_than_the_document_is_told() -> None:
     export = paths["/v1/directory/export"]["get"]["responses"]["200"]
     for told in (put, export):
         assert "`product_kind`" in told["content"]["application/x-ndjson"]["schema"]["description"]
+
+
+@pytest.mark.parametrize("family", DOCUMENTS)
+def test_a_document_is_valid_openapi(family: str) -> None:
+    validate(DOCUMENTS[family])
+
+
+def parameters(family: str) -> dict[tuple[str, str, str], Any]:
+    """Every parameter of a document by verb, path and name."""
+    return {
+        (verb, path, each["name"]): each
+        for path, operations in DOCUMENTS[family]["paths"].items()
+        for verb, operation in operations.items()
+        for each in operation.get("parameters", ())
+    }
+
+
+@pytest.mark.parametrize("family", DOCUMENTS)
+def test_every_parameter_has_a_description(family: str) -> None:
+    assert [name for name, each in parameters(family).items() if not each.get("description")] == []
+
+
+@pytest.mark.parametrize("family", DOCUMENTS)
+def test_a_parameter_that_is_left_out_is_not_null(family: str) -> None:
+    assert [name for name, each in parameters(family).items() if "null" in str(each)] == []
+
+
+def test_the_ends_of_coverage_and_of_an_explanation_say_how_they_differ() -> None:
+    found = parameters("v1")
+    assert "is included, unlike" in found["get", "/v1/coverage", "to"]["description"]
+    assert "is not included, unlike" in found["get", "/v1/explain", "to"]["description"]
+
+
+def fields(family: str) -> Iterator[tuple[str, Any]]:
+    """Every field of every schema of a document, as `Schema.field`."""
+    for model, schema in DOCUMENTS[family]["components"]["schemas"].items():
+        for name, field in schema.get("properties", {}).items():
+            yield f"{model}.{name}", field
+
+
+def types(field: Any) -> Iterator[Any]:
+    """Every schema in a field that has a type."""
+    yield from (each for each in nodes(field) if isinstance(each.get("type"), str))
+
+
+def nodes(content: Any) -> Iterator[Any]:
+    if isinstance(content, dict):
+        yield content
+    for each in content.values() if isinstance(content, dict) else content:
+        if isinstance(each, dict | list):
+            yield from nodes(each)
+
+
+@pytest.mark.parametrize("family", DOCUMENTS)
+def test_an_integer_has_64_bits_or_fits_32(family: str) -> None:
+    integers = [(name, each) for name, field in fields(family) for each in types(field)]
+    loose = [
+        name
+        for name, each in integers
+        if each["type"] == "integer"
+        and each.get("format") != "int64"
+        and each.get("maximum", 2**31) >= 2**31
+    ]
+    assert loose == []
+
+
+INSTANT = re.compile(r".*\.(.*(_at|At|_until|_since)|at|from|to|through)")
+
+
+@pytest.mark.parametrize("family", ["app_utilization", "usage_metrics", "v1"])
+def test_an_instant_is_a_date_time(family: str) -> None:
+    """The usage report echoes wall clocks as they were sent: they are no instants."""
+    instants = {name: field for name, field in fields(family) if INSTANT.fullmatch(name)}
+    loose = [
+        name
+        for name, field in instants.items()
+        for each in types(field)
+        if each["type"] == "string" and each.get("format") != "date-time"
+    ]
+    assert instants
+    assert loose == []
+
+
+NULLABLE = {
+    "app_utilization": {
+        "Period.compare_start_date",
+        "Period.compare_end_date",
+        "MetricWithDelta.change_pct",
+        "MetricWithDelta.compare_value",
+        "LastActivity.at",
+        "LastActivity.desktop_at",
+        "LastActivity.web_at",
+        "AppUsersAnswer.next_cursor",
+        "AppsAnswer.next_cursor",
+        "UsersAnswer.next_cursor",
+    },
+    "usage_metrics": {"Meta.next", "UserRow.deactivatedAt"},
+    "usage_report": set[str](),
+}
+"""The fields for which the published families know a null."""
+
+
+@pytest.mark.parametrize("family", NULLABLE)
+def test_nothing_is_null_but_what_the_published_families_say(family: str) -> None:
+    found = {name for name, field in fields(family) if {"type": "null"} in nodes(field)}
+    assert found == NULLABLE[family]
+
+
+@pytest.mark.parametrize(
+    ("path", "own"), [("organization", set[str]()), ("team", {"teamId"}), ("user", {"userId"})]
+)
+def test_each_report_of_usage_over_time_has_a_model_of_its_own(path: str, own: set[str]) -> None:
+    answer = DOCUMENTS["usage_metrics"]["paths"][f"/api/v1/{path}/usage"]["get"]["responses"]["200"]
+    model = answer["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    schema = DOCUMENTS["usage_metrics"]["components"]["schemas"][model]
+    wanted = {"organizationId", "from", "to", "usage", *own}
+    assert set(schema["properties"]) == set(schema["required"]) == wanted

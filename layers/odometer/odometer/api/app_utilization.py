@@ -14,7 +14,7 @@ from odometer.api.endpoint import Endpoint
 from odometer.api.endpoint import endpoint as any_endpoint
 from odometer.api.envelope import Envelope, shown
 from odometer.api.fields import Choice, Reader, Text, Whole, refuse
-from odometer.api.models import Answer, Query
+from odometer.api.models import Answer, Query, Timestamp
 from odometer.api.subjects import Named
 from odometer.api.wire import Request
 from odometer.directory.snapshot import Directory
@@ -32,6 +32,7 @@ BASE = "/v2/clients/{client_id}"
 LONGEST_DAYS = 366
 MOST_DEPARTMENTS = 50
 LONGEST_CURSOR = 8_192
+CURSOR = "The `next_cursor` of the page before; everything but the size of a page stays the same."
 LONGEST_NAME = 256
 AHEAD = 8
 """So many rows that follow are told by a cursor: erasure would have to take all of them."""
@@ -188,14 +189,20 @@ class Strict(Query):
 class Granular(Strict):
     """How finely; whatever is per day does not depend on it."""
 
-    granularity: Annotated[Granularity, Choice()]
+    granularity: Annotated[Granularity, Choice()] = Field(
+        description="How long each stretch of a series is; averages are per day in any case."
+    )
 
 
 class Dated(Strict):
     """Which days."""
 
-    start_date: Annotated[date, Day()]
-    end_date: Annotated[date, Day()]
+    start_date: Annotated[date, Day()] = Field(
+        description="The first day, in the time zone of the organization."
+    )
+    end_date: Annotated[date, Day()] = Field(
+        description=f"The last day, included; at most {LONGEST_DAYS} days are answered at once."
+    )
 
     @field_validator("end_date")
     @classmethod
@@ -212,9 +219,18 @@ class Dated(Strict):
 class Compared(Dated):
     """Which days, and which others to compare with."""
 
-    compare_start_date: Annotated[date, Day()] | None = None
-    compare_end_date: Annotated[date, Day()] | None = Field(default=None, validate_default=True)
-    compare: Annotated[Comparison, Choice()] | None = None
+    compare_start_date: Annotated[date, Day()] | None = Field(
+        default=None, description="The first day to compare with; needs `compare_end_date`."
+    )
+    compare_end_date: Annotated[date, Day()] | None = Field(
+        default=None,
+        validate_default=True,
+        description="The last day to compare with, included; needs `compare_start_date`.",
+    )
+    compare: Annotated[Comparison, Choice()] | None = Field(
+        default=None,
+        description="Compare with as many days just before `start_date`, instead of giving dates.",
+    )
 
     @field_validator("compare_end_date", mode="wrap")
     @classmethod
@@ -259,9 +275,14 @@ def check_days(first: date | None, last: date | None, reversed_words: str) -> No
 class OfDepartments(Strict):
     """Users of which departments; `department_id` is the former name."""
 
-    department_ids: Annotated[tuple[str, ...], Ids()] | None = None
+    department_ids: Annotated[tuple[str, ...], Ids()] | None = Field(
+        None,
+        description="Only users of any of these departments: their ids with commas between them.",
+    )
     department_id: Annotated[tuple[str, ...], Ids()] | None = Field(
-        None, json_schema_extra={"deprecated": True}
+        None,
+        description="The former name of `department_ids`, which wins where both are sent.",
+        json_schema_extra={"deprecated": True},
     )
 
     def members(self, directory: Directory) -> Collection[int] | None:
@@ -284,20 +305,24 @@ class OfDepartments(Strict):
 class Searched(Strict):
     """Only what has these words in its name."""
 
-    q: Annotated[str, Text(LONGEST_NAME, shortest=0)] = ""
+    q: Annotated[str, Text(LONGEST_NAME, shortest=0)] = Field(
+        "", description="Only what has this text in a name, in either case."
+    )
 
 
 class Ordered(Strict):
     """Which end comes first."""
 
-    sort_order: Annotated[Direction, Choice()] = Direction.DESCENDING
+    sort_order: Annotated[Direction, Choice()] = Field(
+        Direction.DESCENDING, description="Smallest first, or largest first."
+    )
 
 
 class Paged(Strict):
     """Which page of a chain."""
 
-    page_size: Annotated[int, Whole(1, 200)] = 50
-    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = None
+    page_size: Annotated[int, Whole(1, 200)] = Field(50, description="Rows on a page.")
+    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(None, description=CURSOR)
 
 
 # answers
@@ -340,9 +365,9 @@ class MetricWithDelta(Answer):
 class LastActivity(Answer):
     """When a user was last active."""
 
-    at: str | None
-    desktop_at: str | None
-    web_at: str | None
+    at: Timestamp | None
+    desktop_at: Timestamp | None
+    web_at: Timestamp | None
 
     @classmethod
     def of(cls, presence: Presence) -> "LastActivity":

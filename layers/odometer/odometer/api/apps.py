@@ -6,6 +6,8 @@ from enum import StrEnum
 from itertools import filterfalse
 from typing import Annotated
 
+from pydantic import Field
+
 from odometer.api.app_utilization import (
     Compared,
     Dated,
@@ -52,7 +54,9 @@ from odometer.storage.usage import Usage
 class AppUsersQuery(Paged, Ordered, OfDepartments, Compared, Granular):
     """The users of an app, in order."""
 
-    sort_by: Annotated[UserOrder, Choice()] = UserOrder.TIME
+    sort_by: Annotated[UserOrder, Choice()] = Field(
+        UserOrder.TIME, description="By what users are ranked."
+    )
 
 
 class AppUserUtilization(Answer):
@@ -219,7 +223,9 @@ MEASURES = {
 class AppActivityQuery(OfDepartments, Dated, Granular):
     """The course of an app."""
 
-    metric: Annotated[ActivityMetric, Choice()]
+    metric: Annotated[ActivityMetric, Choice()] = Field(
+        description="What is counted in each stretch."
+    )
 
 
 class Span(Answer):
@@ -299,7 +305,9 @@ class AppOrder(StrEnum):
 class AppsQuery(Paged, Ordered, Searched, Compared):
     """The apps of the client, in order."""
 
-    sort_by: Annotated[AppOrder, Choice()] = AppOrder.ACTIVE_TIME
+    sort_by: Annotated[AppOrder, Choice()] = Field(
+        AppOrder.ACTIVE_TIME, description="By what apps are ranked."
+    )
 
 
 class AppRef(Answer):

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from odometer.api.app_utilization import Day
 from odometer.api.fields import Text, refuse
-from odometer.api.models import Answer, Query
+from odometer.api.models import Answer, Query, Timestamp
 from odometer.api.reports import Report
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound
@@ -25,9 +25,20 @@ class CoverageQuery(Query):
 
     refuses_unknown: ClassVar[bool] = True
 
-    product: Annotated[str, Text(128)] | None = None
-    first: Annotated[date, Day()] | None = Field(None, alias="from")
-    last: Annotated[date, Day()] | None = Field(None, alias="to")
+    product: Annotated[str, Text(128)] | None = Field(
+        None, description="A product, by its id; all products without it."
+    )
+    first: Annotated[date, Day()] | None = Field(
+        None,
+        alias="from",
+        description="The first day, in UTC; without it, the day of the first event.",
+    )
+    last: Annotated[date, Day()] | None = Field(
+        None,
+        alias="to",
+        description="The last day, in UTC. It is included, unlike the `to` of `/v1/explain`; "
+        "without it, today.",
+    )
 
     @field_validator("last", mode="after")
     @classmethod
@@ -41,8 +52,8 @@ class CoverageQuery(Query):
 class Outer(Answer):
     """The first and the last event of all, whatever days were asked for, and how many of those."""
 
-    first_event_at: str | None
-    last_event_at: str | None
+    first_event_at: Timestamp | None
+    last_event_at: Timestamp | None
     events: int
 
 
@@ -71,7 +82,7 @@ class ProductCoverage(Outer):
 class CoverageAnswer(Answer):
     """Every product, and the instant up to which accepted batches are in all reports."""
 
-    through: str
+    through: Timestamp
     products: list[ProductCoverage]
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
-from pydantic import Field
+from pydantic import MISSING, Field
 
 from odometer.api.exchange import Deadline
 from odometer.api.fields import (
@@ -269,8 +269,8 @@ class Result(Answer):
     kind: str
     id: str | None
     status: Status
-    code: str | None = Field(None, exclude_if=lambda value: value is None)
-    message: str | None = Field(None, exclude_if=lambda value: value is None)
+    code: str | MISSING = MISSING
+    message: str | MISSING = MISSING
 
 
 class Results(Answer):
@@ -306,8 +306,8 @@ class Sent:
             kind=self.kind,
             id=outcome.id,
             status=outcome.status,
-            code=outcome.code,
-            message=outcome.message,
+            code=outcome.code or MISSING,
+            message=outcome.message or MISSING,
         )
 
 

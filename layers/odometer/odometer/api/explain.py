@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field, ValidationInfo, field_validator
 
 from odometer.api.app_utilization import (
+    CURSOR,
     LONGEST_CURSOR,
     Ids,
     begin,
@@ -16,7 +17,7 @@ from odometer.api.app_utilization import (
 )
 from odometer.api.cursors import Chain
 from odometer.api.fields import Choice, Instant, Text, Whole, refuse
-from odometer.api.models import Answer, Query
+from odometer.api.models import Answer, Query, Timestamp
 from odometer.api.reports import Report
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain.errors import Invalid, NotFound
@@ -51,11 +52,21 @@ class WhoQuery(Query):
 
     refuses_unknown: ClassVar[bool] = True
 
-    user: Annotated[str, Text(128)] | None = None
-    team: Annotated[str, Text(128)] | None = None
-    department_ids: Annotated[tuple[str, ...], Ids()] | None = None
-    type: Annotated[UserType, Choice()] | None = None
-    state: Annotated[State, Choice()] | None = None
+    user: Annotated[str, Text(128)] | None = Field(None, description="Only this user, by id.")
+    team: Annotated[str, Text(128)] | None = Field(
+        None, description="Only users who are in this team now, by its id."
+    )
+    department_ids: Annotated[tuple[str, ...], Ids()] | None = Field(
+        None,
+        description="Only users who are in any of these departments now: their ids with commas "
+        "between them.",
+    )
+    type: Annotated[UserType, Choice()] | None = Field(
+        None, description="Only people, or only machines."
+    )
+    state: Annotated[State, Choice()] | None = Field(
+        None, description="Only users who were in this state at `to`."
+    )
 
     def members(self, directory: Directory, at: datetime) -> Collection[int] | None:
         """The users who are asked about, by the state they were in at some moment."""
@@ -85,10 +96,16 @@ class ExplainQuery(WhoQuery):
         description=f"A measure of the product, `{DAYS_ACTIVE}`, `{USERS}` who had any usage, or "
         f"`{ACCOUNTS}`, which are all users whether they had or not, as of `to`."
     )
-    start: Annotated[datetime, Instant(*YEARS)] = Field(alias="from")
-    end: Annotated[datetime, Instant(*YEARS)] = Field(alias="to")
-    page_size: Annotated[int, Whole(1, 1000)] = 100
-    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = None
+    start: Annotated[datetime, Instant(*YEARS)] = Field(
+        alias="from", description="The first instant."
+    )
+    end: Annotated[datetime, Instant(*YEARS)] = Field(
+        alias="to",
+        description="The instant just after the last one. It is not included, unlike the `to` of "
+        f"`/v1/coverage`; at most {LONGEST.days} days after `from`.",
+    )
+    page_size: Annotated[int, Whole(1, 1000)] = Field(100, description="Events on a page.")
+    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(None, description=CURSOR)
 
     @field_validator("end")
     @classmethod
@@ -109,14 +126,14 @@ class TermAnswer(Answer):
 
     term: TermKind
     key: str
-    sign: int
+    sign: int = Field(ge=-1, le=1)
     value: int
 
 
 class EventAnswer(Answer):
     """An event that is told apart from the others of its day."""
 
-    at: str
+    at: Timestamp
     user: str | None
     value: int
 

@@ -22,6 +22,7 @@ INSTANT = re.compile(
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{HOUR_MINUTE}:[0-5][0-9](?:\.[0-9]{{1,9}})?(?:Z|[+-]{HOUR_MINUTE})"
 )
 ID_SHOWN = 64
+LARGEST_INT32 = 2**31 - 1
 AS_TEXT = object()
 """The context in which numbers and booleans are spelled out, as in a query string."""
 
@@ -94,8 +95,9 @@ class Whole(Reader):
         return value
 
     def schema(self) -> Mapping[str, Any]:
-        """An integer within bounds."""
-        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+        """An integer within bounds, of 64 bits where 32 do not hold them."""
+        wide = {"format": "int64"} if self.high > LARGEST_INT32 else {}
+        return {"type": "integer", **wide, "minimum": self.low, "maximum": self.high}
 
 
 @dataclass(frozen=True)

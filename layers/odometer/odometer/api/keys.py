@@ -11,7 +11,7 @@ from odometer.access.keyring import Keyring
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
 from odometer.api.fields import Choice, Instant, Text, Whole
-from odometer.api.models import Answer, Body, Query
+from odometer.api.models import Answer, Body, Query, Timestamp
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Invalid
 from odometer.domain.time import format_seconds
@@ -59,10 +59,10 @@ class KeyRow(Answer):
     name: str
     user: str
     scopes: list[Scope]
-    created_at: str
-    expires_at: str | None
-    revoked_at: str | None
-    last_used_at: str | None
+    created_at: Timestamp
+    expires_at: Timestamp | None
+    revoked_at: Timestamp | None
+    last_used_at: Timestamp | None
 
     @classmethod
     def of(cls, credential: Credential, user: str, used_at: datetime | None) -> "KeyRow":
@@ -108,8 +108,8 @@ class KeyMade(Answer):
     name: str
     user: str
     scopes: list[Scope]
-    created_at: str
-    expires_at: str | None
+    created_at: Timestamp
+    expires_at: Timestamp | None
 
     @classmethod
     def of(cls, key: AccessKey, credential: Credential, directory: Directory) -> "KeyMade":
@@ -128,7 +128,7 @@ class KeyMade(Answer):
 class KeyRotated(KeyMade):
     """The key with its new secret, and until when the former one works."""
 
-    former_until: str | None
+    former_until: Timestamp | None
 
     @classmethod
     def of(cls, key: AccessKey, credential: Credential, directory: Directory) -> "KeyRotated":

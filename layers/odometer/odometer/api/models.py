@@ -6,9 +6,9 @@ The order of its fields is the order in which faults are reported; its schema is
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, NoReturn, TypeVar
+from typing import Annotated, Any, ClassVar, Final, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
 from odometer.api.fields import AS_TEXT
@@ -18,6 +18,10 @@ Model = TypeVar("Model", bound=BaseModel)
 Asked = TypeVar("Asked", bound="Query")
 PAGING: Final = frozenset({"page", "limit", "offset", "page_size", "cursor"})
 """The parameters that say which of all rows; in whatever family, they have no aliases."""
+
+
+Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""An instant as it is published."""
 
 
 class Query(BaseModel):
@@ -38,12 +42,12 @@ class Body(BaseModel):
 class Answer(BaseModel):
     """A JSON answer; its field names are the published ones."""
 
-    model_config = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
-
-
-def is_none(value: object) -> bool:
-    """Whether a field has nothing to say, and is left out."""
-    return value is None
+    model_config = ConfigDict(
+        frozen=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 def read_query(

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple, get_type_hints
 
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel, Field
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from pydantic_core import core_schema
 
 from odometer.api import (
     app_utilization,
@@ -56,12 +57,26 @@ UNCHANGED: Schema = {"304": {"description": "As it was when it had the `ETag` th
 IF_NONE_MATCH: Schema = {
     "name": "If-None-Match",
     "in": "header",
+    "description": "The `ETag` of an earlier answer; 304 is answered while it is the same.",
     "required": False,
     "schema": {"type": "string"},
 }
+PATH: Mapping[str, Schema] = {
+    "app_id": {"description": "An app, by its id.", "schema": {"type": "string", "format": "uuid"}},
+    "client_id": {
+        "description": "The organization of the caller, by its id.",
+        "schema": {"type": "string", "format": "uuid"},
+    },
+    "key_id": {"description": "A key, by its id.", "schema": {"type": "string"}},
+    "teamId": {"description": "A team, by its id.", "schema": {"type": "string"}},
+    "user_id": {"description": "A user, by their id.", "schema": {"type": "string"}},
+}
+"""What a path names."""
 IDEMPOTENCY_KEY: Schema = {
     "name": "Idempotency-Key",
     "in": "header",
+    "description": "Names this request for 24 hours; sent again with the same body, it gets the "
+    "first answer again.",
     "required": False,
     "schema": {"type": "string", "pattern": f"^[!-~]{{1,{events.LONGEST_KEY}}}$"},
 }
@@ -95,7 +110,7 @@ class UsageMetricsError(BaseModel):
 
     error: str
     message: str
-    status: int
+    status: int = Field(ge=400, le=599)
     requestId: str  # noqa: N815  the published name
     details: Faults
 
@@ -141,11 +156,11 @@ PAGES: Mapping[str, type[BaseModel]] = {
     "GET /api/v1/organization/account-utilizations": usage_series.UtilizationMonths,
     "GET /api/v1/organization/teams": usage_metrics.TeamList,
     "GET /api/v1/organization/users": usage_metrics.UserList,
-    "GET /api/v1/organization/usage": usage_series.UsageAnswer,
+    "GET /api/v1/organization/usage": usage_series.OrganizationUsage,
     "GET /api/v1/team/{teamId}/users": usage_metrics.UserList,
     "GET /api/v1/team/account-utilizations": usage_series.TeamUtilization,
-    "GET /api/v1/team/usage": usage_series.UsageAnswer,
-    "GET /api/v1/user/usage": usage_series.UsageAnswer,
+    "GET /api/v1/team/usage": usage_series.TeamUsage,
+    "GET /api/v1/user/usage": usage_series.UserUsage,
     "GET /v1/coverage": coverage.CoverageAnswer,
     "GET /v1/explain": explain.ExplainAnswer,
     f"GET {APPS}/{{app_id}}/utilization/users": apps.AppUsersAnswer,
@@ -205,12 +220,28 @@ def document(family: str, endpoints: Mapping[str, Endpoint]) -> Schema:
     }
 
 
+class Published(GenerateJsonSchema):
+    """Schemas without titles that repeat names; an integer without bounds has 64 bits."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def int_schema(self, schema: core_schema.IntSchema) -> Schema:
+        found = super().int_schema(schema)
+        return found if "maximum" in found else {**found, "format": "int64"}
+
+
 class Models:
     """The schemas of all models of a document, each once."""
 
     def __init__(self, models: list[type[BaseModel]]) -> None:
-        wanted = [(model, "validation") for model in dict.fromkeys(models)]
-        found, schema = models_json_schema(wanted, ref_template=REFERENCE)  # type: ignore[arg-type]
+        modes = {True: "validation", False: "serialization"}
+        wanted = [(each, modes[issubclass(each, Body)]) for each in dict.fromkeys(models)]
+        found, schema = models_json_schema(
+            wanted,  # type: ignore[arg-type]
+            ref_template=REFERENCE,
+            schema_generator=Published,
+        )
         self._by_model = {model: content for (model, _), content in found.items()}
         self.definitions: Schema = schema.get("$defs", {})
 
@@ -270,18 +301,28 @@ def request_body(raw: Raw, models: Models) -> Schema:
 def parameters(endpoint: Endpoint) -> Iterator[Schema]:
     """The parameters of the path and of the query, in the order in which they are checked."""
     in_path = re.findall(r"\{(\w+)\}", endpoint.path)
-    described: Schema = {}
-    for need in endpoint.needs.values():
-        if issubclass(need, Query):
-            described = need.model_json_schema()
-    properties = described.get("properties", {})
-    for name in [*(each for each in in_path if each not in properties), *properties]:
-        yield {
-            "name": name,
-            "in": "path" if name in in_path else "query",
-            "required": name in in_path or name in described.get("required", ()),
-            "schema": {"type": "string"} if name not in properties else untitled(properties[name]),
-        }
+    for name in in_path:
+        yield {"name": name, "in": "path", "required": True, **PATH[name]}
+    for query in (need for need in endpoint.needs.values() if issubclass(need, Query)):
+        described = query.model_json_schema(schema_generator=Published)
+        for name in [each for each in described.get("properties", ()) if each not in in_path]:
+            yield in_query(name, described)
+
+
+def in_query(name: str, described: Schema) -> Schema:
+    """A parameter of a query; one that may be left out is never null."""
+    schema = dict(described["properties"][name])
+    description = schema.pop("description", "")
+    if schema.get("default", ...) is None:
+        schema = next(each for each in schema["anyOf"] if each != {"type": "null"})
+    required = name in described.get("required", ())
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "required": required,
+        "schema": schema,
+    }
 
 
 def sent(raw: Raw) -> list[Schema]:
@@ -289,11 +330,6 @@ def sent(raw: Raw) -> list[Schema]:
     if events.BATCH in raw.body:
         return [IDEMPOTENCY_KEY]
     return [IF_NONE_MATCH] if CSV in raw.answer else []
-
-
-def untitled(schema: Schema) -> Schema:
-    """A schema without the title that says its name again."""
-    return {name: value for name, value in schema.items() if name != "title"}
 
 
 def success(raw: Raw, models: Models) -> Schema:

@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from typing import Annotated
 
+from pydantic import Field
+
 from odometer.api.app_utilization import (
+    CURSOR,
+    LONGEST_CURSOR,
     Dated,
     LastActivity,
     OfDepartments,
@@ -18,7 +22,7 @@ from odometer.api.app_utilization import (
 )
 from odometer.api.cursors import Chain
 from odometer.api.fields import Choice, Text, Whole
-from odometer.api.models import Answer
+from odometer.api.models import Answer, Timestamp
 from odometer.api.reports import Report
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
@@ -30,16 +34,19 @@ from odometer.reports.people import PersonOrder, finder, listed
 from odometer.storage.usage import Usage
 
 LARGEST_PAGE = 500
-LONGEST_CURSOR = 8_192
 
 
 class UsersQuery(OfDepartments, Searched):
     """The users of the client, in order."""
 
-    sort_by: Annotated[PersonOrder, Choice()] = PersonOrder.USERNAME
-    sort_order: Annotated[Direction, Choice()] = Direction.ASCENDING
-    page_size: Annotated[int, Whole(1, LARGEST_PAGE)] = 100
-    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = None
+    sort_by: Annotated[PersonOrder, Choice()] = Field(
+        PersonOrder.USERNAME, description="By what users are sorted."
+    )
+    sort_order: Annotated[Direction, Choice()] = Field(
+        Direction.ASCENDING, description="Smallest first, or largest first."
+    )
+    page_size: Annotated[int, Whole(1, LARGEST_PAGE)] = Field(100, description="Users on a page.")
+    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(None, description=CURSOR)
 
 
 class DepartmentRef(Answer):
@@ -57,8 +64,8 @@ class UserAnswer(Answer):
     user_key: str
     last_activity: LastActivity
     departments: list[DepartmentRef]
-    created_at: str
-    updated_at: str
+    created_at: Timestamp
+    updated_at: Timestamp
 
     @classmethod
     def of(cls, user: User, presence: Presence, directory: Directory) -> "UserAnswer":

@@ -10,7 +10,7 @@ from odometer.api.endpoint import Endpoint
 from odometer.api.endpoint import endpoint as any_endpoint
 from odometer.api.family import Family
 from odometer.api.fields import Choice, Flag, Whole
-from odometer.api.models import Answer, Query, names_of
+from odometer.api.models import Answer, Query, Timestamp, names_of
 from odometer.api.reports import Report
 from odometer.api.subjects import Named
 from odometer.api.wire import Request
@@ -70,26 +70,33 @@ def endpoint(
 
 # parameters
 
+OFFSET = "How many items to skip."
+LIMIT = f"How many items to answer at most; 0 means {LARGEST_PAGE:,}."
+
 
 class Page(Query):
     """A part of a list."""
 
-    offset: Annotated[int, Whole(0, 10**9)]
-    limit: Annotated[int, Whole(0, LARGEST_PAGE)]
+    offset: Annotated[int, Whole(0, 10**9)] = Field(description=OFFSET)
+    limit: Annotated[int, Whole(0, LARGEST_PAGE)] = Field(description=LIMIT)
 
 
 class OptionalPage(Query):
     """A part of a list; without parameters, its beginning."""
 
-    offset: Annotated[int, Whole(0, 10**9)] = 0
-    limit: Annotated[int, Whole(0, LARGEST_PAGE)] = 0
+    offset: Annotated[int, Whole(0, 10**9)] = Field(0, description=OFFSET)
+    limit: Annotated[int, Whole(0, LARGEST_PAGE)] = Field(0, description=LIMIT)
 
 
 class UserFilter(Page):
     """Which users of the organization: in a team or in none, registered or deactivated."""
 
-    team_member: Annotated[bool, Flag()] = Field(default=False, alias="teamMember")
-    active: Annotated[bool, Flag()] = True
+    team_member: Annotated[bool, Flag()] = Field(
+        default=False, alias="teamMember", description="Users in a team, or those in none."
+    )
+    active: Annotated[bool, Flag()] = Field(
+        default=True, description="Registered users, or deactivated ones."
+    )
 
     def matches(self, user: people.User) -> bool:
         """Whether a user is asked for; who is only invited is in neither list."""
@@ -100,7 +107,7 @@ class UserFilter(Page):
 class RoleFilter(Query):
     """Users of one role."""
 
-    role: Annotated[Role, Choice()] = Role.ADMIN
+    role: Annotated[Role, Choice()] = Field(Role.ADMIN, description="The role that they hold.")
 
 
 # answers
@@ -155,8 +162,8 @@ class UserRow(Answer):
     email: str | None
     role: Role
     verified: bool
-    deactivated_at: str | None = Field(alias="deactivatedAt")
-    updated_at: str | None = Field(alias="updatedAt")
+    deactivated_at: Timestamp | None = Field(alias="deactivatedAt")
+    updated_at: Timestamp = Field(alias="updatedAt")
 
     @classmethod
     def of(cls, user: people.User) -> "UserRow":
@@ -167,7 +174,7 @@ class UserRow(Answer):
             email=user.email,
             role=user.role,
             verified=user.verified,
-            deactivated_at=instant(user.deactivated_at),
+            deactivated_at=None if user.deactivated_at is None else instant(user.deactivated_at),
             updated_at=instant(user.updated_at),
         )
 
@@ -225,8 +232,8 @@ class UserDetails(Answer):
     user_id: str
     email: str | None
     role: Role
-    created_at: str | None = Field(alias="createdAt")
-    updated_at: str | None = Field(alias="updatedAt")
+    created_at: Timestamp = Field(alias="createdAt")
+    updated_at: Timestamp = Field(alias="updatedAt")
 
 
 class UserTeam(Answer):
@@ -333,6 +340,6 @@ def by_name(members: Iterable[Member]) -> list[Member]:
     return sorted(members, key=lambda each: (getattr(each, "username", None) or each.name, each.id))  # type: ignore[attr-defined]
 
 
-def instant(milliseconds: int | None) -> str | None:
+def instant(milliseconds: int) -> Timestamp:
     """An instant as it is published."""
-    return None if milliseconds is None else format_seconds(instant_of_ms(milliseconds))
+    return format_seconds(instant_of_ms(milliseconds))

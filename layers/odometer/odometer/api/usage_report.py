@@ -8,14 +8,14 @@ from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import MISSING, Field, ValidationInfo, field_validator
 
 from odometer.access.policy import READ_REPORT
 from odometer.api.endpoint import Endpoint
 from odometer.api.endpoint import endpoint as any_endpoint
 from odometer.api.family import Family
 from odometer.api.fields import Choice, Reader, Whole, refuse
-from odometer.api.models import Answer, Query, is_none
+from odometer.api.models import Answer, Query
 from odometer.api.reports import Report
 from odometer.api.wire import Request
 from odometer.directory.snapshot import Directory
@@ -60,7 +60,7 @@ MESSAGES = {
 }
 UNREAD = "failed to read all usage"
 
-MISSING = {"from": "from is required", "to": "to is required"}
+REQUIRED = {"from": "from is required", "to": "to is required"}
 WORDS = {
     "type": f"invalid or missing type (valid: [{' '.join(UserType)}])",
     "product": f"invalid or missing product (valid: [{' '.join(Product)}])",
@@ -110,7 +110,7 @@ def message_of(error: OdometerError) -> str:
 
 def worded(fault: Fault) -> str:
     """A fault in the words that clients of this API match on."""
-    words = MISSING.get(fault.name) if fault.rule == "missing" else None
+    words = REQUIRED.get(fault.name) if fault.rule == "missing" else None
     words = words or (fault.message if fault.rule in BETWEEN else WORDS.get(fault.name))
     return (words or fault.message).replace("{value}", str(fault.value)[:VALUE_SHOWN])
 
@@ -286,9 +286,9 @@ class Pagination(Answer):
 class Totals(Answer):
     """The measures of a product, by the names that its kind has here."""
 
-    tests: int | None = Field(None, alias="totalTests", exclude_if=is_none)
-    duration: int | None = Field(None, alias="totalDuration", exclude_if=is_none)
-    screenshots: int | None = Field(None, alias="totalScreenshots", exclude_if=is_none)
+    tests: int | MISSING = Field(MISSING, alias="totalTests")
+    duration: int | MISSING = Field(MISSING, alias="totalDuration")
+    screenshots: int | MISSING = Field(MISSING, alias="totalScreenshots")
 
 
 class Echo(Answer):
@@ -298,7 +298,7 @@ class Echo(Answer):
     last: str = Field(alias="to")
     timezone: str
     organization: OrganizationName
-    partial: bool | None = Field(None, exclude_if=is_none)
+    partial: bool | MISSING = MISSING
 
 
 class OfType(Answer):
@@ -316,7 +316,7 @@ class SummaryData(Answer):
     """The totals of every product."""
 
     metadata: SummaryMetadata
-    products: dict[Product, Totals]
+    products: dict[Product, Totals] = Field(json_schema_extra={"required": [*Product]})
 
 
 class SummaryAnswer(Answer):
@@ -346,9 +346,9 @@ class UserRow(Answer):
     id: str
     username: str
     email: str | None
-    tests: int | None = Field(None, alias="totalTestsRun", exclude_if=is_none)
-    duration: int | None = Field(None, alias="totalDuration", exclude_if=is_none)
-    screenshots: int | None = Field(None, alias="totalScreenshots", exclude_if=is_none)
+    tests: int | MISSING = Field(MISSING, alias="totalTestsRun")
+    duration: int | MISSING = Field(MISSING, alias="totalDuration")
+    screenshots: int | MISSING = Field(MISSING, alias="totalScreenshots")
 
 
 class ProductName(Answer):
@@ -428,7 +428,7 @@ def report(
     columns: Sequence[str] = (),
 ) -> Report:
     """The answer with what it was made from."""
-    incomplete = bool(unread(found))
+    incomplete = is_incomplete(found)
     through_ms = None if incomplete else usage.through_ms
     return Report(page, rows, [query.period], through_ms, incomplete, columns)
 
@@ -436,7 +436,8 @@ def report(
 def echo(query: Range, directory: Directory, found: Iterable[Used | None]) -> dict[str, Any]:
     """What every answer says of its request."""
     organization = OrganizationName(id=directory.organization.id, name=directory.organization.name)
-    return {**query.echo, "organization": organization, "partial": unread(found)}
+    partial = {"partial": True} if is_incomplete(found) else {}
+    return {**query.echo, "organization": organization, **partial}
 
 
 def columns_of(kind: Kind) -> list[str]:
@@ -445,9 +446,9 @@ def columns_of(kind: Kind) -> list[str]:
     return [UserRow.model_fields[name].alias or name for name in names]
 
 
-def unread(found: Iterable[Used | None]) -> bool | None:
-    """True when something could not be read; otherwise there is nothing to say."""
-    return True if None in list(found) else None
+def is_incomplete(found: Iterable[Used | None]) -> bool:
+    """Whether something could not be read."""
+    return None in list(found)
 
 
 def totals_of(kind: Kind, used: Used | None, population: Collection[int] | None) -> Totals:

@@ -11,7 +11,7 @@ from odometer.access.policy import Caller, Rule
 from odometer.api.endpoint import Endpoint
 from odometer.api.endpoint import endpoint as any_endpoint
 from odometer.api.fields import Choice, Reader, refuse
-from odometer.api.models import Answer, Query, is_none
+from odometer.api.models import Answer, Query, Timestamp
 from odometer.api.reports import Report
 from odometer.api.subjects import Named
 from odometer.api.usage_metrics import UsageMetrics
@@ -106,30 +106,38 @@ class Month(Reader):
 class OfOrganization(Query):
     """Which organization: the caller's own."""
 
-    organization_id: str = Field(alias="organizationId")
+    organization_id: str = Field(
+        alias="organizationId", description="The organization of the caller, by its id."
+    )
 
 
 class OfTeam(OfOrganization):
     """Which team of it."""
 
-    team_id: str = Field(alias="teamId")
+    team_id: str = Field(alias="teamId", description="A team, by its id.")
 
 
 class OfUser(OfOrganization):
     """Which user of it."""
 
-    user_id: str = Field(alias="userId")
+    user_id: str = Field(alias="userId", description="A user, by their id.")
 
 
 class Range(Query):
     """From when up to, but not including, when, and in which blocks."""
 
-    start: Annotated[datetime, Moment()] = Field(alias="from")
-    end: Annotated[datetime, Moment()] = Field(alias="to")
+    start: Annotated[datetime, Moment()] = Field(
+        alias="from", description="The first instant; without an offset it is UTC."
+    )
+    end: Annotated[datetime, Moment()] = Field(
+        alias="to",
+        description="The instant just after the last one: it is not included. At most "
+        f"{LONGEST_SPAN.days} days after `from`.",
+    )
     granularity: Annotated[
         Granularity,
         Choice({"day": "daily", "week": "weekly", "month": "monthly"}),
-    ]
+    ] = Field(description="How long each block of the answer is; days, weeks and months are UTC.")
 
     @field_validator("end")
     @classmethod
@@ -162,13 +170,17 @@ class UserUsageQuery(Range, OfUser):
 class TeamQuery(Query):
     """Which team."""
 
-    team_id: str = Field(alias="teamId")
+    team_id: str = Field(alias="teamId", description="A team, by its id.")
 
 
 class MonthsQuery(Query):
     """From which month on."""
 
-    start: Annotated[date | None, Month()] = Field(default=None, alias="startDate")
+    start: Annotated[date, Month()] | None = Field(
+        None,
+        alias="startDate",
+        description=f"The first month; the last {MONTHS_BY_DEFAULT} are answered without it.",
+    )
 
 
 # answers
@@ -225,8 +237,8 @@ class Chat(Answer):
 class Block(Answer):
     """What was done in a part of the range."""
 
-    start: str = Field(alias="from")
-    end: str = Field(alias="to")
+    start: Timestamp = Field(alias="from")
+    end: Timestamp = Field(alias="to")
     active_users: int = Field(alias="activeUsers")
     productivity_factor: float = Field(alias="productivityFactor")
     code_completions: CodeCompletions = Field(alias="codeCompletions")
@@ -253,22 +265,57 @@ class Blocks(Answer):
     data: list[Block]
 
 
-class UsageAnswer(Answer):
-    """Usage over time, of an organization, a team or a user."""
+class InOrganization(Answer):
+    """Of which organization the answer is."""
 
     organization_id: str = Field(alias="organizationId")
-    team_id: str | None = Field(None, alias="teamId", exclude_if=is_none)
-    user_id: str | None = Field(None, alias="userId", exclude_if=is_none)
-    start: str = Field(alias="from")
-    end: str = Field(alias="to")
+
+
+class InTeam(InOrganization):
+    """Of which team."""
+
+    team_id: str = Field(alias="teamId")
+
+
+class InUser(InOrganization):
+    """Of which user."""
+
+    user_id: str = Field(alias="userId")
+
+
+class UsageInBlocks(Answer):
+    """Usage over time."""
+
+    start: Timestamp = Field(alias="from")
+    end: Timestamp = Field(alias="to")
     usage: Blocks
+
+
+class OrganizationUsage(UsageInBlocks, InOrganization):
+    """Everybody's usage over time."""
+
+
+class TeamUsage(UsageInBlocks, InTeam):
+    """The usage of a team over time."""
+
+
+class UserUsage(UsageInBlocks, InUser):
+    """The usage of one user over time."""
+
+
+USAGE: Mapping[type[Range], type[UsageInBlocks]] = {
+    OrganizationUsageQuery: OrganizationUsage,
+    TeamUsageQuery: TeamUsage,
+    UserUsageQuery: UserUsage,
+}
+"""The answer to each query."""
 
 
 class UtilizationMonth(Answer):
     """The accounts of a month; January is 0."""
 
-    year: int
-    month: int
+    year: int = Field(ge=1, le=9999)
+    month: int = Field(ge=0, le=11)
     registered: int
     deactivated: int
     active: int
@@ -315,10 +362,8 @@ def usage_over_time(
     series = usage.along(edges(periods), COMPLETION, CHAT)
     pairs = zip(periods, tallies(series, users), strict=True)
     rows = [Block.of(period, tally) for period, tally in pairs]
-    page = UsageAnswer(
-        organization_id=query.organization_id,
-        team_id=getattr(query, "team_id", None),
-        user_id=getattr(query, "user_id", None),
+    page = USAGE[type(query)](
+        **query.model_dump(include={"organization_id", "team_id", "user_id"}),
         start=format_seconds(query.start),
         end=format_seconds(query.end),
         usage=Blocks(granularity=query.granularity, data=rows),
