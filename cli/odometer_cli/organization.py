@@ -10,6 +10,7 @@ from odometer.access.keyring import issue
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
 from odometer.api.directory import OrganizationRow, UserRow, values_of
+from odometer.api.keys import NamedKey
 from odometer.api.models import fill
 from odometer.directory.columns import Head
 from odometer.directory.upsert import NEW_ORGANIZATION, Draft, Outcome, Row, Status
@@ -23,7 +24,16 @@ from odometer_cli.terminal import err, show_json, show_values
 app = typer.Typer(no_args_is_help=True, help="Organizations and their first keys (operators).")
 
 AdminUsername = Annotated[str, typer.Option(help="Username of the Admin who gets the key.")]
-KeyName = Annotated[str, typer.Option(help="What the key is called in lists.")]
+
+
+def name_of_key(name: str) -> str:
+    """A name that `POST /v1/keys` would take as well."""
+    return fill(NamedKey, {"name": name}).name
+
+
+KeyName = Annotated[
+    str, typer.Option(help="What the key is called in lists.", callback=name_of_key)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 

@@ -128,6 +128,9 @@ def test_no_key_is_made_for_an_organization_that_does_not_exist(stack: Stack) ->
         (("--time-zone", "Mars/Olympus"), "time_zone: expected an IANA time zone"),
         (("--admin-username", "a:b"), "username: "),
         (("--name", "x" * 257), "name: expected 1 to 256 bytes"),
+        (("--name", "Ac\u200bme"), "name: expected text without invisible characters"),
+        (("--admin-username", "ro\u202eot"), "username: expected text without invisible"),
+        (("--key-name", "first\ufeff"), "name: expected text without invisible characters"),
     ],
 )
 def test_a_fault_in_an_option_makes_nothing(

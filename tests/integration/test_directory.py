@@ -20,6 +20,7 @@ from tests.support.stack import CONTEXT, OTHER, Reply, Stack, endpoints, proxy_e
 APP = "f1a2b3c4-d5e6-7890-abcd-ef1234567890"
 OFFICE = "d2b3c4d5-e6f7-8901-bcde-f12345678901"
 BLANKS = "expected text without blanks around it"
+INVISIBLE = "expected text without invisible characters"
 NDJSON = {"content-type": "application/x-ndjson"}
 
 
@@ -196,6 +197,18 @@ def test_a_body_that_is_none_is_refused_as_a_whole(
         ("users", {"username": " p01"}, f"username: {BLANKS}"),
         ("users", {"username": "p", "user_key": "p01\u00a0"}, f"user_key: {BLANKS}"),
         ("users", {"id": " u1", "username": "p"}, f"id: {BLANKS}"),
+        ("organization", {"name": "Ac\u200bme"}, f"name: {INVISIBLE}"),
+        ("organization", {"plan_type": "\ufeffpro"}, f"plan_type: {INVISIBLE}"),
+        ("organization", {"domains": ["a\u200d.com"]}, f"domains.0: {INVISIBLE}"),
+        ("license", {"features": ["a\u00ad"]}, f"features.0: {INVISIBLE}"),
+        ("teams", {"name": "Co\u200bre"}, f"name: {INVISIBLE}"),
+        ("teams", {"id": "t\u2060"}, f"id: {INVISIBLE}"),
+        ("departments", {"name": "\u3164"}, f"name: {INVISIBLE}"),
+        ("products", {"name": "Mail\ufe0f", "kind": "app"}, f"name: {INVISIBLE}"),
+        ("users", {"username": "j\u202eo"}, f"username: {INVISIBLE}"),
+        ("users", {"username": "jo", "user_key": "\ufeffjo"}, f"user_key: {INVISIBLE}"),
+        ("users", {"id": "u\u200b1", "username": "jo"}, f"id: {INVISIBLE}"),
+        ("users", {"username": "jo", "email": "j\u200co@x"}, f"email: {INVISIBLE}"),
         ("teams", {"name": "x", "is_default": "true"}, "is_default: expected true or false"),
         ("teams", {"name": 5}, "name: expected a string"),
         ("teams", [], "row: expected an object"),

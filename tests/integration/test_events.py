@@ -125,6 +125,15 @@ MALFORMED: dict[str, tuple[Any, str, str]] = {
         )
         for blank in (" ", " p01", "p01 ", "p01\u00a0", "\u3000")
     },
+    **{
+        f"{name} with {letter!a}": (
+            usage_event(**{name: f"ci{letter}/eu-1"}),
+            f"invalid_{name}",
+            f"{name}: expected text without invisible characters",
+        )
+        for name in ("subject", "source")
+        for letter in ("\u200b", "\u202e", "\ufeff", "\u3164")
+    },
     "list as subject": (usage_event(subject=["james"]), "invalid_subject", text("subject")),
     "no time": (usage_event(time=None), "missing_time", "time: required"),
     "number as time": (usage_event(time=1772300520), "invalid_time", text("time")),

@@ -125,6 +125,8 @@ def test_nobody_makes_a_key_that_can_more_than_their_own(us: Cast) -> None:
         ({"name": None}, "name: expected a string"),
         ({"name": ""}, "name: expected 1 to 256 bytes"),
         ({"name": "a\x00"}, "name: expected text without control characters"),
+        ({"name": "a\u200b"}, "name: expected text without invisible characters"),
+        ({"name": " a"}, "name: expected text without blanks around it"),
         ({"user": "x" * 8192}, "user: expected 1 to 128 bytes"),
         ({"user": None}, "user: expected a string"),
         ({"user": "acme-nobody"}, "user: expected the id of a user"),

@@ -352,7 +352,15 @@ def test_all_faults_are_listed_in_the_order_of_the_parameters(us: Cast) -> None:
     )
 
 
-@pytest.mark.parametrize("named", [OTHER, "nobody", "", ACME.upper(), f"{ACME}&organizationId=x"])
+@pytest.mark.parametrize("path", ["organization", "team", "user"])
+def test_the_own_organization_is_known_in_either_case(us: Cast, path: str) -> None:
+    about = {"teamId": us.id("edge"), "userId": us.id("member")}
+    reply = ask(us, path, "admin", organizationId=ACME.upper(), **about)
+    assert (reply.status, reply.json) == (200, ask(us, path, "admin", **about).json)
+    assert reply.json["organizationId"] == ACME
+
+
+@pytest.mark.parametrize("named", [OTHER, OTHER.upper(), "nobody", "", f"{ACME}&organizationId=x"])
 @pytest.mark.parametrize("path", ["organization", "team", "user"])
 @pytest.mark.parametrize("who", ["admin", "member"])
 def test_another_organization_is_refused_before_anything_else(

@@ -9,6 +9,7 @@ The checksum tells a mistyped key from an unknown one without a look-up. Stored 
 
 import hashlib
 import hmac
+import re
 import secrets
 import string
 import zlib
@@ -18,7 +19,10 @@ from uuid import UUID
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 MARK = "odo_"
 ORGANIZATION, KEY_ID, SECRET, CHECKSUM = 22, 12, 27, 6
-LENGTH = len(MARK) + ORGANIZATION + KEY_ID + 1 + SECRET + CHECKSUM
+SPELLING = re.compile(
+    rf"({MARK}([0-9A-Za-z]{{{ORGANIZATION}}})([0-9A-Za-z]{{{KEY_ID}}})_([0-9A-Za-z]{{{SECRET}}}))"
+    rf"([0-9A-Za-z]{{{CHECKSUM}}})"
+)
 SECRET_BITS = 160
 KEY_ID_BITS = 71
 
@@ -43,15 +47,14 @@ class AccessKey:
     @classmethod
     def read(cls, text: str) -> "AccessKey | None":
         """The key that a caller sent, or None when it is none of ours."""
-        body, checksum = text[:-CHECKSUM], text[-CHECKSUM:]
-        if len(text) != LENGTH or not text.isascii() or not same(checksum, checksum_of(body)):
+        spelled = SPELLING.fullmatch(text)
+        if not spelled:
             return None
-        rest = body.removeprefix(MARK)
-        organization, key_id = rest[:ORGANIZATION], rest[ORGANIZATION : ORGANIZATION + KEY_ID]
+        body, organization, key_id, secret, checksum = spelled.groups()
         number = number_of(organization)
-        if body == rest or number is None or number >> 128:
+        if not same(checksum, checksum_of(body)) or number is None or number >> 128:
             return None
-        return cls(str(UUID(int=number)), key_id, rest[ORGANIZATION + KEY_ID + 1 :])
+        return cls(str(UUID(int=number)), key_id, secret)
 
     @staticmethod
     def is_id(text: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from odometer.domain.errors import Forbidden
+from odometer.domain.identity import as_kept
 from odometer.domain.people import Role
 
 
@@ -39,6 +40,10 @@ class Caller:
     username: str
     role: Role
     team: int | None
+
+    def is_of(self, organization: str) -> bool:
+        """Whether that is the id of the caller's organization, in either case."""
+        return as_kept(organization) == self.organization
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class AppUtilization(Envelope):
         client = request.parameters.get("client_id", "")
         if not UUID.fullmatch(client):
             raise NotFound(client)
-        if client.lower() != caller.organization:
+        if not caller.is_of(client):
             raise Forbidden
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:

@@ -1,6 +1,5 @@
 """The directory on the wire: rows as `PUT /v1/directory` takes them and the export gives them."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from pydantic import MISSING, Field
 
 from odometer.api.exchange import Deadline
 from odometer.api.fields import (
-    CONTROLS,
+    Called,
     Choice,
     Flag,
     Instant,
@@ -49,23 +48,6 @@ ORDER = ("organization", "license", *LISTS.values())
 ROUTE_WORDS = frozenset({"usage", "account-utilizations"})
 
 Count = Annotated[int, Whole(0, 2**53 - 1)]
-
-
-@dataclass(frozen=True)
-class Called(Text):
-    """What somebody or something is called: blanks around it would make it look like another."""
-
-    def read(self, value: object) -> str:
-        """Text that shows where it begins and ends."""
-        text = super().read(value)
-        if text != text.strip():
-            raise refuse("text", "expected text without blanks around it")
-        return text
-
-    def schema(self) -> Mapping[str, Any]:
-        """A string whose first and last characters are no blanks."""
-        none = f"{CONTROLS}{re.escape(self.forbidden)}"
-        return {**super().schema(), "pattern": rf"^[^{none}\s]([^{none}]*[^{none}\s])?$"}
 
 
 Name = Annotated[str, Called(256)]
@@ -167,7 +149,7 @@ class OrganizationRow(Body):
 
     name: Name | None = None
     time_zone: Annotated[str, ZoneName()] | None = None
-    domains: Annotated[list[Annotated[str, Text(253)]], Field(max_length=100)] | None = None
+    domains: Annotated[list[Annotated[str, Called(253)]], Field(max_length=100)] | None = None
     plan_type: Name | None = None
     public_key: Annotated[str, Text(8192, shortest=0)] | None = None
     saml_enabled: Annotated[bool, Flag()] | None = None

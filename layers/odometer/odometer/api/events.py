@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from odometer.access.policy import Caller
-from odometer.api.fields import CONTROL, shown_id
+from odometer.api.fields import shown_id
 from odometer.api.models import Answer
 from odometer.api.wire import JSON, Request, Response
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Conflict, Invalid, TooLarge, Unsupported
 from odometer.domain.events import Event
 from odometer.domain.intake import Refused, Rules
+from odometer.domain.text import CONTROL
 from odometer.storage.acceptance import Acceptance, Remembered
 
 ONE = "application/cloudevents+json"

@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from odometer.domain.text import CONTROL, CONTROLS, fault_of_name
+
 DIGITS = re.compile(r"[0-9]{1,19}")
-CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
-CONTROL = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
 HOUR_MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 INSTANT = re.compile(
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{HOUR_MINUTE}:[0-5][0-9](?:\.[0-9]{{1,9}})?(?:Z|[+-]{HOUR_MINUTE})"
@@ -172,6 +172,27 @@ class Text(Reader):
     def _allowed(self) -> str:
         also = f" and without any of {self.forbidden}" if self.forbidden else ""
         return f"expected text without control characters{also}"
+
+
+@dataclass(frozen=True)
+class Called(Text):
+    """What somebody or something is called: it does not merely look like another name."""
+
+    def read(self, value: object) -> str:
+        """Text of which a reader sees all, from its first character to its last."""
+        text = super().read(value)
+        if fault := fault_of_name(text):
+            raise refuse("text", fault)
+        return text
+
+    def schema(self) -> Mapping[str, Any]:
+        """A string whose first and last characters are no blanks."""
+        none = f"{CONTROLS}{re.escape(self.forbidden)}"
+        return {
+            **super().schema(),
+            "pattern": rf"^[^{none}\s]([^{none}]*[^{none}\s])?$",
+            "description": "Without blanks around it and without invisible characters.",
+        }
 
 
 @dataclass(frozen=True)

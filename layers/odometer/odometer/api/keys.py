@@ -10,7 +10,7 @@ from odometer.access.credentials import Credential
 from odometer.access.keyring import Keyring
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
-from odometer.api.fields import Choice, Instant, Text, Whole
+from odometer.api.fields import Called, Choice, Instant, Text, Whole
 from odometer.api.models import Answer, Body, Query, Timestamp
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Invalid
@@ -20,10 +20,15 @@ DAY_SECONDS = 24 * 3600
 LONGEST_GRACE_SECONDS = 7 * DAY_SECONDS
 
 
-class NewKey(Body):
+class NamedKey(Body):
+    """A key that people know by its name."""
+
+    name: Annotated[str, Called(256)]
+
+
+class NewKey(NamedKey):
     """A key to be made: for whom, for what, and until when."""
 
-    name: Annotated[str, Text(256)]
     user: Annotated[str, Text(128)]
     scopes: Annotated[list[Annotated[Scope, Choice()]], Field(min_length=1, max_length=5)]
     expires_at: Annotated[datetime, Instant()] | None = None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import Field, RootModel, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, RootModel, ValidationInfo, field_validator
 
 from odometer.access.policy import Caller, Rule
 from odometer.api.endpoint import Endpoint
@@ -19,6 +19,7 @@ from odometer.api.wire import Request
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import ForeignOrganization
+from odometer.domain.identity import as_kept
 from odometer.domain.people import State
 from odometer.domain.time import Period, format_seconds
 from odometer.reports.factors import share
@@ -36,7 +37,7 @@ class UsageOverTime(UsageMetrics):
 
     def admit(self, request: Request, caller: Caller) -> None:
         """Only the caller's own; whether any other exists is not told."""
-        if any(name != caller.organization for name in request.query.get("organizationId", ())):
+        if not all(map(caller.is_of, request.query.get("organizationId", ()))):
             raise ForeignOrganization
 
 
@@ -106,7 +107,7 @@ class Month(Reader):
 class OfOrganization(Query):
     """Which organization: the caller's own."""
 
-    organization_id: str = Field(
+    organization_id: Annotated[str, AfterValidator(as_kept)] = Field(
         alias="organizationId", description="The organization of the caller, by its id."
     )
 
@@ -114,7 +115,9 @@ class OfOrganization(Query):
 class OfTeam(OfOrganization):
     """Which team of it."""
 
-    team_id: str = Field(alias="teamId", description="A team, by its id.")
+    team_id: Annotated[str, AfterValidator(as_kept)] = Field(
+        alias="teamId", description="A team, by its id."
+    )
 
 
 class OfUser(OfOrganization):

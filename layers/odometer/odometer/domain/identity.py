@@ -8,7 +8,7 @@ UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 def as_kept(name: str) -> str:
-    """An id of a product, team or department: as a UUID in lower case, for either means the same.
+    """An id of anything but a person: as a UUID in lower case, for either case means the same.
 
     The names of people are compared as they are sent.
     """

@@ -14,13 +14,13 @@ from typing import Any, Final
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.identity import as_kept
 from odometer.domain.kinds import MEASURE_LIMIT, Kind
+from odometer.domain.text import CONTROL, fault_of_name, has_invisible
 from odometer.domain.time import epoch_second
 
 LONGEST_ID: Final = 256
 LONGEST_NAME: Final = 128
 AHEAD: Final = timedelta(minutes=5)
 EVENT_TYPE: Final = "usage"
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _HOUR_MINUTE: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _TIME: Final = re.compile(
     rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[Tt]({_HOUR_MINUTE}:[0-5][0-9])"
@@ -58,9 +58,10 @@ class Rules:
         check_constant(sent, "specversion", "1.0")
         event_id = text(sent, "id", LONGEST_ID)
         source = text(sent, "source", LONGEST_NAME)
+        check_visible(source)
         check_constant(sent, "type", EVENT_TYPE)
         subject = text(sent, "subject", LONGEST_NAME)
-        check_trimmed(subject)
+        check_name(subject)
         second = self._second(text(sent, "time", LONGEST_NAME))
         data = sent.get("data")
         if not isinstance(data, dict):
@@ -99,17 +100,23 @@ def text(sent: Mapping[str, Any], name: str, longest: int) -> str:
     value = sent.get(name)
     if value is None or value == "":
         raise Refused(f"missing_{name}", f"{name}: required")
-    if not isinstance(value, str) or _CONTROL.search(value):
+    if not isinstance(value, str) or CONTROL.search(value):
         raise Refused(f"invalid_{name}", f"{name}: expected text without control characters")
     if len(value.encode()) > longest:
         raise Refused(f"invalid_{name}", f"{name}: longer than {longest} bytes")
     return value
 
 
-def check_trimmed(subject: str) -> None:
+def check_name(subject: str) -> None:
     """Nobody is registered whose name looks like somebody else's, or like none."""
-    if subject != subject.strip():
-        raise Refused("invalid_subject", "subject: expected text without blanks around it")
+    if fault := fault_of_name(subject):
+        raise Refused("invalid_subject", f"subject: {fault}")
+
+
+def check_visible(source: str) -> None:
+    """No two sources are listed that look the same."""
+    if has_invisible(source):
+        raise Refused("invalid_source", "source: expected text without invisible characters")
 
 
 def instant_of(time: str) -> datetime:
@@ -138,7 +145,7 @@ def measures_of(kind: Kind, data: Mapping[str, Any]) -> tuple[int, ...]:
     """The measures of the kind in their order; one that was left out is 0."""
     known = {"product", *kind.measures, *(["platform"] if kind.platforms else [])}
     if unknown := [name for name in data if name not in known]:
-        name = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", unknown[0])[:64]
+        name = CONTROL.sub("\N{REPLACEMENT CHARACTER}", unknown[0])[:64]
         raise Refused("unknown_measure", f"{name}: no measure of {kind.name}")
     measures = tuple(measure(name, data.get(name, 0)) for name in kind.measures)
     if not any(measures):

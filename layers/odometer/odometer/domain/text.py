@@ -1,0 +1,38 @@
+"""What text may hold, and what the name of somebody or something may hold beside.
+
+Two names that look alike by their letters are two names. Two that differ by what nobody sees are
+one mistake, or one trick: such characters are refused, by what Unicode says of each.
+"""
+
+import re
+from typing import Final
+from unicodedata import category
+
+CONTROLS: Final = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+CONTROL: Final = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
+INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Controls, formats (zero width, direction), halves of characters, ends of lines and paragraphs."""
+IGNORABLE: Final = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    r"\U000e0000-\U000e0fff]"
+)
+"""Default_Ignorable_Code_Point where the category does not tell; Python does not know the property.
+
+From Unicode's DerivedCoreProperties.txt; it grows only where a block is reserved for it already.
+"""
+
+
+def has_invisible(text: str) -> bool:
+    """Whether a part of the text is not seen by its reader, or turns the direction of others."""
+    return bool(IGNORABLE.search(text)) or (
+        not text.isprintable() and any(category(letter) in INVISIBLE for letter in text)
+    )
+
+
+def fault_of_name(text: str) -> str | None:
+    """Why this is no name, if it is none: it looks like another one, or like nothing."""
+    if text != text.strip():
+        return "expected text without blanks around it"
+    if has_invisible(text):
+        return "expected text without invisible characters"
+    return None
