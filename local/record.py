@@ -27,7 +27,6 @@ class Stack:
             "LOG_TABLE": self.outputs["LogTable"],
             "USAGE_TABLE": self.outputs["UsageTable"],
             "SECRET_ID": self.outputs["SecretId"],
-            "STAGE": "local",
             "BASE_URL": self.base_url,
         }
 

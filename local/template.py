@@ -15,7 +15,11 @@ Template = dict[str, Any]
 
 
 def written() -> Template:
-    template: Template = yaml_parse(Path("template.yaml").read_text())
+    return read("template.yaml")
+
+
+def read(path: str) -> Template:
+    template: Template = yaml_parse(Path(path).read_text())
     return template
 
 

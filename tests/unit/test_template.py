@@ -2,14 +2,19 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.shared import constants
 
-from local.template import expanded, written
+from local.template import expanded, read, written
+from odometer.settings import Settings
 from tests.support.stack import functions
 
 TEMPLATE = written()
@@ -206,4 +211,135 @@ def test_the_layer_is_built_for_what_the_functions_run_on() -> None:
 
 
 def test_the_stack_stays_one_stack() -> None:
-    assert len(expanded()["Resources"]) < 500
+    assert len(EXPANDED["Resources"]) < 500
+
+
+# a second stack in the same account and region
+
+
+def names(template: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Every property that names a resource or an export: of what, which, and the value."""
+    for name, resource in template["Resources"].items():
+        for key, value in resource.get("Properties", {}).items():
+            if key.endswith("Name") and (resource["Type"], key) not in NAMED_WITHIN:
+                yield name, key, value
+    for name, output in template.get("Outputs", {}).items():
+        if "Export" in output:
+            yield name, "Export", output["Export"]["Name"]
+
+
+def is_fixed(template: dict[str, Any], value: Any) -> bool:
+    """Whether a name is the same in every stack: it refers to nothing that differs."""
+    referred = re.findall(r"[\w:]+", json.dumps(value))
+    given = {key for key, each in template["Parameters"].items() if not each.get("Default")}
+    return given.union(template["Resources"], {"AWS::StackName"}).isdisjoint(referred)
+
+
+NAMED_WITHIN = {  # what another resource of the stack owns, or AWS itself
+    ("AWS::ApiGateway::Stage", "StageName"),
+    ("AWS::CloudWatch::Alarm", "MetricName"),
+}
+EXPANDED = expanded()
+MONITORING = read("infrastructure/monitoring.yaml")
+
+
+@pytest.mark.parametrize("template", [EXPANDED, MONITORING], ids=["template", "monitoring"])
+def test_no_name_is_taken_by_another_stack(template: dict[str, Any]) -> None:
+    named = list(names(template))
+    assert named
+    assert [each for each in named if is_fixed(template, each[2])] == []
+
+
+def test_a_name_of_letters_or_of_a_parameter_with_a_default_is_fixed() -> None:
+    assert is_fixed(TEMPLATE, "fold")
+    assert is_fixed(TEMPLATE, {"Ref": "Stage"})
+    assert not is_fixed(TEMPLATE, {"Fn::Sub": "${AWS::StackName}-fold"})
+
+
+# one home for each value
+
+
+def test_functions_are_told_only_what_they_read() -> None:
+    read_by_us = {field.name.upper() for field in fields(Settings)}
+    assert GLOBALS["Environment"]["Variables"].keys() == {*read_by_us, constants.SERVICE_NAME_ENV}
+
+
+GLOBALS = TEMPLATE["Globals"]["Function"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_repeats_no_value_of_all_functions(function: str) -> None:
+    properties = FUNCTIONS[function]["Properties"]
+    assert [key for key, value in properties.items() if GLOBALS.get(key) == value] == []
+
+
+BANNERS = {
+    "usage_report": "/insights: usage report",
+    "usage_metrics": "/api/v1: usage metrics",
+    "app_utilization": "/v2: app utilization",
+    "intake": "/v1: what organizations bring",
+    "edge": "everything else that can be asked",
+    "engine": "the engine: no route, a stream and schedules",
+}
+
+
+@pytest.mark.parametrize("family", BANNERS)
+def test_the_functions_of_a_family_stand_under_its_banner(family: str) -> None:
+    sections = re.split(r"^  # -{9,} ?", Path("template.yaml").read_text(), flags=re.MULTILINE)
+    (section,) = [each for each in sections if each.startswith(f"{BANNERS[family]}\n")]
+    folders = [each for each in FOLDERS if each.split("/")[1] == family]
+    assert sorted(re.findall(r"CodeUri: (functions/\S+)", section)) == folders
+
+
+# what nobody waits for
+
+
+def asynchronous() -> list[str]:
+    """The functions that schedules invoke: nobody waits for the answer."""
+    return [
+        name
+        for name, function in FUNCTIONS.items()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Type"] == "ScheduleV2"
+    ]
+
+
+@pytest.mark.parametrize("function", asynchronous())
+def test_a_failed_run_that_nobody_waits_for_is_kept_for_somebody(function: str) -> None:
+    kept = {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedRunsQueue", "Arn"]}}
+    config = FUNCTIONS[function]["Properties"]["EventInvokeConfig"]
+    assert config == {"DestinationConfig": {"OnFailure": kept}}
+
+
+def test_every_function_of_the_engine_has_a_schedule() -> None:
+    assert asynchronous() == [name for name in FUNCTIONS if name.startswith("Engine")]
+
+
+# a new account
+
+
+@pytest.mark.parametrize("resource", ["ApiAccount", "ApiAccountRole"])
+def test_the_log_role_of_the_account_outlives_the_stack(resource: str) -> None:
+    policies = RESOURCES[resource]["DeletionPolicy"], RESOURCES[resource]["UpdateReplacePolicy"]
+    assert policies == ("Retain", "Retain")
+
+
+def compiled(tmp_path: Path, python: str) -> subprocess.CompletedProcess[str]:
+    """Compile a layer of one module for a version of Python, as `make build` does."""
+    (tmp_path / "python").mkdir()
+    (tmp_path / "python/module.py").write_text("")
+    variables = (f"ARTIFACTS_DIR={tmp_path}", f"LAYER_PYTHON={python}")
+    command = ["make", "-C", "layers/odometer", "compile", *variables]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_layer_is_not_built_without_bytecode(tmp_path: Path) -> None:
+    done = compiled(tmp_path, "3.99")
+    assert done.returncode != 0
+    assert "no Python 3.99 on this machine" in done.stderr
+    assert "uv python install 3.99" in done.stderr
+
+
+def test_the_layer_is_built_with_bytecode(tmp_path: Path) -> None:
+    assert compiled(tmp_path, f"{sys.version_info.major}.{sys.version_info.minor}").returncode == 0
+    assert list(tmp_path.glob("python/__pycache__/module.*.pyc"))
