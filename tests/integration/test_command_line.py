@@ -116,6 +116,12 @@ def test_an_operator_makes_an_admin_of_a_user_and_keeps_the_user(stack: Stack) -
     assert (found.role, found.email) == ("Admin", "kept@example.com")
 
 
+def test_a_first_admin_has_their_username_for_an_email(stack: Stack) -> None:
+    key = create("--json").json["access_key"]
+    url = "/api/v1/organization/users?offset=0&limit=0&teamMember=false"
+    assert [row["email"] for row in stack.get(url, key).json["data"]] == ["root@example.com"]
+
+
 def test_no_key_is_made_for_an_organization_that_does_not_exist(stack: Stack) -> None:
     said = odometer("organization", "key", NEW, "--admin-username", "a")
     assert (said.exit_code, said.out) == (1, "")

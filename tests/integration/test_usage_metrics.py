@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from odometer.domain.people import State
-from tests.support.book import ACME
+from tests.support.book import ACME, NOON
 from tests.support.cast import Cast, cast_of
 from tests.support.stack import OTHER, Reply, Stack
 
@@ -121,8 +121,36 @@ def test_permissions_are_those_of_admins_unless_told(us: Cast) -> None:
     assert [row["username"] for row in found] == [us.username("admin"), us.username("gone")]
 
 
-def test_a_user_in_no_team_has_none(us: Cast) -> None:
-    assert get(us, f"/api/v1/user/{us.id('manager')}").json["teams"] is None
+def test_the_teams_of_a_user_in_no_team_are_an_empty_object(us: Cast) -> None:
+    assert get(us, f"/api/v1/user/{us.id('manager')}").json["teams"] == {}
+
+
+@pytest.mark.parametrize(
+    ("username", "email"), [("kim@acme.example", "kim@acme.example"), ("build-7", "")]
+)
+@pytest.mark.parametrize("older", [True, False])
+def test_an_email_that_nobody_gave_is_the_username_if_it_has_an_at(
+    us: Cast, username: str, email: str, *, older: bool
+) -> None:
+    us.stack.user(ACME, id="kim", username=username)
+    if older:  # rows of an older version were stored without the default
+        us.stack.tenancy.change(
+            ACME,
+            NOON,
+            lambda draft: draft.users.change(len(draft.users) - 1, {"email": None}),
+        )
+    exported = us.stack.get("/v1/directory/export", us.key("admin")).text
+    rows = get(us, f"{USERS}?offset=0&limit=0&teamMember=false").json["data"]
+    assert [row["email"] for row in rows if row["id"] == "kim"] == [email]
+    assert get(us, "/api/v1/user/kim").json["user"]["email"] == email
+    again = us.stack.call(
+        "PUT",
+        "/v1/directory",
+        us.key("admin"),
+        headers={"content-type": "application/x-ndjson"},
+        body=exported,
+    )
+    assert {result["status"] for result in again.json["results"]} == {"unchanged"}
 
 
 def test_an_organization_without_a_license_has_none(stack: Stack) -> None:

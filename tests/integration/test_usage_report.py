@@ -79,7 +79,7 @@ def ran(us: Cast, who: str, tests: int, duration: int) -> dict[str, Any]:
 
 
 def formula_row() -> dict[str, Any]:
-    names = {"id": "acme-formula", "username": FORMULA, "email": None}
+    names = {"id": "acme-formula", "username": FORMULA, "email": ""}
     return {**names, "totalTestsRun": 4, "totalDuration": 126}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from odometer.api.directory import ROWS as WIRE_ROWS
 from odometer.api.directory import exported, values_of
 from odometer.api.models import fill
 from odometer.directory.upsert import Status
+from odometer.domain.errors import Invalid
 from odometer.domain.people import Role, State
 from odometer.domain.time import epoch_ms
 from tests.support.book import NOON, Book
@@ -18,7 +20,7 @@ from tests.support.book import NOON, Book
 NOON_MS = epoch_ms(NOON)
 NAMES = ("id", "username", "user_key")
 FRESH: Mapping[str, Any] = {
-    "email": None,
+    "email": "",
     "type": "account-user",
     "role": "Member",
     "team": None,
@@ -52,7 +54,7 @@ ANY_ROW = st.one_of(
         rows(
             "user",
             id=few,
-            username=few,
+            username=few | st.just("e@example.com"),
             user_key=few | st.none(),
             email=st.sampled_from(["x@example.com", None]),
             role=st.sampled_from([*Role, None]),
@@ -106,6 +108,9 @@ class Model:
         """Nobody has that id any more."""
         self.user = [each for each in self.user if each["id"] != user_id]
 
+    def is_last_admin(self, user_id: str | None) -> bool:
+        return [each["id"] for each in self.user if is_admin(each)] == [user_id]
+
     def named(self, kind: str, row: Row) -> Row | None:
         key = "id" if "id" in row else "name"
         found = [each for each in getattr(self, kind) if each[key] == row.get(key)]
@@ -155,7 +160,9 @@ class Model:
     def set_user(self, after: Row, values: Row) -> None:
         state, since = values.pop("state", None), values.pop("state_since", None)
         after |= {name: FRESH.get(name) if v is None else v for name, v in values.items()}
-        after["user_key"] = after["user_key"] or after["username"]
+        username = after["username"]
+        after["user_key"] = after["user_key"] or username
+        after["email"] = after["email"] or (username if "@" in username else "")
         after["history"] = self.history(after["history"], state, since)
 
     def check_last_admin(self, before: Row | None, after: Row) -> None:
@@ -211,8 +218,12 @@ def test_a_directory_is_what_its_rows_say_without_whoever_was_erased(
         ]
         assert [outcome.status for outcome in outcomes] == expected
         assert seen(book) == vars(model)
-        book.erase(erased or "nobody")
-        model.erase(erased)
+        if model.is_last_admin(erased):
+            with pytest.raises(Invalid):
+                book.erase(erased or "")
+        else:
+            book.erase(erased or "nobody")
+            model.erase(erased)
         assert seen(book) == vars(model)
 
 

@@ -9,6 +9,6 @@ from odometer.directory.snapshot import Directory
 
 @endpoint("/api/v1/user/{user_id}", may=READ_PERSON, about=user("user_id"))
 def handler(user: User, directory: Directory) -> UserAnswer:
-    """Answer with the user; `teams` is the one team that they are in, or null."""
+    """Answer with the user; `teams` is the one team that they are in, or `{}`."""
     team = None if user.team is None else directory.teams[user.team]
     return UserAnswer.of(directory.organization, user, team)

@@ -80,7 +80,7 @@ def test_a_new_user_is_known_by_their_username_until_told_otherwise(book: Book) 
     assert kim.username == kim.user_key == "kim"
     assert kim.ordinal == 2
     assert (kim.email, kim.type, kim.role, kim.state, kim.team, kim.departments, kim.verified) == (
-        None,
+        "",
         UserType.ACCOUNT,
         Role.MEMBER,
         State.REGISTERED,
@@ -176,6 +176,19 @@ def test_a_username_cannot_be_cleared(book: Book) -> None:
         "invalid_parameter",
         "cannot be cleared: username",
     )
+
+
+def test_an_email_that_is_left_out_or_cleared_is_the_username_if_it_has_an_at(book: Book) -> None:
+    row = {"id": "u9", "username": "kim@example.com"}
+    assert book.user(**row).status is CREATED
+    assert book.user(**row, email="kim@example.com").status is UNCHANGED
+    assert book.user(**row, email="kim@home.example").status is UPDATED
+    assert book.user(id="u9", username="kim.b@example.com", email=None).status is UPDATED
+    assert book.user(id="u9", email="kim.b@example.com").status is UNCHANGED
+    assert book.user(id="u9", username="kim", email=None).status is UPDATED
+    kim = book.directory.user_by_id("u9")
+    assert kim is not None
+    assert kim.email == ""
 
 
 def test_a_user_key_that_is_cleared_is_the_username_again(book: Book) -> None:

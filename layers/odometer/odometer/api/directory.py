@@ -414,7 +414,7 @@ def exported_user(directory: Directory, user: User) -> Row:
         "id": user.id,
         "username": user.username,
         "user_key": user.user_key,
-        "email": user.email,
+        "email": user.email or None,
         "type": user.type,
         "role": user.role,
         "team": None if user.team is None else directory.teams[user.team].id,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Generic, Self, TypeVar, get_args
 
-from pydantic import Field, RootModel
+from pydantic import MISSING, Field, RootModel
 
 from odometer.access.policy import Rule
 from odometer.api.endpoint import Endpoint
@@ -159,7 +159,7 @@ class UserRow(Answer):
 
     id: str
     username: str
-    email: str | None
+    email: str
     role: Role
     verified: bool
     deactivated_at: Timestamp | None = Field(alias="deactivatedAt")
@@ -230,24 +230,24 @@ class UserDetails(Answer):
 
     organization_id: str
     user_id: str
-    email: str | None
+    email: str
     role: Role
     created_at: Timestamp = Field(alias="createdAt")
     updated_at: Timestamp = Field(alias="updatedAt")
 
 
 class UserTeam(Answer):
-    """The one team of a user."""
+    """The one team of a user; empty without one."""
 
-    team_id: str
-    team_name: str
+    team_id: str | MISSING = MISSING
+    team_name: str | MISSING = MISSING
 
 
 class UserAnswer(Answer):
     """A user and their team, if they have one."""
 
     user: UserDetails
-    teams: UserTeam | None
+    teams: UserTeam
 
     @classmethod
     def of(
@@ -262,9 +262,8 @@ class UserAnswer(Answer):
             created_at=instant(user.created_at),
             updated_at=instant(user.updated_at),
         )
-        return cls(
-            user=details, teams=UserTeam(team_id=team.id, team_name=team.name) if team else None
-        )
+        teams = UserTeam(team_id=team.id, team_name=team.name) if team else UserTeam()
+        return cls(user=details, teams=teams)
 
 
 class NextPage(Answer):

@@ -345,7 +345,7 @@ class UserRow(Answer):
 
     id: str
     username: str
-    email: str | None
+    email: str
     tests: int | MISSING = Field(MISSING, alias="totalTestsRun")
     duration: int | MISSING = Field(MISSING, alias="totalDuration")
     screenshots: int | MISSING = Field(MISSING, alias="totalScreenshots")

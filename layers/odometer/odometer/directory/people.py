@@ -76,6 +76,11 @@ class Holder:
     team: int | None
 
 
+def default_email(username: str) -> str | None:
+    """The e-mail address of a user who was given none: the username, if it has an @."""
+    return username if "@" in username else None
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """A user as the directory knows them; `history` is every state with the ms it began."""
@@ -84,7 +89,8 @@ class User:
     id: str
     username: str
     user_key: str
-    email: str | None
+    email: str
+    """Empty where nobody knows one."""
     type: UserType
     role: Role
     state: State
@@ -93,6 +99,11 @@ class User:
     verified: bool
     history: list[tuple[State, int]]
     updated_at: int
+
+    def __post_init__(self) -> None:
+        """Fill in the e-mail address that an older row may lack."""
+        if not self.email:
+            object.__setattr__(self, "email", default_email(self.username) or "")
 
     @property
     def created_at(self) -> int:

@@ -23,6 +23,7 @@ from odometer.directory.people import (
     Product,
     Team,
     User,
+    default_email,
 )
 from odometer.domain.identity import as_kept
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, Kind
@@ -175,7 +176,11 @@ class Directory:
 
     def register(self, name: str) -> Register:
         """A whole register, to be changed."""
-        return Register(name, self.columns(name, *FAMILIES[name]))
+        columns = self.columns(name, *FAMILIES[name])
+        if name == "users":
+            pairs = zip(columns["email"], columns["username"], strict=True)
+            columns["email"] = [email or default_email(username) for email, username in pairs]
+        return Register(name, columns)
 
     def _read(self, wanted: Sequence[Block]) -> Mapping[Block, Columns]:
         """Some blocks; whatever they hold yet, or this process has kept, nobody erased has a name.

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from odometer.directory.columns import Block, Columns, Head, Register
+from odometer.directory.people import default_email
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain.errors import Invalid
 from odometer.domain.identity import UUID, as_kept
@@ -34,6 +35,7 @@ NEW_ORGANIZATION: Row = {
 }
 NEW_LICENSE: Row = {"audience": "", "features": [], "settings": {}}
 NEW_USER: Row = {
+    "user_key": None,
     "email": None,
     "type": UserType.ACCOUNT,
     "role": Role.MEMBER,
@@ -222,8 +224,7 @@ def apply_user(draft: Draft, row: Row) -> Outcome:
 def register(draft: Draft, subject: str, since_ms: int) -> int:
     """The user whom an event's subject names; an unknown one is registered, so no usage is lost."""
     if subject not in draft.user_names:
-        email = subject if "@" in subject else None
-        create_user(draft, {"username": subject, "email": email, "state_since": since_ms})
+        create_user(draft, {"username": subject, "state_since": since_ms})
     return draft.user_names[subject]
 
 
@@ -290,7 +291,7 @@ def create_user(draft: Draft, values: Row) -> int:
     """A new user, with a history of one state."""
     required(values, "username")
     user = {**NEW_USER, "id": fresh_id(), **values}
-    user["user_key"] = values.get("user_key") or values["username"]
+    fill_in(user, user["username"])
     user["history"] = [[user["state"], beginning(values, draft.now_ms)]]
     number = draft.users.append({**user, "updated_at": draft.now_ms})
     rename(draft, number)
@@ -301,8 +302,8 @@ def change_user(draft: Draft, number: int, values: Row) -> bool:
     """Change a user; the states that were stay in the history."""
     before = draft.users.row(number)
     after = {name: value for name, value in values.items() if name != "state_since"}
-    if after.get("user_key", "") is None:
-        after["user_key"] = after.get("username", before["username"])
+    after.setdefault("email", before["email"])
+    fill_in(after, after.get("username", before["username"]))
     after["history"] = history_with(before["history"], values, draft.now_ms)
     after["state"] = after["history"][-1][0]
     if is_admin(before) and not is_admin({**before, **after}) and is_last_admin(draft):
@@ -314,6 +315,13 @@ def change_user(draft: Draft, number: int, values: Row) -> bool:
         draft.user_names.pop(before[name], None)
     rename(draft, number)
     return True
+
+
+def fill_in(values: dict[str, Any], username: str) -> None:
+    """Put the defaults that a username gives in the place of values that are null."""
+    for name, default in {"user_key": username, "email": default_email(username)}.items():
+        if name in values and values[name] is None:
+            values[name] = default
 
 
 def is_admin(user: Row) -> bool:
