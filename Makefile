@@ -58,19 +58,19 @@ clean: down ## remove everything that was made here, data included
 	rm -rf .local .venv .aws-sam *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 ##@ Deploy it
-build: .venv/.ready .local/tools/sam/.ready ## what `deploy` sends: Python 3.13 on arm64, from any machine
+build: .venv/.ready .local/tools/sam/.ready ## what `deploy` sends: Python 3.13 on arm64, from any machine with Python 3.13
 	LAYER_PYTHON=3.13 LAYER_ARCH=arm64 $(SAM) build
 
-deploy: signed-in build ## to the AWS account of your credentials (ENV=default, dev or prod of samconfig.toml)
+deploy: ready-to-deploy build ## to the AWS account of your credentials (ENV=default, dev or prod of samconfig.toml)
 	$(SAM) deploy --config-env $(ENV)
 
-signed-in: .venv/.ready
-	@$(BIN)/python -m local.account
+ready-to-deploy: .venv/.ready
+	@$(BIN)/python -m local.account $(ENV)
 
 help:
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: signed-in run up down test soak bench check format lock clean build deploy help
+.PHONY: ready-to-deploy run up down test soak bench check format lock clean build deploy help
 
 # ---------------------------------------------------------------- environments
 .venv/.ready: requirements/dev.txt pyproject.toml
