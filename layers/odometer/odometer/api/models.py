@@ -42,12 +42,7 @@ class Body(BaseModel):
 class Answer(BaseModel):
     """A JSON answer; its field names are the published ones."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        validate_by_name=True,
-        serialize_by_alias=True,
-        json_schema_serialization_defaults_required=True,
-    )
+    model_config = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
 
 
 def read_query(

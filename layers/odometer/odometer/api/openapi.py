@@ -235,8 +235,7 @@ class Models:
     """The schemas of all models of a document, each once."""
 
     def __init__(self, models: list[type[BaseModel]]) -> None:
-        modes = {True: "validation", False: "serialization"}
-        wanted = [(each, modes[issubclass(each, Body)]) for each in dict.fromkeys(models)]
+        wanted = [(model, "validation") for model in dict.fromkeys(models)]
         found, schema = models_json_schema(
             wanted,  # type: ignore[arg-type]
             ref_template=REFERENCE,

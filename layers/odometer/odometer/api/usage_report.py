@@ -322,7 +322,7 @@ class SummaryData(Answer):
 class SummaryAnswer(Answer):
     """All products."""
 
-    status: Literal["success"] = "success"
+    status: Literal["success"]
     data: SummaryData
 
 
@@ -371,7 +371,7 @@ class DrilldownData(Answer):
 class DrilldownAnswer(Answer):
     """One product."""
 
-    status: Literal["success"] = "success"
+    status: Literal["success"]
     data: DrilldownData
 
 
@@ -393,7 +393,7 @@ def summary(query: SummaryQuery, usage: Usage) -> Report:
     products = {
         product: totals_of(usage.kind(product), found[product], population) for product in Product
     }
-    page = SummaryAnswer(data=SummaryData(metadata=metadata, products=products))
+    page = SummaryAnswer(status="success", data=SummaryData(metadata=metadata, products=products))
     rows = [ProductRow(product=each, **products[each].model_dump()) for each in Product]
     return report(page, lambda: rows, query, usage, found.values())
 
@@ -414,7 +414,7 @@ def drilldown(query: DrilldownQuery, usage: Usage) -> Report:
         pagination=query.pagination(len(ranked)),
     )
     users = user_rows(directory, kind, ranked, query.places)
-    page = DrilldownAnswer(data=DrilldownData(metadata=metadata, users=users))
+    page = DrilldownAnswer(status="success", data=DrilldownData(metadata=metadata, users=users))
     every = partial(user_rows, directory, kind, ranked, slice(0, len(ranked)))
     return report(page, every, query, usage, [found], columns_of(kind))
 
