@@ -99,9 +99,10 @@ def down(home: Path) -> None:
 
 def _running(home: Path) -> Stack | None:
     stack = Stack.read(home)
-    if stack and emulator.is_alive(stack.pid) and emulator.is_serving(stack.endpoint):
-        return stack
-    return None
+    if stack is None or not emulator.is_alive(stack.pid):
+        return None
+    emulator.wait_for(stack.pid, stack.endpoint, home)
+    return stack
 
 
 def _started(home: Path, port: int) -> Stack:

@@ -23,14 +23,14 @@ from local.demo_organization import APPS, DemoOrganization
 from local.demo_usage import batches, demo_events
 from odometer.access.policy import Scope
 from odometer_cli.client import Client
-from odometer_cli.failure import Failure, Misused
+from odometer_cli.failure import Failure, Misused, Refused, Unreachable
 from odometer_cli.rows import Row, put
 from odometer_cli.terminal import bar, out, show_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-OK = 200
+PATIENCE_SECONDS = 180
 EXPIRES_AFTER = timedelta(seconds=3)
 MADE = "# Made by local/demo.py, edition 2. For this machine only.\n"
 """The edition changes with what is loaded, so that an older demo is completed."""
@@ -72,8 +72,25 @@ def is_loaded(names: Mapping[str, str]) -> bool:
     """Whether the demo is there: every name known, and the key still answered."""
     if not set(NAMES) <= set(names):
         return False
-    client = Client(names["BASE_URL"], names["ADMIN_TOKEN"])
-    return client.ask("GET", "/api/v1/organization").status == OK
+    try:
+        wait_for_answer(Client(names["BASE_URL"], names["ADMIN_TOKEN"]))
+    except Refused:
+        return False
+    return True
+
+
+def wait_for_answer(client: Client) -> None:
+    """Ask until there is an answer; where clients wait already, all functions start at once."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            client.get("/api/v1/organization")
+        except Unreachable:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(1)
+        else:
+            return
 
 
 def load(base_url: str) -> dict[str, str]:

@@ -46,7 +46,7 @@ def _files(path: Path) -> list[Path]:
 
 def rehang_bells(endpoint: str) -> None:
     """Make every stream's mapping anew: after a restart, the emulator delivers to no old one."""
-    functions = boto3.client("lambda", **_at(endpoint))
+    functions = boto3.client("lambda", **at(endpoint))
     for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
         functions.delete_event_source_mapping(UUID=mapping["UUID"])
         functions.create_event_source_mapping(
@@ -56,7 +56,7 @@ def rehang_bells(endpoint: str) -> None:
         )
 
 
-def _at(endpoint: str) -> dict[str, Any]:
+def at(endpoint: str) -> dict[str, Any]:
     """How a client meets the emulator."""
     return {
         "endpoint_url": endpoint,
@@ -69,7 +69,7 @@ def _at(endpoint: str) -> dict[str, Any]:
 def outputs(endpoint: str, digest: str | None = None) -> dict[str, str]:
     """The outputs of the deployed stack; none if it is not there, or not of this digest."""
     try:
-        stack = boto3.client("cloudformation", **_at(endpoint)).describe_stacks(StackName=NAME)[
+        stack = boto3.client("cloudformation", **at(endpoint)).describe_stacks(StackName=NAME)[
             "Stacks"
         ][0]
     except ClientError:

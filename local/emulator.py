@@ -13,9 +13,9 @@ from pathlib import Path
 from local.ports import LOOPBACK, holder, is_taken
 from local.record import REGION, aws_environment
 
-PROGRAM = ".local/tools/stack/bin/ministack"
+PROGRAM = (".local/tools/stack/bin/python", "-P", "local/saving_emulator.py")
 START_SECONDS = 60
-STOP_SECONDS = 30  # state is saved in the first of these; then it waits for functions still at work
+STOP_SECONDS = 30  # far more than a save takes
 
 
 class CannotStartError(Exception):
@@ -27,23 +27,24 @@ def start(home: Path, port: int) -> int:
     if is_taken(port):
         message = f"Port {port} is taken by {holder(port)}. Another one: PORT={port + 1}"
         raise CannotStartError(message)
-    shutil.rmtree(home / "tmp", ignore_errors=True)
+    _clear_tmp(home)
     for folder in ("state", "objects", "tmp", "log"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     process = _launch(home, port)
     try:
-        _wait_for(process, port, home)
+        wait_for(process.pid, endpoint(port), home)
     except BaseException:  # also Ctrl-C: nobody else knows yet that it runs
         end_session(process.pid, signal.SIGKILL)
         raise
     return process.pid
 
 
-def _wait_for(process: subprocess.Popen[bytes], port: int, home: Path) -> None:
+def wait_for(pid: int, address: str, home: Path) -> None:
+    """Wait until an emulator serves; one that is busy takes its time."""
     deadline = time.monotonic() + START_SECONDS
-    while not is_serving(endpoint(port)):
-        if process.poll() is not None or time.monotonic() > deadline:
-            message = f"The emulator did not start; its last words are in {home}/log/emulator.log"
+    while not is_serving(address):
+        if not is_alive(pid) or time.monotonic() > deadline:
+            message = f"The emulator does not answer; its last words are in {home}/log/emulator.log"
             raise CannotStartError(message)
         time.sleep(0.1)
 
@@ -51,7 +52,7 @@ def _wait_for(process: subprocess.Popen[bytes], port: int, home: Path) -> None:
 def _launch(home: Path, port: int) -> subprocess.Popen[bytes]:
     with (home / "log/emulator.log").open("w") as log:
         return subprocess.Popen(
-            [PROGRAM],
+            PROGRAM,
             env=_environment(home.absolute(), port),
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -62,17 +63,26 @@ def _launch(home: Path, port: int) -> subprocess.Popen[bytes]:
 
 def stop(pid: int, home: Path) -> None:
     """Let the emulator save its state and end, with every function that it runs."""
-    end_session(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     end_session(pid, signal.SIGKILL)
-    shutil.rmtree(home / "tmp", ignore_errors=True)
+    _clear_tmp(home)
+
+
+def _clear_tmp(home: Path) -> None:
+    """Delete in the background what functions unpacked: 40 MB for each that ran, soon gigabytes."""
+    if (home / "tmp").exists():
+        (home / "tmp").rename(home / f"tmp.{time.time_ns()}")
+    if discarded := list(home.glob("tmp.*")):
+        in_background = ("sh", "-c", 'rm -rf "$@" >/dev/null 2>&1 &', "sh")
+        subprocess.run([*in_background, *discarded], start_new_session=True, check=False)
 
 
 def forget(home: Path) -> None:
     """Throw away what a stopped emulator kept."""
-    for folder in ("state", "objects", "tmp"):
+    for folder in ("state", "objects"):
         shutil.rmtree(home / folder, ignore_errors=True)
 
 

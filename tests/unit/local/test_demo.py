@@ -3,6 +3,7 @@
 import json
 import shlex
 import subprocess
+import time
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from local.demo_organization import DemoOrganization
 from local.demo_usage import LARGEST_BATCH_BYTES, MOST_EVENTS, batches, demo_events
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS
 from odometer_cli.client import Client, Reply
+from odometer_cli.failure import Unreachable
 
 TODAY = date(2026, 11, 20)
 DEMO = DemoOrganization("demo", size=200, teams=8, today=TODAY)
@@ -189,6 +191,17 @@ def test_what_is_incomplete_or_no_longer_answered_is_loaded_again(
     run_answered(status)
     assert loads == ["http://here"]
     assert read_names(tmp_path / "demo.env")["TEAM_ID"] == "new"
+
+
+def test_a_stack_that_is_too_busy_to_answer_is_asked_again(
+    loads: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    replies = [Unreachable("timed out"), Reply(502, {}, b""), Reply(200, {}, b"")]
+    write_names(tmp_path / "demo.env", dict.fromkeys(NAMES, "old"))
+    with patch.object(Client, "ask", side_effect=replies) as ask:
+        assert demo.main() == 0
+    assert (ask.call_count, loads) == (3, [])
 
 
 def test_a_demo_of_an_older_edition_is_completed(loads: list[str], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from local import __main__ as local
 from local import emulator
 from local.ports import LOOPBACK, free_port
+from local.record import Stack
 
 pytestmark = pytest.mark.engine
 
@@ -53,6 +54,18 @@ def test_a_start_that_does_not_end_well_leaves_no_process(
         emulator.start(tmp_path, free_port())
     (process,) = started
     assert process.wait(timeout=10) != 0
+
+
+def test_an_emulator_that_is_too_busy_to_answer_is_waited_for_and_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([False, False, True])
+    monkeypatch.setattr(emulator, "is_alive", lambda _: True)
+    monkeypatch.setattr(emulator, "is_serving", lambda _: next(answers))
+    stack = Stack("http://here", 1)
+    stack.write(tmp_path)
+    assert local._running(tmp_path) == stack  # noqa: SLF001
+    assert list(answers) == []
 
 
 def test_a_port_that_is_taken_is_named_with_its_holder_and_another(tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""The emulator, saving its state every few seconds: by itself it saves only when it ends.
+
+.local/tools/stack/bin/python -P local/saving_emulator.py
+"""
+
+import asyncio
+import os
+import resource
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack import app as emulator
+from ministack.core.persistence import save_all
+
+SHORTEST_PAUSE_SECONDS = 5.0
+PAUSE_PER_SAVE = 20  # nothing is answered during a save, so saving takes at most a twentieth
+KEEP_ALIVE_SECONDS = 75
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class Application:
+    """The emulator's application, which knows whether there is anything new to save."""
+
+    def __init__(self) -> None:
+        self.is_changed = False
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        await emulator.app(scope, receive, send)
+        self.is_changed |= scope.get("method", "GET") != "GET"
+
+    def save(self) -> None:
+        """Save what is new. No request changes anything meanwhile: they run in this same thread."""
+        if self.is_changed:
+            self.is_changed = False
+            save_all(emulator._build_persistence_save_dict())  # noqa: SLF001 - nothing public does it
+
+    async def keep_saving(self) -> None:
+        pause = SHORTEST_PAUSE_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            began = time.monotonic()
+            self.save()
+            pause = max(SHORTEST_PAUSE_SECONDS, PAUSE_PER_SAVE * (time.monotonic() - began))
+
+
+def configuration() -> Config:
+    config = Config()
+    config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    return config
+
+
+async def main() -> None:
+    """Serve until SIGTERM; then save and end at once, whatever functions are still at work."""
+    application, told_to_end = Application(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_end.set)
+    serving = asyncio.create_task(
+        serve(application, configuration(), shutdown_trigger=asyncio.Event().wait)
+    )
+    saving = asyncio.create_task(application.keep_saving())
+    ending = asyncio.create_task(told_to_end.wait())
+    await asyncio.wait({serving, saving, ending}, return_when=asyncio.FIRST_COMPLETED)
+    if not ending.done():
+        await asyncio.gather(serving, saving)  # one of them has failed, and says why
+    application.save()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+    asyncio.run(main())
