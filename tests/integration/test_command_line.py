@@ -176,7 +176,7 @@ def test_a_rejected_row_is_named_by_its_place_and_the_others_are_taken(
     lines = '{"kind":"user","username":"a"}\n{"kind":"user","username":"b","team":"none"}\n'
     said = odometer("directory", "put", "-", env=env, stdin=lines)
     assert said.exit_code == 1
-    assert said.err == "line 2: not_found: unknown team: none\n"
+    assert said.err == "line 2: not_found: team: nothing is called none\n"
     assert "created   1" in said.out
     (_, second) = odometer("directory", "put", "-", "--json", env=env, stdin=lines).json
     assert (second["place"], second["status"]) == ("line 2", "rejected")

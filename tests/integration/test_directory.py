@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from odometer.directory.columns import BLOCK_ROWS
-from odometer.directory.upsert import Draft
+from odometer.directory.upsert import LONGEST_REASON, Draft
 from odometer.storage import tenancy
 from odometer.storage.dynamo import Meter, Table, dynamodb
 from odometer.storage.tenancy import Tenancy
@@ -289,6 +289,78 @@ def test_a_bad_row_is_answered_with_its_faults(us: Cast, kind: str, row: Any, me
     assert us.stack.tenancy.open(ACME).head == before
 
 
+def test_a_row_is_rejected_whole_and_all_its_faults_are_named(us: Cast) -> None:
+    us.stack.put(us.key("admin"), {"organization": {"public_key": "before"}})
+    before = us.stack.get("/v1/directory/export", us.key("admin")).text
+    organization = {
+        "name": None,
+        "time_zone": "Mars/Base",
+        "public_key": "-----BEGIN\tPUBLIC KEY-----",
+        "domains": ["a.com", 5],
+        "plan_type": "enterprise",
+        "plan": "enterprise",
+    }
+    user = {"username": "a:b", "role": "Owner", "team": "None", "departments": [" d"], "mail": "x"}
+    product = {"name": "Mail", "kind": "app", "id": "mail", "owner": 5}
+    rows = {"organization": organization, "users": [user], "products": [product]}
+    assert [row["message"] for row in results(put(us, rows))] == [
+        (
+            "time_zone: expected an IANA time zone like Europe/Berlin; "
+            "domains.1: expected a string; "
+            "public_key: expected text without control characters but line breaks; "
+            "plan: unknown parameter; "
+            "name: cannot be cleared"
+        ),
+        (
+            "role: expected one of Admin, Manager, TeamLead, Member; "
+            f"departments.0: {BLANKS}; "
+            "mail: unknown parameter; "
+            "username: a colon would end it in a Basic header; "
+            "team: nothing is called None"
+        ),
+        "owner: unknown parameter; id: expected a UUID; one is made if it is left out",
+    ]
+    assert us.stack.get("/v1/directory/export", us.key("admin")).text == before
+
+
+def test_what_depends_on_a_name_that_cannot_be_read_is_no_fault_of_the_row(us: Cast) -> None:
+    lead = {"id": us.id("lead"), "username": " x", "role": "Owner", "state_since": "soon"}
+    rows = [{"id": 5, "role": "Member"}, {"user_key": " k", "team": "None"}, lead]
+    assert [row["message"] for row in results(put(us, {"users": rows}))] == [
+        "id: expected a string",
+        f"user_key: {BLANKS}; team: nothing is called None",
+        (
+            f"username: {BLANKS}; "
+            "role: expected one of Admin, Manager, TeamLead, Member; "
+            "state_since: expected an instant like 2026-02-28T17:42:00Z"
+        ),
+    ]
+
+
+PEM = (
+    "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\nGb9ECWmEzf6FQbrBZ9w7\n-----END PUBLIC KEY-----\n"
+)
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_a_public_key_is_given_back_as_it_was_sent(us: Cast, line_break: str) -> None:
+    pem = PEM.replace("\n", line_break)
+    (answered,) = results(put(us, {"organization": {"public_key": pem}}))
+    assert answered["status"] == "updated"
+    assert us.stack.get("/api/v1/organization", us.key("admin")).json["publicKey"] == pem
+    exported = us.stack.get("/v1/directory/export", us.key("admin")).text
+    assert json.loads(exported.splitlines()[0])["public_key"] == pem
+    assert {row["status"] for row in results(put_lines(us, *exported.splitlines()))} == {
+        "unchanged"
+    }
+
+
+@pytest.mark.parametrize("public_key", ["a\rb", "a\tb", "a\r\r\nb", "a\u2028b", "a\x00", 5])
+def test_a_public_key_holds_lines_and_nothing_else(us: Cast, public_key: Any) -> None:
+    (answered,) = results(put(us, {"organization": {"public_key": public_key}}))
+    assert (answered["status"], answered["message"][:20]) == ("rejected", "public_key: expected")
+
+
 @pytest.mark.parametrize(
     ("sent", "shown"),
     [
@@ -313,7 +385,7 @@ def test_a_rejected_row_is_answered_with_the_id_that_was_sent(
 def test_the_reason_of_a_rejection_is_not_repeated_without_end(us: Cast) -> None:
     row = {f"unknown {number}": 1 for number in range(10_000)}
     (answered,) = results(put(us, {"teams": [row]}))
-    assert len(answered["message"]) == 256
+    assert len(answered["message"]) == LONGEST_REASON
 
 
 # ids that are UUIDs

@@ -104,8 +104,15 @@ def test_a_new_user_is_known_by_their_username_until_told_otherwise(book: Book) 
         ({"username": "new", "user_key": "jo"}, "user_key: belongs to user u1"),
         ({"username": "k1"}, "username: belongs to user u1"),
         ({"username": "u1", "user_key": "new"}, "username: belongs to user u1"),
-        ({"username": "k1", "user_key": "jo"}, "username: belongs to user u1"),
-        ({"user_key": "jo"}, "user_key: belongs to user u1"),
+        (
+            {"username": "k1", "user_key": "jo"},
+            "username: belongs to user u1; user_key: belongs to user u1",
+        ),
+        ({"user_key": "jo"}, "user_key: belongs to user u1; username: required"),
+        (
+            {"id": "u3", "username": "sam", "user_key": "k1"},
+            "username: belongs to user u2; user_key: belongs to user u1",
+        ),
     ],
 )
 def test_a_row_that_would_make_a_subject_ambiguous_is_rejected(
@@ -134,8 +141,8 @@ def test_a_former_name_is_free_again(book: Book) -> None:
 
 def test_a_new_user_needs_a_username(book: Book) -> None:
     for row in ({"id": "u9"}, {"user_key": "k9"}, {"user_key": None}, {"email": "x@example.com"}):
-        assert rejected(book.user(**row)) == ("invalid_parameter", "username is required")
-        assert rejected(Book().user(**row)) == ("invalid_parameter", "username is required")
+        assert rejected(book.user(**row)) == ("invalid_parameter", "username: required")
+        assert rejected(Book().user(**row)) == ("invalid_parameter", "username: required")
 
 
 # what a row sets of a user
@@ -174,7 +181,7 @@ def test_absent_fields_keep_their_value_and_null_clears(book: Book) -> None:
 def test_a_username_cannot_be_cleared(book: Book) -> None:
     assert rejected(book.user(id="u1", username=None)) == (
         "invalid_parameter",
-        "cannot be cleared: username",
+        "username: cannot be cleared",
     )
 
 
@@ -200,8 +207,8 @@ def test_a_user_key_that_is_cleared_is_the_username_again(book: Book) -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({"team": "t9"}, "unknown team: t9"),
-        ({"departments": [D1, "d9"]}, "unknown department: d9"),
+        ({"team": "t9"}, "team: nothing is called t9"),
+        ({"departments": [D1, "d9"]}, "departments.1: nothing is called d9"),
     ],
 )
 def test_a_row_that_refers_to_nothing_is_rejected(book: Book, row: Row, reason: str) -> None:
@@ -226,7 +233,8 @@ def test_a_name_that_several_have_refers_to_none_of_them(
     book.put(*((kind, {"id": each, "name": "Twins"}) for each in ids))
     before = book.head
     value = "Twins" if field == "team" else ["Twins"]
-    reason = f"{kind}: several are called Twins; refer to one by its id"
+    place = field if field == "team" else f"{field}.0"
+    reason = f"{place}: several are called Twins; refer to one by its id"
     assert rejected(book.user(id="u1", **{field: value})) == ("conflict", reason)
     reason = "name: several are called Twins; refer to one by its id"
     assert rejected(book.put((kind, {"name": "Twins"}))[0]) == ("conflict", reason)
@@ -275,7 +283,7 @@ def test_a_state_cannot_begin_before_the_one_that_came_before(book: Book, state:
     book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 2)
     before = book.head
     outcome = book.user(id="u1", verified=True, state=state, state_since=NOON_MS - 1)
-    assert rejected(outcome) == ("conflict", "state_since is before the state that came before")
+    assert rejected(outcome) == ("conflict", "state_since: before the state that came before")
     assert book.head is before
 
 
@@ -329,7 +337,8 @@ def test_nobody_takes_the_last_admin_away(book: Book, row: Row) -> None:
     gone = {"role": Role.ADMIN, "state": State.DEACTIVATED}
     book.user(id="u3", username="gone", **gone)
     before = book.head
-    reason = "user u1 is the last Admin; make somebody else one first"
+    field = "role" if "role" in row else "state"
+    reason = f"{field}: user u1 is the last Admin; make somebody else one first"
     assert rejected(book.user(id="u1", **row)) == ("conflict", reason)
     assert book.head is before
     assert book.user(id="u1", username="joan").status is UPDATED
@@ -374,14 +383,14 @@ def test_a_new_named_row_needs_a_name(book: Book, kind: str) -> None:
     for row in rows:
         wanted = row if kind == "product" else {name: row[name] for name in row if name != "kind"}
         code, message = rejected(book.put((kind, wanted))[0])
-        assert (code, message) == ("invalid_parameter", "name is required")
+        assert (code, message) == ("invalid_parameter", "name: required")
 
 
 def test_a_name_cannot_be_cleared(book: Book) -> None:
     before = book.head
     for kind, name in (("team", "t1"), ("department", D1), ("product", APP)):
         outcome = book.put((kind, {"id": name, "name": None}))[0]
-        assert rejected(outcome) == ("invalid_parameter", "cannot be cleared: name")
+        assert rejected(outcome) == ("invalid_parameter", "name: cannot be cleared")
     assert book.head is before
 
 
@@ -394,15 +403,15 @@ def test_a_product_keeps_its_kind(book: Book) -> None:
     before = book.head
     assert rejected(book.put(("product", {"id": APP, "kind": "test"}))[0]) == (
         "conflict",
-        "the kind of this product is app",
+        "kind: is app and stays so",
     )
     assert rejected(book.put(("product", {"id": APP, "kind": None}))[0]) == (
         "invalid_parameter",
-        "cannot be cleared: kind",
+        "kind: cannot be cleared",
     )
     assert rejected(book.put(("product", {"id": "p2", "name": "New"}))[0]) == (
         "invalid_parameter",
-        "kind is required",
+        "kind: required",
     )
     assert book.head is before
     assert book.directory.products[0].kind == "app"
@@ -424,7 +433,7 @@ def test_every_product_has_a_row_in_the_totals(monkeypatch: pytest.MonkeyPatch) 
     rows = [("product", {"name": name, "kind": "app"}) for name in ("a", "b", "c", "a")]
     taken = Book().put(*rows)
     assert [each.status for each in taken] == [CREATED, CREATED, REJECTED, UNCHANGED]
-    assert taken[2].message == "an organization has at most 2 products"
+    assert taken[2].message == "product: an organization has at most 2 products"
 
 
 def test_another_product_may_have_any_id() -> None:
@@ -457,7 +466,7 @@ def test_the_organization_keeps_what_is_absent_and_resets_what_is_null(book: Boo
 
 def test_the_name_of_the_organization_cannot_be_cleared(book: Book) -> None:
     outcome = book.put(("organization", {"name": None}))[0]
-    assert rejected(outcome) == ("invalid_parameter", "cannot be cleared: name")
+    assert rejected(outcome) == ("invalid_parameter", "name: cannot be cleared")
 
 
 LICENSE: Row = {"exp": 2, "iat": 1, "seats": 3, "seats_cap": 4}
@@ -466,7 +475,7 @@ LICENSE: Row = {"exp": 2, "iat": 1, "seats": 3, "seats_cap": 4}
 def test_a_license_begins_whole_and_changes_in_part(book: Book) -> None:
     assert rejected(book.put(("license", {"exp": 1, "iat": 1}))[0]) == (
         "invalid_parameter",
-        "required: seats, seats_cap",
+        "seats: required; seats_cap: required",
     )
     assert book.directory.license is None
     assert statuses(
@@ -481,7 +490,71 @@ def test_a_license_begins_whole_and_changes_in_part(book: Book) -> None:
 def test_what_a_license_needs_cannot_be_cleared(book: Book, name: str) -> None:
     book.put(("license", LICENSE))
     outcome = book.put(("license", {name: None}))[0]
-    assert rejected(outcome) == ("invalid_parameter", f"cannot be cleared: {name}")
+    assert rejected(outcome) == ("invalid_parameter", f"{name}: cannot be cleared")
+
+
+# all faults of a row
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "reason"),
+    [
+        (
+            "user",
+            {
+                "id": "u1",
+                "username": "sa:m",
+                "user_key": "k2",
+                "team": "t9",
+                "departments": ["d8", D1, "d9"],
+                "state": State.DEACTIVATED,
+                "state_since": NOON_MS + HOUR_MS,
+            },
+            (
+                "user_key: belongs to user u2; "
+                "username: a colon would end it in a Basic header; "
+                "team: nothing is called t9; "
+                "departments.0: nothing is called d8; "
+                "departments.2: nothing is called d9; "
+                "state_since: more than 5 minutes ahead; "
+                "state: user u1 is the last Admin; make somebody else one first"
+            ),
+        ),
+        ("product", {"id": "notes", "kind": "app"}, f"{NO_UUID}; name: required"),
+        (
+            "product",
+            {"id": APP, "name": None, "kind": "chat"},
+            "kind: is app and stays so; name: cannot be cleared",
+        ),
+        ("department", {"id": "d9"}, f"{NO_UUID}; name: required"),
+        (
+            "license",
+            {"exp": None, "iat": 1, "seats": None},
+            "exp: cannot be cleared; seats: cannot be cleared; seats_cap: required",
+        ),
+    ],
+)
+def test_a_row_is_rejected_whole_with_all_its_faults(
+    book: Book, kind: str, row: Row, reason: str
+) -> None:
+    book.user(id="u1", role=Role.ADMIN)
+    before = book.head
+    (outcome,) = book.put((kind, row))
+    assert rejected(outcome)[1] == reason
+    assert book.head is before
+
+
+def test_where_all_faults_are_too_long_the_first_is_told_and_the_others_named(book: Book) -> None:
+    row: Row = {"id": "u9", "user_key": "k2", "team": "t" * 256, "departments": ["d" * 256]}
+    assert rejected(book.user(**row)) == (
+        "conflict",
+        "user_key: belongs to user u2; also at fault: username, team, departments.0",
+    )
+    long = {"id": "u1", "team": "t" * 256, "departments": ["d" * 256]}
+    told = rejected(book.user(**long))[1] or ""
+    assert told.startswith("team: nothing is called ttt")
+    assert told.endswith("t…; also at fault: departments.0")
+    assert len(told) <= upsert.LONGEST_REASON
 
 
 # all at once

@@ -15,6 +15,7 @@ from odometer.api.fields import (
     Choice,
     Flag,
     Instant,
+    Lines,
     Reader,
     Text,
     Whole,
@@ -25,7 +26,7 @@ from odometer.api.models import Answer, Body, Query, fill, read_json
 from odometer.api.wire import JSON, NDJSON, Request, as_json
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
-from odometer.directory.upsert import Draft, Outcome, Row, Status
+from odometer.directory.upsert import REQUIRED, Draft, Outcome, Row, Status
 from odometer.domain.errors import Fault, Invalid, TooLarge, Unsupported
 from odometer.domain.identity import as_kept
 from odometer.domain.kinds import KINDS
@@ -35,7 +36,9 @@ from odometer.domain.time import epoch_ms, format_millis, instant_of_ms
 LARGEST_BODY = 5 * 1024 * 1024
 MOST_ROWS = 10_000
 LARGEST_SETTINGS, DEEPEST_SETTINGS = 16 * 1024, 16
-LONGEST_REASON = 256  # so that 10,000 of them fit into one answer
+EXPECTED_OBJECT = "expected an object"
+IDENTIFYING = frozenset({"row", "id", "name", "username", "user_key"})
+"""What says which row is meant."""
 LISTS = {
     "teams": "team",
     "departments": "department",
@@ -151,7 +154,9 @@ class OrganizationRow(Body):
     time_zone: Annotated[str, ZoneName()] | None = None
     domains: Annotated[list[Annotated[str, Called(253)]], Field(max_length=100)] | None = None
     plan_type: Name | None = None
-    public_key: Annotated[str, Text(8192, shortest=0)] | None = None
+    public_key: Annotated[str, Lines(8192, shortest=0)] | None = Field(
+        None, description="PEM; its line breaks, LF or CRLF, are given back as they were sent."
+    )
     saml_enabled: Annotated[bool, Flag()] | None = None
     smtp_configured: Annotated[bool, Flag()] | None = None
     username_password_enabled: Annotated[bool, Flag()] | None = None
@@ -263,23 +268,46 @@ class Results(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One row as it was sent: readable, or with the reason why it is not."""
+    """One row as it was sent: what of it can be read, and what is wrong with the rest."""
 
     index: int
     kind: str
-    row: Row | None
-    fault: Invalid | None = None
+    row: Row
+    faults: tuple[Fault, ...] = ()
     id: str | None = None
 
     @classmethod
     def read(cls, index: int, kind: str, content: object) -> "Sent":
         """Check one row by itself, so that it cannot spoil the others."""
+        if not isinstance(content, dict):
+            return cls.unreadable(index, kind, content, Invalid.parameter("row", EXPECTED_OBJECT))
         try:
-            if not isinstance(content, dict):
-                raise Invalid.parameter("row", "expected an object")
             return cls(index, kind, values_of(fill(ROWS[kind], content)))
-        except Invalid as fault:
-            return cls(index, kind, None, fault, shown_id(content))
+        except Invalid as invalid:
+            bad = {field_of(fault) for fault in invalid.faults}
+            good = {name: value for name, value in content.items() if name not in bad}
+            row = values_of(fill(ROWS[kind], good))
+            return cls(index, kind, row, invalid.faults, shown_id(content))
+
+    @classmethod
+    def unreadable(cls, index: int, kind: str, content: object, invalid: Invalid) -> "Sent":
+        """A row of which nothing can be said but why."""
+        return cls(index, kind, {}, invalid.faults, shown_id(content))
+
+    def all_faults(self, draft: Draft) -> list[Fault]:
+        """All that is wrong: with each field by itself, and with the others in this directory.
+
+        Whether a row of this name is there, nobody can say while its names cannot be read.
+        """
+        if self.kind not in ROWS:
+            return list(self.faults)
+        bad = {field_of(fault) for fault in self.faults}
+        nameless = bool(bad & IDENTIFYING)
+        return [*self.faults] + [
+            fault
+            for fault in draft.faults(self.kind, self.row)
+            if fault.name not in bad and not (nameless and fault.rule == REQUIRED)
+        ]
 
     def result(self, outcome: Outcome) -> Result:
         """What is answered for this row."""
@@ -291,6 +319,11 @@ class Sent:
             code=outcome.code or MISSING,
             message=outcome.message or MISSING,
         )
+
+
+def field_of(fault: Fault) -> str:
+    """The field of a row that a fault is in, whichever of its members it is about."""
+    return fault.name.partition(".")[0]
 
 
 def values_of(row: Body) -> Row:
@@ -349,14 +382,14 @@ def of_line(index: int, line: bytes) -> Sent:
     try:
         content = read_json(line)
     except Invalid as fault:
-        return Sent(index, "unknown", None, fault)
+        return Sent.unreadable(index, "unknown", None, fault)
     kind = content.pop("kind", None) if isinstance(content, dict) else None
     # a product has a kind of its own, which its line calls `product_kind`
     if kind == "product" and "product_kind" in content:
         content["kind"] = content.pop("product_kind")
     if not isinstance(kind, str) or kind not in ROWS:
         unknown = Invalid.parameter("kind", f"expected one of {', '.join(ORDER)}", kind)
-        return Sent(index, "unknown", None, unknown, shown_id(content))
+        return Sent.unreadable(index, "unknown", content, unknown)
     return Sent.read(index, kind, content)
 
 
@@ -371,9 +404,8 @@ def taken_row(draft: Draft, sent: Sent, deadline: Deadline) -> Outcome:
     """Apply one row, unless it is unreadable or there is no time left."""
     if deadline.passed:
         return Outcome(Status.NOT_ATTEMPTED, code="timeout", message="send this row again")
-    if sent.row is None:
-        reason = str(sent.fault)[:LONGEST_REASON]
-        return Outcome(Status.REJECTED, sent.id, "invalid_parameter", reason)
+    if sent.faults:
+        return Outcome.rejected(sent.id, sent.all_faults(draft))
     return draft.apply(sent.kind, sent.row)
 
 

@@ -196,6 +196,25 @@ class Called(Text):
 
 
 @dataclass(frozen=True)
+class Lines(Text):
+    """Text of several lines, which end as they did when it was sent: in LF or in CRLF."""
+
+    def read(self, value: object) -> str:
+        """Text as sent; its line breaks count, and nothing else that controls is in it."""
+        if not isinstance(value, str):
+            return super().read(value)
+        super().read(value.replace("\r\n", "  ").replace("\n", " "))
+        return value
+
+    def schema(self) -> Mapping[str, Any]:
+        """A string of lines."""
+        return {**super().schema(), "pattern": rf"^([^{CONTROLS}]|\r?\n)*$"}
+
+    def _allowed(self) -> str:
+        return f"{super()._allowed()} but line breaks"
+
+
+@dataclass(frozen=True)
 class Instant(Reader):
     """An ISO 8601 instant with an offset or `Z`, in one of some years."""
 
