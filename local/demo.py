@@ -129,9 +129,9 @@ def founded(organization: DemoOrganization) -> str:
         "--time-zone",
         "Europe/Berlin",
     )
-    made = odometer("organization", "create", *attributes, *options)
+    made = odometer("organization", "create", "--force", *attributes, *options)
     if made.returncode == 1:
-        made = odometer("organization", "key", organization.id, *options)
+        made = odometer("organization", "key", organization.id, "--grant-admin", *options)
     if made.returncode:
         raise Misused(f"odometer organization: {made.stderr.strip()}")
     return str(json.loads(made.stdout)["access_key"])

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
@@ -31,12 +31,16 @@ class Stack:
         }
 
     def write(self, home: Path) -> None:
-        (home / "stack.json").write_text(json.dumps(asdict(self), indent=1) + "\n")
+        content = {**asdict(self), "aws": aws_environment(self.endpoint)}  # for `odometer --local`
+        (home / "stack.json").write_text(json.dumps(content, indent=1) + "\n")
 
     @classmethod
     def read(cls, home: Path) -> Self | None:
         path = home / "stack.json"
-        return cls(**json.loads(path.read_text())) if path.exists() else None
+        if not path.exists():
+            return None
+        content = json.loads(path.read_text())
+        return cls(**{field.name: content[field.name] for field in fields(cls)})
 
 
 def aws_environment(endpoint: str) -> dict[str, str]:

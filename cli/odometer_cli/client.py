@@ -6,6 +6,7 @@ By urllib: a command sends few and large requests, which no further dependency w
 import gzip
 import json
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
@@ -15,7 +16,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-from odometer_cli.failure import Unreachable, refusal
+from odometer_cli.failure import Refused, Unreachable, refusal
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -37,7 +38,11 @@ class Reply:
     @property
     def json(self) -> Any:
         """The body, read."""
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            message = f"What answers there is not Odometer: its {self.status} is not JSON."
+            raise Refused(message, "Check the base URL.") from error
 
     @property
     def message(self) -> str:
@@ -45,7 +50,7 @@ class Reply:
         try:
             content = self.json
             return str(content["message"] if "message" in content else content["error"]["message"])
-        except (ValueError, TypeError, KeyError):
+        except (Refused, TypeError, KeyError):
             return "no explanation was given"
 
     def checked(self) -> "Reply":
@@ -104,7 +109,7 @@ class Client:
         except HTTPError as error:
             with error:
                 return reply_of(error.code, error.headers, error.read())
-        except (URLError, HTTPException, OSError) as error:
+        except (URLError, HTTPException, OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "reason", error)
             message = f"{self.base_url} does not answer: {reason}"
             raise Unreachable(message, "Is it running, and is the base URL right?") from error

@@ -1,17 +1,19 @@
 """The command `odometer` with everything under it."""
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from odometer.access.keys import AccessKey
 from odometer.domain.errors import OdometerError
 from odometer_cli import directory, engine, events, keys, organization
 from odometer_cli.client import Reply
 from odometer_cli.deployment import Deployment
-from odometer_cli.failure import Failure, Misused, failure_of
+from odometer_cli.event_files import CSV_COLUMNS
+from odometer_cli.failure import Failure, failure_of
+from odometer_cli.local import HOME, nearest_home
 from odometer_cli.terminal import show_failure, show_json, show_values
 
 FORBIDDEN = 403
@@ -41,7 +43,7 @@ app = typer.Typer(
 app.add_typer(organization.app, name="organization")
 app.add_typer(directory.app, name="directory")
 app.add_typer(keys.app, name="keys")
-app.command("import")(events.import_file)
+app.command("import", epilog=CSV_COLUMNS)(events.import_file)
 for operation in (engine.verify, engine.rebuild, engine.redrive):
     app.command()(operation)
 
@@ -67,24 +69,36 @@ def main(
         str | None,
         typer.Option(envvar="ODOMETER_TOKEN", help="Your access key; better in the environment."),
     ] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(envvar="ODOMETER_HOME", help="The home of a local stack; .local by itself."),
+    ] = None,
     *,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local",
+            help="The stack that `make up` starts; by itself inside the checkout when it runs "
+            "and nothing else is named.",
+        ),
+    ] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=print_version, is_eager=True, help="Show it.")
     ] = False,
 ) -> None:
     """Usage is a meter: organizations, directories and keys of an Odometer deployment."""
-    ctx.obj = Deployment(stack, base_url, token)
+    if local and not home:
+        home = nearest_home(Path.cwd()) or HOME
+    ctx.obj = Deployment(stack, base_url, token, home)
 
 
 @app.command()
 def whoami(ctx: typer.Context, *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Whose key ODOMETER_TOKEN is, what it is for, and whether it is accepted."""
     deployment: Deployment = ctx.obj
-    key = AccessKey.read(deployment.client.token)
-    if key is None:
-        raise Misused("This is no access key: its checksum is wrong.", "Copy it again, whole.")
+    client, key = deployment.client, deployment.key
     known = {"organization": key.organization, "key_id": key.key_id}
-    values = known | seen_of(deployment.client.ask("GET", "/v1/keys"), key.key_id)
+    values = known | seen_of(client.ask("GET", "/v1/keys"), key.key_id)
     show_json(values) if as_json else show_values(values)
 
 
@@ -93,4 +107,4 @@ def seen_of(reply: Reply, key_id: str) -> dict[str, Any]:
     if reply.status == FORBIDDEN:
         return {"scopes": "(hidden: keys:write is not among them)"}
     rows = reply.checked().json["keys"]
-    return dict(next(row for row in rows if row["key_id"] == key_id))
+    return next((dict(row) for row in rows if row["key_id"] == key_id), {})

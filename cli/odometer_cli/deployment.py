@@ -1,16 +1,25 @@
 """Which deployment a command speaks to, and as whom: from its options and the environment."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import cached_property
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from odometer.access.keys import AccessKey
 from odometer.settings import Settings
 from odometer.storage.deployment import outputs_of, settings_of
 from odometer.storage.dynamo import Meter, Table
+from odometer.storage.engine import Engine
 from odometer.storage.secret import pepper
 from odometer.storage.tenancy import Tenancy
 from odometer_cli.client import Client
 from odometer_cli.failure import Misused
+from odometer_cli.local import LocalStack, nearest_home
+from odometer_cli.terminal import err
+
+WHICH = "Give --stack (or ODOMETER_STACK), or --local for the stack that `make up` starts"
 
 
 @dataclass(frozen=True)
@@ -20,42 +29,98 @@ class Deployment:
     stack: str | None = None
     base_url: str | None = None
     token: str | None = None
+    home: Path | None = None
+    """Of the local stack, where that is the one meant."""
+
+    def __post_init__(self) -> None:
+        """Refuse two deployments at once: one of them would be changed by mistake."""
+        if self.home and (self.stack or self.base_url):
+            message = "--local and --stack or --base-url name two deployments."
+            remedy = "Give one of them, and unset ODOMETER_STACK and ODOMETER_BASE_URL for --local."
+            raise Misused(message, remedy)
 
     @cached_property
     def client(self) -> Client:
         """The public API, with the caller's key."""
+        return Client(self._address().rstrip("/"), str(self.key))
+
+    @cached_property
+    def key(self) -> AccessKey:
+        """The caller's key."""
         if not self.token:
             raise Misused("No access key was given.", "Set ODOMETER_TOKEN, or give --token.")
-        return Client(self._address().rstrip("/"), self.token)
+        key = AccessKey.read(self.token)
+        if key is None:
+            raise Misused("This is no access key: its checksum is wrong.", "Copy it again, whole.")
+        return key
 
     @cached_property
     def settings(self) -> Settings:
         """The names of the tables and of the secret."""
-        if self.stack:
-            return settings_of(self.stack)
+        if self.outputs:
+            return settings_of(self.outputs)
         try:
             return Settings.from_env()
         except LookupError as error:
-            remedy = "Name the deployed stack by --stack (or ODOMETER_STACK), or set these."
-            raise Misused(f"Which deployment? {error}.", remedy) from error
+            raise Misused(f"Which deployment? {error}.", f"{WHICH}; or set these.") from error
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        """What a stack calls its parts; nothing where only the environment tells."""
+        if self.stack:
+            return outputs_of(self.stack)
+        return self.local.outputs if self.local else {}
+
+    @cached_property
+    def local(self) -> LocalStack | None:
+        """The local stack, if it is meant: by --local, or in its checkout where nothing else is."""
+        home = self.home or (None if self._is_named else nearest_home(Path.cwd()))
+        if home is None:
+            return None
+        stack = LocalStack.running(home)
+        stack.enter()
+        if not self.home:
+            err.print(f"This is the local stack of {home}.", style="dim", markup=False)
+        return stack
 
     @cached_property
     def tenancy(self) -> Tenancy:
         """Directories and credentials, past the public API."""
         return Tenancy(Table(self.settings.directory_table, Meter()))
 
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine on the tables."""
+        return Engine(self.settings)
+
     @property
     def pepper(self) -> bytes:
         """What access keys are hashed with."""
         return pepper(self.settings.secret_id)
 
+    @property
+    def _is_named(self) -> bool:
+        """Whether an option or the environment names a deployment, be it in part."""
+        names = (field.name.upper() for field in fields(Settings))
+        return bool(self.stack or self.base_url or any(os.environ.get(name) for name in names))
+
     def _address(self) -> str:
-        address = self.base_url or (outputs_of(self.stack)["ApiUrl"] if self.stack else "")
-        if urlsplit(address).scheme not in ("http", "https"):
-            remedy = (
-                "Set ODOMETER_BASE_URL or give --base-url (or --stack), beginning with https://."
-            )
-            raise Misused(
-                "No base URL was given." if not address else f"{address}: no URL.", remedy
-            )
+        address = self.base_url or (self.local.base_url if self.local else self._api_url)
+        if not is_url(address):
+            remedy = f"{WHICH}; or ODOMETER_BASE_URL or --base-url, beginning with https://."
+            message = f"{address}: no URL." if address else "No base URL was given."
+            raise Misused(message, remedy)
         return address
+
+    @property
+    def _api_url(self) -> str:
+        return self.outputs.get("ApiUrl", "")
+
+
+def is_url(address: str) -> bool:
+    """Whether requests can be sent there."""
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -3,59 +3,87 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
+from odometer.domain.identity import as_kept
 from odometer.readings.decisions import ALL
-from odometer.storage.deployment import empty_queue, outputs_of
+from odometer.storage.deployment import empty_queue
 from odometer.storage.engine import Engine
 from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Misused
+from odometer_cli.organizations import Named, NamedOrAll, find
 from odometer_cli.terminal import bar, err, out, show_json, show_rows
 
 UNFOLDED = "UnfoldedQueue"
+MOST_SHOWN = 20
 
-Organization = Annotated[UUID | None, typer.Argument(help="Its id; all of them if left out.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
-def verify(
-    ctx: typer.Context, organization: Organization = None, *, as_json: AsJson = False
-) -> None:
+def verify(ctx: typer.Context, organization: NamedOrAll = None, *, as_json: AsJson = False) -> None:
     """Add up what was settled, event by event, and report every frame that says otherwise."""
-    engine = engine_of(ctx)
-    columns = ("organization", "product", "shard", "day", "what")
-    drifts = [
-        {"organization": name, **drift._asdict(), "day": str(drift.day)}
-        for name in chosen(engine, organization)
-        for drift in engine.verify(name, datetime.now(UTC))
-    ]
+    deployment: Deployment = ctx.obj
+    names, frames, drifts = list(chosen(deployment, organization)), 0, []
+    for name in names:
+        for found in deployment.engine.verify(name, datetime.now(UTC)):
+            frames += found.frames
+            drifts += [{"organization": name, **each._asdict()} for each in found.drifts]
     if as_json:
-        show_json(drifts)
-    elif drifts:
-        show_rows(columns, drifts)
+        compared = {"organizations": len(names), "frames": frames}
+        show_json({"compared": compared, "drifts": [{**d, "day": str(d["day"])} for d in drifts]})
     else:
-        out.print("Every frame says what the events say.")
+        if drifts:
+            show_rows(("organization", "product", "shard", "day", "what"), drifts)
+        out.print(verdict(len(names), frames, len(drifts)))
     raise typer.Exit(1 if drifts else 0)
+
+
+def verdict(organizations: int, frames: int, drifts: int) -> str:
+    """How much was compared, and what that showed."""
+    if not frames:
+        return f"Nothing to compare: no day is settled yet ({organizations} organizations)."
+    compared = f"{frames} frames of {organizations} organizations were compared with the events"
+    if not drifts:
+        return f"{compared}: all of them agree."
+    return f"{compared}: {drifts} differ. Make them again: odometer rebuild"
 
 
 def rebuild(
     ctx: typer.Context,
-    organization: Annotated[UUID, typer.Argument(help="Id of the organization.")],
+    organization: Named,
     *,
     product: Annotated[str | None, typer.Option(help="Only this product; needs --year.")] = None,
     year: Annotated[int | None, typer.Option(help="Only this year of --product.")] = None,
 ) -> None:
     """Make frames again from the events, beside the old ones, and then show them."""
-    if (product is None) != (year is None):
-        raise Misused("--product and --year go together.", "Give both, or neither.")
-    engine, name = engine_of(ctx), str(organization)
+    deployment: Deployment = ctx.obj
+    engine, name = deployment.engine, find(deployment.tenancy, organization)
+    scope = scope_of(engine, name, product, year)
     steps = finish(engine, name)
     zone = engine.tenancy.open(name).organization.time_zone
-    engine.rebuilding.request(name, ALL if product is None else f"{product}#{year}", zone)
+    engine.rebuilding.request(name, scope, zone)
     steps += finish(engine, name)
     out.print(f"Done in {steps} steps.")
+
+
+def scope_of(engine: Engine, organization: str, product: str | None, year: int | None) -> str:
+    """What is made again: everything, or a year of a product in which something was used."""
+    if product is None and year is None:
+        return ALL
+    if product is None or year is None:
+        raise Misused("--product and --year go together.", "Give both, or neither.")
+    product = as_kept(product)
+    known = [each.id for each in engine.products(organization)]
+    if product not in known:
+        more = ", …" if len(known) > MOST_SHOWN else ""
+        remedy = f"Give the id of one of its products: {', '.join(known[:MOST_SHOWN])}{more}"
+        raise Misused(f"{product} is no product of this organization.", remedy)
+    years = engine.years(organization, product, datetime.now(UTC))
+    if year not in years:
+        remedy = f"Give {' or '.join(map(str, years))}." if years else "There is nothing to make."
+        raise Misused(f"{product} has no settled events in {year}.", remedy)
+    return f"{product}#{year}"
 
 
 def finish(engine: Engine, organization: str) -> int:
@@ -67,11 +95,12 @@ def finish(engine: Engine, organization: str) -> int:
 
 
 def redrive(
-    ctx: typer.Context, organization: Organization = None, *, as_json: AsJson = False
+    ctx: typer.Context, organization: NamedOrAll = None, *, as_json: AsJson = False
 ) -> None:
     """Put parked log entries back, fold all that waits, and clear the queue of what was noted."""
-    engine, rows = engine_of(ctx), []
-    names = list(chosen(engine, organization))
+    deployment: Deployment = ctx.obj
+    engine, rows = deployment.engine, []
+    names = list(chosen(deployment, organization))
     with bar("Folding", len(names)) as progress:
         for name in names:
             found = engine.redrive(name, datetime.now(UTC))
@@ -79,27 +108,26 @@ def redrive(
             rows += [{"organization": name, **found._asdict()}] if any(found) else []
             progress.advance(1)
     if organization is None:
-        clear_queue(ctx.obj)
-    show_json(rows) if as_json else show_rows(("organization", "returned", "unreadable"), rows)
+        clear_queue(deployment)
+    if as_json:
+        show_json(rows)
+    elif rows:
+        show_rows(("organization", "returned", "unreadable"), rows)
+    else:
+        out.print(f"Nothing was parked; what waited in {len(names)} organizations is folded.")
     raise typer.Exit(1 if any(row["unreadable"] for row in rows) else 0)
 
 
 def clear_queue(deployment: Deployment) -> None:
     """Everything that was noted there is folded now."""
-    if deployment.stack:
-        empty_queue(outputs_of(deployment.stack)[UNFOLDED])
+    if UNFOLDED in deployment.outputs:
+        empty_queue(deployment.outputs[UNFOLDED])
     else:
         err.print("Without --stack the queue of unfolded records is left as it is.")
 
 
-def engine_of(ctx: typer.Context) -> Engine:
-    """The engine on the tables of the deployment."""
-    deployment: Deployment = ctx.obj
-    return Engine(deployment.settings)
-
-
-def chosen(engine: Engine, organization: UUID | None) -> Iterator[str]:
+def chosen(deployment: Deployment, organization: str | None) -> Iterator[str]:
     """One organization, or all."""
     if organization is None:
-        return engine.tenancy.organizations()
-    return iter([engine.tenancy.open(str(organization)).organization.id])
+        return deployment.tenancy.organizations()
+    return iter([find(deployment.tenancy, organization)])

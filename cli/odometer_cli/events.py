@@ -4,38 +4,30 @@ What was acknowledged is noted beside the file, so that a second run goes on whe
 ended. The note saves time and nothing else: an event that is sent again counts once.
 """
 
-import csv
 import hashlib
-import json
+import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
 from odometer.api.events import BATCH, LARGEST_BODY, MOST_EVENTS
-from odometer.domain.intake import EVENT_TYPE
 from odometer_cli.client import Client
 from odometer_cli.deployment import Deployment
+from odometer_cli.event_files import Format, Line, lines_of
 from odometer_cli.failure import Misused
 from odometer_cli.terminal import Bar, bar, err, show_json, show_values
 
-ATTRIBUTES = frozenset({"specversion", "id", "source", "type", "subject", "time"})
-TEXTS = ATTRIBUTES | {"product", "platform"}
-FIXED = {"specversion": "1.0", "type": EVENT_TYPE}
 MOST_SHOWN = 20
 NOTE = ".imported"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One event, and where it stands in its file."""
-
-    place: int
-    content: bytes
+REPEATS = "Events that were sent before are among the accepted; each counts once in every report."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,67 +90,58 @@ class Note:
 def import_file(
     ctx: typer.Context,
     file: Annotated[
-        Path,
-        typer.Argument(help="NDJSON, an event a line; or CSV, a column for each attribute."),
+        Path, typer.Argument(help="NDJSON, an event a line, or CSV, an event a row; - for stdin.")
     ],
     *,
+    format: Annotated[  # noqa: A002
+        Format | None, typer.Option(help="By the name of the file; NDJSON from stdin.")
+    ] = None,
     connections: Annotated[int, typer.Option(min=1, max=64, help="Requests at a time.")] = 8,
     as_json: Annotated[bool, typer.Option("--json", help="Every error, in JSON.")] = False,
 ) -> None:
-    """Send the events of a file; run it again after any failure, nothing counts twice."""
+    """Send the events of a file; run it again after any failure, nothing counts twice.
+
+    `accepted` counts what was taken, events that were sent before included. The exit code is 1 when
+    any event was rejected.
+    """
     deployment: Deployment = ctx.obj
+    client, form = deployment.client, format or Format.of(file)
     try:
-        note = Note(file)
-        with bar("Sending events", lines_in(file)) as progress:
-            tally = send(deployment.client, parts(lines_of(file)), note, connections, progress)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        with at_hand(file) as content:
+            tally = sent(client, content, form, connections)
+    except (OSError, UnicodeDecodeError) as error:
         message = f"{file} cannot be read: {error}"
-        raise Misused(message, "Name a file of NDJSON or CSV.") from error
-    note.remove()
+        raise Misused(message, "Name a file of NDJSON or CSV in UTF-8.") from error
     show(tally, as_json=as_json)
     raise typer.Exit(1 if tally.rejected else 0)
+
+
+@contextmanager
+def at_hand(file: Path) -> Iterator[Path]:
+    """The file; of standard input a copy, for it is read more than once."""
+    if str(file) != "-":
+        yield file
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "stdin"
+        with copy.open("wb") as content:
+            shutil.copyfileobj(sys.stdin.buffer, content)
+        yield copy
+
+
+def sent(client: Client, file: Path, form: Format, connections: int) -> Tally:
+    """Send all that a file holds, but for what a run before has noted."""
+    note = Note(file)
+    with bar("Sending events", lines_in(file)) as progress:
+        tally = send(client, parts(lines_of(file, form)), note, connections, progress)
+    note.remove()
+    return tally
 
 
 def lines_in(file: Path) -> int:
     """About as many events as a file has."""
     with file.open("rb") as content:
         return sum(bool(line.strip()) for line in content)
-
-
-def lines_of(file: Path) -> Iterator[Line]:
-    """The events of a file, as they are sent."""
-    if file.suffix.lower() == ".csv":
-        with file.open(newline="", encoding="utf-8") as text:
-            rows = csv.DictReader(text)
-            for row in rows:
-                yield Line(rows.line_num, json.dumps(event_of(row)).encode())
-        return
-    with file.open("rb") as content:
-        for place, line in enumerate(content, 1):
-            if line.strip():
-                yield Line(place, checked(place, line.strip()))
-
-
-def checked(place: int, line: bytes) -> bytes:
-    """A line that is JSON; what is in it the server judges."""
-    try:
-        json.loads(line)
-    except ValueError as error:
-        raise Misused(f"line {place} is not JSON", "Correct it and run this again.") from error
-    return line
-
-
-def event_of(row: Mapping[str, str]) -> dict[str, Any]:
-    """A row of a table as an event; an empty cell is nothing."""
-    cells = {name: cell for name, cell in row.items() if cell}
-    attributes = {name: cell for name, cell in cells.items() if name in ATTRIBUTES}
-    data = {name: measured(name, cell) for name, cell in cells.items() if name not in ATTRIBUTES}
-    return {**FIXED, **attributes, "data": data}
-
-
-def measured(name: str, cell: str) -> str | int:
-    """A number where one is meant and one stands there."""
-    return int(cell) if name not in TEXTS and cell.isascii() and cell.isdigit() else cell
 
 
 def parts(lines: Iterable[Line]) -> Iterator[Part]:
@@ -215,9 +198,25 @@ def show(tally: Tally, *, as_json: bool) -> None:
     counts = {name: getattr(tally, name) for name in Tally.__slots__ if name != "errors"}
     if as_json:
         show_json({**counts, "errors": tally.errors})
-        return
-    show_values(counts)
-    for error in tally.errors[:MOST_SHOWN]:
+    else:
+        show_values(counts)
+        show_errors(tally.errors)
+    if tally.accepted:
+        err.print(REPEATS)
+    if tally.rejected:
+        err.print(rejection(tally), style="red")
+
+
+def show_errors(errors: list[str]) -> None:
+    """Why the first of those that were rejected do not count."""
+    for error in errors[:MOST_SHOWN]:
         err.print(error, style="red", markup=False)
-    if len(tally.errors) > MOST_SHOWN:
-        err.print(f"… and {len(tally.errors) - MOST_SHOWN} more: --json lists all.")
+    if len(errors) > MOST_SHOWN:
+        err.print(f"… and {len(errors) - MOST_SHOWN} more: --json lists all.")
+
+
+def rejection(tally: Tally) -> str:
+    """How much of the file does not count, and what to do."""
+    events = tally.accepted + tally.duplicate + tally.rejected
+    share = "Every event was" if events == tally.rejected else f"{tally.rejected} of {events} were"
+    return f"{share} rejected. Correct those lines and run this again: nothing counts twice."

@@ -47,8 +47,10 @@ class Unreachable(Failure):
 
 
 REMEDIES: Mapping[int, str] = {
+    400: "Correct what it names and run this again; `--help` says what is expected.",
     401: "The key is unknown, expired or revoked. Give a live one by ODOMETER_TOKEN.",
     403: "The key lacks the scope, or its owner the role. Ask an Admin for another one.",
+    409: "It was decided otherwise before. Look at what stands there: list or export it.",
     404: "Check the id, and that the base URL ends where the paths of the API begin.",
     413: "Send less at once.",
     429: "Wait a moment and try again.",
@@ -61,7 +63,7 @@ def refusal(status: int, message: str, request_id: str) -> Failure:
     what = f"{status}: {message}"
     if status >= SERVER_ERROR:
         return Unreachable(what, f"Try again; if it stays so, look for {request_id} in the logs.")
-    return Refused(what, REMEDIES.get(status, ""))
+    return Refused(what, REMEDIES.get(status, "Check the base URL and the version of odometer."))
 
 
 def failure_of(error: OdometerError) -> Failure:

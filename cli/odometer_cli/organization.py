@@ -1,6 +1,9 @@
 """`odometer organization`: for operators, who reach the tables and not the public API."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -13,13 +16,24 @@ from odometer.api.directory import OrganizationRow, UserRow, values_of
 from odometer.api.keys import NamedKey
 from odometer.api.models import fill
 from odometer.directory.columns import Head
-from odometer.directory.upsert import NEW_ORGANIZATION, Draft, Outcome, Row, Status
-from odometer.domain.errors import Conflict, Invalid
+from odometer.directory.upsert import (
+    NEW_ORGANIZATION,
+    Draft,
+    Outcome,
+    Row,
+    Status,
+    is_admin,
+    known_as,
+)
+from odometer.domain.errors import Invalid
 from odometer.domain.kinds import DEFAULT_PRODUCTS
-from odometer.domain.people import Role
-from odometer.domain.time import epoch_ms
+from odometer.domain.people import Role, State
+from odometer.domain.time import epoch_ms, format_seconds
+from odometer.storage.engine import Engine
 from odometer_cli.deployment import Deployment
-from odometer_cli.terminal import err, show_json, show_values
+from odometer_cli.failure import Refused
+from odometer_cli.organizations import Named, called, described, find, users_in
+from odometer_cli.terminal import at_terminal, err, show_json, show_rows, show_values
 
 app = typer.Typer(no_args_is_help=True, help="Organizations and their first keys (operators).")
 
@@ -35,6 +49,8 @@ KeyName = Annotated[
     str, typer.Option(help="What the key is called in lists.", callback=name_of_key)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+MOST_LISTED = 100
+AT_ONCE = 16
 
 
 @app.command()
@@ -46,6 +62,7 @@ def create(
     id: Annotated[UUID | None, typer.Option(help="Its id; a new one if left out.")] = None,  # noqa: A002
     time_zone: Annotated[str, typer.Option(help="IANA zone whose days apps count.")] = "UTC",
     key_name: KeyName = "first key",
+    force: Annotated[bool, typer.Option("--force", help="Even if the name is taken.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make an organization with the default products, its Admin and the first key, shown once."""
@@ -54,22 +71,95 @@ def create(
     organization = str(id or uuid4())
     now = datetime.now(UTC)
     deployment: Deployment = ctx.obj
+    if not force:
+        refuse_taken(deployment, organization, row["name"])
     deployment.tenancy.create(new_head(organization, row, now))
-    show_key(admit(deployment, organization, admin, key_name, now), admin_username, as_json)
+    user_id = deployment.tenancy.change(organization, now, lambda draft: furnished(draft, admin))
+    made = key_for(deployment, organization, user_id, key_name, now)
+    show_key(made, {"admin_username": admin_username, "user_id": user_id}, as_json)
 
 
 @app.command()
 def key(
     ctx: typer.Context,
-    organization: Annotated[UUID, typer.Argument(help="Id of the organization.")],
+    organization: Named,
     *,
     admin_username: AdminUsername,
+    grant_admin: Annotated[
+        bool, typer.Option("--grant-admin", help="Make an Admin of whoever is none; or a new user.")
+    ] = False,
     key_name: KeyName = "operator's key",
     as_json: AsJson = False,
 ) -> None:
     """Make a new key for an Admin of an organization: the way in when every other key is lost."""
     admin, now = admin_row(admin_username), datetime.now(UTC)
-    show_key(admit(ctx.obj, str(organization), admin, key_name, now), admin_username, as_json)
+    deployment: Deployment = ctx.obj
+    name = find(deployment.tenancy, organization)
+    user_id, changed = deployment.tenancy.change(
+        name, now, lambda draft: admitted(draft, admin, grant=grant_admin)
+    )
+    made = key_for(deployment, name, user_id, key_name, now)
+    owner = {"admin_username": admin_username, "user_id": user_id, "changed": changed}
+    show_key(made, owner, as_json)
+
+
+@app.command("list")
+def list_organizations(
+    ctx: typer.Context,
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="As many at most.")] = 50,
+    after: Annotated[
+        UUID | None, typer.Option(help="Go on after this id, the last of the page before.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Organizations by id, with their name, how many users they have and their latest event."""
+    deployment: Deployment = ctx.obj
+    following = deployment.tenancy.organizations(str(after or ""))
+    ids = list(islice(following, limit + 1))
+    rows = rows_of(deployment, ids[:limit])
+    last = ids[limit - 1] if len(ids) > limit else None
+    if as_json:
+        show_json({"organizations": rows, "next": last})
+        return
+    show_rows(("id", "name", "users", "last_event_at"), rows)
+    if last:
+        err.print(f"There are more: odometer organization list --after {last}", markup=False)
+
+
+def rows_of(deployment: Deployment, organizations: Sequence[str]) -> list[dict[str, Any]]:
+    """A row for each organization; the latest events are looked up side by side."""
+    engine = deployment.engine
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        heads = deployment.tenancy.heads(organizations)
+        return list(pool.map(lambda head: row_of(head, engine), heads))
+
+
+def row_of(head: Head, engine: Engine) -> dict[str, Any]:
+    """What is listed of an organization."""
+    organization = head.organization["id"]
+    last = engine.last_event(organization, datetime.now(UTC))
+    return {
+        "id": organization,
+        "name": head.organization["name"],
+        "users": users_in(head),
+        "last_event_at": format_seconds(last) if last else None,
+    }
+
+
+def refuse_taken(deployment: Deployment, organization: str, name: str) -> None:
+    """Ask before a second organization gets a name; refuse where nobody can be asked."""
+    others = [
+        head for head in called(deployment.tenancy, name) if head.organization["id"] != organization
+    ]
+    if not others:
+        return
+    message = f"There is an organization called {name} already:\n{described(others)}"
+    if not at_terminal():
+        remedy = "Give --force to make another one, or use that: odometer organization key"
+        raise Refused(message, remedy)
+    err.print(message, markup=False)
+    typer.confirm("Make another one?", abort=True, err=True)
 
 
 def new_head(organization: str, row: Row, now: datetime) -> Head:
@@ -85,40 +175,72 @@ def admin_row(username: str) -> Row:
     return values_of(fill(UserRow, {"username": username, "role": Role.ADMIN}))
 
 
-def admit(
-    deployment: Deployment, organization: str, admin: Row, key_name: str, now: datetime
-) -> AccessKey:
-    """Give an Admin a key that may do whatever they may; make the Admin if there is none."""
-    tenancy = deployment.tenancy
-    user_id = tenancy.change(organization, now, lambda draft: with_admin(draft, admin))
-    owner = tenancy.open(organization).user_by_id(user_id)
-    assert owner is not None  # noqa: S101  it was put just now
-    key, credential = issue(
-        organization, key_name, owner.ordinal, frozenset(Scope), deployment.pepper, now
-    )
-    tenancy.add_credential(credential)
-    return key
-
-
-def with_admin(draft: Draft, admin: Row) -> str:
-    """Put the default products and the Admin, and answer the Admin's id."""
+def furnished(draft: Draft, admin: Row) -> str:
+    """Put the default products and the Admin into a new organization; answer the Admin's id."""
     for product, kind in DEFAULT_PRODUCTS.items():
         draft.apply("product", {"id": product, "name": product, "kind": kind.name})
     return accepted(draft.apply("user", admin))
 
 
+def admitted(draft: Draft, admin: Row, *, grant: bool) -> tuple[str, list[str]]:
+    """The id of an Admin and what was changed to make them one, if that is granted."""
+    username = admin["username"]
+    number = known_as(draft, "username", username)
+    before = None if number is None else draft.users.row(number)
+    if before and is_admin(before):
+        return before["id"], []
+    if not grant:
+        name = draft.organization["name"]
+        fault = (
+            f"{username} is {standing(before)} of {name}."
+            if before
+            else (f"Nobody in {name} has the username {username}.")
+        )
+        raise Refused(fault, "Name an Admin, or make one of this user: --grant-admin")
+    state = {"state": State.REGISTERED} if before and before["state"] == State.DEACTIVATED else {}
+    user_id = accepted(draft.apply("user", {**admin, **state}))
+    return user_id, changes(before, {**admin, **state})
+
+
+def standing(user: Row) -> str:
+    """What a user is who is no Admin, or not any more."""
+    prefix = "a deactivated" if user["state"] == State.DEACTIVATED else "a"
+    return f"{prefix} {user['role']}"
+
+
+def changes(before: Row | None, after: Row) -> list[str]:
+    """What has been changed of a user, in words."""
+    if before is None:
+        return ["user created as Admin"]
+    names = [name for name in ("role", "state") if after.get(name, before[name]) != before[name]]
+    return [f"{name}: {before[name]} -> {after[name]}" for name in names]
+
+
 def accepted(outcome: Outcome) -> str:
     """The id of a row that was taken."""
     if outcome.status is Status.REJECTED or outcome.id is None:
-        raise Conflict(outcome.message)
+        raise Refused(str(outcome.message), "Give another --admin-username.")
     return outcome.id
 
 
-def show_key(key: AccessKey, username: str, as_json: bool) -> None:
+def key_for(
+    deployment: Deployment, organization: str, user_id: str, key_name: str, now: datetime
+) -> AccessKey:
+    """A new key with which its owner may do whatever they may."""
+    owner = deployment.tenancy.open(organization).user_by_id(user_id)
+    assert owner is not None  # noqa: S101  it was found just now
+    key, credential = issue(
+        organization, key_name, owner.ordinal, frozenset(Scope), deployment.pepper, now
+    )
+    deployment.tenancy.add_credential(credential)
+    return key
+
+
+def show_key(key: AccessKey, owner: Row, as_json: bool) -> None:
     """Show the key to its owner, this once."""
     values: dict[str, Any] = {
         "organization": key.organization,
-        "admin_username": username,
+        **owner,
         "key_id": key.key_id,
         "access_key": str(key),
     }

@@ -12,6 +12,8 @@ from odometer.directory.upsert import Status
 from odometer_cli.client import NDJSON, Client
 from odometer_cli.failure import Misused, Unreachable
 
+NOT_SENT = "Nothing was sent. Correct it and run this again."
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -25,7 +27,7 @@ class Row:
     def of(cls, place: str, kind: str, content: object) -> "Row":
         """A row as the line that is sent; the kind of a product makes way for the kind of row."""
         if not isinstance(content, dict):
-            raise Misused(f"{place} is not a JSON object", "Nothing was sent. Correct it.")
+            raise Misused(f"{place} is not a JSON object", NOT_SENT)
         values = dict(content)
         own = {"product_kind": values.pop("kind")} if "kind" in values else {}
         return cls(place, kind, json.dumps({"kind": kind, **values, **own}).encode() + b"\n")
@@ -57,25 +59,37 @@ class Taken:
 def read_rows(file: Path) -> list[Row]:
     """The rows of a file, those first that others refer to."""
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Misused(
-            f"{file} cannot be read: {error}", "Name a file of JSON or NDJSON."
+            f"{file} cannot be read: {error}", "Name a file of JSON or NDJSON in UTF-8."
         ) from error
-    rows = list(rows_in(text))
+    rows = list(rows_in(text, str(file)))
     return sorted(rows, key=lambda row: ORDER.index(row.kind) if row.kind in ORDER else len(ORDER))
 
 
-def rows_in(text: str) -> Iterator[Row]:
+def rows_in(text: str, name: str) -> Iterator[Row]:
     """The rows of one JSON document, or of a line each."""
+    if not text.strip():
+        raise Misused(f"{name} is empty.", "Name a file of JSON or NDJSON.")
     try:
         document = json.loads(text)
-    except ValueError:
+    except RecursionError as error:
+        raise Misused(f"{name} is nested too deeply.", NOT_SENT) from error
+    except json.JSONDecodeError as error:
+        if not follows_a_line(text, error):
+            raise Misused(f"{name} is not JSON: {error}", NOT_SENT) from error
         document = None
     if isinstance(document, dict) and not isinstance(document.get("kind"), str):
         yield from rows_of_document(document)
     else:
         yield from rows_of_lines(text)
+
+
+def follows_a_line(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether what does not parse comes after a whole line of JSON: then each line is a row."""
+    return error.msg == "Extra data" and "\n" not in text[: error.pos].strip()
 
 
 def rows_of_document(document: dict[str, Any]) -> Iterator[Row]:
@@ -90,9 +104,9 @@ def rows_of_document(document: dict[str, Any]) -> Iterator[Row]:
 
 def rows_of_lines(text: str) -> Iterator[Row]:
     """The rows of the lines that are not blank."""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            yield row_of_line(number, line)
+            yield row_of_line(number, line.strip())
 
 
 def row_of_line(number: int, line: str) -> Row:
@@ -100,9 +114,12 @@ def row_of_line(number: int, line: str) -> Row:
     try:
         values = json.loads(line)
         return Row(f"line {number}", str(values["kind"]), line.encode() + b"\n")
+    except json.JSONDecodeError as error:
+        message = f"line {number} is not JSON: {error.msg}: column {error.colno}"
+        raise Misused(message, NOT_SENT) from error
     except (ValueError, TypeError, KeyError) as error:
         message = f"line {number} is not a JSON object with a kind"
-        raise Misused(message, "Nothing was sent. Correct the line.") from error
+        raise Misused(message, NOT_SENT) from error
 
 
 def parts(rows: Sequence[Row]) -> Iterator[list[Row]]:

@@ -22,6 +22,11 @@ out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty()
 err = Console(highlight=False, soft_wrap=True, stderr=True)
 
 
+def at_terminal() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty()
+
+
 def show_json(content: Any) -> None:
     """For programs."""
     sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -1,15 +1,18 @@
 """The first minutes: what `make run` prints works when it is pasted."""
 
+import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
+from uuid import uuid4
 
 import pytest
 
 from local.demo import NAMES
 from local.record import Stack
+from tests.support.intake import ago
 from tests.support.journey import Deployment
 
 
@@ -55,3 +58,31 @@ def test_the_member_is_in_the_team_of_the_team_lead(deployment: Deployment) -> N
     users = f"/api/v1/team/{deployment['TEAM_ID']}/users?offset=0&limit=1000"
     ids = [row["id"] for row in deployment.get(users, "TEAMLEAD_TOKEN").json()["data"]]
     assert deployment["USER_ID"] in ids
+
+
+def test_an_organization_of_ones_own_needs_no_environment(deployment: Deployment) -> None:
+    if deployment.home is None:
+        pytest.skip("needs a local stack")
+    name = f"Company {uuid4().hex[:8]}"
+    made = typed(deployment, "organization", "create", "--name", name, "--admin-username", "me")
+    (key,) = (line.split()[-1] for line in made.splitlines() if line.startswith("access_key"))
+    table = f"id,source,subject,time,product,tests\nrun-1,ci,me,{ago(hours=1)},automation,3\n"
+    words = ("--token", key, "import", "-", "--format", "csv", "--json")
+    assert json.loads(typed(deployment, *words, stdin=table))["accepted"] == 1
+    again = typed(deployment, "organization", "key", name, "--admin-username", "me", "--json")
+    assert json.loads(again)["changed"] == []
+    assert "compare" in typed(deployment, "verify", name)
+    typed(deployment, "redrive", name)
+    assert name in typed(deployment, "organization", "list", "--limit", "100")
+
+
+def typed(deployment: Deployment, *words: str, stdin: str | None = None) -> str:
+    """Type a command in a shell that knows of no deployment; what it prints."""
+    known = ("AWS_", "ODOMETER_", "BASE_URL", "DIRECTORY_TABLE", "USAGE_TABLE")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(known)}
+    command = [sys.executable, "-m", "odometer_cli", "--home", str(deployment.home), *words]
+    done = subprocess.run(
+        command, env=env, input=stdin, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -1,7 +1,9 @@
 """`odometer`, typed at a deployment in this process: what it says, and how it ends."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,12 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
+from local.record import Stack as LocalRecord
 from odometer.access.policy import Scope
 from odometer_cli import app
-from tests.support.book import ACME
+from tests.support.book import ACME, new_head
 from tests.support.doorway import ADDRESS, open_to_clients
+from tests.support.intake import ago, run, send, usage_event
 from tests.support.stack import ENVIRONMENT, OTHER, Stack, admin_of
 
 NEW = "cc7cf840-9ca9-46a3-9778-9015d6580d52"
@@ -80,8 +84,8 @@ def test_the_first_key_does_all_that_an_admin_may(stack: Stack) -> None:
 
 
 def test_without_an_id_an_organization_gets_a_new_one(stack: Stack) -> None:
-    words = ("organization", "create", "--name", "N", "--admin-username", "a", "--json")
-    ids = {odometer(*words).json["organization"] for _ in range(2)}
+    words = ("organization", "create", "--admin-username", "a", "--json", "--name")
+    ids = {odometer(*words, name).json["organization"] for name in ("N", "M")}
     assert len({UUID(each) for each in ids}) == 2
 
 
@@ -103,17 +107,154 @@ def test_an_organization_is_not_made_twice(stack: Stack) -> None:
     assert stack.get("/api/v1/organization", first).status == 200
 
 
-def test_an_operator_lets_an_admin_in_again(stack: Stack) -> None:
-    made = odometer("organization", "key", OTHER, "--admin-username", "back@example.com", "--json")
-    assert stack.get("/api/v1/organization", made.json["access_key"]).json["name"] == "Other Corp"
+def test_the_first_admin_is_told_by_id(stack: Stack) -> None:
+    made = create("--json").json
+    admin = stack.tenancy.open(NEW).user_by_id(made["user_id"])
+    assert admin
+    assert (admin.username, admin.role) == ("root@example.com", "Admin")
 
 
-def test_an_operator_makes_an_admin_of_a_user_and_keeps_the_user(stack: Stack) -> None:
-    user = stack.user(ACME, username="kept@example.com", email="kept@example.com")
-    odometer("organization", "key", ACME, "--admin-username", "kept@example.com")
+def key_for(username: str, *words: str, organization: str = ACME) -> Said:
+    return odometer("organization", "key", organization, "--admin-username", username, *words)
+
+
+def test_an_operator_lets_an_admin_in_again_and_changes_nothing(stack: Stack) -> None:
+    stack.user(OTHER, username="back@example.com", role="Admin")
+    stack.apply(OTHER, "product", {"id": "chat", "name": "Our chat", "kind": "chat"})
+    before = stack.tenancy.open(OTHER).head
+    made = key_for("back@example.com", "--json", organization=OTHER).json
+    assert stack.get("/api/v1/organization", made["access_key"]).json["name"] == "Other Corp"
+    assert (made["changed"], stack.tenancy.open(OTHER).head) == ([], before)
+
+
+def test_no_key_is_made_for_a_user_who_is_no_admin_unless_that_is_granted(stack: Stack) -> None:
+    user = stack.user(ACME, username="kept@example.com", email="mail@example.com")
+    refused = key_for("kept@example.com")
+    assert (refused.exit_code, refused.out) == (1, "")
+    assert refused.err.splitlines() == [
+        "kept@example.com is a Member of Acme Corp.",
+        "Name an Admin, or make one of this user: --grant-admin",
+    ]
+    assert list(stack.tenancy.credentials(ACME)) == []
+    made = key_for("kept@example.com", "--grant-admin", "--json").json
+    assert (made["user_id"], made["changed"]) == (user, ["role: Member -> Admin"])
     found = stack.tenancy.open(ACME).user_by_id(user)
     assert found
-    assert (found.role, found.email) == ("Admin", "kept@example.com")
+    assert (found.role, found.email) == ("Admin", "mail@example.com")
+
+
+def test_no_key_is_made_for_an_unknown_name_unless_that_is_granted(stack: Stack) -> None:
+    refused = key_for("new@example.com")
+    assert (refused.exit_code, refused.out, refused.err.splitlines()[0]) == (
+        1,
+        "",
+        "Nobody in Acme Corp has the username new@example.com.",
+    )
+    assert stack.tenancy.open(ACME).users == []
+    granted = key_for("new@example.com", "--grant-admin")
+    assert "user created as Admin" in granted.out
+    assert [user.username for user in stack.tenancy.open(ACME).users] == ["new@example.com"]
+
+
+def test_an_admin_who_was_deactivated_gets_a_key_that_works_once_that_is_granted(
+    stack: Stack,
+) -> None:
+    stack.user(ACME, username="gone", role="Admin", state="registered")
+    stack.user(ACME, username="stays", role="Admin")
+    stack.user(ACME, username="gone", state="deactivated")
+    assert "gone is a deactivated Admin of Acme Corp." in key_for("gone").err
+    made = key_for("gone", "--grant-admin", "--json").json
+    assert made["changed"] == ["state: deactivated -> registered"]
+    assert stack.get("/v1/keys", made["access_key"]).status == 200
+
+
+def test_organizations_are_listed_page_by_page(stack: Stack) -> None:
+    stack.user(ACME, username="a")
+    create()
+    first = odometer("organization", "list", "--limit", "2", "--json").json
+    assert first == {
+        "organizations": [
+            {"id": ACME, "name": "Acme Corp", "users": 1, "last_event_at": None},
+            {"id": OTHER, "name": "Other Corp", "users": 0, "last_event_at": None},
+        ],
+        "next": OTHER,
+    }
+    second = odometer("organization", "list", "--after", OTHER, "--json").json
+    assert [row["name"] for row in second["organizations"]] == ["New"]
+    assert second["next"] is None
+
+
+def test_the_list_of_organizations_tells_a_person_how_it_goes_on(stack: Stack) -> None:
+    said = odometer("organization", "list", "--limit", "1")
+    assert (said.exit_code, said.out.splitlines()[1].split()) == (0, [ACME, "Acme", "Corp", "0"])
+    assert said.err == f"There are more: odometer organization list --after {ACME}\n"
+
+
+def test_the_latest_event_is_listed_as_soon_as_it_is_folded(stack: Stack) -> None:
+    instant = ago(hours=3)
+    send(
+        stack,
+        admin_of(stack, ACME),
+        [usage_event("a", time=instant), usage_event("b", time=ago(hours=4))],
+    )
+    run("fold")
+    rows = odometer("organization", "list", "--json").json["organizations"]
+    assert [row["last_event_at"] for row in rows] == [instant, None]
+
+
+def test_no_request_reads_more_organizations_than_dynamodb_gives_at_once(stack: Stack) -> None:
+    ids = [str(UUID(int=number)) for number in range(1, 150)]
+    for each in ids:
+        stack.tenancy.create(new_head(each, f"Organization {each}"))
+    said = odometer("organization", "key", f"Organization {ids[-1]}", "--admin-username", "a")
+    assert f"Nobody in Organization {ids[-1]} has the username a." in said.err
+    assert len(odometer("organization", "list", "--json").json["organizations"]) == 50
+
+
+def test_a_name_that_several_organizations_have_lists_them(stack: Stack) -> None:
+    assert create("--json").exit_code == 0
+    words = ("organization", "create", "--name", "New", "--admin-username", "a", "--json")
+    other = odometer(*words, "--force").json["organization"]
+    said = key_for("root@example.com", organization="New")
+    assert (said.exit_code, said.out) == (1, "")
+    lines = [f"  {each}  1 users" for each in sorted([NEW, other])]
+    assert said.err.splitlines() == [
+        "2 organizations are called New:",
+        *lines,
+        "Give the id of the one that you mean.",
+    ]
+
+
+def test_an_unknown_name_leads_to_the_list(stack: Stack) -> None:
+    said = key_for("a", organization="Nowhere")
+    assert (said.exit_code, said.err.splitlines()) == (
+        1,
+        ["No organization is called Nowhere.", "See them all: odometer organization list"],
+    )
+
+
+def test_a_second_organization_of_a_name_has_to_be_forced_where_nobody_can_be_asked(
+    stack: Stack,
+) -> None:
+    words = ("organization", "create", "--name", "Acme Corp", "--admin-username", "a")
+    refused = odometer(*words)
+    assert (refused.exit_code, refused.out) == (1, "")
+    assert f"{ACME}  0 users" in refused.err
+    assert "--force" in refused.err
+    assert list(stack.tenancy.organizations()) == [ACME, OTHER]
+    assert odometer(*words, "--force").exit_code == 0
+
+
+@pytest.mark.parametrize(("answer", "exit_code"), [("y\n", 0), ("n\n", 1)])
+def test_whoever_sits_at_a_terminal_is_asked_about_a_second_organization_of_a_name(
+    stack: Stack, answer: str, exit_code: int
+) -> None:
+    words = ("organization", "create", "--name", "Acme Corp", "--admin-username", "a")
+    with patch("odometer_cli.organization.at_terminal", lambda: True):
+        said = odometer(*words, stdin=answer)
+    assert said.exit_code == exit_code
+    assert "Make another one?" in said.err
+    assert len(list(stack.tenancy.organizations())) == 3 - exit_code
 
 
 def test_a_first_admin_has_their_username_for_an_email(stack: Stack) -> None:
@@ -209,12 +350,11 @@ def test_the_last_admin_is_erased_once_an_operator_has_made_another(
 ) -> None:
     (me,) = (user for user in stack.tenancy.open(ACME).users if user.role == "Admin")
     refused = odometer("directory", "erase", me.id, "--yes", env=env)
-    assert (refused.exit_code, refused.err) == (
+    assert (refused.exit_code, refused.err.splitlines()[0]) == (
         1,
-        "400: user_id: the last Admin; make somebody else one first\n",
+        "400: user_id: the last Admin; make somebody else one first",
     )
-    words = ("organization", "key", ACME, "--admin-username", "next@example.com", "--json")
-    token = odometer(*words).json["access_key"]
+    token = key_for("next@example.com", "--grant-admin", "--json").json["access_key"]
     assert odometer("directory", "erase", me.id, "--yes", env=env).exit_code == 0
     assert odometer("directory", "export", env=env).exit_code == 1
     exported = odometer("directory", "export", env={**env, "ODOMETER_TOKEN": token})
@@ -253,7 +393,8 @@ def test_a_key_that_cannot_be_made_says_why(env: Mapping[str, str]) -> None:
     words = ("keys", "create", "--name", "n", "--user", "nobody", "--scope", "usage:read")
     said = odometer(*words, env=env)
     assert (said.exit_code, said.out) == (1, "")
-    assert said.err == "400: user: expected the id of a user\n"
+    assert said.err.startswith("400: user: expected the ")
+    assert "--help" in said.err
 
 
 # whose key
@@ -307,20 +448,106 @@ def test_what_is_not_set_is_named_with_a_way_to_set_it(stack: Stack) -> None:
     assert "--stack" in table.err
 
 
-@pytest.mark.parametrize("address", ["odometer.test", "file:///etc/passwd", "ftp://x"])
+@pytest.mark.parametrize(
+    "address",
+    ["odometer.test", "file:///etc/passwd", "ftp://x", "http://[", "http://", "http://a:b"],
+)
 def test_a_base_url_is_http(stack: Stack, address: str) -> None:
-    said = odometer("--base-url", address, "--token", "t", "keys", "list")
+    said = odometer("--base-url", address, "keys", "list")
     assert (said.exit_code, said.err.splitlines()[0]) == (2, f"{address}: no URL.")
 
 
-OUTPUTS = {
-    "ApiUrl": ADDRESS,
+LOCAL_OUTPUTS = {
     "DirectoryTable": "directory",
     "UsageTable": "usage",
     "LogTable": "log",
     "ActivityTable": "activity",
     "SecretId": "odometer",
 }
+
+
+@pytest.fixture
+def checkout(stack: Stack, tmp_path: Path) -> Iterator[Path]:
+    """A checkout whose local stack is this one, in a shell that knows of no deployment."""
+    home = tmp_path / ".local"
+    home.mkdir()
+    record = LocalRecord("http://127.0.0.1:4566", 1, ADDRESS, LOCAL_OUTPUTS)
+    (tmp_path / "docs").mkdir()
+    aws = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "local"}
+    with patch("local.record.aws_environment", lambda _: aws):
+        record.write(home)
+    unset = {name: "" for name in ENVIRONMENT if not name.startswith("AWS_")}
+    with (
+        patch.dict("os.environ", {**unset, "AWS_PROFILE": "production"}),
+        patch("odometer_cli.local.answers", lambda *_: True),
+        chdir(tmp_path / "docs"),
+    ):
+        yield home
+
+
+def test_inside_the_checkout_the_local_stack_is_meant_where_nothing_else_is_named(
+    checkout: Path,
+) -> None:
+    said = odometer("organization", "list", "--json")
+    assert [row["id"] for row in said.json["organizations"]] == [ACME, OTHER]
+    assert said.err == f"This is the local stack of {checkout}.\n"
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "local"
+    assert "AWS_PROFILE" not in os.environ
+
+
+def test_local_means_the_local_stack_and_says_no_more(stack: Stack, checkout: Path) -> None:
+    said = odometer("--local", "verify")
+    assert (said.exit_code, said.err) == (0, "")
+    with patch.dict("os.environ", ENVIRONMENT), open_to_clients(stack):
+        listed = odometer("--local", "--token", admin_of(stack, ACME), "keys", "list")
+    assert (listed.exit_code, listed.err) == (0, "")
+
+
+def test_the_home_of_a_local_stack_can_be_elsewhere(checkout: Path) -> None:
+    elsewhere = checkout.rename(checkout.with_name("elsewhere"))
+    assert odometer("--home", str(elsewhere), "verify").exit_code == 0
+    assert odometer("verify", env={"ODOMETER_HOME": str(elsewhere)}).exit_code == 0
+    assert odometer("verify").exit_code == 2
+
+
+def test_a_deployment_that_is_named_is_never_replaced_by_the_local_stack(checkout: Path) -> None:
+    partly = odometer("verify", env={"DIRECTORY_TABLE": "directory"})
+    assert (partly.exit_code, "missing from the environment" in partly.err) == (2, True)
+    api = odometer("--base-url", ADDRESS, "verify")
+    assert (api.exit_code, "Which deployment?" in api.err) == (2, True)
+
+
+@pytest.mark.parametrize("other", ["--stack", "--base-url"])
+def test_local_and_another_deployment_are_refused(checkout: Path, other: str) -> None:
+    said = odometer("--local", other, "https://odometer.example", "verify")
+    assert (said.exit_code, said.err.splitlines()[0]) == (
+        2,
+        "--local and --stack or --base-url name two deployments.",
+    )
+
+
+def test_a_local_stack_that_does_not_run_is_said_to_be_down(checkout: Path) -> None:
+    with patch("odometer_cli.local.answers", lambda *_: False):
+        said = odometer("verify")
+    assert (said.exit_code, said.err.splitlines()) == (
+        3,
+        [
+            f"The local stack of {checkout} is not running.",
+            "Start it in the checkout: make up",
+        ],
+    )
+
+
+@pytest.mark.parametrize("content", [None, "{}", "not JSON", "[]"])
+def test_a_home_without_a_record_leads_to_make_up(checkout: Path, content: str | None) -> None:
+    record = checkout / "stack.json"
+    record.unlink() if content is None else record.write_text(content)
+    said = odometer("--local", "verify")
+    assert (said.exit_code, "make up" in said.err) == (2, True)
+    assert "holds no record of a local stack" in said.err
+
+
+OUTPUTS = {**LOCAL_OUTPUTS, "ApiUrl": ADDRESS}
 
 
 class CloudFormation:

@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 from odometer.readings import keys
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.engine import engine
-from odometer_cli import app, events
+from odometer_cli import app, event_files, events
+from odometer_cli.event_files import Format, lines_of
 from tests.support.book import ACME
 from tests.support.doorway import ADDRESS, open_to_clients
 from tests.support.intake import ago, log_of, run, send, usage_event
@@ -34,8 +35,8 @@ def odometer(stack: Stack, key: str) -> Iterator[Type]:
     """Type a command as an Admin of Acme who may also reach the tables."""
     env = {"ODOMETER_BASE_URL": ADDRESS, "ODOMETER_TOKEN": key}
 
-    def typed(*words: object, **more: str) -> Result:
-        return CliRunner().invoke(app, [str(word) for word in words], env={**env, **more})
+    def typed(*words: object, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(app, [str(word) for word in words], env=env, input=stdin)
 
     with open_to_clients(stack):
         yield typed
@@ -100,7 +101,7 @@ def test_a_table_is_sent_a_row_an_event(stack: Stack, odometer: Type, tmp_path: 
 def test_a_file_goes_in_parts_of_what_a_request_carries(tmp_path: Path) -> None:
     heavy = usage_event("heavy", comment="x" * 700_000)
     lines = [*(usage_event(f"{n}") for n in range(2500)), heavy, heavy]
-    parts = list(events.parts(events.lines_of(written(tmp_path / "usage.ndjson", *lines))))
+    parts = list(events.parts(lines_of(written(tmp_path / "usage.ndjson", *lines), Format.NDJSON)))
     assert [len(part.lines) for part in parts] == [1000, 1000, 501, 1]
     assert max(len(part.body) for part in parts) <= 2**20
     assert [part.number for part in parts] == [0, 1, 2, 3]
@@ -133,14 +134,118 @@ def test_a_note_of_another_content_is_worth_nothing(
     assert json.loads(done.stdout) == counts(accepted=1)
 
 
-@pytest.mark.parametrize("name", ["nowhere.ndjson", "broken.ndjson"])
+def test_standard_input_is_a_file_too(stack: Stack, odometer: Type) -> None:
+    lines = "".join(json.dumps(usage_event(name)) + "\n" for name in "ab")
+    assert json.loads(odometer("import", "-", "--json", stdin=lines).stdout) == counts(accepted=2)
+    table = "id,source,subject,time,product,tests\nc,ci,james,{time},automation,1\n"
+    typed = odometer(
+        "import", "-", "--format", "csv", "--json", stdin=table.format(time=ago(hours=1))
+    )
+    assert json.loads(typed.stdout) == counts(accepted=1)
+    assert ids_in(stack) == 3
+
+
+def test_columns_may_be_called_as_events_call_them(
+    stack: Stack, odometer: Type, tmp_path: Path
+) -> None:
+    heading = "\ufeffid,source,subject,time, data.product ,data.tests,specversion"
+    file = tmp_path / "usage.csv"
+    file.write_text(f"{heading}\na,ci,james,{ago(hours=1)},automation,7,1.0\n", encoding="utf-8")
+    assert json.loads(odometer("import", file, "--json").stdout) == counts(accepted=1)
+    run("fold")
+    (fold,) = engine().folding.memory.tail(ACME, engine().usage, 0)
+    assert [list(event.measures) for event in fold.events] == [[7, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "A column is missing: id, source, subject, time, product."),
+        ("id;source;subject;time;product\n", "A column is missing: id, source, "),
+        ("id,source,subject,time,product,comment\n", "A column is unknown: comment."),
+        ("id,source,subject,time,product,tests,data.tests\n", "A column stands twice: tests."),
+        ("id,source,subject,time,product\na,b,c,d,e,f\n", "line 2 has more cells than "),
+        ('id,source,subject,time,product\n"a"b,c\n', "line 2 is not CSV: "),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_refused_before_it_is_sent(
+    stack: Stack, odometer: Type, tmp_path: Path, text: str, fault: str
+) -> None:
+    file = tmp_path / "usage.csv"
+    file.write_text(text)
+    done = odometer("import", file)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(fault)
+    assert ids_in(stack) == 0
+
+
+def test_the_columns_are_documented_where_they_are_asked_for(odometer: Type) -> None:
+    told = " ".join(odometer("import", "--help").stdout.split())
+    assert "id, source, subject, time, product" in told
+    documented = Path("docs/command-line.md").read_text()
+    for name in event_files.COLUMNS:
+        assert f"`{name}`" in documented
+    for name in event_files.MEASURES:
+        assert name in told
+
+
+def test_a_number_too_long_for_python_is_refused_and_not_a_traceback(
+    stack: Stack, odometer: Type, tmp_path: Path
+) -> None:
+    file = tmp_path / "usage.csv"
+    file.write_text(TABLE.format(time=ago(hours=1)).replace("5321", "9" * 5000))
+    (error, *_) = json.loads(odometer("import", file, "--json").stdout)["errors"]
+    assert error.startswith("line 2: invalid_measure: duration_ms: ")
+
+
+def test_a_second_import_says_that_repeats_are_among_the_accepted(
+    odometer: Type, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "usage.ndjson", usage_event("a"))
+    odometer("import", file)
+    again = odometer("import", file)
+    assert again.stdout.splitlines()[0].split() == ["accepted", "1"]
+    assert again.stderr == (
+        "Events that were sent before are among the accepted; each counts once in every report.\n"
+    )
+
+
+def test_a_file_of_which_every_event_was_rejected_is_a_failure(
+    odometer: Type, tmp_path: Path
+) -> None:
+    lines = [usage_event(name, subject=None) for name in "ab"]
+    done = odometer("import", written(tmp_path / "usage.ndjson", *lines))
+    assert (done.exit_code, done.stdout.splitlines()[2].split()) == (1, ["rejected", "2"])
+    assert done.stderr.splitlines()[-1] == (
+        "Every event was rejected. Correct those lines and run this again: nothing counts twice."
+    )
+    one = odometer("import", written(tmp_path / "usage.ndjson", usage_event("c"), lines[0]))
+    assert (one.exit_code, "\n1 of 2 were rejected." in one.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('{"id":', "line 2 is not JSON: Expecting value: column 7"),
+        ("[1]", "line 2 is not an event: expected an object"),
+        ('{"n":' + "[" * 100_000, "line 2 is not JSON: "),
+        ('{"x":"' + "x" * 2**20 + '"}', "line 2 is larger than a request may be: 1048576 bytes"),
+    ],
+)
+def test_a_line_that_cannot_be_sent_is_named_with_what_is_wrong(
+    odometer: Type, tmp_path: Path, line: str, fault: str
+) -> None:
+    done = odometer("import", written(tmp_path / "broken.ndjson", usage_event("a"), line))
+    assert done.exit_code == 2
+    assert done.stderr.startswith(fault)
+
+
+@pytest.mark.parametrize("name", ["nowhere.ndjson", "nowhere.csv", "."])
 def test_a_file_that_cannot_be_read_is_said_to_be(
     odometer: Type, tmp_path: Path, name: str
 ) -> None:
-    written(tmp_path / "broken.ndjson", '{"id":')
     done = odometer("import", tmp_path / name)
-    assert done.exit_code == 2
-    assert "cannot be read" in done.stderr or "line 1 is not JSON" in done.stderr
+    assert (done.exit_code, f"{tmp_path / name} cannot be read" in done.stderr) == (2, True)
 
 
 # verify and rebuild
@@ -169,10 +274,21 @@ def frame_of(day_prefix: str) -> Any:
 def test_frames_that_are_right_are_said_to_be(odometer: Type) -> None:
     assert frame_of("F")
     done = odometer("verify")
-    assert (done.exit_code, done.stdout) == (0, "Every frame says what the events say.\n")
-    assert (odometer("verify", ACME, "--json").stdout, odometer("verify", OTHER).exit_code) == (
-        "[]\n",
+    told = json.loads(odometer("verify", "Acme Corp", "--json").stdout)
+    frames = told["compared"]["frames"]
+    assert told == {"compared": {"organizations": 1, "frames": frames}, "drifts": []}
+    assert frames > 24  # a day each of automation, of the totals and of the people, and keyframes
+    assert (done.exit_code, done.stdout) == (
         0,
+        f"{frames} frames of 2 organizations were compared with the events: all of them agree.\n",
+    )
+
+
+def test_where_nothing_is_settled_verify_says_that_nothing_was_compared(odometer: Type) -> None:
+    done = odometer("verify", OTHER)
+    assert (done.exit_code, done.stdout) == (
+        0,
+        "Nothing to compare: no day is settled yet (1 organizations).\n",
     )
 
 
@@ -192,8 +308,10 @@ def test_a_frame_that_drifted_is_named_and_made_again(odometer: Type) -> None:
         "what": "day",
     }
     assert done.exit_code == 1
-    assert drift in json.loads(done.stdout)
-    assert odometer("rebuild", ACME).exit_code == 0
+    assert drift in json.loads(done.stdout)["drifts"]
+    said = odometer("verify", ACME).stdout
+    assert "differ. Make them again: odometer rebuild" in said
+    assert odometer("rebuild", "Acme Corp").exit_code == 0
     assert odometer("verify", ACME).exit_code == 0
 
 
@@ -203,6 +321,31 @@ def test_half_a_scope_is_none(odometer: Type) -> None:
         2,
         "--product and --year go together.",
     )
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_year_of_a_product_is_made_again(odometer: Type) -> None:
+    year = (datetime.now(UTC) - timedelta(days=1)).year
+    words = ("rebuild", ACME, "--product", "automation", "--year", year)
+    assert (odometer(*words).exit_code, odometer("verify", ACME).exit_code) == (0, 0)
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(
+    ("product", "year", "fault"),
+    [
+        ("nothing", 2026, "nothing is no product of this organization."),
+        ("automation", 1999, "automation has no settled events in 1999."),
+        ("automation", 3000, "automation has no settled events in 3000."),
+        ("chat", 2026, "chat has no settled events in 2026."),
+    ],
+)
+def test_an_unknown_product_or_year_is_refused(
+    odometer: Type, product: str, year: int, fault: str
+) -> None:
+    done = odometer("rebuild", ACME, "--product", product, "--year", year)
+    assert (done.exit_code, done.stdout, done.stderr.splitlines()[0]) == (2, "", fault)
+    assert not list(Table("usage", Meter()).query(keys.rebuilds(ACME), keys.BOTTOM, keys.TOP))
 
 
 def test_an_unknown_organization_is_not_found(odometer: Type) -> None:
@@ -259,10 +402,7 @@ def test_redrive_clears_the_queue_of_what_is_folded(
         "ActivityTable": "activity",
         "SecretId": ENVIRONMENT["SECRET_ID"],
     }
-    with (
-        patch("odometer.storage.deployment.outputs_of", lambda _: outputs),
-        patch("odometer_cli.engine.outputs_of", lambda _: outputs),
-    ):
+    with patch("odometer_cli.deployment.outputs_of", lambda _: outputs):
         assert odometer("--stack", "odometer", "redrive").exit_code == 0
     assert "Messages" not in queues.receive_message(QueueUrl=url)
     assert folded() == 2

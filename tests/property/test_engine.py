@@ -233,7 +233,7 @@ class Story:
         view = self.world.view()
         years = range(2021, instant_at(self.world.now).year + 2)
         audits = (Audit(view, product, year) for product in self.products for year in years)
-        assert [drift for audit in audits for drift in audit.drifts()] == []
+        assert [drift for audit in audits for drift in audit.compare().drifts] == []
         items = (*self.world.usage.everything(), *self.world.log.everything())
         assert {item["pk"][: len(ORGANIZATION) + 1] for item in items} <= {f"{ORGANIZATION}#"}
 

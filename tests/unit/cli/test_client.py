@@ -131,5 +131,12 @@ def test_a_refusal_that_explains_nothing_is_still_told(server: Server, body: byt
         CLIENT.get("/v1/keys")
 
 
+def test_an_answer_that_is_no_json_is_from_somebody_else(server: Server) -> None:
+    server.answers = [answer(200, b"<html>")]
+    with pytest.raises(Refused, match="is not Odometer") as raised:
+        _ = CLIENT.get("/v1/keys").json
+    assert raised.value.remedy == "Check the base URL."
+
+
 def test_an_id_cannot_lead_to_another_path() -> None:
     assert segment("../keys?a=b#c") == "..%2Fkeys%3Fa%3Db%23c"

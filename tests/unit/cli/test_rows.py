@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,7 +18,7 @@ from odometer_cli.rows import Row, Taken, parts, put, read_rows
 
 def file_of(tmp_path: Path, text: str) -> Path:
     file = tmp_path / "directory.json"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8", newline="")
     return file
 
 
@@ -55,7 +55,7 @@ def test_one_line_alone_is_a_line_and_no_document(tmp_path: Path) -> None:
 
 
 def test_a_dash_is_standard_input() -> None:
-    with patch("sys.stdin", StringIO('{"kind":"user"}\n')):
+    with patch("sys.stdin", TextIOWrapper(BytesIO(b'{"kind":"user"}\n'))):
         assert [row.kind for row in read_rows(Path("-"))] == ["user"]
 
 
@@ -75,6 +75,45 @@ def test_a_file_with_a_fault_is_refused_before_anything_is_sent(
     with pytest.raises(Misused) as raised:
         read_rows(file_of(tmp_path, text))
     assert raised.value.what.startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            '{\n "users": [\n  {"username": "a"}\n  {"username": "b"}\n ]\n}\n',
+            "directory.json is not JSON: Expecting ',' delimiter: line 4 column 3",
+        ),
+        ('{"users":[', "directory.json is not JSON: Expecting value: line 1 column 11"),
+        (
+            '{\n"users": []\n}\n}',
+            "directory.json is not JSON: Extra data: line 4 column 1",
+        ),
+        (
+            '{"kind":"user"}\n\n{"kind" "user"}\n',
+            "line 3 is not JSON: Expecting ':' delimiter: column 9",
+        ),
+        ("[" * 100_000, "directory.json is nested too deeply"),
+        (" \n", "directory.json is empty"),
+    ],
+)
+def test_a_file_that_does_not_parse_is_refused_in_the_words_of_the_parser(
+    tmp_path: Path, text: str, fault: str
+) -> None:
+    with pytest.raises(Misused) as raised:
+        read_rows(file_of(tmp_path, text))
+    assert raised.value.what.removeprefix(f"{tmp_path}/").startswith(fault)
+
+
+def test_a_line_goes_on_after_what_only_unicode_calls_its_end(tmp_path: Path) -> None:
+    line = '{"kind":"user","username":"a\u2028b"}'
+    (row,) = read_rows(file_of(tmp_path, line + "\r\n"))
+    assert row.line.decode() == line + "\n"
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    (row,) = read_rows(file_of(tmp_path, '\ufeff{"kind":"user"}'))
+    assert row.kind == "user"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -168,19 +168,19 @@ def test_a_missing_keyframe_is_an_error_and_never_zero(clockwork: Clockwork) -> 
 def test_verify_names_the_day_and_the_keyframe_that_drifted(clockwork: Clockwork) -> None:
     weeks_of_use(clockwork, range(0, 30, 3))
     audit = Audit(clockwork.view(), TEST, 2026)
-    assert list(audit.drifts()) == []
+    assert audit.compare().drifts == []
     pk = keys.frames(ORGANIZATION, TEST.id, 2026, 0, 0)
     clockwork.world.usage.delete(pk, keys.keyframe(date(2026, 12, 14), 0))
     delta = clockwork.world.usage.read([Span(pk, "F#2026-11-26#1", "F#2026-11-26#2")])[0][0]
     clockwork.world.usage.delete(pk, delta["sk"])
-    assert list(audit.drifts()) == [
+    assert audit.compare().drifts == [
         Drift(TEST.id, 0, date(2026, 11, 26), "day"),
         Drift(TEST.id, 0, date(2026, 11, 30), "keyframe"),
         Drift(TEST.id, 0, date(2026, 12, 7), "keyframe"),
         Drift(TEST.id, 0, date(2026, 12, 14), "keyframe"),
     ]
     clockwork.rebuild(ALL)
-    assert list(Audit(clockwork.view(), TEST, 2026).drifts()) == []
+    assert Audit(clockwork.view(), TEST, 2026).compare().drifts == []
 
 
 def weeks_of_use(clockwork: Clockwork, when: Sequence[int]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from functools import reduce
@@ -26,6 +26,13 @@ class Drift(NamedTuple):
     """`day`: the deltas and late items of a day; `keyframe`: the totals at its start."""
 
 
+class Comparison(NamedTuple):
+    """How many frames were compared with the events, and which of them say otherwise."""
+
+    frames: int
+    drifts: list[Drift]
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
     """The sealed days of one year of a product, seen from a view."""
@@ -34,16 +41,22 @@ class Audit:
     product: Product
     year: int
 
-    def drifts(self) -> Iterator[Drift]:
-        """Every day and keyframe that is not what segments add up to."""
-        told = self._told_by_events()
+    def compare(self) -> Comparison:
+        """Every day and keyframe beside what segments add up to."""
+        told, frames, drifts = self._told_by_events(), 0, list[Drift]()
         for shard in range(self.view.head.shards(self.product.id)):
             items = self._items(shard)
             expected = {day: by_shard[shard] for day, by_shard in told.items() if shard in by_shard}
-            for day in _different(self._by_day(items), expected):
-                yield Drift(self.product.id, shard, day, "day")
-            for day in _different(self._keyframes(items), self._readings(items)):
-                yield Drift(self.product.id, shard, day, "keyframe")
+            pairs = {
+                "day": (self._by_day(items), expected),
+                "keyframe": (self._keyframes(items), self._readings(items)),
+            }
+            for what, (stored, wanted) in pairs.items():
+                days = sorted({*stored, *wanted})
+                frames += len(days)
+                differing = (day for day in days if stored.get(day) != wanted.get(day))
+                drifts += [Drift(self.product.id, shard, day, what) for day in differing]
+        return Comparison(frames, drifts)
 
     @property
     def _zone(self) -> tzinfo:
@@ -97,8 +110,3 @@ class Audit:
 
     def _frame(self, item: Item) -> Frame:
         return from_attributes(item, len(self.product.kind.measures))
-
-
-def _different(stored: Mapping[date, Frame], expected: Mapping[date, Frame]) -> list[date]:
-    days = sorted({*stored, *expected})
-    return [day for day in days if stored.get(day) != expected.get(day)]

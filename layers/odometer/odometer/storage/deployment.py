@@ -24,13 +24,14 @@ def outputs_of(stack: str) -> Mapping[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
 
-def settings_of(stack: str) -> Settings:
+def settings_of(outputs: Mapping[str, str]) -> Settings:
     """What a stack tells its functions, from its outputs: `DirectoryTable` for directory_table."""
-    outputs = outputs_of(stack)
     words = {
         field.name: field.name.replace("_", " ").title().replace(" ", "")
         for field in fields(Settings)
     }
+    if missing := [word for word in words.values() if word not in outputs]:
+        raise NotFound(f"{', '.join(missing)} among the outputs of the stack")
     return Settings(**{name: outputs[word] for name, word in words.items()})
 
 

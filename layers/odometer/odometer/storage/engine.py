@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import NamedTuple
 
-from odometer.domain.time import epoch_ms, epoch_second, instant_at
+from odometer.domain.time import DAY, epoch_ms, epoch_second, instant_at
 from odometer.readings import keys, log
 from odometer.readings.decisions import Product
 from odometer.readings.fold import Folding
@@ -17,7 +17,7 @@ from odometer.readings.retire import CURSOR_SECONDS, Retirement
 from odometer.readings.rows import Undecodable
 from odometer.readings.settle import Settling
 from odometer.readings.shelf import Item, Span
-from odometer.readings.verify import Audit, Drift
+from odometer.readings.verify import Audit, Comparison
 from odometer.settings import Settings
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.shelf import TableShelf
@@ -109,14 +109,26 @@ class Engine:
             missed += self.folding.ring(organization, entries, now_ms)
         return Findings(missed, len(self.parked(organization)))
 
-    def verify(self, organization: str, now: datetime) -> Iterator[Drift]:
-        """Every frame that does not say what the settled events say."""
+    def verify(self, organization: str, now: datetime) -> Iterator[Comparison]:
+        """Every frame beside what the settled events say, by product and year."""
         view = View.latest(organization, self.usage, "UTC", epoch_second(now))
         for product in self.products(organization):
-            span = Span(keys.segments(organization, product.id), keys.BOTTOM, keys.TOP, limit=1)
-            for segment in self.usage.read([span])[0]:
-                for year in range(int(segment["sk"][:4]) - 1, now.year + 1):
-                    yield from Audit(view, product, year).drifts()
+            for year in self.years(organization, product.id, now):
+                yield Audit(view, product, year).compare()
+
+    def years(self, organization: str, product: str, now: datetime) -> range:
+        """The years in which a product may have frames, in whatever zone its days are."""
+        span = Span(keys.segments(organization, product), keys.BOTTOM, keys.TOP, limit=1)
+        (segments,) = self.usage.read([span])
+        firsts = [date.fromisoformat(segment["sk"][:10]) - DAY for segment in segments]
+        return range(firsts[0].year if firsts else now.year + 1, now.year + 1)
+
+    def last_event(self, organization: str, now: datetime) -> datetime | None:
+        """The instant of the latest event that has been folded; None before the first."""
+        view = View.latest(organization, self.usage, "UTC", epoch_second(now))
+        tail = (event.second for fold in view.tail for event in fold.events)
+        last = max((view.head.last, *tail))
+        return instant_at(last) if last else None
 
     def parked(self, organization: str) -> list[Item]:
         """The log entries that could not be decoded."""

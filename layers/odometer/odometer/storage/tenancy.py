@@ -10,10 +10,11 @@ import json
 import secrets
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 from odometer.access.credentials import Credential
@@ -22,7 +23,7 @@ from odometer.directory.columns import Block, Columns, Head
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import Draft, register
 from odometer.domain.errors import Conflict, Corrupt, NotFound, Unavailable
-from odometer.storage.dynamo import Item, Table, pauses
+from odometer.storage.dynamo import BATCH_GET, Item, Table, pauses
 
 Answer = TypeVar("Answer")
 
@@ -110,9 +111,16 @@ class Tenancy:
             pause()
         raise Unavailable(organization)
 
-    def organizations(self) -> Iterator[str]:
-        """Every organization there is: asked by schedules only, never for a caller."""
-        return (str(item["sk"]) for item in self.table.query(ORGANIZATIONS, " ", "~"))
+    def organizations(self, after: str = "") -> Iterator[str]:
+        """Every organization, or those after one: for schedules and operators, never a caller."""
+        return (str(item["sk"]) for item in self.table.query(ORGANIZATIONS, f"{after} ", "~"))
+
+    def heads(self, organizations: Iterable[str]) -> Iterator[Head]:
+        """The directories of many organizations without their rows, as many at a time as go."""
+        each = iter(organizations)
+        while keys := [(organization, HEAD) for organization in islice(each, BATCH_GET)]:
+            found = self.table.get_many(keys)
+            yield from (head_of(found[key]) for key in keys if key in found)
 
     def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
         """The ordinals of the users whom subjects name; unknown ones are registered."""

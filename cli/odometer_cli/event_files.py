@@ -1,0 +1,123 @@
+"""Events in files: lines of JSON, or the rows of a table."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from odometer.api.events import LARGEST_BODY, LONGEST_NUMBER
+from odometer.domain.intake import EVENT_TYPE
+from odometer.domain.kinds import KINDS
+from odometer_cli.failure import Misused
+
+REQUIRED = ("id", "source", "subject", "time", "product")
+MEASURES = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.measures))
+FIXED = {"specversion": "1.0", "type": EVENT_TYPE}
+DATA = ("product", "platform", *MEASURES)
+COLUMNS = ("id", "source", "subject", "time", *DATA, *FIXED)
+PREFIX = "data."
+CSV_COLUMNS = (
+    f"Columns of a CSV file, in any order: {', '.join(REQUIRED)}; "
+    f"as many of these as the kind of product measures: {', '.join(MEASURES)}; "
+    f"platform for apps. What is part of `data` may be called so: {PREFIX}tests is tests. "
+    "An empty cell is left out."
+)
+CORRECT = "Correct it and run this again: nothing counts twice."
+
+
+class Format(StrEnum):
+    """How events stand in a file."""
+
+    NDJSON = "ndjson"
+    CSV = "csv"
+
+    @classmethod
+    def of(cls, file: Path) -> Self:
+        """The format that the name of a file tells."""
+        return cls("csv" if file.suffix.lower() == ".csv" else "ndjson")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event, and where it stands in its file."""
+
+    place: int
+    content: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse what no request can carry."""
+        if len(self.content) + len("[]") > LARGEST_BODY:
+            message = f"line {self.place} is larger than a request may be: {LARGEST_BODY} bytes"
+            raise Misused(message, CORRECT)
+
+
+def lines_of(file: Path, form: Format) -> Iterator[Line]:
+    """The events of a file, as they are sent."""
+    return rows_of_table(file) if form is Format.CSV else lines_of_json(file)
+
+
+def lines_of_json(file: Path) -> Iterator[Line]:
+    """The lines that are not blank."""
+    with file.open("rb") as content:
+        for place, line in enumerate(content, 1):
+            if line.strip():
+                yield Line(place, checked(place, line.strip()))
+
+
+def checked(place: int, line: bytes) -> bytes:
+    """A line that is a JSON object; what is in it the server judges."""
+    try:
+        if not isinstance(json.loads(line), dict):
+            raise Misused(f"line {place} is not an event: expected an object", CORRECT)
+    except json.JSONDecodeError as error:
+        message = f"line {place} is not JSON: {error.msg}: column {error.colno}"
+        raise Misused(message, CORRECT) from error
+    except (ValueError, RecursionError) as error:
+        raise Misused(f"line {place} is not JSON: {error}", CORRECT) from error
+    return line
+
+
+def rows_of_table(file: Path) -> Iterator[Line]:
+    """The rows of a table as events."""
+    with file.open(newline="", encoding="utf-8-sig") as text:
+        reader = csv.reader(text, strict=True)
+        try:
+            columns = columns_of(next(reader, []))
+            for row in reader:
+                if row:
+                    yield Line(reader.line_num, event_of(row, columns, reader.line_num))
+        except csv.Error as error:
+            raise Misused(f"line {reader.line_num} is not CSV: {error}", CORRECT) from error
+
+
+def columns_of(heading: Sequence[str]) -> list[str]:
+    """What the cells of each row are, by the first one."""
+    columns = [name.strip().removeprefix(PREFIX) for name in heading]
+    missing = [name for name in REQUIRED if name not in columns]
+    unknown = [name for name in columns if name not in COLUMNS]
+    twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
+    faults = (("is missing", missing), ("is unknown", unknown), ("stands twice", twice))
+    for fault, names in faults:
+        if names:
+            raise Misused(f"A column {fault}: {', '.join(names)}.", f"{CSV_COLUMNS}")
+    return columns
+
+
+def event_of(row: Sequence[str], columns: Sequence[str], place: int) -> bytes:
+    """A row of a table as an event; an empty cell is nothing."""
+    if len(row) > len(columns):
+        raise Misused(f"line {place} has more cells than there are columns", CORRECT)
+    cells = {name: cell for name, cell in zip(columns, row, strict=False) if cell}
+    data = {name: measured(name, cell) for name, cell in cells.items() if name in DATA}
+    attributes = {name: cell for name, cell in cells.items() if name not in DATA}
+    event: Mapping[str, Any] = {**FIXED, **attributes, "data": data}
+    return json.dumps(event).encode()
+
+
+def measured(name: str, cell: str) -> str | int:
+    """A number where one is meant and one stands there."""
+    is_number = cell.isascii() and cell.isdigit() and len(cell) <= LONGEST_NUMBER
+    return int(cell) if name in MEASURES and is_number else cell

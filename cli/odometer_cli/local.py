@@ -1,0 +1,61 @@
+"""The stack that runs on this machine, as `python -m local` writes it down in its home."""
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from odometer_cli.failure import Misused, Unreachable
+
+HOME = Path(".local")
+RECORD = "stack.json"
+START = "Start it in the checkout: make up"
+PATIENCE_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStack:
+    """A running stack: where it answers, what its parts are called, and how AWS is reached."""
+
+    base_url: str
+    outputs: Mapping[str, str]
+    aws: Mapping[str, str]
+
+    @classmethod
+    def running(cls, home: Path) -> Self:
+        """The stack of a home; a failure if it does not run."""
+        record = home / RECORD
+        try:
+            content = json.loads(record.read_text())
+            stack = cls(content["base_url"], content["outputs"], content["aws"])
+            address = urlsplit(content["endpoint"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Misused(f"{home} holds no record of a local stack.", START) from error
+        if not (stack.outputs and answers(str(address.hostname), address.port or 0)):
+            raise Unreachable(f"The local stack of {home} is not running.", START)
+        return stack
+
+    def enter(self) -> None:
+        """Make AWS this stack and nothing else, for the rest of this process."""
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ.update(self.aws)
+
+
+def nearest_home(folder: Path) -> Path | None:
+    """The home of the checkout that a folder is in, if a stack has been started there."""
+    homes = (each / HOME for each in (folder, *folder.parents))
+    return next((home for home in homes if (home / RECORD).exists()), None)
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether something listens there."""
+    try:
+        socket.create_connection((host, port), PATIENCE_SECONDS).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,50 @@
+"""Which organization is meant: commands take its id or its name."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from odometer.directory.columns import Head
+from odometer.domain.identity import UUID
+from odometer.storage.tenancy import Tenancy
+from odometer_cli.failure import Refused
+
+LIST = "See them all: odometer organization list"
+
+Named = Annotated[str, typer.Argument(metavar="ORGANIZATION", help="Its id or its name.")]
+NamedOrAll = Annotated[
+    str | None,
+    typer.Argument(metavar="[ORGANIZATION]", help="Its id or its name; all of them if left out."),
+]
+
+
+def find(tenancy: Tenancy, organization: str) -> str:
+    """The id of the one organization that is called so."""
+    if UUID.fullmatch(organization):
+        return str(tenancy.open(organization.lower()).organization.id)
+    found = list(called(tenancy, organization))
+    if not found:
+        raise Refused(f"No organization is called {organization}.", LIST)
+    if len(found) > 1:
+        raise Refused(
+            f"{len(found)} organizations are called {organization}:\n{described(found)}",
+            "Give the id of the one that you mean.",
+        )
+    return str(found[0].organization["id"])
+
+
+def called(tenancy: Tenancy, name: str) -> Iterator[Head]:
+    """The organizations of a name; every organization is looked at for them."""
+    everyone = tenancy.heads(tenancy.organizations())
+    return (head for head in everyone if head.organization["name"] == name)
+
+
+def described(heads: list[Head]) -> str:
+    """A line for each organization, to tell them apart."""
+    return "\n".join(f"  {head.organization['id']}  {users_in(head)} users" for head in heads)
+
+
+def users_in(head: Head) -> int:
+    """How many users an organization has, without those who were erased."""
+    return head.sizes["users"] - len(head.erased)
