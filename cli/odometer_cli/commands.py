@@ -12,7 +12,7 @@ from odometer_cli import directory, engine, events, keys, organization
 from odometer_cli.client import Reply
 from odometer_cli.deployment import Deployment
 from odometer_cli.event_files import CSV_COLUMNS
-from odometer_cli.failure import Failure, failure_of
+from odometer_cli.failure import Failure, Misused, failure_of
 from odometer_cli.local import HOME, nearest_home
 from odometer_cli.terminal import show_failure, show_json, show_values
 
@@ -30,6 +30,10 @@ class Commands(TyperGroup):
             failure = failure_of(error)
         except Failure as error:
             failure = error
+        except BrokenPipeError:  # whoever reads has enough
+            raise
+        except (OSError, ValueError) as error:
+            failure = Misused(str(error), "Check the files, addresses and settings that you gave.")
         show_failure(failure)
         raise typer.Exit(failure.exit_code)
 

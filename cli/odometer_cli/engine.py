@@ -13,7 +13,7 @@ from odometer.storage.engine import Engine
 from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Misused
 from odometer_cli.organizations import Named, NamedOrAll, find
-from odometer_cli.terminal import bar, err, out, show_json, show_rows
+from odometer_cli.terminal import bar, counted, err, out, show_json, show_rows
 
 UNFOLDED = "UnfoldedQueue"
 MOST_SHOWN = 20
@@ -41,11 +41,12 @@ def verify(ctx: typer.Context, organization: NamedOrAll = None, *, as_json: AsJs
 
 def verdict(organizations: int, frames: int, drifts: int) -> str:
     """How much was compared, and what that showed."""
+    whose = counted(organizations, "organization")
     if not frames:
-        return f"Nothing to compare: no day is settled yet ({organizations} organizations)."
-    compared = f"{frames} frames of {organizations} organizations were compared with the events"
+        return f"Nothing to compare: no day of {whose} is settled yet."
+    compared = f"Compared {counted(frames, 'frame')} of {whose} with the events"
     if not drifts:
-        return f"{compared}: all of them agree."
+        return f"{compared}: all agree."
     return f"{compared}: {drifts} differ. Make them again: odometer rebuild"
 
 
@@ -64,7 +65,7 @@ def rebuild(
     zone = engine.tenancy.open(name).organization.time_zone
     engine.rebuilding.request(name, scope, zone)
     steps += finish(engine, name)
-    out.print(f"Done in {steps} steps.")
+    out.print(f"Done in {counted(steps, 'step')}.")
 
 
 def scope_of(engine: Engine, organization: str, product: str | None, year: int | None) -> str:
@@ -114,7 +115,8 @@ def redrive(
     elif rows:
         show_rows(("organization", "returned", "unreadable"), rows)
     else:
-        out.print(f"Nothing was parked; what waited in {len(names)} organizations is folded.")
+        whose = counted(len(names), "organization")
+        out.print(f"Nothing was parked; what waited in {whose} is folded.")
     raise typer.Exit(1 if any(row["unreadable"] for row in rows) else 0)
 
 

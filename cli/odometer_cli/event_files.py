@@ -2,6 +2,7 @@
 
 import csv
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -63,14 +64,15 @@ def lines_of_json(file: Path) -> Iterator[Line]:
     """The lines that are not blank."""
     with file.open("rb") as content:
         for place, line in enumerate(content, 1):
-            if line.strip():
-                yield Line(place, checked(place, line.strip()))
+            text = line.removeprefix(BOM_UTF8).strip()
+            if text:
+                yield Line(place, checked(place, text))
 
 
 def checked(place: int, line: bytes) -> bytes:
     """A line that is a JSON object; what is in it the server judges."""
     try:
-        if not isinstance(json.loads(line), dict):
+        if not isinstance(json.loads(line.decode()), dict):
             raise Misused(f"line {place} is not an event: expected an object", CORRECT)
     except json.JSONDecodeError as error:
         message = f"line {place} is not JSON: {error.msg}: column {error.colno}"

@@ -23,7 +23,7 @@ from odometer_cli.client import Client
 from odometer_cli.deployment import Deployment
 from odometer_cli.event_files import Format, Line, lines_of
 from odometer_cli.failure import Misused
-from odometer_cli.terminal import Bar, bar, err, show_json, show_values
+from odometer_cli.terminal import Bar, bar, err, named, show_json, show_values
 
 MOST_SHOWN = 20
 NOTE = ".imported"
@@ -110,7 +110,7 @@ def import_file(
         with at_hand(file) as content:
             tally = sent(client, content, form, connections)
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{file} cannot be read: {error}"
+        message = f"{named(file)} cannot be read: {error}"
         raise Misused(message, "Name a file of NDJSON or CSV in UTF-8.") from error
     show(tally, as_json=as_json)
     raise typer.Exit(1 if tally.rejected else 0)
@@ -201,6 +201,8 @@ def show(tally: Tally, *, as_json: bool) -> None:
     else:
         show_values(counts)
         show_errors(tally.errors)
+    if not any(counts.values()):
+        err.print("There are no events in it.")
     if tally.accepted:
         err.print(REPEATS)
     if tally.rejected:

@@ -9,6 +9,7 @@ from odometer.directory.columns import Head
 from odometer.domain.identity import UUID
 from odometer.storage.tenancy import Tenancy
 from odometer_cli.failure import Refused
+from odometer_cli.terminal import counted
 
 LIST = "See them all: odometer organization list"
 
@@ -42,7 +43,9 @@ def called(tenancy: Tenancy, name: str) -> Iterator[Head]:
 
 def described(heads: list[Head]) -> str:
     """A line for each organization, to tell them apart."""
-    return "\n".join(f"  {head.organization['id']}  {users_in(head)} users" for head in heads)
+    return "\n".join(
+        f"  {head.organization['id']}  {counted(users_in(head), 'user')}" for head in heads
+    )
 
 
 def users_in(head: Head) -> int:

@@ -11,6 +11,7 @@ from odometer.api.directory import LARGEST_BODY, LISTS, MOST_ROWS, ORDER
 from odometer.directory.upsert import Status
 from odometer_cli.client import NDJSON, Client
 from odometer_cli.failure import Misused, Unreachable
+from odometer_cli.terminal import named
 
 NOT_SENT = "Nothing was sent. Correct it and run this again."
 
@@ -63,9 +64,9 @@ def read_rows(file: Path) -> list[Row]:
         text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Misused(
-            f"{file} cannot be read: {error}", "Name a file of JSON or NDJSON in UTF-8."
+            f"{named(file)} cannot be read: {error}", "Name a file of JSON or NDJSON in UTF-8."
         ) from error
-    rows = list(rows_in(text, str(file)))
+    rows = list(rows_in(text, named(file)))
     return sorted(rows, key=lambda row: ORDER.index(row.kind) if row.kind in ORDER else len(ORDER))
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -25,6 +26,16 @@ err = Console(highlight=False, soft_wrap=True, stderr=True)
 def at_terminal() -> bool:
     """Whether somebody is there to be asked."""
     return sys.stdin.isatty()
+
+
+def named(file: Path) -> str:
+    """What a file is called in a message."""
+    return "standard input" if str(file) == "-" else str(file)
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def show_json(content: Any) -> None:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from local.record import Stack as LocalRecord
 from odometer.access.policy import Scope
+from odometer.storage import dynamo
 from odometer_cli import app
 from tests.support.book import ACME, new_head
 from tests.support.doorway import ADDRESS, open_to_clients
@@ -217,7 +218,7 @@ def test_a_name_that_several_organizations_have_lists_them(stack: Stack) -> None
     other = odometer(*words, "--force").json["organization"]
     said = key_for("root@example.com", organization="New")
     assert (said.exit_code, said.out) == (1, "")
-    lines = [f"  {each}  1 users" for each in sorted([NEW, other])]
+    lines = [f"  {each}  1 user" for each in sorted([NEW, other])]
     assert said.err.splitlines() == [
         "2 organizations are called New:",
         *lines,
@@ -455,6 +456,28 @@ def test_what_is_not_set_is_named_with_a_way_to_set_it(stack: Stack) -> None:
 def test_a_base_url_is_http(stack: Stack, address: str) -> None:
     said = odometer("--base-url", address, "keys", "list")
     assert (said.exit_code, said.err.splitlines()[0]) == (2, f"{address}: no URL.")
+
+
+def test_a_file_that_cannot_be_written_is_named(env: Mapping[str, str], tmp_path: Path) -> None:
+    said = odometer("directory", "export", str(tmp_path / "no" / "file"), env=env)
+    assert (said.exit_code, said.out) == (2, "")
+    assert f"{tmp_path}/no/file" in said.err
+    assert "Check the files" in said.err
+
+
+def test_without_a_region_a_command_says_how_to_set_one(stack: Stack) -> None:
+    dynamo.dynamodb.cache_clear()
+    aws = {"AWS_DEFAULT_REGION": "", "AWS_REGION": "", "AWS_CONFIG_FILE": os.devnull}
+    with patch.dict("os.environ", aws):
+        said = odometer("verify")
+    assert (said.exit_code, "AWS_DEFAULT_REGION" in said.err) == (2, True)
+
+
+def test_an_endpoint_that_is_no_address_is_told(stack: Stack) -> None:
+    dynamo.dynamodb.cache_clear()
+    with patch.dict("os.environ", AWS_ENDPOINT_URL="nonsense"):
+        said = odometer("verify")
+    assert (said.exit_code, said.err.splitlines()[0]) == (2, "Invalid endpoint: nonsense")
 
 
 LOCAL_OUTPUTS = {

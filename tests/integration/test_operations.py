@@ -145,6 +145,16 @@ def test_standard_input_is_a_file_too(stack: Stack, odometer: Type) -> None:
     assert ids_in(stack) == 3
 
 
+def test_a_byte_order_mark_is_no_part_of_a_line(odometer: Type) -> None:
+    lines = "\ufeff" + json.dumps(usage_event("a"))
+    assert json.loads(odometer("import", "-", "--json", stdin=lines).stdout) == counts(accepted=1)
+
+
+def test_nothing_is_said_to_be_nothing(odometer: Type) -> None:
+    done = odometer("import", "-", stdin="\n")
+    assert (done.exit_code, done.stderr) == (0, "There are no events in it.\n")
+
+
 def test_columns_may_be_called_as_events_call_them(
     stack: Stack, odometer: Type, tmp_path: Path
 ) -> None:
@@ -229,6 +239,7 @@ def test_a_file_of_which_every_event_was_rejected_is_a_failure(
         ('{"id":', "line 2 is not JSON: Expecting value: column 7"),
         ("[1]", "line 2 is not an event: expected an object"),
         ('{"n":' + "[" * 100_000, "line 2 is not JSON: "),
+        ("\x00{}", "line 2 is not JSON: "),
         ('{"x":"' + "x" * 2**20 + '"}', "line 2 is larger than a request may be: 1048576 bytes"),
     ],
 )
@@ -280,7 +291,7 @@ def test_frames_that_are_right_are_said_to_be(odometer: Type) -> None:
     assert frames > 24  # a day each of automation, of the totals and of the people, and keyframes
     assert (done.exit_code, done.stdout) == (
         0,
-        f"{frames} frames of 2 organizations were compared with the events: all of them agree.\n",
+        f"Compared {frames} frames of 2 organizations with the events: all agree.\n",
     )
 
 
@@ -288,7 +299,7 @@ def test_where_nothing_is_settled_verify_says_that_nothing_was_compared(odometer
     done = odometer("verify", OTHER)
     assert (done.exit_code, done.stdout) == (
         0,
-        "Nothing to compare: no day is settled yet (1 organizations).\n",
+        "Nothing to compare: no day of 1 organization is settled yet.\n",
     )
 
 

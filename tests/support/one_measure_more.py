@@ -87,7 +87,7 @@ def found(world: World, first: int) -> dict[str, Any]:
         },
         "totals": by_product(usage_of_rows(view, world.products, period, TOTALS)),
         "ann": by_product(usage_of_rows(view, world.products, period, PEOPLE, 0)),
-        "drifts": [str(drift) for year in years for drift in year.drifts()],
+        "drifts": [str(drift) for year in years for drift in year.compare().drifts],
     }
 
 

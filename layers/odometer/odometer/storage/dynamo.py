@@ -63,7 +63,8 @@ UNCONFIGURED = (NoCredentialsError, NoRegionError, PartialCredentialsError, Prof
 @cache
 def dynamodb() -> DynamoDBClient:
     """The process's one client: threads share it, retries and time-outs are bounded."""
-    return boto3.client("dynamodb", config=PATIENCE)
+    with domain_errors():
+        return boto3.client("dynamodb", config=PATIENCE)
 
 
 @dataclass(slots=True)
