@@ -120,6 +120,85 @@ def test_every_event_has_an_id_of_its_own_and_all_measures_of_its_kind() -> None
         assert any(values.values())
 
 
+def data_of(*measures: str) -> list[dict[str, Any]]:
+    """The data of every event that has all these measures."""
+    return [event["data"] for event in EVENTS if set(measures) <= set(event["data"])]
+
+
+def users_of(product: str) -> set[str]:
+    return {event["subject"] for event in EVENTS if event["data"]["product"] == product}
+
+
+def test_sessions_last_minutes_and_a_day_in_an_app_less_than_a_working_day() -> None:
+    assert all(
+        3 <= each["active_ms"] / each["sessions"] / 60_000 <= 45 for each in data_of("sessions")
+    )
+    days: Counter[tuple[str, str]] = Counter()
+    for event in EVENTS:
+        days[event["subject"], event["time"][:10]] += event["data"].get("active_ms", 0)
+    assert max(days.values()) < 10 * 60 * 60_000
+
+
+def test_a_completion_has_about_a_dozen_characters_and_saves_some_typing() -> None:
+    found = data_of("completions")
+    assert all(6 <= each["chars_completed"] / each["completions"] <= 18 for each in found)
+    completed, typed = (
+        sum(each[name] for each in found) for name in ("chars_completed", "keystrokes")
+    )
+    assert 0.2 < completed / (completed + typed) < 0.4
+
+
+def test_about_six_of_ten_answers_are_useful_and_only_those_are_consumed() -> None:
+    found = data_of("interactions")
+    useful, asked = (
+        sum(each[name] for each in found) for name in ("useful_interactions", "interactions")
+    )
+    assert 0.5 < useful / asked < 0.7
+    for each in found:
+        assert each["useful_interactions"] <= each["interactions"] <= 15
+        assert 2 * each["useful_interactions"] <= each["lines"] <= 12 * each["useful_interactions"]
+        assert 12 * each["lines"] <= each["chars_completed"] <= 48 * each["lines"]
+
+
+def test_a_test_takes_between_ten_seconds_and_two_minutes() -> None:
+    assert all(
+        10_000 <= each["duration_ms"] / each["tests"] <= 120_000 for each in data_of("tests")
+    )
+
+
+def test_apps_have_different_users_and_some_in_common() -> None:
+    desktop, web = users_of(DEMO.id_of("Desktop App")), users_of(DEMO.id_of("Web App"))
+    people = {each.username for each in DEMO.people}
+    assert (
+        min(map(len, (desktop - web, web - desktop, desktop & web, people - desktop - web))) >= 10
+    )
+    for app, platform in (("Desktop App", "desktop"), ("Web App", "web")):
+        sent = [each for each in data_of("platform") if each["product"] == DEMO.id_of(app)]
+        assert {each["platform"] for each in sent} == {platform}
+
+
+def test_teams_differ_in_how_much_they_work_and_in_what() -> None:
+    teams = {each.username: each.row["team"] for each in DEMO.people}
+    sizes = Counter(teams.values())
+    work = Counter(teams[event["subject"]] for event in EVENTS)
+    each = [work[team] / sizes[team] for team in sizes if team]
+    assert max(each) > 1.5 * min(each) > 0
+    favourites = Counter((teams[event["subject"]], event["data"]["product"]) for event in EVENTS)
+    assert (
+        len({max(DEFAULT_PRODUCTS, key=lambda name: favourites[team, name]) for team in sizes}) >= 3
+    )
+
+
+def test_machines_run_tests_and_nothing_else() -> None:
+    machines = {each.username for each in DEMO.people if each.row["type"] == "service-user"}
+    used = {event["data"]["product"] for event in EVENTS if event["subject"] in machines}
+    assert used == set(DEFAULT_PRODUCTS) - {"code-completions", "chat"}
+
+
+def test_loading_sends_no_more_events_than_a_first_start_has_patience_for() -> None:
+    assert 15_000 < len(EVENTS) < 30_000
+
+
 def test_batches_hold_every_event_in_order_within_the_limits() -> None:
     sent = list(batches(EVENTS))
     assert [event for batch in sent for event in batch] == EVENTS
