@@ -128,7 +128,7 @@ def parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
     part: list[Row] = []
     size = 0
     for row in rows:
-        if len(part) == MOST_ROWS or (part and size + len(row.line) > LARGEST_BODY):
+        if len(part) == MOST_ROWS or (part and size + len(row.line) > LARGEST_BODY[NDJSON]):
             yield part
             part, size = [], 0
         part.append(row)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from odometer.api.directory import LARGEST_BODY, MOST_ROWS, rows_sent
+from odometer.api.wire import COMPRESSED, Request
 from odometer.directory.columns import BLOCK_ROWS
 from odometer.directory.upsert import LONGEST_REASON, Draft
 from odometer.storage import tenancy
@@ -152,15 +154,26 @@ def test_nothing_at_all_changes_nothing(us: Cast) -> None:
             "{}" + " " * 5 * 1024 * 1024,
             "application/json",
             413,
-            "Larger than can be handled at once",
+            "Larger than can be handled at once: at most 5242880 bytes of application/json",
+        ),
+        (
+            "\n" * (4 * 1024 * 1024 + 1),
+            "application/x-ndjson",
+            413,
+            "Larger than can be handled at once: at most 4194304 bytes of application/x-ndjson",
         ),
         (
             '{"users": [' + "{}," * 10_000 + "{}]}",
             "application/json",
             413,
-            "Larger than can be handled at once",
+            "Larger than can be handled at once: at most 10000 rows",
         ),
-        ("{}\n" * 10_001, "application/x-ndjson", 413, "Larger than can be handled at once"),
+        (
+            "{}\n" * 10_001,
+            "application/x-ndjson",
+            413,
+            "Larger than can be handled at once: at most 10000 rows",
+        ),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -469,9 +482,67 @@ def test_an_export_that_is_too_large_says_what_helps(
 ) -> None:
     monkeypatch.setattr("odometer.api.wire.ANSWER_LIMIT", 1000)
     monkeypatch.setattr("odometer.api.wire.COMPRESSED_FROM", 500)
-    plain = us.stack.get("/v1/directory/export", us.key("admin"))
-    assert plain.status == 400
-    assert "gzip" in plain.json["error"]["message"]
+    too_large = "the answer is too large without gzip"
+    accept = f"Accept: {too_large}, which needs application/x-ndjson to come first"
+    told = {
+        (): f"{accept}; Accept-Encoding: {too_large}",
+        ("accept-encoding",): accept,
+        ("accept",): f"Accept-Encoding: {too_large}",
+    }
+    good = {"accept": "application/x-ndjson", "accept-encoding": "gzip"}
+    for names, words in told.items():
+        headers = {name: good[name] for name in names}
+        reply = us.stack.get("/v1/directory/export", us.key("admin"), **headers)
+        assert (reply.status, reply.json["error"]["message"]) == (400, words)
+
+
+# the largest bodies that are taken
+
+
+def event_at_the_limit(content_type: str, row: bytes, between: bytes, around: bytes) -> Any:
+    """What the gateway passes on for the largest body of rows, with all the headers that it takes.
+
+    Lines are what the template calls binary, so they are passed on in base64.
+    """
+    first, last = around.split(b"...")
+    whole = first + between.join([row] * MOST_ROWS) + last
+    body = whole.ljust(LARGEST_BODY[content_type])
+    assert len(body) == LARGEST_BODY[content_type]
+    headers = {"content-type": content_type, "x-more": '"' * GATEWAYS_HEADERS}
+    binary = content_type in COMPRESSED
+    return proxy_event("PUT", "/v1/directory", headers, body if binary else body.decode())
+
+
+GATEWAYS_HEADERS = 10_240
+LAMBDAS_REQUEST = 6 * 1024 * 1024
+FULL: dict[str, Any] = {
+    "id": "11111111-2222-3333-4444-555555555555",
+    "username": "first.last@example.com",
+    "user_key": "first.last",
+    "email": "first.last@example.com",
+    "type": "account-user",
+    "role": "Member",
+    "team": "11111111-2222-3333-4444-555555555555",
+    "departments": ["one", "two", "three"],
+    "verified": True,
+    "state": "registered",
+    "state_since": "2026-01-01T00:00:00Z",
+}
+
+
+def test_the_largest_document_is_what_a_function_takes() -> None:
+    row = json.dumps(FULL).encode()
+    event = event_at_the_limit("application/json", row, b",\n", b'{"users": [...]}')
+    assert len(json.dumps(event)) <= LAMBDAS_REQUEST
+    assert len(rows_sent(Request.of(event))) == MOST_ROWS
+
+
+def test_the_most_lines_are_what_a_function_takes() -> None:
+    row = json.dumps({"kind": "user", **FULL}).encode()
+    event = event_at_the_limit("application/x-ndjson", row, b"\n", b"...\n")
+    assert event["isBase64Encoded"]
+    assert len(json.dumps(event)) <= LAMBDAS_REQUEST
+    assert len(rows_sent(Request.of(event))) == MOST_ROWS
 
 
 # many rows, little time, many writers

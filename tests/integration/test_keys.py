@@ -9,6 +9,7 @@ import pytest
 from odometer.access.credentials import Credential
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
+from odometer.directory.upsert import Draft
 from odometer.storage.tenancy import Tenancy
 from tests.support.book import ACME
 from tests.support.cast import Cast, basic, cast_of
@@ -16,6 +17,7 @@ from tests.support.stack import OTHER, Reply, Stack
 from tests.support.taps import Tap, tapped
 
 ORGANIZATION = "/api/v1/organization"
+NOBODY = "user: expected the id, username or user_key of a user"
 INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"
 LATER = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
 
@@ -85,6 +87,29 @@ def test_a_key_is_shown_once_and_works_at_once(us: Cast) -> None:
     }
 
 
+def test_the_owner_of_a_key_is_named_by_id_username_or_user_key(us: Cast) -> None:
+    lead = us.id("lead")
+    us.stack.put(us.key("admin"), {"users": [{"id": lead, "user_key": "lead-1"}]})
+    for name in (lead, us.username("lead"), "lead-1"):
+        reply = make(us, "admin", user=name)
+        assert (reply.status, reply.json["user"]) == (201, lead)
+        assert us.stack.get("/v1/keys", reply.json["access_key"]).status == 403  # usage:read alone
+    assert make(us, "lead", user=us.username("lead")).json["user"] == lead
+    assert make(us, "lead", user=us.username("member")).status == 403
+    assert make(us, "lead", user="nobody").status == 403
+
+
+def test_an_owner_whom_several_may_be_is_a_fault(us: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Draft, "faults", lambda *_: [])  # a directory from before that was refused
+    rows = [{"username": "twin", "user_key": "a"}, {"username": "b", "user_key": "twin"}]
+    ids = [us.stack.apply(ACME, "user", {"id": f"twin-{row['user_key']}", **row}) for row in rows]
+    reply = make(us, "admin", user="twin")
+    message = "user: several users are called so; give the id of one"
+    assert (reply.status, reply.json["error"]["message"]) == (400, message)
+    assert make(us, "manager", user="twin").status == 403
+    assert make(us, "admin", user=ids[0]).json["user"] == ids[0]
+
+
 def test_what_was_made_is_what_is_listed_to_the_second(us: Cast) -> None:
     expiry = LATER + timedelta(milliseconds=250)
     made = make(us, "admin", expires_at=expiry.isoformat()).json
@@ -129,8 +154,10 @@ def test_nobody_makes_a_key_that_can_more_than_their_own(us: Cast) -> None:
         ({"name": " a"}, "name: expected text without blanks around it"),
         ({"user": "x" * 8192}, "user: expected 1 to 128 bytes"),
         ({"user": None}, "user: expected a string"),
-        ({"user": "acme-nobody"}, "user: expected the id of a user"),
-        ({"user": "other-member"}, "user: expected the id of a user"),
+        ({"user": "acme-nobody"}, NOBODY),
+        ({"user": "other-member"}, NOBODY),
+        ({"user": "member@other.example"}, NOBODY),
+        ({"user": "Member@acme.example"}, NOBODY),
         ({"scopes": []}, "scopes: expected an array of at least 1"),
         ({"scopes": ["usage:read"] * 6}, "scopes: expected an array of at most 5"),
         ({"scopes": "usage:read"}, "scopes: expected an array"),

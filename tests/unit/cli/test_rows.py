@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from odometer.api.directory import LARGEST_BODY, MOST_ROWS
+from odometer.api.wire import NDJSON
 from odometer_cli.client import Client, Reply
 from odometer_cli.failure import Misused, Unreachable
 from odometer_cli.rows import Row, Taken, parts, put, read_rows
@@ -124,7 +125,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_parts_hold_no_more_rows_and_bytes_than_one_request_may() -> None:
     small = [Row(str(number), "user", b"{}\n") for number in range(2 * MOST_ROWS + 1)]
     assert [len(part) for part in parts(small)] == [MOST_ROWS, MOST_ROWS, 1]
-    large = [Row(str(number), "user", b"x" * (LARGEST_BODY // 2)) for number in range(5)]
+    large = [Row(str(number), "user", b"x" * (LARGEST_BODY[NDJSON] // 2)) for number in range(5)]
     assert [len(part) for part in parts(large)] == [2, 2, 1]
     assert [row for part in parts(large) for row in part] == large
 

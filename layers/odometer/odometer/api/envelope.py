@@ -5,7 +5,7 @@ from typing import Any
 
 from odometer.api.family import Family
 from odometer.api.wire import Request
-from odometer.domain.errors import Fault, Invalid, NotFound, OdometerError
+from odometer.domain.errors import Fault, Invalid, NotFound, OdometerError, TooLarge
 
 MESSAGES = {
     "unauthorized": "Authentication required",
@@ -37,6 +37,8 @@ class Envelope(Family):
         if isinstance(error, Invalid):
             message = "; ".join(dict.fromkeys(map(told, error.faults)))
             details = {fault.name: shown(fault.value) for fault in error.faults}
+        elif isinstance(error, TooLarge) and error.limit:
+            message = f"{message}: at most {error.limit}"
         elif isinstance(error, NotFound) and error.parameter:
             message = f"{error.parameter}: not found"
             details = {error.parameter: shown(error.name)}

@@ -29,7 +29,7 @@ class NamedKey(Body):
 class NewKey(NamedKey):
     """A key to be made: for whom, for what, and until when."""
 
-    user: Annotated[str, Text(128)]
+    user: Annotated[str, Text(128)] = Field(description="Who owns it, by id, username or user_key.")
     scopes: Annotated[list[Annotated[Scope, Choice()]], Field(min_length=1, max_length=5)]
     expires_at: Annotated[datetime, Instant()] | None = None
 
@@ -142,13 +142,15 @@ class KeyRotated(KeyMade):
         return cls(**dict(made), former_until=shown(credential.former_until))
 
 
-def owner_of(directory: Directory, keyring: Keyring, user_id: str) -> int:
+def owner_of(directory: Directory, keyring: Keyring, name: str) -> int:
     """The user whom a new key is for; who may make keys only for themselves learns of nobody."""
-    owner = directory.user_by_id(user_id)
-    keyring.check(None if owner is None else owner.ordinal)
-    if owner is None:
-        raise Invalid.parameter("user", "expected the id of a user", user_id)
-    return owner.ordinal
+    owners = directory.users_called(name)
+    keyring.check(owners[0] if len(owners) == 1 else None)
+    if not owners:
+        raise Invalid.parameter("user", "expected the id, username or user_key of a user", name)
+    if len(owners) > 1:
+        raise Invalid.parameter("user", "several users are called so; give the id of one", name)
+    return owners[0]
 
 
 def shown(instant: datetime | None) -> str | None:

@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 ANSWER_LIMIT = 6 * 1024 * 1024 - 64 * 1024  # Lambda's 6 MB, less the frame around the body
 COMPRESSED_FROM = 1_400
+WITHOUT_GZIP = "the answer is too large without gzip"
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
@@ -21,7 +22,7 @@ COMPRESSED = frozenset({CSV, NDJSON})
 """What the template calls binary: bodies of these types, and only these, may be compressed here.
 
 JSON is not among them: the gateway would pass every JSON body on in base64, and 5 MB of directory
-would no longer fit.
+would no longer fit (docs/decisions/0030).
 """
 
 
@@ -104,9 +105,16 @@ class Response:
 
     def _may_be_compressed(self, request: Request) -> bool:
         """Whether gateway and client both take it: the gateway looks at what is accepted first."""
-        first = request.header("accept").partition(",")[0].partition(";")[0].strip().lower()
-        gzip_accepted = ACCEPTS_GZIP.search(request.header("accept-encoding"))
-        return self.media_type in COMPRESSED and first == self.media_type and bool(gzip_accepted)
+        return self.media_type in COMPRESSED and not any(self._hindering(request))
+
+    def _hindering(self, request: Request) -> Iterator[Fault]:
+        """Which headers keep a body from being compressed that could be."""
+        accept, encoding = request.header("accept"), request.header("accept-encoding")
+        if accept.partition(",")[0].partition(";")[0].strip().lower() != self.media_type:
+            words = f"{WITHOUT_GZIP}, which needs {self.media_type} to come first"
+            yield Fault("Accept", "header", words, accept)
+        if not ACCEPTS_GZIP.search(encoding):
+            yield Fault("Accept-Encoding", "header", WITHOUT_GZIP, encoding)
 
     def _fitting(
         self, request: Request, headers: dict[str, str], body: str, *, encoded: bool
@@ -114,7 +122,7 @@ class Response:
         """What Lambda can carry in its JSON, or an error: never an answer that is cut."""
         if len(json.dumps(body)) > ANSWER_LIMIT:
             if self.media_type in COMPRESSED and not encoded:
-                raise Invalid.parameter("Accept-Encoding", "the answer is too large without gzip")
+                raise Invalid(*self._hindering(request))
             raise self._too_large(request)
         return {
             "statusCode": self.status,

@@ -155,6 +155,14 @@ class Directory:
         ids = self.columns("users", "names")["id"]
         return self.user(ids.index(user_id)) if user_id and user_id in ids else None
 
+    def users_called(self, name: str) -> list[int]:
+        """The ordinals of the users who have that id; else that username or user_key."""
+        names = self.columns("users", "names")
+        if name and name in names["id"]:
+            return [names["id"].index(name)]
+        pairs = enumerate(zip(names["username"], names["user_key"], strict=True))
+        return [ordinal for ordinal, both in pairs if name and name in both]
+
     def team_by_id(self, team_id: str) -> Team | None:
         """The team with that id, if there is one."""
         return next((team for team in self.teams if team.id == as_kept(team_id)), None)

@@ -106,9 +106,13 @@ class Unsupported(OdometerError):
 
 
 class TooLarge(OdometerError):
-    """A body or an answer over its limit."""
+    """A body or an answer over its limit; what is at most taken, where that helps."""
 
     code = "payload_too_large"
+
+    def __init__(self, reason: str = "", *, limit: str = "") -> None:
+        super().__init__(reason)
+        self.limit = limit
 
 
 class Conflict(OdometerError):
