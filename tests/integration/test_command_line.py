@@ -465,11 +465,14 @@ def test_a_file_that_cannot_be_written_is_named(env: Mapping[str, str], tmp_path
     assert "Check the files" in said.err
 
 
-def test_without_a_region_a_command_says_how_to_set_one(stack: Stack) -> None:
+def test_without_a_region_a_command_says_how_to_set_one(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dynamo.dynamodb.cache_clear()
-    aws = {"AWS_DEFAULT_REGION": "", "AWS_REGION": "", "AWS_CONFIG_FILE": os.devnull}
-    with patch.dict("os.environ", aws):
-        said = odometer("verify")
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    said = odometer("verify")
     assert (said.exit_code, "AWS_DEFAULT_REGION" in said.err) == (2, True)
 
 
