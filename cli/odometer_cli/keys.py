@@ -22,7 +22,7 @@ def create(
     ctx: typer.Context,
     *,
     name: Annotated[str, typer.Option(help="What the key is called in lists.")],
-    user: Annotated[str, typer.Option(help="Id or username of the user who will own it.")],
+    user: Annotated[str, typer.Option(help="Who will own it: id, username or user_key.")],
     scope: Annotated[list[Scope], typer.Option(help="What it is for; may be repeated.")],
     expires_at: Annotated[
         str | None, typer.Option(help="When it ends, like 2026-12-31T00:00:00Z; never if left out.")

@@ -379,6 +379,12 @@ def test_a_key_is_made_used_rotated_and_revoked(stack: Stack, env: Mapping[str, 
     assert stack.get("/api/v1/license", rotated.json["access_key"]).status == 401
 
 
+def test_a_key_is_made_for_a_user_by_username(stack: Stack, env: Mapping[str, str]) -> None:
+    user = stack.user(ACME, username="m@example.com")
+    words = ("--name", "n", "--user", "m@example.com", "--scope", "usage:read", "--json")
+    assert odometer("keys", "create", *words, env=env).json["user"] == user
+
+
 def test_keys_are_listed_without_their_secrets(env: Mapping[str, str]) -> None:
     (key,) = odometer("keys", "list", "--json", env=env).json["keys"]
     assert key["name"] == "test"
