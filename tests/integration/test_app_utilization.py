@@ -136,6 +136,15 @@ REFUSALS: list[Case] = [
         {"start_date": "2026-02-30"},
         refusal(f"Invalid start_date: 2026-02-30. {BAD_DATE}", start_date="2026-02-30"),
     ),
+    *(
+        (
+            {"start_date": day},
+            refusal(
+                f"Invalid start_date: {day}. {BAD_DATE} of the years 1970 to 2999", start_date=day
+            ),
+        )
+        for day in ("0000-01-01", "0001-01-01", "1969-12-31", "3000-01-01", "9999-12-31")
+    ),
     (
         {"end_date": "20260228"},
         refusal(f"Invalid end_date: 20260228. {BAD_DATE}", end_date="20260228"),
@@ -284,7 +293,7 @@ def test_366_days_are_the_most(settled: Client) -> None:
 
 def test_dates_far_from_any_use_are_answered(settled: Client) -> None:
     for days in (
-        "start_date=1000-01-01&end_date=1000-12-31",
+        "start_date=1970-01-01&end_date=1970-12-31",
         "start_date=2999-01-01&end_date=2999-12-31",
     ):
         answer = settled.users(f"granularity=daily&{days}&compare=previous_period")

@@ -213,6 +213,12 @@ def seconds_since(instant: str) -> float:
     ("query", "name", "message", "value"),
     [
         ("?from=yesterday", "from", "expected a date as YYYY-MM-DD", "yesterday"),
+        (
+            "?to=3000-01-01",
+            "to",
+            "expected a date as YYYY-MM-DD of the years 1970 to 2999",
+            "3000-01-01",
+        ),
         ("?to=2026-02-30", "to", "expected a date as YYYY-MM-DD", "2026-02-30"),
         ("?from=2026-02-02&to=2026-02-01", "to", "to must not be before from", "2026-02-01"),
         ("?product=a&product=b", "product", "sent more than once", "b"),

@@ -453,7 +453,7 @@ def test_what_is_exported_can_be_put_back_and_changes_nothing(us: Cast) -> None:
         {
             "users": [
                 {"id": us.id("gone"), "state": "registered", "state_since": "2026-03-01T00:00:00Z"},
-                {"username": "old", "state_since": "0001-01-02T00:00:00Z"},
+                {"username": "old", "state_since": "1970-01-02T00:00:00Z"},
                 {"username": "née", "state_since": since, "departments": ["D"]},
             ]
         },

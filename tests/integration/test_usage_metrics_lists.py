@@ -32,7 +32,7 @@ def us() -> Iterator[Cast]:
 
 
 def ask(us: Cast, path: str, **headers: str) -> Reply:
-    url = f"{path.format(team=us.id('core'))}?{LISTS[path]}"
+    url = f"{path.format(team=us.id('core'))}?{LISTS.get(path, '')}"
     return us.stack.get(url, us.key("admin"), **headers)
 
 
@@ -91,6 +91,9 @@ def test_an_empty_table_has_its_columns(us: Cast) -> None:
     assert reply.text == "id,username,email,role,verified,deactivatedAt,updatedAt\r\n"
 
 
-def test_what_cannot_be_given_in_any_accepted_form_is_refused(us: Cast) -> None:
-    reply = ask(us, "/api/v1/organization/teams", accept="text/html")
-    assert (reply.status, reply.json["error"]) == (406, "NOT_ACCEPTABLE")
+@pytest.mark.parametrize("path", [*LISTS, "/api/v1/organization", "/api/v1/license"])
+@pytest.mark.parametrize("accept", ["text/html", "image/*", "*/*;q=0"])
+def test_an_accept_that_nothing_fits_gets_json(us: Cast, path: str, accept: str) -> None:
+    replies = [ask(us, path, **each) for each in ({"accept": accept}, {})]
+    assert {(reply.status, reply.text) for reply in replies} == {(200, replies[1].text)}
+    assert replies[0].headers["Content-Type"] == "application/json"

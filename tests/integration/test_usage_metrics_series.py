@@ -55,7 +55,11 @@ def us() -> Iterator[Cast]:
             NOW,
         )
         Meters(OTHER).send(
-            [used(them.id("member"), COMPLETION, at(day), 900, 900, 900, 900) for day in (2, 3, 9)],
+            [
+                *(used(them.id("member"), COMPLETION, at(day), *[900] * 4) for day in (2, 3, 9)),
+                used(them.id("member"), COMPLETION, at(20), 1, 1034, 566, 1),
+                used(them.id("member"), CHAT, at(20), 1600, 1034),
+            ],
             NOW,
         )
         yield us
@@ -183,6 +187,14 @@ def test_the_active_users_of_a_month_are_not_the_sum_of_those_of_its_days(us: Ca
     assert month["codeCompletions"]["activeUsers"] + month["chat"]["activeUsers"] == 4
 
 
+def test_factors_have_four_decimals_half_away_from_zero(us: Cast) -> None:
+    them = Cast(us.stack, OTHER)
+    (block,) = blocks(ask(them, **{"from": "2026-02-20", "to": "2026-02-21"}))
+    assert block["productivityFactor"] == 0.6463
+    assert block["codeCompletions"]["automationFactor"] == 0.6463
+    assert block["chat"]["chatConsumptionRate"] == 0.6463
+
+
 def test_factors_of_nothing_are_zero(us: Cast) -> None:
     (block,) = blocks(ask(us, **{"from": "2026-02-05", "to": "2026-02-06"}))
     assert block == {
@@ -290,8 +302,6 @@ def test_an_iso_8601_instant_is_echoed_in_utc(us: Cast, sent: str, echoed: str) 
         " 2026-02-02",
         "٢٠٢٦-02-02",
         "2026-02-02T00:00:00\u221203:00",
-        "0001-01-01",
-        "9999-12-31",
         "2026-02-02\x00",
     ],
 )
@@ -301,6 +311,18 @@ def test_anything_else_is_no_instant(us: Cast, sent: str) -> None:
         "to: required",
         "granularity: required",
     ]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["0000-01-01", "0001-01-01", "1969-12-31T23:59:59Z", "1970-01-01T00:00+05:30", "3000-01-01"],
+)
+def test_an_instant_outside_the_bound_of_years_is_refused_with_the_bound(
+    us: Cast, sent: str
+) -> None:
+    reply = ask(us, **dict.fromkeys(("from", "to"), quote(sent)))
+    words = "expected an ISO 8601 date or date-time of the years 1970 to 2999"
+    assert faults(reply) == [f"from: {words}", f"to: {words}"]
 
 
 @pytest.mark.parametrize(

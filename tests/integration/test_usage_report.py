@@ -307,10 +307,11 @@ def test_a_summary_is_a_line_for_each_product(us: Cast) -> None:
 
 
 @pytest.mark.parametrize("accept", ["image/png", "text/html, image/*", "*/*;q=0", "text/csv;q=x"])
-def test_what_cannot_be_answered_in_is_said_so(us: Cast, accept: str) -> None:
-    reply = ask(us, "summary", {"accept": accept})
-    message = "no accepted content type can be answered"
-    assert (reply.status, reply.json) == (406, {"status": "error", "message": message})
+@pytest.mark.parametrize("endpoint", ["summary", "drilldown"])
+def test_an_accept_that_nothing_fits_gets_json(us: Cast, endpoint: str, accept: str) -> None:
+    replies = [ask(us, endpoint, each, product="automation") for each in ({"accept": accept}, {})]
+    assert {(reply.status, reply.text) for reply in replies} == {(200, replies[1].text)}
+    assert replies[0].headers["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
+from fractions import Fraction
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -135,7 +136,7 @@ def some_organization(
 
 
 def ratio(part: int, whole: int) -> float:
-    return min(1, round(part / whole, 4)) if whole else 0
+    return min(1, int(Fraction(part * 10_000, whole) + Fraction(1, 2)) / 10_000) if whole else 0
 
 
 def block(events: Sequence[Event[str]], start: datetime, end: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from odometer.domain.people import Role
 
 class Spelled(Query):
     whole: Annotated[int, Whole(0, 1000)] = 0
+    clamped: Annotated[int, Whole(0, 1000, clamped=True)] = 0
     flag: Annotated[bool, Flag()] = False
     role: Annotated[Role, Choice({"boss": "Admin"})] = Role.MEMBER
     text: Annotated[str, Text(8, forbidden=":")] = ""
@@ -46,6 +47,11 @@ def faults(name: str, value: object, *, json: bool = False) -> list[str]:
         ("whole", "1000", 1000),
         ("flag", "true", True),
         ("flag", "false", False),
+        ("flag", "True", True),
+        ("flag", "FALSE", False),
+        ("clamped", "1000", 1000),
+        ("clamped", "1001", 1000),
+        ("clamped", "9" * 4000, 1000),
         ("role", "TeamLead", Role.TEAM_LEAD),
         ("role", "boss", Role.ADMIN),
         ("text", "né ☃", "né ☃"),
@@ -76,7 +82,6 @@ NO_NUMBERS = [
     "+1",
     "-1",
     "-0",
-    "1001",
     "1_000",
     "5.0",
     "5.",
@@ -91,11 +96,10 @@ NO_NUMBERS = [
     "NaN",
     "true",
     "None",
-    "9" * 19,
-    "9" * 20,
     "9" * 8192,
 ]
-NO_FLAGS = ["", "yes", "no", "1", "0", "on", "True", "TRUE", " true", "true ", "t", "true\x00"]
+TOO_LARGE = ["1001", "9" * 19, "9" * 20]
+NO_FLAGS = ["", "yes", "no", "1", "0", "on", " true", "true ", "t", "true\x00", "fal\u017fe"]
 NO_ROLES = [
     "",
     "admin",
@@ -132,6 +136,9 @@ NO_INSTANTS = [
     "2026-W09-6T17:42:00Z",
     "0000-01-01T00:00:00Z",
     "0001-01-01T00:00:00+23:59",
+    "1970-01-01T00:00:00+00:01",
+    "2999-12-31T23:59:59-00:01",
+    "3000-01-01T00:00:00Z",
     "9999-12-31T23:59:59-23:59",
     "\u0662\u0660\u0662\u0666-02-28T17:42:00Z",
     "2026-02-28T17:42:00Z\n",
@@ -142,7 +149,8 @@ NO_INSTANTS = [
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("whole", value) for value in NO_NUMBERS),
+        *(("whole", value) for value in [*NO_NUMBERS, *TOO_LARGE]),
+        *(("clamped", value) for value in NO_NUMBERS),
         *(("flag", value) for value in NO_FLAGS),
         *(("role", value) for value in NO_ROLES),
         *(("text", value) for value in NO_TEXTS),
@@ -176,6 +184,7 @@ def test_every_type_describes_itself() -> None:
         described.pop("default", None)
     assert properties == {
         "whole": {"title": "Whole", "type": "integer", "minimum": 0, "maximum": 1000},
+        "clamped": {"title": "Clamped", "type": "integer", "format": "int64", "minimum": 0},
         "flag": {"title": "Flag", "type": "boolean"},
         "role": {
             "title": "Role",

@@ -5,7 +5,11 @@ import io
 
 import pytest
 
-from odometer.api.reports import as_csv, as_lines, known
+from odometer.api.people import NothingAsked
+from odometer.api.reports import Report, as_csv, as_lines, known
+from odometer.api.wire import Request
+from odometer.storage.dynamo import Meter
+from tests.support.stack import proxy_event
 
 
 @pytest.mark.parametrize(
@@ -45,6 +49,13 @@ def test_a_table_has_the_columns_of_all_rows_and_those_that_are_asked_for() -> N
 
 def test_a_line_is_an_object_in_utf_8() -> None:
     assert as_lines([{"a": "é\n"}, {"b": None}]) == '{"a": "é\\n"}\n{"b": null}\n'
+
+
+@pytest.mark.parametrize(("units", "shown"), [(0.0, "0.0"), (0.25, "0.3"), (12.5, "12.5")])
+def test_read_units_have_one_decimal_half_away_from_zero(units: float, shown: str) -> None:
+    request = Request.of(proxy_event("GET", "/x", {}))
+    response = Report(NothingAsked(), list).response(request, Meter(read_units=units))
+    assert response.headers["X-Read-Units"] == shown
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 from odometer.api.wire import CSV, JSON, NDJSON, Request
 from odometer.domain.errors import Unacceptable
@@ -13,19 +12,22 @@ WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 def takes_every_row(request: Request) -> bool:
     """Whether the answer is lines, which are no page but all there is."""
-    with suppress(Unacceptable):
-        return chosen(request.header("accept")) != JSON
-    return False
+    return chosen(request.header("accept"), otherwise=JSON) != JSON
 
 
-def chosen(accept: str) -> str:
-    """The offered media type that the client likes best, and named most closely; else JSON."""
+def chosen(accept: str, otherwise: str | None = None) -> str:
+    """The offered media type that the client likes best, and named most closely; else JSON.
+
+    Where the client takes none of them, the answer is `otherwise`; without one it is refused.
+    """
     wishes = list(wished(accept)) or [("*/*", 1.0)]
     liked = {offer: liking(offer, wishes) for offer in OFFERED}
     best = max(OFFERED, key=lambda offer: liked[offer])
-    if not liked[best][0]:
+    if liked[best][0]:
+        return best
+    if otherwise is None:
         raise Unacceptable
-    return best
+    return otherwise
 
 
 def wished(accept: str) -> Iterator[tuple[str, float]]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
@@ -13,7 +14,7 @@ from odometer.api.cursors import Chain
 from odometer.api.endpoint import Endpoint
 from odometer.api.endpoint import endpoint as any_endpoint
 from odometer.api.envelope import Envelope, shown
-from odometer.api.fields import Choice, Reader, Text, Whole, refuse
+from odometer.api.fields import YEAR_PATTERN, Choice, Reader, Text, Whole, check_year, refuse
 from odometer.api.models import Answer, Query, Timestamp
 from odometer.api.subjects import Named
 from odometer.api.wire import Request
@@ -128,7 +129,7 @@ def details_of(fault: Fault, request: Request) -> dict[str, object]:
 
 # parameters
 
-DATE = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Comparison(StrEnum):
@@ -141,19 +142,19 @@ class Day(Reader):
     """A calendar date."""
 
     def read(self, value: object) -> date:
-        """A date that exists, in a year that can be reckoned with in every zone."""
-        text = value if isinstance(value, str) and DATE.fullmatch(value) else ""
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            raise refuse("date", "expected a date as YYYY-MM-DD") from None
+        """A date that exists."""
+        if isinstance(value, str) and DATE.fullmatch(value):
+            check_year(int(value[:4]), "a date as YYYY-MM-DD")
+            with suppress(ValueError):
+                return date.fromisoformat(value)
+        raise refuse("date", "expected a date as YYYY-MM-DD")
 
     def schema(self) -> Mapping[str, Any]:
         """A date."""
         return {
             "type": "string",
             "format": "date",
-            "pattern": r"^[12]\d{3}-\d{2}-\d{2}$",
+            "pattern": rf"^{YEAR_PATTERN}-\d{{2}}-\d{{2}}$",
             "examples": ["2026-02-01"],
         }
 

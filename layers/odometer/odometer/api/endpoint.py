@@ -94,7 +94,7 @@ class Endpoint:
         given = {name: self._provided(exchange, kind) for name, kind in self.needs.items()}
         answer = self.handler(**given)
         if isinstance(answer, Report):
-            return answer.response(exchange.request, exchange.meter)
+            return answer.response(exchange.request, exchange.meter, self.family.unfit)
         return as_response(answer, self.status)
 
     def _provided(self, exchange: Exchange, kind: type) -> object:

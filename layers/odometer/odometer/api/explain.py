@@ -39,7 +39,6 @@ from odometer.reports.utilization import state_at
 from odometer.storage.usage import Usage, products_of
 
 LONGEST: Final = timedelta(days=732)
-YEARS: Final = (1970, 8999)
 """Those that can be reckoned with in every zone."""
 LONGEST_PRODUCTS: Final = 4_096
 DAYS_ACTIVE: Final = "days_active"
@@ -96,10 +95,8 @@ class ExplainQuery(WhoQuery):
         description=f"A measure of the product, `{DAYS_ACTIVE}`, `{USERS}` who had any usage, or "
         f"`{ACCOUNTS}`, which are all users whether they had or not, as of `to`."
     )
-    start: Annotated[datetime, Instant(*YEARS)] = Field(
-        alias="from", description="The first instant."
-    )
-    end: Annotated[datetime, Instant(*YEARS)] = Field(
+    start: Annotated[datetime, Instant()] = Field(alias="from", description="The first instant.")
+    end: Annotated[datetime, Instant()] = Field(
         alias="to",
         description="The instant just after the last one. It is not included, unlike the `to` of "
         f"`/v1/coverage`; at most {LONGEST.days} days after `from`.",

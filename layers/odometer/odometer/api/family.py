@@ -31,6 +31,9 @@ class Family:
     name: ClassVar[str]
     challenge: ClassVar[str] = 'Bearer realm="odometer"'
 
+    unfit: ClassVar[str | None] = None
+    """The media type for a client who takes none of those offered; without one it is a 406."""
+
     def admit(self, request: Request, caller: Caller) -> None:
         """Refuse a caller who names an organization that is not theirs."""
 

@@ -16,11 +16,15 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from odometer.domain.text import CONTROL, CONTROLS, fault_of_name
 
-DIGITS = re.compile(r"[0-9]{1,19}")
+DIGITS = re.compile(r"[0-9]{1,4000}")  # more than 4,300 of them Python does not read
 HOUR_MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 INSTANT = re.compile(
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{HOUR_MINUTE}:[0-5][0-9](?:\.[0-9]{{1,9}})?(?:Z|[+-]{HOUR_MINUTE})"
 )
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+"""Dates of other years are refused in all families."""
+YEARS = f"of the years {FIRST_YEAR} to {LAST_YEAR}"
+YEAR_PATTERN = "(?:19[7-9]|2[0-9]{2})[0-9]"
 ID_SHOWN = 64
 LARGEST_INT32 = 2**31 - 1
 AS_TEXT = object()
@@ -30,6 +34,12 @@ AS_TEXT = object()
 def refuse(rule: str, message: str) -> PydanticCustomError:
     """A fault, in words that need no value filled in."""
     return PydanticCustomError(rule, message.replace("{", "{{").replace("}", "}}"))
+
+
+def check_year(year: int, expected: str) -> None:
+    """Refuse a date of a year outside the bound."""
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise refuse("years", f"expected {expected} {YEARS}")
 
 
 def shown_id(content: object) -> str | None:
@@ -83,6 +93,8 @@ class Whole(Reader):
 
     low: int
     high: int
+    clamped: bool = False
+    """Whether anything above the highest number means the highest."""
 
     def spelled(self, text: str) -> object:
         """Digits only: no sign, no underscore, no fraction, no exponent."""
@@ -90,23 +102,27 @@ class Whole(Reader):
 
     def read(self, value: object) -> int:
         """The number; a boolean is none, and neither is 5.0."""
-        if type(value) is not int or not self.low <= value <= self.high:
-            raise refuse("integer", f"expected an integer from {self.low} to {self.high}")
-        return value
+        if type(value) is not int or value < self.low or (value > self.high and not self.clamped):
+            raise refuse("integer", f"expected an integer {self._bounds()}")
+        return min(value, self.high)
 
     def schema(self) -> Mapping[str, Any]:
         """An integer within bounds, of 64 bits where 32 do not hold them."""
-        wide = {"format": "int64"} if self.high > LARGEST_INT32 else {}
-        return {"type": "integer", **wide, "minimum": self.low, "maximum": self.high}
+        wide = {"format": "int64"} if self.clamped or self.high > LARGEST_INT32 else {}
+        highest = {} if self.clamped else {"maximum": self.high}
+        return {"type": "integer", **wide, "minimum": self.low, **highest}
+
+    def _bounds(self) -> str:
+        return f"from {self.low}" + ("" if self.clamped else f" to {self.high}")
 
 
 @dataclass(frozen=True)
 class Flag(Reader):
-    """Exactly `true` or `false`."""
+    """`true` or `false`; as text, in any case of letters."""
 
     def spelled(self, text: str) -> object:
-        """No `yes`, no `1`, no `True`."""
-        return {"true": True, "false": False}.get(text, text)
+        """No `yes`, no `1`."""
+        return {"true": True, "false": False}.get(text.lower(), text)
 
     def read(self, value: object) -> bool:
         """Nothing else is a boolean."""
@@ -216,22 +232,18 @@ class Lines(Text):
 
 @dataclass(frozen=True)
 class Instant(Reader):
-    """An ISO 8601 instant with an offset or `Z`, in one of some years."""
-
-    first_year: int = 1
-    last_year: int = 9999
+    """An ISO 8601 instant with an offset or `Z`."""
 
     def read(self, value: object) -> datetime:
         """The instant; a bare number is none."""
         if not isinstance(value, str) or not INSTANT.fullmatch(value):
             raise refuse("instant", "expected an instant like 2026-02-28T17:42:00Z")
+        check_year(int(value[:4]), "an instant")
         try:
             instant = datetime.fromisoformat(value).astimezone(UTC)
-        except (ValueError, OverflowError):
+        except ValueError:
             raise refuse("instant", "expected an instant that exists") from None
-        if not self.first_year <= instant.year <= self.last_year:
-            years = f"{self.first_year} to {self.last_year}"
-            raise refuse("instant", f"expected an instant of the years {years}")
+        check_year(instant.year, "an instant")
         return instant
 
     def schema(self) -> Mapping[str, Any]:

@@ -358,7 +358,7 @@ def refusals(endpoint: Endpoint) -> list[str]:
     found |= {"conflict"} if endpoint.path in CONFLICTING else set()
     names = "{" in endpoint.path or endpoint.path == "/v1/explain"
     found |= {"not_found"} if names or needs & {Directory, Team, User} else set()
-    found |= {"not_acceptable"} if CSV in raw.answer else set()
+    found |= {"not_acceptable"} if CSV in raw.answer and endpoint.family.unfit is None else set()
     return sorted(found, key=lambda code: STATUS[code])
 
 

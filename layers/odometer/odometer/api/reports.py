@@ -18,6 +18,7 @@ from odometer.api.models import Answer
 from odometer.api.wire import CSV, JSON, Request, Response
 from odometer.domain.errors import Incomplete
 from odometer.domain.time import Period, format_seconds, instant_of_ms
+from odometer.reports.figures import one_decimal
 from odometer.storage.dynamo import Meter
 
 VARY = "Accept, Accept-Encoding"
@@ -40,9 +41,9 @@ class Report:
     """The parameters that make fewer rows of it."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self, request: Request, meter: Meter) -> Response:
+    def response(self, request: Request, meter: Meter, unfit: str | None = None) -> Response:
         """The report as the client accepts it; a complete one may be kept and asked about."""
-        media_type = chosen(request.header("accept"))
+        media_type = chosen(request.header("accept"), otherwise=unfit)
         body = self._body(media_type)
         headers = {**self._provenance(meter.read_units), **self._caching(body), **self.headers}
         if known(headers.get("ETag"), request.header("if-none-match")):
@@ -66,7 +67,7 @@ class Report:
             else {"X-Data-Through": format_seconds(instant_of_ms(self.through_ms))}
         )
         ranges = {"X-Query-Range": ", ".join(map(str, self.periods))} if self.periods else {}
-        return {**through, **ranges, "X-Read-Units": f"{read_units:.1f}"}
+        return {**through, **ranges, "X-Read-Units": str(one_decimal(read_units))}
 
     def _caching(self, body: bytes) -> dict[str, str]:
         """A partial answer is never kept."""

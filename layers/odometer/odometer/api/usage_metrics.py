@@ -13,7 +13,7 @@ from odometer.api.fields import Choice, Flag, Whole
 from odometer.api.models import Answer, Query, Timestamp, names_of
 from odometer.api.reports import Report
 from odometer.api.subjects import Named
-from odometer.api.wire import Request
+from odometer.api.wire import JSON, Request
 from odometer.directory import people
 from odometer.domain.errors import ForeignOrganization, Invalid, OdometerError
 from odometer.domain.people import Role, State
@@ -43,6 +43,7 @@ class UsageMetrics(Family):
     """Every fault of a request at once, as `parameter: what was expected`."""
 
     name = "usage_metrics"
+    unfit = JSON
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
         """The published error body."""
@@ -71,28 +72,30 @@ def endpoint(
 # parameters
 
 OFFSET = "How many items to skip."
-LIMIT = f"How many items to answer at most; 0 means {LARGEST_PAGE:,}."
+LIMIT = f"How many items to answer at most: {LARGEST_PAGE:,} for 0 and for anything above it."
 
 
 class Page(Query):
     """A part of a list."""
 
-    offset: Annotated[int, Whole(0, 10**9)] = Field(description=OFFSET)
-    limit: Annotated[int, Whole(0, LARGEST_PAGE)] = Field(description=LIMIT)
+    offset: Annotated[int, Whole(0, 2**63 - 1)] = Field(description=OFFSET)
+    limit: Annotated[int, Whole(0, LARGEST_PAGE, clamped=True)] = Field(description=LIMIT)
 
 
 class OptionalPage(Query):
     """A part of a list; without parameters, its beginning."""
 
-    offset: Annotated[int, Whole(0, 10**9)] = Field(0, description=OFFSET)
-    limit: Annotated[int, Whole(0, LARGEST_PAGE)] = Field(0, description=LIMIT)
+    offset: Annotated[int, Whole(0, 2**63 - 1)] = Field(0, description=OFFSET)
+    limit: Annotated[int, Whole(0, LARGEST_PAGE, clamped=True)] = Field(0, description=LIMIT)
 
 
 class UserFilter(Page):
-    """Which users of the organization: in a team or in none, registered or deactivated."""
+    """Which users of the organization: all, in a team or in none; registered or deactivated."""
 
-    team_member: Annotated[bool, Flag()] = Field(
-        default=False, alias="teamMember", description="Users in a team, or those in none."
+    team_member: Annotated[bool, Flag()] | None = Field(
+        None,
+        alias="teamMember",
+        description="Users in a team, or those in none; without it, all of them.",
     )
     active: Annotated[bool, Flag()] = Field(
         default=True, description="Registered users, or deactivated ones."
@@ -101,7 +104,8 @@ class UserFilter(Page):
     def matches(self, user: people.User) -> bool:
         """Whether a user is asked for; who is only invited is in neither list."""
         wanted = State.REGISTERED if self.active else State.DEACTIVATED
-        return (user.team is not None) == self.team_member and user.state == wanted
+        in_team = user.team is not None
+        return self.team_member in (None, in_team) and user.state == wanted
 
 
 class RoleFilter(Query):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import MAXYEAR, MINYEAR, datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
@@ -14,10 +14,10 @@ from odometer.access.policy import READ_REPORT
 from odometer.api.endpoint import Endpoint
 from odometer.api.endpoint import endpoint as any_endpoint
 from odometer.api.family import Family
-from odometer.api.fields import Choice, Reader, Whole, refuse
+from odometer.api.fields import YEAR_PATTERN, YEARS, Choice, Reader, Whole, check_year, refuse
 from odometer.api.models import Answer, Query
 from odometer.api.reports import Report
-from odometer.api.wire import Request
+from odometer.api.wire import JSON, Request
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Fault, Incomplete, Invalid, OdometerError, TimedOut, Unavailable
 from odometer.domain.kinds import Kind
@@ -60,12 +60,20 @@ MESSAGES = {
 }
 UNREAD = "failed to read all usage"
 
-REQUIRED = {"from": "from is required", "to": "to is required"}
+CLOCK_FORM = "YYYY-MM-DD HH:MM:SS"
+OF_RULES: Mapping[str, Mapping[str, str]] = {
+    "missing": {name: f"{name} is required" for name in ("from", "to")},
+    "years": {
+        name: f"invalid {name} format: {{value}} (expected {CLOCK_FORM} {YEARS})"
+        for name in ("from", "to")
+    },
+}
+"""Words for some rules; any other fault of a parameter has the words of that parameter."""
 WORDS = {
     "type": f"invalid or missing type (valid: [{' '.join(UserType)}])",
     "product": f"invalid or missing product (valid: [{' '.join(Product)}])",
-    "from": "invalid from format: {value} (expected YYYY-MM-DD HH:MM:SS)",
-    "to": "invalid to format: {value} (expected YYYY-MM-DD HH:MM:SS)",
+    "from": f"invalid from format: {{value}} (expected {CLOCK_FORM})",
+    "to": f"invalid to format: {{value}} (expected {CLOCK_FORM})",
     "timezone": "invalid timezone format: {value} (expected +HH:MM or -HH:MM, e.g. +05:30)",
     "page": "page must be a positive integer",
     "limit": f"limit must be a positive integer between 1 and {LARGEST_PAGE}",
@@ -79,6 +87,7 @@ class UsageReport(Family):
 
     name = "usage_report"
     challenge = 'Basic realm="odometer", charset="UTF-8"'
+    unfit = JSON
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
         """The published error body."""
@@ -110,7 +119,7 @@ def message_of(error: OdometerError) -> str:
 
 def worded(fault: Fault) -> str:
     """A fault in the words that clients of this API match on."""
-    words = REQUIRED.get(fault.name) if fault.rule == "missing" else None
+    words = OF_RULES.get(fault.rule, {}).get(fault.name)
     words = words or (fault.message if fault.rule in BETWEEN else WORDS.get(fault.name))
     return (words or fault.message).replace("{value}", str(fault.value)[:VALUE_SHOWN])
 
@@ -127,19 +136,18 @@ class WallClock(Reader):
     """A wall-clock time to the second; which instant it is, the offset tells."""
 
     def read(self, value: object) -> datetime:
-        """A time that exists, in a year that no offset leads out of."""
-        text = value if isinstance(value, str) and CLOCK.fullmatch(value) else ""
-        with suppress(ValueError):
-            clock = datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  its offset comes apart
-            if MINYEAR < clock.year < MAXYEAR:
-                return clock
-        raise refuse("clock", "expected YYYY-MM-DD HH:MM:SS")
+        """A time that exists."""
+        if isinstance(value, str) and CLOCK.fullmatch(value):
+            check_year(int(value[:4]), CLOCK_FORM)
+            with suppress(ValueError):
+                return datetime.strptime(value, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  its offset comes apart
+        raise refuse("clock", f"expected {CLOCK_FORM}")
 
     def schema(self) -> Mapping[str, Any]:
         """Text in one form."""
         return {
             "type": "string",
-            "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+            "pattern": f"^{YEAR_PATTERN}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
             " ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$",
             "examples": ["2026-06-23 00:00:00"],
         }

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, RootModel, ValidationInfo, field_val
 from odometer.access.policy import Caller, Rule
 from odometer.api.endpoint import Endpoint
 from odometer.api.endpoint import endpoint as any_endpoint
-from odometer.api.fields import Choice, Reader, refuse
+from odometer.api.fields import Choice, Reader, check_year, refuse
 from odometer.api.models import Answer, Query, Timestamp
 from odometer.api.reports import Report
 from odometer.api.subjects import Named
@@ -54,7 +54,7 @@ def endpoint(
 # parameters
 
 ISO = re.compile(
-    r"((?:19[7-9]|[2-8][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2})"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[Tt]((?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,]([0-9]{1,9}))?)?)"
     r"([Zz]|[+ -](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?)?"
 )
@@ -68,14 +68,18 @@ class Moment(Reader):
     """
 
     def read(self, value: object) -> datetime:
-        """The instant, in a year that can be reckoned with."""
+        """The instant."""
+        expected = "an ISO 8601 date or date-time"
         found = ISO.fullmatch(value) if isinstance(value, str) else None
+        if not found:
+            raise refuse("instant", f"expected {expected}")
+        check_year(int(found[1][:4]), expected)
         try:
-            if found:
-                return instant_of(*found.groups(default=""))
+            instant = instant_of(*found.groups(default=""))
         except ValueError:
-            pass
-        raise refuse("instant", "expected an ISO 8601 date or date-time")
+            raise refuse("instant", f"expected {expected}") from None
+        check_year(instant.year, expected)
+        return instant
 
     def schema(self) -> Mapping[str, Any]:
         """A date-time, or a date."""
@@ -95,8 +99,9 @@ class Month(Reader):
     def read(self, value: object) -> date:
         """`2026-02`."""
         found = MONTH.fullmatch(value) if isinstance(value, str) else None
-        if not found or int(found[1]) < date.min.year:
+        if not found:
             raise refuse("month", "expected YYYY-MM")
+        check_year(int(found[1]), "YYYY-MM")
         return date(int(found[1]), int(found[2]), 1)
 
     def schema(self) -> Mapping[str, Any]:

@@ -2,9 +2,11 @@
 
 from typing import Final
 
-DECIMALS: Final = 4
+from odometer.reports.figures import rounded
+
+TEN_THOUSAND: Final = 10_000  # four decimals
 
 
 def share(part: int, whole: int) -> float:
-    """A part of a whole, rounded; of nothing, nothing, and never more than all."""
-    return round(min(part / whole, 1.0), DECIMALS) if whole else 0.0
+    """A part of a whole with four decimals; of nothing, nothing, and never more than all."""
+    return rounded(min(part, whole) * TEN_THOUSAND, whole) / TEN_THOUSAND if whole else 0.0

@@ -10,6 +10,11 @@ def rounded(dividend: int, divisor: int) -> int:
     return nearest if dividend >= 0 else -nearest
 
 
+def one_decimal(number: float) -> float:
+    """The nearest number with one decimal; halves go away from zero."""
+    return rounded(*(10 * number).as_integer_ratio()) / 10
+
+
 def rounded_each(dividends: Iterable[int], divisors: Iterable[int]) -> Iterator[int]:
     """The same of a column of quotients, none of them negative: everyone's, at a call for all."""
     pairs = zip(dividends, divisors, strict=True)

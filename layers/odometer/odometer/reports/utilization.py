@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from odometer.domain.people import State
-from odometer.domain.time import epoch_ms
+from odometer.domain.time import epoch_ms, instant_of_ms
 
 MOST_MONTHS: Final = 120
 LONGEST_MONTH: Final = timedelta(31)
@@ -40,7 +40,7 @@ def months(start: date, now: datetime) -> list[date]:
 
 def month_of(milliseconds: int) -> date:
     """The first day of the month of a moment."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).date().replace(day=1)
+    return instant_of_ms(milliseconds).date().replace(day=1)
 
 
 def end_of(month: date, now: datetime) -> int:
