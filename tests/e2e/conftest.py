@@ -44,8 +44,8 @@ def fresh(deployment: Deployment) -> Fresh:
     if deployment.home is None:
         pytest.skip("the tables of a deployment elsewhere cannot be reached from here")
     username = f"journey-{uuid4().hex[:8]}@example.com"
-    words = ("--name", f"Organization of {username}", "--admin-username", username, "--json")
-    made = deployment.odometer("organization", "create", *words)
+    words = ("--name", "Journey Organization", "--admin-username", username, "--json")
+    made = deployment.odometer("organization", "create", "--force", *words)
     assert made.returncode == 0, made.stderr
     content = json.loads(made.stdout)
     return Fresh(content["organization"], content["access_key"], username)
