@@ -1,7 +1,7 @@
 """The engine's functions: rung, swept, settled, rebuilt and audited, for everyone, on the clock."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,10 +17,11 @@ from odometer.domain.time import Period, epoch_ms
 from odometer.readings.decisions import ALL, Fold, Product
 from odometer.readings.reading import View
 from odometer.storage import tenancy
-from odometer.storage.dynamo import Meter, Table, dynamodb
+from odometer.storage.dynamo import Meter, Table
 from odometer.storage.engine import Engine, engine
 from odometer.storage.shelf import TableShelf
 from tests.support.book import ACME
+from tests.support.copies import copy_of_tables, restore_tables
 from tests.support.intake import ago, log_of, run, send, stream, usage_event
 from tests.support.stack import OTHER, Stack, admin_of
 from tests.support.taps import Answer, Call, Tap, tapped, throttled, timed_out
@@ -424,22 +425,9 @@ def as_a_new_process() -> None:
 
 def calls_of(stack: Stack, function: str, tap: Tap) -> list[Call]:
     """Every call that a function makes, and the tables as they were before."""
-    tables = {name: list(everything(name)) for name in ("directory", "log", "usage")}
+    before = copy_of_tables()
     as_a_new_process()
     WORK[function](stack)
     calls = list(dict.fromkeys(tap.calls))
-    for name, items in tables.items():
-        put_back(name, items)
+    restore_tables(before)
     return calls
-
-
-def everything(table: str) -> Any:
-    return dynamodb().scan(TableName=table)["Items"]
-
-
-def put_back(table: str, items: Sequence[Mapping[str, Any]]) -> None:
-    """Let a table hold these items and no others."""
-    for item in everything(table):
-        dynamodb().delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
-    for item in items:
-        dynamodb().put_item(TableName=table, Item=dict(item))

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from odometer.readings import keys
+from odometer.readings.fold import read_folds
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.engine import engine
 from odometer_cli import app, event_files, events
@@ -379,7 +380,7 @@ def parked(stack: Stack, key: str) -> Mapping[str, Any]:
 
 
 def folded() -> int:
-    return sum(len(fold.events) for fold in engine().folding.memory.tail(ACME, engine().usage, 0))
+    return sum(len(fold.events) for fold in read_folds(ACME, engine().usage, 0))
 
 
 def test_redrive_folds_what_was_parked_and_what_waits(

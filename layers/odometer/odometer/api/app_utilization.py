@@ -22,6 +22,7 @@ from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Fault, Forbidden, Invalid, NotFound, OdometerError
 from odometer.domain.identity import UUID
 from odometer.domain.time import format_millis, instant_at
+from odometer.readings.fold import Gap
 from odometer.readings.presence import Presence
 from odometer.reports.app_totals import Granularity
 from odometer.reports.days import Days
@@ -404,7 +405,10 @@ def columns_of(row: type[Answer], prefix: str = "") -> list[str]:
 def begin(chain: Chain, usage: Usage) -> None:
     """See what the first page of the chain saw."""
     if chain.mark:
-        usage.go_back(chain.mark.directory, chain.mark.pin)
+        try:
+            usage.go_back(chain.mark.directory, chain.mark.pin)
+        except (Gap, NotFound):
+            raise chain.expired from None
 
 
 def next_page(

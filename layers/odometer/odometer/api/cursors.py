@@ -26,6 +26,7 @@ HALF_A_DAY: Final = 12 * 3_600
 LONGEST: Final = 8_192
 """More than the gateway lets through; nothing longer is looked at."""
 TAG_BYTES: Final = 16
+EXPIRED: Final = "Cursor expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,13 @@ class Chain:
             raise refused("Invalid cursor", cursor)
         mark = Mark(**json.loads(zlib.decompress(body)))
         if mark.expires <= self.now:
-            raise refused("Cursor expired", cursor)
+            raise refused(EXPIRED, cursor)
         return mark
+
+    @property
+    def expired(self) -> Invalid:
+        """The fault of a cursor that names what is not there any more."""
+        return refused(EXPIRED, self.asked["cursor"][-1])
 
     def link(self, cursor: str) -> str:
         """The next page, relative to this one."""

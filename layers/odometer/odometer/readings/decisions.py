@@ -75,6 +75,11 @@ class Plan:
     sealed: int
     """Days that end at or before this second are sealed; `sealed_before` is the last plan's."""
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """What its head shows: the last fold, and the second up to which days are sealed."""
+        return self.upto, self.sealed
+
     def to_item(self, organization: str) -> dict[str, Any]:
         return {
             "pk": keys.plans(organization),

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from odometer.domain.events import Event
 from odometer.readings import keys, log
-from odometer.readings.decisions import Fold, Head
+from odometer.readings.decisions import Fold, Head, Plan
 from odometer.readings.rows import Undecodable
 from odometer.readings.segments import digests_of
 from odometer.readings.shelf import Item, Registrar, Shelf, Span
@@ -30,7 +30,7 @@ _REMEMBERED_DATES: Final = 64
 
 
 class Gap(RuntimeError):
-    """A fold that must exist cannot be read."""
+    """A decision that must exist cannot be read."""
 
 
 class Tail(NamedTuple):
@@ -45,30 +45,51 @@ class Tail(NamedTuple):
 
 @dataclass(slots=True)
 class Memory:
-    """What a warm process knows already of items that never change."""
+    """What a warm process knows already of items that never change.
 
+    It is dropped when the tables turn out to be others, restored from an older copy.
+    """
+
+    heads: dict[str, Head | None] = field(default_factory=dict)
     folds: dict[str, list[Fold]] = field(default_factory=dict)
     dates: dict[tuple[str, date], tuple[int, set[bytes]]] = field(default_factory=dict)
 
-    def tail(self, organization: str, shelf: Shelf, after: int) -> list[Fold]:
-        """The folds after a number, all of them."""
-        known = [fold for fold in self.folds.get(organization, ()) if fold.number > after]
-        last = known[-1].number if known and known[0].number == after + 1 else after
-        tail = [fold for fold in known if fold.number <= last]
-        tail += read_folds(organization, shelf, last)
-        self.folds[organization] = tail
-        return tail
+    def tail(self, organization: str, shelf: Shelf, head: Head | None) -> list[Fold]:
+        """The folds that are not settled, all of them."""
+        known = self.heads.get(organization)
+        if known != head and known and not is_settled_in(organization, shelf, known):
+            self.forget(organization)
+        self.heads[organization] = head
+        self.folds[organization] = self._unsettled(organization, shelf, head.upto if head else 0)
+        return self.folds[organization]
 
-    def counted(self, organization: str, shelf: Shelf, day: date, plan: int) -> set[bytes]:
+    def counted(self, organization: str, shelf: Shelf, day: date, plan: int) -> list[set[bytes]]:
         """The digests of a UTC date that are settled by a plan, and maybe some later ones."""
         known, digests = self.dates.pop((organization, day), (0, set()))
         pk = keys.identities(organization, day)
         (items,) = shelf.read([Span(pk, keys.number(known + 1), keys.TOP)])
-        digests.update(digest for item in items for digest in digests_of(item))
+        settled, later = keys.number(plan) + keys.TOP, set[bytes]()
+        for item in items:
+            (digests if item["sk"] < settled else later).update(digests_of(item))
         self.dates[organization, day] = (max(known, plan), digests)
         if len(self.dates) > _REMEMBERED_DATES:
             del self.dates[next(iter(self.dates))]
-        return digests
+        return [digests, later]
+
+    def forget(self, organization: str) -> None:
+        """Know nothing of an organization, as a new process does."""
+        self.folds.pop(organization, None)
+        self.dates = {key: known for key, known in self.dates.items() if key[0] != organization}
+
+    def _unsettled(self, organization: str, shelf: Shelf, after: int) -> list[Fold]:
+        """The folds after a number; the last known one is read again to see that it is there."""
+        known = [fold for fold in self.folds.get(organization, ()) if fold.number > after]
+        if known and known[0].number == after + 1:
+            read = read_folds(organization, shelf, known[-1].number - 1)
+            if read[:1] == known[-1:]:
+                return known[:-1] + read
+            self.forget(organization)
+        return read_folds(organization, shelf, after)
 
 
 def read_folds(organization: str, shelf: Shelf, after: int, upto: int | None = None) -> list[Fold]:
@@ -88,6 +109,18 @@ def read_head(organization: str, shelf: Shelf) -> Head | None:
     """What readers see, as of now."""
     item = shelf.get(keys.head(organization), "H")
     return Head.from_item(item) if item else None
+
+
+def read_plan(organization: str, shelf: Shelf, number: int) -> Plan | None:
+    """A plan, if it is decided."""
+    item = shelf.get(keys.plans(organization), keys.number(number))
+    return Plan.from_item(item) if item else None
+
+
+def is_settled_in(organization: str, shelf: Shelf, head: Head) -> bool:
+    """Whether these tables are the ones whose plan a head shows; plans end at different seconds."""
+    plan = read_plan(organization, shelf, head.plan) if head.plan else None
+    return not head.plan or (plan is not None and plan.ends == (head.upto, head.sealed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +173,7 @@ class Folding:
     def _tail(self, organization: str) -> Tail:
         head = read_head(organization, self.usage)
         after, through_ms = (head.upto, head.through_ms) if head else (0, 0)
-        folds = self.memory.tail(organization, self.usage, after)
+        folds = self.memory.tail(organization, self.usage, head)
         last = folds[-1] if folds else Fold(after, (), through_ms)
         return Tail(last.number, last.through_ms, head.plan if head else 0, folds)
 
@@ -162,7 +195,7 @@ class Folding:
         }
         for event in sent:
             day, digest = event.identity
-            if (day, digest) not in seen and digest not in counted[day]:
+            if (day, digest) not in seen and not any(digest in some for some in counted[day]):
                 seen.add((day, digest))
                 yield event
 

@@ -14,12 +14,13 @@ from datetime import date, tzinfo
 from functools import cached_property
 from itertools import compress, count
 from typing import Any, NamedTuple, Self
+from zlib import crc32
 
 from odometer.domain.events import utc_date
 from odometer.domain.time import DAY, Period
 from odometer.readings import calendar, keys, segments
 from odometer.readings.decisions import ALL, Fold, Head, Product
-from odometer.readings.fold import read_folds, read_head
+from odometer.readings.fold import Gap, is_settled_in, read_folds, read_head
 from odometer.readings.frames import (
     SHARD,
     Frame,
@@ -97,16 +98,19 @@ class View:
 
     @classmethod
     def pinned(cls, organization: str, shelf: Shelf, pin: Mapping[str, Any], now: int) -> Self:
-        """The view that a cursor has kept."""
+        """The view that a cursor has kept; `Gap` when the tables are not those it was read from."""
         head = Head.from_item(pin)
         tail = read_folds(organization, shelf, head.upto, pin["fold"])
+        if pin["mark"] != mark_of(tail) or not is_settled_in(organization, shelf, head):
+            raise Gap(organization)
         return cls(organization, shelf, head, tail, now)
 
     @property
     def pin(self) -> dict[str, Any]:
         """What brings this view back; it means nothing to another organization."""
         kept = replace(self.head, late_bytes={ALL: 1}).to_item(self.organization)
-        return {**kept, "fold": self.head.upto + len(self.tail)}
+        last = self.head.upto + len(self.tail)
+        return {**kept, "fold": last, "mark": mark_of(self.tail)}
 
     @property
     def through_ms(self) -> int:
@@ -136,6 +140,11 @@ class View:
         read = [[next(answers) for _ in each.spans] for each in asked]
         pairs = zip(asked, read, strict=True)
         return [Used(product, measuring.answered(*pair)) for pair in pairs]
+
+
+def mark_of(folds: Iterable[Fold]) -> int:
+    """What tells folds from others of the same numbers."""
+    return crc32(b"".join(event.digest for fold in folds for event in fold.events))
 
 
 class Term(NamedTuple):

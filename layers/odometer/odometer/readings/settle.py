@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from odometer.domain.events import Event, utc_date
 from odometer.domain.kinds import KINDS
-from odometer.readings import calendar, keys
+from odometer.readings import calendar
 from odometer.readings.decisions import (
     ALL,
     Fold,
@@ -27,7 +27,7 @@ from odometer.readings.decisions import (
     heaviest,
     still_fresh,
 )
-from odometer.readings.fold import read_folds, read_head
+from odometer.readings.fold import read_folds, read_head, read_plan
 from odometer.readings.ledger import Ledger
 from odometer.readings.projections import ROWS, projected
 from odometer.readings.segments import Segment, put_identities, put_segments
@@ -102,7 +102,9 @@ class Settling:
     def settle(self, organization: str, zone: str, now: int) -> bool:
         """Make and do the next plan; whether there was anything to do."""
         head = self._head(organization, zone, now)
-        plan = self._plan(organization, head.plan + 1) or self._decide(organization, head, now)
+        plan = read_plan(organization, self.usage, head.plan + 1) or self._decide(
+            organization, head, now
+        )
         if plan is None:
             return False
         shown = self._do(organization, head, self._work(organization, plan), now)
@@ -111,7 +113,7 @@ class Settling:
 
     def work(self, organization: str, number: int) -> Work:
         """A plan that is settled, to be done again elsewhere."""
-        plan = self._plan(organization, number)
+        plan = read_plan(organization, self.usage, number)
         if plan is None:
             raise LookupError(organization, number)
         return self._work(organization, plan)
@@ -142,10 +144,6 @@ class Settling:
         self.usage.put_newer(born.to_item(organization), "version")
         return read_head(organization, self.usage) or born
 
-    def _plan(self, organization: str, number: int) -> Plan | None:
-        item = self.usage.get(keys.plans(organization), keys.number(number))
-        return Plan.from_item(item) if item else None
-
     def _decide(self, organization: str, head: Head, now: int) -> Plan | None:
         """Store the next plan if there is anything to do; whoever was first has decided."""
         folds = read_folds(organization, self.usage, head.upto)
@@ -157,7 +155,7 @@ class Settling:
         upto = head.upto + taken
         plan = Plan(head.plan + 1, head.upto, upto, head.sealed, sealed)
         self.usage.put_new(plan.to_item(organization))
-        return self._plan(organization, plan.number)
+        return read_plan(organization, self.usage, plan.number)
 
     def _work(self, organization: str, plan: Plan) -> Work:
         return Work.of(plan, read_folds(organization, self.usage, plan.after, plan.upto))
