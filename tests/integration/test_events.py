@@ -412,3 +412,32 @@ def test_a_batch_that_no_item_can_hold_is_refused_whole(door: Door) -> None:
         reply = door.send([usage_event(subject=long_text(Random(n)), id=f"{n}") for n in range(99)])
     assert (reply.status, reply.json) == TOO_LARGE
     assert door.taken() == []
+
+
+def test_a_batch_of_which_nothing_is_taken_says_so_first(door: Door) -> None:
+    unknown = {"product": "nothing", "tests": 1}
+    batch = [usage_event("a", data=unknown), usage_event("b", time="soon"), usage_event("c", id="")]
+    batch.append(usage_event("d", data=unknown))
+    reply = door.send(batch)
+    why = "2 unknown_product, 1 invalid_time, 1 missing_id"
+    warning = f"none of the 4 events was accepted: {why}"
+    assert reply.status == 202
+    assert reply.text.startswith(f'{{"accepted":0,"warning":"{warning}",')
+    assert reply.headers["Warning"] == f'199 odometer "{warning}"'
+
+
+def test_one_event_that_is_not_taken_says_so_first(door: Door) -> None:
+    reply = door.send(usage_event(time="soon"))
+    assert reply.json["warning"] == "the event was not accepted: 1 invalid_time"
+
+
+def test_a_replayed_answer_warns_again(door: Door) -> None:
+    first, again = (door.send(usage_event(time="soon"), Idempotency_Key="one") for _ in range(2))
+    assert (again.text, again.headers["Warning"]) == (first.text, first.headers["Warning"])
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+def test_a_batch_of_which_some_is_taken_does_not_warn(door: Door) -> None:
+    reply = door.send([usage_event("a"), usage_event("b", time="soon")])
+    assert (reply.json["accepted"], "warning" in reply.json) == (1, False)
+    assert "Warning" not in reply.headers

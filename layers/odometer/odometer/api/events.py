@@ -3,10 +3,13 @@
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, WithJsonSchema
 
 from odometer.access.policy import Caller
 from odometer.api.fields import shown_id
@@ -25,6 +28,7 @@ LARGEST_BODY = 1024 * 1024
 MOST_EVENTS = 1000
 LONGEST_KEY = 255
 LONGEST_NUMBER = 32
+NOT_THE_ONE = "the event was not accepted"
 
 
 class EventError(Answer):
@@ -36,10 +40,21 @@ class EventError(Answer):
     message: str
 
 
+def without_default(schema: dict[str, Any]) -> None:
+    """A field that is left out has no value, not even null."""
+    schema.pop("default", None)
+
+
 class Receipt(Answer):
     """What became of a batch; `duplicate` counts repeats inside it."""
 
     accepted: int
+    warning: Annotated[str | None, WithJsonSchema({"type": "string"})] = Field(
+        None,
+        exclude_if=lambda told: told is None,
+        json_schema_extra=without_default,
+        description="Only where nothing was accepted: how many events were sent, and why not.",
+    )
     duplicate: int
     rejected: int
     errors: list[EventError]
@@ -113,8 +128,22 @@ def read_batch(events: Sequence[Any], rules: Rules, passed_over: frozenset[int])
         except Refused as refused:
             errors.append(error_of(index, sent, refused))
     repeats = len(events) - len(errors) - len(good)
-    receipt = Receipt(accepted=len(good), duplicate=repeats, rejected=len(errors), errors=errors)
+    receipt = Receipt(
+        accepted=len(good),
+        warning=None if good else nothing_accepted(errors),
+        duplicate=repeats,
+        rejected=len(errors),
+        errors=errors,
+    )
     return Batch(list(good.values()), receipt)
+
+
+def nothing_accepted(errors: Sequence[EventError]) -> str:
+    """How many events were refused, and how often for which reason."""
+    reasons = Counter(error.code for error in errors)
+    why = ", ".join(f"{count} {code}" for code, count in reasons.items())
+    sent = f"none of the {len(errors)} events was accepted" if len(errors) > 1 else NOT_THE_ONE
+    return f"{sent}: {why}"
 
 
 def unambiguous(sent: Any) -> Any:
@@ -177,6 +206,8 @@ def idempotency_key(request: Request) -> str:
 
 
 def receipt_of(receipt: Receipt, *, replayed: bool) -> Response:
-    """202, and whether this is the answer to an earlier request."""
+    """202 also where nothing was accepted, which the answer then says in its body and a header."""
     headers = {"Idempotent-Replayed": "true"} if replayed else {}
+    if receipt.warning:
+        headers["Warning"] = f'199 odometer "{receipt.warning}"'
     return Response(202, receipt.model_dump_json().encode(), headers=headers)

@@ -51,6 +51,7 @@ HEADERS = {
     "X-Query-Range": "From when up to when, in UTC; the comparison after a comma.",
     "X-Read-Units": "What the answer took to read, in DynamoDB's units.",
     "Idempotent-Replayed": "`true` where this is the answer to an earlier request.",
+    "Warning": "Only where nothing was accepted: `199 odometer`, and what the body says of it.",
 }
 OF_REPORTS = ("ETag", "Link", "X-Data-Through", "X-Query-Range", "X-Read-Units")
 UNCHANGED: Schema = {"304": {"description": "As it was when it had the `ETag` that was sent."}}
@@ -337,7 +338,7 @@ def success(raw: Raw, models: Models) -> Schema:
         return {"204": {"description": "Done.", "headers": headers("X-Request-Id")}}
     content = {kind: {"schema": models[each]} for kind, each in raw.answer.items()}
     told = ["X-Request-Id", *(OF_REPORTS if CSV in raw.answer else ())]
-    told += ["Idempotent-Replayed"] if events.BATCH in raw.body else []
+    told += ["Idempotent-Replayed", "Warning"] if events.BATCH in raw.body else []
     answer = {"description": "Answered.", "headers": headers(*told), "content": content}
     return {str(raw.status): answer, **(UNCHANGED if CSV in raw.answer else {})}
 
