@@ -78,10 +78,11 @@ def read_query(
 def without_paging(
     model: type[Query], query: Mapping[str, Sequence[str]]
 ) -> Mapping[str, Sequence[str]]:
-    """What was sent but for the paging that the model can do without."""
+    """What was sent without its paging; paging that the model requires is that of all rows."""
     fields = model.model_fields
-    left_out = {name for name in PAGING & fields.keys() if not fields[name].is_required()}
-    return {name: values for name, values in query.items() if name not in left_out}
+    paging = PAGING & fields.keys()
+    others = {name: values for name, values in query.items() if name not in paging}
+    return {**others, **{name: ["0"] for name in paging if fields[name].is_required()}}
 
 
 def in_order(model: type[BaseModel], faults: Sequence[Fault]) -> list[Fault]:
