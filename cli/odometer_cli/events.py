@@ -27,7 +27,7 @@ from odometer_cli.terminal import Bar, bar, err, named, show_json, show_values
 
 MOST_SHOWN = 20
 NOTE = ".imported"
-REPEATS = "Events that were sent before are among the accepted; each counts once in every report."
+REPEATS = "Events sent before, if any, are among the accepted; each counts once in every report."
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,7 @@ def test_a_second_import_says_that_repeats_are_among_the_accepted(
     again = odometer("import", file)
     assert again.stdout.splitlines()[0].split() == ["accepted", "1"]
     assert again.stderr == (
-        "Events that were sent before are among the accepted; each counts once in every report.\n"
+        "Events sent before, if any, are among the accepted; each counts once in every report.\n"
     )
 
 
