@@ -206,6 +206,36 @@ def test_a_schedule_begins_nothing_that_it_has_no_time_for(
     assert total_of(ACME) + total_of(OTHER) == (function == "fold")
 
 
+def test_what_a_schedule_does_not_reach_is_counted_and_named(
+    stack: Stack,
+    keys: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "odometer-dev")
+    assert run("settle", context=context_with(iter([60_000, 4_000]))) == {}
+    (metric,) = emf_in(capsys.readouterr().out)
+    assert (metric["unvisited"], metric["service"]) == ([1.0], "odometer-dev")
+    assert metric["_aws"]["CloudWatchMetrics"] == [
+        {
+            "Namespace": "Odometer",
+            "Dimensions": [["service"]],
+            "Metrics": [{"Name": "unvisited", "Unit": "Count"}],
+        }
+    ]
+    (named,) = [vars(record) for record in caplog.records if record.message == "unvisited"]
+    assert (named["levelname"], named["count"]) == ("WARNING", 1)
+    assert set(named["organizations"]) < {ACME, OTHER}
+
+
+def test_a_schedule_that_reaches_everyone_counts_nothing(
+    stack: Stack, keys: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("settle")
+    assert "unvisited" not in capsys.readouterr().out
+
+
 def context_with(remaining: Any) -> Any:
     return SimpleNamespace(get_remaining_time_in_millis=lambda: next(remaining))
 
@@ -269,8 +299,13 @@ def test_redrive_puts_back_what_can_be_read_by_now(stack: Stack, keys: dict[str,
 
 def metrics_in(printed: str) -> list[dict[str, Any]]:
     """The metrics that were written for CloudWatch."""
-    lines = [json.loads(line) for line in printed.splitlines() if line.startswith('{"_aws"')]
-    return [{name: line[name] for name in ("missed", "parked", "service")} for line in lines]
+    names = ("missed", "parked", "service")
+    return [{name: line[name] for name in names} for line in emf_in(printed)]
+
+
+def emf_in(printed: str) -> list[dict[str, Any]]:
+    """The lines in CloudWatch's embedded metric format."""
+    return [json.loads(line) for line in printed.splitlines() if line.startswith('{"_aws"')]
 
 
 def quiet(count: int) -> list[dict[str, Any]]:

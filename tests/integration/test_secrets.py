@@ -1,7 +1,11 @@
 """No secret leaves by another way than the one answer that shows it."""
 
 import io
+import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -68,6 +72,51 @@ def test_no_log_shows_a_key(stack: Stack, written: io.StringIO) -> None:
     assert not [secret for secret in secrets if secret in log]
     assert PEPPER not in log
     assert "uthorization" not in log
+
+
+def test_an_answer_is_logged_with_the_organization_and_the_key_of_its_caller(
+    stack: Stack, written: io.StringIO
+) -> None:
+    us = cast_of(stack, ACME)
+    key = us.key("admin")
+    key_id = read_key(key).key_id
+    forged = str(AccessKey.make(ACME, key_id))
+    for credential in (key, forged):
+        stack.get(f"/v2/clients/{ACME}/users/{us.id('admin')}", credential)
+    stack.get(f"/api/v1/user/{us.username('admin')}", key)
+    stack.get("/api/v1/organization")
+    lines = map(json.loads, written.getvalue().splitlines())
+    answered = [line for line in lines if line["message"] == "answered"]
+    callers = {(each["status"], each.get("organization"), each.get("key_id")) for each in answered}
+    assert callers == {(200, ACME, key_id), (404, ACME, key_id), (401, None, None)}
+    for person in (us.id("admin"), us.username("admin")):
+        assert person not in written.getvalue()
+
+
+def read_key(text: str) -> AccessKey:
+    """A key in its parts."""
+    key = AccessKey.read(text)
+    assert key is not None
+    return key
+
+
+def test_lines_of_the_log_name_the_stack() -> None:
+    code = (
+        "from odometer.api import bells, endpoint\n"
+        "print(bells.logger.service, endpoint.logger.service)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={
+            **os.environ,
+            "POWERTOOLS_SERVICE_NAME": "odometer-dev",
+            "PYTHONPATH": "layers/odometer",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["odometer-dev"] * 2
 
 
 def shown_in_trouble(us: Cast) -> set[str]:

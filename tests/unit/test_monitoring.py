@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.template import read, written
-from odometer.api.bells import METRICS
+from odometer.api.bells import METRICS, UNVISITED
 from odometer.storage.engine import Findings
 
 TEMPLATE = written()
@@ -117,7 +117,7 @@ def test_throttles_of_every_table_and_operation_that_functions_use_are_counted()
 
 def test_an_alarm_on_a_metric_of_ours_names_one_that_functions_emit() -> None:
     ours = {name: alarm for name, alarm in ALARMS.items() if alarm.get("Namespace") == METRICS}
-    assert {alarm["MetricName"] for alarm in ours.values()} == {*Findings._fields, "unvisited"}
+    assert {alarm["MetricName"] for alarm in ours.values()} == {*Findings._fields, UNVISITED}
     for alarm in ours.values():
         assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "ApiName"}}]
 

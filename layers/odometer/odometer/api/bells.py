@@ -8,7 +8,7 @@ by itself, and the alarm on errors tells someone.
 import base64
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,9 @@ from odometer.storage.dynamo import unpacked
 from odometer.storage.engine import Engine, Findings, engine
 
 METRICS = "Odometer"
-logger = Logger(service="odometer", use_rfc3339=True)
+UNVISITED = "unvisited"
+MOST_NAMED = 20
+logger = Logger(use_rfc3339=True)
 
 MARGIN_MS = 20_000
 """Nothing begins with less time than this: the longest step, a year of a product, takes seconds."""
@@ -93,13 +95,16 @@ def visit_all(work: Scheduled, context: LambdaContext) -> dict[str, Any]:
     """Do the work for every organization in turn, in an order that starves none."""
     organizations = list(engine().tenancy.organizations())
     random.shuffle(organizations)
-    waiting = deque(organizations)
+    waiting, unvisited = deque(organizations), set(organizations)
 
     def take_turn(engine: Engine, organization: str, now: datetime) -> None:
+        unvisited.discard(organization)
         if work(engine, organization, now):
             waiting.append(organization)
 
-    if failed := attempt(in_time(waiting, context), take_turn):
+    failed = attempt(in_time(waiting, context), take_turn)
+    report_unvisited(unvisited)
+    if failed:
         raise RuntimeError(STOPPED, failed)
     return {}
 
@@ -110,14 +115,27 @@ def in_time(waiting: deque[str], context: LambdaContext) -> Iterator[str]:
         yield waiting.popleft()
 
 
+def report_unvisited(organizations: Collection[str]) -> None:
+    """Count and name the organizations for which a schedule had no time."""
+    if organizations:
+        count({UNVISITED: len(organizations)})
+        names = sorted(organizations)[:MOST_NAMED]
+        logger.warning(UNVISITED, count=len(organizations), organizations=names)
+
+
 def report_audit(organization: str, findings: Findings) -> None:
     """Count what must not be there, for the alarms; name it, for whoever they wake."""
-    metrics = EphemeralMetrics(namespace=METRICS)
-    for name, count in findings._asdict().items():
-        metrics.add_metric(name, MetricUnit.Count, count)
-    metrics.flush_metrics()
+    count(findings._asdict())
     if any(findings):
         logger.error("audit", organization=organization, **findings._asdict())
+
+
+def count(values: Mapping[str, int]) -> None:
+    """Write metrics for CloudWatch to find in the log."""
+    metrics = EphemeralMetrics(namespace=METRICS)
+    for name, value in values.items():
+        metrics.add_metric(name, MetricUnit.Count, value)
+    metrics.flush_metrics()
 
 
 def attempt(organizations: Iterable[str], work: Scheduled) -> list[str]:

@@ -28,7 +28,7 @@ from odometer.api.subjects import Named, target_of
 from odometer.api.wire import JSON, Request, Response, as_json
 from odometer.domain.errors import OdometerError, TimedOut, Unsupported
 
-logger = Logger(service="odometer", use_rfc3339=True)
+logger = Logger(use_rfc3339=True)
 
 Clock = Callable[[], datetime]
 
@@ -62,6 +62,7 @@ class Endpoint:
             "answered",
             request_id=request.id,
             route=f"{self.method} {self.path}",
+            **exchange.identity,
             status=answer["statusCode"],
             duration_ms=round((time.monotonic() - began) * 1000),
             read_units=exchange.meter.read_units,

@@ -50,6 +50,8 @@ class Exchange:
         self.request = request
         self.about = about
         self.query: Query | None = None
+        self.identity: dict[str, Any] = {}
+        """The organization and the key id of whoever has proved to be calling, for the log."""
         self.meter = Meter()
         self.now = now
         self.deadline = Deadline(time.monotonic() + remaining_seconds - MARGIN_SECONDS)
@@ -110,6 +112,7 @@ class Exchange:
             raise Unauthenticated
         holder = directory.holder(credential.user)
         caller = caller_of(presented, credential, holder, pepper(self.settings.secret_id), self.now)
+        self.identity = {"organization": caller.organization, "key_id": caller.key_id}
         self.activity.key_used(caller.organization, caller.key_id, self.now)
         return caller, directory
 
