@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from odometer.access.policy import Rule
 from odometer.api.accept import takes_every_row
+from odometer.api.cursors import Chain
 from odometer.api.exchange import PROVIDERS, Exchange
 from odometer.api.family import STATUS, Family
 from odometer.api.models import Body, Query, read_body, read_query, without_paging
@@ -30,6 +31,8 @@ from odometer.domain.errors import OdometerError, TimedOut, Unsupported
 
 logger = Logger(use_rfc3339=True)
 
+SENT = (Query, Body, Chain)
+"""What comes with a request, in the order in which it is read; a cursor belongs to its query."""
 Clock = Callable[[], datetime]
 
 
@@ -72,10 +75,10 @@ class Endpoint:
 
     @cached_property
     def needs(self) -> dict[str, type]:
-        """The types of the handler's parameters by name."""
+        """The types of the handler's parameters by name, in the order in which they are read."""
         hints = get_type_hints(self.handler)
         hints.pop("return", None)
-        return hints
+        return dict(sorted(hints.items(), key=lambda hint: turn_of(hint[1])))
 
     def _answered(self, exchange: Exchange) -> dict[str, Any]:
         try:
@@ -118,6 +121,11 @@ class Endpoint:
             logger.error("refused", request_id=request_id, error=name, reason=str(error))
         body = self.family.problem(error, status, exchange.request)
         return Response(status, as_json(body), headers=self.family.headers(error))
+
+
+def turn_of(need: type) -> int:
+    """When a parameter is read: what was sent is validated before anything is looked up."""
+    return next((turn for turn, kind in enumerate(SENT) if issubclass(need, kind)), len(SENT))
 
 
 def endpoint(

@@ -1,0 +1,51 @@
+"""A handler may name what it needs in any order: a request gets the same answer."""
+
+import json
+from collections.abc import Mapping
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from odometer.api.apps import AppUsersQuery
+from odometer.api.cursors import Chain
+from odometer.api.endpoint import Endpoint
+from odometer.api.wire import Response
+from odometer.directory.people import Product
+from tests.support.book import ACME
+from tests.support.stack import CONTEXT, Stack, admin_of, endpoints, proxy_event
+
+NEEDS: Mapping[str, type] = {"query": AppUsersQuery, "chain": Chain, "product": Product}
+REQUESTS = {
+    "page_size=none": (400, "page_size"),
+    "cursor=none": (400, "cursor"),
+    "page_size=none&cursor=none": (400, "page_size"),
+    "page_size=1": (404,),
+}
+"""All of an app that there is not: what was sent is checked before it is looked up."""
+
+
+def endpoint_with(order: tuple[str, ...]) -> Endpoint:
+    """The endpoint of the users of an app, with its parameters in this order."""
+
+    def handler(**given: Any) -> Response:
+        raise AssertionError(given)
+
+    handler.__annotations__ = {name: NEEDS[name] for name in order}
+    like = endpoints()["app_utilization/app_users"]
+    return Endpoint(like.family, like.method, like.path, like.may, like.about, 200, handler)
+
+
+@pytest.mark.parametrize("order", list(permutations(NEEDS)), ids=" ".join)
+def test_an_answer_does_not_depend_on_the_order_of_parameters(
+    stack: Stack, order: tuple[str, ...]
+) -> None:
+    key, endpoint = admin_of(stack, ACME), endpoint_with(order)
+    parameters = {"client_id": ACME, "app_id": "00000000-0000-0000-0000-000000000000"}
+    path = endpoint.path.format(**parameters)
+    days = "start_date=2026-02-01&end_date=2026-02-28&granularity=daily"
+    for query, expected in REQUESTS.items():
+        event = proxy_event("GET", f"{path}?{days}&{query}", {"authorization": f"Bearer {key}"})
+        answer = endpoint({**event, "pathParameters": parameters}, CONTEXT)  # type: ignore[arg-type]
+        details = json.loads(answer["body"])["error"]["details"]
+        assert (answer["statusCode"], *details) == expected
