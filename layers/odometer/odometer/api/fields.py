@@ -108,9 +108,10 @@ class Whole(Reader):
 
     def schema(self) -> Mapping[str, Any]:
         """An integer within bounds, of 64 bits where 32 do not hold them."""
-        wide = {"format": "int64"} if self.clamped or self.high > LARGEST_INT32 else {}
-        highest = {} if self.clamped else {"maximum": self.high}
-        return {"type": "integer", **wide, "minimum": self.low, **highest}
+        if self.clamped:
+            return {"type": "integer", "minimum": self.low}
+        wide = {"format": "int64"} if self.high > LARGEST_INT32 else {}
+        return {"type": "integer", **wide, "minimum": self.low, "maximum": self.high}
 
     def _bounds(self) -> str:
         return f"from {self.low}" + ("" if self.clamped else f" to {self.high}")
