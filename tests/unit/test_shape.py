@@ -5,6 +5,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,15 @@ def test_imports_point_inwards() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_plain_python_is_kept_from_every_dependency() -> None:
+    settings = tomllib.loads(Path("pyproject.toml").read_text())
+    project, contracts = settings["project"], settings["tool"]["importlinter"]["contracts"]
+    (plain,) = [each for each in contracts if each["name"] == "Rules about usage are plain Python"]
+    named = [*project["dependencies"], *project["optional-dependencies"]["cli"]]
+    packages = {re.split("[~=<>]", name)[0].replace("-", "_") for name in named}
+    assert packages - {"tzdata"} <= set(plain["forbidden_modules"])
 
 
 @pytest.mark.parametrize("module", MODULES, ids=str)

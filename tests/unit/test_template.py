@@ -14,6 +14,8 @@ import pytest
 from aws_lambda_powertools.shared import constants
 
 from local.template import expanded, read, written
+from odometer.api.envelope import MESSAGES
+from odometer.api.family import STATUS
 from odometer.settings import Settings
 from tests.support.stack import functions
 
@@ -151,29 +153,16 @@ def test_production_keeps_the_secret_without_which_no_key_is_known() -> None:
     assert RESOURCES["Secret"]["DeletionPolicy"] == kept
 
 
-CODES = {
-    400: "invalid_parameter",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    413: "payload_too_large",
-    415: "unsupported_media_type",
-    429: "too_many_requests",
-    500: "internal_error",
-    503: "unavailable",
-    504: "timeout",
-}
 ANSWERS: dict[str, Any] = RESOURCES["Api"]["Properties"]["GatewayResponses"]
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_the_gateway_answers_in_the_common_envelope(kind: str) -> None:
+def test_the_gateway_answers_in_the_words_of_the_functions(kind: str) -> None:
     answer = ANSWERS[kind]
     status = answer.get("StatusCode", 400)
     body = json.loads(answer["ResponseTemplates"]["application/json"])
-    assert body == {
-        "error": {"code": CODES[status], "message": body["error"]["message"], "details": {}},
-    }
+    (code,) = [code for code, its_status in STATUS.items() if its_status == status]
+    assert body == {"error": {"code": code, "message": MESSAGES[code], "details": {}}}
     headers = answer["ResponseParameters"]["Headers"]
     assert headers["X-Request-Id"] == "context.requestId"
     assert ("Retry-After" in headers) == (status in (429, 503))

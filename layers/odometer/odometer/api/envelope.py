@@ -8,6 +8,7 @@ from odometer.api.wire import Request
 from odometer.domain.errors import Fault, Invalid, NotFound, OdometerError, TooLarge
 
 MESSAGES = {
+    "invalid_parameter": "The request cannot be processed",  # the gateway: functions name the fault
     "unauthorized": "Authentication required",
     "forbidden": "Insufficient permissions",
     "not_found": "Not found",
@@ -21,6 +22,7 @@ MESSAGES = {
     "unavailable": "Temporarily unavailable",
     "timeout": "Timed out",
 }
+"""Also what the gateway says in `template.yaml`, word for word."""
 LONGEST_VALUE = 64
 
 
