@@ -49,7 +49,7 @@ HEADERS = {
     "Link": "The page that follows; or where a deprecation is explained.",
     "X-Data-Through": "Every batch accepted before this instant is in the answer.",
     "X-Query-Range": "From when up to when, in UTC; the comparison after a comma.",
-    "X-Read-Units": "What the answer took to read, in DynamoDB's units.",
+    "X-Read-Units": "The DynamoDB read units that this answer took.",
     "Idempotent-Replayed": "`true` where this is the answer to an earlier request.",
     "Warning": "Only where nothing was accepted: `199 odometer`, and what the body says of it.",
 }
