@@ -183,7 +183,7 @@ def test_blocks_cover_the_range_without_a_hole_and_each_is_one_calendar_unit(
 def hours(period: Period) -> list[datetime]:
     """The first instant, the last, and every half day between."""
     step = timedelta(hours=12)
-    between = [period.start + step * n for n in range(int(period.length / step) + 1)]
+    between = [period.start + step * n for n in range(int((period.end - period.start) / step) + 1)]
     return [each for each in (*between, period.end - SECOND / 1000) if each in period]
 
 

@@ -39,7 +39,6 @@ TITLES = {
     "usage_report": "Usage report",
     "v1": "Events, directory and keys",
 }
-REASONS = {status: code for code, status in STATUS.items()}
 ALWAYS = ("internal_error", "unavailable", "timeout")
 HEADERS = {
     "X-Request-Id": "Names the request; a valid one that the client sent is kept.",

@@ -92,11 +92,6 @@ class Period:
         return cls(day_start(first, zone), day_start(last + DAY, zone))
 
     @property
-    def length(self) -> timedelta:
-        """How long the period lasts."""
-        return self.end - self.start
-
-    @property
     def seconds(self) -> range:
         """The whole seconds that begin inside the period, counted from 1970."""
         return range(second_from(self.start), second_from(self.end))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,17 +73,15 @@ class Meter:
     read_units: float = 0.0
     write_units: float = 0.0
     requests: int = 0
-    by_operation: Counter[str] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
-    def count(self, operation: str, consumed: Iterable[Mapping[str, Any]], *, write: bool) -> None:
+    def count(self, consumed: Iterable[Mapping[str, Any]], *, write: bool) -> None:
         """Add one call and the units that its answer reports."""
         units = sum(float(each.get("CapacityUnits", 0)) for each in consumed)
         with self._lock:
             self.read_units += 0.0 if write else units
             self.write_units += units if write else 0.0
             self.requests += 1
-            self.by_operation[operation] += 1
 
 
 class ConditionFailed(OdometerError):
@@ -289,9 +286,7 @@ class Table:
         with domain_errors():
             answer = getattr(self.client, operation)(ReturnConsumedCapacity="TOTAL", **arguments)
         consumed = answer.get("ConsumedCapacity", [])
-        self.meter.count(
-            operation, consumed if isinstance(consumed, list) else [consumed], write=write
-        )
+        self.meter.count(consumed if isinstance(consumed, list) else [consumed], write=write)
         return answer
 
 
