@@ -120,8 +120,12 @@ def _deployed(home: Path, stack: Stack) -> Stack:
         with _step("Building the layer and the functions (sam build)"):
             deployment.build(home)
         with _step("Deploying template.yaml (sam deploy)"):
+            emulator.deploying(home).touch()
             deployment.deploy(home, stack.endpoint, digest)
         outputs = deployment.outputs(stack.endpoint)
+    if not outputs:
+        raise CannotStartError(f"The deployment did not complete: see {home}/log, or `make clean`.")
+    emulator.deploying(home).unlink(missing_ok=True)
     address = f"{stack.endpoint}/restapis/{outputs['ApiId']}/{deployment.STAGE}/_user_request_"
     stack = replace(stack, base_url=address, outputs=outputs)
     stack.write(home)

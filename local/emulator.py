@@ -28,6 +28,7 @@ def start(home: Path, port: int) -> int:
         message = f"Port {port} is taken by {holder(port)}. Another one: PORT={port + 1}"
         raise CannotStartError(message)
     _clear_tmp(home)
+    deploying(home).unlink(missing_ok=True)
     for folder in ("state", "objects", "tmp", "log"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     process = _launch(home, port)
@@ -78,6 +79,11 @@ def _clear_tmp(home: Path) -> None:
     if discarded := list(home.glob("tmp.*")):
         in_background = ("sh", "-c", 'rm -rf "$@" >/dev/null 2>&1 &', "sh")
         subprocess.run([*in_background, *discarded], start_new_session=True, check=False)
+
+
+def deploying(home: Path) -> Path:
+    """A file that is there while a deployment is under way: the emulator saves nothing then."""
+    return home / "deploying"
 
 
 def forget(home: Path) -> None:
@@ -131,6 +137,7 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "LAMBDA_EXECUTOR": "local",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(home / "state"),
+        "DEPLOYING": str(deploying(home)),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(home / "objects"),
         "TMPDIR": str(home / "tmp"),

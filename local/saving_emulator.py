@@ -9,6 +9,7 @@ import resource
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from hypercorn.asyncio import serve
@@ -35,8 +36,11 @@ class Application:
         self.is_changed |= scope.get("method", "GET") != "GET"
 
     def save(self) -> None:
-        """Save what is new. No request changes anything meanwhile: they run in this same thread."""
-        if self.is_changed:
+        """Save what is new, but never half a deployment: the state before can be deployed to again.
+
+        No request changes anything meanwhile: they run in this same thread.
+        """
+        if self.is_changed and not Path(os.environ["DEPLOYING"]).exists():
             self.is_changed = False
             save_all(emulator._build_persistence_save_dict())  # noqa: SLF001 - nothing public does it
 

@@ -106,6 +106,21 @@ def test_what_was_written_some_seconds_ago_survives_a_kill(running: Running) -> 
     assert running.secret() == "new value"
 
 
+def test_half_a_deployment_is_not_saved(running: Running) -> None:
+    running.secrets.create_secret(Name="kept", SecretString="before")
+    emulator.stop(running.pid, running.home)
+    running.start()
+    emulator.deploying(running.home).touch()
+    running.secrets.put_secret_value(SecretId="kept", SecretString="half way")
+    emulator.stop(running.pid, running.home)
+    running.start()
+    assert running.secret() == "before"
+    running.secrets.put_secret_value(SecretId="kept", SecretString="deployed anew")
+    emulator.stop(running.pid, running.home)
+    running.start()
+    assert running.secret() == "deployed anew"
+
+
 def test_the_emulator_saves_and_ends_by_itself_while_a_function_is_still_at_work(
     running: Running,
 ) -> None:
