@@ -24,18 +24,19 @@ from odometer.directory.upsert import Draft
 from odometer.domain.events import MEASURES
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_second
-from odometer.readings import calendar, keys
-from odometer.readings.codec import pack
-from odometer.readings.decisions import PEOPLE_SHARD, Head
-from odometer.readings.frames import SHARD, Frame, active, parts, plus, to_attributes, total
-from odometer.readings.projections import PEOPLE, RESERVED, TOTALS
-from odometer.readings.standing import BLOCK
-from odometer.storage import activity, secret, tenancy
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.format.codec import pack
+from odometer.engine.format.decisions import PEOPLE_SHARD, UsageHead
+from odometer.engine.format.frames import SHARD, Frame, active, parts, plus, to_attributes, total
+from odometer.engine.format.latest import BLOCK
+from odometer.engine.format.projections import PEOPLE, RESERVED, TOTALS
+from odometer.storage import directory, key_activity, secret
+from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.tenancy import Tenancy
 from tests.support.apps import APP, CLIENT, OTHER_APP, SALES, THEIR_APP
-from tests.support.book import ACME, new_head
 from tests.support.counting import counting_engine
+from tests.support.memory_directory import ACME, new_head
 from tests.support.stack import ENVIRONMENT, Reply, answer_to, proxy_event
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ class Site:
 
     def cold(self, path: str) -> Cost:
         """What a process pays that knows nothing."""
-        tenancy.forget()
-        activity.forget()
+        directory.forget()
+        key_activity.forget()
         return self.warm(path)
 
     def warm(self, path: str) -> Cost:
@@ -114,7 +115,7 @@ class Site:
             self.spent.units += sum(one["CapacityUnits"] for one in each)
 
     def _move_in(self) -> None:
-        directory = Tenancy(Table("directory", Meter(), self.client))
+        directory = DirectoryStore(Table("directory", Meter(), self.client))
         directory.create(new_head(ACME, "Acme Corp"))
         directory.change(ACME, NOW, self._everybody)
         pepper = secret.pepper(ENVIRONMENT["SECRET_ID"])
@@ -149,7 +150,7 @@ def frames(dense: Dense) -> Iterator[Stored]:
     yield from ledger(TOTALS.id, MEASURES, everyone)
     neighbours = {day: [people_frame(each)] for day, each in columns.items()}
     yield from ledger(PEOPLE.id, MEASURES, neighbours, SOMEONE // PEOPLE_SHARD)
-    yield Head("UTC", calendar.start(END, UTC), plan=1, users=dense.users).to_item(ACME)
+    yield UsageHead("UTC", calendar.start(END, UTC), plan=1, users=dense.users).to_item(ACME)
 
 
 def ledger(

@@ -26,14 +26,14 @@ from bench.publish import PICTURES, publish
 from bench.question import Engine, Page, Question, oracle, questions
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_second
-from odometer.readings.decisions import Product
-from odometer.readings.reading import View
+from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.read.readings import View
 from odometer.reports.app_users import AppUsers, UserOrder
 from odometer.reports.order import Direction
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.shelf import TableShelf
+from odometer.storage.store import TableStore
 from tests.support.apps import APP
-from tests.support.book import ACME
+from tests.support.memory_directory import ACME
 
 ROUNDS, FEWER = 7, 3
 SLOW_SECONDS = 2.0
@@ -164,12 +164,12 @@ def row_of(row: Any) -> tuple[str, int, int, int | None]:
 
 def figures(deployment: Site) -> Engine:
     """The same without a request: no caller to prove, no directory, no last activity."""
-    table, app = Table("usage", Meter(), deployment.client), Product(APP, KINDS["app"])
+    table, app = Table("usage", Meter(), deployment.client), MeteredProduct(APP, KINDS["app"])
     members = set(range(0, deployment.dense.users, ONE_IN_DEPARTMENT))
 
     def ask(question: Question) -> Page:
         table.meter.read_units = 0.0
-        view = View.latest(ACME, TableShelf(table), "UTC", epoch_second(NOW))
+        view = View.latest(ACME, TableStore(table), "UTC", epoch_second(NOW))
         ranges = [ends for ends in (question.range, question.before) if ends]
         used, *before = view.usages(app, [Period.of_days(*ends, UTC) for ends in ranges])
         users = AppUsers.of(

@@ -14,12 +14,13 @@ from random import Random
 from typing import NamedTuple
 
 from odometer.domain.kinds import KINDS
-from odometer.readings import calendar, keys
-from odometer.readings.decisions import Head, Product
-from odometer.readings.frames import SHARD, Frame, active, parts, plus, to_attributes, total
-from odometer.readings.shelf import Shelf
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import MeteredProduct, UsageHead
+from odometer.engine.format.frames import SHARD, Frame, active, parts, plus, to_attributes, total
+from odometer.engine.store import Store
 
-PRODUCT = Product("automation", KINDS["test"])
+PRODUCT = MeteredProduct("automation", KINDS["test"])
 FIRST, END = date(2024, 11, 4), date(2026, 11, 20)
 AT_WORK, AT_HOME = 0.6, 0.05
 _SATURDAY = 5
@@ -85,26 +86,26 @@ class Dense:
         return [day <= leaves for leaves in last] + [False] * (self.users - joined)
 
 
-def store(shelf: Shelf, organization: str, dense: Dense) -> Iterator[tuple[str, int]]:
+def store_usage(store: Store, organization: str, dense: Dense) -> Iterator[tuple[str, int]]:
     """Put the frames of all days on a shelf; what each was, and its bytes."""
     shards = -(-dense.users // SHARD)
     readings = [total((), 2)] * shards
     for day, used in dense.days.items():
         for shard, frame in enumerate(used.frames()):
             pk = keys.frames(organization, PRODUCT.id, day.year, 0, shard)
-            yield "delta", _put(shelf, pk, keys.delta(day, 1, 0), frame)
+            yield "delta", _put(store, pk, keys.delta(day, 1, 0), frame)
             readings[shard] = plus(readings[shard], frame)
             if day + timedelta(1) == calendar.next_edge(day):
                 edge = keys.keyframe(calendar.next_edge(day), 0)
-                yield "keyframe", _put(shelf, pk, edge, readings[shard])
+                yield "keyframe", _put(store, pk, edge, readings[shard])
         if (day + timedelta(1)).year > day.year:
             readings = [total((), 2)] * shards
-    head = Head("UTC", calendar.start(END, UTC), plan=1, users=dense.users)
-    shelf.put(head.to_item(organization))
+    head = UsageHead("UTC", calendar.start(END, UTC), plan=1, users=dense.users)
+    store.put(head.to_item(organization))
 
 
-def _put(shelf: Shelf, pk: str, sk: str, frame: Frame) -> int:
+def _put(store: Store, pk: str, sk: str, frame: Frame) -> int:
     (whole,) = parts(frame)
     attributes = to_attributes(whole)
-    shelf.put({"pk": pk, "sk": sk, **attributes})
+    store.put({"pk": pk, "sk": sk, **attributes})
     return sum(map(len, attributes.values()))

@@ -29,18 +29,18 @@ from bench.publish import publish
 from odometer.directory.upsert import Draft
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_ms, epoch_second
-from odometer.readings.arrivals import arrivals
-from odometer.readings.decisions import Product
-from odometer.readings.reading import View
-from odometer.readings.settle import Settling
+from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.read.coverage import received
+from odometer.engine.read.readings import View
+from odometer.engine.write.settle import Settling
 from odometer.storage.dynamo import Meter, Table, dynamodb
-from odometer.storage.shelf import TableShelf
+from odometer.storage.store import TableStore
 from tests.support.atomic import stack_on_an_engine
-from tests.support.book import ACME
 from tests.support.intake import run, stream
+from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of, functions, proxy_event
 
-AUTOMATION = Product("automation", KINDS["test"])
+AUTOMATION = MeteredProduct("automation", KINDS["test"])
 USERS = 10_000
 SPAN = timedelta(hours=6)
 SENT_AGAIN = 0.02
@@ -50,7 +50,7 @@ console = Console()
 
 
 @dataclass
-class Bill:
+class ReadCosts:
     """What each step took: seconds, write units, read units."""
 
     steps: defaultdict[str, list[float]] = field(
@@ -83,8 +83,8 @@ def main(words: Sequence[str], *, write: bool) -> None:
     arguments = parser.parse_args(words)
     logging.disable(logging.INFO)
     with stack_on_an_engine() as stack:
-        bill = Bill()
-        stack.tenancy.change(ACME, datetime.now(UTC), everyone)
+        bill = ReadCosts()
+        stack.directories.change(ACME, datetime.now(UTC), everyone)
         dynamodb().meta.events.register("after-call.dynamodb", bill.hear)
         with patch.object(Settling, "settle", billed(bill)):
             acknowledged = flow(stack, bill, arguments.events, arguments.batch)
@@ -106,7 +106,7 @@ def subject_of(user: int) -> str:
     return f"user-{user}@example.com"
 
 
-def billed(bill: Bill) -> Callable[[Settling, str, str, int], bool]:
+def billed(bill: ReadCosts) -> Callable[[Settling, str, str, int], bool]:
     """Settling is a step of its own, also when the fold begins it."""
     settle = Settling.settle
 
@@ -117,7 +117,7 @@ def billed(bill: Bill) -> Callable[[Settling, str, str, int], bool]:
     return settle_and_bill
 
 
-def flow(stack: Stack, bill: Bill, total: int, batch: int) -> dict[str, int]:
+def flow(stack: Stack, bill: ReadCosts, total: int, batch: int) -> dict[str, int]:
     """Send, ring and settle; the tests that were acknowledged, by event."""
     key, random, log = admin_of(stack, ACME), Random(1), Table("log", Meter())
     began, step = datetime.now(UTC) - SPAN, SPAN / total
@@ -141,7 +141,7 @@ def flow(stack: Stack, bill: Bill, total: int, batch: int) -> dict[str, int]:
 def accept(body: str, key: str) -> None:
     """Send a batch through the handler."""
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-    answer = functions()["intake/send_events"](
+    answer = functions()["v1/send_events"](
         proxy_event("POST", "/v1/events", headers, body), CONTEXT
     )
     expect(answer["statusCode"], ACCEPTED)
@@ -167,9 +167,9 @@ def event(random: Random, number: int, moment: datetime) -> dict[str, Any]:
 def check(acknowledged: dict[str, int]) -> None:
     """Every report says what was acknowledged, and nothing else."""
     now = datetime.now(UTC)
-    view = View.latest(ACME, TableShelf(Table("usage", Meter())), "UTC", epoch_second(now))
+    view = View.latest(ACME, TableStore(Table("usage", Meter())), "UTC", epoch_second(now))
     used = view.usage(AUTOMATION, Period(now - 2 * SPAN, now))
-    (found,) = arrivals(view, ["automation"])
+    (found,) = received(view, ["automation"])
     counted = sum(found.whole.by_date.values()) if found.whole else 0
     expect(counted, len(acknowledged))
     expect(used.totals["tests"], sum(acknowledged.values()))
@@ -182,7 +182,7 @@ def expect(found: int, wanted: int) -> None:
         raise SystemExit(f"{found:,} instead of {wanted:,}")
 
 
-def table(bill: Bill, events: int) -> str:
+def table(bill: ReadCosts, events: int) -> str:
     """How fast every step is, and what an event costs in it."""
     lines = [
         f"{events:,} events; load average {os.getloadavg()[0]:.1f}\n",

@@ -16,7 +16,7 @@ from uuid import uuid4
 import httpx
 
 from tests.support.intake import ago, usage_event
-from tests.support.journey import Deployment, running
+from tests.support.live_deployment import Deployment, running
 
 USERS = 500
 PATIENCE_SECONDS = 600

@@ -22,7 +22,7 @@ from bench.apps import Site, in_department
 from bench.dense import END
 from bench.question import PAGE, Ask, Engine, Page, Question, Row, averaged, ranked
 from odometer.storage.dynamo import Meter, Table, Value
-from tests.support.book import ACME
+from tests.support.memory_directory import ACME
 from tests.support.stack import create_table
 
 os.environ["POLARS_MAX_THREADS"] = "1"

@@ -10,12 +10,12 @@ from random import Random
 
 from bench.dense import PRODUCT
 from odometer.domain.events import Event, digest_of
-from odometer.readings import log
-from odometer.readings.fold import Folding
-from odometer.readings.projections import ROWS
-from odometer.readings.settle import Settling
+from odometer.engine.format import log_entries
+from odometer.engine.format.projections import ROWS
+from odometer.engine.write.fold import Folding
+from odometer.engine.write.settle import Settling
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.shelf import TableShelf
+from odometer.storage.store import TableStore
 
 DAY = 86_400
 TAIL = 5_000
@@ -43,11 +43,11 @@ class Pipeline:
         memory, unsettled = Folding(*self._shelves(Meter()), Everyone()).memory, 0
         for at in range(0, len(events), batch):
             now = begin + DAY * at // len(events)
-            entry = log.to_item(ORGANIZATION, events[at : at + batch], now * 1000, f"{at}")
+            entry = log_entries.to_item(ORGANIZATION, events[at : at + batch], now * 1000, f"{at}")
             with self._step("accept") as (log_shelf, _):
                 log_shelf.put_new(entry)
-            with self._step("fold") as shelves:
-                Folding(*shelves, Everyone(), memory).ring(ORGANIZATION, [entry], now * 1000)
+            with self._step("fold") as stores:
+                Folding(*stores, Everyone(), memory).ring(ORGANIZATION, [entry], now * 1000)
             unsettled += batch
             if unsettled >= TAIL:
                 self._settle(now)
@@ -59,13 +59,13 @@ class Pipeline:
             Settling(usage, lambda _: [PRODUCT, *ROWS]).settle(ORGANIZATION, "UTC", now)
 
     @contextmanager
-    def _step(self, name: str) -> Iterator[tuple[TableShelf, TableShelf]]:
+    def _step(self, name: str) -> Iterator[tuple[TableStore, TableStore]]:
         meter = Meter()
         yield self._shelves(meter)
         self.units[name] += meter.write_units
 
-    def _shelves(self, meter: Meter) -> tuple[TableShelf, TableShelf]:
-        return TableShelf(self.log(meter)), TableShelf(self.usage(meter))
+    def _shelves(self, meter: Meter) -> tuple[TableStore, TableStore]:
+        return TableStore(self.log(meter)), TableStore(self.usage(meter))
 
 
 def a_day_of_events(users: int, count: int, begin: int) -> list[Event[str]]:

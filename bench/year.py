@@ -13,12 +13,13 @@ from operator import mul
 from random import Random
 
 from odometer.domain.kinds import DEFAULT_PRODUCTS
-from odometer.readings import calendar, keys
-from odometer.readings.decisions import Head, Product
-from odometer.readings.frames import SHARD, Frame, active, parts, plus, to_attributes, total
-from odometer.readings.shelf import Shelf
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import MeteredProduct, UsageHead
+from odometer.engine.format.frames import SHARD, Frame, active, parts, plus, to_attributes, total
+from odometer.engine.store import Store
 
-PRODUCTS = [Product(name, DEFAULT_PRODUCTS[name]) for name in ("code-completions", "chat")]
+PRODUCTS = [MeteredProduct(name, DEFAULT_PRODUCTS[name]) for name in ("code-completions", "chat")]
 MOST = {
     "code-completions": (120, 4_000, 9_000, 300),
     "chat": (40, 30, 500, 6_000),
@@ -42,7 +43,7 @@ class Year:
         """Every day of more than a year, in order."""
         return iter(calendar.days(FIRST, END))
 
-    def day(self, day: date, product: Product) -> list[array[int]]:
+    def day(self, day: date, product: MeteredProduct) -> list[array[int]]:
         """Every measure of every user on a day."""
         draw = Random(f"{day} {product.id}")
         share = AT_WORK if day.weekday() < _SATURDAY else AT_HOME
@@ -56,7 +57,7 @@ class Year:
         offset = draw.randrange(_POOL - self.users)
         return self._dice[offset : offset + self.users]
 
-    def frames(self, day: date, product: Product) -> list[Frame]:
+    def frames(self, day: date, product: MeteredProduct) -> list[Frame]:
         """A day by shard."""
         columns = self.day(day, product)
         slices = [slice(at, at + SHARD) for at in range(0, self.users, SHARD)]
@@ -67,7 +68,7 @@ class Year:
         return [(*each, active(each)) for each in measures]
 
 
-def store(shelf: Shelf, organization: str, year: Year) -> None:
+def store_usage(store: Store, organization: str, year: Year) -> None:
     """Put the frames of all days on a shelf."""
     for product in PRODUCTS:
         readings = nothing = [total((), len(product.kind.measures))] * -(-year.users // SHARD)
@@ -77,15 +78,15 @@ def store(shelf: Shelf, organization: str, year: Year) -> None:
             readings = [plus(*pair) for pair in zip(readings, frames, strict=True)]
             for shard, frame in enumerate(frames):
                 pk = keys.frames(organization, product.id, day.year, 0, shard)
-                _put(shelf, pk, keys.delta(day, 1, 0), frame)
+                _put(store, pk, keys.delta(day, 1, 0), frame)
                 if following == calendar.next_edge(day):
-                    _put(shelf, pk, keys.keyframe(following, 0), readings[shard])
+                    _put(store, pk, keys.keyframe(following, 0), readings[shard])
             if following == calendar.new_year(following.year):
                 readings = nothing
-    head = Head("UTC", calendar.start(END, UTC), plan=1, users=year.users)
-    shelf.put(head.to_item(organization))
+    head = UsageHead("UTC", calendar.start(END, UTC), plan=1, users=year.users)
+    store.put(head.to_item(organization))
 
 
-def _put(shelf: Shelf, pk: str, sk: str, frame: Frame) -> None:
+def _put(store: Store, pk: str, sk: str, frame: Frame) -> None:
     (whole,) = parts(frame)
-    shelf.put({"pk": pk, "sk": sk, **to_attributes(whole)})
+    store.put({"pk": pk, "sk": sk, **to_attributes(whole)})

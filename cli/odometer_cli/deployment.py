@@ -8,12 +8,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from odometer.access.keys import AccessKey
+from odometer.services.engine import Engine
 from odometer.settings import Settings
 from odometer.storage.deployment import outputs_of, settings_of
+from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.engine import Engine
 from odometer.storage.secret import pepper
-from odometer.storage.tenancy import Tenancy
 from odometer_cli.client import Client
 from odometer_cli.failure import Misused
 from odometer_cli.local import LocalStack, nearest_home
@@ -84,9 +84,9 @@ class Deployment:
         return stack
 
     @cached_property
-    def tenancy(self) -> Tenancy:
+    def directories(self) -> DirectoryStore:
         """Directories and credentials, past the public API."""
-        return Tenancy(Table(self.settings.directory_table, Meter()))
+        return DirectoryStore(Table(self.settings.directory_table, Meter()))
 
     @cached_property
     def engine(self) -> Engine:

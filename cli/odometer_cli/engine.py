@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from odometer.domain.identity import as_kept
-from odometer.readings.decisions import ALL
+from odometer.engine.format.decisions import ALL
+from odometer.services.engine import Engine
 from odometer.storage.deployment import empty_queue
-from odometer.storage.engine import Engine
 from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Misused
 from odometer_cli.organizations import Named, NamedOrAll, find
@@ -59,10 +59,10 @@ def rebuild(
 ) -> None:
     """Make frames again from the events, beside the old ones, and then show them."""
     deployment: Deployment = ctx.obj
-    engine, name = deployment.engine, find(deployment.tenancy, organization)
+    engine, name = deployment.engine, find(deployment.directories, organization)
     scope = scope_of(engine, name, product, year)
     steps = finish(engine, name)
-    zone = engine.tenancy.open(name).organization.time_zone
+    zone = engine.directories.open(name).organization.time_zone
     engine.rebuilding.request(name, scope, zone)
     steps += finish(engine, name)
     out.print(f"Done in {counted(steps, 'step')}.")
@@ -131,5 +131,5 @@ def clear_queue(deployment: Deployment) -> None:
 def chosen(deployment: Deployment, organization: str | None) -> Iterator[str]:
     """One organization, or all."""
     if organization is None:
-        return deployment.tenancy.organizations()
-    return iter([find(deployment.tenancy, organization)])
+        return deployment.directories.organizations()
+    return iter([find(deployment.directories, organization)])

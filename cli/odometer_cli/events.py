@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from odometer.api.events import BATCH, LARGEST_BODY, MOST_EVENTS
+from odometer.api.v1.events import BATCH, LARGEST_BODY, MOST_EVENTS
 from odometer_cli.client import Client
 from odometer_cli.deployment import Deployment
 from odometer_cli.event_files import Format, Line, lines_of

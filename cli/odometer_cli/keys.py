@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from odometer.access.policy import Scope
-from odometer.api.keys import DAY_SECONDS, LONGEST_GRACE_SECONDS
+from odometer.api.v1.keys import DAY_SECONDS, LONGEST_GRACE_SECONDS
 from odometer_cli.client import segment
 from odometer_cli.deployment import Deployment
 from odometer_cli.terminal import err, out, show_json, show_rows, show_values

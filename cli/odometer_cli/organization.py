@@ -12,10 +12,9 @@ import typer
 from odometer.access.keyring import issue
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
-from odometer.api.directory import OrganizationRow, UserRow, values_of
-from odometer.api.keys import NamedKey
-from odometer.api.models import fill
-from odometer.directory.columns import Head
+from odometer.api.v1.directory import OrganizationRow, UserRow, values_of
+from odometer.api.v1.keys import NamedKey
+from odometer.directory.columns import DirectoryHead
 from odometer.directory.upsert import (
     NEW_ORGANIZATION,
     Draft,
@@ -29,7 +28,8 @@ from odometer.domain.errors import Invalid
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State
 from odometer.domain.time import epoch_ms, format_seconds
-from odometer.storage.engine import Engine
+from odometer.services.engine import Engine
+from odometer.web.models import fill
 from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Refused
 from odometer_cli.organizations import Named, called, described, find, users_in
@@ -73,8 +73,10 @@ def create(
     deployment: Deployment = ctx.obj
     if not force:
         refuse_taken(deployment, organization, row["name"])
-    deployment.tenancy.create(new_head(organization, row, now))
-    user_id = deployment.tenancy.change(organization, now, lambda draft: furnished(draft, admin))
+    deployment.directories.create(new_head(organization, row, now))
+    user_id = deployment.directories.change(
+        organization, now, lambda draft: furnished(draft, admin)
+    )
     made = key_for(deployment, organization, user_id, key_name, now)
     show_key(made, {"admin_username": admin_username, "user_id": user_id}, as_json)
 
@@ -94,8 +96,8 @@ def key(
     """Make a new key for an Admin of an organization: the way in when every other key is lost."""
     admin, now = admin_row(admin_username), datetime.now(UTC)
     deployment: Deployment = ctx.obj
-    name = find(deployment.tenancy, organization)
-    user_id, changed = deployment.tenancy.change(
+    name = find(deployment.directories, organization)
+    user_id, changed = deployment.directories.change(
         name, now, lambda draft: admitted(draft, admin, grant=grant_admin)
     )
     made = key_for(deployment, name, user_id, key_name, now)
@@ -115,7 +117,7 @@ def list_organizations(
 ) -> None:
     """Organizations by id, with their name, how many users they have and their latest event."""
     deployment: Deployment = ctx.obj
-    following = deployment.tenancy.organizations(str(after or ""))
+    following = deployment.directories.organizations(str(after or ""))
     ids = list(islice(following, limit + 1))
     rows = rows_of(deployment, ids[:limit])
     last = ids[limit - 1] if len(ids) > limit else None
@@ -131,11 +133,11 @@ def rows_of(deployment: Deployment, organizations: Sequence[str]) -> list[dict[s
     """A row for each organization; the latest events are looked up side by side."""
     engine = deployment.engine
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        heads = deployment.tenancy.heads(organizations)
+        heads = deployment.directories.heads(organizations)
         return list(pool.map(lambda head: row_of(head, engine), heads))
 
 
-def row_of(head: Head, engine: Engine) -> dict[str, Any]:
+def row_of(head: DirectoryHead, engine: Engine) -> dict[str, Any]:
     """What is listed of an organization."""
     organization = head.organization["id"]
     last = engine.last_event(organization, datetime.now(UTC))
@@ -150,7 +152,9 @@ def row_of(head: Head, engine: Engine) -> dict[str, Any]:
 def refuse_taken(deployment: Deployment, organization: str, name: str) -> None:
     """Ask before a second organization gets a name; refuse where nobody can be asked."""
     others = [
-        head for head in called(deployment.tenancy, name) if head.organization["id"] != organization
+        head
+        for head in called(deployment.directories, name)
+        if head.organization["id"] != organization
     ]
     if not others:
         return
@@ -162,10 +166,10 @@ def refuse_taken(deployment: Deployment, organization: str, name: str) -> None:
     typer.confirm("Make another one?", abort=True, err=True)
 
 
-def new_head(organization: str, row: Row, now: datetime) -> Head:
+def new_head(organization: str, row: Row, now: datetime) -> DirectoryHead:
     """An organization with nobody in it."""
     created = {"id": organization, "created_at": epoch_ms(now)}
-    return Head(version=1, organization={**NEW_ORGANIZATION, **row, **created})
+    return DirectoryHead(version=1, organization={**NEW_ORGANIZATION, **row, **created})
 
 
 def admin_row(username: str) -> Row:
@@ -227,12 +231,12 @@ def key_for(
     deployment: Deployment, organization: str, user_id: str, key_name: str, now: datetime
 ) -> AccessKey:
     """A new key with which its owner may do whatever they may."""
-    owner = deployment.tenancy.open(organization).user_by_id(user_id)
+    owner = deployment.directories.open(organization).user_by_id(user_id)
     assert owner is not None  # noqa: S101  it was found just now
     key, credential = issue(
         organization, key_name, owner.ordinal, frozenset(Scope), deployment.pepper, now
     )
-    deployment.tenancy.add_credential(credential)
+    deployment.directories.add_credential(credential)
     return key
 
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from odometer.directory.columns import Head
+from odometer.directory.columns import DirectoryHead
 from odometer.domain.identity import UUID
-from odometer.storage.tenancy import Tenancy
+from odometer.storage.directory import DirectoryStore
 from odometer_cli.failure import Refused
 from odometer_cli.terminal import counted
 
@@ -20,11 +20,11 @@ NamedOrAll = Annotated[
 ]
 
 
-def find(tenancy: Tenancy, organization: str) -> str:
+def find(directories: DirectoryStore, organization: str) -> str:
     """The id of the one organization that is called so."""
     if UUID.fullmatch(organization):
-        return str(tenancy.open(organization.lower()).organization.id)
-    found = list(called(tenancy, organization))
+        return str(directories.open(organization.lower()).organization.id)
+    found = list(called(directories, organization))
     if not found:
         raise Refused(f"No organization is called {organization}.", LIST)
     if len(found) > 1:
@@ -35,19 +35,19 @@ def find(tenancy: Tenancy, organization: str) -> str:
     return str(found[0].organization["id"])
 
 
-def called(tenancy: Tenancy, name: str) -> Iterator[Head]:
+def called(directories: DirectoryStore, name: str) -> Iterator[DirectoryHead]:
     """The organizations of a name; every organization is looked at for them."""
-    everyone = tenancy.heads(tenancy.organizations())
+    everyone = directories.heads(directories.organizations())
     return (head for head in everyone if head.organization["name"] == name)
 
 
-def described(heads: list[Head]) -> str:
+def described(heads: list[DirectoryHead]) -> str:
     """A line for each organization, to tell them apart."""
     return "\n".join(
         f"  {head.organization['id']}  {counted(users_in(head), 'user')}" for head in heads
     )
 
 
-def users_in(head: Head) -> int:
+def users_in(head: DirectoryHead) -> int:
     """How many users an organization has, without those who were erased."""
     return head.sizes["users"] - len(head.erased)

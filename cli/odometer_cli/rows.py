@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from odometer.api.directory import LARGEST_BODY, LISTS, MOST_ROWS, ORDER
+from odometer.api.v1.directory import LARGEST_BODY, LISTS, MOST_ROWS, ORDER
 from odometer.directory.upsert import Status
 from odometer_cli.client import NDJSON, Client
 from odometer_cli.failure import Misused, Unreachable

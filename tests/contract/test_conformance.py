@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from odometer.domain.kinds import DEFAULT_PRODUCTS
-from tests.support.book import ACME
-from tests.support.cast import cast_of
 from tests.support.conformance import hold, keeps_to_its_document
-from tests.support.meters import Meters, used
+from tests.support.memory_directory import ACME
+from tests.support.people import people_of
 from tests.support.stack import OTHER, stack_on_moto
-from tests.support.web import application
+from tests.support.usage_sender import UsageSender, used
+from tests.support.wsgi import application
 
 CASES = int(os.environ.get("CASES", "1000"))
 APP = "cc7cf840-9ca9-46a3-9778-9015d6580d52"
@@ -38,12 +38,12 @@ in_process = partial(keeps_to_its_document, cases=CASES, application=application
 def admin() -> Iterator[dict[str, str]]:
     """The header of an Admin, in a deployment that lasts for all cases."""
     with stack_on_moto() as stack:
-        cast_of(stack, OTHER)
-        us = cast_of(stack, ACME)
+        people_of(stack, OTHER)
+        us = people_of(stack, ACME)
         stack.apply(ACME, "product", {"id": APP, "name": "Mail", "kind": "app"})
         day = datetime(2026, 2, 3, tzinfo=UTC)
         events = [used("acme-member", product, day, 1, 2, 3) for product in DEFAULT_PRODUCTS]
-        Meters(ACME).send(events, day)
+        UsageSender(ACME).send(events, day)
         yield {"Authorization": f"Bearer {us.key('admin')}"}
 
 

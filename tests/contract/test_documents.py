@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from odometer.api.openapi import documents
 from odometer.api.routes import ROUTES
 from tests.support.documents import compare
 from tests.support.stack import ROOT, endpoints
+from tools.openapi import documents
 
 DOCUMENTS = documents(endpoints())
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.journey import Deployment, running
+from tests.support.live_deployment import Deployment, running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

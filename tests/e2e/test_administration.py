@@ -10,7 +10,7 @@ from typing import Any
 
 from odometer_cli.client import Client
 from tests.e2e.conftest import Fresh
-from tests.support.journey import Deployment
+from tests.support.live_deployment import Deployment
 
 USERS = "/api/v1/organization/users?offset=0&limit=1000&teamMember={}&active={}"
 

@@ -11,7 +11,7 @@ from schemathesis.specs.openapi.checks import unsupported_method
 
 from tests.e2e.conftest import Fresh
 from tests.support.conformance import hold, keeps_to_its_document
-from tests.support.journey import Deployment
+from tests.support.live_deployment import Deployment
 
 SECONDS = 60
 """A function that is called for the first time unpacks its layer first."""

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.support.journey import Deployment
+from tests.support.live_deployment import Deployment
 
 CREDENTIALS = (
     *("ADMIN_TOKEN", "MANAGER_TOKEN", "TEAMLEAD_TOKEN", "MEMBER_TOKEN", "INGEST_TOKEN"),

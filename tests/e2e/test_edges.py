@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.journey import Deployment
+from tests.support.live_deployment import Deployment
 
 MEBIBYTE = 1024 * 1024
 LEAST_COMPRESSED = 1_400

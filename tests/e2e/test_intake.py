@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.e2e.conftest import Fresh
 from tests.support.intake import ago, usage_event
-from tests.support.journey import Deployment
+from tests.support.live_deployment import Deployment
 
 PATIENCE_SECONDS = 120
 SETTLED_SECONDS = 3

@@ -13,7 +13,7 @@ import pytest
 from local.demo import NAMES
 from local.record import Stack
 from tests.support.intake import ago
-from tests.support.journey import Deployment
+from tests.support.live_deployment import Deployment
 
 
 def test_the_three_lines_that_the_demo_prints_answer_when_pasted(deployment: Deployment) -> None:

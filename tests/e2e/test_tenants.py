@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.journey import Deployment
+from tests.support.live_deployment import Deployment
 
 
 @pytest.mark.parametrize(

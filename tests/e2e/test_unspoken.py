@@ -8,10 +8,10 @@ import boto3
 import pytest
 
 from local.record import Stack
-from tests.support.journey import Deployment
+from tests.support.live_deployment import Deployment
 
 KEY = re.compile(r"odo_[0-9A-Za-z]{34}_[0-9A-Za-z]{33}")
-FAMILIES = ("UsageMetricsLogs", "IntakeLogs", "EdgeLogs")
+FAMILIES = ("UsageMetricsLogs", "V1Logs", "EdgeLogs")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from odometer.domain.kinds import KINDS
 from odometer_cli.client import Client
 from odometer_cli.rows import put
 from tests.e2e.conftest import Fresh
-from tests.support.journey import Deployment
+from tests.support.live_deployment import Deployment
 
 PATIENCE_SECONDS = 120
 REPORT = "/insights/api/v3/public/usage-report"

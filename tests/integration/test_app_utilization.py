@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import pytest
 
 from odometer.access.policy import Scope
-from odometer.api import wire
 from odometer.domain.people import Role
+from odometer.web import messages
 from tests.support.apps import (
     APP,
     CLIENT,
@@ -29,7 +29,7 @@ from tests.support.apps import (
     ranked,
     sarah,
 )
-from tests.support.book import ACME
+from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, stack_on_moto
 
 
@@ -458,8 +458,8 @@ def test_rows_that_cannot_be_carried_are_refused_with_each_parameter_that_makes_
     query: str,
     details: dict[str, str | None],
 ) -> None:
-    monkeypatch.setattr(wire, "COMPRESSED_FROM", 9)
-    monkeypatch.setattr(wire, "ANSWER_LIMIT", 2_000)
+    monkeypatch.setattr(messages, "COMPRESSED_FROM", 9)
+    monkeypatch.setattr(messages, "ANSWER_LIMIT", 2_000)
     monkeypatch.setattr("gzip.compress", lambda body, *_, **__: body * 20)
     headers = {"accept": "text/csv", "accept-encoding": "gzip"}
     reply = settled.get(path, query, **headers)

@@ -23,8 +23,8 @@ from tests.support.apps import (
     use,
 )
 from tests.support.intake import run
-from tests.support.meters import used
 from tests.support.stack import Stack
+from tests.support.usage_sender import used
 
 DAYS = "start_date=2026-02-01&end_date=2026-02-28"
 

@@ -25,7 +25,7 @@ from tests.support.apps import (
     told,
     use,
 )
-from tests.support.book import ACME
+from tests.support.memory_directory import ACME
 from tests.support.stack import stack_on_moto
 
 APPS = f"{CLIENT}/analytics/apps"

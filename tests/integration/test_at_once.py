@@ -8,28 +8,28 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
-from threading import Event as Bell
+from threading import Event as NewEntries
 from typing import Any
 
 import pytest
 
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_second
-from odometer.readings.arrivals import arrivals
-from odometer.readings.decisions import ALL, Product
-from odometer.readings.reading import View
+from odometer.engine.format.decisions import ALL, MeteredProduct
+from odometer.engine.read.coverage import received
+from odometer.engine.read.readings import View
+from odometer.services.engine import Engine
 from odometer.settings import Settings
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.engine import Engine
-from odometer.storage.shelf import TableShelf
+from odometer.storage.store import TableStore
 from tests.support.atomic import stack_on_an_engine
-from tests.support.book import ACME
 from tests.support.intake import ago, log_of, receipt, send, usage_event
+from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
 
 pytestmark = pytest.mark.engine
 
-AUTOMATION = Product("automation", KINDS["test"])
+AUTOMATION = MeteredProduct("automation", KINDS["test"])
 CONNECTIONS = 16
 SECONDS = 60 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 4
 
@@ -46,15 +46,15 @@ def a_process() -> Engine:
 
 
 def view_of(now: datetime) -> View:
-    shelf = TableShelf(Table("usage", Meter()))
-    return View.latest(ACME, shelf, "UTC", epoch_second(now))
+    store = TableStore(Table("usage", Meter()))
+    return View.latest(ACME, store, "UTC", epoch_second(now))
 
 
 def figures(now: datetime) -> tuple[int, int]:
     """How many tests reports know of, and how many events coverage knows of."""
     view = view_of(now)
     whole = Period(now - timedelta(days=800), now + timedelta(days=2))
-    (found,) = arrivals(view, ["automation"])
+    (found,) = received(view, ["automation"])
     events = sum(found.whole.by_date.values()) if found.whole else 0
     return view.usage(AUTOMATION, whole).totals["tests"], events
 
@@ -101,7 +101,7 @@ class Rush:
 
     stack: Stack
     key: str
-    over: Bell = field(default_factory=Bell)
+    over: NewEntries = field(default_factory=NewEntries)
     acknowledged: set[str] = field(default_factory=set)
     sent: list[dict[str, Any]] = field(default_factory=list)
 

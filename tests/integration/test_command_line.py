@@ -19,9 +19,9 @@ from local.record import Stack as LocalRecord
 from odometer.access.policy import Scope
 from odometer.storage import dynamo
 from odometer_cli import app
-from tests.support.book import ACME, new_head
-from tests.support.doorway import ADDRESS, open_to_clients
+from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.intake import ago, run, send, usage_event
+from tests.support.memory_directory import ACME, new_head
 from tests.support.stack import ENVIRONMENT, OTHER, Stack, admin_of
 
 NEW = "cc7cf840-9ca9-46a3-9778-9015d6580d52"
@@ -70,7 +70,7 @@ def test_a_new_organization_answers_to_its_first_key(stack: Stack) -> None:
     }
     answer = stack.get("/api/v1/organization", made["access_key"])
     assert (answer.status, answer.json["id"], answer.json["name"]) == (200, NEW, "New")
-    organization = stack.tenancy.open(NEW)
+    organization = stack.directories.open(NEW)
     assert organization.organization.time_zone == "Europe/Berlin"
     assert [product.id for product in organization.products] == [
         *("automation", "app-automation", "hyperexecute", "realtime", "realdevice"),
@@ -95,7 +95,7 @@ def test_the_access_key_is_printed_once_and_stored_nowhere(stack: Stack) -> None
     (key,) = [word for word in said.out.split() if word.startswith("odo_")]
     assert said.out.count(key) == 1
     assert "odo_" not in said.err
-    stored = stack.tenancy.table.client.scan(TableName=ENVIRONMENT["DIRECTORY_TABLE"])["Items"]
+    stored = stack.directories.table.client.scan(TableName=ENVIRONMENT["DIRECTORY_TABLE"])["Items"]
     assert key.rpartition("_")[2][:27] not in str(stored)
 
 
@@ -110,7 +110,7 @@ def test_an_organization_is_not_made_twice(stack: Stack) -> None:
 
 def test_the_first_admin_is_told_by_id(stack: Stack) -> None:
     made = create("--json").json
-    admin = stack.tenancy.open(NEW).user_by_id(made["user_id"])
+    admin = stack.directories.open(NEW).user_by_id(made["user_id"])
     assert admin
     assert (admin.username, admin.role) == ("root@example.com", "Admin")
 
@@ -122,10 +122,10 @@ def key_for(username: str, *words: str, organization: str = ACME) -> Said:
 def test_an_operator_lets_an_admin_in_again_and_changes_nothing(stack: Stack) -> None:
     stack.user(OTHER, username="back@example.com", role="Admin")
     stack.apply(OTHER, "product", {"id": "chat", "name": "Our chat", "kind": "chat"})
-    before = stack.tenancy.open(OTHER).head
+    before = stack.directories.open(OTHER).head
     made = key_for("back@example.com", "--json", organization=OTHER).json
     assert stack.get("/api/v1/organization", made["access_key"]).json["name"] == "Other Corp"
-    assert (made["changed"], stack.tenancy.open(OTHER).head) == ([], before)
+    assert (made["changed"], stack.directories.open(OTHER).head) == ([], before)
 
 
 def test_no_key_is_made_for_a_user_who_is_no_admin_unless_that_is_granted(stack: Stack) -> None:
@@ -136,10 +136,10 @@ def test_no_key_is_made_for_a_user_who_is_no_admin_unless_that_is_granted(stack:
         "kept@example.com is a Member of Acme Corp.",
         "Name an Admin, or make one of this user: --grant-admin",
     ]
-    assert list(stack.tenancy.credentials(ACME)) == []
+    assert list(stack.directories.credentials(ACME)) == []
     made = key_for("kept@example.com", "--grant-admin", "--json").json
     assert (made["user_id"], made["changed"]) == (user, ["role: Member -> Admin"])
-    found = stack.tenancy.open(ACME).user_by_id(user)
+    found = stack.directories.open(ACME).user_by_id(user)
     assert found
     assert (found.role, found.email) == ("Admin", "mail@example.com")
 
@@ -151,10 +151,10 @@ def test_no_key_is_made_for_an_unknown_name_unless_that_is_granted(stack: Stack)
         "",
         "Nobody in Acme Corp has the username new@example.com.",
     )
-    assert stack.tenancy.open(ACME).users == []
+    assert stack.directories.open(ACME).users == []
     granted = key_for("new@example.com", "--grant-admin")
     assert "user created as Admin" in granted.out
-    assert [user.username for user in stack.tenancy.open(ACME).users] == ["new@example.com"]
+    assert [user.username for user in stack.directories.open(ACME).users] == ["new@example.com"]
 
 
 def test_an_admin_who_was_deactivated_gets_a_key_that_works_once_that_is_granted(
@@ -206,7 +206,7 @@ def test_the_latest_event_is_listed_as_soon_as_it_is_folded(stack: Stack) -> Non
 def test_no_request_reads_more_organizations_than_dynamodb_gives_at_once(stack: Stack) -> None:
     ids = [str(UUID(int=number)) for number in range(1, 150)]
     for each in ids:
-        stack.tenancy.create(new_head(each, f"Organization {each}"))
+        stack.directories.create(new_head(each, f"Organization {each}"))
     said = odometer("organization", "key", f"Organization {ids[-1]}", "--admin-username", "a")
     assert f"Nobody in Organization {ids[-1]} has the username a." in said.err
     assert len(odometer("organization", "list", "--json").json["organizations"]) == 50
@@ -242,7 +242,7 @@ def test_a_second_organization_of_a_name_has_to_be_forced_where_nobody_can_be_as
     assert (refused.exit_code, refused.out) == (1, "")
     assert f"{ACME}  0 users" in refused.err
     assert "--force" in refused.err
-    assert list(stack.tenancy.organizations()) == [ACME, OTHER]
+    assert list(stack.directories.organizations()) == [ACME, OTHER]
     assert odometer(*words, "--force").exit_code == 0
 
 
@@ -255,7 +255,7 @@ def test_whoever_sits_at_a_terminal_is_asked_about_a_second_organization_of_a_na
         said = odometer(*words, stdin=answer)
     assert said.exit_code == exit_code
     assert "Make another one?" in said.err
-    assert len(list(stack.tenancy.organizations())) == 3 - exit_code
+    assert len(list(stack.directories.organizations())) == 3 - exit_code
 
 
 def test_a_first_admin_has_their_username_for_an_email(stack: Stack) -> None:
@@ -287,7 +287,7 @@ def test_a_fault_in_an_option_makes_nothing(
     said = create(*words)
     assert (said.exit_code, said.out) == (2, "")
     assert fault in said.err
-    assert stack.tenancy.table.get(NEW, "HEAD") is None
+    assert stack.directories.table.get(NEW, "HEAD") is None
 
 
 # directory
@@ -349,7 +349,7 @@ def test_a_user_is_erased_once_whoever_types_it_is_sure(
 def test_the_last_admin_is_erased_once_an_operator_has_made_another(
     stack: Stack, env: Mapping[str, str]
 ) -> None:
-    (me,) = (user for user in stack.tenancy.open(ACME).users if user.role == "Admin")
+    (me,) = (user for user in stack.directories.open(ACME).users if user.role == "Admin")
     refused = odometer("directory", "erase", me.id, "--yes", env=env)
     assert (refused.exit_code, refused.err.splitlines()[0]) == (
         1,
@@ -409,7 +409,7 @@ def test_a_key_that_cannot_be_made_says_why(env: Mapping[str, str]) -> None:
 
 def test_whoami_tells_whose_key_it_is(stack: Stack, env: Mapping[str, str]) -> None:
     told = odometer("whoami", "--json", env=env).json
-    owner = stack.tenancy.open(ACME).users[0]
+    owner = stack.directories.open(ACME).users[0]
     assert (told["organization"], told["user"], told["name"]) == (ACME, owner.id, "test")
     assert env["ODOMETER_TOKEN"] not in odometer("whoami", env=env).out
 

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from pytest_socket import enable_socket
 
-from bench.dense import END, PRODUCT, Dense, store
+from bench.dense import END, PRODUCT, Dense, store_usage
 from bench.pipeline import ORGANIZATION, TAIL, Everyone, Pipeline, a_day_of_events
 from odometer.domain.time import Period, instant_at
-from odometer.readings import calendar, keys, log
-from odometer.readings.decisions import Fold
-from odometer.readings.reading import View
-from odometer.readings.segments import Segment, put_segments
-from odometer.readings.shelf import Span
+from odometer.engine import calendar
+from odometer.engine.format import keys, log_entries
+from odometer.engine.format.decisions import Fold
+from odometer.engine.format.segments import Segment
+from odometer.engine.read.readings import View
+from odometer.engine.store import KeyRange
+from odometer.engine.write.segments import put_segments
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.shelf import TableShelf
+from odometer.storage.store import TableStore
 from tests.support.counting import counting_engine
 
 if TYPE_CHECKING:
@@ -55,7 +57,9 @@ def stored(request: pytest.FixtureRequest) -> Iterator[Stored]:
     enable_socket()
     with counting_engine() as client:
         dense, size = Dense(request.param), Counter[str]()
-        for what, weight in store(TableShelf(Table("usage", Meter(), client)), ORGANIZATION, dense):
+        for what, weight in store_usage(
+            TableStore(Table("usage", Meter(), client)), ORGANIZATION, dense
+        ):
             size[what] += weight
         yield Stored(client, dense, size)
 
@@ -70,7 +74,7 @@ class Cost(NamedTuple):
 def measured(stored: Stored, first: date, end: date) -> Cost:
     """What a range costs in frames alone; its totals are what was used."""
     meter = Meter()
-    view = View.latest(ORGANIZATION, TableShelf(Table("usage", meter, stored.client)), "UTC", NOON)
+    view = View.latest(ORGANIZATION, TableStore(Table("usage", meter, stored.client)), "UTC", NOON)
     units, queries = meter.read_units, meter.requests
     used = view.usage(PRODUCT, Period.of_days(first, end - DAY, UTC))
     assert used.totals == stored.dense.totals(first, end)
@@ -109,18 +113,18 @@ def test_a_report_up_to_now_pays_for_a_day_of_events_and_a_tail(
     stored: Stored, capsys: pytest.CaptureFixture[str]
 ) -> None:
     users = stored.dense.users
-    shelf = TableShelf(Table("usage", Meter(), stored.client))
+    store = TableStore(Table("usage", Meter(), stored.client))
     begin = calendar.start(END, UTC)
     known = Everyone().ordinals
     events = [
-        log.numbered(event, known("", [event.who], 0)[event.who])
+        log_entries.numbered(event, known("", [event.who], 0)[event.who])
         for event in a_day_of_events(users, users * 12 // 5 + TAIL, begin)
     ]
     settled, tail = Segment.of(events[:-TAIL], PRODUCT), events[-TAIL:]
-    put_segments(ORGANIZATION, shelf, 1, PRODUCT, settled)
-    shelf.put(Fold(1, tail, 0).to_item(ORGANIZATION, NOON))
+    put_segments(ORGANIZATION, store, 1, PRODUCT, settled)
+    store.put(Fold(1, tail, 0).to_item(ORGANIZATION, NOON))
     meter, random = Meter(), Random(1)
-    reader = TableShelf(Table("usage", meter, stored.client))
+    reader = TableStore(Table("usage", meter, stored.client))
     view = View.latest(ORGANIZATION, reader, "UTC", begin + 86_400)
     found = meter.read_units
     costs = []
@@ -143,8 +147,8 @@ def test_an_event_costs_a_fraction_of_a_write(
     usage, entries = (partial(Table, name, client=client) for name in ("usage", "log"))
     pipeline = Pipeline(usage, entries)
     pipeline.run(events, batch, begin)
-    shelf = TableShelf(Table("usage", Meter(), client))
-    view = View.latest(ORGANIZATION, shelf, "UTC", begin)
+    store = TableStore(Table("usage", Meter(), client))
+    view = View.latest(ORGANIZATION, store, "UTC", begin)
     day = Period.of_days(date(2026, 11, 18), date(2026, 11, 18), UTC)
     assert view.usage(PRODUCT, day).totals["tests"] == sum(each.measures[0] for each in events)
     each = {step: units / len(events) for step, units in pipeline.units.items()}
@@ -152,12 +156,12 @@ def test_an_event_costs_a_fraction_of_a_write(
         steps = ", ".join(f"{step} {units:.4f}" for step, units in each.items())
         print(f"\nbatches of {batch}: {sum(each.values()):.3f} write units an event ({steps})")
     assert sum(each.values()) <= most
-    assert weight(shelf, keys.identities(ORGANIZATION, date(2026, 11, 18))) <= 12.5 * len(events)
-    assert weight(shelf, keys.segments(ORGANIZATION, PRODUCT.id)) <= 6.5 * len(events)
+    assert weight(store, keys.identities(ORGANIZATION, date(2026, 11, 18))) <= 12.5 * len(events)
+    assert weight(store, keys.segments(ORGANIZATION, PRODUCT.id)) <= 6.5 * len(events)
 
 
-def weight(shelf: TableShelf, pk: str) -> int:
+def weight(store: TableStore, pk: str) -> int:
     """The bytes of a partition's columns."""
-    (items,) = shelf.read([Span(pk, " ", keys.TOP)])
+    (items,) = store.read([KeyRange(pk, " ", keys.TOP)])
     columns = (value for item in items for value in item.values() if isinstance(value, bytes))
     return sum(map(len, columns))

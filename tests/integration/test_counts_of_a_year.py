@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from bench.pipeline import ORGANIZATION
-from bench.year import END, PRODUCTS, Year, store
+from bench.year import END, PRODUCTS, Year, store_usage
 from odometer.domain.time import Period
-from odometer.readings import calendar
-from odometer.readings.reading import View
-from odometer.readings.series import Series
+from odometer.engine import calendar
+from odometer.engine.read.readings import View
+from odometer.engine.read.series import Series
 from odometer.reports.series import ANY, USERS, Granularity, Tally, blocks, edges, tallies
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.shelf import TableShelf
+from odometer.storage.store import TableStore
 from tests.support.counting import counting_engine
 from tests.support.documents import write_section
 from tests.support.stack import ROOT
@@ -67,7 +67,7 @@ class Measured(NamedTuple):
         """What a year from a day on costs, and what it comes to."""
         meter = Meter()
         view = View.latest(
-            ORGANIZATION, TableShelf(Table("usage", meter, self.client)), "UTC", NOON
+            ORGANIZATION, TableStore(Table("usage", meter, self.client)), "UTC", NOON
         )
         before = Cost(meter.read_units, meter.requests)
         period = Period.of_days(first, first + A_YEAR - timedelta(1), UTC)
@@ -80,7 +80,7 @@ class Measured(NamedTuple):
 def measured(request: pytest.FixtureRequest) -> Iterator[Measured]:
     year = Year(request.param)
     with counting_engine() as client:
-        store(TableShelf(Table("usage", Meter(), client)), ORGANIZATION, year)
+        store_usage(TableStore(Table("usage", Meter(), client)), ORGANIZATION, year)
         yield Measured(year, client)
 
 

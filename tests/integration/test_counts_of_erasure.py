@@ -9,13 +9,13 @@ from pytest_socket import enable_socket
 
 from odometer.directory.upsert import Draft
 from odometer.domain.errors import NotFound
-from odometer.storage import tenancy
+from odometer.services.erasure import erase
+from odometer.storage import directory
+from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.erasure import erase
-from odometer.storage.tenancy import Tenancy
-from tests.support.bill import deployment_that_counts
-from tests.support.book import ACME, NOON, new_head
 from tests.support.documents import write_section
+from tests.support.memory_directory import ACME, NOON, new_head
+from tests.support.read_costs import deployment_that_counts
 from tests.support.stack import ROOT, Stack
 
 pytestmark = pytest.mark.engine
@@ -32,8 +32,8 @@ twelve times within 26 hours."""
 def people(request: pytest.FixtureRequest) -> Iterator[tuple[Stack, int]]:
     enable_socket()
     with deployment_that_counts() as stack:
-        stack.tenancy.create(new_head(ACME, "Acme Corp"))
-        stack.tenancy.change(ACME, NOON, lambda draft: register_many(draft, request.param))
+        stack.directories.create(new_head(ACME, "Acme Corp"))
+        stack.directories.change(ACME, NOON, lambda draft: register_many(draft, request.param))
         yield stack, request.param
 
 
@@ -46,15 +46,15 @@ def register_many(draft: Draft, count: int) -> None:
         draft.apply("user", row)
 
 
-def counted(do: Callable[[Tenancy], None]) -> Meter:
+def counted(do: Callable[[DirectoryStore], None]) -> Meter:
     """What something costs a process that remembers nothing."""
-    tenancy.forget()
+    directory.forget()
     meter = Meter()
-    do(Tenancy(Table("directory", meter)))
+    do(DirectoryStore(Table("directory", meter)))
     return meter
 
 
-def refused(of: Tenancy) -> None:
+def refused(of: DirectoryStore) -> None:
     with pytest.raises(NotFound):
         erase(of, ACME, "user-7", NOON)
 
@@ -70,7 +70,7 @@ def test_erasing_somebody_costs_little_more_than_changing_them(people: tuple[Sta
     }
     for number in range(11):
         row = {"id": "user-500", "username": f"renamed-{number}"}
-        stack.tenancy.change(ACME, NOON, lambda draft, row=row: draft.apply("user", row))  # type: ignore[misc]
+        stack.directories.change(ACME, NOON, lambda draft, row=row: draft.apply("user", row))  # type: ignore[misc]
     found["somebody, twelve copies"] = counted(lambda of: erase(of, ACME, "user-8", NOON))
     for what, meter in found.items():
         COSTS[what, size] = meter

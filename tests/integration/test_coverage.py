@@ -7,10 +7,10 @@ import pytest
 
 from odometer.domain.people import Role
 from odometer.domain.time import format_seconds
+from odometer.services.engine import engine
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.engine import engine
-from tests.support.book import ACME
 from tests.support.intake import refused, run, send, usage_event
+from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, admin_of
 
 COVERAGE = "/v1/coverage"

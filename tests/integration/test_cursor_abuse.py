@@ -17,7 +17,7 @@ from tests.support.apps import (
     example_client,
     use,
 )
-from tests.support.book import ACME
+from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack
 
 FEBRUARY = "granularity=daily&start_date=2026-02-01&end_date=2026-02-28"

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from odometer.api.directory import LARGEST_BODY, MOST_ROWS, rows_sent
-from odometer.api.wire import COMPRESSED, Request
+from odometer.api.v1.directory import LARGEST_BODY, MOST_ROWS, rows_sent
 from odometer.directory.columns import BLOCK_ROWS
 from odometer.directory.upsert import LONGEST_REASON, Draft
-from odometer.storage import tenancy
+from odometer.storage import directory
+from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter, Table, dynamodb
-from odometer.storage.tenancy import Tenancy
-from tests.support.book import ACME, NOON
-from tests.support.cast import Cast, cast_of
+from odometer.web.messages import COMPRESSED, Request
+from tests.support.memory_directory import ACME, NOON
+from tests.support.people import People, people_of
 from tests.support.stack import CONTEXT, OTHER, Reply, Stack, endpoints, proxy_event
 
 APP = "f1a2b3c4-d5e6-7890-abcd-ef1234567890"
@@ -27,16 +27,16 @@ NDJSON = {"content-type": "application/x-ndjson"}
 
 
 @pytest.fixture
-def us(stack: Stack) -> Cast:
-    cast_of(stack, OTHER)
-    return cast_of(stack, ACME)
+def us(stack: Stack) -> People:
+    people_of(stack, OTHER)
+    return people_of(stack, ACME)
 
 
-def put(us: Cast, document: Any) -> Reply:
+def put(us: People, document: Any) -> Reply:
     return us.stack.put(us.key("admin"), document)
 
 
-def put_lines(us: Cast, *lines: Any) -> Reply:
+def put_lines(us: People, *lines: Any) -> Reply:
     body = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
     return us.stack.call("PUT", "/v1/directory", us.key("admin"), headers=NDJSON, body=body)
 
@@ -50,7 +50,7 @@ def results(reply: Reply) -> list[Any]:
     return list(reply.json["results"])
 
 
-def test_every_row_is_answered_in_its_place(us: Cast) -> None:
+def test_every_row_is_answered_in_its_place(us: People) -> None:
     document = {
         "users": [
             {"username": "kim", "team": "New", "departments": ["Research"]},
@@ -93,7 +93,7 @@ def test_every_row_is_answered_in_its_place(us: Cast) -> None:
     assert info["teams"] == {"team_id": "t1", "team_name": "New"}
 
 
-def test_lines_are_answered_by_their_numbers(us: Cast) -> None:
+def test_lines_are_answered_by_their_numbers(us: People) -> None:
     reply = put_lines(
         us,
         {"kind": "team", "id": "t1", "name": "New"},
@@ -124,11 +124,11 @@ def test_lines_are_answered_by_their_numbers(us: Cast) -> None:
     ]
 
 
-def test_nothing_at_all_changes_nothing(us: Cast) -> None:
-    version = us.stack.tenancy.open(ACME).head.version
+def test_nothing_at_all_changes_nothing(us: People) -> None:
+    version = us.stack.directories.open(ACME).head.version
     assert results(put(us, {})) == []
     assert results(put_lines(us)) == []
-    assert us.stack.tenancy.open(ACME).head.version == version
+    assert us.stack.directories.open(ACME).head.version == version
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_nothing_at_all_changes_nothing(us: Cast) -> None:
     ids=lambda value: str(value)[:30],
 )
 def test_a_body_that_is_none_is_refused_as_a_whole(
-    us: Cast, body: str | bytes, content_type: str, status: int, message: str
+    us: People, body: str | bytes, content_type: str, status: int, message: str
 ) -> None:
     headers = {"content-type": content_type}
     reply = us.stack.call("PUT", "/v1/directory", us.key("admin"), headers=headers, body=body)
@@ -290,8 +290,10 @@ def test_a_body_that_is_none_is_refused_as_a_whole(
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_bad_row_is_answered_with_its_faults(us: Cast, kind: str, row: Any, message: str) -> None:
-    before = us.stack.tenancy.open(ACME).head
+def test_a_bad_row_is_answered_with_its_faults(
+    us: People, kind: str, row: Any, message: str
+) -> None:
+    before = us.stack.directories.open(ACME).head
     document = {kind: [row] if kind.endswith("s") else row}
     (answered,) = results(put(us, document))
     assert (answered["status"], answered["code"], answered["message"]) == (
@@ -299,10 +301,10 @@ def test_a_bad_row_is_answered_with_its_faults(us: Cast, kind: str, row: Any, me
         "invalid_parameter",
         message,
     )
-    assert us.stack.tenancy.open(ACME).head == before
+    assert us.stack.directories.open(ACME).head == before
 
 
-def test_a_row_is_rejected_whole_and_all_its_faults_are_named(us: Cast) -> None:
+def test_a_row_is_rejected_whole_and_all_its_faults_are_named(us: People) -> None:
     us.stack.put(us.key("admin"), {"organization": {"public_key": "before"}})
     before = us.stack.get("/v1/directory/export", us.key("admin")).text
     organization = {
@@ -336,7 +338,7 @@ def test_a_row_is_rejected_whole_and_all_its_faults_are_named(us: Cast) -> None:
     assert us.stack.get("/v1/directory/export", us.key("admin")).text == before
 
 
-def test_what_depends_on_a_name_that_cannot_be_read_is_no_fault_of_the_row(us: Cast) -> None:
+def test_what_depends_on_a_name_that_cannot_be_read_is_no_fault_of_the_row(us: People) -> None:
     lead = {"id": us.id("lead"), "username": " x", "role": "Owner", "state_since": "soon"}
     rows = [{"id": 5, "role": "Member"}, {"user_key": " k", "team": "None"}, lead]
     assert [row["message"] for row in results(put(us, {"users": rows}))] == [
@@ -356,7 +358,7 @@ PEM = (
 
 
 @pytest.mark.parametrize("line_break", ["\n", "\r\n"], ids=["LF", "CRLF"])
-def test_a_public_key_is_given_back_as_it_was_sent(us: Cast, line_break: str) -> None:
+def test_a_public_key_is_given_back_as_it_was_sent(us: People, line_break: str) -> None:
     pem = PEM.replace("\n", line_break)
     (answered,) = results(put(us, {"organization": {"public_key": pem}}))
     assert answered["status"] == "updated"
@@ -369,7 +371,7 @@ def test_a_public_key_is_given_back_as_it_was_sent(us: Cast, line_break: str) ->
 
 
 @pytest.mark.parametrize("public_key", ["a\rb", "a\tb", "a\r\r\nb", "a\u2028b", "a\x00", 5])
-def test_a_public_key_holds_lines_and_nothing_else(us: Cast, public_key: Any) -> None:
+def test_a_public_key_holds_lines_and_nothing_else(us: People, public_key: Any) -> None:
     (answered,) = results(put(us, {"organization": {"public_key": public_key}}))
     assert (answered["status"], answered["message"][:20]) == ("rejected", "public_key: expected")
 
@@ -387,7 +389,7 @@ def test_a_public_key_holds_lines_and_nothing_else(us: Cast, public_key: Any) ->
     ids=lambda value: str(value)[:10],
 )
 def test_a_rejected_row_is_answered_with_the_id_that_was_sent(
-    us: Cast, sent: Any, shown: str | None
+    us: People, sent: Any, shown: str | None
 ) -> None:
     row = {"id": sent, "name": "x"}
     (answered,) = results(put(us, {"teams": [row]}))
@@ -395,7 +397,7 @@ def test_a_rejected_row_is_answered_with_the_id_that_was_sent(
     assert results(put_lines(us, {"kind": "team", **row}))[0]["id"] == shown
 
 
-def test_the_reason_of_a_rejection_is_not_repeated_without_end(us: Cast) -> None:
+def test_the_reason_of_a_rejection_is_not_repeated_without_end(us: People) -> None:
     row = {f"unknown {number}": 1 for number in range(10_000)}
     (answered,) = results(put(us, {"teams": [row]}))
     assert len(answered["message"]) == LONGEST_REASON
@@ -408,7 +410,7 @@ def test_the_reason_of_a_rejection_is_not_repeated_without_end(us: Cast) -> None
     ("kind", "row"), [("teams", {}), ("departments", {}), ("products", {"kind": "app"})]
 )
 def test_an_id_that_is_a_uuid_is_one_id_in_either_case(
-    us: Cast, kind: str, row: dict[str, str]
+    us: People, kind: str, row: dict[str, str]
 ) -> None:
     ids = (APP.upper(), APP, APP.upper())
     found = results(put(us, {kind: [{"id": each, "name": "One", **row} for each in ids]}))
@@ -419,7 +421,7 @@ def test_an_id_that_is_a_uuid_is_one_id_in_either_case(
     ]
 
 
-def test_a_uuid_is_referred_to_and_looked_up_in_either_case(us: Cast) -> None:
+def test_a_uuid_is_referred_to_and_looked_up_in_either_case(us: People) -> None:
     place = {"team": APP, "departments": [APP]}
     put(us, {"teams": [{"id": APP, "name": "T"}], "departments": [{"id": APP, "name": "D"}]})
     put(us, {"users": [{"id": "kim", "username": "kim", **place}]})
@@ -430,7 +432,7 @@ def test_a_uuid_is_referred_to_and_looked_up_in_either_case(us: Cast) -> None:
     assert (team.status, team.json["id"]) == (200, APP)
 
 
-def test_the_names_of_people_are_told_apart_letter_by_letter(us: Cast) -> None:
+def test_the_names_of_people_are_told_apart_letter_by_letter(us: People) -> None:
     people = [{"id": each, "username": f"{each}@x"} for each in (APP.upper(), APP)]
     found = results(put(us, {"users": people}))
     assert [(each["id"], each["status"]) for each in found] == [
@@ -442,7 +444,7 @@ def test_the_names_of_people_are_told_apart_letter_by_letter(us: Cast) -> None:
 # the export
 
 
-def test_what_is_exported_can_be_put_back_and_changes_nothing(us: Cast) -> None:
+def test_what_is_exported_can_be_put_back_and_changes_nothing(us: People) -> None:
     put(
         us,
         {"products": [{"id": APP, "name": "Mail", "kind": "app"}], "departments": [{"name": "D"}]},
@@ -467,8 +469,8 @@ def test_what_is_exported_can_be_put_back_and_changes_nothing(us: Cast) -> None:
     assert us.stack.get("/v1/directory/export", us.key("admin")).text == exported.text
 
 
-def test_an_export_makes_the_same_directory_in_another_organization(us: Cast) -> None:
-    them = Cast(us.stack, OTHER)
+def test_an_export_makes_the_same_directory_in_another_organization(us: People) -> None:
+    them = People(us.stack, OTHER)
     exported = us.stack.get("/v1/directory/export", us.key("admin")).text
     mine = them.key("admin")
     answered = us.stack.call("PUT", "/v1/directory", mine, headers=NDJSON, body=exported)
@@ -478,10 +480,10 @@ def test_an_export_makes_the_same_directory_in_another_organization(us: Cast) ->
 
 
 def test_an_export_that_is_too_large_says_what_helps(
-    us: Cast, monkeypatch: pytest.MonkeyPatch
+    us: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("odometer.api.wire.ANSWER_LIMIT", 1000)
-    monkeypatch.setattr("odometer.api.wire.COMPRESSED_FROM", 500)
+    monkeypatch.setattr("odometer.web.messages.ANSWER_LIMIT", 1000)
+    monkeypatch.setattr("odometer.web.messages.COMPRESSED_FROM", 500)
     too_large = "the answer is too large without gzip"
     accept = f"Accept: {too_large}, which needs application/x-ndjson to come first"
     told = {
@@ -548,7 +550,9 @@ def test_the_most_lines_are_what_a_function_takes() -> None:
 # many rows, little time, many writers
 
 
-def test_ten_thousand_users_are_taken_at_once(us: Cast, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ten_thousand_users_are_taken_at_once(
+    us: People, capsys: pytest.CaptureFixture[str]
+) -> None:
     began = datetime.now(UTC)
     document = {"users": [{"id": f"u{n}", "username": f"user {n}"} for n in range(10_000)]}
     answered = results(put(us, document))
@@ -565,12 +569,12 @@ def test_ten_thousand_users_are_taken_at_once(us: Cast, capsys: pytest.CaptureFi
         sys.stdout.write(f"\n10,000 users were created in {seconds:.1f} s, engine included\n")
 
 
-def test_what_the_deadline_does_not_reach_says_so_and_can_be_sent_again(us: Cast) -> None:
+def test_what_the_deadline_does_not_reach_says_so_and_can_be_sent_again(us: People) -> None:
     body = json.dumps({"teams": [{"name": "A"}, {"name": 5}], "users": [{"username": "kim"}]})
     headers = {"authorization": f"Bearer {us.key('admin')}", "content-type": "application/json"}
     event = proxy_event("PUT", "/v1/directory", headers, body)
     hurried: Any = type(CONTEXT)(get_remaining_time_in_millis=lambda: 1)
-    answer = endpoints()["intake/put_directory"](event, hurried)
+    answer = endpoints()["v1/put_directory"](event, hurried)
     left = {
         "id": None,
         "status": "not_attempted",
@@ -594,8 +598,8 @@ def stored(prefix: str) -> dict[str, Any]:
 
 
 def named(stack: Stack) -> set[str]:
-    blocks = stack.tenancy.open(ACME).head.blocks
-    return {tenancy.block_key(block, commit) for block, commit in blocks.items()}
+    blocks = stack.directories.open(ACME).head.blocks
+    return {directory.block_key(block, commit) for block, commit in blocks.items()}
 
 
 def meanwhile(stack: Stack, *names: str) -> Callable[[Draft], None]:
@@ -610,9 +614,9 @@ def meanwhile(stack: Stack, *names: str) -> Callable[[Draft], None]:
     return apply
 
 
-def test_the_loser_of_a_race_starts_again_and_nothing_is_lost(us: Cast) -> None:
-    us.stack.tenancy.change(ACME, NOON, meanwhile(us.stack, "first", "second"))
-    teams = [team.id for team in us.stack.tenancy.open(ACME).teams]
+def test_the_loser_of_a_race_starts_again_and_nothing_is_lost(us: People) -> None:
+    us.stack.directories.change(ACME, NOON, meanwhile(us.stack, "first", "second"))
+    teams = [team.id for team in us.stack.directories.open(ACME).teams]
     assert teams == ["acme-core", "acme-edge", "first", "second", "mine"]
     blocks = stored("BLOCK#")
     assert named(us.stack) <= blocks.keys()
@@ -620,34 +624,34 @@ def test_the_loser_of_a_race_starts_again_and_nothing_is_lost(us: Cast) -> None:
     assert all("ttl" in blocks[key] for key in blocks.keys() - named(us.stack))
 
 
-def test_a_writer_who_dies_before_the_flip_leaves_the_old_version(us: Cast) -> None:
+def test_a_writer_who_dies_before_the_flip_leaves_the_old_version(us: People) -> None:
     class Dying(Table):
         def put_if(self, *_: Any) -> bool:
             raise KeyboardInterrupt
 
     before = us.stack.get("/v1/directory/export", us.key("admin")).text
-    broken = Tenancy(Dying("directory", Meter()))
+    broken = DirectoryStore(Dying("directory", Meter()))
     with pytest.raises(KeyboardInterrupt):
         broken.change(ACME, NOON, lambda draft: draft.apply("team", {"name": "Lost"}))
-    tenancy.forget()
+    directory.forget()
     assert us.stack.get("/v1/directory/export", us.key("admin")).text == before
     assert [row["status"] for row in results(put(us, {"teams": [{"name": "Lost"}]}))] == ["created"]
 
 
-def test_a_version_that_is_held_stays_whole_while_others_are_made(us: Cast) -> None:
-    held = us.stack.tenancy.open(ACME)
+def test_a_version_that_is_held_stays_whole_while_others_are_made(us: People) -> None:
+    held = us.stack.directories.open(ACME)
     for number in range(3):
         put(us, {"teams": [{"id": us.id("core"), "name": f"Core {number}"}]})
-    tenancy.forget()
+    directory.forget()
     assert [team.name for team in held.teams] == ["Core", "Edge"]
 
 
-def test_a_block_that_is_gone_is_an_error_and_never_an_empty_answer(us: Cast) -> None:
+def test_a_block_that_is_gone_is_an_error_and_never_an_empty_answer(us: People) -> None:
     admin = us.key("admin")
     for key in named(us.stack):
         if "#profile#" in key:
-            us.stack.tenancy.table.delete(ACME, key)
-    tenancy.forget()
+            us.stack.directories.table.delete(ACME, key)
+    directory.forget()
     reply = us.stack.get("/v1/directory/export", admin)
     assert refused(reply) == (
         500,
@@ -655,7 +659,7 @@ def test_a_block_that_is_gone_is_an_error_and_never_an_empty_answer(us: Cast) ->
     )
 
 
-def test_rows_stand_in_blocks_of_bounded_size(us: Cast) -> None:
+def test_rows_stand_in_blocks_of_bounded_size(us: People) -> None:
     put(us, {"users": [{"username": f"user {n}"} for n in range(BLOCK_ROWS)]})
     families = sorted(key.split("#")[2:4] for key in named(us.stack) if "#users#" in key)
     assert families == [
@@ -665,8 +669,8 @@ def test_rows_stand_in_blocks_of_bounded_size(us: Cast) -> None:
     ]
 
 
-def test_the_neighbour_never_notices(us: Cast) -> None:
-    them = Cast(us.stack, OTHER)
+def test_the_neighbour_never_notices(us: People) -> None:
+    them = People(us.stack, OTHER)
     before = us.stack.get("/v1/directory/export", them.key("admin")).text
     put(us, {"teams": [{"name": "Core"}, {"name": "New"}], "organization": {"name": "Renamed"}})
     assert us.stack.get("/v1/directory/export", them.key("admin")).text == before

@@ -14,20 +14,27 @@ import pytest
 from odometer.domain.errors import Unavailable
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_ms
-from odometer.readings.decisions import ALL, Fold, Product
-from odometer.readings.reading import View
-from odometer.storage import tenancy
+from odometer.engine.format.decisions import ALL, Fold, MeteredProduct
+from odometer.engine.read.readings import View
+from odometer.services.engine import Engine, engine
+from odometer.storage import directory
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.engine import Engine, engine
-from odometer.storage.shelf import TableShelf
-from tests.support.book import ACME
+from odometer.storage.store import TableStore
 from tests.support.copies import copy_of_tables, restore_tables
 from tests.support.intake import ago, log_of, run, send, stream, usage_event
+from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, admin_of
-from tests.support.taps import Answer, Call, Tap, tapped, throttled, timed_out
+from tests.support.storage_calls import (
+    Answer,
+    Call,
+    StorageCalls,
+    record_calls,
+    throttled,
+    timed_out,
+)
 from tests.unit.test_template import granted
 
-AUTOMATION = Product("automation", KINDS["test"])
+AUTOMATION = MeteredProduct("automation", KINDS["test"])
 NOTHING_FAILED: dict[str, Any] = {"batchItemFailures": []}
 
 
@@ -41,7 +48,7 @@ def total_of(organization: str) -> int:
     """What every report says of a product, settled or not."""
     now = datetime.now(UTC)
     view = View.latest(
-        organization, TableShelf(Table("usage", Meter())), "UTC", int(now.timestamp())
+        organization, TableStore(Table("usage", Meter())), "UTC", int(now.timestamp())
     )
     period = Period(now - timedelta(days=700), now + timedelta(days=1))
     return view.usage(AUTOMATION, period).totals["tests"]
@@ -87,11 +94,11 @@ def test_usage_is_the_same_settled_rebuilt_and_with_what_comes_late(
 
 
 def test_a_long_tail_is_settled_when_the_bell_rings(stack: Stack, keys: dict[str, str]) -> None:
-    with patch("odometer.storage.engine.LONGEST_TAIL", 2):
+    with patch("odometer.services.engine.LONGEST_TAIL", 2):
         for name in ("abc", "d"):
             send(stack, keys[ACME], [usage_event(letter) for letter in name])
             run("fold", stream(log_of(stack, ACME)))
-    view = View.latest(ACME, TableShelf(Table("usage", Meter())), "UTC", 0)
+    view = View.latest(ACME, TableStore(Table("usage", Meter())), "UTC", 0)
     assert (view.head.plan, view.tail, total_of(ACME)) == (1, [], 4)
 
 
@@ -244,13 +251,13 @@ def context_with(remaining: Any) -> Any:
     "place", [Call("PutItem", "usage"), Call("Query", "log"), Call("Query", "usage")]
 )
 def test_a_throttled_fold_loses_nothing(stack: Stack, place: Call) -> None:
-    tap = tapped()
+    calls_made = record_calls()
     key = admin_of(stack, ACME)
     send(stack, key, [usage_event("a")])
-    tap.fail = lambda call: throttled(call) if call == place else None
+    calls_made.fail = lambda call: throttled(call) if call == place else None
     with pytest.raises(RuntimeError):
         run("fold")
-    tap.fail = lambda _: None
+    calls_made.fail = lambda _: None
     assert total_of(ACME) == 0
     assert (run("fold"), total_of(ACME)) == ({}, 1)
 
@@ -370,7 +377,7 @@ def test_an_audit_counts_what_lies_parked(stack: Stack, keys: dict[str, str], au
 
 def fold_all(stack: Stack) -> None:
     """Rung by what came, with a tail that is long by then; swept; the sweep moves on."""
-    with patch("odometer.storage.engine.LONGEST_TAIL", 0):
+    with patch("odometer.services.engine.LONGEST_TAIL", 0):
         for entry in log_of(stack, ACME):
             run("fold", stream([entry]))
     run("fold")
@@ -397,12 +404,12 @@ def test_a_function_of_the_engine_uses_exactly_the_verbs_that_it_is_granted(
 ) -> None:
     function = work.__name__.removesuffix("_all")
     key = prepared_for(stack, function)
-    tap = tapped()
+    calls_made = record_calls()
     as_a_new_process()
     work(stack)
     assert key
     grants = granted(f"Engine{function.capitalize()}")
-    assert tap.verbs == {RESOURCES[name]: verbs for name, verbs in grants.items()}
+    assert calls_made.verbs == {RESOURCES[name]: verbs for name, verbs in grants.items()}
 
 
 def prepared_for(stack: Stack, function: str) -> str:
@@ -434,15 +441,15 @@ def test_a_fault_at_any_call_changes_no_figure_and_the_next_turn_mends_it(
     stack: Stack, function: str, fault: str
 ) -> None:
     prepared_for(stack, function)
-    tap = tapped()
-    before, places = total_of(ACME), calls_of(stack, function, tap)
+    calls_made = record_calls()
+    before, places = total_of(ACME), calls_of(stack, function, calls_made)
     assert len(places) >= 4
     for place in places:
         as_a_new_process()
-        tap.fail = partial(failing, place, FAULTS[fault])
+        calls_made.fail = partial(failing, place, FAULTS[fault])
         with suppress(RuntimeError, Unavailable):
             WORK[function](stack)
-        tap.fail = lambda _: None
+        calls_made.fail = lambda _: None
         assert total_of(ACME) in {before, 3}
     as_a_new_process()
     WORK[function](stack)
@@ -455,14 +462,14 @@ def failing(place: Call, fault: Callable[[Call], Answer], call: Call) -> Answer 
 
 def as_a_new_process() -> None:
     engine.cache_clear()
-    tenancy.forget()
+    directory.forget()
 
 
-def calls_of(stack: Stack, function: str, tap: Tap) -> list[Call]:
+def calls_of(stack: Stack, function: str, calls_made: StorageCalls) -> list[Call]:
     """Every call that a function makes, and the tables as they were before."""
     before = copy_of_tables()
     as_a_new_process()
     WORK[function](stack)
-    calls = list(dict.fromkeys(tap.calls))
+    calls = list(dict.fromkeys(calls_made.calls))
     restore_tables(before)
     return calls

@@ -11,9 +11,10 @@ from odometer.access.policy import Scope
 from odometer.directory.columns import Block
 from odometer.directory.upsert import Draft
 from odometer.domain.people import Role
-from odometer.storage import activity, erasure, tenancy
+from odometer.services import erasure
+from odometer.storage import directory, key_activity
+from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Item, dynamodb
-from odometer.storage.tenancy import Tenancy
 from tests.support.apps import (
     APP,
     CLIENT,
@@ -29,10 +30,10 @@ from tests.support.apps import (
     example_client,
     use,
 )
-from tests.support.book import ACME
-from tests.support.meters import used
+from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack
-from tests.support.taps import Call, Tap, tapped, throttled
+from tests.support.storage_calls import Call, StorageCalls, record_calls, throttled
+from tests.support.usage_sender import used
 
 TRACES = (JAMES, "james.wilson")
 """What tells of the person: the username is the beginning of key and address."""
@@ -107,7 +108,7 @@ def test_no_answer_tells_of_somebody_who_was_erased(us: Client, *, warm: bool) -
     assert before >= {(name, accept) for name in NAMING for accept in ACCEPTED} - NAMELESS_LINES
     erase(us)
     if not warm:
-        tenancy.forget()
+        directory.forget()
     after = dict(answers(us))
     assert {reply.status for reply in after.values()} == {200}
     assert [case for case, reply in after.items() if traces(reply.text)] == []
@@ -271,7 +272,7 @@ def test_the_same_names_put_again_are_a_new_user_who_has_used_nothing(us: Client
 
 
 def ordinal(us: Client, user: str) -> int:
-    found = us.stack.tenancy.open(us.organization).user_by_id(user)
+    found = us.stack.directories.open(us.organization).user_by_id(user)
     assert found
     return found.ordinal
 
@@ -294,7 +295,7 @@ def test_their_keys_open_nothing_at_once(us: Client) -> None:
     number = ordinal(us, JAMES)
     erase(us)
     assert us.get(f"{CLIENT}/users/{JAMES}", key=key).status == 401
-    assert number not in {each.user for each in us.stack.tenancy.credentials(ACME)}
+    assert number not in {each.user for each in us.stack.directories.credentials(ACME)}
     assert {row["user"] for row in us.get("/v1/keys").json["keys"]}.isdisjoint([JAMES, ""])
 
 
@@ -302,23 +303,25 @@ def test_a_key_that_was_being_made_opens_nothing_and_is_not_listed(us: Client) -
     number = ordinal(us, JAMES)
     erase(us)
     (mine,) = (
-        one for one in us.stack.tenancy.credentials(ACME) if one.user == ordinal_of_admin(us)
+        one for one in us.stack.directories.credentials(ACME) if one.user == ordinal_of_admin(us)
     )
     late = us.stack.key(ACME, SARAH, now=us.now)
-    moved = [one for one in us.stack.tenancy.credentials(ACME) if one.user == ordinal(us, SARAH)]
+    moved = [
+        one for one in us.stack.directories.credentials(ACME) if one.user == ordinal(us, SARAH)
+    ]
     for one in moved:
-        us.stack.tenancy.table.change(ACME, f"KEY#{one.key_id}", {"user": number})
+        us.stack.directories.table.change(ACME, f"KEY#{one.key_id}", {"user": number})
     assert us.get(f"{CLIENT}/users", key=late).status == 401
     assert [row["key_id"] for row in us.get("/v1/keys").json["keys"]] == [mine.key_id]
 
 
 def ordinal_of_admin(us: Client) -> int:
-    (admin,) = (user for user in us.stack.tenancy.open(ACME).users if user.role == Role.ADMIN)
+    (admin,) = (user for user in us.stack.directories.open(ACME).users if user.role == Role.ADMIN)
     return admin.ordinal
 
 
 def test_an_admin_may_erase_themselves_when_somebody_else_is_one(us: Client) -> None:
-    me = us.stack.tenancy.open(ACME).user(ordinal_of_admin(us)).id
+    me = us.stack.directories.open(ACME).user(ordinal_of_admin(us)).id
     refused = erased(us, me)
     assert (refused.status, refused.json["error"]["details"]) == (400, {"user_id": me})
     assert "the last Admin; make somebody else one first" in refused.json["error"]["message"]
@@ -355,7 +358,7 @@ def test_an_admin_may_with_a_key_that_writes_the_directory(
     caller = us.stack.key(ACME, us.put("user", username=name, role=role), *scopes)
     us.stack.now = None
     assert erased(us, key=caller).status == status
-    assert (us.stack.tenancy.open(ACME).user_by_id(JAMES) is None) == (status == 204)
+    assert (us.stack.directories.open(ACME).user_by_id(JAMES) is None) == (status == 204)
 
 
 # chains of pages that were opened before
@@ -436,10 +439,10 @@ def test_a_change_that_was_on_its_way_brings_nobody_back(us: Client) -> None:
             erase(us)
         draft.apply("user", {"id": SARAH, "username": "sarah.c"})
 
-    us.stack.tenancy.change(ACME, us.now, apply)
+    us.stack.directories.change(ACME, us.now, apply)
     assert next(tries) == 2
     assert traces(stored()) == []
-    tenancy.forget()
+    directory.forget()
     assert traces(us.get("/v1/directory/export").text) == []
     assert us.get(f"{CLIENT}/users/{SARAH}").json["username"] == "sarah.c"
 
@@ -465,7 +468,7 @@ def test_of_two_erasures_at_once_none_brings_back_whom_the_other_has_erased(
 ) -> None:
     read, now_it_does = erasure.copies, iter([False, True])
 
-    def overtaken(of: Tenancy, organization: str, block: Block) -> Iterator[Item]:
+    def overtaken(of: DirectoryStore, organization: str, block: Block) -> Iterator[Item]:
         found = list(read(of, organization, block))
         if block.family == "names" and next(now_it_does, False):
             erase(us, SARAH)
@@ -480,17 +483,19 @@ def test_of_two_erasures_at_once_none_brings_back_whom_the_other_has_erased(
 # dying on the way
 
 
-def outcome(us: Client, send: Callable[[], Reply], tap: Tap, place: int, *, lost: bool) -> Reply:
+def outcome(
+    us: Client, send: Callable[[], Reply], calls_made: StorageCalls, place: int, *, lost: bool
+) -> Reply:
     """A request, cold, whose call at a place is refused, or done and its answer lost."""
-    tenancy.forget()
-    activity.forget()
+    directory.forget()
+    key_activity.forget()
     calls = iter(range(10**6))
     if lost:
-        tap.lose = lambda _: next(calls) == place
+        calls_made.lose = lambda _: next(calls) == place
     else:
-        tap.fail = lambda call: throttled(call) if next(calls) == place else None
+        calls_made.fail = lambda call: throttled(call) if next(calls) == place else None
     reply = send()
-    tap.fail, tap.lose = lambda _: None, lambda _: False
+    calls_made.fail, calls_made.lose = lambda _: None, lambda _: False
     return reply
 
 
@@ -499,15 +504,15 @@ def test_an_erasure_that_died_is_finished_by_the_next(
     us: Client, monkeypatch: pytest.MonkeyPatch, *, lost: bool
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
-    tap = tapped()
-    us.stack.tenancy.table.client = dynamodb()
+    calls_made = record_calls()
+    us.stack.directories.table.client = dynamodb()
     place, statuses, flipped = 0, [], 0
     while True:
         key = us.stack.key(ACME, JAMES, now=us.now)
-        before = len(tap.calls)
-        reply = outcome(us, lambda: erased(us), tap, place, lost=lost)
+        before = len(calls_made.calls)
+        reply = outcome(us, lambda: erased(us), calls_made, place, lost=lost)
         statuses.append(reply.status)
-        if us.stack.tenancy.open(ACME).user_by_id(JAMES) is None:
+        if us.stack.directories.open(ACME).user_by_id(JAMES) is None:
             flipped += reply.status == 503
             assert us.get(f"{CLIENT}/users", key=key).status == 401
             assert traces(us.get("/v1/directory/export").text) == []
@@ -515,7 +520,7 @@ def test_an_erasure_that_died_is_finished_by_the_next(
         assert again.status == (404 if reply.status == 204 else 204)
         assert traces(stored()) == []
         assert us.get(f"{CLIENT}/users", key=key).status == 401
-        if place > len(tap.calls) - before:
+        if place > len(calls_made.calls) - before:
             break
         us.put("user", id=JAMES, username="james.wilson", email="james.wilson@example.com")
         place += 1
@@ -524,9 +529,11 @@ def test_an_erasure_that_died_is_finished_by_the_next(
 
 
 def test_what_is_not_ended_is_told(us: Client) -> None:
-    tap = tapped()
-    tap.fail = lambda call: throttled(call) if call == Call("DeleteItem", "directory") else None
+    calls_made = record_calls()
+    calls_made.fail = lambda call: (
+        throttled(call) if call == Call("DeleteItem", "directory") else None
+    )
     answer = erased(us)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
-    tap.fail = lambda _: None
+    calls_made.fail = lambda _: None
     assert (erased(us).status, erased(us).status) == (204, 404)

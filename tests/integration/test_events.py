@@ -14,10 +14,10 @@ import pytest
 from odometer.access.policy import Scope
 from odometer.domain.events import Event
 from odometer.domain.people import Role
-from odometer.readings import log
-from odometer.storage.acceptance import weight_of
-from tests.support.book import ACME
+from odometer.engine.format import log_entries
+from odometer.storage.log import weight_of
 from tests.support.intake import ago, log_of, receipt, refused, send, usage_event
+from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack, stack_on_moto
 
 APP = "6f2d4a2e-0b1c-4d3e-8f5a-6b7c8d9e0f1a"
@@ -38,7 +38,7 @@ class Door:
 
     def taken(self) -> list[list[Event[str]]]:
         """The events of every batch that became durable."""
-        return [log.events_of(entry) for entry in log_of(self.stack, ACME)[self.before :]]
+        return [log_entries.events_of(entry) for entry in log_of(self.stack, ACME)[self.before :]]
 
 
 @pytest.fixture(scope="module")
@@ -408,7 +408,7 @@ def test_a_thousand_events_with_the_longest_names_fit_one_item(door: Door) -> No
 
 
 def test_a_batch_that_no_item_can_hold_is_refused_whole(door: Door) -> None:
-    with patch("odometer.storage.acceptance.LARGEST_ENTRY", 10_000):
+    with patch("odometer.storage.log.LARGEST_ENTRY", 10_000):
         reply = door.send([usage_event(subject=long_text(Random(n)), id=f"{n}") for n in range(99)])
     assert (reply.status, reply.json) == TOO_LARGE
     assert door.taken() == []

@@ -9,15 +9,22 @@ import pytest
 
 from local.template import written
 from odometer.domain.people import Role
-from odometer.readings import log
-from odometer.readings.fold import SETTLING_MS
-from odometer.storage.acceptance import Acceptance, Remembered
+from odometer.engine.format import log_entries
+from odometer.engine.write.fold import SETTLING_MS
 from odometer.storage.dynamo import PATIENCE, Meter, Table
-from tests.support.book import ACME
+from odometer.storage.log import EventLog, Remembered
 from tests.support.intake import log_of, receipt, refused, send, usage_event
+from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack
-from tests.support.taps import Answer, Call, Tap, tapped, throttled, timed_out
-from tests.support.taps import refused as refused_by_storage
+from tests.support.storage_calls import (
+    Answer,
+    Call,
+    StorageCalls,
+    record_calls,
+    throttled,
+    timed_out,
+)
+from tests.support.storage_calls import refused as refused_by_storage
 
 KEY = {"idempotency_key": "batch-1"}
 BATCH = [usage_event("a"), {}, usage_event("b"), usage_event("a")]
@@ -39,12 +46,12 @@ IN_LOG, UNDER_KEY = Call("PutItem", "log"), Call("PutItem", "activity")
 
 
 @pytest.fixture
-def tap(stack: Stack) -> Tap:
-    return tapped()
+def calls_made(stack: Stack) -> StorageCalls:
+    return record_calls()
 
 
 @pytest.fixture
-def key(stack: Stack, tap: Tap) -> str:
+def key(stack: Stack, calls_made: StorageCalls) -> str:
     return sender_of(stack, ACME)
 
 
@@ -58,7 +65,7 @@ def answer(reply: Reply) -> tuple[int, Any, str | None]:
 
 def batches(stack: Stack) -> list[list[str]]:
     """The sources of the events of every batch in the log."""
-    return [[event.who for event in log.events_of(entry)] for entry in log_of(stack, ACME)]
+    return [[event.who for event in log_entries.events_of(entry)] for entry in log_of(stack, ACME)]
 
 
 WHOLE = ["james.wilson@example.com"] * 2
@@ -82,14 +89,19 @@ PLACES = [
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(("place", "headers"), PLACES, ids=str)
 def test_what_is_not_durable_is_refused_and_taken_whole_when_sent_again(
-    stack: Stack, key: str, tap: Tap, place: Call, headers: dict[str, str], fault: str
+    stack: Stack,
+    key: str,
+    calls_made: StorageCalls,
+    place: Call,
+    headers: dict[str, str],
+    fault: str,
 ) -> None:
     send(stack, key, [])  # the use of a key is noted once a minute, in the table of the answers
-    tap.fail = lambda call: FAULTS[fault](call) if call == place else None
+    calls_made.fail = lambda call: FAULTS[fault](call) if call == place else None
     reply = send(stack, key, BATCH, **headers)
     assert (reply.status, reply.json, reply.headers["Retry-After"]) == (503, UNAVAILABLE, "2")
     assert batches(stack) == []
-    tap.fail = lambda _: None
+    calls_made.fail = lambda _: None
     died_after_the_answer_was_kept = "true" if headers and place == IN_LOG else None
     assert answer(send(stack, key, BATCH, **headers)) == (
         202,
@@ -100,11 +112,11 @@ def test_what_is_not_durable_is_refused_and_taken_whole_when_sent_again(
 
 
 def test_a_put_whose_answer_is_lost_is_one_batch(
-    stack: Stack, key: str, tap: Tap, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, key: str, calls_made: StorageCalls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     lost = iter([True])
-    tap.lose = lambda call: call == IN_LOG and next(lost, False)
+    calls_made.lose = lambda call: call == IN_LOG and next(lost, False)
     assert answer(send(stack, key, BATCH)) == (202, ANSWER, None)
     assert next(lost, "all lost") == "all lost"
     assert batches(stack) == [WHOLE]
@@ -145,7 +157,7 @@ def test_a_key_means_nothing_in_another_organization(stack: Stack, key: str) -> 
 
 @pytest.mark.parametrize("left", ["an expired item", "nothing"])
 def test_a_key_is_forgotten_after_a_day(stack: Stack, key: str, left: str) -> None:
-    door = Acceptance(Table("log", Meter()), Table("activity", Meter()))
+    door = EventLog(Table("log", Meter()), Table("activity", Meter()))
     past = datetime.now(UTC) - timedelta(hours=24, seconds=1)
     door.remember(ACME, "batch-1", Remembered("another digest", "{}", past))
     if left == "nothing":
@@ -155,7 +167,7 @@ def test_a_key_is_forgotten_after_a_day(stack: Stack, key: str, left: str) -> No
 
 
 def test_a_key_is_remembered_for_a_day(stack: Stack, key: str) -> None:
-    door = Acceptance(Table("log", Meter()), Table("activity", Meter()))
+    door = EventLog(Table("log", Meter()), Table("activity", Meter()))
     past = datetime.now(UTC) - timedelta(hours=23, minutes=59)
     door.remember(ACME, "batch-1", Remembered("another digest", "{}", past))
     assert send(stack, key, BATCH, **KEY).status == 409
@@ -164,9 +176,9 @@ def test_a_key_is_remembered_for_a_day(stack: Stack, key: str) -> None:
 def test_of_two_who_renew_an_expired_key_at_once_one_is_first(stack: Stack) -> None:
     now = datetime.now(UTC)
     first, second = Remembered("1", "{}", now), Remembered("2", "{}", now)
-    door = Acceptance(Table("log", Meter()), Rival("activity", Meter()))
+    door = EventLog(Table("log", Meter()), Rival("activity", Meter()))
     door.remember(ACME, "batch-1", Remembered("0", "{}", now - timedelta(days=2)))
-    Rival.overtake = lambda: Acceptance(door.log, Table("activity", Meter())).remember(
+    Rival.overtake = lambda: EventLog(door.log, Table("activity", Meter())).remember(
         ACME, "batch-1", first
     )
     assert door.remember(ACME, "batch-1", second).digest == "1"
@@ -208,6 +220,6 @@ def test_a_put_into_the_log_ends_long_before_the_watermark_passes_its_stamp() ->
     pauses = sum(2**number for number in range(tries - 1))  # at most, when throttled
     template = written()
     function_ends = template["Globals"]["Function"]["Timeout"]
-    assert "Timeout" not in template["Resources"]["IntakeSendEvents"]["Properties"]
+    assert "Timeout" not in template["Resources"]["V1SendEvents"]["Properties"]
     assert tries * each + pauses <= 20
     assert function_ends * 1000 <= SETTLING_MS - 90_000  # clocks may differ by this much

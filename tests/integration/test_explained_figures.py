@@ -22,10 +22,10 @@ from odometer.domain.people import State, UserType
 from odometer.domain.time import DAY, day_start, epoch_ms, format_seconds
 from odometer.reports.figures import change_tenths
 from tests.support.apps import APP, CLIENT, OFFICE, OTHER_APP, SALES, Client, told, use
-from tests.support.book import ACME
 from tests.support.figures import REPORTS, Leaf, Published, document, filled, leaves
-from tests.support.meters import used
+from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, stack_on_moto
+from tests.support.usage_sender import used
 
 DOCUMENT = Path("docs/explaining.md")
 NOW = datetime(2026, 3, 25, 9, 30, tzinfo=UTC)

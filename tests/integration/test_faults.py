@@ -8,12 +8,20 @@ from uuid import uuid4
 import pytest
 
 from odometer.access.keys import AccessKey
-from odometer.storage import activity, secret, tenancy
+from odometer.storage import directory, key_activity, secret
 from odometer.storage.dynamo import dynamodb
-from tests.support.book import ACME
-from tests.support.cast import Cast, cast_of
+from tests.support.memory_directory import ACME
+from tests.support.people import People, people_of
 from tests.support.stack import OTHER, Reply, Stack
-from tests.support.taps import Answer, Call, Tap, refused, tapped, throttled, timed_out
+from tests.support.storage_calls import (
+    Answer,
+    Call,
+    StorageCalls,
+    record_calls,
+    refused,
+    throttled,
+    timed_out,
+)
 
 UNAVAILABLE: Mapping[str, Any] = {
     "v1": {"error": {"code": "unavailable", "message": "Temporarily unavailable", "details": {}}},
@@ -32,25 +40,25 @@ FAULTS: dict[str, Callable[[Call], Answer]] = {
 
 
 @pytest.fixture
-def cast(stack: Stack) -> Cast:
-    cast_of(stack, OTHER)
-    return cast_of(stack, ACME)
+def people(stack: Stack) -> People:
+    people_of(stack, OTHER)
+    return people_of(stack, ACME)
 
 
 @pytest.fixture
-def tap(cast: Cast) -> Tap:
-    return tapped()
+def calls_made(people: People) -> StorageCalls:
+    return record_calls()
 
 
 Send = Callable[[], Reply]
 
 
-def ask(us: Cast, method: str, url: str, body: Any = None) -> Send:
+def ask(us: People, method: str, url: str, body: Any = None) -> Send:
     """A request of an Admin, ready to be sent."""
     return partial(us.stack.call, method, url, us.key("admin"), body=body)
 
 
-def members_key(us: Cast) -> str:
+def members_key(us: People) -> str:
     """The id of a new key of the member."""
     key = AccessKey.read(us.key("member"))
     assert key
@@ -58,7 +66,7 @@ def members_key(us: Cast) -> str:
 
 
 NEW_KEY = {"name": "new", "scopes": ["usage:read"]}
-REQUESTS: dict[str, Callable[[Cast], Send]] = {
+REQUESTS: dict[str, Callable[[People], Send]] = {
     "usage_metrics organization": lambda us: ask(us, "GET", "/api/v1/organization"),
     "usage_metrics users": lambda us: ask(
         us, "GET", f"/api/v1/team/{us.id('core')}/users?offset=0&limit=1"
@@ -82,8 +90,8 @@ def uuid() -> str:
 
 def as_a_new_process() -> None:
     """Forget all that a process remembers, but for the tapped client."""
-    tenancy.forget()
-    activity.forget()
+    directory.forget()
+    key_activity.forget()
     secret.secret.cache_clear()
 
 
@@ -102,29 +110,29 @@ def failing(place: Call, fault: Callable[[Call], Answer], call: Call) -> Answer 
     return fault(call) if call == place else None
 
 
-def calls_of(name: str, cast: Cast, tap: Tap) -> list[Call]:
+def calls_of(name: str, people: People, calls_made: StorageCalls) -> list[Call]:
     """Every call that a request makes as the first of a process."""
-    send = REQUESTS[name](cast)
+    send = REQUESTS[name](people)
     as_a_new_process()
-    tap.calls.clear()
+    calls_made.calls.clear()
     assert send().status < 300
     passing = (RETIRING[1] if name == RETIRING[0] else None, NOTING)
-    return [call for call in dict.fromkeys(tap.calls) if call not in passing]
+    return [call for call in dict.fromkeys(calls_made.calls) if call not in passing]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_fault_at_any_call_is_said_and_changes_nothing(
-    cast: Cast, tap: Tap, name: str, fault: str
+    people: People, calls_made: StorageCalls, name: str, fault: str
 ) -> None:
-    places = calls_of(name, cast, tap)
+    places = calls_of(name, people, calls_made)
     assert len(places) >= 2
     for place in places:
-        send, before = REQUESTS[name](cast), what_counts()
+        send, before = REQUESTS[name](people), what_counts()
         as_a_new_process()
-        tap.fail = partial(failing, place, FAULTS[fault])
+        calls_made.fail = partial(failing, place, FAULTS[fault])
         reply = send()
-        tap.fail = lambda _: None
+        calls_made.fail = lambda _: None
         assert (place, reply.status, reply.json) == (
             place,
             503,
@@ -135,17 +143,21 @@ def test_a_fault_at_any_call_is_said_and_changes_nothing(
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_nobody_is_refused_because_a_use_cannot_be_noted(cast: Cast, tap: Tap, name: str) -> None:
-    send = REQUESTS[name](cast)
+def test_nobody_is_refused_because_a_use_cannot_be_noted(
+    people: People, calls_made: StorageCalls, name: str
+) -> None:
+    send = REQUESTS[name](people)
     as_a_new_process()
-    tap.fail = lambda call: throttled(call) if call == NOTING else None
+    calls_made.fail = lambda call: throttled(call) if call == NOTING else None
     assert send().status < 300
-    assert NOTING in tap.calls
+    assert NOTING in calls_made.calls
 
 
-def test_a_change_that_is_made_is_answered_whatever_comes_after_it(cast: Cast, tap: Tap) -> None:
-    send = REQUESTS["v1 put directory"](cast)
-    tap.fail = lambda call: throttled(call) if call == RETIRING[1] else None
+def test_a_change_that_is_made_is_answered_whatever_comes_after_it(
+    people: People, calls_made: StorageCalls
+) -> None:
+    send = REQUESTS["v1 put directory"](people)
+    calls_made.fail = lambda call: throttled(call) if call == RETIRING[1] else None
     assert [row["status"] for row in send().json["results"]] == ["created"]
 
 
@@ -160,17 +172,21 @@ def test_a_change_that_is_made_is_answered_whatever_comes_after_it(cast: Cast, t
         ("TransactionInProgressException", 400),
     ],
 )
-def test_what_passes_is_a_503(cast: Cast, tap: Tap, code: str, status: int) -> None:
-    send = REQUESTS["v1 export"](cast)
-    tap.fail = lambda _: refused(code, status)
+def test_what_passes_is_a_503(
+    people: People, calls_made: StorageCalls, code: str, status: int
+) -> None:
+    send = REQUESTS["v1 export"](people)
+    calls_made.fail = lambda _: refused(code, status)
     reply = send()
     assert (reply.status, reply.json) == (503, UNAVAILABLE["v1"])
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException"])
-def test_a_fault_of_ours_is_a_500_that_tells_nothing(cast: Cast, tap: Tap, code: str) -> None:
-    send = REQUESTS["usage_metrics organization"](cast)
-    tap.fail = lambda _: refused(code, 400)
+def test_a_fault_of_ours_is_a_500_that_tells_nothing(
+    people: People, calls_made: StorageCalls, code: str
+) -> None:
+    send = REQUESTS["usage_metrics organization"](people)
+    calls_made.fail = lambda _: refused(code, 400)
     reply = send()
     assert (reply.status, reply.json) == (
         500,
@@ -185,17 +201,17 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing(cast: Cast, tap: Tap, code:
 
 
 def test_a_flip_whose_answer_is_lost_takes_nothing_back(
-    cast: Cast, tap: Tap, monkeypatch: pytest.MonkeyPatch
+    people: People, calls_made: StorageCalls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The engine flips the head, its answer gets lost, and botocore's second try is refused."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     lost = iter([True])
-    send = REQUESTS["v1 put directory"](cast)
-    tap.lose = lambda call: call == Call("PutItem", "directory") and next(lost, False)
+    send = REQUESTS["v1 put directory"](people)
+    calls_made.lose = lambda call: call == Call("PutItem", "directory") and next(lost, False)
     assert [row["status"] for row in send().json["results"]] == ["created"]
     assert next(lost, "nothing left") == "nothing left"
     as_a_new_process()
-    directory = cast.stack.tenancy.open(ACME)
+    directory = people.stack.directories.open(ACME)
     assert len(directory.teams) == 3
     assert len(directory.users) == 7
     named = {

@@ -10,11 +10,11 @@ from odometer.access.credentials import Credential
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
 from odometer.directory.upsert import Draft
-from odometer.storage.tenancy import Tenancy
-from tests.support.book import ACME
-from tests.support.cast import Cast, basic, cast_of
+from odometer.storage.directory import DirectoryStore
+from tests.support.memory_directory import ACME
+from tests.support.people import People, basic, people_of
 from tests.support.stack import OTHER, Reply, Stack
-from tests.support.taps import Tap, tapped
+from tests.support.storage_calls import StorageCalls, record_calls
 
 ORGANIZATION = "/api/v1/organization"
 NOBODY = "user: expected the id, username or user_key of a user"
@@ -23,37 +23,37 @@ LATER = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
 
 
 @pytest.fixture
-def us(stack: Stack) -> Cast:
-    cast_of(stack, OTHER)
-    return cast_of(stack, ACME)
+def us(stack: Stack) -> People:
+    people_of(stack, OTHER)
+    return people_of(stack, ACME)
 
 
 @pytest.fixture
-def tap(us: Cast) -> Tap:
-    return tapped()
+def calls_made(us: People) -> StorageCalls:
+    return record_calls()
 
 
-def make(us: Cast, by: str, **values: Any) -> Reply:
+def make(us: People, by: str, **values: Any) -> Reply:
     body = {"name": "new", "user": us.id(by), "scopes": ["usage:read"], **values}
     return us.stack.call("POST", "/v1/keys", us.key(by), body=body)
 
 
-def rotate(us: Cast, key_id: str, body: Any = None) -> Reply:
+def rotate(us: People, key_id: str, body: Any = None) -> Reply:
     return us.stack.call("POST", f"/v1/keys/{key_id}/rotate", us.key("admin"), body=body)
 
 
-def opens(us: Cast, key: str) -> bool:
+def opens(us: People, key: str) -> bool:
     status = us.stack.get(ORGANIZATION, key).status
     assert status in (200, 401)
     return status == 200
 
 
-def listed(us: Cast, key_id: str) -> dict[str, Any]:
+def listed(us: People, key_id: str) -> dict[str, Any]:
     keys = us.stack.get("/v1/keys", us.key("admin")).json["keys"]
     return next(key for key in keys if key["key_id"] == key_id)
 
 
-def test_a_key_is_shown_once_and_works_at_once(us: Cast) -> None:
+def test_a_key_is_shown_once_and_works_at_once(us: People) -> None:
     reply = make(us, "admin", expires_at=LATER.isoformat(), scopes=["usage:read", "usage:read"])
     made = reply.json
     key = AccessKey.read(made["access_key"])
@@ -87,7 +87,7 @@ def test_a_key_is_shown_once_and_works_at_once(us: Cast) -> None:
     }
 
 
-def test_the_owner_of_a_key_is_named_by_id_username_or_user_key(us: Cast) -> None:
+def test_the_owner_of_a_key_is_named_by_id_username_or_user_key(us: People) -> None:
     lead = us.id("lead")
     us.stack.put(us.key("admin"), {"users": [{"id": lead, "user_key": "lead-1"}]})
     for name in (lead, us.username("lead"), "lead-1"):
@@ -99,7 +99,9 @@ def test_the_owner_of_a_key_is_named_by_id_username_or_user_key(us: Cast) -> Non
     assert make(us, "lead", user="nobody").status == 403
 
 
-def test_an_owner_whom_several_may_be_is_a_fault(us: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_owner_whom_several_may_be_is_a_fault(
+    us: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Draft, "faults", lambda *_: [])  # a directory from before that was refused
     rows = [{"username": "twin", "user_key": "a"}, {"username": "b", "user_key": "twin"}]
     ids = [us.stack.apply(ACME, "user", {"id": f"twin-{row['user_key']}", **row}) for row in rows]
@@ -110,7 +112,7 @@ def test_an_owner_whom_several_may_be_is_a_fault(us: Cast, monkeypatch: pytest.M
     assert make(us, "admin", user=ids[0]).json["user"] == ids[0]
 
 
-def test_what_was_made_is_what_is_listed_to_the_second(us: Cast) -> None:
+def test_what_was_made_is_what_is_listed_to_the_second(us: People) -> None:
     expiry = LATER + timedelta(milliseconds=250)
     made = make(us, "admin", expires_at=expiry.isoformat()).json
     row = listed(us, made["key_id"])
@@ -119,7 +121,7 @@ def test_what_was_made_is_what_is_listed_to_the_second(us: Cast) -> None:
     }
 
 
-def test_an_admin_sees_all_keys_and_everybody_else_their_own(us: Cast) -> None:
+def test_an_admin_sees_all_keys_and_everybody_else_their_own(us: People) -> None:
     for who in ("manager", "lead", "member"):
         reply = us.stack.get("/v1/keys", us.key(who))
         assert {key["user"] for key in reply.json["keys"]} == {us.id(who)}
@@ -129,7 +131,7 @@ def test_an_admin_sees_all_keys_and_everybody_else_their_own(us: Cast) -> None:
     }
 
 
-def test_a_list_of_keys_holds_no_secret(us: Cast) -> None:
+def test_a_list_of_keys_holds_no_secret(us: People) -> None:
     made = make(us, "admin").json["access_key"]
     key = AccessKey.read(made)
     assert key
@@ -138,7 +140,7 @@ def test_a_list_of_keys_holds_no_secret(us: Cast) -> None:
     assert "digest" not in text
 
 
-def test_nobody_makes_a_key_that_can_more_than_their_own(us: Cast) -> None:
+def test_nobody_makes_a_key_that_can_more_than_their_own(us: People) -> None:
     body = {"name": "new", "user": us.id("manager"), "scopes": ["keys:write", "usage:read"]}
     modest = us.key("manager", Scope.WRITE_KEYS)
     assert us.stack.call("POST", "/v1/keys", modest, body=body).status == 403
@@ -177,14 +179,14 @@ def test_nobody_makes_a_key_that_can_more_than_their_own(us: Cast) -> None:
     ids=lambda value: str(value)[:40],
 )
 def test_a_bad_request_for_a_key_lists_its_faults(
-    us: Cast, values: dict[str, Any], message: str
+    us: People, values: dict[str, Any], message: str
 ) -> None:
     reply = make(us, "admin", **values)
     assert (reply.status, reply.json["error"]["code"]) == (400, "invalid_parameter")
     assert reply.json["error"]["message"] == message
 
 
-def test_all_faults_of_a_body_are_listed_in_the_order_of_the_contract(us: Cast) -> None:
+def test_all_faults_of_a_body_are_listed_in_the_order_of_the_contract(us: People) -> None:
     reply = us.stack.call("POST", "/v1/keys", us.key("admin"), body={"zzz": 1, "scopes": [5]})
     assert reply.json == {
         "error": {
@@ -197,11 +199,11 @@ def test_all_faults_of_a_body_are_listed_in_the_order_of_the_contract(us: Cast) 
 
 
 @pytest.mark.parametrize("null", [{"expires_at": None}, {}])
-def test_a_key_without_an_expiry_does_not_expire(us: Cast, null: dict[str, Any]) -> None:
+def test_a_key_without_an_expiry_does_not_expire(us: People, null: dict[str, Any]) -> None:
     assert make(us, "admin", **null).json["expires_at"] is None
 
 
-def test_a_revoked_key_opens_nothing_from_now_on(us: Cast) -> None:
+def test_a_revoked_key_opens_nothing_from_now_on(us: People) -> None:
     made = make(us, "admin").json
     url = f"/v1/keys/{made['key_id']}"
     first = us.stack.call("DELETE", url, us.key("admin"))
@@ -214,7 +216,7 @@ def test_a_revoked_key_opens_nothing_from_now_on(us: Cast) -> None:
     assert rotate(us, made["key_id"]).status == 404
 
 
-def test_a_rotated_key_has_two_secrets_until_the_grace_is_over(us: Cast) -> None:
+def test_a_rotated_key_has_two_secrets_until_the_grace_is_over(us: People) -> None:
     made = make(us, "admin").json
     rotated = rotate(us, made["key_id"])
     assert rotated.status == 200
@@ -226,14 +228,14 @@ def test_a_rotated_key_has_two_secrets_until_the_grace_is_over(us: Cast) -> None
     assert opens(us, answer["access_key"])
 
 
-def test_without_grace_the_former_secret_ends_at_once(us: Cast) -> None:
+def test_without_grace_the_former_secret_ends_at_once(us: People) -> None:
     made = make(us, "admin").json
     rotated = rotate(us, made["key_id"], {"grace_seconds": 0}).json
     assert [opens(us, key) for key in (made["access_key"], rotated["access_key"])] == [False, True]
     assert rotated["former_until"] is None
 
 
-def test_a_key_may_not_rotate_one_that_opens_more_than_itself(us: Cast) -> None:
+def test_a_key_may_not_rotate_one_that_opens_more_than_itself(us: People) -> None:
     more = make(us, "admin", scopes=["usage:read", "keys:write"]).json
     less = make(us, "admin", scopes=["keys:write"]).json
     answer = us.stack.call("POST", f"/v1/keys/{more['key_id']}/rotate", less["access_key"])
@@ -243,7 +245,7 @@ def test_a_key_may_not_rotate_one_that_opens_more_than_itself(us: Cast) -> None:
     assert own.status == 200
 
 
-def test_revocation_ends_both_secrets(us: Cast) -> None:
+def test_revocation_ends_both_secrets(us: People) -> None:
     made = make(us, "admin").json
     rotated = rotate(us, made["key_id"]).json
     us.stack.call("DELETE", f"/v1/keys/{made['key_id']}", us.key("admin"))
@@ -255,47 +257,49 @@ def test_revocation_ends_both_secrets(us: Cast) -> None:
     "body",
     [{"grace_seconds": -1}, {"grace_seconds": 604_801}, {"grace_seconds": "5"}, {"grace": 5}],
 )
-def test_a_bad_grace_changes_nothing(us: Cast, body: dict[str, Any]) -> None:
+def test_a_bad_grace_changes_nothing(us: People, body: dict[str, Any]) -> None:
     made = make(us, "admin").json
     assert rotate(us, made["key_id"], body).status == 400
     assert opens(us, made["access_key"])
 
 
-def test_a_rotation_does_not_undo_a_revocation_that_came_in_between(us: Cast) -> None:
+def test_a_rotation_does_not_undo_a_revocation_that_came_in_between(us: People) -> None:
     made = make(us, "admin").json
-    tenancy = us.stack.tenancy
-    before = tenancy.credential(ACME, made["key_id"])
+    directories = us.stack.directories
+    before = directories.credential(ACME, made["key_id"])
     assert before
     us.stack.call("DELETE", f"/v1/keys/{made['key_id']}", us.key("admin"))
-    tenancy.change_credential(before, "digest", "former_digest", "former_until")
+    directories.change_credential(before, "digest", "former_digest", "former_until")
     assert not opens(us, made["access_key"])
 
 
 def test_of_two_rotations_at_once_one_is_refused_and_the_other_opens(
-    us: Cast, monkeypatch: pytest.MonkeyPatch
+    us: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = make(us, "admin").json
-    found = Tenancy.credential
+    found = DirectoryStore.credential
     meanwhile: list[Reply] = []
 
-    def read(self: Tenancy, organization: str, key_id: str) -> Credential | None:
+    def read(self: DirectoryStore, organization: str, key_id: str) -> Credential | None:
         credential = found(self, organization, key_id)
         if not meanwhile:
             meanwhile.append(Reply(0, {}, ""))
             meanwhile[0] = rotate(us, made["key_id"])
         return credential
 
-    monkeypatch.setattr(Tenancy, "credential", read)
+    monkeypatch.setattr(DirectoryStore, "credential", read)
     late = rotate(us, made["key_id"])
     assert (meanwhile[0].status, late.status, late.json["error"]["code"]) == (200, 409, "conflict")
     assert opens(us, meanwhile[0].json["access_key"])
     assert opens(us, made["access_key"])
 
 
-def test_a_rotation_whose_answer_from_the_table_was_lost_is_done(us: Cast, tap: Tap) -> None:
+def test_a_rotation_whose_answer_from_the_table_was_lost_is_done(
+    us: People, calls_made: StorageCalls
+) -> None:
     made = make(us, "admin").json
     lost = iter([True])
-    tap.lose = lambda call: call.verb == "UpdateItem" and next(lost, False)
+    calls_made.lose = lambda call: call.verb == "UpdateItem" and next(lost, False)
     rotated = rotate(us, made["key_id"], {"grace_seconds": 0})
     assert (rotated.status, next(lost, None)) == (200, None)
     assert opens(us, rotated.json["access_key"])
@@ -317,14 +321,14 @@ def test_a_rotation_whose_answer_from_the_table_was_lost_is_done(us: Cast, tap: 
 )
 @pytest.mark.parametrize(("method", "suffix"), [("DELETE", ""), ("POST", "/rotate")])
 def test_an_unknown_key_is_not_found_however_it_is_spelled(
-    us: Cast, method: str, suffix: str, key_id: str
+    us: People, method: str, suffix: str, key_id: str
 ) -> None:
     for who, status in (("admin", 404), ("member", 403)):
         reply = us.stack.call(method, f"/v1/keys/{key_id}{suffix}", us.key(who))
         assert reply.status == status
 
 
-def test_a_deactivated_owner_takes_all_their_keys_with_them(us: Cast) -> None:
+def test_a_deactivated_owner_takes_all_their_keys_with_them(us: People) -> None:
     key = us.key("manager")
     assert opens(us, key)
     us.stack.put(us.key("admin"), {"users": [{"id": us.id("manager"), "state": "deactivated"}]})
@@ -333,7 +337,7 @@ def test_a_deactivated_owner_takes_all_their_keys_with_them(us: Cast) -> None:
     assert opens(us, key)
 
 
-def test_a_change_of_role_is_effective_with_the_next_request(us: Cast) -> None:
+def test_a_change_of_role_is_effective_with_the_next_request(us: People) -> None:
     key = us.key("member")
     assert us.stack.get(ORGANIZATION, key).status == 403
     us.stack.put(us.key("admin"), {"users": [{"id": us.id("member"), "role": "Manager"}]})

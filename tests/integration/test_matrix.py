@@ -13,15 +13,15 @@ import pytest
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
 from odometer.domain.time import epoch_ms
-from tests.support.book import ACME
-from tests.support.cast import YESTERDAY, Cast, basic, bearer, cast_of
 from tests.support.documents import compare
-from tests.support.meters import Meters, used
+from tests.support.memory_directory import ACME
+from tests.support.people import YESTERDAY, People, basic, bearer, people_of
 from tests.support.stack import OTHER, ROOT, Reply, endpoints, stack_on_moto
+from tests.support.usage_sender import UsageSender, used
 
 Headers = Mapping[str, str]
 
-CREDENTIALS: dict[str, Callable[[Cast], Headers]] = {
+CREDENTIALS: dict[str, Callable[[People], Headers]] = {
     "Admin": lambda us: bearer(us.key("admin")),
     "Manager": lambda us: bearer(us.key("manager")),
     "TeamLead": lambda us: bearer(us.key("lead")),
@@ -50,14 +50,14 @@ class Route:
     about: str
     statuses: Mapping[str, int]
     query: str = ""
-    body: Callable[[Cast], Any] = lambda _: None
-    answer: Callable[[Cast], Any] | None = None
+    body: Callable[[People], Any] = lambda _: None
+    answer: Callable[[People], Any] | None = None
 
     @property
     def name(self) -> str:
         return f"{self.method} {self.path}{f' ({self.about})' if self.about else ''}"
 
-    def url(self, us: Cast) -> str:
+    def url(self, us: People) -> str:
         """The path with the ids of the organization; a key is made to be named, and somebody."""
         about = us.id(self.about)
         if self.about == "somebody":
@@ -87,7 +87,7 @@ def who(admin: int, manager: int, lead: int, member: int, other: int) -> dict[st
     }
 
 
-def user_row(us: Cast, person: str, role: str, **values: Any) -> dict[str, Any]:
+def user_row(us: People, person: str, role: str, **values: Any) -> dict[str, Any]:
     return {
         "id": us.id(person),
         "username": us.username(person),
@@ -104,7 +104,7 @@ def page(*rows: dict[str, Any]) -> dict[str, Any]:
     return {"data": list(rows), "meta": {"count": len(rows), "total": len(rows), "next": None}}
 
 
-def team_row(us: Cast, team: str, users: int) -> dict[str, Any]:
+def team_row(us: People, team: str, users: int) -> dict[str, Any]:
     return {
         "id": us.id(team),
         "name": team.title(),
@@ -113,7 +113,7 @@ def team_row(us: Cast, team: str, users: int) -> dict[str, Any]:
     }
 
 
-def user_info(us: Cast, person: str, role: str, team: str) -> dict[str, Any]:
+def user_info(us: People, person: str, role: str, team: str) -> dict[str, Any]:
     return {
         "user": {
             "organization_id": us.organization,
@@ -143,16 +143,16 @@ COMPLETIONS = {ACME: 30, OTHER: 40}
 """Characters completed for each user who was active on 1 February."""
 
 
-def use_something(us: Cast) -> None:
+def use_something(us: People) -> None:
     """Lead, member and stranger are active on one day."""
     day = datetime(2026, 2, 1, tzinfo=UTC)
     chars = COMPLETIONS[us.organization]
     people = ("lead", "member", "stranger")
     events = [used(us.id(who), "code-completions", day, 1, chars, 60, 2) for who in people]
-    Meters(us.organization).send(events, day + timedelta(days=1))
+    UsageSender(us.organization).send(events, day + timedelta(days=1))
 
 
-def usage(us: Cast, users: int, **about: str) -> dict[str, Any]:
+def usage(us: People, users: int, **about: str) -> dict[str, Any]:
     """The usage of some of those who were active, on that day."""
     chars, keys = COMPLETIONS[us.organization] * users, 60 * users
     factor = round(chars / (chars + keys), 4)
@@ -568,18 +568,18 @@ READS_FIRST = sorted(ROUTES, key=lambda route: route.method != "GET")
 
 
 @pytest.fixture(scope="module")
-def casts() -> Iterator[tuple[Cast, Cast]]:
+def casts() -> Iterator[tuple[People, People]]:
     """One deployment for all cells: no cell changes what another sees."""
     with stack_on_moto() as stack:
-        us, them = cast_of(stack, ACME), cast_of(stack, OTHER)
-        for cast in (us, them):
-            stack.apply(cast.organization, "product", {"id": APP, "name": "Mail", "kind": "app"})
+        us, them = people_of(stack, ACME), people_of(stack, OTHER)
+        for people in (us, them):
+            stack.apply(people.organization, "product", {"id": APP, "name": "Mail", "kind": "app"})
         use_something(us)
         use_something(them)
         yield us, them
 
 
-def ask(route: Route, credential: str, us: Cast, them: Cast) -> Reply:
+def ask(route: Route, credential: str, us: People, them: People) -> Reply:
     headers = CREDENTIALS[credential](them if credential == "other org" else us)
     return us.stack.call(route.method, route.url(us), headers=headers, body=route.body(us))
 
@@ -587,7 +587,7 @@ def ask(route: Route, credential: str, us: Cast, them: Cast) -> Reply:
 @pytest.mark.parametrize("ours", [ACME, OTHER], ids=["acme", "other"])
 @pytest.mark.parametrize("route", READS_FIRST, ids=lambda route: route.name)
 def test_everybody_gets_exactly_their_answer(
-    casts: tuple[Cast, Cast], route: Route, ours: str
+    casts: tuple[People, People], route: Route, ours: str
 ) -> None:
     us, them = casts if ours == ACME else casts[::-1]
     replies = {name: ask(route, name, us, them) for name in CREDENTIALS}

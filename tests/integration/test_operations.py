@@ -11,17 +11,17 @@ import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
-from odometer.readings import keys
-from odometer.readings.fold import read_folds
+from odometer.engine.format import keys
+from odometer.engine.state import read_folds
+from odometer.services.engine import engine
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.engine import engine
 from odometer_cli import app, event_files, events
 from odometer_cli.event_files import Format, lines_of
-from tests.support.book import ACME
-from tests.support.doorway import ADDRESS, open_to_clients
+from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.intake import ago, log_of, run, send, usage_event
+from tests.support.memory_directory import ACME
 from tests.support.stack import ENVIRONMENT, OTHER, Stack, admin_of
-from tests.support.taps import Call, tapped, throttled
+from tests.support.storage_calls import Call, record_calls, throttled
 
 Type = Callable[..., Result]
 
@@ -96,7 +96,7 @@ def test_a_table_is_sent_a_row_an_event(stack: Stack, odometer: Type, tmp_path: 
         counts(accepted=2, rejected=2, errors=errors),
     )
     run("fold")
-    assert {user.username for user in stack.tenancy.open(ACME).users} >= {"james", "Jones, Ann"}
+    assert {user.username for user in stack.directories.open(ACME).users} >= {"james", "Jones, Ann"}
 
 
 def test_a_file_goes_in_parts_of_what_a_request_carries(tmp_path: Path) -> None:
@@ -113,13 +113,13 @@ def test_a_run_goes_on_where_the_one_before_ended(
 ) -> None:
     file = written(tmp_path / "usage.ndjson", *(usage_event(f"{n}") for n in range(9)))
     with patch("odometer_cli.events.MOST_EVENTS", 2), patch("time.sleep"):
-        tap, failing = tapped(), iter([False, False, True])
-        tap.fail = lambda call: (
+        calls_made, failing = record_calls(), iter([False, False, True])
+        calls_made.fail = lambda call: (
             throttled(call) if call == Call("PutItem", "log") and next(failing, True) else None
         )
         died = odometer("import", file, "--connections", 1)
         assert (died.exit_code, ids_in(stack)) == (3, 4)
-        tap.fail = lambda _: None
+        calls_made.fail = lambda _: None
         done = odometer("import", file, "--json")
     assert (done.exit_code, json.loads(done.stdout)) == (0, counts(accepted=5, skipped=4))
     assert ids_in(stack) == 9

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from odometer.api.apps import AppUsersQuery
-from odometer.api.cursors import Chain
-from odometer.api.endpoint import Endpoint
-from odometer.api.wire import Response
+from odometer.api.app_utilization.app_users import AppUsersQuery
 from odometer.directory.people import Product
-from tests.support.book import ACME
+from odometer.web.cursors import Chain
+from odometer.web.endpoint import Endpoint
+from odometer.web.messages import Response
+from tests.support.memory_directory import ACME
 from tests.support.stack import CONTEXT, Stack, admin_of, endpoints, proxy_event
 
 NEEDS: Mapping[str, type] = {"query": AppUsersQuery, "chain": Chain, "product": Product}

@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from odometer.domain.people import Role
-from odometer.storage import activity, secret, tenancy
+from odometer.storage import directory, key_activity, secret
 from tests.integration.test_verbs import RESOURCES, by_resource
 from tests.support.apps import APP, CLIENT, JAMES, USERS, Client, example_client
-from tests.support.book import ACME
+from tests.support.memory_directory import ACME
 from tests.support.stack import Stack
-from tests.support.taps import tapped
+from tests.support.storage_calls import record_calls
 from tests.unit.test_template import granted, logical_id
 
 INSIGHTS = "/insights/api/v3/public/usage-report"
@@ -36,7 +36,7 @@ TOURS = {
     "app_utilization/users": [f"{CLIENT}/users?sort_by=last_activity&page_size=1"],
     "app_utilization/user": [f"{CLIENT}/users/{JAMES}"],
     "app_utilization/user_usage": [f"{CLIENT}/users/{JAMES}/usage?{DAYS}"],
-    "intake/explain": [
+    "v1/explain": [
         f"/v1/explain?product={APP}&measure=active_ms&from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"
     ],
 }
@@ -69,15 +69,15 @@ def visit(client: Client, function: str, key: str) -> None:
 
 
 def forget_all() -> None:
-    for remembered in (tenancy.forget, activity.forget, secret.secret.cache_clear):
+    for remembered in (directory.forget, key_activity.forget, secret.secret.cache_clear):
         remembered()
 
 
 @pytest.mark.parametrize("function", TOURS)
 def test_a_report_uses_exactly_the_verbs_that_it_is_granted(client: Client, function: str) -> None:
-    key, tap = client.key_of(Role.ADMIN), tapped()
+    key, calls_made = client.key_of(Role.ADMIN), record_calls()
     visit(client, function, key)
-    used = by_resource(tap.calls)
+    used = by_resource(calls_made.calls)
     for name, verbs in granted(logical_id(f"functions/{function}")).items():
         resource = RESOURCES[name]
         spare = IN_A_RACE.get(resource, set())

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from odometer.storage import activity, dynamo, tenancy
-from odometer.storage.engine import engine
+from odometer.services.engine import engine
+from odometer.storage import directory, dynamo, key_activity
 from tests.integration.test_operations import Type, key, odometer
-from tests.support.book import ACME
 from tests.support.intake import ago, run, send, usage_event
+from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, admin_of, create_table
 
 __all__ = ["key", "odometer"]  # fixtures
@@ -34,8 +34,8 @@ def restored(table: str, items: Items) -> None:
     for item in items:
         client.put_item(TableName=table, Item=dict(item))
     engine.cache_clear()
-    tenancy.forget()
-    activity.forget()
+    directory.forget()
+    key_activity.forget()
 
 
 def worked(stack: Stack, senders: Mapping[str, str], name: str) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from odometer.services.engine import Engine
 from odometer.settings import Settings
-from odometer.storage.engine import Engine
-from tests.support.book import ACME
 from tests.support.copies import copy_of_tables, restore_tables
 from tests.support.intake import ago, log_of, run, send, stream, usage_event
+from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack, admin_of
 
 SPAN = f"from={ago(days=100)}&to={ago(days=-1)}"

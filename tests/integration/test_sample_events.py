@@ -14,14 +14,14 @@ from local import demo, demo_organization
 from local.demo import NAMES, load
 from local.sample_event import filled, of_demo
 from odometer_cli import app
-from tests.support.doorway import ADDRESS, open_to_clients
+from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.stack import CONTEXT, functions, stack_on_moto
 
 EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
 RUNG = [path for path in EVENTS if path.name.startswith("engine-")]
 CALLED = [path for path in EVENTS if path not in RUNG]
-SUCCESS = {"intake-create-key": 201, "intake-send-events": 202} | dict.fromkeys(
-    ("intake-erase-user", "intake-revoke-key"), 204
+SUCCESS = {"v1-create-key": 201, "v1-send-events": 202} | dict.fromkeys(
+    ("v1-erase-user", "v1-revoke-key"), 204
 )
 REFUSALS = {
     "bad": 400,

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import pytest
 
 from odometer.access.keys import AccessKey
-from odometer.api.endpoint import logger
 from odometer.storage.dynamo import dynamodb
-from tests.support.book import ACME
-from tests.support.cast import YESTERDAY, Cast, basic, bearer, cast_of
+from odometer.web.endpoint import logger
+from tests.support.memory_directory import ACME
+from tests.support.people import YESTERDAY, People, basic, bearer, people_of
 from tests.support.stack import Stack
-from tests.support.taps import refused, tapped, timed_out
+from tests.support.storage_calls import record_calls, refused, timed_out
 
 PEPPER = "not a secret"
 
@@ -40,7 +40,7 @@ def written() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
-def shown(us: Cast) -> set[str]:
+def shown(us: People) -> set[str]:
     """Go through the life of keys, right and wrong; the secrets that must not be seen again."""
     call = us.stack.call
     admin = us.key("admin")
@@ -60,11 +60,11 @@ def shown(us: Cast) -> set[str]:
 
 
 def test_no_log_shows_a_key(stack: Stack, written: io.StringIO) -> None:
-    us = cast_of(stack, ACME)
+    us = people_of(stack, ACME)
     secrets = shown(us)
-    tap = tapped()
+    calls_made = record_calls()
     for fault in (timed_out, lambda _: refused("AccessDeniedException", 400)):
-        tap.fail = fault
+        calls_made.fail = fault
         secrets |= shown_in_trouble(us)
     log = written.getvalue()
     assert log.count('"answered"') > 50
@@ -77,7 +77,7 @@ def test_no_log_shows_a_key(stack: Stack, written: io.StringIO) -> None:
 def test_an_answer_is_logged_with_the_organization_and_the_key_of_its_caller(
     stack: Stack, written: io.StringIO
 ) -> None:
-    us = cast_of(stack, ACME)
+    us = people_of(stack, ACME)
     key = us.key("admin")
     key_id = read_key(key).key_id
     forged = str(AccessKey.make(ACME, key_id))
@@ -119,7 +119,7 @@ def test_lines_of_the_log_name_the_stack() -> None:
     assert done.stdout.split() == ["odometer-dev"] * 2
 
 
-def shown_in_trouble(us: Cast) -> set[str]:
+def shown_in_trouble(us: People) -> set[str]:
     """Ask while storage is in trouble."""
     key = AccessKey.make(ACME)
     for path in ("/api/v1/organization", "/v1/keys"):
@@ -128,7 +128,7 @@ def shown_in_trouble(us: Cast) -> set[str]:
 
 
 def test_no_table_holds_a_key(stack: Stack) -> None:
-    us = cast_of(stack, ACME)
+    us = people_of(stack, ACME)
     secrets = shown(us)
     for table in ("directory", "activity", "log", "usage"):
         content = str(dynamodb().scan(TableName=table)["Items"])

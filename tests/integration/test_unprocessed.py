@@ -7,10 +7,10 @@ from typing import Any
 import boto3
 import pytest
 
+from odometer.services.engine import engine
 from odometer.storage import dynamo
-from odometer.storage.engine import engine
-from tests.support.book import ACME
 from tests.support.intake import log_of, receipt, refused, run, send, usage_event
+from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
 
 EMPTY: dict[str, dict[str, Any]] = {"BatchGetItem": {"Responses": {}}, "BatchWriteItem": {}}
@@ -73,7 +73,7 @@ ADMIN, SENDER = "admin@aa7c.example", "james.wilson@example.com"
 
 
 def users(stack: Stack) -> list[str]:
-    return [user.username for user in stack.tenancy.open(ACME).users]
+    return [user.username for user in stack.directories.open(ACME).users]
 
 
 def test_a_fold_waits_until_a_new_user_is_written(stack: Stack, key: str, busy: Busy) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from odometer.domain.people import State
-from tests.support.book import ACME, NOON
-from tests.support.cast import Cast, cast_of
+from tests.support.memory_directory import ACME, NOON
+from tests.support.people import People, people_of
 from tests.support.stack import OTHER, Reply, Stack
 
 USERS = "/api/v1/organization/users"
@@ -15,12 +15,12 @@ NO_NUMBERS = ["", "-1", "%2B1", "1.0", "1e1", "1_0", "x", "%D9%A1", NUL, "1%0D%0
 
 
 @pytest.fixture
-def us(stack: Stack) -> Cast:
-    cast_of(stack, OTHER)
-    return cast_of(stack, ACME)
+def us(stack: Stack) -> People:
+    people_of(stack, OTHER)
+    return people_of(stack, ACME)
 
 
-def get(us: Cast, url: str) -> Reply:
+def get(us: People, url: str) -> Reply:
     return us.stack.get(url, us.key("admin"))
 
 
@@ -54,12 +54,12 @@ def bad_request(*errors: str) -> dict[str, Any]:
     ],
 )
 def test_users_are_all_or_in_a_team_or_in_none_registered_or_deactivated(
-    us: Cast, query: str, found: list[str]
+    us: People, query: str, found: list[str]
 ) -> None:
     assert names(get(us, f"{USERS}?offset=0&limit=0&{query}")) == found
 
 
-def test_a_deactivated_user_says_since_when(us: Cast) -> None:
+def test_a_deactivated_user_says_since_when(us: People) -> None:
     (row,) = get(us, f"{USERS}?offset=0&limit=1&active=false").json["data"]
     assert row["deactivatedAt"] == row["updatedAt"] == "2026-02-28T12:00:00Z"
 
@@ -78,14 +78,14 @@ def test_a_deactivated_user_says_since_when(us: Cast) -> None:
     ],
 )
 def test_a_page_says_how_to_go_on(
-    us: Cast, offset: int, limit: int | str, found: list[str], following: Any
+    us: People, offset: int, limit: int | str, found: list[str], following: Any
 ) -> None:
     reply = get(us, f"{USERS}?offset={offset}&limit={limit}&teamMember=true")
     assert names(reply) == found
     assert reply.json["meta"] == {"count": len(found), "total": 3, "next": following}
 
 
-def test_without_a_limit_or_with_a_larger_one_a_page_has_a_thousand_rows(us: Cast) -> None:
+def test_without_a_limit_or_with_a_larger_one_a_page_has_a_thousand_rows(us: People) -> None:
     rows = [{"id": f"t{n:04}", "name": f"Team {n:04}"} for n in range(1001)]
     us.stack.put(us.key("admin"), {"teams": rows})
     reply = get(us, "/api/v1/organization/teams")
@@ -103,7 +103,7 @@ def test_without_a_limit_or_with_a_larger_one_a_page_has_a_thousand_rows(us: Cas
     }
 
 
-def test_lists_are_by_name_and_then_by_id(us: Cast) -> None:
+def test_lists_are_by_name_and_then_by_id(us: People) -> None:
     us.stack.put(
         us.key("admin"), {"teams": [{"id": "b", "name": "Core"}, {"id": "z", "name": "Aaa"}]}
     )
@@ -112,7 +112,7 @@ def test_lists_are_by_name_and_then_by_id(us: Cast) -> None:
 
 
 @pytest.mark.parametrize("role", ["Admin", "Manager", "TeamLead", "Member"])
-def test_permissions_are_the_holders_of_a_role(us: Cast, role: str) -> None:
+def test_permissions_are_the_holders_of_a_role(us: People, role: str) -> None:
     holders = {
         "Admin": ["admin", "gone"],
         "Manager": ["manager"],
@@ -124,12 +124,12 @@ def test_permissions_are_the_holders_of_a_role(us: Cast, role: str) -> None:
     ]
 
 
-def test_permissions_are_those_of_admins_unless_told(us: Cast) -> None:
+def test_permissions_are_those_of_admins_unless_told(us: People) -> None:
     found = get(us, "/api/v1/instance/permissions").json
     assert [row["username"] for row in found] == [us.username("admin"), us.username("gone")]
 
 
-def test_the_teams_of_a_user_in_no_team_are_an_empty_object(us: Cast) -> None:
+def test_the_teams_of_a_user_in_no_team_are_an_empty_object(us: People) -> None:
     assert get(us, f"/api/v1/user/{us.id('manager')}").json["teams"] == {}
 
 
@@ -138,11 +138,11 @@ def test_the_teams_of_a_user_in_no_team_are_an_empty_object(us: Cast) -> None:
 )
 @pytest.mark.parametrize("older", [True, False])
 def test_an_email_that_nobody_gave_is_the_username_if_it_has_an_at(
-    us: Cast, username: str, email: str, *, older: bool
+    us: People, username: str, email: str, *, older: bool
 ) -> None:
     us.stack.user(ACME, id="kim", username=username)
     if older:  # rows of an older version were stored without the default
-        us.stack.tenancy.change(
+        us.stack.directories.change(
             ACME,
             NOON,
             lambda draft: draft.users.change(len(draft.users) - 1, {"email": None}),
@@ -177,7 +177,7 @@ LIMIT = "limit: expected an integer from 0"
 @pytest.mark.parametrize(
     "url", ["/api/v1/organization/teams", USERS, "/api/v1/team/acme-core/users"]
 )
-def test_what_is_no_number_is_no_offset_and_no_limit(us: Cast, url: str, sent: str) -> None:
+def test_what_is_no_number_is_no_offset_and_no_limit(us: People, url: str, sent: str) -> None:
     reply = get(us, f"{url}?limit={sent}&offset={sent}")
     assert (reply.status, reply.json) == (400, bad_request(OFFSET, LIMIT))
 
@@ -220,14 +220,14 @@ def test_what_is_no_number_is_no_offset_and_no_limit(us: Cast, url: str, sent: s
     ids=lambda value: str(value)[:80],
 )
 def test_all_faults_of_a_request_are_listed_in_the_order_of_the_contract(
-    us: Cast, url: str, errors: list[str]
+    us: People, url: str, errors: list[str]
 ) -> None:
     reply = get(us, url)
     assert (reply.status, reply.json) == (400, bad_request(*errors))
 
 
 @pytest.mark.parametrize("url", ["/api/v1/organization", "/api/v1/license"])
-def test_unknown_parameters_are_ignored(us: Cast, url: str) -> None:
+def test_unknown_parameters_are_ignored(us: People, url: str) -> None:
     assert get(us, f"{url}?nope=1&nope=2&{LONG}={NUL}") == get(us, url)
 
 
@@ -250,12 +250,14 @@ def test_unknown_parameters_are_ignored(us: Cast, url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["/api/v1/team/{}", "/api/v1/team/{}/users?offset=0&limit=0", "/api/v1/user/{}"]
 )
-def test_an_unknown_id_is_not_found_however_it_is_spelled(us: Cast, url: str, unknown: str) -> None:
+def test_an_unknown_id_is_not_found_however_it_is_spelled(
+    us: People, url: str, unknown: str
+) -> None:
     reply = get(us, url.format(unknown))
     assert (reply.status, reply.json["error"]) == (404, "NOT_FOUND")
 
 
-def test_who_sees_only_some_cannot_tell_an_unknown_id_from_a_foreign_one(us: Cast) -> None:
+def test_who_sees_only_some_cannot_tell_an_unknown_id_from_a_foreign_one(us: People) -> None:
     for url in ("/api/v1/team/{}", "/api/v1/user/{}"):
         for who in ("lead", "member"):
             replies = [
@@ -267,7 +269,7 @@ def test_who_sees_only_some_cannot_tell_an_unknown_id_from_a_foreign_one(us: Cas
             }
 
 
-def test_authorization_comes_before_validation(us: Cast) -> None:
+def test_authorization_comes_before_validation(us: People) -> None:
     for key, status in ((None, 401), (us.key("member"), 403), (us.key("admin"), 400)):
         assert us.stack.get(f"{USERS}?offset=x", key).status == status
     lead = us.key("lead")
@@ -276,7 +278,7 @@ def test_authorization_comes_before_validation(us: Cast) -> None:
     assert us.stack.get("/api/v1/team/nobody/users?offset=x", us.key("admin")).status == 400
 
 
-def test_an_answer_is_the_same_whatever_the_neighbour_holds(us: Cast) -> None:
+def test_an_answer_is_the_same_whatever_the_neighbour_holds(us: People) -> None:
     key = us.key("admin")
     urls = [
         "/api/v1/organization",
@@ -288,7 +290,7 @@ def test_an_answer_is_the_same_whatever_the_neighbour_holds(us: Cast) -> None:
         "/v1/directory/export",
     ]
     before = [us.stack.get(url, key).text for url in urls]
-    them = Cast(us.stack, OTHER)
+    them = People(us.stack, OTHER)
     document = {
         "teams": [{"id": us.id("core"), "name": "Core"}],
         "users": [{"id": us.id("admin"), "username": us.username("admin"), "role": "Member"}],

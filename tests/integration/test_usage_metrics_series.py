@@ -10,11 +10,11 @@ from urllib.parse import quote
 import pytest
 
 from odometer.access.policy import Scope
-from tests.support.book import ACME
-from tests.support.cast import Cast, cast_of
-from tests.support.meters import Meters, used
+from tests.support.memory_directory import ACME
+from tests.support.people import People, people_of
 from tests.support.series import CHAT, COMPLETION, NOW, ask, at, blocks
 from tests.support.stack import OTHER, Reply, stack_on_moto
+from tests.support.usage_sender import UsageSender, used
 
 NO_COMPLETIONS = {
     "activeUsers": 0,
@@ -35,14 +35,14 @@ NO_CHAT = {
 
 
 @pytest.fixture(scope="module")
-def us() -> Iterator[Cast]:
+def us() -> Iterator[People]:
     """Three users in February; a neighbour whose users have the same names and use much more."""
     with stack_on_moto() as stack:
         stack.now = NOW
-        us, them = cast_of(stack, ACME), cast_of(stack, OTHER)
+        us, them = people_of(stack, ACME), people_of(stack, OTHER)
         stack.apply(ACME, "product", {"id": "pair", "name": "Pair", "kind": "chat"})
         lead, member, stranger = (us.id(who) for who in ("lead", "member", "stranger"))
-        Meters(ACME).send(
+        UsageSender(ACME).send(
             [
                 used(member, COMPLETION, at(2, "00:00:00"), 3, 30, 70, 2),
                 used(member, COMPLETION, at(3), 1, 10, 10, 1),
@@ -54,7 +54,7 @@ def us() -> Iterator[Cast]:
             ],
             NOW,
         )
-        Meters(OTHER).send(
+        UsageSender(OTHER).send(
             [
                 *(used(them.id("member"), COMPLETION, at(day), *[900] * 4) for day in (2, 3, 9)),
                 used(them.id("member"), COMPLETION, at(20), 1, 1034, 566, 1),
@@ -101,7 +101,9 @@ ALL_OF_FEBRUARY = {
 }
 
 
-def test_the_usage_of_the_organization_is_of_all_its_completion_and_chat_products(us: Cast) -> None:
+def test_the_usage_of_the_organization_is_of_all_its_completion_and_chat_products(
+    us: People,
+) -> None:
     assert ask(us).json == {
         "organizationId": ACME,
         "from": "2026-02-01T00:00:00Z",
@@ -110,7 +112,7 @@ def test_the_usage_of_the_organization_is_of_all_its_completion_and_chat_product
     }
 
 
-def test_the_usage_of_a_team_is_of_the_users_who_are_in_it_now(us: Cast) -> None:
+def test_the_usage_of_a_team_is_of_the_users_who_are_in_it_now(us: People) -> None:
     reply = ask(us, "team", teamId=us.id("edge"))
     assert reply.json == {
         "organizationId": ACME,
@@ -140,7 +142,7 @@ def test_the_usage_of_a_team_is_of_the_users_who_are_in_it_now(us: Cast) -> None
     }
 
 
-def test_a_user_who_changes_teams_takes_all_their_usage_along(us: Cast) -> None:
+def test_a_user_who_changes_teams_takes_all_their_usage_along(us: People) -> None:
     def figures(team: str) -> tuple[int, int]:
         (block,) = blocks(ask(us, "team", teamId=us.id(team)))
         return block["activeUsers"], block["codeCompletions"]["completions"]
@@ -154,7 +156,7 @@ def test_a_user_who_changes_teams_takes_all_their_usage_along(us: Cast) -> None:
         us.stack.apply(ACME, "user", {**moved, "team": us.id("core"), "state": "registered"})
 
 
-def test_the_usage_of_a_user_is_theirs_alone(us: Cast) -> None:
+def test_the_usage_of_a_user_is_theirs_alone(us: People) -> None:
     reply = ask(us, "user", userId=us.id("lead"))
     assert {name: reply.json[name] for name in ("organizationId", "userId")} == {
         "organizationId": ACME,
@@ -179,7 +181,7 @@ def test_the_usage_of_a_user_is_theirs_alone(us: Cast) -> None:
     ]
 
 
-def test_the_active_users_of_a_month_are_not_the_sum_of_those_of_its_days(us: Cast) -> None:
+def test_the_active_users_of_a_month_are_not_the_sum_of_those_of_its_days(us: People) -> None:
     days = blocks(ask(us, granularity="daily"))
     (month,) = blocks(ask(us, granularity="monthly"))
     assert sum(day["activeUsers"] for day in days) == 4
@@ -187,15 +189,15 @@ def test_the_active_users_of_a_month_are_not_the_sum_of_those_of_its_days(us: Ca
     assert month["codeCompletions"]["activeUsers"] + month["chat"]["activeUsers"] == 4
 
 
-def test_factors_have_four_decimals_half_away_from_zero(us: Cast) -> None:
-    them = Cast(us.stack, OTHER)
+def test_factors_have_four_decimals_half_away_from_zero(us: People) -> None:
+    them = People(us.stack, OTHER)
     (block,) = blocks(ask(them, **{"from": "2026-02-20", "to": "2026-02-21"}))
     assert block["productivityFactor"] == 0.6463
     assert block["codeCompletions"]["automationFactor"] == 0.6463
     assert block["chat"]["chatConsumptionRate"] == 0.6463
 
 
-def test_factors_of_nothing_are_zero(us: Cast) -> None:
+def test_factors_of_nothing_are_zero(us: People) -> None:
     (block,) = blocks(ask(us, **{"from": "2026-02-05", "to": "2026-02-06"}))
     assert block == {
         "from": "2026-02-05T00:00:00Z",
@@ -220,13 +222,13 @@ def test_factors_of_nothing_are_zero(us: Cast) -> None:
     ],
 )
 def test_a_granularity_is_echoed_by_its_canonical_name(
-    us: Cast, sent: str, echoed: str, count: int
+    us: People, sent: str, echoed: str, count: int
 ) -> None:
     reply = ask(us, granularity=sent)
     assert (reply.json["usage"]["granularity"], len(blocks(reply))) == (echoed, count)
 
 
-def test_weeks_begin_on_monday_and_only_the_outer_ones_are_clipped(us: Cast) -> None:
+def test_weeks_begin_on_monday_and_only_the_outer_ones_are_clipped(us: People) -> None:
     reply = ask(us, granularity="weekly", to="2026-02-17T12:30:00Z", **{"from": "2026-02-01"})
     assert edges(blocks(reply)) == [
         "2026-02-01T00:00:00Z",
@@ -237,7 +239,7 @@ def test_weeks_begin_on_monday_and_only_the_outer_ones_are_clipped(us: Cast) -> 
     ]
 
 
-def test_months_cross_a_new_year(us: Cast) -> None:
+def test_months_cross_a_new_year(us: People) -> None:
     sent = {"from": "2025-12-15T00:00:00Z", "to": "2026-02-15T00:00:00Z"}
     assert edges(blocks(ask(us, granularity="monthly", **sent))) == [
         "2025-12-15T00:00:00Z",
@@ -247,7 +249,7 @@ def test_months_cross_a_new_year(us: Cast) -> None:
     ]
 
 
-def test_a_leap_year_of_days_is_the_longest_range(us: Cast) -> None:
+def test_a_leap_year_of_days_is_the_longest_range(us: People) -> None:
     sent = {"from": "2024-01-01", "to": "2025-01-01"}
     assert len(blocks(ask(us, granularity="daily", **sent))) == 366
     assert faults(ask(us, **{"from": "2024-01-01", "to": "2025-01-01T00:00:00.001Z"})) == [
@@ -271,7 +273,7 @@ def test_a_leap_year_of_days_is_the_longest_range(us: Cast) -> None:
         ("2026-02-02T00:00:00,123456789Z", "2026-02-02T00:00:00.123Z"),
     ],
 )
-def test_an_iso_8601_instant_is_echoed_in_utc(us: Cast, sent: str, echoed: str) -> None:
+def test_an_iso_8601_instant_is_echoed_in_utc(us: People, sent: str, echoed: str) -> None:
     reply = ask(us, granularity="daily", **{"from": sent.replace(" ", "%20")})
     assert (reply.json["from"], blocks(reply)[0]["from"]) == (echoed, echoed)
     reply = ask(us, granularity="daily", to=sent.replace(" ", "%20"))
@@ -305,7 +307,7 @@ def test_an_iso_8601_instant_is_echoed_in_utc(us: Cast, sent: str, echoed: str) 
         "2026-02-02\x00",
     ],
 )
-def test_anything_else_is_no_instant(us: Cast, sent: str) -> None:
+def test_anything_else_is_no_instant(us: People, sent: str) -> None:
     assert faults(ask(us, to=None, granularity=None, **{"from": quote(sent)})) == [
         "from: expected an ISO 8601 date or date-time",
         "to: required",
@@ -318,7 +320,7 @@ def test_anything_else_is_no_instant(us: Cast, sent: str) -> None:
     ["0000-01-01", "0001-01-01", "1969-12-31T23:59:59Z", "1970-01-01T00:00+05:30", "3000-01-01"],
 )
 def test_an_instant_outside_the_bound_of_years_is_refused_with_the_bound(
-    us: Cast, sent: str
+    us: People, sent: str
 ) -> None:
     reply = ask(us, **dict.fromkeys(("from", "to"), quote(sent)))
     words = "expected an ISO 8601 date or date-time of the years 1970 to 2999"
@@ -339,18 +341,18 @@ def test_an_instant_outside_the_bound_of_years_is_refused_with_the_bound(
     ],
 )
 def test_the_beginning_is_included_and_the_end_is_not_to_the_fraction_of_a_second(
-    us: Cast, start: str, end: str, completions: int
+    us: People, start: str, end: str, completions: int
 ) -> None:
     (block,) = blocks(ask(us, **{"from": start, "to": end}))
     assert block["codeCompletions"]["completions"] == completions
 
 
 @pytest.mark.parametrize("end", ["2026-02-01T00:00:00Z", "2026-01-31", "2026-02-01T01:00:00+01:00"])
-def test_the_end_comes_after_the_beginning(us: Cast, end: str) -> None:
+def test_the_end_comes_after_the_beginning(us: People, end: str) -> None:
     assert faults(ask(us, to=end)) == ["to: expected an instant after from"]
 
 
-def test_all_faults_are_listed_in_the_order_of_the_parameters(us: Cast) -> None:
+def test_all_faults_are_listed_in_the_order_of_the_parameters(us: People) -> None:
     reply = us.stack.get(
         "/api/v1/team/usage?granularity=hourly&to=2026-02-01&from=2026-02-02&from=2026-02-03",
         us.key("admin"),
@@ -375,7 +377,7 @@ def test_all_faults_are_listed_in_the_order_of_the_parameters(us: Cast) -> None:
 
 
 @pytest.mark.parametrize("path", ["organization", "team", "user"])
-def test_the_own_organization_is_known_in_either_case(us: Cast, path: str) -> None:
+def test_the_own_organization_is_known_in_either_case(us: People, path: str) -> None:
     about = {"teamId": us.id("edge"), "userId": us.id("member")}
     reply = ask(us, path, "admin", organizationId=ACME.upper(), **about)
     assert (reply.status, reply.json) == (200, ask(us, path, "admin", **about).json)
@@ -386,7 +388,7 @@ def test_the_own_organization_is_known_in_either_case(us: Cast, path: str) -> No
 @pytest.mark.parametrize("path", ["organization", "team", "user"])
 @pytest.mark.parametrize("who", ["admin", "member"])
 def test_another_organization_is_refused_before_anything_else(
-    us: Cast, path: str, who: str, named: str
+    us: People, path: str, who: str, named: str
 ) -> None:
     reply = ask(us, path, who, organizationId=named, to=None, granularity="hourly")
     assert (reply.status, reply.json) == (
@@ -401,31 +403,31 @@ def test_another_organization_is_refused_before_anything_else(
     )
 
 
-def test_the_organization_sent_twice_is_a_fault(us: Cast) -> None:
+def test_the_organization_sent_twice_is_a_fault(us: People) -> None:
     assert faults(ask(us, organizationId=f"{ACME}&organizationId={ACME}")) == [
         "organizationId: sent more than once"
     ]
 
 
-def test_faults_come_before_a_team_that_does_not_exist(us: Cast) -> None:
+def test_faults_come_before_a_team_that_does_not_exist(us: People) -> None:
     assert faults(ask(us, "team", teamId="nowhere", granularity="hourly")) == [
         "granularity: expected one of all, daily, weekly, monthly"
     ]
     assert ask(us, "team", teamId="nowhere").status == 404
 
 
-def test_a_stranger_learns_nothing_from_faults(us: Cast) -> None:
+def test_a_stranger_learns_nothing_from_faults(us: People) -> None:
     for team in (us.id("edge"), "nowhere"):
         assert ask(us, "team", "lead", teamId=team, granularity="hourly").status == 403
 
 
-def test_a_key_for_events_reads_nothing(us: Cast) -> None:
+def test_a_key_for_events_reads_nothing(us: People) -> None:
     key = us.key("admin", Scope.WRITE_USAGE)
     path = f"/api/v1/organization/usage?organizationId={ACME}"
     assert us.stack.get(path, key).status == 403
 
 
-def test_a_table_has_the_columns_of_the_blocks(us: Cast) -> None:
+def test_a_table_has_the_columns_of_the_blocks(us: People) -> None:
     sent = f"organizationId={ACME}&from=2026-02-01&to=2026-03-01&granularity=weekly"
     url = f"/api/v1/organization/usage?{sent}"
     table = us.stack.get(url, us.key("admin"), accept="text/csv")
@@ -445,7 +447,7 @@ def flat(row: Mapping[str, Any]) -> dict[str, str]:
     return cells
 
 
-def test_a_report_says_of_what_and_of_when_it_speaks(us: Cast) -> None:
+def test_a_report_says_of_what_and_of_when_it_speaks(us: People) -> None:
     reply = ask(us, **{"from": "2026-02-01T05:30:00%2B05:30"})
     assert {name: reply.headers[name] for name in ("X-Query-Range", "X-Data-Through")} == {
         "X-Query-Range": "2026-02-01T00:00:00Z/2026-03-01T00:00:00Z",
@@ -454,7 +456,7 @@ def test_a_report_says_of_what_and_of_when_it_speaks(us: Cast) -> None:
     assert float(reply.headers["X-Read-Units"]) > 0
 
 
-def test_a_report_that_has_not_changed_is_not_sent_again(us: Cast) -> None:
+def test_a_report_that_has_not_changed_is_not_sent_again(us: People) -> None:
     tag = ask(us).headers["ETag"]
     url = f"/api/v1/organization/usage?organizationId={ACME}&from=2026-02-01&to=2026-03-01"
     reply = us.stack.get(f"{url}&granularity=all", us.key("admin"), **{"if-none-match": tag})

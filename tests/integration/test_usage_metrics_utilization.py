@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from odometer.domain.time import epoch_ms
-from tests.support.book import ACME
-from tests.support.cast import Cast, cast_of
-from tests.support.meters import Meters, used
+from tests.support.memory_directory import ACME
+from tests.support.people import People, people_of
 from tests.support.stack import OTHER, Reply, stack_on_moto
+from tests.support.usage_sender import UsageSender, used
 
 NOW = datetime(2026, 4, 15, 12, tzinfo=UTC)
 PATH = "/api/v1/organization/account-utilizations"
@@ -24,14 +24,14 @@ def ms(month: int, day: int, hour: int = 0) -> int:
 
 
 @pytest.fixture(scope="module")
-def us() -> Iterator[Cast]:
+def us() -> Iterator[People]:
     """Everyone of the cast came on 28 February at noon; more come, leave and use from December on.
 
     Settled are January and February, the rest is not.
     """
     with stack_on_moto() as stack:
         stack.now = NOW
-        us, them = cast_of(stack, ACME), cast_of(stack, OTHER)
+        us, them = people_of(stack, ACME), people_of(stack, OTHER)
         born(us, datetime(2026, 2, 1, tzinfo=UTC))
         for name, states in {
             "early": [("registered", ms(1, 15))],
@@ -41,25 +41,25 @@ def us() -> Iterator[Cast]:
             for state, since in states:
                 row = {"id": name, "username": name, "team": us.id("core")}
                 stack.apply(ACME, "user", {**row, "state": state, "state_since": since})
-        meters = Meters(ACME)
+        usage_sender = UsageSender(ACME)
         january, february = (datetime(2026, month, 20, tzinfo=UTC) for month in (1, 2))
-        meters.send([used("early", "smartui", january, 1)], february)
-        meters.send([used("leaver", "automation", february, 1, 1)], february)
-        meters.settle(february)
+        usage_sender.send([used("early", "smartui", january, 1)], february)
+        usage_sender.send([used("leaver", "automation", february, 1, 1)], february)
+        usage_sender.settle(february)
         march = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)
-        meters.send([used("leaver", "chat", march, 1), used("early", "chat", march, 1)], NOW)
-        meters.send([used("guest", "chat", march, 1), used("early", "chat", january, 1)], NOW)
-        Meters(OTHER).send([used(them.id("admin"), "chat", january, 1)], NOW)
+        usage_sender.send([used("leaver", "chat", march, 1), used("early", "chat", march, 1)], NOW)
+        usage_sender.send([used("guest", "chat", march, 1), used("early", "chat", january, 1)], NOW)
+        UsageSender(OTHER).send([used(them.id("admin"), "chat", january, 1)], NOW)
         yield us
 
 
-def born(us: Cast, at: datetime) -> None:
+def born(us: People, at: datetime) -> None:
     """Let an organization have been made at an instant."""
     made = {"created_at": epoch_ms(at)}
-    us.stack.tenancy.change(us.organization, NOW, lambda draft: draft.organization.update(made))
+    us.stack.directories.change(us.organization, NOW, lambda draft: draft.organization.update(made))
 
 
-def ask(us: Cast, query: str = "", who: str = "admin", **headers: str) -> Reply:
+def ask(us: People, query: str = "", who: str = "admin", **headers: str) -> Reply:
     return us.stack.get(f"{PATH}{query}", us.key(who), **headers)
 
 
@@ -76,7 +76,7 @@ HISTORY = [
 ]
 
 
-def test_months_are_told_from_the_beginning_of_the_organization_up_to_now(us: Cast) -> None:
+def test_months_are_told_from_the_beginning_of_the_organization_up_to_now(us: People) -> None:
     assert ask(us).json == HISTORY
 
 
@@ -92,7 +92,7 @@ def test_months_are_told_from_the_beginning_of_the_organization_up_to_now(us: Ca
     ],
 )
 def test_a_start_is_clipped_to_the_beginning_and_the_future_is_empty(
-    us: Cast, start: str, expected: list[Any]
+    us: People, start: str, expected: list[Any]
 ) -> None:
     reply = ask(us, f"?startDate={start}")
     assert (reply.status, reply.json) == (200, expected)
@@ -100,7 +100,9 @@ def test_a_start_is_clipped_to_the_beginning_and_the_future_is_empty(
 
 
 @pytest.mark.parametrize("start", ["0000-01", "0001-01", "1969-12", "3000-01", "9999-12"])
-def test_a_start_outside_the_bound_of_years_is_refused_with_the_bound(us: Cast, start: str) -> None:
+def test_a_start_outside_the_bound_of_years_is_refused_with_the_bound(
+    us: People, start: str
+) -> None:
     reply = ask(us, f"?startDate={start}")
     assert (reply.status, reply.json["details"]) == (
         400,
@@ -112,7 +114,7 @@ def test_a_start_outside_the_bound_of_years_is_refused_with_the_bound(us: Cast, 
     "start",
     ["2026-13", "2026-00", "2026-1", "26-01", "2026-01-01", "", "x", "2026-0\u0661"],
 )
-def test_a_start_is_a_month(us: Cast, start: str) -> None:
+def test_a_start_is_a_month(us: People, start: str) -> None:
     reply = ask(us, f"?startDate={start}")
     assert (reply.status, reply.json["details"]) == (
         400,
@@ -120,13 +122,13 @@ def test_a_start_is_a_month(us: Cast, start: str) -> None:
     )
 
 
-def test_settling_changes_no_month(us: Cast) -> None:
-    Meters(ACME).settle(NOW)
+def test_settling_changes_no_month(us: People) -> None:
+    UsageSender(ACME).settle(NOW)
     assert ask(us).json == HISTORY
 
 
-def test_the_last_twelve_months_are_told_by_default(us: Cast) -> None:
-    theirs = Cast(us.stack, OTHER)
+def test_the_last_twelve_months_are_told_by_default(us: People) -> None:
+    theirs = People(us.stack, OTHER)
     born(theirs, datetime(2020, 1, 1, tzinfo=UTC))
     found = ask(theirs).json
     assert [(each["year"], each["month"]) for each in found] == [
@@ -136,14 +138,14 @@ def test_the_last_twelve_months_are_told_by_default(us: Cast) -> None:
     assert ask(theirs, "?startDate=2019-06").json[0] == {**month(0), "year": 2020}
 
 
-def test_no_more_than_ten_years_are_told(us: Cast) -> None:
-    theirs = Cast(us.stack, OTHER)
+def test_no_more_than_ten_years_are_told(us: People) -> None:
+    theirs = People(us.stack, OTHER)
     born(theirs, datetime(1970, 1, 1, tzinfo=UTC))
     found = ask(theirs, "?startDate=1999-01").json
     assert (len(found), found[0]["year"], found[0]["month"]) == (120, 2016, 4)
 
 
-def test_every_month_is_a_line(us: Cast) -> None:
+def test_every_month_is_a_line(us: People) -> None:
     lines = ask(us, accept="application/x-ndjson")
     assert [json.loads(line) for line in lines.text.splitlines()] == HISTORY
     table = list(csv.DictReader(io.StringIO(ask(us, accept="text/csv").text)))
@@ -152,7 +154,7 @@ def test_every_month_is_a_line(us: Cast) -> None:
     assert empty.text == "year,month,registered,deactivated,active,pending\r\n"
 
 
-def test_the_report_says_of_what_and_of_when_it_speaks(us: Cast) -> None:
+def test_the_report_says_of_what_and_of_when_it_speaks(us: People) -> None:
     reply = ask(us, "?startDate=2026-02")
     assert {name: reply.headers[name] for name in ("X-Query-Range", "X-Data-Through")} == {
         "X-Query-Range": "2026-02-01T00:00:00Z/2026-04-15T12:00:00Z",
@@ -161,7 +163,7 @@ def test_the_report_says_of_what_and_of_when_it_speaks(us: Cast) -> None:
     assert float(reply.headers["X-Read-Units"]) > 0
 
 
-def test_a_team_is_counted_as_it_stands_now(us: Cast) -> None:
+def test_a_team_is_counted_as_it_stands_now(us: People) -> None:
     reply = us.stack.get(
         f"/api/v1/team/account-utilizations?teamId={us.id('core')}", us.key("lead")
     )
@@ -175,6 +177,6 @@ def test_a_team_is_counted_as_it_stands_now(us: Cast) -> None:
     assert lines.text == "registered,deactivated,invited\r\n4,1,0\r\n"
 
 
-def test_a_team_is_named(us: Cast) -> None:
+def test_a_team_is_named(us: People) -> None:
     reply = us.stack.get("/api/v1/team/account-utilizations", us.key("lead"))
     assert (reply.status, reply.json["details"]) == (400, {"errors": ["teamId: required"]})

@@ -12,21 +12,23 @@ from urllib.parse import urlencode
 import pytest
 from pytest_socket import enable_socket
 
-from bench.dense import END, PRODUCT, Day, Dense, store
+from bench.dense import END, PRODUCT, Day, Dense, store_usage
 from bench.pipeline import ORGANIZATION
-from odometer.api.usage_report import BASE, Product
+from odometer.api.usage_report.family import BASE
+from odometer.api.usage_report.products import ReportedProduct
 from odometer.domain.events import Event, digest_of
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_second
-from odometer.readings import calendar
-from odometer.readings.decisions import Fold, Touched
-from odometer.readings.fold import read_head
-from odometer.readings.segments import Segment, put_segments
+from odometer.engine import calendar
+from odometer.engine.format.decisions import Fold, Touched
+from odometer.engine.format.segments import Segment
+from odometer.engine.state import read_head
+from odometer.engine.write.segments import put_segments
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.shelf import TableShelf
-from tests.support.bill import Bill, deployment_that_counts, itemized
-from tests.support.book import NOON, new_head
+from odometer.storage.store import TableStore
 from tests.support.documents import write_section
+from tests.support.memory_directory import NOON, new_head
+from tests.support.read_costs import ReadCosts, deployment_that_counts, read_costs
 from tests.support.stack import CONTEXT, ROOT, Stack, endpoints, proxy_event
 
 pytestmark = pytest.mark.engine
@@ -76,18 +78,18 @@ def counted(request: pytest.FixtureRequest) -> Iterator[Counted]:
     enable_socket()
     dense = Dense(request.param)
     with deployment_that_counts() as stack:
-        shelf = TableShelf(Table("usage", Meter()))
-        for _ in store(shelf, ORGANIZATION, dense):
+        store = TableStore(Table("usage", Meter()))
+        for _ in store_usage(store, ORGANIZATION, dense):
             pass
         events = {day: events_of(dense, day) for day in ragged_days()}
         for segment in events.values():
-            put_segments(ORGANIZATION, shelf, 1, PRODUCT, segment)
+            put_segments(ORGANIZATION, store, 1, PRODUCT, segment)
         tail = unsettled(dense.users)
-        shelf.put(Fold(1, tail, 0).to_item(ORGANIZATION, epoch_second(NOW)))
+        store.put(Fold(1, tail, 0).to_item(ORGANIZATION, epoch_second(NOW)))
         touched = {PRODUCT.id: [Touched.of(SETTLED + 60, END)]}
-        head = read_head(ORGANIZATION, shelf)
+        head = read_head(ORGANIZATION, store)
         assert head
-        shelf.put(replace(head, fresh=touched).to_item(ORGANIZATION))
+        store.put(replace(head, fresh=touched).to_item(ORGANIZATION))
         yield Counted(stack, people(stack, dense.users), dense, events, tail)
 
 
@@ -144,20 +146,20 @@ def unsettled(users: int) -> list[Event[int]]:
 
 def people(stack: Stack, users: int) -> str:
     """A directory of that many users; the key of the first."""
-    stack.tenancy.create(new_head(ORGANIZATION, "Dense Corp"))
+    stack.directories.create(new_head(ORGANIZATION, "Dense Corp"))
     rows = [
         {"username": name, "email": name, "role": Role.MEMBER if number else Role.ADMIN}
         for number, name in enumerate(f"firstname.lastname{n}@dense.example" for n in range(users))
     ]
-    stack.tenancy.change(
+    stack.directories.change(
         ORGANIZATION, NOON, lambda draft: [draft.apply("user", row) for row in rows]
     )
-    return stack.key(ORGANIZATION, stack.tenancy.open(ORGANIZATION).user(0).id)
+    return stack.key(ORGANIZATION, stack.directories.open(ORGANIZATION).user(0).id)
 
 
 def ask(
     counted: Counted, report: str, days: int, last: datetime, zone: timezone
-) -> tuple[Bill, Any]:
+) -> tuple[ReadCosts, Any]:
     """The bill and the answer of a report."""
     ends = {"from": last - timedelta(days=days), "to": last - timedelta(seconds=1)}
     query = {
@@ -169,7 +171,7 @@ def ask(
     headers = {"authorization": f"Bearer {counted.key}"}
     event = proxy_event("GET", f"{BASE}/{report}?{urlencode(query)}", headers)
     endpoint = replace(endpoints()[f"usage_report/{report}"], clock=lambda: NOW)
-    with itemized() as bill:
+    with read_costs() as bill:
         answer: Any = endpoint(event, CONTEXT)  # type: ignore[arg-type]
     return bill, answer
 
@@ -210,7 +212,7 @@ def test_every_unit_of_a_drilldown_is_promised(
     LINES[counted.dense.users] = lines
 
 
-def hold(counted: Counted, bill: Bill, first: int, end: int) -> None:
+def hold(counted: Counted, bill: ReadCosts, first: int, end: int) -> None:
     """Every part of a bill against what is promised of it."""
     users, units = counted.dense.users, bill.units
     assert set(units) <= set(COLUMNS)
@@ -233,12 +235,12 @@ def test_products_that_nobody_uses_cost_next_to_nothing(
     )
     with capsys.disabled():
         sys.stdout.write(f"\n{line(counted.dense.users, 'summary', 28, summary)}\n")
-    unused = len(Product) - 1
+    unused = len(ReportedProduct) - 1
     assert summary.units["frames"] - drilldown.units["frames"] <= 3 * unused
     assert summary.units["blocks"] <= drilldown.units["blocks"]
 
 
-def line(users: int, name: str, days: int, bill: Bill) -> str:
+def line(users: int, name: str, days: int, bill: ReadCosts) -> str:
     numbers = [bill.total, sum(bill.calls.values()), *(bill.units[each] for each in COLUMNS)]
     return f"| {users:,} | {name} | {days} | {' | '.join(f'{each:g}' for each in numbers)} |"
 

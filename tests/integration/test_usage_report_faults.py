@@ -11,19 +11,28 @@ from urllib.parse import urlencode
 
 import pytest
 
-from odometer.api.usage_report import BASE, Product
+from odometer.api.usage_report.family import BASE
+from odometer.api.usage_report.products import ReportedProduct
 from odometer.domain.errors import Unavailable
 from odometer.domain.time import Period
-from odometer.readings import keys
-from odometer.readings.reading import Used
-from odometer.storage import activity, tenancy
+from odometer.engine.format import keys
+from odometer.engine.read.readings import Used
+from odometer.services.usage import Usage
+from odometer.storage import directory, key_activity
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.usage import Usage
-from tests.support.book import ACME
-from tests.support.cast import Cast, bearer, cast_of
-from tests.support.meters import Meters, used
+from tests.support.memory_directory import ACME
+from tests.support.people import People, bearer, people_of
 from tests.support.stack import Reply, endpoints, proxy_event, stack_on_moto
-from tests.support.taps import Answer, Call, Tap, refused, tapped, throttled, timed_out
+from tests.support.storage_calls import (
+    Answer,
+    Call,
+    StorageCalls,
+    record_calls,
+    refused,
+    throttled,
+    timed_out,
+)
+from tests.support.usage_sender import UsageSender, used
 
 BEGIN = datetime(2026, 4, 1, 9, 30, tzinfo=UTC)
 NOW = BEGIN + timedelta(days=40)
@@ -46,15 +55,15 @@ UNREAD = {"status": "error", "message": "failed to read all usage"}
 class Tapped:
     """An organization, and a tap on all that its reports read."""
 
-    us: Cast
-    tap: Tap
+    us: People
+    calls_made: StorageCalls
     key: str
 
     def ask(self, endpoint: str, **headers: str) -> Reply:
         """Ask as a process that remembers nothing."""
-        tenancy.forget()
-        activity.forget()
-        self.tap.calls.clear()
+        directory.forget()
+        key_activity.forget()
+        self.calls_made.calls.clear()
         url = f"{BASE}/{endpoint}?{urlencode(QUERY)}"
         return self.us.stack.get(url, self.key, **headers)
 
@@ -63,36 +72,38 @@ class Tapped:
 def tapped_report() -> Iterator[Tapped]:
     """Forty days of all products: sealed weeks, ragged ends, late events, and a tail."""
     with stack_on_moto() as stack:
-        us = cast_of(stack, ACME)
-        tap = tapped()
-        meters = Meters(ACME)
+        us = people_of(stack, ACME)
+        calls_made = record_calls()
+        usage_sender = UsageSender(ACME)
         for days in range(0, 41, 5):
             now = BEGIN + timedelta(days=days)
             ago = [now - timedelta(days=days) for days in (0, 1, 6)]
             names = [us.username(who) for who in ("member", "lead")]
-            meters.send([used(w, p, at, 2, 1) for p in Product for at in ago for w in names], now)
+            usage_sender.send(
+                [used(w, p, at, 2, 1) for p in ReportedProduct for at in ago for w in names], now
+            )
             if now < NOW:
-                meters.settle(now)
-        yield Tapped(us, tap, us.key("admin"))
+                usage_sender.settle(now)
+        yield Tapped(us, calls_made, us.key("admin"))
 
 
 @pytest.fixture
 def report(tapped_report: Tapped) -> Iterator[Tapped]:
     yield tapped_report
-    tapped_report.tap.fail = lambda _: None
+    tapped_report.calls_made.fail = lambda _: None
 
 
-def failing(tap: Tap, number: int, fault: Callable[[Call], Answer]) -> None:
+def failing(calls_made: StorageCalls, number: int, fault: Callable[[Call], Answer]) -> None:
     """Let one call fail, counted from the next."""
 
     def fail(call: Call) -> Answer | None:
-        return fault(call) if len(tap.calls) == number + 1 else None
+        return fault(call) if len(calls_made.calls) == number + 1 else None
 
-    tap.fail = fail
+    calls_made.fail = fail
 
 
-def what_failed(tap: Tap, number: int) -> str:
-    return tap.calls[number].resource
+def what_failed(calls_made: StorageCalls, number: int) -> str:
+    return calls_made.calls[number].resource
 
 
 def uncached(reply: Reply) -> bool:
@@ -118,19 +129,19 @@ def test_a_drilldown_is_whole_or_partial_or_refused(report: Tapped, fault: str) 
     whole = report.ask("drilldown")
     assert whole.json["data"]["metadata"]["totalUsers"] == 2
     seen = set()
-    for number in range(len(report.tap.calls)):
-        failing(report.tap, number, FAULTS[fault])
+    for number in range(len(report.calls_made.calls)):
+        failing(report.calls_made, number, FAULTS[fault])
         reply = report.ask("drilldown")
-        seen.add(what_failed(report.tap, number))
-        if what_failed(report.tap, number) == "usage":
+        seen.add(what_failed(report.calls_made, number))
+        if what_failed(report.calls_made, number) == "usage":
             assert (reply.status, reply.json) == (200, partial_drilldown(whole.json))
             assert uncached(reply)
-        elif what_failed(report.tap, number) == "directory":
+        elif what_failed(report.calls_made, number) == "directory":
             assert (reply.status, reply.json) == (500, UNRESOLVED)
             assert uncached(reply)
-        elif what_failed(report.tap, number) == "activity":
+        elif what_failed(report.calls_made, number) == "activity":
             assert (reply.status, reply.text) == (200, whole.text)
-        elif what_failed(report.tap, number) == "log":
+        elif what_failed(report.calls_made, number) == "log":
             assert (reply.status, reply.text) == (200, whole.text)
             assert reply.headers["X-Data-Through"] <= whole.headers["X-Data-Through"]
     assert seen == {"activity", "directory", "log", "usage"}
@@ -140,12 +151,12 @@ def test_a_drilldown_is_whole_or_partial_or_refused(report: Tapped, fault: str) 
 def test_a_summary_is_whole_or_partial_or_refused(report: Tapped, fault: str) -> None:
     whole = report.ask("summary").json["data"]
     partial = 0
-    for number in range(len(report.tap.calls)):
-        failing(report.tap, number, FAULTS[fault])
+    for number in range(len(report.calls_made.calls)):
+        failing(report.calls_made, number, FAULTS[fault])
         reply = report.ask("summary")
-        if what_failed(report.tap, number) == "directory":
+        if what_failed(report.calls_made, number) == "directory":
             assert (reply.status, reply.json) == (500, UNRESOLVED)
-        elif what_failed(report.tap, number) == "usage":
+        elif what_failed(report.calls_made, number) == "usage":
             partial += is_partial(reply.json["data"], whole)
             assert reply.status == 200
             assert uncached(reply)
@@ -186,7 +197,7 @@ def unreadable(product: str, of: Callable[..., Used]) -> Callable[..., Used]:
 def test_lines_have_no_room_to_say_that_they_are_partial(
     report: Tapped, endpoint: str, media_type: str
 ) -> None:
-    report.tap.fail = lambda call: throttled(call) if call.resource == "usage" else None
+    report.calls_made.fail = lambda call: throttled(call) if call.resource == "usage" else None
     reply = report.ask(endpoint, accept=media_type)
     assert (reply.status, reply.json) == (503, UNREAD)
     assert reply.headers["Retry-After"] == "2"
@@ -201,7 +212,7 @@ def test_usage_that_never_comes_is_given_up_in_time(report: Tapped, endpoint: st
         if call.verb == "Query":
             never.wait()
 
-    report.tap.fail = hang
+    report.calls_made.fail = hang
     event = proxy_event("GET", f"{BASE}/{endpoint}?{urlencode(QUERY)}", bearer(report.key))
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 3_500)
     answer: Any = endpoints()[f"usage_report/{endpoint}"](event, context)  # type: ignore[arg-type]
@@ -226,7 +237,7 @@ def test_a_frame_that_should_be_there_and_is_not_is_no_smaller_number(report: Ta
 
 def test_an_answer_after_a_failure_is_whole_again(report: Tapped) -> None:
     whole = report.ask("drilldown").text
-    report.tap.fail = lambda call: throttled(call) if call.resource == "usage" else None
+    report.calls_made.fail = lambda call: throttled(call) if call.resource == "usage" else None
     assert report.ask("drilldown").json["data"]["metadata"]["partial"] is True
-    report.tap.fail = lambda _: None
+    report.calls_made.fail = lambda _: None
     assert report.ask("drilldown").text == whole

@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from odometer.api.usage_report import BASE
-from tests.support.book import ACME
+from odometer.api.usage_report.family import BASE
+from tests.support.memory_directory import ACME
 from tests.support.stack import Reply, admin_of, answer_to, proxy_event, stack_on_moto
 
 GOOD: dict[str, Any] = {

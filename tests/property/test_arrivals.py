@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from odometer.domain.events import Event, digest_of, utc_date
 from odometer.domain.time import epoch_second
-from odometer.readings.arrivals import Arrivals, arrivals, events
-from odometer.readings.standing import Coverage
-from tests.support.shelf import dying
-from tests.support.world import ORGANIZATION, PRODUCTS, World
+from odometer.engine.format.latest import Coverage
+from odometer.engine.read.coverage import Received, events, received
+from tests.support.memory_store import dying
+from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine
 
 NOW = epoch_second(datetime(2026, 3, 2, 9, 30, tzinfo=UTC))
 PLACES = PRODUCTS[:3]
@@ -20,7 +20,7 @@ SOURCES = ["ci", "~laptop", "büro", "\U0010ffff"]
 DAY = 86_400
 
 
-def act(world: World, what: str, random: Random) -> None:
+def act(world: SimulatedEngine, what: str, random: Random) -> None:
     match what:
         case "send":
             world.accept([event(world, random) for _ in range(random.randint(1, 4))], random, 0)
@@ -35,14 +35,14 @@ def act(world: World, what: str, random: Random) -> None:
             world.pass_time(random.choice([60, 3600, 2 * DAY]))
 
 
-def event(world: World, random: Random) -> Event[str]:
+def event(world: SimulatedEngine, random: Random) -> Event[str]:
     product, source = random.choice(PLACES), random.choice(SOURCES)
     second = world.now - random.choice([0, 0, 1, DAY, 9 * DAY, 400 * DAY])
     digest = digest_of(source, str(random.randrange(40)))
     return Event("ann", product.id, source, second, 0, (1, 0, 0, 0), digest)
 
 
-def told(world: World, product: str) -> dict[str, Coverage]:
+def told(world: SimulatedEngine, product: str) -> dict[str, Coverage]:
     """What the decided events say, one by one."""
     seconds: defaultdict[str, list[int]] = defaultdict(list)
     for each in (event for fold in world.folds() for event in fold.events):
@@ -66,17 +66,17 @@ DEEDS = ["send", "send", "fold", "settle", "die", "die", "wait"]
 def test_arrivals_are_what_the_events_say(
     deeds: list[tuple[str, int]], first: int, days: int
 ) -> None:
-    world = World(NOW, "UTC", PLACES)
+    world = SimulatedEngine(NOW, "UTC", PLACES)
     for what, seed in deeds:
         act(world, what, Random(seed))
-    found = arrivals(world.view(), [product.id for product in PLACES])
+    found = received(world.view(), [product.id for product in PLACES])
     assert [each.by_source for each in found] == [told(world, each.product) for each in found]
     begin = utc_date(NOW) + timedelta(days=first)
     for each in found:
         compare(each, begin, begin + timedelta(days=days))
 
 
-def compare(found: Arrivals, first: date, last: date) -> None:
+def compare(found: Received, first: date, last: date) -> None:
     """A range counts its own days, one by one."""
     by_day: Counter[date] = Counter()
     for coverage in found.by_source.values():

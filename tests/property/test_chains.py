@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from odometer.domain.time import format_seconds
 from tests.support.apps import APP, OFFICE, SALES
-from tests.support.by_hand import MEASURES, Moment, Query, Row
-from tests.support.life import APPS, ZONES, Life, life
+from tests.support.simulated_organization import APPS, ZONES, SimulatedOrganization, life
 from tests.support.stack import Reply, Stack, stack_on_moto
+from tests.support.usage_oracle import MEASURES, Moment, Query, Row
 
 NOBODYS = "d4d5e6f7-a8b9-0123-def0-234567890123"
 DAY = timedelta(days=1)
@@ -62,7 +62,7 @@ numbers = count(1)
 class Chain:
     """A query whose pages are turned one by one, and what they must join to."""
 
-    life: Life = field(repr=False)
+    life: SimulatedOrganization = field(repr=False)
     route: str
     query: Query
     rows: Sequence[Row] = field(default=(), repr=False)
@@ -133,7 +133,7 @@ EXPECTED: Mapping[str, Callable[[Moment, Query, Any], list[Row]]] = {
 # queries
 
 
-def some_query(living: Life, case: tuple[str, str, str], luck: Random) -> Query:
+def some_query(living: SimulatedOrganization, case: tuple[str, str, str], luck: Random) -> Query:
     """A query of a case: any days, comparison and filters."""
     route, by, way = case
     if route == "explain":
@@ -151,7 +151,7 @@ def some_query(living: Life, case: tuple[str, str, str], luck: Random) -> Query:
     return query
 
 
-def some_days(living: Life, luck: Random) -> dict[str, str]:
+def some_days(living: SimulatedOrganization, luck: Random) -> dict[str, str]:
     today = living.now.astimezone(ZoneInfo(living.zone)).date()
     last = today + luck.choice([-7, -1, -1, 0, 0, 3]) * DAY
     first = last - luck.choice([0, 1, 6, 27, 27, 89, 365]) * DAY
@@ -164,7 +164,7 @@ def some_days(living: Life, luck: Random) -> dict[str, str]:
     return {**query, "compare": "previous_period"} if compare == "previous" else query
 
 
-def some_explanation(living: Life, luck: Random) -> dict[str, str]:
+def some_explanation(living: SimulatedOrganization, luck: Random) -> dict[str, str]:
     end = living.now - timedelta(seconds=luck.choice([0, 0, 3_600, 30_000, 700_001]))
     start = end - timedelta(hours=luck.choice([5, 20, 30, 80, 500, 9_000]))
     user = {"user": luck.choice([*living.names.values()])} if luck.random() < 0.2 else {}
@@ -185,7 +185,7 @@ def stack() -> Iterator[Stack]:
 class Story:
     """A life, and chains of every kind that are begun and turned while it goes on."""
 
-    life: Life
+    life: SimulatedOrganization
     luck: Random
     waiting: list[tuple[str, str, str]] = field(default_factory=lambda: list(CASES))
     chains: list[Chain] = field(default_factory=list)

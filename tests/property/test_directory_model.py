@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from odometer.api.directory import ROWS as WIRE_ROWS
-from odometer.api.directory import exported, values_of
-from odometer.api.models import fill
+from odometer.api.v1.directory import ROWS as WIRE_ROWS
+from odometer.api.v1.directory import exported, values_of
 from odometer.directory.upsert import Status
 from odometer.domain.errors import Invalid
 from odometer.domain.people import Role, State
 from odometer.domain.time import epoch_ms
-from tests.support.book import NOON, Book
+from odometer.web.models import fill
+from tests.support.memory_directory import NOON, MemoryDirectory
 
 NOON_MS = epoch_ms(NOON)
 NAMES = ("id", "username", "user_key")
@@ -186,7 +186,7 @@ def is_admin(user: Row) -> bool:
     return bool(user["role"] == Role.ADMIN and user["history"][-1][0] != State.DEACTIVATED)
 
 
-def seen(book: Book) -> dict[str, list[Row]]:
+def seen(book: MemoryDirectory) -> dict[str, list[Row]]:
     """The directory in the words of the model."""
     directory = book.directory
     users = [
@@ -209,7 +209,7 @@ def seen(book: Book) -> dict[str, list[Row]]:
 def test_a_directory_is_what_its_rows_say_without_whoever_was_erased(
     puts: list[tuple[list[tuple[str, Row]], str | None]],
 ) -> None:
-    book, model = Book(), Model()
+    book, model = MemoryDirectory(), Model()
     for put, erased in [(FIRST, None), *puts]:
         outcomes = book.put(*put)
         expected = [
@@ -229,7 +229,7 @@ def test_a_directory_is_what_its_rows_say_without_whoever_was_erased(
 
 @given(st.lists(ANY_ROW, max_size=12))
 def test_no_name_means_two_users(put: list[tuple[str, Row]]) -> None:
-    book = Book()
+    book = MemoryDirectory()
     book.put(*FIRST, *put)
     names = [{getattr(user, name) for name in NAMES} for user in book.directory.users]
     assert sum(map(len, names)) == len(set().union(*names))
@@ -237,7 +237,7 @@ def test_no_name_means_two_users(put: list[tuple[str, Row]]) -> None:
 
 @given(st.lists(ANY_ROW, max_size=12))
 def test_what_is_exported_changes_nothing_when_it_is_put_back(put: list[tuple[str, Row]]) -> None:
-    book = Book()
+    book = MemoryDirectory()
     book.put(*FIRST, *put)
     before = book.head
     again = book.put(*sent_back(book))
@@ -247,7 +247,7 @@ def test_what_is_exported_changes_nothing_when_it_is_put_back(put: list[tuple[st
 
 @given(st.lists(ANY_ROW, max_size=12))
 def test_what_is_exported_makes_the_same_directory_elsewhere(put: list[tuple[str, Row]]) -> None:
-    book, copy = Book(), Book()
+    book, copy = MemoryDirectory(), MemoryDirectory()
     book.put(*FIRST, *put)
     copy.put(*sent_back(book))
     assert [row for _, row in exported(copy.directory)] == [
@@ -261,7 +261,7 @@ def test_the_same_rows_again_change_nothing(put: list[tuple[str, Row]]) -> None:
         (kind, {**row, "id": f"{kind} {place}", **own_names(kind, place)})
         for place, (kind, row) in enumerate(put)
     ]
-    book = Book()
+    book = MemoryDirectory()
     first = book.put(*told_apart)
     again = book.put(*told_apart)
     for one, other in zip(first, again, strict=True):
@@ -276,7 +276,7 @@ def own_names(kind: str, place: int) -> Row:
     return {"name": f"name {place}"}
 
 
-def sent_back(book: Book) -> list[tuple[str, Row]]:
+def sent_back(book: MemoryDirectory) -> list[tuple[str, Row]]:
     """The export as the wire reads it back."""
     lines = []
     for kind, row in exported(book.directory):

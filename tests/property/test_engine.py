@@ -15,13 +15,21 @@ from hypothesis import strategies as st
 
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.time import epoch_second, instant_at
-from odometer.readings import calendar
-from odometer.readings.decisions import ALL, LOCAL, Product
-from odometer.readings.reading import View
-from odometer.readings.shelf import Item
-from odometer.readings.verify import Audit
-from tests.support.shelf import Interleaving, dying
-from tests.support.world import ORGANIZATION, PRODUCTS, Row, World, brute_force, period, rows
+from odometer.engine import calendar
+from odometer.engine.format.decisions import ALL, LOCAL, MeteredProduct
+from odometer.engine.read.readings import View
+from odometer.engine.read.verify import YearCheck
+from odometer.engine.store import Item
+from tests.support.memory_store import Interleaving, dying
+from tests.support.simulated_engine import (
+    ORGANIZATION,
+    PRODUCTS,
+    Row,
+    SimulatedEngine,
+    brute_force,
+    period,
+    rows,
+)
 
 DAY = 86_400
 ZONES = [
@@ -49,7 +57,7 @@ class Seen(NamedTuple):
 
     at: int
     pin: dict[str, Any]
-    product: Product
+    product: MeteredProduct
     seconds: range
     figures: dict[int, Row]
 
@@ -58,8 +66,8 @@ class Seen(NamedTuple):
 class Story:
     """A world, what may happen to it, and what was seen of it before."""
 
-    world: World
-    products: list[Product]
+    world: SimulatedEngine
+    products: list[MeteredProduct]
     entries: list[Item] = field(default_factory=list)
     pins: list[Seen] = field(default_factory=list)
 
@@ -232,7 +240,7 @@ class Story:
         """The stored frames are what the events add up to, and nobody else's were touched."""
         view = self.world.view()
         years = range(2021, instant_at(self.world.now).year + 2)
-        audits = (Audit(view, product, year) for product in self.products for year in years)
+        audits = (YearCheck(view, product, year) for product in self.products for year in years)
         assert [drift for audit in audits for drift in audit.compare().drifts] == []
         items = (*self.world.usage.everything(), *self.world.log.everything())
         assert {item["pk"][: len(ORGANIZATION) + 1] for item in items} <= {f"{ORGANIZATION}#"}
@@ -288,6 +296,10 @@ def lives(spreads: Sequence[int], most_products: int = 2) -> Callable[[Any], Any
 @settings(max_examples=3 * settings().max_examples)
 @lives([*[1] * 19, 9_000])
 def test_every_figure_equals_brute_force_whatever_happens(
-    start: datetime, zone: str, products: list[Product], spread: int, deeds: list[tuple[str, int]]
+    start: datetime,
+    zone: str,
+    products: list[MeteredProduct],
+    spread: int,
+    deeds: list[tuple[str, int]],
 ) -> None:
-    Story(World(epoch_second(start), zone, products, spread), products).live(deeds)
+    Story(SimulatedEngine(epoch_second(start), zone, products, spread), products).live(deeds)

@@ -10,20 +10,20 @@ from random import Random
 from hypothesis import settings
 
 from odometer.domain.time import epoch_second
-from odometer.readings import calendar
-from odometer.readings.decisions import Fold, Product
-from odometer.readings.explain import (
+from odometer.engine import calendar
+from odometer.engine.format.decisions import Fold, MeteredProduct
+from odometer.engine.format.projections import PEOPLE, TOTALS
+from odometer.engine.read.explain import (
     Explained,
     TermKind,
     explained,
     explained_days,
     explained_days_of_some,
 )
-from odometer.readings.projections import PEOPLE, TOTALS
-from odometer.readings.reading import View
+from odometer.engine.read.readings import View
 from tests.property.test_engine import lives
 from tests.property.test_projections import APP, ProjectedStory
-from tests.support.world import World, brute_force, period
+from tests.support.simulated_engine import SimulatedEngine, brute_force, period
 
 
 @dataclass
@@ -45,7 +45,7 @@ class ExplainedStory(ProjectedStory):
         self,
         view: View,
         decided: Sequence[Fold],
-        product: Product,
+        product: MeteredProduct,
         seconds: range,
         users: Collection[int] | None,
         random: Random,
@@ -63,7 +63,7 @@ class ExplainedStory(ProjectedStory):
         self,
         view: View,
         decided: Sequence[Fold],
-        product: Product,
+        product: MeteredProduct,
         seconds: range,
         users: Collection[int],
     ) -> None:
@@ -71,7 +71,7 @@ class ExplainedStory(ProjectedStory):
         zone = calendar.zone_of(APP.kind, view.head.zone)
         edges = calendar.day_edges(seconds, zone)
         whole, catalog = range(edges[1], max(edges[1], edges[-2])), self.world.products
-        local = Product(product.id, replace(product.kind, local_days=True))
+        local = MeteredProduct(product.id, replace(product.kind, local_days=True))
         for user in (None, min(users)):
             found = explained_days(view, catalog, product, period(whole), user)
             expected = days_used(
@@ -89,7 +89,7 @@ def added_up(found: Explained) -> int:
 
 def days_used(
     decided: Sequence[Fold],
-    product: Product,
+    product: MeteredProduct,
     seconds: range,
     zone: str,
     users: Collection[int] | None,
@@ -109,7 +109,11 @@ def among(user: int, users: Collection[int] | None) -> bool:
 @settings(max_examples=150)
 @lives([1, 40, 9_000])
 def test_terms_add_up_to_the_figure_whatever_happens(
-    start: datetime, zone: str, products: list[Product], spread: int, deeds: list[tuple[str, int]]
+    start: datetime,
+    zone: str,
+    products: list[MeteredProduct],
+    spread: int,
+    deeds: list[tuple[str, int]],
 ) -> None:
-    world = World(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
+    world = SimulatedEngine(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
     ExplainedStory(world, products).live(deeds)

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from odometer.domain.time import epoch_second
-from odometer.readings.decisions import Fold, Product
-from odometer.readings.presence import Presence, former_presence, presence
-from odometer.readings.reading import View
+from odometer.engine.format.decisions import Fold, MeteredProduct
+from odometer.engine.read.last_active import LastActive, former_last_active, last_active
+from odometer.engine.read.readings import View
 from tests.property.test_engine import BEGINNINGS, DEEDS, Story
-from tests.support.world import ORGANIZATION, PRODUCTS, World
+from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine
 
 APP = PRODUCTS[-1]
 
@@ -27,20 +27,20 @@ class WatchedStory(Story):
     """A story in which it is asked who was last active when."""
 
     def __post_init__(self) -> None:
-        self.seen: list[tuple[dict[str, Any], Mapping[int, Presence]]] = []
+        self.seen: list[tuple[dict[str, Any], Mapping[int, LastActive]]] = []
 
     def look(self, random: Random) -> None:
         self.compare(self.world.view(), random)
         for pin, seen in self.seen[-4:]:
             view = View.pinned(ORGANIZATION, self.world.usage, pin, self.world.now)
-            assert former_presence(view, self.users) == seen
+            assert former_last_active(view, self.users) == seen
 
     def compare(self, view: View, random: Random) -> None:
         decided = self.world.folds()[: view.head.upto + len(view.tail)]
         expected = {user: last_of(decided, user) for user in self.users}
-        assert former_presence(view, self.users) == expected
+        assert former_last_active(view, self.users) == expected
         if view.head == self.world.view().head:
-            assert presence(view, self.users) == expected
+            assert last_active(view, self.users) == expected
         self.seen.append((view.pin, expected))
 
     @property
@@ -48,11 +48,11 @@ class WatchedStory(Story):
         return [number * self.world.spread for number in range(6)]
 
 
-def last_of(folds: Iterable[Fold], user: int) -> Presence:
+def last_of(folds: Iterable[Fold], user: int) -> LastActive:
     last: defaultdict[int, int] = defaultdict(int)
     for event in (event for fold in folds for event in fold.events if event.who == user):
         last[event.platform] = max(last[event.platform], event.second)
-    return Presence(last[1], last[2])
+    return LastActive(last[1], last[2])
 
 
 @settings(max_examples=150)
@@ -63,7 +63,7 @@ def last_of(folds: Iterable[Fold], user: int) -> Presence:
     deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**32)), max_size=40),
 )
 def test_last_activity_equals_brute_force_whatever_happens(
-    start: datetime, products: list[Product], spread: int, deeds: list[tuple[str, int]]
+    start: datetime, products: list[MeteredProduct], spread: int, deeds: list[tuple[str, int]]
 ) -> None:
-    world = World(epoch_second(start), "Europe/Berlin", products, spread)
+    world = SimulatedEngine(epoch_second(start), "Europe/Berlin", products, spread)
     WatchedStory(world, products).live(deeds)

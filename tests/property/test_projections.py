@@ -12,18 +12,19 @@ from hypothesis import settings
 
 from odometer.domain.events import Event
 from odometer.domain.time import epoch_second
-from odometer.readings import calendar
-from odometer.readings.decisions import Fold, Product
-from odometer.readings.projections import (
-    PEOPLE,
-    PLACES,
-    TOTALS,
-    places,
-    usage_of_rows,
-)
-from odometer.readings.reading import View
+from odometer.engine import calendar
+from odometer.engine.format.decisions import Fold, MeteredProduct
+from odometer.engine.format.projections import PEOPLE, PLACES, TOTALS, places
+from odometer.engine.read.projections import usage_of_rows
+from odometer.engine.read.readings import View
 from tests.property.test_engine import DAY, Story, lives
-from tests.support.world import ORGANIZATION, PRODUCTS, World, brute_force, period
+from tests.support.simulated_engine import (
+    ORGANIZATION,
+    PRODUCTS,
+    SimulatedEngine,
+    brute_force,
+    period,
+)
 
 Rows = dict[str, tuple[int, ...]]
 APP = PRODUCTS[-1]
@@ -79,7 +80,7 @@ class ProjectedStory(Story):
         of_one: Rows = {}
         everybody = [replace(f, events=[e._replace(who=0) for e in f.events]) for f in decided]
         for product in self.products:
-            local = Product(product.id, replace(product.kind, local_days=True))
+            local = MeteredProduct(product.id, replace(product.kind, local_days=True))
             together = brute_force(everybody, local, seconds, zone)
             each = brute_force(decided, local, seconds, zone)
             of_all.update((product.id, together[who]) for who in together)
@@ -90,14 +91,18 @@ class ProjectedStory(Story):
 @settings(max_examples=150)
 @lives([1, 40], most_products=3)
 def test_every_row_equals_brute_force_whatever_happens(
-    start: datetime, zone: str, products: list[Product], spread: int, deeds: list[tuple[str, int]]
+    start: datetime,
+    zone: str,
+    products: list[MeteredProduct],
+    spread: int,
+    deeds: list[tuple[str, int]],
 ) -> None:
-    world = World(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
+    world = SimulatedEngine(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
     ProjectedStory(world, products).live(deeds)
 
 
 def test_a_product_keeps_its_place_when_others_come() -> None:
-    some = [*PRODUCTS, Product("new", APP.kind), TOTALS, PEOPLE]
+    some = [*PRODUCTS, MeteredProduct("new", APP.kind), TOTALS, PEOPLE]
     before, after = places(PRODUCTS, PEOPLE), places(some, PEOPLE)
     assert before.items() <= after.items()
     assert len(set(after.values())) == len(after)

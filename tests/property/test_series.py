@@ -13,19 +13,20 @@ from hypothesis import strategies as st
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import SECOND, Period, epoch_second, instant_at
-from odometer.readings import calendar, keys
-from odometer.readings.decisions import ALL, Fold, Product
-from odometer.readings.ledger import MissingKeyframe
-from odometer.readings.series import Series
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import ALL, Fold, MeteredProduct
+from odometer.engine.format.runs import MissingKeyframe
+from odometer.engine.read.series import Series
 from odometer.reports.series import ANY, USERS, Granularity, Tally, blocks, edges, tallies
-from tests.support.world import ORGANIZATION, World
+from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine
 
 PRODUCTS = [
-    Product("code-completions", KINDS["completion"]),
-    Product("chat", KINDS["chat"]),
-    Product("second-chat", KINDS["chat"]),
+    MeteredProduct("code-completions", KINDS["completion"]),
+    MeteredProduct("chat", KINDS["chat"]),
+    MeteredProduct("second-chat", KINDS["chat"]),
 ]
-APP = Product("an-app", KINDS["app"])
+APP = MeteredProduct("an-app", KINDS["app"])
 EVERYTHING = [*PRODUCTS, APP]
 BEGINNINGS = [
     datetime(2025, 2, 27, 3, tzinfo=UTC),
@@ -40,15 +41,15 @@ DEEDS = [*["send"] * 4, *["wait"] * 3, *["settle"] * 2, "rebuild"]
 Deed = tuple[str, int]
 
 
-def life(begin: datetime, deeds: Sequence[Deed], spread: int) -> World:
+def life(begin: datetime, deeds: Sequence[Deed], spread: int) -> SimulatedEngine:
     """What an organization has lived through."""
-    world = World(epoch_second(begin), "Europe/Berlin", EVERYTHING, spread)
+    world = SimulatedEngine(epoch_second(begin), "Europe/Berlin", EVERYTHING, spread)
     for turn, (deed, seed) in enumerate(deeds):
         happen(world, deed, Random(f"{turn} {seed}"))
     return world
 
 
-def happen(world: World, deed: str, random: Random) -> None:
+def happen(world: SimulatedEngine, deed: str, random: Random) -> None:
     match deed:
         case "send":
             events = [some_event(world, random) for _ in range(random.choice([1, 3, 12]))]
@@ -65,7 +66,7 @@ def happen(world: World, deed: str, random: Random) -> None:
                 pass
 
 
-def some_event(world: World, random: Random) -> Event[str]:
+def some_event(world: SimulatedEngine, random: Random) -> Event[str]:
     """Use of a moment ago, of a while ago, or of long ago; often in the first second of a day."""
     product = random.choice(EVERYTHING)
     moment = world.now - random.choice([0, 60, 86_400, 5 * 86_400, 33 * 86_400, 400 * 86_400])
@@ -82,7 +83,7 @@ def expected(
     folds: Sequence[Fold],
     ends: Sequence[int],
     users: Collection[int] | None,
-    products: Sequence[Product] = PRODUCTS,
+    products: Sequence[MeteredProduct] = PRODUCTS,
 ) -> Tally:
     """What these users did between two seconds, event by event."""
     tally: Tally = Counter()
@@ -188,9 +189,9 @@ def hours(period: Period) -> list[datetime]:
 
 
 @pytest.fixture
-def settled() -> World:
+def settled() -> SimulatedEngine:
     """A user of one product in three weeks of January, each week settled when it was over."""
-    world = World(epoch_second(datetime(2026, 1, 6, 12, tzinfo=UTC)), "UTC", PRODUCTS)
+    world = SimulatedEngine(epoch_second(datetime(2026, 1, 6, 12, tzinfo=UTC)), "UTC", PRODUCTS)
     random = Random(1)
     for _ in range(4):
         happen(world, "settle", random)
@@ -206,7 +207,7 @@ def settled() -> World:
 YEAR = Period(datetime(2025, 2, 1, tzinfo=UTC), datetime(2026, 1, 26, tzinfo=UTC))
 
 
-def test_a_keyframe_that_is_missing_is_an_error_and_never_zero(settled: World) -> None:
+def test_a_keyframe_that_is_missing_is_an_error_and_never_zero(settled: SimulatedEngine) -> None:
     pk = keys.frames(ORGANIZATION, PRODUCTS[0].id, 2026, 0, 0)
     _, second, *_ = (key for key in stored(settled, pk) if keys.is_keyframe(key))
     settled.usage.delete(pk, second)
@@ -214,7 +215,9 @@ def test_a_keyframe_that_is_missing_is_an_error_and_never_zero(settled: World) -
         weeks_of_a_year(settled)
 
 
-def test_weeks_before_the_first_use_are_not_asked_about_one_by_one(settled: World) -> None:
+def test_weeks_before_the_first_use_are_not_asked_about_one_by_one(
+    settled: SimulatedEngine,
+) -> None:
     spans: list[str] = []
     settled.usage.before_each = spans.append
     weeks_of_a_year(settled)
@@ -239,10 +242,10 @@ def test_one_users_year_is_read_from_their_shard_alone() -> None:
     assert spans({0}) < 0.6 * spans(None)
 
 
-def weeks_of_a_year(world: World) -> list[Tally]:
+def weeks_of_a_year(world: SimulatedEngine) -> list[Tally]:
     ends = edges(blocks(YEAR, Granularity.WEEKLY))
     return tallies(Series(world.view(), PRODUCTS[:1], ends), None)
 
 
-def stored(world: World, pk: str) -> list[str]:
+def stored(world: SimulatedEngine, pk: str) -> list[str]:
     return sorted(item["sk"] for item in world.usage.everything() if item["pk"] == pk)

@@ -17,9 +17,9 @@ from odometer.domain.events import Event
 from odometer.domain.kinds import KINDS
 from odometer.domain.people import State
 from odometer.domain.time import epoch_ms
-from tests.support.book import ACME
-from tests.support.meters import Meters, used
+from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, admin_of, stack_on_moto
+from tests.support.usage_sender import UsageSender, used
 
 BEGIN, NOW = datetime(2024, 2, 20, tzinfo=UTC), datetime(2026, 3, 31, 23, 30, tzinfo=UTC)
 LIVES_FROM, STEP = datetime(2025, 12, 1, tzinfo=UTC), timedelta(days=40)
@@ -34,7 +34,7 @@ SPECIAL = [(2024, 2, 29), (2024, 12, 31), (2025, 1, 1), (2025, 3, 30), (2025, 10
 TEAMS, USERS = ("red", "green", "empty"), tuple(f"user-{number}" for number in range(9))
 UNITS = {"all": "all", "day": "daily", "daily": "daily", "week": "weekly", "monthly": "monthly"}
 
-Life = list[tuple[State, datetime]]
+SimulatedOrganization = list[tuple[State, datetime]]
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Organization:
     key: str
     events: list[Event[str]]
     teams: Mapping[str, str | None]
-    lives: Mapping[str, Life]
+    lives: Mapping[str, SimulatedOrganization]
 
     def get(self, path: str, **query: str | None) -> Any:
         sent = {name: value for name, value in query.items() if value is not None}
@@ -70,7 +70,7 @@ def some_events(random: Random) -> Iterator[Event[str]]:
         yield used(random.choice(USERS), product, moment, *measures, event=f"{turn}")
 
 
-def life(random: Random) -> Life:
+def life(random: Random) -> SimulatedOrganization:
     """One to four states, at moments that may be the edge of a month."""
     begins = sorted(
         BEGIN + timedelta(days=random.randrange(60, 740)) for _ in range(random.randint(1, 4))
@@ -81,28 +81,28 @@ def life(random: Random) -> Life:
     return list(zip(states, edges, strict=True))
 
 
-def folded(meters: Meters, events: Sequence[Event[str]]) -> None:
+def folded(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
     """Everything is decided, nothing is settled."""
-    meters.send(events, NOW)
+    usage_sender.send(events, NOW)
 
 
-def lived(meters: Meters, events: Sequence[Event[str]]) -> None:
+def lived(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
     """Days were sealed as time went by; what is older came late, the last is not settled."""
-    meters.settle(LIVES_FROM)
+    usage_sender.settle(LIVES_FROM)
     begin, since = LIVES_FROM, BEGIN
     while begin < NOW:
         end = min(begin + STEP, NOW)
         due = [each for each in events if since.timestamp() <= each.second < end.timestamp()]
-        meters.send(due[1::4], end)
-        meters.settle(end - timedelta(minutes=1))
-        meters.send([each for each in due if each not in due[1::4]], end)
+        usage_sender.send(due[1::4], end)
+        usage_sender.settle(end - timedelta(minutes=1))
+        usage_sender.send([each for each in due if each not in due[1::4]], end)
         begin = since = end
 
 
 @pytest.fixture(scope="module", params=[folded, lived], ids=lambda stage: stage.__name__)
 def ours(request: pytest.FixtureRequest) -> Iterator[Organization]:
     """People change teams and states after they have used something; a neighbour does the same."""
-    arrive: Callable[[Meters, Sequence[Event[str]]], None] = request.param
+    arrive: Callable[[UsageSender, Sequence[Event[str]]], None] = request.param
     with stack_on_moto() as stack:
         stack.now = NOW
         theirs = some_organization(stack, OTHER, Random(1), folded)
@@ -115,7 +115,7 @@ def some_organization(
     stack: Stack,
     organization: str,
     random: Random,
-    arrive: Callable[[Meters, Sequence[Event[str]]], None],
+    arrive: Callable[[UsageSender, Sequence[Event[str]]], None],
 ) -> Organization:
     key = admin_of(stack, organization)
     stack.apply(organization, "product", {"id": "pair", "name": "Pair", "kind": "chat"})
@@ -128,7 +128,7 @@ def some_organization(
             moment = {"state": state, "state_since": epoch_ms(since)}
             stack.apply(organization, "user", {**row, **moment})
     events = list(some_events(random))
-    arrive(Meters(organization), events)
+    arrive(UsageSender(organization), events)
     teams = {user: random.choice([*TEAMS[:2], None]) for user in USERS}
     for user, name in teams.items():
         stack.apply(organization, "user", {"id": user, "username": user, "team": name})

@@ -15,23 +15,25 @@ from hypothesis import strategies as st
 
 from local.demo_organization import DemoOrganization
 from local.demo_usage import demo_events
-from odometer.api.models import read_query
-from odometer.api.usage_report import DrilldownQuery, Product, SummaryQuery, drilldown, summary
+from odometer.api.usage_report.parameters import DrilldownQuery, SummaryQuery
+from odometer.api.usage_report.products import ReportedProduct
+from odometer.api.usage_report.usage import drilldown, summary
 from odometer.directory.snapshot import Directory
 from odometer.domain.events import Event
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import UserType
 from odometer.domain.time import SECOND, epoch_second
-from odometer.readings import decisions, log
-from odometer.readings.decisions import ALL
-from odometer.readings.fold import Folding
-from odometer.readings.rebuild import Rebuilding
-from odometer.readings.settle import Settling
-from odometer.storage.usage import Usage
-from tests.support.book import ACME, Book
-from tests.support.meters import used
-from tests.support.shelf import MemoryShelf
+from odometer.engine.format import decisions, log_entries
+from odometer.engine.format.decisions import ALL
+from odometer.engine.write.fold import Folding
+from odometer.engine.write.rebuild import Rebuilding
+from odometer.engine.write.settle import Settling
+from odometer.services.usage import Usage
+from odometer.web.models import read_query
+from tests.support.memory_directory import ACME, MemoryDirectory
+from tests.support.memory_store import MemoryStore
 from tests.support.stack import OTHER
+from tests.support.usage_sender import used
 
 BEGIN = datetime(2025, 11, 27, tzinfo=UTC)
 NOW = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
@@ -48,7 +50,7 @@ class Registry:
     """Directories in memory, as far as reports and the engine ask."""
 
     def __init__(self) -> None:
-        self.books = {ACME: Book(), OTHER: Book()}
+        self.books = {ACME: MemoryDirectory(), OTHER: MemoryDirectory()}
 
     def open(self, organization: str) -> Directory:
         return self.books[organization].directory
@@ -61,27 +63,27 @@ class Registry:
 
 
 @dataclass
-class Meters:
+class UsageSender:
     """An organization's meters, the engine behind them, and what was sent."""
 
     organization: str
     registry: Registry
-    shelf: MemoryShelf
+    store: MemoryStore
     now: datetime = BEGIN
     sent: list[Event[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.settling = Settling(self.shelf, lambda _: [measured(each) for each in Product])
-        self.rebuilding = Rebuilding(self.shelf, self.settling)
-        self.log = MemoryShelf(lambda: epoch_second(self.now))
-        self.folding = Folding(self.log, self.shelf, self.registry)
+        self.settling = Settling(self.store, lambda _: [measured(each) for each in ReportedProduct])
+        self.rebuilding = Rebuilding(self.store, self.settling)
+        self.log = MemoryStore(lambda: epoch_second(self.now))
+        self.folding = Folding(self.log, self.store, self.registry)
 
     def send(self, events: Sequence[Event[str]], now: datetime) -> None:
         self.now = now
         for first in range(0, len(events), 50):
             batch = events[first : first + 50]
             stamp = epoch_second(now) * 1000 + first
-            self.log.put(log.to_item(self.organization, batch, stamp, f"{len(self.sent)}"))
+            self.log.put(log_entries.to_item(self.organization, batch, stamp, f"{len(self.sent)}"))
             self.sent += batch
         self.folding.sweep(self.organization, epoch_second(now) * 1000)
 
@@ -96,18 +98,18 @@ class Meters:
             pass
 
 
-def measured(product: Product) -> decisions.Product:
-    return decisions.Product(product.value, DEFAULT_PRODUCTS[product])
+def measured(product: ReportedProduct) -> decisions.MeteredProduct:
+    return decisions.MeteredProduct(product.value, DEFAULT_PRODUCTS[product])
 
 
 class Reading(Usage):
     """What reports read, from memory."""
 
-    def __init__(self, meters: Meters) -> None:
-        self._directory = meters.registry.open(meters.organization)
-        self._tenancy = meters.registry  # type: ignore[assignment]
-        self._shelf = meters.shelf  # type: ignore[assignment]
-        self._log = meters.log  # type: ignore[assignment]
+    def __init__(self, usage_sender: UsageSender) -> None:
+        self._directory = usage_sender.registry.open(usage_sender.organization)
+        self._directories = usage_sender.registry  # type: ignore[assignment]
+        self._store = usage_sender.store  # type: ignore[assignment]
+        self._log = usage_sender.log  # type: ignore[assignment]
         self._now = NOW
         self._until = time.monotonic() + 60
 
@@ -119,54 +121,54 @@ def some_events(
     for turn in range(int((end - begin) / timedelta(hours=6))):
         day = begin + timedelta(days=random.randrange((end - begin).days + 1))
         at = day + SECOND * random.choice([*EDGES, random.randrange(86_400)])
-        product = random.choice(list(Product)[:5] * 2 + [Product.SMARTUI])
+        product = random.choice(list(ReportedProduct)[:5] * 2 + [ReportedProduct.SMARTUI])
         measures = [random.choice([0, 1, 1, 2]) for _ in DEFAULT_PRODUCTS[product].measures]
         measures[0] += not any(measures)
         name = f"{begin} {turn}"
         yield used(random.choice(users), product, min(at, end), *measures, event=name)
 
 
-def folded(meters: Meters, events: Sequence[Event[str]]) -> None:
+def folded(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
     """Everything is decided, nothing is settled."""
-    meters.send(events, NOW)
+    usage_sender.send(events, NOW)
 
 
-def settled(meters: Meters, events: Sequence[Event[str]]) -> None:
+def settled(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
     """Everything came at once, and late."""
-    folded(meters, events)
-    meters.settle(NOW)
+    folded(usage_sender, events)
+    usage_sender.settle(NOW)
 
 
-def lived(meters: Meters, events: Sequence[Event[str]]) -> None:
+def lived(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
     """Days were sealed as time went by; some came late, the last are not settled."""
     begin = BEGIN
     while begin < NOW:
         end = begin + STEP
         due = [each for each in events if epoch_second(begin) <= each.second < epoch_second(end)]
         late = due[::7]
-        meters.send([each for each in due if each not in late], min(end, NOW))
+        usage_sender.send([each for each in due if each not in late], min(end, NOW))
         if end < NOW:
-            meters.settle(end)
-        meters.send(late, min(end, NOW))
+            usage_sender.settle(end)
+        usage_sender.send(late, min(end, NOW))
         begin = end
 
 
-def rebuilt(meters: Meters, events: Sequence[Event[str]]) -> None:
+def rebuilt(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
     """The frames were made again."""
-    lived(meters, events)
-    meters.settle(NOW)
-    meters.rebuild()
+    lived(usage_sender, events)
+    usage_sender.settle(NOW)
+    usage_sender.rebuild()
 
 
 @pytest.fixture(scope="module", params=[folded, settled, lived, rebuilt], ids=lambda f: f.__name__)
-def meters(request: pytest.FixtureRequest) -> Meters:
+def usage_sender(request: pytest.FixtureRequest) -> UsageSender:
     """An organization with usage, and a neighbour who uses the same products all the time."""
-    arrive: Callable[[Meters, Sequence[Event[str]]], None] = request.param
+    arrive: Callable[[UsageSender, Sequence[Event[str]]], None] = request.param
     registry, random = Registry(), Random(20)
-    ours: list[Meters] = []
-    shelf = MemoryShelf(lambda: epoch_second(ours[-1].now))
+    ours: list[UsageSender] = []
+    store = MemoryStore(lambda: epoch_second(ours[-1].now))
     for organization in (OTHER, ACME):
-        ours.append(Meters(organization, registry, shelf))
+        ours.append(UsageSender(organization, registry, store))
         names = [f"user{number}" for number in range(24)]
         for name in names:
             kind = random.choice(list(UserType))
@@ -227,11 +229,11 @@ def asked(query: Query) -> dict[str, Any]:
     return {**echoed, "timezone": offset, "organization": {"id": ACME, "name": "Acme Corp"}}
 
 
-def expected_drilldown(meters: Meters, query: Query) -> dict[str, Any]:
+def expected_drilldown(usage_sender: UsageSender, query: Query) -> dict[str, Any]:
     """The whole answer, user by user and event by event."""
     product, page, limit = query["product"], int(query["page"]), int(query["limit"])
-    events = within(query, meters.sent, product)
-    people = people_of(meters)
+    events = within(query, usage_sender.sent, product)
+    people = people_of(usage_sender)
     rows = []
     for name in {each.who for each in events if people[each.who].type == query["type"]}:
         mine = measures_of([each for each in events if each.who == name], product)
@@ -249,10 +251,10 @@ def expected_drilldown(meters: Meters, query: Query) -> dict[str, Any]:
     }
 
 
-def expected_summary(meters: Meters, query: Query) -> dict[str, Any]:
-    people = people_of(meters)
-    mine = [each for each in meters.sent if people[each.who].type == query["type"]]
-    found = {product.value: within(query, mine, product) for product in Product}
+def expected_summary(usage_sender: UsageSender, query: Query) -> dict[str, Any]:
+    people = people_of(usage_sender)
+    mine = [each for each in usage_sender.sent if people[each.who].type == query["type"]]
+    found = {product.value: within(query, mine, product) for product in ReportedProduct}
     totals = {
         product: named(product, ["totalTests", "totalDuration"], measures_of(events, product))
         for product, events in found.items()
@@ -261,25 +263,27 @@ def expected_summary(meters: Meters, query: Query) -> dict[str, Any]:
     return {"metadata": {**asked(query), "totalUsers": len(users)}, "products": totals}
 
 
-def people_of(meters: Meters) -> dict[str, Any]:
-    return {user.username: user for user in meters.registry.open(meters.organization).users}
+def people_of(usage_sender: UsageSender) -> dict[str, Any]:
+    return {
+        user.username: user for user in usage_sender.registry.open(usage_sender.organization).users
+    }
 
 
-def read_summary(meters: Meters, query: Query) -> Any:
+def read_summary(usage_sender: UsageSender, query: Query) -> Any:
     asked = read_query(SummaryQuery, {}, {name: [value] for name, value in query.items()})
-    return json.loads(summary(asked, Reading(meters)).page.model_dump_json())["data"]
+    return json.loads(summary(asked, Reading(usage_sender)).page.model_dump_json())["data"]
 
 
-def read_drilldown(meters: Meters, query: Query) -> Any:
+def read_drilldown(usage_sender: UsageSender, query: Query) -> Any:
     asked = read_query(DrilldownQuery, {}, {name: [value] for name, value in query.items()})
-    return json.loads(drilldown(asked, Reading(meters)).page.model_dump_json())["data"]
+    return json.loads(drilldown(asked, Reading(usage_sender)).page.model_dump_json())["data"]
 
 
 @pytest.fixture(scope="module")
-def demo() -> Meters:
+def demo() -> UsageSender:
     """The organization of the demo, with all that it has used in ninety days."""
     registry, organization = Registry(), DemoOrganization("demo", 60, 4, NOW.date())
-    ours = Meters(ACME, registry, MemoryShelf(lambda: epoch_second(ours.now)))
+    ours = UsageSender(ACME, registry, MemoryStore(lambda: epoch_second(ours.now)))
     for person in organization.people:
         names = {name: person.row[name] for name in ("id", "username", "email", "type")}
         registry.books[ACME].user(**names)
@@ -291,43 +295,43 @@ def demo() -> Meters:
 def of_demo(sent: Mapping[str, Any]) -> Iterator[Event[str]]:
     """An event of the demo, if it is of a product that is reported here."""
     product, at = sent["data"]["product"], datetime.fromisoformat(sent["time"])
-    if product in list(Product):
+    if product in list(ReportedProduct):
         measures = [sent["data"][name] for name in DEFAULT_PRODUCTS[product].measures]
         yield used(sent["subject"], product, at, *measures, event=sent["id"])
 
 
 @given(query=ranges())
-def test_a_summary_equals_brute_force(meters: Meters, query: Query) -> None:
-    assert read_summary(meters, query) == expected_summary(meters, query)
+def test_a_summary_equals_brute_force(usage_sender: UsageSender, query: Query) -> None:
+    assert read_summary(usage_sender, query) == expected_summary(usage_sender, query)
 
 
 @given(
     query=ranges(),
-    product=st.sampled_from(Product),
+    product=st.sampled_from(ReportedProduct),
     page=st.integers(1, 4),
     limit=st.sampled_from([1, 3, 10, 100]),
 )
 def test_a_page_of_a_drilldown_equals_brute_force(
-    meters: Meters, query: Query, product: Product, page: int, limit: int
+    usage_sender: UsageSender, query: Query, product: ReportedProduct, page: int, limit: int
 ) -> None:
     query = {**query, "product": product.value, "page": str(page), "limit": str(limit)}
-    assert read_drilldown(meters, query) == expected_drilldown(meters, query)
+    assert read_drilldown(usage_sender, query) == expected_drilldown(usage_sender, query)
 
 
 @settings(max_examples=200)
-@given(query=ranges(), product=st.sampled_from(Product), page=st.integers(1, 4))
+@given(query=ranges(), product=st.sampled_from(ReportedProduct), page=st.integers(1, 4))
 def test_the_demo_equals_brute_force(
-    demo: Meters, query: Query, product: Product, page: int
+    demo: UsageSender, query: Query, product: ReportedProduct, page: int
 ) -> None:
     assert read_summary(demo, query) == expected_summary(demo, query)
     query = {**query, "product": product.value, "page": str(page), "limit": "10"}
     assert read_drilldown(demo, query) == expected_drilldown(demo, query)
 
 
-@pytest.mark.parametrize("product", Product)
+@pytest.mark.parametrize("product", ReportedProduct)
 @pytest.mark.parametrize("kind", UserType)
 def test_a_chain_of_pages_has_every_user_once_and_in_one_order(
-    meters: Meters, product: Product, kind: UserType
+    usage_sender: UsageSender, product: ReportedProduct, kind: UserType
 ) -> None:
     query = {
         "type": kind.value,
@@ -336,11 +340,11 @@ def test_a_chain_of_pages_has_every_user_once_and_in_one_order(
         "to": "2026-03-20 23:59:59",
         "timezone": "-08:00",
     }
-    whole = read_drilldown(meters, {**query, "limit": "100"})["users"]
+    whole = read_drilldown(usage_sender, {**query, "limit": "100"})["users"]
     for limit in (1, 4, 7):
         pages = range(1, -(-len(whole) // limit) + 2)
         paged = [{**query, "limit": str(limit), "page": str(page)} for page in pages]
-        chain = [read_drilldown(meters, each)["users"] for each in paged]
+        chain = [read_drilldown(usage_sender, each)["users"] for each in paged]
         assert [user for users in chain for user in users] == whole
         assert chain[-1] == []
     assert set(Counter(user["id"] for user in whole).values()) == {1}

@@ -10,10 +10,10 @@ from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.kinds import KINDS
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_ms, epoch_second
-from odometer.readings import log
-from tests.support.book import ACME
-from tests.support.meters import Meters
+from odometer.engine.format import log_entries
+from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack
+from tests.support.usage_sender import UsageSender
 
 APP = "f1a2b3c4-d5e6-7890-abcd-ef1234567890"
 OTHER_APP = "f2b3c4d5-e6f7-8901-bcde-f12345678901"
@@ -62,11 +62,11 @@ class Client:
     stack: Stack
     organization: str = ACME
     now: datetime = MARCH
-    meters: Meters = field(init=False)
+    usage_sender: UsageSender = field(init=False)
 
     def __post_init__(self) -> None:
         self.stack.now = self.now
-        self.meters = Meters(self.organization)
+        self.usage_sender = UsageSender(self.organization)
         self.put("product", id=APP, name="Editor", kind="app")
         self.put("product", id=OTHER_APP, name="Board", kind="app")
         self.put("department", id=SALES, name="Sales")
@@ -90,17 +90,19 @@ class Client:
 
     def used(self, *events: Event[str]) -> None:
         """Accept events and decide about them."""
-        self.meters.send(events, self.now)
+        self.usage_sender.send(events, self.now)
 
     def rung(self, event: Event[str]) -> None:
         """Accept one more event, and let the bell bring it, without a look at the others."""
-        entry = log.to_item(self.organization, [event], epoch_ms(self.now), event.digest.hex())
-        self.meters.acceptance.log.put_new(entry)
-        self.meters.engine.ring(self.organization, [entry], self.now)
-        self.meters.sent.append(event)
+        entry = log_entries.to_item(
+            self.organization, [event], epoch_ms(self.now), event.digest.hex()
+        )
+        self.usage_sender.acceptance.log.put_new(entry)
+        self.usage_sender.engine.ring(self.organization, [entry], self.now)
+        self.usage_sender.sent.append(event)
 
     def settle(self) -> None:
-        self.meters.settle(self.now)
+        self.usage_sender.settle(self.now)
 
     def later(self, passed: timedelta) -> None:
         """Let time pass, for the engine and for the functions."""

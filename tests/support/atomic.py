@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from odometer.storage import activity, dynamo, tenancy
+from odometer.services.engine import engine
+from odometer.storage import directory, dynamo, key_activity
+from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.engine import engine
-from odometer.storage.tenancy import Tenancy
-from tests.support.book import ACME, new_head
 from tests.support.counting import counting_engine
+from tests.support.memory_directory import ACME, new_head
 from tests.support.stack import ENVIRONMENT, OTHER, Stack
 
 
@@ -24,9 +24,9 @@ def stack_on_an_engine() -> Iterator[Stack]:
             patch("odometer.storage.secret.secret", lambda _: b"not a secret"),
         ):
             as_a_new_process()
-            stack = Stack(Tenancy(Table("directory", Meter())))
+            stack = Stack(DirectoryStore(Table("directory", Meter())))
             for organization in (ACME, OTHER):
-                stack.tenancy.create(new_head(organization, organization))
+                stack.directories.create(new_head(organization, organization))
             yield stack
         as_a_new_process()
 
@@ -35,5 +35,5 @@ def as_a_new_process() -> None:
     """Forget all that a process remembers."""
     dynamo.dynamodb.cache_clear()
     engine.cache_clear()
-    tenancy.forget()
-    activity.forget()
+    directory.forget()
+    key_activity.forget()

@@ -11,9 +11,9 @@ from schemathesis.specs.openapi.checks import (
     positive_data_acceptance,
 )
 
-from odometer.api.openapi import PAGES, documents
-from odometer.api.wire import NDJSON
+from odometer.web.messages import NDJSON
 from tests.support.stack import endpoints
+from tools.openapi import PAGES, documents
 
 Test = TypeVar("Test", bound=Callable[..., None])
 DOCUMENTS = documents(endpoints())

@@ -26,31 +26,32 @@ kinds.DEFAULT_PRODUCTS = {  # type: ignore[misc]
 
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.time import Period, instant_at
-from odometer.readings.decisions import ALL
-from odometer.readings.projections import PEOPLE, ROWS, TOTALS, usage_of_rows
-from odometer.readings.series import Series, sums
-from odometer.readings.shelf import Item
-from odometer.readings.verify import Audit
-from tests.support.shelf import MemoryShelf
-from tests.support.world import ORGANIZATION, PRODUCTS, World, rows
+from odometer.engine.format.decisions import ALL
+from odometer.engine.format.projections import PEOPLE, ROWS, TOTALS
+from odometer.engine.read.projections import usage_of_rows
+from odometer.engine.read.series import Series, sums
+from odometer.engine.read.verify import YearCheck
+from odometer.engine.store import Item
+from tests.support.memory_store import MemoryStore
+from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine, rows
 
 DAY = 86_400
 
 
-def stored(document: dict[str, Any]) -> World:
+def stored(document: dict[str, Any]) -> SimulatedEngine:
     """The world that wrote the items."""
-    world = World(0, document["zone"], [*PRODUCTS, *ROWS])
+    world = SimulatedEngine(0, document["zone"], [*PRODUCTS, *ROWS])
     world.subjects.ordinals(ORGANIZATION, ["ann", "bob"], 0)
-    for shelf, items in ((world.usage, document["usage"]), (world.log, document["log"])):
-        fill(shelf, items)
+    for store, items in ((world.usage, document["usage"]), (world.log, document["log"])):
+        fill(store, items)
     world.now = document["now"]
     return world
 
 
-def fill(shelf: MemoryShelf, items: list[dict[str, Any]]) -> None:
+def fill(store: MemoryStore, items: list[dict[str, Any]]) -> None:
     """Put items where they were, long ago."""
     for item in items:
-        shelf.put({name: of_json(value) for name, value in item.items()})
+        store.put({name: of_json(value) for name, value in item.items()})
 
 
 def of_json(value: Any) -> Any:
@@ -58,13 +59,13 @@ def of_json(value: Any) -> Any:
     return b64decode(value["bytes"]) if isinstance(value, dict) else value
 
 
-def settle(world: World) -> None:
+def settle(world: SimulatedEngine) -> None:
     """Settle all that is folded, and every day that is over."""
     while world.settling.settle(ORGANIZATION, world.zone, world.now):
         pass
 
 
-def use_added(world: World) -> Item:
+def use_added(world: SimulatedEngine) -> Item:
     """Somebody uses every product, and only the added measure tells."""
     batch = []
     for product in PRODUCTS:
@@ -75,10 +76,10 @@ def use_added(world: World) -> Item:
     return world.accept(batch, Random(1), 0)
 
 
-def found(world: World, first: int) -> dict[str, Any]:
+def found(world: SimulatedEngine, first: int) -> dict[str, Any]:
     """All that can be read of the time from a second on."""
     view, period = world.view(), Period(instant_at(first), instant_at(world.now))
-    years = [Audit(view, product, 2026) for product in world.products]
+    years = [YearCheck(view, product, 2026) for product in world.products]
     return {
         "users": {each.id: rows(view.usage(each, period)) for each in PRODUCTS},
         "series": {

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from tests.support.apps import APP, JAMES, OTHER_APP, SALES, Client, example_client
-from tests.support.book import ACME
-from tests.support.cast import cast_of
-from tests.support.meters import used
+from tests.support.memory_directory import ACME
+from tests.support.people import people_of
 from tests.support.stack import Reply, Stack
+from tests.support.usage_sender import used
 
 Value = str | int | bool
 FAMILIES = ("usage_report", "usage_metrics", "app_utilization")
@@ -128,7 +128,7 @@ class Answering:
 
 def answering(stack: Stack) -> Answering:
     """Somebody of every kind, one without team and e-mail among them, and use of every product."""
-    us = cast_of(stack, ACME)
+    us = people_of(stack, ACME)
     robot = {"id": "acme-robot", "username": "robot", "type": "service-user"}
     stack.apply(ACME, "user", robot)
     client = example_client(stack)

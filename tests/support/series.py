@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.support.cast import Cast
+from tests.support.people import People
 from tests.support.stack import Reply
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -14,7 +14,7 @@ def at(day: int, clock: str = "10:00:00", month: int = 2) -> datetime:
     return datetime.fromisoformat(f"2026-{month:02}-{day:02}T{clock}Z")
 
 
-def ask(us: Cast, path: str = "organization", who: str = "admin", **changes: str | None) -> Reply:
+def ask(us: People, path: str = "organization", who: str = "admin", **changes: str | None) -> Reply:
     """Ask for February, by default; a parameter that is None is left out."""
     query: dict[str, str | None] = {
         "organizationId": us.organization,

@@ -20,15 +20,15 @@ from moto import mock_aws
 
 from odometer.access.keyring import issue
 from odometer.access.policy import Scope
-from odometer.api.endpoint import Endpoint
 from odometer.directory.upsert import Row, Status
 from odometer.domain.people import Role
 from odometer.domain.time import instant_of_ms
-from odometer.storage import activity, dynamo, secret, tenancy
+from odometer.services.engine import engine
+from odometer.storage import directory, dynamo, key_activity, secret
+from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.engine import engine
-from odometer.storage.tenancy import Tenancy
-from tests.support.book import ACME, NOON, new_head
+from odometer.web.endpoint import Endpoint
+from tests.support.memory_directory import ACME, NOON, new_head
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -87,7 +87,7 @@ def load(path: Path) -> Any:
 class Stack:
     """A deployment: call it like the gateway does, or look into its tables."""
 
-    tenancy: Tenancy
+    directories: DirectoryStore
     keys: dict[str, str] = field(default_factory=dict)
     now: datetime | None = None
     """What time it is; the real time if a test does not say."""
@@ -121,7 +121,7 @@ class Stack:
     def apply(self, organization: str, kind: str, row: Row) -> str:
         """Put one row past the API, at noon or when its state began, and answer its id."""
         now = max(NOON, instant_of_ms(row.get("state_since", 0)))
-        outcome = self.tenancy.change(organization, now, lambda draft: draft.apply(kind, row))
+        outcome = self.directories.change(organization, now, lambda draft: draft.apply(kind, row))
         assert outcome.status in (Status.CREATED, Status.UPDATED, Status.UNCHANGED), outcome
         return outcome.id or ""
 
@@ -134,7 +134,7 @@ class Stack:
         now: datetime = NOON,
     ) -> str:
         """A key for a user; without scopes, one that may do all that the user may."""
-        user = self.tenancy.open(organization).user_by_id(user_id)
+        user = self.directories.open(organization).user_by_id(user_id)
         assert user is not None
         key, credential = issue(
             organization,
@@ -145,7 +145,7 @@ class Stack:
             now,
             expires_at,
         )
-        self.tenancy.add_credential(credential)
+        self.directories.add_credential(credential)
         return str(key)
 
 
@@ -209,14 +209,14 @@ def stack_on_moto() -> Iterator[Stack]:
     with patch.dict(os.environ, ENVIRONMENT), mock_aws():
         for remembered in (dynamo.dynamodb, secret.secret, engine):
             remembered.cache_clear()
-        tenancy.forget()
-        activity.forget()
+        directory.forget()
+        key_activity.forget()
         for table in ("directory", "usage", "log", "activity"):
             create_table(table)
         boto3.client("secretsmanager").create_secret(Name="odometer", SecretString="not a secret")
-        stack = Stack(Tenancy(Table("directory", Meter())))
-        stack.tenancy.create(new_head(ACME, "Acme Corp"))
-        stack.tenancy.create(new_head(OTHER, "Other Corp"))
+        stack = Stack(DirectoryStore(Table("directory", Meter())))
+        stack.directories.create(new_head(ACME, "Acme Corp"))
+        stack.directories.create(new_head(OTHER, "Other Corp"))
         yield stack
 
 

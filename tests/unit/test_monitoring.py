@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local.template import read, written
-from odometer.api.bells import METRICS, UNVISITED
-from odometer.storage.engine import Findings
+from odometer.services.engine import Findings
+from odometer.triggers import METRICS, UNVISITED
 
 TEMPLATE = written()
 MONITORING = read("infrastructure/monitoring.yaml")

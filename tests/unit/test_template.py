@@ -14,9 +14,9 @@ import pytest
 from aws_lambda_powertools.shared import constants
 
 from local.template import expanded, read, written
-from odometer.api.envelope import MESSAGES
-from odometer.api.family import STATUS
 from odometer.settings import Settings
+from odometer.web.envelope import MESSAGES
+from odometer.web.family import STATUS
 from tests.support.stack import functions
 
 TEMPLATE = written()
@@ -266,7 +266,7 @@ BANNERS = {
     "usage_report": "/insights: usage report",
     "usage_metrics": "/api/v1: usage metrics",
     "app_utilization": "/v2: app utilization",
-    "intake": "/v1: what organizations bring",
+    "v1": "/v1: what organizations bring",
     "edge": "everything else that can be asked",
     "engine": "the engine: no route, a stream and schedules",
 }

@@ -1,12 +1,12 @@
 """GET /v2/clients/{client_id}/analytics/apps/{app_id}/activity: the course of one app."""
 
-from odometer.api.app_utilization import endpoint
-from odometer.api.apps import AppActivityQuery, app_activity
-from odometer.api.reports import Report
-from odometer.api.subjects import app
+from odometer.api.app_utilization.app_activity import AppActivityQuery, app_activity
+from odometer.api.app_utilization.family import endpoint
 from odometer.directory.people import Product
 from odometer.directory.snapshot import Directory
-from odometer.storage.usage import Usage
+from odometer.services.usage import Usage
+from odometer.web.report import Report
+from odometer.web.subjects import app
 
 
 @endpoint("/analytics/apps/{app_id}/activity", about=app("app_id"))

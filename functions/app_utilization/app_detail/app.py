@@ -1,12 +1,12 @@
 """GET /v2/clients/{client_id}/analytics/apps/{app_id}/utilization: the totals of one app."""
 
-from odometer.api.app_utilization import endpoint
-from odometer.api.apps import AppDetailQuery, app_detail
-from odometer.api.reports import Report
-from odometer.api.subjects import app
+from odometer.api.app_utilization.app_detail import AppDetailQuery, app_detail
+from odometer.api.app_utilization.family import endpoint
 from odometer.directory.people import Product
 from odometer.directory.snapshot import Directory
-from odometer.storage.usage import Usage
+from odometer.services.usage import Usage
+from odometer.web.report import Report
+from odometer.web.subjects import app
 
 
 @endpoint("/analytics/apps/{app_id}/utilization", about=app("app_id"))

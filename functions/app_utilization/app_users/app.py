@@ -1,12 +1,12 @@
 """GET /v2/clients/{client_id}/analytics/apps/{app_id}/utilization/users: the users of one app."""
 
-from odometer.api.app_utilization import endpoint
-from odometer.api.apps import AppUsersQuery, app_users
-from odometer.api.cursors import Chain
-from odometer.api.reports import Report
-from odometer.api.subjects import app
+from odometer.api.app_utilization.app_users import AppUsersQuery, app_users
+from odometer.api.app_utilization.family import endpoint
 from odometer.directory.people import Product
-from odometer.storage.usage import Usage
+from odometer.services.usage import Usage
+from odometer.web.cursors import Chain
+from odometer.web.report import Report
+from odometer.web.subjects import app
 
 
 @endpoint("/analytics/apps/{app_id}/utilization/users", about=app("app_id"))

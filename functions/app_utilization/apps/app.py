@@ -1,10 +1,10 @@
 """GET /v2/clients/{client_id}/analytics/apps/utilization: the apps of the client, ranked."""
 
-from odometer.api.app_utilization import endpoint
-from odometer.api.apps import AppsQuery, apps
-from odometer.api.cursors import Chain
-from odometer.api.reports import Report
-from odometer.storage.usage import Usage
+from odometer.api.app_utilization.apps import AppsQuery, apps
+from odometer.api.app_utilization.family import endpoint
+from odometer.services.usage import Usage
+from odometer.web.cursors import Chain
+from odometer.web.report import Report
 
 
 @endpoint("/analytics/apps/utilization")

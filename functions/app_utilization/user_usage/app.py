@@ -1,12 +1,12 @@
 """GET /v2/clients/{client_id}/users/{user_id}/usage: one user across all products."""
 
 from odometer.access.policy import READ_PERSON
-from odometer.api.app_utilization import endpoint
-from odometer.api.people import PersonUsageQuery, person_usage
-from odometer.api.reports import Report
-from odometer.api.subjects import user as user_named
+from odometer.api.app_utilization.family import endpoint
+from odometer.api.app_utilization.person_usage import PersonUsageQuery, person_usage
 from odometer.directory.people import User
-from odometer.storage.usage import Usage
+from odometer.services.usage import Usage
+from odometer.web.report import Report
+from odometer.web.subjects import user as user_named
 
 
 @endpoint("/users/{user_id}/usage", may=READ_PERSON, about=user_named("user_id"))

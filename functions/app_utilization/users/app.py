@@ -1,10 +1,10 @@
 """GET /v2/clients/{client_id}/users: the users of the client."""
 
-from odometer.api.app_utilization import endpoint
-from odometer.api.cursors import Chain
-from odometer.api.people import UsersQuery, users
-from odometer.api.reports import Report
-from odometer.storage.usage import Usage
+from odometer.api.app_utilization.family import endpoint
+from odometer.api.app_utilization.users import UsersQuery, users
+from odometer.services.usage import Usage
+from odometer.web.cursors import Chain
+from odometer.web.report import Report
 
 
 @endpoint("/users")

@@ -2,9 +2,9 @@
 
 from typing import NoReturn
 
-from odometer.api.endpoint import endpoint
 from odometer.api.routes import ByPrefix, refuse_unknown
-from odometer.api.wire import Request
+from odometer.web.endpoint import endpoint
+from odometer.web.messages import Request
 
 
 @endpoint(ByPrefix(), "ANY", "/{proxy+}")

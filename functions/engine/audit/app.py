@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from odometer.api.bells import report_audit, scheduled
-from odometer.storage.engine import Engine
+from odometer.services.engine import Engine
+from odometer.triggers import on_schedule, report_audit
 
 
-@scheduled
+@on_schedule
 def handler(engine: Engine, organization: str, now: datetime) -> None:
     """Fold the log of a day and more again; whatever that brings is reported."""
     report_audit(organization, engine.audit(organization, now))

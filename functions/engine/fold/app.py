@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from odometer.api.bells import rung_by_the_log
-from odometer.readings.shelf import Item
-from odometer.storage.engine import Engine
+from odometer.engine.store import Item
+from odometer.services.engine import Engine
+from odometer.triggers import on_log_stream
 
 
-@rung_by_the_log
+@on_log_stream
 def handler(
     engine: Engine, organization: str, entries: Sequence[Item] | None, now: datetime
 ) -> None:

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from odometer.api.bells import scheduled
-from odometer.storage.engine import Engine
+from odometer.services.engine import Engine
+from odometer.triggers import on_schedule
 
 
-@scheduled
+@on_schedule
 def handler(engine: Engine, organization: str, now: datetime) -> None:
     """Settle until nothing is left, and begin a rebuild where too much came late."""
     engine.settle(organization, now)

@@ -3,13 +3,15 @@
 from datetime import datetime
 
 from odometer.access.policy import READ_ORGANIZATION
-from odometer.api.reports import Report
-from odometer.api.usage_series import MonthsQuery, account_utilizations, endpoint
+from odometer.api.usage_metrics.family import usage_endpoint
+from odometer.api.usage_metrics.parameters import MonthsQuery
+from odometer.api.usage_metrics.utilization import account_utilizations
 from odometer.directory.snapshot import Directory
-from odometer.storage.usage import Usage
+from odometer.services.usage import Usage
+from odometer.web.report import Report
 
 
-@endpoint("/api/v1/organization/account-utilizations", may=READ_ORGANIZATION)
+@usage_endpoint("/api/v1/organization/account-utilizations", may=READ_ORGANIZATION)
 def handler(query: MonthsQuery, directory: Directory, usage: Usage, now: datetime) -> Report:
     """Answer with every month up to the present one, as of its end or as of now."""
     return account_utilizations(query, directory, usage, now)

@@ -1,7 +1,8 @@
 """GET /api/v1/license: what the organization has bought."""
 
 from odometer.access.policy import READ_ORGANIZATION
-from odometer.api.usage_metrics import LicenseAnswer, endpoint
+from odometer.api.usage_metrics.answers import LicenseAnswer
+from odometer.api.usage_metrics.family import endpoint
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound
 

@@ -1,7 +1,8 @@
 """GET /api/v1/organization: the caller's organization."""
 
 from odometer.access.policy import READ_ORGANIZATION
-from odometer.api.usage_metrics import OrganizationAnswer, endpoint
+from odometer.api.usage_metrics.answers import OrganizationAnswer
+from odometer.api.usage_metrics.family import endpoint
 from odometer.directory.snapshot import Directory
 
 

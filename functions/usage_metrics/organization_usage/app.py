@@ -1,12 +1,14 @@
 """GET /api/v1/organization/usage: what everybody did, in blocks of time."""
 
 from odometer.access.policy import READ_ORGANIZATION
-from odometer.api.reports import Report
-from odometer.api.usage_series import OrganizationUsageQuery, endpoint, usage_over_time
-from odometer.storage.usage import Usage
+from odometer.api.usage_metrics.family import usage_endpoint
+from odometer.api.usage_metrics.parameters import OrganizationUsageQuery
+from odometer.api.usage_metrics.usage import usage_over_time
+from odometer.services.usage import Usage
+from odometer.web.report import Report
 
 
-@endpoint("/api/v1/organization/usage", may=READ_ORGANIZATION)
+@usage_endpoint("/api/v1/organization/usage", may=READ_ORGANIZATION)
 def handler(query: OrganizationUsageQuery, usage: Usage) -> Report:
     """Answer with the usage of the organization."""
     return usage_over_time(query, usage)

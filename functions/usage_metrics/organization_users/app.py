@@ -1,9 +1,11 @@
 """GET /api/v1/organization/users: users in a team or in none, registered or deactivated."""
 
 from odometer.access.policy import READ_ORGANIZATION
-from odometer.api.reports import Report
-from odometer.api.usage_metrics import UserFilter, UserList, UserRow, by_name, endpoint
+from odometer.api.usage_metrics.answers import UserList, UserRow, by_name
+from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.parameters import UserFilter
 from odometer.directory.snapshot import Directory
+from odometer.web.report import Report
 
 
 @endpoint("/api/v1/organization/users", may=READ_ORGANIZATION)

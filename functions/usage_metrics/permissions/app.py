@@ -1,9 +1,11 @@
 """GET /api/v1/instance/permissions: everyone who holds a role."""
 
 from odometer.access.policy import READ_ORGANIZATION
-from odometer.api.reports import Report
-from odometer.api.usage_metrics import Permissions, RoleFilter, by_name, endpoint
+from odometer.api.usage_metrics.answers import Permissions, by_name
+from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.parameters import RoleFilter
 from odometer.directory.snapshot import Directory
+from odometer.web.report import Report
 
 
 @endpoint("/api/v1/instance/permissions", may=READ_ORGANIZATION)

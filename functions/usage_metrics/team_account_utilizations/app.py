@@ -1,12 +1,13 @@
 """GET /api/v1/team/account-utilizations: the accounts of a team, as they stand now."""
 
 from odometer.access.policy import READ_TEAM
-from odometer.api.reports import Report
-from odometer.api.subjects import team
-from odometer.api.usage_metrics import endpoint
-from odometer.api.usage_series import TeamQuery, team_utilization
+from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.parameters import TeamQuery
+from odometer.api.usage_metrics.utilization import team_utilization
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
+from odometer.web.report import Report
+from odometer.web.subjects import team
 
 
 @endpoint("/api/v1/team/account-utilizations", may=READ_TEAM, about=team("teamId"))

@@ -1,15 +1,17 @@
 """GET /api/v1/team/usage: what the users of a team did, in blocks of time."""
 
 from odometer.access.policy import READ_TEAM
-from odometer.api.reports import Report
-from odometer.api.subjects import team
-from odometer.api.usage_series import TeamUsageQuery, endpoint, usage_over_time
+from odometer.api.usage_metrics.family import usage_endpoint
+from odometer.api.usage_metrics.parameters import TeamUsageQuery
+from odometer.api.usage_metrics.usage import usage_over_time
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
-from odometer.storage.usage import Usage
+from odometer.services.usage import Usage
+from odometer.web.report import Report
+from odometer.web.subjects import team
 
 
-@endpoint("/api/v1/team/usage", may=READ_TEAM, about=team("teamId"))
+@usage_endpoint("/api/v1/team/usage", may=READ_TEAM, about=team("teamId"))
 def handler(query: TeamUsageQuery, team: Team, directory: Directory, usage: Usage) -> Report:
     """Answer with the usage of the users who are in the team now, whatever their state."""
     return usage_over_time(query, usage, directory.users_of_team(team.ordinal))

@@ -1,11 +1,13 @@
 """GET /api/v1/team/{teamId}/users: the users of one team, by name."""
 
 from odometer.access.policy import READ_TEAM
-from odometer.api.reports import Report
-from odometer.api.subjects import team
-from odometer.api.usage_metrics import Page, UserList, UserRow, by_name, endpoint
+from odometer.api.usage_metrics.answers import UserList, UserRow, by_name
+from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.parameters import Page
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
+from odometer.web.report import Report
+from odometer.web.subjects import team
 
 
 @endpoint("/api/v1/team/{teamId}/users", may=READ_TEAM, about=team("teamId"))

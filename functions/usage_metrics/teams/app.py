@@ -1,9 +1,11 @@
 """GET /api/v1/organization/teams: the teams of the organization, by name."""
 
 from odometer.access.policy import READ_ORGANIZATION
-from odometer.api.reports import Report
-from odometer.api.usage_metrics import OptionalPage, TeamList, TeamRow, by_name, endpoint
+from odometer.api.usage_metrics.answers import TeamList, TeamRow, by_name
+from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.parameters import OptionalPage
 from odometer.directory.snapshot import Directory
+from odometer.web.report import Report
 
 
 @endpoint("/api/v1/organization/teams", may=READ_ORGANIZATION)

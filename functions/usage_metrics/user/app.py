@@ -1,10 +1,11 @@
 """GET /api/v1/user/{user_id}: one user and their team."""
 
 from odometer.access.policy import READ_PERSON
-from odometer.api.subjects import user
-from odometer.api.usage_metrics import UserAnswer, endpoint
+from odometer.api.usage_metrics.answers import UserAnswer
+from odometer.api.usage_metrics.family import endpoint
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
+from odometer.web.subjects import user
 
 
 @endpoint("/api/v1/user/{user_id}", may=READ_PERSON, about=user("user_id"))

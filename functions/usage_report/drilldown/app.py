@@ -1,8 +1,10 @@
 """GET /insights/api/v3/public/usage-report/drilldown: the users of one product, most used first."""
 
-from odometer.api.reports import Report
-from odometer.api.usage_report import DrilldownQuery, drilldown, endpoint
-from odometer.storage.usage import Usage
+from odometer.api.usage_report.family import endpoint
+from odometer.api.usage_report.parameters import DrilldownQuery
+from odometer.api.usage_report.usage import drilldown
+from odometer.services.usage import Usage
+from odometer.web.report import Report
 
 
 @endpoint("/drilldown")

@@ -1,8 +1,10 @@
 """GET /insights/api/v3/public/usage-report/summary: the totals of every product."""
 
-from odometer.api.reports import Report
-from odometer.api.usage_report import SummaryQuery, endpoint, summary
-from odometer.storage.usage import Usage
+from odometer.api.usage_report.family import endpoint
+from odometer.api.usage_report.parameters import SummaryQuery
+from odometer.api.usage_report.usage import summary
+from odometer.services.usage import Usage
+from odometer.web.report import Report
 
 
 @endpoint("/summary")

@@ -15,7 +15,7 @@ from odometer.access.policy import Scope
 from odometer.directory.people import Holder
 from odometer.domain.errors import Unauthenticated
 from odometer.domain.people import Role, State
-from tests.support.book import ACME, NOON
+from tests.support.memory_directory import ACME, NOON
 
 PEPPER = b"pepper"
 HOLDER = Holder(id="u1", username="jo", role=Role.MEMBER, state=State.REGISTERED, team=None)

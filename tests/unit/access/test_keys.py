@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from odometer.access.keys import CHECKSUM, DIGITS, AccessKey, checksum_of
-from tests.support.book import ACME
+from tests.support.memory_directory import ACME
 
 PEPPER = b"pepper"
 OTHER = "bb7cf840-9ca9-46a3-9778-9015d6580d51"

@@ -6,7 +6,7 @@ from odometer.access import policy
 from odometer.access.policy import Caller, Rule, Scope, Target
 from odometer.domain.errors import Forbidden
 from odometer.domain.people import Role
-from tests.support.book import ACME
+from tests.support.memory_directory import ACME
 
 ME, MATE, STRANGER = 0, 1, 2
 TEAM, OTHER_TEAM = 0, 1

@@ -10,8 +10,8 @@ from unittest.mock import patch
 
 import pytest
 
-from odometer.api.directory import LARGEST_BODY, MOST_ROWS
-from odometer.api.wire import NDJSON
+from odometer.api.v1.directory import LARGEST_BODY, MOST_ROWS
+from odometer.web.messages import NDJSON
 from odometer_cli.client import Client, Reply
 from odometer_cli.failure import Misused, Unreachable
 from odometer_cli.rows import Row, Taken, parts, put, read_rows

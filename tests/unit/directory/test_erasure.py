@@ -12,7 +12,7 @@ from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import Draft, Row, Status, register
 from odometer.domain.people import State
 from odometer.domain.time import epoch_ms
-from tests.support.book import NOON, Book
+from tests.support.memory_directory import NOON, MemoryDirectory
 
 D1 = "d1b2c3d4-e5f6-7890-abcd-ef1234567890"
 JO: Row = {"id": "u1", "username": "jo", "user_key": "k1", "email": "jo@example.com"}
@@ -21,9 +21,9 @@ LATER = NOON + timedelta(hours=1)
 
 
 @pytest.fixture
-def book() -> Book:
+def book() -> MemoryDirectory:
     """Two users of a team and a department."""
-    book = Book()
+    book = MemoryDirectory()
     place = {"team": "t1", "departments": [D1]}
     book.put(
         ("team", {"id": "t1", "name": "Core"}),
@@ -38,7 +38,7 @@ def row(directory: Directory, number: int) -> dict[str, Any]:
     return directory.register("users").row(number)
 
 
-def test_what_is_left_of_a_user_is_what_sums_ask(book: Book) -> None:
+def test_what_is_left_of_a_user_is_what_sums_ask(book: MemoryDirectory) -> None:
     before = row(book.directory, 0)
     assert book.erase("u1", LATER) == 0
     names = {"id": "", "username": "", "user_key": "", "email": None}
@@ -47,7 +47,7 @@ def test_what_is_left_of_a_user_is_what_sums_ask(book: Book) -> None:
     assert row(book.directory, 0) == before | names | account | {"history": history}
 
 
-def test_others_are_as_they_were(book: Book) -> None:
+def test_others_are_as_they_were(book: MemoryDirectory) -> None:
     before = row(book.directory, 1)
     book.erase("u1")
     assert row(book.directory, 1) == before
@@ -56,14 +56,16 @@ def test_others_are_as_they_were(book: Book) -> None:
     assert book.directory.team_sizes == {0: 1}
 
 
-def test_sums_of_a_team_a_department_and_a_type_have_them_yet(book: Book) -> None:
+def test_sums_of_a_team_a_department_and_a_type_have_them_yet(book: MemoryDirectory) -> None:
     book.erase("u1")
     directory = book.directory
     assert directory.users_of_team(0) == directory.members_of([D1]) == {0, 1}
     assert directory.users_of_type("service-user") == {0}  # type: ignore[arg-type]
 
 
-def test_an_account_that_has_ended_ends_once_and_one_to_come_never_begins(book: Book) -> None:
+def test_an_account_that_has_ended_ends_once_and_one_to_come_never_begins(
+    book: MemoryDirectory,
+) -> None:
     coming = epoch_ms(NOON + timedelta(minutes=5))
     book.put(
         ("user", {"id": "u2", "state": State.DEACTIVATED, "state_since": epoch_ms(NOON) + 1}),
@@ -76,14 +78,14 @@ def test_an_account_that_has_ended_ends_once_and_one_to_come_never_begins(book: 
     assert row(book.directory, 0)["history"][-1] == ["deactivated", coming]
 
 
-def test_nobody_is_erased_by_a_name_that_is_no_id(book: Book) -> None:
+def test_nobody_is_erased_by_a_name_that_is_no_id(book: MemoryDirectory) -> None:
     before = book.head
     assert [book.erase(name) for name in ("jo", "k1", "u9", "")] == [None] * 4
     assert book.head is before
     assert [book.erase("u1"), book.erase("u1"), book.erase("")] == [0, None, None]
 
 
-def test_the_names_are_free_and_lead_to_nobody(book: Book) -> None:
+def test_the_names_are_free_and_lead_to_nobody(book: MemoryDirectory) -> None:
     book.erase("u1")
     directory = book.directory
     assert directory.user_by_id("u1") is directory.user_by_id("") is None
@@ -94,12 +96,12 @@ def test_the_names_are_free_and_lead_to_nobody(book: Book) -> None:
     assert [user.ordinal for user in book.directory.users] == [1, 2]
 
 
-def test_a_row_without_any_name_speaks_of_nobody(book: Book) -> None:
+def test_a_row_without_any_name_speaks_of_nobody(book: MemoryDirectory) -> None:
     book.erase("u1")
     assert book.put(("user", {"username": ""}))[0].id not in ("", "u1", "u2")
 
 
-def test_whoever_writes_a_block_writes_no_name_of_the_erased(book: Book) -> None:
+def test_whoever_writes_a_block_writes_no_name_of_the_erased(book: MemoryDirectory) -> None:
     book.erase("u1")
     book.user(id="u2", username="sam.new", email="new@example.com")
     written = " ".join(text for (_, commit), text in book.kept.items() if commit == "commit 3")
@@ -108,7 +110,7 @@ def test_whoever_writes_a_block_writes_no_name_of_the_erased(book: Book) -> None
     assert not [name for name in (*JO.values(),) if json.dumps(name) in written]
 
 
-def test_a_former_version_is_read_without_them_too(book: Book) -> None:
+def test_a_former_version_is_read_without_them_too(book: MemoryDirectory) -> None:
     former = book.head
     book.erase("u1")
     seen = Directory(replace(former, erased=book.head.erased), book)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from odometer.api.directory import exported
+from odometer.api.v1.directory import exported
 from odometer.directory import upsert
 from odometer.directory.columns import BLOCK_ROWS, FAMILIES
 from odometer.directory.people import User
@@ -14,8 +14,8 @@ from odometer.directory.upsert import Draft, Outcome, Row, Status, register
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.time import epoch_ms
-from odometer.readings.projections import PLACES, RESERVED, TOTALS
-from tests.support.book import NOON, Book
+from odometer.engine.format.projections import PLACES, RESERVED, TOTALS
+from tests.support.memory_directory import NOON, MemoryDirectory
 
 NOON_MS = epoch_ms(NOON)
 HOUR_MS = 3_600_000
@@ -35,9 +35,9 @@ SAM: Row = {"id": "u2", "username": "sam", "user_key": "k2"}
 
 
 @pytest.fixture
-def book() -> Book:
+def book() -> MemoryDirectory:
     """Two teams, two departments, a product and two users."""
-    book = Book()
+    book = MemoryDirectory()
     book.put(
         ("team", {"id": "t1", "name": "Core"}),
         ("team", {"id": "t2", "name": "Edge", "is_default": True}),
@@ -55,11 +55,11 @@ def rejected(outcome: Outcome) -> tuple[str | None, str | None]:
     return outcome.code, outcome.message
 
 
-def statuses(book: Book, *rows: tuple[str, Row]) -> list[Status]:
+def statuses(book: MemoryDirectory, *rows: tuple[str, Row]) -> list[Status]:
     return [outcome.status for outcome in book.put(*rows)]
 
 
-def jo(book: Book) -> dict[str, Any]:
+def jo(book: MemoryDirectory) -> dict[str, Any]:
     return book.directory.register("users").row(0)
 
 
@@ -67,12 +67,12 @@ def jo(book: Book) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("row", [{"id": "u1"}, {"username": "jo"}, {"user_key": "k1"}, JO])
-def test_a_user_is_found_by_any_of_their_names(book: Book, row: Row) -> None:
+def test_a_user_is_found_by_any_of_their_names(book: MemoryDirectory, row: Row) -> None:
     assert book.user(**row, email="jo@example.com") == Outcome(UPDATED, "u1")
     assert jo(book)["email"] == "jo@example.com"
 
 
-def test_a_new_user_is_known_by_their_username_until_told_otherwise(book: Book) -> None:
+def test_a_new_user_is_known_by_their_username_until_told_otherwise(book: MemoryDirectory) -> None:
     made = book.user(username="kim")
     assert made.status is CREATED
     kim = book.directory.user_by_id(made.id or "")
@@ -116,14 +116,14 @@ def test_a_new_user_is_known_by_their_username_until_told_otherwise(book: Book) 
     ],
 )
 def test_a_row_that_would_make_a_subject_ambiguous_is_rejected(
-    book: Book, row: Row, reason: str
+    book: MemoryDirectory, row: Row, reason: str
 ) -> None:
     before = book.head
     assert rejected(book.user(**row)) == ("conflict", reason)
     assert book.head is before
 
 
-def test_a_name_of_a_user_may_be_another_name_of_theirs_too(book: Book) -> None:
+def test_a_name_of_a_user_may_be_another_name_of_theirs_too(book: MemoryDirectory) -> None:
     same: Row = {"username": "jo", "user_key": "jo"}
     assert [book.user(**same), book.user(**same)] == [
         Outcome(UPDATED, "u1"),
@@ -133,22 +133,25 @@ def test_a_name_of_a_user_may_be_another_name_of_theirs_too(book: Book) -> None:
     assert book.user(id="u1", username="jo", user_key="joan") == Outcome(UPDATED, "u1")
 
 
-def test_a_former_name_is_free_again(book: Book) -> None:
+def test_a_former_name_is_free_again(book: MemoryDirectory) -> None:
     assert book.user(id="u1", username="joan", user_key="joan").status is UPDATED
     assert book.user(id="u3", username="jo", user_key="k1").status is CREATED
     assert rejected(book.user(id="u4", username="joan"))[0] == "conflict"
 
 
-def test_a_new_user_needs_a_username(book: Book) -> None:
+def test_a_new_user_needs_a_username(book: MemoryDirectory) -> None:
     for row in ({"id": "u9"}, {"user_key": "k9"}, {"user_key": None}, {"email": "x@example.com"}):
         assert rejected(book.user(**row)) == ("invalid_parameter", "username: required")
-        assert rejected(Book().user(**row)) == ("invalid_parameter", "username: required")
+        assert rejected(MemoryDirectory().user(**row)) == (
+            "invalid_parameter",
+            "username: required",
+        )
 
 
 # what a row sets of a user
 
 
-def test_absent_fields_keep_their_value_and_null_clears(book: Book) -> None:
+def test_absent_fields_keep_their_value_and_null_clears(book: MemoryDirectory) -> None:
     full = {
         **JO,
         "email": "jo@example.com",
@@ -178,14 +181,16 @@ def test_absent_fields_keep_their_value_and_null_clears(book: Book) -> None:
     }
 
 
-def test_a_username_cannot_be_cleared(book: Book) -> None:
+def test_a_username_cannot_be_cleared(book: MemoryDirectory) -> None:
     assert rejected(book.user(id="u1", username=None)) == (
         "invalid_parameter",
         "username: cannot be cleared",
     )
 
 
-def test_an_email_that_is_left_out_or_cleared_is_the_username_if_it_has_an_at(book: Book) -> None:
+def test_an_email_that_is_left_out_or_cleared_is_the_username_if_it_has_an_at(
+    book: MemoryDirectory,
+) -> None:
     row = {"id": "u9", "username": "kim@example.com"}
     assert book.user(**row).status is CREATED
     assert book.user(**row, email="kim@example.com").status is UNCHANGED
@@ -198,7 +203,7 @@ def test_an_email_that_is_left_out_or_cleared_is_the_username_if_it_has_an_at(bo
     assert kim.email == ""
 
 
-def test_a_user_key_that_is_cleared_is_the_username_again(book: Book) -> None:
+def test_a_user_key_that_is_cleared_is_the_username_again(book: MemoryDirectory) -> None:
     assert book.user(id="u1", username="joan", user_key=None).status is UPDATED
     assert jo(book)["user_key"] == "joan"
     assert book.user(username="kim", user_key=None).status is CREATED
@@ -211,13 +216,15 @@ def test_a_user_key_that_is_cleared_is_the_username_again(book: Book) -> None:
         ({"departments": [D1, "d9"]}, "departments.1: nothing is called d9"),
     ],
 )
-def test_a_row_that_refers_to_nothing_is_rejected(book: Book, row: Row, reason: str) -> None:
+def test_a_row_that_refers_to_nothing_is_rejected(
+    book: MemoryDirectory, row: Row, reason: str
+) -> None:
     before = book.head
     assert rejected(book.user(id="u1", email="new@example.com", **row)) == ("not_found", reason)
     assert book.head is before
 
 
-def test_a_team_is_referred_to_by_id_before_name(book: Book) -> None:
+def test_a_team_is_referred_to_by_id_before_name(book: MemoryDirectory) -> None:
     book.put(("team", {"id": "t3", "name": "t1"}))
     assert book.user(id="u1", team="t1").status is UNCHANGED
     assert book.user(id="u1", team="Edge").status is UPDATED
@@ -228,7 +235,7 @@ def test_a_team_is_referred_to_by_id_before_name(book: Book) -> None:
     ("kind", "field", "ids"), [("team", "team", ["t3", "t4"]), ("department", "departments", IDS)]
 )
 def test_a_name_that_several_have_refers_to_none_of_them(
-    book: Book, kind: str, field: str, ids: list[str]
+    book: MemoryDirectory, kind: str, field: str, ids: list[str]
 ) -> None:
     book.put(*((kind, {"id": each, "name": "Twins"}) for each in ids))
     before = book.head
@@ -242,7 +249,7 @@ def test_a_name_that_several_have_refers_to_none_of_them(
     assert book.user(id="u1", **{field: ids[0] if field == "team" else [ids[0]]}).status is UPDATED
 
 
-def test_only_a_change_moves_the_time_of_the_last_change(book: Book) -> None:
+def test_only_a_change_moves_the_time_of_the_last_change(book: MemoryDirectory) -> None:
     later = NOON + timedelta(hours=1)
     assert book.put(("user", JO), now=later)[0].status is UNCHANGED
     assert jo(book)["updated_at"] == NOON_MS
@@ -253,7 +260,7 @@ def test_only_a_change_moves_the_time_of_the_last_change(book: Book) -> None:
 # the states of a user
 
 
-def test_a_change_of_state_keeps_the_states_that_were(book: Book) -> None:
+def test_a_change_of_state_keeps_the_states_that_were(book: MemoryDirectory) -> None:
     steps: list[Row] = [
         {"state": State.DEACTIVATED},
         {"state": State.DEACTIVATED},
@@ -272,14 +279,16 @@ def test_a_change_of_state_keeps_the_states_that_were(book: Book) -> None:
     ]
 
 
-def test_the_beginning_of_the_present_state_can_be_corrected(book: Book) -> None:
+def test_the_beginning_of_the_present_state_can_be_corrected(book: MemoryDirectory) -> None:
     book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 2)
     assert book.user(id="u1", state_since=NOON_MS + 1).status is UPDATED
     assert jo(book)["history"] == [["registered", NOON_MS], ["deactivated", NOON_MS + 1]]
 
 
 @pytest.mark.parametrize("state", [State.DEACTIVATED, State.REGISTERED])
-def test_a_state_cannot_begin_before_the_one_that_came_before(book: Book, state: State) -> None:
+def test_a_state_cannot_begin_before_the_one_that_came_before(
+    book: MemoryDirectory, state: State
+) -> None:
     book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 2)
     before = book.head
     outcome = book.user(id="u1", verified=True, state=state, state_since=NOON_MS - 1)
@@ -290,7 +299,9 @@ def test_a_state_cannot_begin_before_the_one_that_came_before(book: Book, state:
 MINUTES_MS = 5 * 60 * 1000
 
 
-def test_a_state_begins_no_later_than_now_on_a_clock_that_is_a_little_ahead(book: Book) -> None:
+def test_a_state_begins_no_later_than_now_on_a_clock_that_is_a_little_ahead(
+    book: MemoryDirectory,
+) -> None:
     before = book.head
     late: Row = {"state": State.DEACTIVATED, "state_since": NOON_MS + MINUTES_MS + 1}
     reason = "state_since: more than 5 minutes ahead"
@@ -302,7 +313,9 @@ def test_a_state_begins_no_later_than_now_on_a_clock_that_is_a_little_ahead(book
     assert book.user(username="kim", **soon).status is CREATED
 
 
-def test_to_correct_the_first_state_is_to_correct_when_a_user_was_created(book: Book) -> None:
+def test_to_correct_the_first_state_is_to_correct_when_a_user_was_created(
+    book: MemoryDirectory,
+) -> None:
     years_ago = NOON_MS - 10**11
     assert book.user(id="u1", state_since=years_ago).status is UPDATED
     found = book.directory.users[0]
@@ -310,12 +323,12 @@ def test_to_correct_the_first_state_is_to_correct_when_a_user_was_created(book: 
     assert [tuple(each) for each in found.history] == [("registered", years_ago)]
 
 
-def test_null_leaves_the_state_alone(book: Book) -> None:
+def test_null_leaves_the_state_alone(book: MemoryDirectory) -> None:
     book.user(id="u1", state=State.DEACTIVATED)
     assert book.user(id="u1", state=None, state_since=None).status is UNCHANGED
 
 
-def test_a_user_is_deactivated_since_that_state_began(book: Book) -> None:
+def test_a_user_is_deactivated_since_that_state_began(book: MemoryDirectory) -> None:
     book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 5)
     assert [user.deactivated_at for user in book.directory.users] == [NOON_MS + 5, None]
 
@@ -332,7 +345,7 @@ def test_a_user_is_deactivated_since_that_state_began(book: Book) -> None:
         {"role": Role.MEMBER, "state": State.DEACTIVATED},
     ],
 )
-def test_nobody_takes_the_last_admin_away(book: Book, row: Row) -> None:
+def test_nobody_takes_the_last_admin_away(book: MemoryDirectory, row: Row) -> None:
     book.user(id="u1", role=Role.ADMIN)
     gone = {"role": Role.ADMIN, "state": State.DEACTIVATED}
     book.user(id="u3", username="gone", **gone)
@@ -350,7 +363,7 @@ def is_admin(user: User) -> bool:
     return user.role == Role.ADMIN and user.state != State.DEACTIVATED
 
 
-def test_where_nobody_is_an_admin_none_is_needed(book: Book) -> None:
+def test_where_nobody_is_an_admin_none_is_needed(book: MemoryDirectory) -> None:
     assert book.user(id="u1", role=Role.MANAGER).status is UPDATED
     assert book.user(id="u1", state=State.DEACTIVATED).status is UPDATED
 
@@ -361,7 +374,7 @@ def test_where_nobody_is_an_admin_none_is_needed(book: Book) -> None:
 @pytest.mark.parametrize(
     ("kind", "row"), [("team", {}), ("department", {}), ("product", {"kind": "app"})]
 )
-def test_a_named_row_is_found_by_id_or_by_name(book: Book, kind: str, row: Row) -> None:
+def test_a_named_row_is_found_by_id_or_by_name(book: MemoryDirectory, kind: str, row: Row) -> None:
     made, found, renamed, again = book.put(
         (kind, {"name": "New", **row}),
         (kind, {"name": "New", **row}),
@@ -378,7 +391,7 @@ def test_a_named_row_is_found_by_id_or_by_name(book: Book, kind: str, row: Row) 
 
 
 @pytest.mark.parametrize("kind", ["team", "department", "product"])
-def test_a_new_named_row_needs_a_name(book: Book, kind: str) -> None:
+def test_a_new_named_row_needs_a_name(book: MemoryDirectory, kind: str) -> None:
     rows: list[Row] = [{"id": NEW, "kind": "app"}, {"kind": "app"}]
     for row in rows:
         wanted = row if kind == "product" else {name: row[name] for name in row if name != "kind"}
@@ -386,7 +399,7 @@ def test_a_new_named_row_needs_a_name(book: Book, kind: str) -> None:
         assert (code, message) == ("invalid_parameter", "name: required")
 
 
-def test_a_name_cannot_be_cleared(book: Book) -> None:
+def test_a_name_cannot_be_cleared(book: MemoryDirectory) -> None:
     before = book.head
     for kind, name in (("team", "t1"), ("department", D1), ("product", APP)):
         outcome = book.put((kind, {"id": name, "name": None}))[0]
@@ -394,12 +407,12 @@ def test_a_name_cannot_be_cleared(book: Book) -> None:
     assert book.head is before
 
 
-def test_a_team_is_no_default_when_that_is_cleared(book: Book) -> None:
+def test_a_team_is_no_default_when_that_is_cleared(book: MemoryDirectory) -> None:
     assert statuses(book, ("team", {"id": "t2", "is_default": None})) == [UPDATED]
     assert [team.is_default for team in book.directory.teams] == [False, False]
 
 
-def test_a_product_keeps_its_kind(book: Book) -> None:
+def test_a_product_keeps_its_kind(book: MemoryDirectory) -> None:
     before = book.head
     assert rejected(book.put(("product", {"id": APP, "kind": "test"}))[0]) == (
         "conflict",
@@ -418,7 +431,9 @@ def test_a_product_keeps_its_kind(book: Book) -> None:
 
 
 @pytest.mark.parametrize("kind", ["department", "product"])
-def test_what_reports_name_by_a_uuid_has_none_but_a_uuid_for_its_id(book: Book, kind: str) -> None:
+def test_what_reports_name_by_a_uuid_has_none_but_a_uuid_for_its_id(
+    book: MemoryDirectory, kind: str
+) -> None:
     before = book.head
     row = {"name": "New", **({"kind": "app"} if kind == "product" else {})}
     for wrong in ("notes", f"{NEW}0", NEW[:-1]):
@@ -431,26 +446,31 @@ def test_every_product_has_a_row_in_the_totals(monkeypatch: pytest.MonkeyPatch) 
     assert PLACES[TOTALS] >= upsert.MOST_PRODUCTS + RESERVED
     monkeypatch.setattr(upsert, "MOST_PRODUCTS", 2)
     rows = [("product", {"name": name, "kind": "app"}) for name in ("a", "b", "c", "a")]
-    taken = Book().put(*rows)
+    taken = MemoryDirectory().put(*rows)
     assert [each.status for each in taken] == [CREATED, CREATED, REJECTED, UNCHANGED]
     assert taken[2].message == "product: an organization has at most 2 products"
 
 
 def test_another_product_may_have_any_id() -> None:
-    assert Book().put(("product", {"id": "x", "name": "X", "kind": "chat"}))[0].status is CREATED
+    assert (
+        MemoryDirectory().put(("product", {"id": "x", "name": "X", "kind": "chat"}))[0].status
+        is CREATED
+    )
 
 
 @pytest.mark.parametrize("product", DEFAULT_PRODUCTS)
 def test_a_product_that_everybody_has_is_of_its_own_kind(product: str) -> None:
     wrong = next(kind for kind in ("app", "test") if DEFAULT_PRODUCTS[product].name != kind)
-    outcome = Book().put(("product", {"id": product, "name": "Mine", "kind": wrong}))[0]
+    outcome = MemoryDirectory().put(("product", {"id": product, "name": "Mine", "kind": wrong}))[0]
     assert rejected(outcome)[0] == "conflict"
 
 
 # the organization and its license
 
 
-def test_the_organization_keeps_what_is_absent_and_resets_what_is_null(book: Book) -> None:
+def test_the_organization_keeps_what_is_absent_and_resets_what_is_null(
+    book: MemoryDirectory,
+) -> None:
     row: Row = {"time_zone": "Europe/Berlin", "domains": ["example.com"], "retention_years": 5}
     assert statuses(book, ("organization", row), ("organization", row)) == [UPDATED, UNCHANGED]
     cleared = dict.fromkeys(row, None)
@@ -464,7 +484,7 @@ def test_the_organization_keeps_what_is_absent_and_resets_what_is_null(book: Boo
     assert organization.retention_years == 3
 
 
-def test_the_name_of_the_organization_cannot_be_cleared(book: Book) -> None:
+def test_the_name_of_the_organization_cannot_be_cleared(book: MemoryDirectory) -> None:
     outcome = book.put(("organization", {"name": None}))[0]
     assert rejected(outcome) == ("invalid_parameter", "name: cannot be cleared")
 
@@ -472,7 +492,7 @@ def test_the_name_of_the_organization_cannot_be_cleared(book: Book) -> None:
 LICENSE: Row = {"exp": 2, "iat": 1, "seats": 3, "seats_cap": 4}
 
 
-def test_a_license_begins_whole_and_changes_in_part(book: Book) -> None:
+def test_a_license_begins_whole_and_changes_in_part(book: MemoryDirectory) -> None:
     assert rejected(book.put(("license", {"exp": 1, "iat": 1}))[0]) == (
         "invalid_parameter",
         "seats: required; seats_cap: required",
@@ -487,7 +507,7 @@ def test_a_license_begins_whole_and_changes_in_part(book: Book) -> None:
 
 
 @pytest.mark.parametrize("name", LICENSE)
-def test_what_a_license_needs_cannot_be_cleared(book: Book, name: str) -> None:
+def test_what_a_license_needs_cannot_be_cleared(book: MemoryDirectory, name: str) -> None:
     book.put(("license", LICENSE))
     outcome = book.put(("license", {name: None}))[0]
     assert rejected(outcome) == ("invalid_parameter", f"{name}: cannot be cleared")
@@ -535,7 +555,7 @@ def test_what_a_license_needs_cannot_be_cleared(book: Book, name: str) -> None:
     ],
 )
 def test_a_row_is_rejected_whole_with_all_its_faults(
-    book: Book, kind: str, row: Row, reason: str
+    book: MemoryDirectory, kind: str, row: Row, reason: str
 ) -> None:
     book.user(id="u1", role=Role.ADMIN)
     before = book.head
@@ -544,7 +564,9 @@ def test_a_row_is_rejected_whole_with_all_its_faults(
     assert book.head is before
 
 
-def test_where_all_faults_are_too_long_the_first_is_told_and_the_others_named(book: Book) -> None:
+def test_where_all_faults_are_too_long_the_first_is_told_and_the_others_named(
+    book: MemoryDirectory,
+) -> None:
     row: Row = {"id": "u9", "user_key": "k2", "team": "t" * 256, "departments": ["d" * 256]}
     assert rejected(book.user(**row)) == (
         "conflict",
@@ -560,7 +582,7 @@ def test_where_all_faults_are_too_long_the_first_is_told_and_the_others_named(bo
 # all at once
 
 
-def test_one_rejected_row_spoils_no_other(book: Book) -> None:
+def test_one_rejected_row_spoils_no_other(book: MemoryDirectory) -> None:
     assert statuses(
         book,
         ("user", {"id": "u1", "verified": True}),
@@ -570,7 +592,7 @@ def test_one_rejected_row_spoils_no_other(book: Book) -> None:
     assert [user.verified for user in book.directory.users] == [True, True]
 
 
-def test_a_change_touches_only_the_blocks_that_it_changes(book: Book) -> None:
+def test_a_change_touches_only_the_blocks_that_it_changes(book: MemoryDirectory) -> None:
     before = book.head.blocks
     book.put(("user", {"id": "u1", "role": Role.ADMIN}), now=NOON + timedelta(hours=1))
     after = book.head.blocks
@@ -578,7 +600,7 @@ def test_a_change_touches_only_the_blocks_that_it_changes(book: Book) -> None:
     assert changed == {("users", "roster"), ("users", "profile")}  # the profile: updated_at
 
 
-def test_nothing_is_written_when_nothing_changes(book: Book) -> None:
+def test_nothing_is_written_when_nothing_changes(book: MemoryDirectory) -> None:
     before = book.head
     rows = [(kind, renamed(row)) for kind, row in exported(book.directory)]
     assert set(statuses(book, *rows)) == {UNCHANGED}
@@ -586,7 +608,7 @@ def test_nothing_is_written_when_nothing_changes(book: Book) -> None:
 
 
 def test_rows_go_on_in_the_next_block() -> None:
-    book = Book()
+    book = MemoryDirectory()
     count = 2 * BLOCK_ROWS + 1
     book.put(*(("user", {"id": f"u{n}", "username": f"user {n}"}) for n in range(count)))
     assert len(book.head.blocks) == 3 * len(FAMILIES["users"])
@@ -615,7 +637,7 @@ def renamed(row: Row) -> Row:
 
 
 @pytest.fixture
-def met(book: Book) -> Row:
+def met(book: MemoryDirectory) -> Row:
     """Somebody with a colon in the name, whom an event has brought, as exported."""
     draft = Draft(book.directory, NOON)
     register(draft, "urn:who:1", NOON_MS)
@@ -626,16 +648,16 @@ def met(book: Book) -> Row:
 
 
 def test_a_stranger_with_a_colon_in_the_name_can_be_put_again_and_elsewhere(
-    book: Book, met: Row
+    book: MemoryDirectory, met: Row
 ) -> None:
     assert met["username"] == met["user_key"] == "urn:who:1"
     elsewhere = {**met, "team": None}
     assert statuses(book, ("user", met), ("user", elsewhere)) == [UNCHANGED, UNCHANGED]
-    assert statuses(Book(), ("user", elsewhere)) == [CREATED]
+    assert statuses(MemoryDirectory(), ("user", elsewhere)) == [CREATED]
 
 
 def test_a_colon_is_in_a_username_only_where_it_is_what_events_name_the_user_by(
-    book: Book, met: Row
+    book: MemoryDirectory, met: Row
 ) -> None:
     before = book.head
     rows: list[Row] = [

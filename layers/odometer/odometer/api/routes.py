@@ -4,15 +4,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from odometer.api import usage_metrics, usage_report
-from odometer.api.envelope import ENVELOPE
-from odometer.api.family import Family
-from odometer.api.wire import Request
+from odometer.api.usage_metrics.family import FAMILY as USAGE_METRICS
+from odometer.api.usage_report.family import FAMILY as USAGE_REPORT
 from odometer.domain.errors import NotAllowed, NotFound, OdometerError
+from odometer.web.envelope import ENVELOPE
+from odometer.web.family import Family
+from odometer.web.messages import Request
 
 FAMILIES: Mapping[str, Family] = {
-    "/insights/": usage_report.FAMILY,
-    "/api/v1/": usage_metrics.FAMILY,
+    "/insights/": USAGE_REPORT,
+    "/api/v1/": USAGE_METRICS,
     "/": ENVELOPE,
 }
 

@@ -41,7 +41,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class DirectoryHead:
     """One version of a directory: what is small, and which blocks hold the rest."""
 
     version: int

@@ -11,7 +11,7 @@ from odometer.directory.columns import (
     FAMILIES,
     Block,
     Columns,
-    Head,
+    DirectoryHead,
     Register,
     nameless,
 )
@@ -36,7 +36,7 @@ APP = "app"
 class Blocks(Protocol):
     """Where blocks are kept."""
 
-    def read(self, head: Head, wanted: Sequence[Block]) -> Mapping[Block, Columns]:
+    def read(self, head: DirectoryHead, wanted: Sequence[Block]) -> Mapping[Block, Columns]:
         """The content of every wanted block of this version."""
         ...
 
@@ -44,7 +44,7 @@ class Blocks(Protocol):
 class Directory:
     """A directory at one version: the same answers for as long as it is held."""
 
-    def __init__(self, head: Head, blocks: Blocks) -> None:
+    def __init__(self, head: DirectoryHead, blocks: Blocks) -> None:
         self.head = head
         self._blocks = blocks
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from odometer.directory.columns import Block, Columns, Head, Register
+from odometer.directory.columns import Block, Columns, DirectoryHead, Register
 from odometer.directory.people import default_email
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain.errors import Conflict, Fault, Invalid, NotFound
@@ -144,9 +144,9 @@ class Draft:
             for block in sorted(register.touched)
         }
 
-    def head(self, commit: str) -> Head:
+    def head(self, commit: str) -> DirectoryHead:
         """The head of the next version, whose changed blocks were written by that commit."""
-        return Head(
+        return DirectoryHead(
             version=self.base.version + 1,
             organization=self.organization,
             license=self.license,

@@ -7,8 +7,8 @@ from enum import StrEnum
 from itertools import pairwise
 
 from odometer.domain.time import DAY, day_start, epoch_second
-from odometer.readings.reading import Used
-from odometer.readings.series import Series, lanes_filled, only
+from odometer.engine.read.readings import Used
+from odometer.engine.read.series import Series, lanes_filled, only
 from odometer.reports.days import Days
 from odometer.reports.figures import Metric, rounded
 from odometer.reports.ranking import totals_among

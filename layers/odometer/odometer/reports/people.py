@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 
 from odometer.directory.people import User
-from odometer.readings.presence import Presence
+from odometer.engine.read.last_active import LastActive
 from odometer.reports.order import Direction, Key, in_order
 
 
@@ -19,7 +19,7 @@ class PersonOrder(StrEnum):
 def listed(
     users: Sequence[User],
     found: Callable[[User], bool],
-    presence: Mapping[int, Presence],
+    presence: Mapping[int, LastActive],
     order: PersonOrder,
     direction: Direction,
 ) -> list[User]:

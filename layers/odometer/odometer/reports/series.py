@@ -9,8 +9,8 @@ from typing import Final
 
 from odometer.domain.kinds import Kind
 from odometer.domain.time import Period, second_from
-from odometer.readings.frames import Frame, active, plus
-from odometer.readings.series import Series, lanes_filled, only, sums
+from odometer.engine.format.frames import Frame, active, plus
+from odometer.engine.read.series import Series, lanes_filled, only, sums
 
 MONDAY: Final = 0
 ANY: Final = "*"

@@ -1,0 +1,19 @@
+"""POST /v1/keys: a new key for a user; its secret is shown in this answer only."""
+
+from datetime import datetime
+
+from odometer.access.keyring import Keyring
+from odometer.access.policy import MANAGE_KEYS
+from odometer.api.v1.keys import KeyMade, NewKey, owner_of
+from odometer.directory.snapshot import Directory
+from odometer.web.endpoint import endpoint
+from odometer.web.envelope import ENVELOPE
+
+
+@endpoint(ENVELOPE, "POST", "/v1/keys", may=MANAGE_KEYS, status=201)
+def handler(body: NewKey, directory: Directory, keyring: Keyring, now: datetime) -> KeyMade:
+    """Make the key and answer with it."""
+    body.check(now)
+    owner = owner_of(directory, keyring, body.user)
+    key, credential = keyring.make(body.name, owner, frozenset(body.scopes), body.expires_at)
+    return KeyMade.of(key, credential, directory)

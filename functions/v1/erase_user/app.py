@@ -1,0 +1,16 @@
+"""DELETE /v1/users/{user_id}: forget a person for good; what they used stays in every total."""
+
+from datetime import datetime
+
+from odometer.access.policy import WRITE_DIRECTORY, Caller
+from odometer.api.v1.directory import UserPath
+from odometer.services.erasure import erase
+from odometer.storage.directory import DirectoryStore
+from odometer.web.endpoint import endpoint
+from odometer.web.envelope import ENVELOPE
+
+
+@endpoint(ENVELOPE, "DELETE", "/v1/users/{user_id}", may=WRITE_DIRECTORY)
+def handler(query: UserPath, caller: Caller, directories: DirectoryStore, now: datetime) -> None:
+    """Erase the user; there is nothing to answer."""
+    erase(directories, caller.organization, query.user_id, now)

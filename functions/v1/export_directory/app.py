@@ -1,0 +1,14 @@
+"""GET /v1/directory/export: the whole directory, in the lines that PUT /v1/directory takes."""
+
+from odometer.access.policy import READ_DIRECTORY
+from odometer.api.v1.directory import export
+from odometer.directory.snapshot import Directory
+from odometer.web.endpoint import endpoint
+from odometer.web.envelope import ENVELOPE
+from odometer.web.messages import NDJSON, Response
+
+
+@endpoint(ENVELOPE, "GET", "/v1/directory/export", may=READ_DIRECTORY)
+def handler(directory: Directory) -> Response:
+    """Answer with a line for each member."""
+    return Response(200, export(directory), NDJSON)

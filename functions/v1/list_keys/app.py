@@ -1,0 +1,17 @@
+"""GET /v1/keys: the keys that the caller may manage, without their secrets."""
+
+from odometer.access.keyring import Keyring
+from odometer.access.policy import MANAGE_KEYS, Caller
+from odometer.api.v1.keys import KeyList
+from odometer.directory.snapshot import Directory
+from odometer.storage.key_activity import KeyActivity
+from odometer.web.endpoint import endpoint
+from odometer.web.envelope import ENVELOPE
+
+
+@endpoint(ENVELOPE, "GET", "/v1/keys", may=MANAGE_KEYS)
+def handler(
+    caller: Caller, directory: Directory, keyring: Keyring, activity: KeyActivity
+) -> KeyList:
+    """Answer with every key, revoked and expired ones included, and when each was last used."""
+    return KeyList.of(keyring.all(), directory, activity.keys_used(caller.organization))

@@ -1,0 +1,20 @@
+"""PUT /v1/directory: create and change members of the organization, row by row, all at once."""
+
+from datetime import datetime
+
+from odometer.access.policy import WRITE_DIRECTORY, Caller
+from odometer.api.v1.directory import Results, rows_sent, taken
+from odometer.storage.directory import DirectoryStore
+from odometer.web.context import Deadline
+from odometer.web.endpoint import endpoint
+from odometer.web.envelope import ENVELOPE
+from odometer.web.messages import Request
+
+
+@endpoint(ENVELOPE, "PUT", "/v1/directory", may=WRITE_DIRECTORY)
+def handler(
+    request: Request, caller: Caller, directories: DirectoryStore, now: datetime, deadline: Deadline
+) -> Results:
+    """Answer with what became of each row."""
+    rows = rows_sent(request)
+    return directories.change(caller.organization, now, lambda draft: taken(draft, rows, deadline))

@@ -1,0 +1,15 @@
+"""POST /v1/keys/{key_id}/rotate: a new secret for a key; the former one works on for a while."""
+
+from odometer.access.keyring import Keyring
+from odometer.access.policy import MANAGE_KEYS
+from odometer.api.v1.keys import KeyPath, KeyRotated, Rotation
+from odometer.directory.snapshot import Directory
+from odometer.web.endpoint import endpoint
+from odometer.web.envelope import ENVELOPE
+
+
+@endpoint(ENVELOPE, "POST", "/v1/keys/{key_id}/rotate", may=MANAGE_KEYS)
+def handler(query: KeyPath, body: Rotation, directory: Directory, keyring: Keyring) -> KeyRotated:
+    """Rotate the key and answer with it."""
+    key, credential = keyring.rotate(query.key_id, body.grace)
+    return KeyRotated.of(key, credential, directory)

@@ -1,0 +1,121 @@
+"""One app over time."""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from odometer.api.app_utilization.app_users import DATES
+from odometer.api.app_utilization.parameters import Dated, Granular, OfDepartments
+from odometer.directory.people import Product
+from odometer.directory.snapshot import APP, Directory
+from odometer.reports.app_totals import (
+    edges,
+    every_day,
+    stretches,
+    sums,
+)
+from odometer.reports.series import USERS, tallies
+from odometer.services.usage import Usage
+from odometer.web.fields import Choice
+from odometer.web.models import Answer
+from odometer.web.paging import headers_of
+from odometer.web.report import Report, columns_of
+
+
+class ActivityMetric(StrEnum):
+    """What the course of an app can show."""
+
+    ACTIVE_TIME = "active-time"
+    SESSIONS = "session-count"
+    USERS = "user-count"
+
+
+LABELS = {
+    ActivityMetric.ACTIVE_TIME: "Active time (ms)",
+    ActivityMetric.SESSIONS: "Sessions",
+    ActivityMetric.USERS: "Users",
+}
+
+
+MEASURES = {
+    ActivityMetric.ACTIVE_TIME: "active_ms",
+    ActivityMetric.SESSIONS: "sessions",
+    ActivityMetric.USERS: USERS,
+}
+
+
+class AppActivityQuery(OfDepartments, Dated, Granular):
+    """The course of an app."""
+
+    metric: Annotated[ActivityMetric, Choice()] = Field(
+        description="What is counted in each stretch."
+    )
+
+
+class Span(Answer):
+    """The days that were asked about."""
+
+    start: date
+    end: date
+
+
+class Point(Answer):
+    """A stretch by its first day, and what it comes to."""
+
+    date: date
+    value: int
+
+
+class AppActivityAnswer(Answer):
+    """The course of an app over a period."""
+
+    metric: ActivityMetric
+    label: str
+    period: Span
+    data: list[Point]
+
+
+def app_activity(
+    query: AppActivityQuery, app: Product, usage: Usage, directory: Directory
+) -> Report:
+    """The course of one app: a value for every stretch, also where nothing was used."""
+    firsts = stretches(query.days, query.granularity)
+    values = series_of_users(app.id, query, usage, firsts, query.members(directory))
+    points = [Point(date=first, value=value) for first, value in zip(firsts, values, strict=True)]
+    answer = AppActivityAnswer(
+        metric=query.metric,
+        label=LABELS[query.metric],
+        period=Span(start=query.start_date, end=query.end_date),
+        data=points,
+    )
+    return Report(
+        answer,
+        lambda: points,
+        [query.days.period(usage.zone)],
+        usage.through_ms,
+        columns=columns_of(Point),
+        narrowed_by=DATES,
+        headers=headers_of(query.deprecation),
+    )
+
+
+def series_of_users(
+    app: str,
+    query: AppActivityQuery,
+    usage: Usage,
+    firsts: Sequence[date],
+    among: Collection[int] | None,
+) -> list[int]:
+    """A value for every stretch.
+
+    Sums of everybody are a row of a projection: all its days weigh less than readings at the edges.
+    """
+    measure, days = MEASURES[query.metric], query.days
+    if among is None and measure != USERS:
+        daily = usage.totals_in_blocks(app, edges(every_day(days), days, usage.zone))
+        return sums([used[measure] for used in daily], firsts, days)
+    series = usage.course(app, edges(firsts, days, usage.zone))
+    return [tally[APP, measure] for tally in tallies(series, among)]

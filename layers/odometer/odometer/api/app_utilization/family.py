@@ -1,0 +1,99 @@
+"""The app utilization API: its errors, and how its routes begin."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from odometer.access.policy import READ_ORGANIZATION, Caller, Rule
+from odometer.domain.errors import Fault, Forbidden, Invalid, NotFound, OdometerError
+from odometer.domain.identity import UUID
+from odometer.web.endpoint import Endpoint
+from odometer.web.endpoint import endpoint as any_endpoint
+from odometer.web.envelope import Envelope, shown
+from odometer.web.messages import Request
+from odometer.web.subjects import Named
+
+BASE = "/v2/clients/{client_id}"
+
+WORDS = {
+    "missing": "{name} is required",
+    "choice": "Unknown {name}: {value}. Valid values: {expected}",
+    "extra_forbidden": "Unknown parameter: {name}",
+    "repeated": "{name} was sent more than once",
+}
+"""Faults that need no more than the name and the value; `{expected}` is what could be sent."""
+SENTENCES = frozenset({"order", "span", "pair", "either", "cursor", "value", "size"})
+"""Faults that speak for themselves."""
+TOGETHER: Mapping[str, tuple[str, ...]] = {
+    "end_date": ("start_date", "end_date"),
+    "compare_end_date": ("compare_start_date", "compare_end_date"),
+    "compare": ("compare", "compare_start_date", "compare_end_date"),
+}
+"""The parameters that are at fault together, by the one that is checked last."""
+
+
+class AppUtilization(Envelope):
+    """The common envelope, in the words of this API."""
+
+    name = "app_utilization"
+
+    def admit(self, request: Request, caller: Caller) -> None:
+        """A client that cannot exist is not found; every other client is somebody else's."""
+        client = request.parameters.get("client_id", "")
+        if not UUID.fullmatch(client):
+            raise NotFound(client)
+        if not caller.is_of(client):
+            raise Forbidden
+
+    def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
+        """The first fault in words, with every parameter that it is about as it was sent."""
+        content = dict(super().problem(error, status, request)["error"])
+        if isinstance(error, Invalid):
+            first = error.faults[0]
+            at_fault = error.faults if first.rule == "size" else (first,)
+            details = {k: v for each in at_fault for k, v in details_of(each, request).items()}
+            content |= {"message": worded(first), "details": details}
+        elif error.code in MESSAGES:
+            things = [name for key, name in THINGS.items() if key in request.parameters]
+            words = MESSAGES[error.code].replace("{things}", " or ".join(things))
+            content["message"] = words[:1].upper() + words[1:]
+        return {"error": content}
+
+
+MESSAGES = {
+    "forbidden": "Insufficient permissions for this client",
+    "not_found": "{things} not found",
+    "internal_error": "Server error",
+}
+THINGS = {"user_id": "user", "app_id": "app", "client_id": "client"}
+"""What a path may name, in the order in which it is spoken of."""
+
+FAMILY = AppUtilization()
+
+
+def endpoint(
+    path: str, *, may: Rule = READ_ORGANIZATION, about: Named | None = None
+) -> Callable[[Callable[..., Any]], Endpoint]:
+    """A route of this family: all are GET, and about one client."""
+    return any_endpoint(FAMILY, "GET", BASE + path, may=may, about=about)
+
+
+def worded(fault: Fault) -> str:
+    """A fault as a sentence."""
+    if fault.rule in SENTENCES:
+        return fault.message
+    words = WORDS.get(fault.rule, "Invalid {name}: {value}. {message}")
+    return (
+        words.replace("{expected}", fault.message.removeprefix("expected one of "))
+        .replace("{message}", fault.message[:1].upper() + fault.message[1:])
+        .replace("{name}", str(shown(fault.name)))
+        .replace("{value}", str(shown(fault.value)))
+    )
+
+
+def details_of(fault: Fault, request: Request) -> dict[str, object]:
+    """The parameters of a fault as they were sent; null where they were not."""
+    together = fault.rule in SENTENCES and TOGETHER.get(fault.name)
+    if not together:
+        return {str(shown(fault.name)): shown(fault.value)}
+    sent = {name: request.query.get(name, [None]) for name in together}
+    return {name: shown(values[-1]) for name, values in sent.items()}

@@ -1,0 +1,115 @@
+"""The users of a client: a list, and one of them."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from odometer.api.app_utilization.answers import LastActivity
+from odometer.api.app_utilization.parameters import OfDepartments, Searched, Strict
+from odometer.directory.people import User
+from odometer.directory.snapshot import Directory
+from odometer.domain.time import format_millis, instant_of_ms
+from odometer.engine.read.last_active import LastActive
+from odometer.reports.order import Direction
+from odometer.reports.people import PersonOrder, finder, listed
+from odometer.services.usage import Usage
+from odometer.web.cursors import Chain
+from odometer.web.fields import Choice, Text, Whole
+from odometer.web.models import Answer, Timestamp
+from odometer.web.paging import CURSOR, LONGEST_CURSOR, begin, headers_of, next_page
+from odometer.web.report import Report, columns_of
+
+LARGEST_PAGE = 500
+
+
+class UsersQuery(OfDepartments, Searched):
+    """The users of the client, in order."""
+
+    sort_by: Annotated[PersonOrder, Choice()] = Field(
+        PersonOrder.USERNAME, description="By what users are sorted."
+    )
+    sort_order: Annotated[Direction, Choice()] = Field(
+        Direction.ASCENDING, description="Smallest first, or largest first."
+    )
+    page_size: Annotated[int, Whole(1, LARGEST_PAGE)] = Field(100, description="Users on a page.")
+    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(None, description=CURSOR)
+
+
+class DepartmentRef(Answer):
+    """Which department."""
+
+    id: str
+    name: str
+
+
+class UserAnswer(Answer):
+    """A user as the directory knows them."""
+
+    id: str
+    username: str
+    user_key: str
+    last_activity: LastActivity
+    departments: list[DepartmentRef]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+    @classmethod
+    def of(cls, user: User, presence: LastActive, directory: Directory) -> "UserAnswer":
+        """The published part of a user."""
+        departments = [directory.departments[number] for number in user.departments]
+        return cls(
+            id=user.id,
+            username=user.username,
+            user_key=user.user_key,
+            last_activity=LastActivity.of(presence),
+            departments=[DepartmentRef(id=each.id, name=each.name) for each in departments],
+            created_at=format_millis(instant_of_ms(user.created_at)),
+            updated_at=format_millis(instant_of_ms(user.updated_at)),
+        )
+
+
+class UsersAnswer(Answer):
+    """A page of the users."""
+
+    data: list[UserAnswer]
+    total_count: int
+    next_cursor: str | None
+
+
+def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report:
+    """The users of the client: a page as JSON, or all of them."""
+    begin(chain, usage)
+    directory = usage.directory
+    everyone = range(directory.head.sizes["users"])
+    seen = usage.was_active(everyone) if query.sort_by is PersonOrder.LAST_ACTIVITY else {}
+    found = finder(query.q, query.members(directory))
+    ranked = listed(directory.users, found, seen, query.sort_by, query.sort_order)
+    ordinals = [user.ordinal for user in ranked]
+    chain = chain.among(ordinals, len(directory.erased))
+    page = ranked[chain.row :][: query.page_size]
+    following = next_page(chain, usage, directory, [], len(page), len(ranked), ordinals)
+
+    def rows(shown: Sequence[User]) -> list[UserAnswer]:
+        presence = usage.last_active([user.ordinal for user in shown])
+        return [UserAnswer.of(user, presence[user.ordinal], directory) for user in shown]
+
+    answer = UsersAnswer(data=rows(page), total_count=len(ranked), next_cursor=following)
+    return Report(
+        answer,
+        lambda: rows(ranked),
+        columns=columns_of(UserAnswer),
+        narrowed_by="q, department_ids",
+        headers=headers_of(query.deprecation, chain, following),
+    )
+
+
+class NothingAsked(Strict):
+    """No parameters."""
+
+
+def one_user(user: User, usage: Usage) -> Report:
+    """One user of the client."""
+    presence = usage.last_active([user.ordinal])
+    answer = UserAnswer.of(user, presence[user.ordinal], usage.directory)
+    return Report(answer, lambda: [answer])

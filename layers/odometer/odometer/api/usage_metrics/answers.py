@@ -1,0 +1,246 @@
+"""Organizations, teams, users and licenses, as the usage metrics API publishes them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, Self, TypeVar, get_args
+
+from pydantic import MISSING, Field, RootModel
+
+from odometer.api.usage_metrics.parameters import LARGEST_PAGE, OptionalPage, Page
+from odometer.directory import people
+from odometer.domain.people import Role
+from odometer.domain.time import format_seconds, instant_of_ms
+from odometer.web.models import Answer, Timestamp, names_of
+from odometer.web.report import Report
+
+# answers
+
+
+class OrganizationAnswer(Answer):
+    """An organization."""
+
+    id: str
+    name: str
+    public_key: str = Field(alias="publicKey")
+    saml_enabled: bool = Field(alias="samlEnabled")
+    smtp_configured: bool = Field(alias="smtpConfigured")
+    username_password_enabled: bool = Field(alias="usernamePasswordEnabled")
+    domains: list[str]
+    plan_type: str = Field(alias="planType")
+
+    @classmethod
+    def of(cls, organization: people.Organization) -> "OrganizationAnswer":
+        """The published part of an organization."""
+        return cls(**{name: getattr(organization, name) for name in cls.model_fields})
+
+
+class TeamRow(Answer):
+    """A team in the list of teams."""
+
+    id: str
+    name: str
+    users_count: int = Field(alias="usersCount")
+    is_default_team: bool = Field(alias="isDefaultTeam")
+
+    @classmethod
+    def of(cls, team: people.Team, users_count: int) -> "TeamRow":
+        """The published part of a team."""
+        return cls(
+            id=team.id, name=team.name, users_count=users_count, is_default_team=team.is_default
+        )
+
+
+class TeamAnswer(Answer):
+    """A team."""
+
+    id: str
+    name: str
+
+
+class UserRow(Answer):
+    """A user in a list of users."""
+
+    id: str
+    username: str
+    email: str
+    role: Role
+    verified: bool
+    deactivated_at: Timestamp | None = Field(alias="deactivatedAt")
+    updated_at: Timestamp = Field(alias="updatedAt")
+
+    @classmethod
+    def of(cls, user: people.User) -> "UserRow":
+        """The published part of a user."""
+        return cls(
+            id=user.id,
+            username=user.username,
+            email=user.email,
+            role=user.role,
+            verified=user.verified,
+            deactivated_at=None if user.deactivated_at is None else instant(user.deactivated_at),
+            updated_at=instant(user.updated_at),
+        )
+
+
+class LicenseDetails(Answer):
+    """What the organization has bought."""
+
+    exp: int
+    iat: int
+    seats: int
+    seats_cap: int = Field(alias="seatsCap")
+    audience: str
+    features: list[str]
+    settings: dict[str, Any]
+
+
+class LicenseAnswer(Answer):
+    """The license."""
+
+    license: LicenseDetails
+
+    @classmethod
+    def of(cls, license: people.License) -> "LicenseAnswer":  # noqa: A002  the word of the domain
+        """The published part of a license."""
+        names = LicenseDetails.model_fields
+        return cls(license=LicenseDetails(**{name: getattr(license, name) for name in names}))
+
+
+class Permission(Answer):
+    """Someone who holds a role."""
+
+    username: str
+    organization_id: str = Field(alias="organizationId")
+
+    @classmethod
+    def of(cls, user: people.User, organization: str) -> "Permission":
+        """Who holds the role, and where."""
+        return cls(username=user.username, organization_id=organization)
+
+
+class Permissions(RootModel[list[Permission]]):
+    """Everyone who holds a role."""
+
+    @classmethod
+    def report(cls, holders: Iterable[people.User], organization: str) -> Report:
+        """All of them, in either form."""
+        rows = [Permission.of(holder, organization) for holder in holders]
+        return Report(cls(rows), lambda: rows, columns=names_of(Permission), narrowed_by="role")
+
+
+class UserDetails(Answer):
+    """A user, by the names of this endpoint."""
+
+    organization_id: str
+    user_id: str
+    email: str
+    role: Role
+    created_at: Timestamp = Field(alias="createdAt")
+    updated_at: Timestamp = Field(alias="updatedAt")
+
+
+class UserTeam(Answer):
+    """The one team of a user; empty without one."""
+
+    team_id: str | MISSING = MISSING
+    team_name: str | MISSING = MISSING
+
+
+class UserAnswer(Answer):
+    """A user and their team, if they have one."""
+
+    user: UserDetails
+    teams: UserTeam
+
+    @classmethod
+    def of(
+        cls, organization: people.Organization, user: people.User, team: people.Team | None
+    ) -> "UserAnswer":
+        """The published part of a user."""
+        details = UserDetails(
+            organization_id=organization.id,
+            user_id=user.id,
+            email=user.email,
+            role=user.role,
+            created_at=instant(user.created_at),
+            updated_at=instant(user.updated_at),
+        )
+        teams = UserTeam(team_id=team.id, team_name=team.name) if team else UserTeam()
+        return cls(user=details, teams=teams)
+
+
+class NextPage(Answer):
+    """How to ask for the rows that follow."""
+
+    limit: int
+    offset: int
+
+
+class Meta(Answer):
+    """How many rows are here, how many in all, and how to go on."""
+
+    count: int
+    total: int
+    next: NextPage | None
+
+    @classmethod
+    def of(cls, page: Page | OptionalPage, count: int, total: int) -> "Meta":
+        """Where a page ends, and whether more follows."""
+        end = page.offset + count
+        more = count > 0 and end < total
+        following = NextPage(limit=page.limit or LARGEST_PAGE, offset=end) if more else None
+        return cls(count=count, total=total, next=following)
+
+
+Row = TypeVar("Row", bound=Answer)
+Member = TypeVar("Member")
+
+
+class Listing(Answer, Generic[Row]):
+    """A part of a list."""
+
+    data: list[Row]
+    meta: Meta
+
+    @classmethod
+    def page(
+        cls, page: Page | OptionalPage, members: Sequence[Member], row: Callable[[Member], Row]
+    ) -> Self:
+        """The part of the members that the page asks for."""
+        here = members[page.offset :][: page.limit or LARGEST_PAGE]
+        meta = Meta.of(page, len(here), len(members))
+        return cls(data=[row(member) for member in here], meta=meta)
+
+    @classmethod
+    def report(
+        cls,
+        page: Page | OptionalPage,
+        members: Sequence[Member],
+        row: Callable[[Member], Row],
+        narrowed_by: str = "",
+    ) -> Report:
+        """The part that the page asks for as JSON, all of the list as lines."""
+        (published,) = get_args(cls.model_fields["data"].annotation)
+        return Report(
+            cls.page(page, members, row),
+            lambda: map(row, members),
+            columns=names_of(published),
+            narrowed_by=narrowed_by,
+        )
+
+
+class TeamList(Listing[TeamRow]):
+    """A part of the teams."""
+
+
+class UserList(Listing[UserRow]):
+    """A part of some users."""
+
+
+def by_name(members: Iterable[Member]) -> list[Member]:
+    """Teams by name, users by username, then by id."""
+    return sorted(members, key=lambda each: (getattr(each, "username", None) or each.name, each.id))  # type: ignore[attr-defined]
+
+
+def instant(milliseconds: int) -> Timestamp:
+    """An instant as it is published."""
+    return format_seconds(instant_of_ms(milliseconds))

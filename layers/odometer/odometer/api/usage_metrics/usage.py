@@ -1,0 +1,168 @@
+"""Usage in blocks of time, of an organization, a team or a user."""
+
+from collections.abc import Collection, Mapping
+from typing import Self
+
+from pydantic import Field
+
+from odometer.api.usage_metrics.parameters import (
+    OrganizationUsageQuery,
+    Range,
+    TeamUsageQuery,
+    UserUsageQuery,
+)
+from odometer.domain.time import Period, format_seconds
+from odometer.reports.factors import share
+from odometer.reports.series import ANY, USERS, Granularity, Tally, blocks, edges, tallies
+from odometer.services.usage import Usage
+from odometer.web.models import Answer, Timestamp
+from odometer.web.report import Report
+
+COMPLETION, CHAT = "completion", "chat"
+
+
+# answers
+
+
+class CodeCompletions(Answer):
+    """What the products that complete code were used for."""
+
+    active_users: int = Field(alias="activeUsers")
+    completions: int
+    chars_completed: int = Field(alias="charsCompleted")
+    keystrokes: int
+    lines: int
+    automation_factor: float = Field(alias="automationFactor")
+
+    @classmethod
+    def of(cls, tally: Tally) -> Self:
+        """The part of a tally, and how much of what was written was completed."""
+        chars, keys = tally[COMPLETION, "chars_completed"], tally[COMPLETION, "keystrokes"]
+        return cls(
+            active_users=tally[COMPLETION, USERS],
+            completions=tally[COMPLETION, "completions"],
+            chars_completed=chars,
+            keystrokes=keys,
+            lines=tally[COMPLETION, "lines"],
+            automation_factor=share(chars, chars + keys),
+        )
+
+
+class Chat(Answer):
+    """What the chats were used for."""
+
+    active_users: int = Field(alias="activeUsers")
+    interactions: int
+    useful_interactions: int = Field(alias="usefulChatInteractions")
+    lines: int
+    chars_completed: int = Field(alias="charsCompleted")
+    chat_consumption_rate: float = Field(alias="chatConsumptionRate")
+
+    @classmethod
+    def of(cls, tally: Tally) -> Self:
+        """The part of a tally, and how many of the interactions were of use."""
+        useful, interactions = tally[CHAT, "useful_interactions"], tally[CHAT, "interactions"]
+        return cls(
+            active_users=tally[CHAT, USERS],
+            interactions=interactions,
+            useful_interactions=useful,
+            lines=tally[CHAT, "lines"],
+            chars_completed=tally[CHAT, "chars_completed"],
+            chat_consumption_rate=share(useful, interactions),
+        )
+
+
+class Block(Answer):
+    """What was done in a part of the range."""
+
+    start: Timestamp = Field(alias="from")
+    end: Timestamp = Field(alias="to")
+    active_users: int = Field(alias="activeUsers")
+    productivity_factor: float = Field(alias="productivityFactor")
+    code_completions: CodeCompletions = Field(alias="codeCompletions")
+    chat: Chat
+
+    @classmethod
+    def of(cls, period: Period, tally: Tally) -> Self:
+        """The published part of a tally; users of both kinds count once."""
+        chars = sum(tally[kind, "chars_completed"] for kind in (COMPLETION, CHAT))
+        return cls(
+            start=format_seconds(period.start),
+            end=format_seconds(period.end),
+            active_users=tally[ANY, USERS],
+            productivity_factor=share(chars, chars + tally[COMPLETION, "keystrokes"]),
+            code_completions=CodeCompletions.of(tally),
+            chat=Chat.of(tally),
+        )
+
+
+class Blocks(Answer):
+    """The range in blocks."""
+
+    granularity: Granularity
+    data: list[Block]
+
+
+class InOrganization(Answer):
+    """Of which organization the answer is."""
+
+    organization_id: str = Field(alias="organizationId")
+
+
+class InTeam(InOrganization):
+    """Of which team."""
+
+    team_id: str = Field(alias="teamId")
+
+
+class InUser(InOrganization):
+    """Of which user."""
+
+    user_id: str = Field(alias="userId")
+
+
+class UsageInBlocks(Answer):
+    """Usage over time."""
+
+    start: Timestamp = Field(alias="from")
+    end: Timestamp = Field(alias="to")
+    usage: Blocks
+
+
+class OrganizationUsage(UsageInBlocks, InOrganization):
+    """Everybody's usage over time."""
+
+
+class TeamUsage(UsageInBlocks, InTeam):
+    """The usage of a team over time."""
+
+
+class UserUsage(UsageInBlocks, InUser):
+    """The usage of one user over time."""
+
+
+USAGE: Mapping[type[Range], type[UsageInBlocks]] = {
+    OrganizationUsageQuery: OrganizationUsage,
+    TeamUsageQuery: TeamUsage,
+    UserUsageQuery: UserUsage,
+}
+"""The answer to each query."""
+
+
+def usage_over_time(
+    query: OrganizationUsageQuery | TeamUsageQuery | UserUsageQuery,
+    usage: Usage,
+    users: Collection[int] | None = None,
+) -> Report:
+    """What these users, or all of them, did in each block of the range."""
+    periods = blocks(query.period, query.granularity)
+    series = usage.along(edges(periods), COMPLETION, CHAT)
+    pairs = zip(periods, tallies(series, users), strict=True)
+    rows = [Block.of(period, tally) for period, tally in pairs]
+    page = USAGE[type(query)](
+        **query.model_dump(include={"organization_id", "team_id", "user_id"}),
+        start=format_seconds(query.start),
+        end=format_seconds(query.end),
+        usage=Blocks(granularity=query.granularity, data=rows),
+    )
+    return Report(page, lambda: rows, [query.period], usage.through_ms)

@@ -1,0 +1,121 @@
+"""The answers of the usage report API; field names are the published ones."""
+
+from typing import Literal
+
+from pydantic import MISSING, Field
+
+from odometer.api.usage_report.products import ReportedProduct
+from odometer.domain.people import UserType
+from odometer.web.models import Answer
+
+# answers
+
+
+class OrganizationName(Answer):
+    """Whose report it is."""
+
+    id: str
+    name: str
+
+
+class Pagination(Answer):
+    """Where a page stands among all."""
+
+    limit: int
+    page: int
+    total: int
+    total_pages: int = Field(alias="totalPages")
+
+
+class Totals(Answer):
+    """The measures of a product, by the names that its kind has here."""
+
+    tests: int | MISSING = Field(MISSING, alias="totalTests")
+    duration: int | MISSING = Field(MISSING, alias="totalDuration")
+    screenshots: int | MISSING = Field(MISSING, alias="totalScreenshots")
+
+
+class Echo(Answer):
+    """What was asked, of whom, and whether there was no full answer."""
+
+    start: str = Field(alias="from")
+    last: str = Field(alias="to")
+    timezone: str
+    organization: OrganizationName
+    partial: bool | MISSING = MISSING
+
+
+class OfType(Answer):
+    """Whom the answer is about."""
+
+    type: UserType
+    total_users: int = Field(alias="totalUsers")
+
+
+class SummaryMetadata(Echo, OfType):
+    """Of all products."""
+
+
+class SummaryData(Answer):
+    """The totals of every product."""
+
+    metadata: SummaryMetadata
+    products: dict[ReportedProduct, Totals] = Field(
+        json_schema_extra={"required": [*ReportedProduct]}
+    )
+
+
+class SummaryAnswer(Answer):
+    """All products."""
+
+    status: Literal["success"]
+    data: SummaryData
+
+
+class OfProduct(Answer):
+    """Whom the answer is about, and which product."""
+
+    type: UserType
+    product: ReportedProduct
+    total_users: int = Field(alias="totalUsers")
+
+
+class DrilldownMetadata(Echo, Totals, OfProduct):
+    """Of one product: the totals of the organization, and where the page stands."""
+
+    pagination: Pagination
+
+
+class UserRow(Answer):
+    """What one user has used."""
+
+    id: str
+    username: str
+    email: str
+    tests: int | MISSING = Field(MISSING, alias="totalTestsRun")
+    duration: int | MISSING = Field(MISSING, alias="totalDuration")
+    screenshots: int | MISSING = Field(MISSING, alias="totalScreenshots")
+
+
+class ProductName(Answer):
+    """One product."""
+
+    product: ReportedProduct
+
+
+class ProductRow(Totals, ProductName):
+    """The totals of one product, as a line."""
+
+
+class DrilldownData(Answer):
+    """One product, user by user."""
+
+    metadata: DrilldownMetadata
+    users: list[UserRow]
+
+
+class DrilldownAnswer(Answer):
+    """One product."""
+
+    status: Literal["success"]
+    data: DrilldownData

@@ -1,0 +1,102 @@
+"""The usage report API: its errors, in its own words."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from odometer.access.policy import READ_REPORT
+from odometer.api.usage_report.parameters import CLOCK_FORM, LARGEST_PAGE
+from odometer.api.usage_report.products import ReportedProduct
+from odometer.domain.errors import Fault, Incomplete, Invalid, OdometerError, TimedOut, Unavailable
+from odometer.domain.people import UserType
+from odometer.engine.read.readings import Used
+from odometer.web.endpoint import Endpoint
+from odometer.web.endpoint import endpoint as any_endpoint
+from odometer.web.family import Family
+from odometer.web.fields import YEARS
+from odometer.web.messages import JSON, Request
+
+BASE = "/insights/api/v3/public/usage-report"
+VALUE_SHOWN = 10_240  # the gateway lets no longer request through: what was sent is shown whole
+
+
+MESSAGES = {
+    "unauthorized": "Invalid or missing Basic Auth credentials",
+    "forbidden": "admin access required",
+    "not_found": "not found",
+    "method_not_allowed": "method not allowed",
+    "not_acceptable": "no accepted content type can be answered",
+    "conflict": "conflicts with what is stored",
+    "payload_too_large": "too much to answer at once",
+    "unsupported_media_type": "content type not supported",
+    "too_many_requests": "too many requests",
+    "internal_error": "internal server error",
+    "unavailable": "failed to resolve org users",
+    "timeout": "failed to resolve org users",
+}
+UNREAD = "failed to read all usage"
+OF_RULES: Mapping[str, Mapping[str, str]] = {
+    "missing": {name: f"{name} is required" for name in ("from", "to")},
+    "years": {
+        name: f"invalid {name} format: {{value}} (expected {CLOCK_FORM} {YEARS})"
+        for name in ("from", "to")
+    },
+}
+"""Words for some rules; any other fault of a parameter has the words of that parameter."""
+WORDS = {
+    "type": f"invalid or missing type (valid: [{' '.join(UserType)}])",
+    "product": f"invalid or missing product (valid: [{' '.join(ReportedProduct)}])",
+    "from": f"invalid from format: {{value}} (expected {CLOCK_FORM})",
+    "to": f"invalid to format: {{value}} (expected {CLOCK_FORM})",
+    "timezone": "invalid timezone format: {value} (expected +HH:MM or -HH:MM, e.g. +05:30)",
+    "page": "page must be a positive integer",
+    "limit": f"limit must be a positive integer between 1 and {LARGEST_PAGE}",
+}
+BETWEEN = ("order", "span", "size")
+"""Rules over several values: they speak for themselves."""
+
+
+class UsageReport(Family):
+    """The first fault of a request, in its own words."""
+
+    name = "usage_report"
+    challenge = 'Basic realm="odometer", charset="UTF-8"'
+    unfit = JSON
+
+    def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
+        """The published error body."""
+        return {"status": "error", "message": message_of(error)}
+
+    def status(self, error: OdometerError) -> int:
+        """A directory that cannot be read is a 500; usage that cannot be is a partial answer."""
+        of_directory = isinstance(error, Unavailable | TimedOut)
+        return 500 if of_directory and not isinstance(error, Incomplete) else super().status(error)
+
+
+FAMILY = UsageReport()
+
+
+def endpoint(path: str) -> Callable[[Callable[..., Any]], Endpoint]:
+    """A route of this family: all are GET, and for Admins."""
+    return any_endpoint(FAMILY, "GET", BASE + path, may=READ_REPORT)
+
+
+def message_of(error: OdometerError) -> str:
+    """An error in the words of this API."""
+    match error:
+        case Invalid():
+            return worded(error.faults[0])
+        case Incomplete():
+            return UNREAD
+    return MESSAGES[error.code]
+
+
+def worded(fault: Fault) -> str:
+    """A fault in the words that clients of this API match on."""
+    words = OF_RULES.get(fault.rule, {}).get(fault.name)
+    words = words or (fault.message if fault.rule in BETWEEN else WORDS.get(fault.name))
+    return (words or fault.message).replace("{value}", str(fault.value)[:VALUE_SHOWN])
+
+
+def is_incomplete(found: Iterable[Used | None]) -> bool:
+    """Whether something could not be read."""
+    return None in list(found)

@@ -1,0 +1,126 @@
+"""The summary of all products, and the drilldown into one."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from odometer.api.usage_report.answers import (
+    DrilldownAnswer,
+    DrilldownData,
+    DrilldownMetadata,
+    OrganizationName,
+    ProductRow,
+    SummaryAnswer,
+    SummaryData,
+    SummaryMetadata,
+    Totals,
+    UserRow,
+)
+from odometer.api.usage_report.family import is_incomplete
+from odometer.api.usage_report.parameters import DrilldownQuery, Range, SummaryQuery
+from odometer.api.usage_report.products import ReportedProduct
+from odometer.directory.snapshot import Directory
+from odometer.domain.kinds import Kind
+from odometer.engine.read.readings import Used, distinct
+from odometer.reports.ranking import UserUsage, most_used_first, places, totals_among
+from odometer.services.usage import Usage
+from odometer.web.models import Answer
+from odometer.web.report import Report
+
+NAMES = {"tests": "tests", "duration_ms": "duration", "screenshots": "screenshots"}
+"""What the measures of the engine are called in the models above."""
+
+
+def summary(query: SummaryQuery, usage: Usage) -> Report:
+    """All products, of the users of one type; one that cannot be read is 0, and it is said so."""
+    found = usage.of_each(list(ReportedProduct), query.period)
+    readable = [used for used in found.values() if used]
+    directory = usage.directory_with(readable)
+    population = directory.users_of_type(query.type)
+    metadata = SummaryMetadata(
+        type=query.type,
+        total_users=len(population.intersection(distinct(readable))),
+        **echo(query, directory, found.values()),
+    )
+    products = {
+        product: totals_of(usage.kind(product), found[product], population)
+        for product in ReportedProduct
+    }
+    page = SummaryAnswer(status="success", data=SummaryData(metadata=metadata, products=products))
+    rows = [ProductRow(product=each, **products[each].model_dump()) for each in ReportedProduct]
+    return report(page, lambda: rows, query, usage, found.values())
+
+
+def drilldown(query: DrilldownQuery, usage: Usage) -> Report:
+    """One product: totals of everybody, the users of one type, most used first."""
+    found = usage.of_each([query.product], query.period)[query.product]
+    directory = usage.directory_with([found] if found else [])
+    kind = usage.kind(query.product)
+    population = directory.users_of_type(query.type)
+    ranked = most_used_first(found, population - directory.erased) if found else []
+    metadata = DrilldownMetadata(
+        type=query.type,
+        product=query.product,
+        total_users=len(population.intersection(found.users)) if found else 0,
+        **totals_of(kind, found, None).model_dump(),
+        **echo(query, directory, [found]),
+        pagination=query.pagination(len(ranked)),
+    )
+    users = user_rows(directory, kind, ranked, query.places)
+    page = DrilldownAnswer(status="success", data=DrilldownData(metadata=metadata, users=users))
+    every = partial(user_rows, directory, kind, ranked, slice(0, len(ranked)))
+    return report(page, every, query, usage, [found], columns_of(kind))
+
+
+def report(
+    page: Answer,
+    rows: Callable[[], Iterable[Answer]],
+    query: Range,
+    usage: Usage,
+    found: Iterable[Used | None],
+    columns: Sequence[str] = (),
+) -> Report:
+    """The answer with what it was made from."""
+    incomplete = is_incomplete(found)
+    through_ms = None if incomplete else usage.through_ms
+    return Report(page, rows, [query.period], through_ms, incomplete, columns)
+
+
+def echo(query: Range, directory: Directory, found: Iterable[Used | None]) -> dict[str, Any]:
+    """What every answer says of its request."""
+    organization = OrganizationName(id=directory.organization.id, name=directory.organization.name)
+    partial = {"partial": True} if is_incomplete(found) else {}
+    return {**query.echo, "organization": organization, **partial}
+
+
+def columns_of(kind: Kind) -> list[str]:
+    """The columns of a table of users."""
+    names = ("id", "username", "email", *(NAMES[name] for name in kind.measures))
+    return [UserRow.model_fields[name].alias or name for name in names]
+
+
+def totals_of(kind: Kind, used: Used | None, population: Collection[int] | None) -> Totals:
+    """The measures of a product, of some users or of all; 0 where nothing could be read."""
+    totals = totals_among(used, population) if used else dict.fromkeys(kind.measures, 0)
+    return Totals(**{NAMES[name]: total for name, total in totals.items()})
+
+
+def user_rows(
+    directory: Directory, kind: Kind, ranked: Sequence[UserUsage], shown: slice
+) -> list[UserRow]:
+    """Some places of a ranking, with names."""
+
+    def ids_of(users: Sequence[int]) -> list[str]:
+        return [user.id for user in directory.users_at(users)]
+
+    rows = places(ranked, shown, ids_of)
+    names = [NAMES[name] for name in kind.measures]
+    return [
+        UserRow(
+            id=user.id,
+            username=user.username,
+            email=user.email,
+            **dict(zip(names, row.measures, strict=True)),
+        )
+        for user, row in zip(directory.users_at([row.user for row in rows]), rows, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Events, directory, keys, coverage and explanations under `/v1`."""

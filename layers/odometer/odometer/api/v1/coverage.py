@@ -1,0 +1,136 @@
+"""Coverage on the wire: what has arrived from where, and how far reports are complete."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from odometer.directory.snapshot import Directory
+from odometer.domain.errors import NotFound
+from odometer.domain.identity import as_kept
+from odometer.domain.kinds import Kind
+from odometer.domain.time import Period, format_seconds, instant_at, instant_of_ms
+from odometer.engine.format.latest import Coverage
+from odometer.engine.read.coverage import Received, events, received
+from odometer.services.usage import Usage
+from odometer.web.fields import Day, Text, refuse
+from odometer.web.models import Answer, Query, Timestamp
+from odometer.web.report import Report
+
+
+class CoverageQuery(Query):
+    """Of which product, and on which days: UTC dates, both included."""
+
+    refuses_unknown: ClassVar[bool] = True
+
+    product: Annotated[str, Text(128)] | None = Field(
+        None, description="A product, by its id; all products without it."
+    )
+    first: Annotated[date, Day()] | None = Field(
+        None,
+        alias="from",
+        description="The first day, in UTC; without it, the day of the first event.",
+    )
+    last: Annotated[date, Day()] | None = Field(
+        None,
+        alias="to",
+        description="The last day, in UTC. It is included, unlike the `to` of `/v1/explain`; "
+        "without it, today.",
+    )
+
+    @field_validator("last", mode="after")
+    @classmethod
+    def _in_order(cls, last: date | None, fields: ValidationInfo) -> date | None:
+        first = fields.data.get("first")
+        if first and last and last < first:
+            raise refuse("order", "to must not be before from")
+        return last
+
+
+class Outer(Answer):
+    """The first and the last event of all, whatever days were asked for, and how many of those."""
+
+    first_event_at: Timestamp | None
+    last_event_at: Timestamp | None
+    events: int
+
+
+class SourceCoverage(Outer):
+    """What has come from one source."""
+
+    source: str
+
+
+class CoverageRow(SourceCoverage):
+    """The same as a line: which product it is of comes with it."""
+
+    product: str
+    kind: str
+
+
+class ProductCoverage(Outer):
+    """What has come of one product; days without any begin with its first use, if not told."""
+
+    product: str
+    kind: str
+    days_without: int
+    sources: list[SourceCoverage]
+
+
+class CoverageAnswer(Answer):
+    """Every product, and the instant up to which accepted batches are in all reports."""
+
+    through: Timestamp
+    products: list[ProductCoverage]
+
+
+def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report:
+    """What has arrived of one product or of all; in lines, source by source."""
+    kinds = directory.kinds
+    product = None if query.product is None else as_kept(query.product)
+    if product is not None and product not in kinds:
+        raise NotFound(product, "product")
+    wanted = list(kinds) if product is None else [product]
+    through = instant_of_ms(usage.through_ms)
+    found = received(usage.view, wanted)
+    products = [product_coverage(each, kinds, query, through.date()) for each in found]
+    return Report(
+        CoverageAnswer(through=format_seconds(through), products=products),
+        lambda: [row for product in products for row in rows_of(product)],
+        [Period.of_days(query.first, query.last, UTC)] if query.first and query.last else [],
+        usage.through_ms,
+        columns=["product", "kind", "source", *Outer.model_fields],
+        narrowed_by="product",
+    )
+
+
+def rows_of(product: ProductCoverage) -> Iterator[CoverageRow]:
+    """A product, source by source."""
+    for source in product.sources:
+        yield CoverageRow(product=product.product, kind=product.kind, **source.model_dump())
+
+
+def product_coverage(
+    found: Received, kinds: Mapping[str, Kind], query: CoverageQuery, today: date
+) -> ProductCoverage:
+    """One product."""
+    return ProductCoverage(
+        product=found.product,
+        kind=kinds[found.product].name,
+        days_without=found.days_without(query.first, min(query.last or today, today)),
+        sources=[
+            SourceCoverage(source=source, **outer(each, query))
+            for source, each in found.by_source.items()
+        ],
+        **outer(found.whole, query),
+    )
+
+
+def outer(found: Coverage | None, query: CoverageQuery) -> dict[str, Any]:
+    """The figures of a product or of a source."""
+    return {
+        "first_event_at": format_seconds(instant_at(found.first)) if found else None,
+        "last_event_at": format_seconds(instant_at(found.last)) if found else None,
+        "events": events(found, query.first, query.last) if found else 0,
+    }

@@ -1,0 +1,459 @@
+"""The directory on the wire: rows as `PUT /v1/directory` takes them and the export gives them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from pydantic import MISSING, Field
+
+from odometer.directory.people import User
+from odometer.directory.snapshot import Directory
+from odometer.directory.upsert import REQUIRED, Draft, Outcome, Row, Status
+from odometer.domain.errors import Fault, Invalid, TooLarge, Unsupported
+from odometer.domain.identity import as_kept
+from odometer.domain.kinds import KINDS
+from odometer.domain.people import Role, State, UserType
+from odometer.domain.time import epoch_ms, format_millis, instant_of_ms
+from odometer.web.context import Deadline
+from odometer.web.fields import (
+    Called,
+    Choice,
+    Flag,
+    Instant,
+    Lines,
+    Reader,
+    Text,
+    Whole,
+    refuse,
+    shown_id,
+)
+from odometer.web.messages import JSON, NDJSON, Request, as_json
+from odometer.web.models import Answer, Body, Query, fill, read_json
+
+MEGABYTE = 1024 * 1024
+LARGEST_BODY: Mapping[str, int] = {JSON: 5 * MEGABYTE, NDJSON: 4 * MEGABYTE}
+"""Lines come to the function in base64, a third larger than they were sent: decision 0030."""
+MOST_ROWS = 10_000
+LARGEST_SETTINGS, DEEPEST_SETTINGS = 16 * 1024, 16
+EXPECTED_OBJECT = "expected an object"
+IDENTIFYING = frozenset({"row", "id", "name", "username", "user_key"})
+"""What says which row is meant."""
+LISTS = {
+    "teams": "team",
+    "departments": "department",
+    "products": "product",
+    "users": "user",
+}
+ORDER = ("organization", "license", *LISTS.values())
+"""Rows are taken kind after kind, so that a user may name a team that stands further down."""
+
+ROUTE_WORDS = frozenset({"usage", "account-utilizations"})
+
+Count = Annotated[int, Whole(0, 2**53 - 1)]
+
+
+Name = Annotated[str, Called(256)]
+
+
+@dataclass(frozen=True)
+class Id(Called):
+    """An id that can stand in a path: no separators, no word that is a route."""
+
+    longest: int = 128
+    forbidden: str = "/\\?#%"
+
+    def read(self, value: object) -> str:
+        """Text that leads to one row and nowhere else."""
+        text = super().read(value)
+        if text in ROUTE_WORDS or text in (".", ".."):
+            raise refuse("text", f"{text} is a word of the routes")
+        return text
+
+
+@dataclass(frozen=True)
+class CaselessId(Id):
+    """An id of a product, team or department, which as a UUID is the same in either case."""
+
+    def read(self, value: object) -> str:
+        """The id as it is kept."""
+        return as_kept(super().read(value))
+
+
+@dataclass(frozen=True)
+class ZoneName(Text):
+    """A time zone of the IANA database."""
+
+    longest: int = 64
+
+    def read(self, value: object) -> str:
+        """A zone that exists."""
+        text = super().read(value)
+        if text not in zones():
+            raise refuse("zone", "expected an IANA time zone like Europe/Berlin")
+        return text
+
+
+@cache
+def zones() -> frozenset[str]:
+    """Every time zone there is; finding them reads a directory tree."""
+    return frozenset(available_timezones())
+
+
+@dataclass(frozen=True)
+class KindName(Text):
+    """A kind of product."""
+
+    longest: int = 64
+
+    def schema(self) -> Mapping[str, Any]:
+        """One of the kinds."""
+        return {"type": "string", "enum": list(KINDS)}
+
+    def read(self, value: object) -> str:
+        """A kind that exists."""
+        text = super().read(value)
+        if text not in KINDS:
+            raise refuse("kind", f"expected one of {', '.join(KINDS)}")
+        return text
+
+
+@dataclass(frozen=True)
+class Small(Reader):
+    """An object with anything in it, as long as it is small enough to stand in the head."""
+
+    longest: int
+    deepest: int
+
+    def read(self, value: object) -> object:
+        """The object as sent."""
+        if not isinstance(value, dict):
+            raise refuse("object", "expected an object")
+        if depth(value) > self.deepest or len(as_json(value)) > self.longest:
+            limits = f"{self.longest} bytes, nested {self.deepest} deep"
+            raise refuse("object", f"expected an object of at most {limits}")
+        return value
+
+    def schema(self) -> Mapping[str, Any]:
+        """An object; how large it may be, JSON schema cannot say."""
+        return {"type": "object"}
+
+
+def depth(content: object) -> int:
+    """How deep arrays and objects are nested."""
+    if not isinstance(content, dict | list):
+        return 0
+    members = content.values() if isinstance(content, dict) else content
+    return 1 + max(map(depth, members), default=0)
+
+
+class OrganizationRow(Body):
+    """The organization's own attributes."""
+
+    name: Name | None = None
+    time_zone: Annotated[str, ZoneName()] | None = None
+    domains: Annotated[list[Annotated[str, Called(253)]], Field(max_length=100)] | None = None
+    plan_type: Name | None = None
+    public_key: Annotated[str, Lines(8192, shortest=0)] | None = Field(
+        None, description="PEM; its line breaks, LF or CRLF, are given back as they were sent."
+    )
+    saml_enabled: Annotated[bool, Flag()] | None = None
+    smtp_configured: Annotated[bool, Flag()] | None = None
+    username_password_enabled: Annotated[bool, Flag()] | None = None
+    retention_years: Annotated[int, Whole(1, 10)] | None = None
+
+
+class LicenseRow(Body):
+    """What the organization has bought."""
+
+    exp: Count | None = None
+    iat: Count | None = None
+    seats: Count | None = None
+    seats_cap: Count | None = None
+    audience: Annotated[str, Text(256, shortest=0)] | None = None
+    features: Annotated[list[Name], Field(max_length=200)] | None = None
+    settings: Annotated[dict[str, Any], Small(LARGEST_SETTINGS, DEEPEST_SETTINGS)] | None = None
+
+
+class TeamRow(Body):
+    """A team."""
+
+    id: Annotated[str, CaselessId()] | None = None
+    name: Name | None = None
+    is_default: Annotated[bool, Flag()] | None = None
+
+
+class DepartmentRow(Body):
+    """A department."""
+
+    id: Annotated[str, CaselessId()] | None = Field(
+        None, description="A UUID, in either case; one is made if it is left out."
+    )
+    name: Name | None = None
+
+
+class ProductRow(Body):
+    """A product."""
+
+    id: Annotated[str, CaselessId()] | None = Field(
+        None, description="That of an `app` is a UUID; one is made if it is left out."
+    )
+    name: Name | None = None
+    kind: Annotated[str, KindName()] | None = Field(
+        None, description="Stays as it is once it is made; `product_kind` in a line of NDJSON."
+    )
+
+
+class UserRow(Body):
+    """A user: of that id, else of that username, else of that user_key; no two share one."""
+
+    id: Annotated[str, Id()] | None = None
+    username: Annotated[str, Called(128)] | None = None
+    user_key: Annotated[str, Called(128)] | None = None
+    email: Annotated[str, Called(254)] | None = None
+    type: Annotated[UserType, Choice()] | None = None
+    role: Annotated[Role, Choice()] | None = None
+    team: Name | None = None
+    departments: Annotated[list[Name], Field(max_length=50)] | None = None
+    verified: Annotated[bool, Flag()] | None = None
+    state: Annotated[State, Choice()] | None = None
+    state_since: Annotated[datetime, Instant()] | None = Field(
+        None, description="When the state began; that of the first is when the user was created."
+    )
+
+
+class UserPath(Query):
+    """Which user."""
+
+    user_id: str
+
+
+ROWS: Mapping[str, type[Body]] = {
+    "organization": OrganizationRow,
+    "license": LicenseRow,
+    "team": TeamRow,
+    "department": DepartmentRow,
+    "product": ProductRow,
+    "user": UserRow,
+}
+
+
+class Document(Body):
+    """A directory, or the part of one that is to change."""
+
+    organization: OrganizationRow = Field(default_factory=OrganizationRow)
+    license: LicenseRow = Field(default_factory=LicenseRow)
+    teams: list[TeamRow] = Field(default_factory=list)
+    departments: list[DepartmentRow] = Field(default_factory=list)
+    products: list[ProductRow] = Field(default_factory=list)
+    users: list[UserRow] = Field(default_factory=list)
+
+
+class Result(Answer):
+    """What became of one row; `index` is its place in its list, or its line."""
+
+    index: int
+    kind: str
+    id: str | None
+    status: Status
+    code: str | MISSING = MISSING
+    message: str | MISSING = MISSING
+
+
+class Results(Answer):
+    """What became of every row, in the order in which they were sent."""
+
+    results: list[Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One row as it was sent: what of it can be read, and what is wrong with the rest."""
+
+    index: int
+    kind: str
+    row: Row
+    faults: tuple[Fault, ...] = ()
+    id: str | None = None
+
+    @classmethod
+    def read(cls, index: int, kind: str, content: object) -> "Sent":
+        """Check one row by itself, so that it cannot spoil the others."""
+        if not isinstance(content, dict):
+            return cls.unreadable(index, kind, content, Invalid.parameter("row", EXPECTED_OBJECT))
+        try:
+            return cls(index, kind, values_of(fill(ROWS[kind], content)))
+        except Invalid as invalid:
+            bad = {field_of(fault) for fault in invalid.faults}
+            good = {name: value for name, value in content.items() if name not in bad}
+            row = values_of(fill(ROWS[kind], good))
+            return cls(index, kind, row, invalid.faults, shown_id(content))
+
+    @classmethod
+    def unreadable(cls, index: int, kind: str, content: object, invalid: Invalid) -> "Sent":
+        """A row of which nothing can be said but why."""
+        return cls(index, kind, {}, invalid.faults, shown_id(content))
+
+    def all_faults(self, draft: Draft) -> list[Fault]:
+        """All that is wrong: with each field by itself, and with the others in this directory.
+
+        Whether a row of this name is there, nobody can say while its names cannot be read.
+        """
+        if self.kind not in ROWS:
+            return list(self.faults)
+        bad = {field_of(fault) for fault in self.faults}
+        nameless = bool(bad & IDENTIFYING)
+        return [*self.faults] + [
+            fault
+            for fault in draft.faults(self.kind, self.row)
+            if fault.name not in bad and not (nameless and fault.rule == REQUIRED)
+        ]
+
+    def result(self, outcome: Outcome) -> Result:
+        """What is answered for this row."""
+        return Result(
+            index=self.index,
+            kind=self.kind,
+            id=outcome.id,
+            status=outcome.status,
+            code=outcome.code or MISSING,
+            message=outcome.message or MISSING,
+        )
+
+
+def field_of(fault: Fault) -> str:
+    """The field of a row that a fault is in, whichever of its members it is about."""
+    return fault.name.partition(".")[0]
+
+
+def values_of(row: Body) -> Row:
+    """What a row sets, in the words of the directory."""
+    values = row.model_dump(exclude_unset=True)
+    if isinstance(since := values.get("state_since"), datetime):
+        values["state_since"] = epoch_ms(since)
+    return values
+
+
+def rows_sent(request: Request) -> list[Sent]:
+    """Every row of a request, from one JSON document or from a line each."""
+    sent_as = request.media_type
+    if sent_as not in LARGEST_BODY:
+        raise Unsupported
+    if len(request.body) > LARGEST_BODY[sent_as]:
+        raise TooLarge(limit=f"{LARGEST_BODY[sent_as]} bytes of {sent_as}")
+    rows = list(of_document(request.body) if sent_as == JSON else of_lines(request.body))
+    if len(rows) > MOST_ROWS:
+        raise TooLarge(limit=f"{MOST_ROWS} rows")
+    return rows
+
+
+def of_document(body: bytes) -> Iterator[Sent]:
+    """The rows of a JSON document, list by list."""
+    document = read_json(body)
+    if not isinstance(document, dict):
+        raise Invalid.parameter("body", "expected a JSON object")
+    if faults := list(misshapen(document)):
+        raise Invalid(*faults)
+    for name, content in document.items():
+        for index, row in enumerate(content if name in LISTS else [content]):
+            yield Sent.read(index, LISTS.get(str(name), str(name)), row)
+
+
+def misshapen(document: Mapping[str, Any]) -> Iterator[Fault]:
+    """What of a document is neither a list of rows nor one row that is known."""
+    for name, content in document.items():
+        if name not in Document.model_fields:
+            yield Fault(name, "unknown", "unknown parameter")
+        elif name in LISTS and not isinstance(content, list):
+            yield Fault(name, "list", "expected an array")
+        elif name not in LISTS and not isinstance(content, dict):
+            yield Fault(name, "object", "expected an object")
+
+
+def of_lines(body: bytes) -> Iterator[Sent]:
+    """A row of each line that is not blank, its kind beside its values."""
+    for index, line in enumerate(body.split(b"\n")):
+        if line.strip():
+            yield of_line(index, line)
+
+
+def of_line(index: int, line: bytes) -> Sent:
+    """One line; what cannot be read is that line's fault alone."""
+    try:
+        content = read_json(line)
+    except Invalid as fault:
+        return Sent.unreadable(index, "unknown", None, fault)
+    kind = content.pop("kind", None) if isinstance(content, dict) else None
+    # a product has a kind of its own, which its line calls `product_kind`
+    if kind == "product" and "product_kind" in content:
+        content["kind"] = content.pop("product_kind")
+    if not isinstance(kind, str) or kind not in ROWS:
+        unknown = Invalid.parameter("kind", f"expected one of {', '.join(ORDER)}", kind)
+        return Sent.unreadable(index, "unknown", content, unknown)
+    return Sent.read(index, kind, content)
+
+
+def taken(draft: Draft, rows: Sequence[Sent], deadline: Deadline) -> Results:
+    """Apply rows to a draft, those of a kind that others refer to first."""
+    order = sorted(range(len(rows)), key=lambda place: rank(rows[place]))
+    outcomes = {place: taken_row(draft, rows[place], deadline) for place in order}
+    return Results(results=[row.result(outcomes[place]) for place, row in enumerate(rows)])
+
+
+def taken_row(draft: Draft, sent: Sent, deadline: Deadline) -> Outcome:
+    """Apply one row, unless it is unreadable or there is no time left."""
+    if deadline.passed:
+        return Outcome(Status.NOT_ATTEMPTED, code="timeout", message="send this row again")
+    if sent.faults:
+        return Outcome.rejected(sent.id, sent.all_faults(draft))
+    return draft.apply(sent.kind, sent.row)
+
+
+def rank(sent: Sent) -> int:
+    """When a row's kind is taken."""
+    return ORDER.index(sent.kind) if sent.kind in ORDER else len(ORDER)
+
+
+def export(directory: Directory) -> bytes:
+    """A directory as lines that `PUT /v1/directory` takes."""
+    lines = (as_json({"kind": kind, **row}) for kind, row in exported(directory))
+    return b"".join(line + b"\n" for line in lines)
+
+
+def exported(directory: Directory) -> Iterator[tuple[str, Row]]:
+    """Every row of a directory with its kind."""
+    yield "organization", exported_fields(directory.head.organization, OrganizationRow)
+    if directory.head.license:
+        yield "license", exported_fields(directory.head.license, LicenseRow)
+    for team in directory.teams:
+        yield "team", {"id": team.id, "name": team.name, "is_default": team.is_default}
+    for department in directory.departments:
+        yield "department", {"id": department.id, "name": department.name}
+    for product in directory.products:
+        yield "product", {"id": product.id, "name": product.name, "product_kind": product.kind}
+    for user in directory.users:
+        yield "user", exported_user(directory, user)
+
+
+def exported_fields(values: Mapping[str, Any], row: type[Body]) -> Row:
+    """The values that a row of this kind sets."""
+    return {name: values[name] for name in row.model_fields if name in values}
+
+
+def exported_user(directory: Directory, user: User) -> Row:
+    """A user with team and departments by id."""
+    return {
+        "id": user.id,
+        "username": user.username,
+        "user_key": user.user_key,
+        "email": user.email or None,
+        "type": user.type,
+        "role": user.role,
+        "team": None if user.team is None else directory.teams[user.team].id,
+        "departments": [directory.departments[number].id for number in user.departments],
+        "verified": user.verified,
+        "state": user.state,
+        "state_since": format_millis(instant_of_ms(user.state_since)),
+    }

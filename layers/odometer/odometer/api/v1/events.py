@@ -1,0 +1,213 @@
+"""Events on the wire: CloudEvents, one or many, and what is answered for them."""
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, WithJsonSchema
+
+from odometer.access.policy import Caller
+from odometer.directory.snapshot import Directory
+from odometer.domain.errors import Conflict, Invalid, TooLarge, Unsupported
+from odometer.domain.events import Event
+from odometer.domain.intake import Refused, Rules
+from odometer.domain.text import CONTROL
+from odometer.storage.log import EventLog, Remembered
+from odometer.web.fields import shown_id
+from odometer.web.messages import JSON, Request, Response
+from odometer.web.models import Answer
+
+ONE = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+LARGEST_BODY = 1024 * 1024
+MOST_EVENTS = 1000
+LONGEST_KEY = 255
+LONGEST_NUMBER = 32
+NOT_THE_ONE = "the event was not accepted"
+
+
+class EventError(Answer):
+    """Why one event does not count."""
+
+    index: int
+    id: str | None
+    code: str
+    message: str
+
+
+def without_default(schema: dict[str, Any]) -> None:
+    """A field that is left out has no value, not even null."""
+    schema.pop("default", None)
+
+
+class Receipt(Answer):
+    """What became of a batch; `duplicate` counts repeats inside it."""
+
+    accepted: int
+    warning: Annotated[str | None, WithJsonSchema({"type": "string"})] = Field(
+        None,
+        exclude_if=lambda told: told is None,
+        json_schema_extra=without_default,
+        description="Only where nothing was accepted: how many events were sent, and why not.",
+    )
+    duplicate: int
+    rejected: int
+    errors: list[EventError]
+
+
+class Twice(NamedTuple):
+    """An object that says something twice, so that nobody knows what it says."""
+
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The events of a body that count, and the receipt for all of them."""
+
+    events: Sequence[Event[str]]
+    receipt: Receipt
+
+
+def sent_events(request: Request) -> list[Any]:
+    """The events of a body as they were sent."""
+    if request.media_type not in (JSON, ONE, BATCH):
+        raise Unsupported
+    if len(request.body) > LARGEST_BODY:
+        raise TooLarge
+    content = parsed(request.body)
+    several = isinstance(content, list)
+    if several if request.media_type == ONE else request.media_type == BATCH and not several:
+        raise Invalid.parameter("body", f"not what {request.media_type} announces")
+    events = content if several else [content]
+    if not events:
+        raise Invalid.parameter("body", "expected 1 to 1000 events")
+    if len(events) > MOST_EVENTS:
+        raise TooLarge
+    return events
+
+
+def parsed(body: bytes) -> Any:
+    """JSON; what only one event is spoiled by (a name that stands twice, NaN) is left to it."""
+    try:
+        return json.loads(
+            body.decode(),
+            parse_int=whole,
+            parse_constant=float,
+            object_pairs_hook=told_apart,
+        )
+    except (ValueError, RecursionError):
+        raise Invalid.parameter("body", "not valid JSON") from None
+
+
+def whole(digits: str) -> float:
+    """A whole number; one that is far beyond every measure need not be exact."""
+    return int(digits) if len(digits) <= LONGEST_NUMBER else math.inf
+
+
+def told_apart(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Twice:
+    """An object, or the sign that a name stands twice in it."""
+    content = dict(pairs)
+    return content if len(content) == len(pairs) else Twice(content)
+
+
+def read_batch(events: Sequence[Any], rules: Rules, passed_over: frozenset[int]) -> Batch:
+    """Read every event by itself; the ones passed over were refused when they first came."""
+    good: dict[tuple[Any, bytes], Event[str]] = {}
+    errors = []
+    for index, sent in enumerate(events):
+        try:
+            if index not in passed_over:
+                event = rules.read(unambiguous(sent))
+                good.setdefault(event.identity, event)
+        except Refused as refused:
+            errors.append(error_of(index, sent, refused))
+    repeats = len(events) - len(errors) - len(good)
+    receipt = Receipt(
+        accepted=len(good),
+        warning=None if good else nothing_accepted(errors),
+        duplicate=repeats,
+        rejected=len(errors),
+        errors=errors,
+    )
+    return Batch(list(good.values()), receipt)
+
+
+def nothing_accepted(errors: Sequence[EventError]) -> str:
+    """How many events were refused, and how often for which reason."""
+    reasons = Counter(error.code for error in errors)
+    why = ", ".join(f"{count} {code}" for code, count in reasons.items())
+    sent = f"none of the {len(errors)} events was accepted" if len(errors) > 1 else NOT_THE_ONE
+    return f"{sent}: {why}"
+
+
+def unambiguous(sent: Any) -> Any:
+    """An event as sent, unless it or its data says something twice."""
+    if isinstance(sent, Twice) or (isinstance(sent, dict) and isinstance(sent.get("data"), Twice)):
+        raise Refused("duplicate_name", "a name stands twice in one object")
+    return sent
+
+
+def error_of(index: int, sent: Any, refused: Refused) -> EventError:
+    """The error of one event, with its id as far as it has one."""
+    shown = shown_id(sent.content if isinstance(sent, Twice) else sent)
+    return EventError(index=index, id=shown, code=refused.code, message=refused.message)
+
+
+def accept(
+    request: Request, caller: Caller, directory: Directory, door: EventLog, now: datetime
+) -> Response:
+    """Take a batch: durable when this returns, and never twice."""
+    events = sent_events(request)
+    key = idempotency_key(request)
+    rules = Rules(directory.kinds, now, directory.organization.retention_years)
+    if not key:
+        batch = read_batch(events, rules, frozenset())
+        door.put(caller.organization, batch.events, now)
+        return receipt_of(batch.receipt, replayed=False)
+    return accept_once(request, caller, events, rules, door, key)
+
+
+def accept_once(
+    request: Request,
+    caller: Caller,
+    events: Sequence[Any],
+    rules: Rules,
+    door: EventLog,
+    key: str,
+) -> Response:
+    """Take a batch under a key: the same body again gets the first answer again."""
+    batch = read_batch(events, rules, frozenset())
+    digest = hashlib.sha256(request.body).hexdigest()
+    mine = Remembered(digest, batch.receipt.model_dump_json(), rules.now)
+    first = door.remember(caller.organization, key, mine)
+    if first.digest != digest:
+        raise Conflict(key)
+    receipt = Receipt.model_validate_json(first.answer)
+    if first is not mine:
+        # The first try may have died before its events were durable: put them again, by its rules.
+        refused = frozenset(error.index for error in receipt.errors)
+        batch = read_batch(events, Rules(rules.kinds, first.at, rules.retention_years), refused)
+    door.put(caller.organization, batch.events, rules.now)
+    return receipt_of(receipt, replayed=first is not mine)
+
+
+def idempotency_key(request: Request) -> str:
+    """The key of a request that must happen once, if it has one."""
+    key = request.header("idempotency-key")
+    if len(key.encode()) > LONGEST_KEY or CONTROL.search(key):
+        raise Invalid.parameter("Idempotency-Key", f"expected text of at most {LONGEST_KEY} bytes")
+    return key
+
+
+def receipt_of(receipt: Receipt, *, replayed: bool) -> Response:
+    """202 also where nothing was accepted, which the answer then says in its body and a header."""
+    headers = {"Idempotent-Replayed": "true"} if replayed else {}
+    if receipt.warning:
+        headers["Warning"] = f'199 odometer "{receipt.warning}"'
+    return Response(202, receipt.model_dump_json().encode(), headers=headers)

@@ -1,0 +1,294 @@
+"""Explain on the wire: the terms of a figure, so that a sum can be checked by hand."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, ClassVar, Final
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from odometer.directory.snapshot import APP, Directory
+from odometer.domain.errors import Invalid, NotFound
+from odometer.domain.identity import as_kept
+from odometer.domain.people import State, UserType
+from odometer.domain.time import Period, epoch_ms, format_seconds, instant_at
+from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.format.projections import PEOPLE, TOTALS
+from odometer.engine.read.explain import (
+    Explained,
+    TermKind,
+    explained,
+    explained_days,
+    explained_days_of_some,
+    together,
+)
+from odometer.engine.read.readings import distinct
+from odometer.reports.utilization import state_at
+from odometer.services.usage import Usage, products_of
+from odometer.web.cursors import Chain
+from odometer.web.fields import Choice, Ids, Instant, Text, Whole, refuse
+from odometer.web.models import Answer, Query, Timestamp
+from odometer.web.paging import CURSOR, LONGEST_CURSOR, begin, headers_of, next_page
+from odometer.web.report import Report, columns_of
+
+LONGEST: Final = timedelta(days=732)
+"""Those that can be reckoned with in every zone."""
+LONGEST_PRODUCTS: Final = 4_096
+DAYS_ACTIVE: Final = "days_active"
+USERS: Final = "users"
+ACCOUNTS: Final = "accounts"
+
+
+class WhoQuery(Query):
+    """Whose figure: that of everyone who is all of this; no other parameter passes unheard."""
+
+    refuses_unknown: ClassVar[bool] = True
+
+    user: Annotated[str, Text(128)] | None = Field(None, description="Only this user, by id.")
+    team: Annotated[str, Text(128)] | None = Field(
+        None, description="Only users who are in this team now, by its id."
+    )
+    department_ids: Annotated[tuple[str, ...], Ids()] | None = Field(
+        None,
+        description="Only users who are in any of these departments now: their ids with commas "
+        "between them.",
+    )
+    type: Annotated[UserType, Choice()] | None = Field(
+        None, description="Only people, or only machines."
+    )
+    state: Annotated[State, Choice()] | None = Field(
+        None, description="Only users who were in this state at `to`."
+    )
+
+    def members(self, directory: Directory, at: datetime) -> Collection[int] | None:
+        """The users who are asked about, by the state they were in at some moment."""
+        groups = [set(group) for group in self._groups(directory, at)]
+        return set.intersection(*groups) if groups else None
+
+    def _groups(self, directory: Directory, at: datetime) -> Iterator[Collection[int]]:
+        if self.user is not None:
+            yield [user_of(directory, self.user)]
+        if self.team is not None:
+            yield team_of(directory, self.team)
+        if self.department_ids is not None:
+            yield directory.members_of(self.department_ids)
+        if self.type is not None:
+            yield directory.users_of_type(self.type)
+        if self.state is not None:
+            yield users_in(directory, at, self.state)
+
+
+class ExplainQuery(WhoQuery):
+    """Which figure: a measure of products, the days active, or how many users there were."""
+
+    product: Annotated[str, Text(LONGEST_PRODUCTS)] | None = Field(
+        None, description="An id, or several with commas between them; all, if there is none."
+    )
+    measure: Annotated[str, Text(64)] = Field(
+        description=f"A measure of the product, `{DAYS_ACTIVE}`, `{USERS}` who had any usage, or "
+        f"`{ACCOUNTS}`, which are all users whether they had or not, as of `to`."
+    )
+    start: Annotated[datetime, Instant()] = Field(alias="from", description="The first instant.")
+    end: Annotated[datetime, Instant()] = Field(
+        alias="to",
+        description="The instant just after the last one. It is not included, unlike the `to` of "
+        f"`/v1/coverage`; at most {LONGEST.days} days after `from`.",
+    )
+    page_size: Annotated[int, Whole(1, 1000)] = Field(100, description="Events on a page.")
+    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(None, description=CURSOR)
+
+    @field_validator("end")
+    @classmethod
+    def _after_start(cls, end: datetime, earlier: ValidationInfo) -> datetime:
+        start = earlier.data.get("start")
+        if start is not None and not timedelta(0) < end - start <= LONGEST:
+            raise refuse("order", f"expected an instant after from, within {LONGEST.days} days")
+        return end
+
+    @property
+    def period(self) -> Period:
+        """From the first instant up to the other, as `X-Query-Range` shows it."""
+        return Period.until(self.start, self.end)
+
+
+class TermAnswer(Answer):
+    """What is added, or taken away where the sign is negative."""
+
+    term: TermKind
+    key: str
+    sign: int = Field(ge=-1, le=1)
+    value: int
+
+
+class EventAnswer(Answer):
+    """An event that is told apart from the others of its day."""
+
+    at: Timestamp
+    user: str | None
+    value: int
+
+
+class Excluded(Answer):
+    """What was read and is not in the figure."""
+
+    later_items: int
+    outside_range: int
+
+
+class ExplainAnswer(Answer):
+    """A figure with its terms, and a page of what is counted one by one: users, or events."""
+
+    range: str
+    value: int
+    terms: list[TermAnswer]
+    events: list[EventAnswer]
+    excluded: Excluded
+    next_cursor: str | None
+
+
+def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report:
+    """The readings, frames, events and users behind one figure."""
+    begin(chain, usage)
+    products = products_asked(query, usage.directory)
+    users = query.members(usage.directory, query.end)
+    found = explained_by(query, usage, products, users)
+    directory = usage.directory_of(found.people)
+    ids = directory.shown_ids if found.people else []
+    page = slice(chain.row, chain.row + query.page_size)
+    shown, total = len(found.one_by_one[page]), len(found.one_by_one)
+    pinned = [PEOPLE.id, TOTALS.id, *(product.id for product in products)]
+    following = next_page(chain, usage, directory, pinned, shown, total)
+    return Report(
+        answer_of(query, found, page, ids, following),
+        lambda: terms_of(found, found.users, ids),
+        [query.period],
+        usage.through_ms,
+        columns=columns_of(TermAnswer),
+        headers=headers_of({}, chain, following),
+    )
+
+
+def answer_of(
+    query: ExplainQuery,
+    found: Explained,
+    page: slice,
+    ids: Sequence[str | None],
+    following: str | None,
+) -> ExplainAnswer:
+    """A page of the explanation: all of its terms but users, and some of those or of the events."""
+    return ExplainAnswer(
+        range=str(query.period),
+        value=found.value,
+        terms=terms_of(found, found.users[page], ids),
+        events=[
+            EventAnswer(
+                at=format_seconds(instant_at(each.second)),
+                user=None if each.who is None else ids[each.who],
+                value=each.value,
+            )
+            for each in found.events[page]
+        ],
+        excluded=Excluded(later_items=found.later_items, outside_range=found.outside),
+        next_cursor=following,
+    )
+
+
+def explained_by(
+    query: ExplainQuery,
+    usage: Usage,
+    products: Sequence[MeteredProduct],
+    users: Collection[int] | None,
+) -> Explained:
+    """What the figure is made of: users one by one, days one by one, or sums."""
+    if query.measure == ACCOUNTS:
+        return counted(users_in(usage.directory, query.end, *State), users)
+    if query.measure == USERS:
+        return counted(distinct(usage.of(each.id, query.period) for each in products), users)
+    if query.measure == DAYS_ACTIVE:
+        return days_explained(query, usage, products, users)
+    return together(
+        explained(usage.view, product, query.measure, query.period, users)
+        for product in products
+        if query.measure in product.kind.measures
+    )
+
+
+def counted(found: Sequence[int], users: Collection[int] | None) -> Explained:
+    """Users who count for one each, as far as they are asked about."""
+    return Explained(users=[user for user in found if users is None or user in users])
+
+
+def days_explained(
+    query: ExplainQuery,
+    usage: Usage,
+    products: Sequence[MeteredProduct],
+    users: Collection[int] | None,
+) -> Explained:
+    """On how many days one product was used by one user, by several, or by anybody."""
+    if len(products) > 1:
+        words = f"{DAYS_ACTIVE} is a figure of one product"
+        raise Invalid.parameter("product", words, query.product)
+    (product,) = products
+    if users is None or len(users) == 1:
+        user = next(iter(users or ()), None)
+        catalog = products_of(usage.directory)
+        return explained_days(usage.view, catalog, product, query.period, user)
+    if users and product.kind.name != APP:
+        words = f"{DAYS_ACTIVE} of several users is a figure of apps"
+        raise Invalid.parameter("measure", words, query.measure)
+    return explained_days_of_some(usage.view, product, query.period, users)
+
+
+def products_asked(query: ExplainQuery, directory: Directory) -> list[MeteredProduct]:
+    """The products that are asked about; one of them must have the measure."""
+    names = names_asked(query.product, directory.kinds)
+    found = [MeteredProduct(name, directory.kinds[name]) for name in names]
+    own = dict.fromkeys(measure for product in found for measure in product.kind.measures)
+    measures = [*own, DAYS_ACTIVE, USERS, ACCOUNTS]
+    if query.measure not in measures:
+        words = f"expected one of {', '.join(measures)}"
+        raise Invalid.parameter("measure", words, query.measure)
+    return found
+
+
+def names_asked(given: str | None, known: Collection[str]) -> list[str]:
+    """The ids that were sent, each once; an id may have a comma of its own."""
+    if given is None or given in known:
+        return list(known) if given is None else [given]
+    names = list(dict.fromkeys(map(as_kept, given.split(","))))
+    for name in names:
+        if name not in known:
+            raise NotFound(name, "product")
+    return names
+
+
+def terms_of(found: Explained, users: Sequence[int], ids: Sequence[str | None]) -> list[TermAnswer]:
+    """The terms by their published names, and users who count for one each, also without a name."""
+    parts = [
+        TermAnswer(term=part.kind, key=part.key, sign=part.sign, value=part.value)
+        for part in found.parts
+    ]
+    return parts + [
+        TermAnswer(term=TermKind.USER, key=ids[u] or "", sign=1, value=1) for u in users
+    ]
+
+
+def user_of(directory: Directory, user_id: str) -> int:
+    """The ordinal of a user, who must be known."""
+    ids = directory.columns("users", "names")["id"]
+    if user_id not in ids:
+        raise NotFound(user_id, "user")
+    return ids.index(user_id)
+
+
+def team_of(directory: Directory, team_id: str) -> Collection[int]:
+    """The members of a team, which must be known."""
+    team = directory.team_by_id(team_id)
+    if team is None:
+        raise NotFound(team_id, "team")
+    return directory.users_of_team(team.ordinal)
+
+
+def users_in(directory: Directory, at: datetime, *states: State) -> list[int]:
+    """Who was in one of some states at a moment."""
+    histories = directory.columns("users", "profile")["history"]
+    return [u for u, history in enumerate(histories) if state_at(history, epoch_ms(at)) in states]

@@ -1,0 +1,1 @@
+"""What the engine stores: keys, columns, and the items that decide."""

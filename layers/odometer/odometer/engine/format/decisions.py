@@ -1,0 +1,221 @@
+"""The four items that decide: fold, plan, rebuild, head. Everything else follows from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any, Final, NamedTuple, Self
+
+from odometer.domain.events import Event
+from odometer.domain.kinds import Kind
+from odometer.engine.format import keys, records
+from odometer.engine.format.frames import SHARD
+from odometer.engine.format.log_entries import LOG_DAYS
+from odometer.engine.store import Item
+
+ALL: Final = "*"
+TOTALS_ID: Final = "%totals"
+PEOPLE_ID: Final = "%people"
+"""Products of no directory (`projections`): a row for every product; one for each user of each."""
+PEOPLE_SHARD: Final = 64
+"""Users in a shard of the latter."""
+LOCAL: Final = "local"
+FRESH_SECONDS: Final = 15 * 60
+"""An eventually consistent read is trusted with what was written longer ago than this."""
+_LATE_ENTRIES: Final = 64
+
+
+class MeteredProduct(NamedTuple):
+    """A product and its kind, which never changes."""
+
+    id: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Events that count, decided once; storing the fold is the decision."""
+
+    number: int
+    events: Sequence[Event[int]]
+    through_ms: int
+    """Every batch accepted before this is in this fold or an earlier one."""
+
+    @cached_property
+    def identities(self) -> frozenset[tuple[date, bytes]]:
+        """What these events are known by."""
+        return frozenset(event.identity for event in self.events)
+
+    def to_item(self, organization: str, now: int) -> dict[str, Any]:
+        return {
+            "pk": keys.folds(organization),
+            "sk": keys.number(self.number),
+            "w": self.through_ms,
+            "ttl": now + LOG_DAYS * 86_400,
+            **records.to_attributes(self.events),
+        }
+
+    @classmethod
+    def from_item(cls, item: Item) -> Self:
+        return cls(int(item["sk"]), records.from_attributes(item), int(item["w"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is materialized next: some folds, and the days that end by an instant."""
+
+    number: int
+    after: int
+    upto: int
+    """The folds after `after` up to and including `upto`."""
+    sealed_before: int
+    sealed: int
+    """Days that end at or before this second are sealed; `sealed_before` is the last plan's."""
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """What its head shows: the last fold, and the second up to which days are sealed."""
+        return self.upto, self.sealed
+
+    def to_item(self, organization: str) -> dict[str, Any]:
+        return {
+            "pk": keys.plans(organization),
+            "sk": keys.number(self.number),
+            "lo": self.after,
+            "hi": self.upto,
+            "t0": self.sealed_before,
+            "t": self.sealed,
+        }
+
+    @classmethod
+    def from_item(cls, item: Item) -> Self:
+        return cls(int(item["sk"]), *(int(item[name]) for name in ("lo", "hi", "t0", "t")))
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """A generation of frames to be made again from segments."""
+
+    generation: int
+    scope: str
+    """`*`, all products that count local days (`local`), or `product#year`."""
+    plan: int
+    sealed: int
+    """Frames start as of this plan, with days sealed up to this second."""
+    zone: str
+    done: str = ""
+    """The last year of a product that is written, in the order of their names."""
+    shown: int = 0
+    """When its generation had been noticed in the head; what it replaced goes a day later."""
+
+    def to_item(self, organization: str) -> dict[str, Any]:
+        number = keys.number(self.generation)
+        return {"pk": keys.rebuilds(organization), "sk": number, **asdict(self)}
+
+    @classmethod
+    def from_item(cls, item: Item) -> Self:
+        names = ("generation", "plan", "sealed", "shown")
+        numbers = {name: int(item[name]) for name in names}
+        return cls(scope=item["scope"], zone=item["zone"], done=item["done"], **numbers)
+
+    def covers(self, product: MeteredProduct, year: int) -> bool:
+        """Whether a year of a product is made again."""
+        return self.scope in scopes(product, year)
+
+
+def scopes(product: MeteredProduct, year: int) -> tuple[str, ...]:
+    """The scopes of a rebuild that take in a year of a product."""
+    own = f"{product.id}#{year}"
+    return (own, ALL, LOCAL) if product.kind.local_days else (own, ALL)
+
+
+class Touched(NamedTuple):
+    """Items of a product from a UTC date on were written at a second."""
+
+    at: int
+    since: str
+
+    @classmethod
+    def of(cls, at: int, since: date) -> Self:
+        return cls(at, str(since))
+
+
+@dataclass(frozen=True, slots=True)
+class UsageHead:
+    """What readers see: one item, replaced whole, only ever by its next version."""
+
+    zone: str
+    """The zone whose days the local frames count."""
+    sealed: int
+    version: int = 1
+    plan: int = 0
+    upto: int = 0
+    """The last fold that is settled."""
+    through_ms: int = 0
+    """Every batch accepted before this is settled."""
+    last: int = 0
+    """The latest second of any settled event."""
+    users: int = 0
+    """The ordinals of all users with usage are below this."""
+    rebuilt: int = 0
+    """The last rebuild that readers see."""
+    generations: Mapping[str, int] = field(default_factory=dict)
+    fresh: Mapping[str, Sequence[Touched]] = field(default_factory=dict)
+    late_bytes: Mapping[str, int] = field(default_factory=dict)
+    """The weight of late items by product and year; `*` stands for more than are listed."""
+
+    def to_item(self, organization: str) -> dict[str, Any]:
+        plain = {
+            name: value if isinstance(value, str | int) else json.dumps(value)
+            for name, value in asdict(self).items()
+        }
+        return {"pk": keys.head(organization), "sk": "H", **plain}
+
+    @classmethod
+    def from_item(cls, item: Item) -> Self:
+        numbers = ("sealed", "version", "plan", "upto", "through_ms", "last", "users", "rebuilt")
+        fresh = json.loads(item["fresh"])
+        return cls(
+            zone=item["zone"],
+            generations=json.loads(item["generations"]),
+            fresh={product: [Touched(*touched) for touched in fresh[product]] for product in fresh},
+            late_bytes=json.loads(item["late_bytes"]),
+            **{name: int(item[name]) for name in numbers},
+        )
+
+    def generation(self, product: MeteredProduct, year: int) -> int:
+        """The generation of frames that readers see."""
+        return max(self.generations.get(scope, 0) for scope in scopes(product, year))
+
+    def shards(self, product: str) -> int:
+        """As many shards as the rows of a product need."""
+        users = {TOTALS_ID: min(self.users, 1), PEOPLE_ID: self.users}.get(product)
+        return -(-self.users // SHARD) if users is None else -(-users // PEOPLE_SHARD)
+
+    def has_late(self, product: str, year: int) -> bool:
+        """Whether there may be late items in a year of a product."""
+        return ALL in self.late_bytes or f"{product}#{year}" in self.late_bytes
+
+    def is_fresh(self, product: str, day: date, now: int) -> bool:
+        """Whether items of a day or an earlier one may have been written a moment ago."""
+        touched = (*self.fresh.get(product, ()), *self.fresh.get(ALL, ()))
+        return any(now - at < FRESH_SECONDS and since <= str(day) for at, since in touched)
+
+
+def still_fresh(fresh: Mapping[str, Sequence[Touched]], now: int) -> dict[str, list[Touched]]:
+    """What is not older than an eventually consistent read may be."""
+    kept = {
+        product: [touch for touch in touches if now - touch.at < FRESH_SECONDS]
+        for product, touches in fresh.items()
+    }
+    return {product: touches for product, touches in kept.items() if touches}
+
+
+def heaviest(late_bytes: Mapping[str, int]) -> dict[str, int]:
+    """The heaviest entries, so that the head stays small; `*` in place of the others."""
+    order = sorted(late_bytes, key=lambda scope: (-late_bytes[scope], scope))
+    kept = {scope: late_bytes[scope] for scope in order[:_LATE_ENTRIES]}
+    return kept if len(order) == len(kept) else {**kept, ALL: 1}

@@ -1,0 +1,78 @@
+"""Events as columns: how log entries and folds hold them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
+from struct import error as struct_error
+from struct import iter_unpack
+
+from odometer.domain.events import DIGEST_BYTES, MEASURES, Event
+from odometer.engine.format.codec import pack, unpack, unpack_measures
+from odometer.engine.store import Item
+
+
+class Undecodable(ValueError):
+    """An item does not hold what its writer puts there."""
+
+
+def to_attributes(events: Sequence[Event[int]]) -> dict[str, bytes]:
+    """The columns of some events."""
+    products, sources = places(e.product for e in events), places(e.source for e in events)
+    return {
+        "who": pack(e.who for e in events),
+        "product": pack(products[e.product] for e in events),
+        "products": pack_names(products),
+        "source": pack(sources[e.source] for e in events),
+        "sources": pack_names(sources),
+        "second": pack(e.second for e in events),
+        "platform": pack(e.platform for e in events),
+        **{f"m{at}": pack(e.measures[at] for e in events) for at in range(MEASURES)},
+        "digests": b"".join(e.digest for e in events),
+    }
+
+
+def from_attributes(item: Item) -> list[Event[int]]:
+    """The events of an item, in the order in which they were put there."""
+    try:
+        return _events(item)
+    except (LookupError, TypeError, ValueError, struct_error, zlib.error) as error:
+        raise Undecodable from error
+
+
+def _events(item: Item) -> list[Event[int]]:
+    products, sources = unpack_names(item["products"]), unpack_names(item["sources"])
+    who = unpack(item["who"])
+    columns = zip(
+        who,
+        (products[place] for place in unpack(item["product"])),
+        (sources[place] for place in unpack(item["source"])),
+        unpack(item["second"]),
+        unpack(item["platform"]),
+        zip(*unpack_measures(item, MEASURES, len(who)), strict=True),
+        (digest for (digest,) in iter_unpack(f"{DIGEST_BYTES}s", item["digests"])),
+        strict=True,
+    )
+    return [Event(*values) for values in columns]
+
+
+def places(names: Iterable[str]) -> dict[str, int]:
+    """Every different name with its place in order of first appearance."""
+    return {name: place for place, name in enumerate(dict.fromkeys(names))}
+
+
+def pack_names(names: Iterable[str]) -> bytes:
+    """A list of names: how many, their lengths, then all of them as one text."""
+    listed = list(names)
+    lengths = pack(map(len, listed))
+    text = zlib.compress("".join(listed).encode(errors="surrogatepass"), 9)
+    return len(lengths).to_bytes(4, "big") + lengths + text
+
+
+def unpack_names(packed: bytes) -> list[str]:
+    """The names of a list, in order."""
+    cut = 4 + int.from_bytes(packed[:4], "big")
+    text = zlib.decompress(packed[cut:]).decode(errors="surrogatepass")
+    ends = accumulate(unpack(packed[4:cut]), initial=0)
+    return [text[start:end] for start, end in pairwise(ends)]

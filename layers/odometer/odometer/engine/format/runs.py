@@ -1,0 +1,71 @@
+"""The items that add up to a reading: the keyframe of a week, and the deltas after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from functools import reduce
+from typing import NamedTuple
+
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.format.frames import Frame, from_attributes, total
+from odometer.engine.store import Item, KeyRange, Store
+
+
+class MissingKeyframe(RuntimeError):
+    """A keyframe that must exist cannot be read: the reading is unknown, not zero."""
+
+
+def frames_in(items: Iterable[Item], plan: int, product: MeteredProduct) -> list[Frame]:
+    """The frames that this plan or an earlier one wrote."""
+    measures = len(product.kind.measures)
+    return [from_attributes(i, measures) for i in items if keys.plan_of(i["sk"]) <= plan]
+
+
+def day_key_ranges(pk: str, day: date, *, strong: bool = True) -> list[KeyRange]:
+    """Where the deltas and the late items of a day are."""
+    starts = (keys.deltas_from(day), keys.late_from(day))
+    return [KeyRange(pk, start, start + keys.TOP, strong) for start in starts]
+
+
+def without_days(frame: Frame, known: Iterable[Frame]) -> Frame:
+    """The frame of a day, less the flags of users whose day is counted already."""
+    return (*frame[:-1], reduce(lambda days, other: days & ~other[-1], known, frame[-1]))
+
+
+class Run(NamedTuple):
+    """The items that add up to a reading: the keyframe of a week and the deltas since.
+
+    The first run of a year begins with nothing, and the reading at its end is a keyframe alone.
+    """
+
+    pk: str
+    year: int
+    base: date
+    day: date
+
+    @classmethod
+    def of(cls, pk: str, year: int, day: date) -> Run:
+        """The reading at the start of a day, or at the end of the year."""
+        return cls(pk, year, calendar.base(day), day)
+
+    def key_range(self, *, strong: bool = True) -> KeyRange:
+        """Where the items are."""
+        last = max(keys.deltas_from(self.base), keys.frames_from(self.day))
+        return KeyRange(self.pk, keys.frames_from(self.base), last, strong)
+
+    def frame(
+        self, store: Store, items: Sequence[Item], plan: int, product: MeteredProduct
+    ) -> Frame:
+        """The reading, as one plan left it; never a reading without its keyframe."""
+        if not any(item["sk"] < keys.deltas_from(self.base) for item in items):
+            self._require_nothing_before(store)
+        return total(frames_in(items, plan, product), len(product.kind.measures))
+
+    def _require_nothing_before(self, store: Store) -> None:
+        """A week begins without a keyframe only where nobody had used anything."""
+        before = KeyRange(self.pk, "F", keys.frames_from(self.base), limit=1)
+        if self.base != calendar.new_year(self.year) and store.read([before])[0]:
+            raise MissingKeyframe(self.pk, self.base)

@@ -1,0 +1,147 @@
+"""Segments: the events of one product and UTC date in time order, without their identities."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, tzinfo
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+from odometer.domain.events import DIGEST_BYTES, Event, utc_date
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.format.codec import LANE_BYTES, pack, unpack, unpack_measures
+from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.format.frames import PART_BYTES, SHARD, Frame, active, check
+from odometer.engine.store import Item, KeyRange, Store
+
+_DIGESTS_IN_PART = PART_BYTES // DIGEST_BYTES
+
+
+class Segment(NamedTuple):
+    """Some events of one product, by time."""
+
+    seconds: Sequence[int]
+    who: Sequence[int]
+    measures: Sequence[Sequence[int]]
+
+    @classmethod
+    def of(cls, events: Iterable[Event[int]], product: MeteredProduct) -> Segment:
+        """The events of a product among these."""
+        wide = len(product.kind.measures)
+        mine = (event for event in events if event.product == product.id)
+        rows = sorted((event.second, event.who, *event.measures[:wide]) for event in mine)
+        columns = zip(*rows, strict=True) if rows else [()] * (2 + wide)
+        seconds, who, *measures = (array("Q", column) for column in columns)
+        return cls(seconds, who, measures)
+
+    def cut(self, first: int, end: int) -> Segment:
+        """The events from a second up to, but not including, another."""
+        within = slice(bisect_left(self.seconds, first), bisect_left(self.seconds, end))
+        measures = [column[within] for column in self.measures]
+        return Segment(self.seconds[within], self.who[within], measures)
+
+    def to_attributes(self, midnight: int) -> dict[str, bytes]:
+        """The columns of an item; times as what lies between them, from midnight UTC."""
+        gaps = (later - earlier for earlier, later in pairwise((midnight, *self.seconds)))
+        measures = {f"m{at}": pack(column) for at, column in enumerate(self.measures)}
+        return {"gaps": pack(gaps), "who": pack(self.who), **measures}
+
+    @classmethod
+    def from_item(cls, item: Item, product: MeteredProduct) -> Segment:
+        """What an item holds."""
+        midnight = calendar.start(date.fromisoformat(item["sk"][:10]), UTC)
+        seconds = list(accumulate(unpack(item["gaps"]), initial=midnight))[1:]
+        who = unpack(item["who"])
+        return cls(seconds, who, unpack_measures(item, len(product.kind.measures), len(who)))
+
+    def by_shard(self) -> Iterator[tuple[int, Segment]]:
+        """The events of each shard, users counted from its first one."""
+        if not self.who:
+            return
+        if max(self.who) < SHARD:
+            yield 0, self
+            return
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for place, user in enumerate(self.who):
+            found[user // SHARD].append(place)
+        for shard, at in found.items():
+            who = [self.who[place] % SHARD for place in at]
+            measures = [[column[place] for place in at] for column in self.measures]
+            yield shard, Segment([self.seconds[place] for place in at], who, measures)
+
+    def halves(self) -> Iterator[Segment]:
+        """The earlier and the later half."""
+        middle = len(self.who) // 2
+        for half in (slice(middle), slice(middle, None)):
+            yield Segment(self.seconds[half], self.who[half], [c[half] for c in self.measures])
+
+
+def by_day(
+    found: Iterable[Segment], seconds: range, zone: tzinfo
+) -> Iterator[tuple[date, list[Segment]]]:
+    """The events in these seconds by local day; only days with any."""
+    within = [cut for cut in (s.cut(seconds.start, seconds.stop) for s in found) if cut.who]
+    while within:
+        day = calendar.day_of(min(segment.seconds[0] for segment in within), zone)
+        end = calendar.bounds(day, zone)[1]
+        yield day, [segment.cut(0, end) for segment in within]
+        within = [cut for cut in (s.cut(end, seconds.stop) for s in within) if cut.who]
+
+
+def day_frames(segments: Iterable[Segment], product: MeteredProduct) -> dict[int, Frame]:
+    """What these events, all of one day, come to: a frame for every shard with users in it."""
+    found: defaultdict[int, list[Segment]] = defaultdict(list)
+    for segment in segments:
+        for shard, mine in segment.by_shard():
+            found[shard].append(mine)
+    frames = {shard: _frame(mine, product) for shard, mine in sorted(found.items())}
+    return {shard: frame for shard, frame in frames.items() if any(frame)}
+
+
+def _frame(segments: Sequence[Segment], product: MeteredProduct) -> Frame:
+    """The frame of one shard, whose users are counted from its first."""
+    users = max(max(segment.who) for segment in segments) + 1
+    columns = [array("Q", bytes(LANE_BYTES * users)) for _ in product.kind.measures]
+    for segment in segments:
+        for column, values in zip(columns, segment.measures, strict=True):
+            for who, value in zip(segment.who, values, strict=True):
+                column[who] += value
+    measures = check(tuple(int.from_bytes(column.tobytes(), "little") for column in columns))
+    return (*measures, active(measures))
+
+
+def _parts(segment: Segment, midnight: int) -> Iterator[dict[str, bytes]]:
+    attributes = segment.to_attributes(midnight)
+    if sum(map(len, attributes.values())) <= PART_BYTES:
+        yield attributes
+        return
+    for half in segment.halves():
+        yield from _parts(half, midnight)
+
+
+def key_range(organization: str, product: str, seconds: range, *, strong: bool = True) -> KeyRange:
+    """Where the events of these seconds are."""
+    pk = keys.segments(organization, product)
+    return KeyRange(pk, str(utc_date(seconds[0])), f"{utc_date(seconds[-1])}{keys.TOP}", strong)
+
+
+def first_date(organization: str, store: Store, product: MeteredProduct) -> date | None:
+    """The UTC date of the first event of a product."""
+    pk = keys.segments(organization, product.id)
+    (first,) = store.read([KeyRange(pk, keys.BOTTOM, keys.TOP, limit=1)])
+    return date.fromisoformat(first[0]["sk"][:10]) if first else None
+
+
+def from_items(items: Iterable[Item], plan: int, product: MeteredProduct) -> list[Segment]:
+    """The segments of items that this plan or an earlier one brought."""
+    return [Segment.from_item(i, product) for i in items if keys.plan_of(i["sk"]) <= plan]
+
+
+def digests_of(item: Item) -> Iterator[bytes]:
+    """The digests of an item."""
+    digests: bytes = item["digests"]
+    return (digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES))

@@ -1,0 +1,1 @@
+"""How usage is answered from frames, segments and the unsettled tail."""

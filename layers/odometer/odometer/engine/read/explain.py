@@ -1,0 +1,246 @@
+"""Explain: the readings, deltas, late items and events that a figure is the sum of.
+
+The terms are what `Measuring` reads for the same figure, item by item, so that whoever adds them up
+checks the report and not a second way of counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Final, NamedTuple
+
+from odometer.domain.time import Period
+from odometer.engine import calendar
+from odometer.engine.format import keys, segments
+from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.format.frames import SHARD, Frame, from_attributes
+from odometer.engine.format.projections import PEOPLE, ROWS, TOTALS, places
+from odometer.engine.format.segments import Segment, by_day, day_frames
+from odometer.engine.read.projections import seen
+from odometer.engine.read.readings import Measuring, Term, View
+from odometer.engine.read.series import Series, lanes_filled, only, sums
+from odometer.engine.store import Item
+
+DAYS: Final = -1
+"""The column that counts days."""
+
+
+class TermKind(StrEnum):
+    """What a term of a figure is."""
+
+    READING = "reading"
+    DELTA = "delta"
+    SEGMENT = "segment"
+    LATE = "late"
+    DAY = "day"
+    USER = "user"
+
+
+class Part(NamedTuple):
+    """One term of a figure: what it is, where it stands, and how it enters the sum."""
+
+    kind: TermKind
+    key: str
+    sign: int
+    value: int
+
+
+class Happened(NamedTuple):
+    """One event that is counted by itself."""
+
+    second: int
+    who: int | None
+    value: int
+
+
+class Explained(NamedTuple):
+    """A figure with all that it is made of, and what was read and is not in it."""
+
+    parts: Sequence[Part] = ()
+    events: Sequence[Happened] = ()
+    users: Sequence[int] = ()
+    """Whoever counts for one, where users are counted."""
+    later_items: int = 0
+    """Items of plans that the view does not see."""
+    outside: int = 0
+    """Events of the same days that are not in the range."""
+
+    @property
+    def value(self) -> int:
+        """What all of it adds up to."""
+        return sum(part.sign * part.value for part in self.parts) + len(self.users)
+
+    @property
+    def one_by_one(self) -> Sequence[object]:
+        """What is told in pages: users where they are counted, else events."""
+        return self.users or self.events
+
+    @property
+    def people(self) -> list[int]:
+        """Everyone who is named in it."""
+        return [*self.users, *(event.who for event in self.events if event.who is not None)]
+
+
+def together(several: Iterable[Explained]) -> Explained:
+    """The sum of several figures."""
+    found = list(several)
+    return Explained(
+        parts=[part for each in found for part in each.parts],
+        events=sorted((event for each in found for event in each.events), key=lambda e: e.second),
+        later_items=sum(each.later_items for each in found),
+        outside=sum(each.outside for each in found),
+    )
+
+
+def explained(
+    view: View, product: MeteredProduct, measure: str, period: Period, users: Collection[int] | None
+) -> Explained:
+    """A measure of some users, or of everybody, in a period."""
+    place = product.kind.measures.index(measure)
+    return explaining(view, product, place, users).of(period.seconds)
+
+
+def explained_days(
+    view: View,
+    catalog: Sequence[MeteredProduct],
+    product: MeteredProduct,
+    period: Period,
+    user: int | None,
+) -> Explained:
+    """On how many days of the organization one user, or anybody, used a product.
+
+    A kind that counts such days itself has them in its own frames, user by user; of all others, and
+    of everybody together, a projection tells.
+    """
+    to = TOTALS if user is None else PEOPLE
+    known = places(catalog, to)
+    if user is not None and (product.kind.local_days or product.id not in known):
+        return explaining(view, product, DAYS, [user]).of(period.seconds)
+    row = ROWS[to](known[product.id], user or 0)
+    rows = seen(view, catalog, to, row // SHARD)
+    found = explaining(rows, to, DAYS, [row]).of(period.seconds)
+    return found._replace(events=[event._replace(who=user) for event in found.events])
+
+
+def explained_days_of_some(
+    view: View, product: MeteredProduct, period: Period, users: Collection[int]
+) -> Explained:
+    """On which of its days any of several users used a product."""
+    zone = calendar.zone_of(product.kind, view.head.zone)
+    edges = calendar.day_edges(period.seconds, zone)
+    lanes = lanes_filled(users)
+    series = Series(view, [product], edges)
+    used = [False] * (len(edges) - 1)
+    for shard in lanes.keys() & set(series.shards):
+        for at, (frame,) in enumerate(series.blocks(shard)):
+            used[at] |= any(only(frame, lanes[shard]))
+    days = (calendar.day_of(edge, zone) for edge, was in zip(edges, used, strict=False) if was)
+    return Explained([Part(TermKind.DAY, f"{day}", 1, 1) for day in days])
+
+
+def explaining(
+    view: View, product: MeteredProduct, place: int, users: Collection[int] | None
+) -> Explaining:
+    """One column of a product, as some users, or all, have filled it."""
+    return Explaining(view, product, calendar.zone_of(product.kind, view.head.zone), place, users)
+
+
+@dataclass(frozen=True)
+class Explaining(Measuring):
+    """One column of one product, of everybody or of some users."""
+
+    place: int
+    users: Collection[int] | None
+
+    def of(self, seconds: range) -> Explained:
+        """The parts of the figure, and the events that are told apart."""
+        asked = self.asked(seconds)
+        answers = self.view.store.read(asked.key_ranges)
+        frames, loose = asked.parted(answers)
+        parts = [
+            *(part for term, items in frames for part in self._of_frames(term, items)),
+            *(part for piece, items in loose for part in self._of_days(piece, items)),
+            *self._of_late_tail(asked.inner),
+        ]
+        events = [event for piece, items in loose for event in self._events(piece, items)]
+        inside = sum(len(self._within(piece, items).who) for piece, items in loose)
+        held = sum(len(each.who) for _, items in loose for each in self._settled(items))
+        return Explained(
+            parts, events, later_items=self._later(answers), outside=max(0, held - inside)
+        )
+
+    @cached_property
+    def _lanes(self) -> Mapping[int, int] | None:
+        """The lanes of the users who are asked about, by shard."""
+        return None if self.users is None else lanes_filled(self.users)
+
+    @property
+    def _shards(self) -> Sequence[int]:
+        shards = range(self.view.head.shards(self.product.id))
+        return [shard for shard in shards if self._lanes is None or shard in self._lanes]
+
+    def _of_frames(self, term: Term, items: Sequence[Item]) -> Iterator[Part]:
+        self._frame(term, items)  # a keyframe that is missing is an error here as well
+        for item in items:
+            if not self._is_later(item):
+                frame = from_attributes(item, len(self.product.kind.measures))
+                value = self._value(term.shard, frame)
+                yield Part(kind_of(item["sk"]), self._key(item), term.sign, value)
+
+    def _of_days(self, piece: range, items: Sequence[Item]) -> Iterator[Part]:
+        for day, within in by_day([*self._settled(items), self._tail()], piece, self.zone):
+            frames = day_frames(within, self.product)
+            value = sum(self._value(shard, frame) for shard, frame in frames.items())
+            yield Part(TermKind.SEGMENT, f"E#{self.product.id}/{day}", 1, value)
+
+    def _of_late_tail(self, inner: range) -> Iterator[Part]:
+        """What was decided for days that are sealed, and is not settled."""
+        folds = [fold.number for fold in self.view.tail]
+        for shard, frame in self._late_tail(inner):
+            if value := self._value(shard, frame):
+                key = f"F/{keys.number(folds[0])}..{keys.number(folds[-1])}"
+                yield Part(TermKind.LATE, key, 1, value)
+
+    def _events(self, piece: range, items: Sequence[Item]) -> Iterator[Happened]:
+        found = self._within(piece, items)
+        column = [0] * len(found.who) if self.place == DAYS else found.measures[self.place]
+        for second, who, value in zip(found.seconds, found.who, column, strict=True):
+            if self.users is None or who in self.users:
+                yield Happened(second, who, value)
+
+    def _within(self, piece: range, items: Sequence[Item]) -> Segment:
+        cuts = [s.cut(piece.start, piece.stop) for s in (*self._settled(items), self._tail())]
+        rows = sorted(
+            row for cut in cuts for row in zip(cut.seconds, cut.who, *cut.measures, strict=True)
+        )
+        columns = list(zip(*rows, strict=True)) or [()] * (2 + len(self.product.kind.measures))
+        return Segment(columns[0], columns[1], columns[2:])
+
+    def _settled(self, items: Iterable[Item]) -> list[Segment]:
+        return segments.from_items(items, self.view.head.plan, self.product)
+
+    def _value(self, shard: int, frame: Frame) -> int:
+        """What the users who are asked about have in a frame."""
+        column = (frame[self.place],)
+        (value,) = sums(column if self._lanes is None else only(column, self._lanes.get(shard, 0)))
+        return value
+
+    def _later(self, answers: Iterable[Sequence[Item]]) -> int:
+        return sum(self._is_later(item) for items in answers for item in items)
+
+    def _is_later(self, item: Item) -> bool:
+        return keys.plan_of(item["sk"]) > self.view.head.plan
+
+    def _key(self, item: Item) -> str:
+        """Where an item stands, but for the organization."""
+        return f"{item['pk'].removeprefix(self.view.organization + '#')}/{item['sk']}"
+
+
+def kind_of(sort_key: str) -> TermKind:
+    """What an item of frames is."""
+    if keys.is_keyframe(sort_key):
+        return TermKind.READING
+    return TermKind.DELTA if keys.is_delta(sort_key) else TermKind.LATE

@@ -1,0 +1,92 @@
+"""When users were last active: what was settled, and what has arrived since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from odometer.domain.kinds import KINDS
+from odometer.engine.format import keys
+from odometer.engine.format.codec import unpack
+from odometer.engine.format.latest import BLOCK, last_seconds
+from odometer.engine.read.readings import View
+from odometer.engine.store import Item, KeyRange
+
+DESKTOP, WEB = (KINDS["app"].platforms.index(name) + 1 for name in ("desktop", "web"))
+NEVER: Final = 0
+
+
+class LastActive(NamedTuple):
+    """The last second in which a user was active, by platform; 0 for never."""
+
+    desktop: int = NEVER
+    web: int = NEVER
+
+    @property
+    def last(self) -> int:
+        """The later of the two."""
+        return max(self)
+
+
+def last_active(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
+    """When some users were last active on any app, as it stands by now."""
+    return _with_tail(view, _settled(view, users))
+
+
+def former_last_active(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
+    """The same as it stood for a view, whatever was settled since.
+
+    Former seconds are read after the present ones, so that none is overwritten between.
+    """
+    seen = dict(_settled(view, users))
+    key_ranges = [_since(view, block) for block in _blocks(users)]
+    for items in view.store.read(key_ranges) if key_ranges else ():
+        for item in reversed(items):
+            seen |= {user: was for user, was in _former(item) if user in seen}
+    return _with_tail(view, seen)
+
+
+def _since(view: View, block: int) -> KeyRange:
+    """Where the former seconds of a block are that later plans have overwritten."""
+    first = keys.former_activity(block, view.head.plan + 1)
+    return KeyRange(keys.activity(view.organization), first, f"{keys.number(block)}#{keys.TOP}")
+
+
+def _blocks(users: Collection[int]) -> list[int]:
+    return sorted({user // BLOCK for user in users})
+
+
+def _settled(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
+    pk, blocks = keys.activity(view.organization), _blocks(users)
+    items = view.store.get_each(pk, list(map(keys.number, blocks)))
+    found = {block: _by_place(item) for block, item in zip(blocks, items, strict=True)}
+    return {user: found[user // BLOCK](user % BLOCK) for user in users}
+
+
+def _by_place(item: Item | None) -> Callable[[int], LastActive]:
+    """What a block, if there is one, says of the user at a place."""
+    columns = last_seconds(item) if item else {}
+    both = [columns.get(platform) for platform in (DESKTOP, WEB)]
+    return lambda place: LastActive(*(column[place] if column else NEVER for column in both))
+
+
+def _former(item: Item) -> Iterator[tuple[int, LastActive]]:
+    """What users had before the plan of an item."""
+    first = int(item["sk"][: len(keys.number(0))]) * BLOCK
+    at = {place: number for number, place in enumerate(unpack(item["who"]))}
+    was = _by_place(item)
+    return ((first + place, was(number)) for place, number in at.items())
+
+
+def _with_tail(view: View, seen: Mapping[int, LastActive]) -> Mapping[int, LastActive]:
+    """What was settled, and what was decided since."""
+    found = dict(seen)
+    for event in (event for fold in view.tail for event in fold.events):
+        if event.platform and event.who in found:
+            desktop, web = found[event.who]
+            if event.platform == DESKTOP:
+                desktop = max(desktop, event.second)
+            else:
+                web = max(web, event.second)
+            found[event.who] = LastActive(desktop, web)
+    return found

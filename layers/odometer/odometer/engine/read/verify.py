@@ -1,0 +1,113 @@
+"""Verify: what the frames of a year say, against the events that they were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, tzinfo
+from functools import reduce
+from typing import NamedTuple
+
+from odometer.engine import calendar
+from odometer.engine.format import keys, segments
+from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.format.frames import Frame, from_attributes, plus, total
+from odometer.engine.format.segments import by_day, day_frames
+from odometer.engine.read.readings import View
+from odometer.engine.store import Item, KeyRange
+
+
+class Drift(NamedTuple):
+    """A frame that does not say what the events say."""
+
+    product: str
+    shard: int
+    day: date
+    what: str
+    """`day`: the deltas and late items of a day; `keyframe`: the totals at its start."""
+
+
+class Comparison(NamedTuple):
+    """How many frames were compared with the events, and which of them say otherwise."""
+
+    frames: int
+    drifts: list[Drift]
+
+
+@dataclass(frozen=True, slots=True)
+class YearCheck:
+    """The sealed days of one year of a product, seen from a view."""
+
+    view: View
+    product: MeteredProduct
+    year: int
+
+    def compare(self) -> Comparison:
+        """Every day and keyframe beside what segments add up to."""
+        told, frames, drifts = self._told_by_events(), 0, list[Drift]()
+        for shard in range(self.view.head.shards(self.product.id)):
+            items = self._items(shard)
+            expected = {day: by_shard[shard] for day, by_shard in told.items() if shard in by_shard}
+            pairs = {
+                "day": (self._by_day(items), expected),
+                "keyframe": (self._keyframes(items), self._readings(items)),
+            }
+            for what, (stored, wanted) in pairs.items():
+                days = sorted({*stored, *wanted})
+                frames += len(days)
+                differing = (day for day in days if stored.get(day) != wanted.get(day))
+                drifts += [Drift(self.product.id, shard, day, what) for day in differing]
+        return Comparison(frames, drifts)
+
+    @property
+    def _zone(self) -> tzinfo:
+        return calendar.zone_of(self.product.kind, self.view.head.zone)
+
+    @property
+    def _end(self) -> date:
+        sealed = calendar.day_of(self.view.head.sealed, self._zone)
+        return min(sealed, calendar.new_year(self.year + 1))
+
+    def _told_by_events(self) -> dict[date, dict[int, Frame]]:
+        ends = (calendar.new_year(self.year), self._end)
+        seconds = range(*(calendar.start(day, self._zone) for day in ends))
+        if not seconds:
+            return {}
+        key_range = segments.key_range(self.view.organization, self.product.id, seconds)
+        (items,) = self.view.store.read([key_range])
+        settled = segments.from_items(items, self.view.head.plan, self.product)
+        days = by_day(settled, seconds, self._zone)
+        return {day: day_frames(within, self.product) for day, within in days}
+
+    def _items(self, shard: int) -> list[Item]:
+        pk = self.view.partition(self.product, self.year, shard)
+        (items,) = self.view.store.read([KeyRange(pk, keys.BOTTOM, keys.TOP)])
+        return [item for item in items if keys.plan_of(item["sk"]) <= self.view.head.plan]
+
+    def _sums(self, items: Iterable[Item]) -> dict[date, Frame]:
+        """By the day in their keys, what items add up to."""
+        sums: dict[date, Frame] = {}
+        for item in items:
+            day, frame = keys.day_of(item["sk"]), self._frame(item)
+            sums[day] = plus(sums[day], frame) if day in sums else frame
+        return sums
+
+    def _by_day(self, items: Sequence[Item]) -> dict[date, Frame]:
+        return self._sums(item for item in items if not keys.is_keyframe(item["sk"]))
+
+    def _keyframes(self, items: Sequence[Item]) -> dict[date, Frame]:
+        return self._sums(item for item in items if keys.is_keyframe(item["sk"]))
+
+    def _readings(self, items: Sequence[Item]) -> dict[date, Frame]:
+        """What keyframes must say: all deltas before them, and nothing that came late."""
+        deltas = self._sums(item for item in items if keys.is_delta(item["sk"]))
+        readings, reading = {}, total((), len(self.product.kind.measures))
+        for start, edge in calendar.stretches(calendar.new_year(self.year), self._end):
+            within = (deltas[day] for day in calendar.days(start, edge) if day in deltas)
+            reading = reduce(plus, within, reading)
+            if any(reading) and edge == calendar.next_edge(start):
+                readings[edge] = reading
+        return readings
+
+    def _frame(self, item: Item) -> Frame:
+        return from_attributes(item, len(self.product.kind.measures))

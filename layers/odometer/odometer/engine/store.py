@@ -1,0 +1,51 @@
+"""What the engine asks of storage: seven verbs on items with two keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+Item = Mapping[str, Any]
+"""`pk` and `sk` are text; the rest is text, whole numbers or bytes."""
+
+
+class KeyRange(NamedTuple):
+    """Items of one partition in the order of their sort keys, both ends included."""
+
+    pk: str
+    first: str
+    last: str
+    strong: bool = True
+    limit: int | None = None
+
+
+class Store(Protocol):
+    """A table. Each put is one write of one item; there are no transactions."""
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """One item, as it is now."""
+
+    def get_each(self, pk: str, sks: Sequence[str]) -> list[Item | None]:
+        """Several items of one partition, as they are now."""
+
+    def read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
+        """The items of every span, in the order asked; a strong span sees all that was put."""
+
+    def put(self, item: Item) -> None:
+        """Store an item that is the same whoever writes it."""
+
+    def put_new(self, item: Item) -> bool:
+        """Store an item unless its key is taken; whether it was stored."""
+
+    def put_newer(self, item: Item, by: str) -> bool:
+        """Store an item unless the stored one has as much or more of an attribute."""
+
+    def delete(self, pk: str, sk: str) -> None:
+        """Remove an item, if it is there."""
+
+
+class SubjectDirectory(Protocol):
+    """Who a subject is."""
+
+    def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
+        """The ordinal of every subject; an unknown one is registered as of that second."""

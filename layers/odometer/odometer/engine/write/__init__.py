@@ -1,0 +1,1 @@
+"""How usage gets from the log into frames: fold, settle, seal, rebuild, retire."""

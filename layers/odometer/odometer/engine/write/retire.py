@@ -1,0 +1,104 @@
+"""Retire: remove frames that nobody can name any more, and years that are kept no longer.
+
+What is removed twice is removed once, so this may die anywhere and be run by several at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product as pairs
+from typing import Final
+
+from odometer.domain.events import utc_date
+from odometer.domain.time import DAY
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import MeteredProduct, Rebuild, UsageHead
+from odometer.engine.format.segments import first_date
+from odometer.engine.state import read_head
+from odometer.engine.store import KeyRange, Store
+from odometer.engine.write.settle import Catalog
+
+CURSOR_SECONDS: Final = 26 * 3600
+"""A generation that readers stopped seeing longer ago than this is in no cursor."""
+_PAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """Everything that retiring needs."""
+
+    usage: Store
+    catalog: Catalog
+
+    def generations(self, organization: str, now: int) -> None:
+        """Remove the frames that rebuilds have replaced, once no cursor can name them."""
+        head = read_head(organization, self.usage)
+        rebuilds = self._rebuilds(organization, head) if head else []
+        for rebuild in rebuilds:
+            if not rebuild.shown:
+                seen = replace(rebuild, shown=now)
+                self.usage.put_newer(seen.to_item(organization), "shown")
+            elif head and now - rebuild.shown > CURSOR_SECONDS and rebuild.done != keys.TOP:
+                self._clear_replaced(organization, head, rebuild, rebuilds)
+                cleared = replace(rebuild, done=keys.TOP)
+                self.usage.put_newer(cleared.to_item(organization), "done")
+
+    def years(self, organization: str, first_kept: int) -> None:
+        """Remove what is of the years before this one; events of a zone's New Year stay."""
+        head = read_head(organization, self.usage)
+        if head is None:
+            return
+        kept_from = calendar.new_year(first_kept) - DAY
+        generations = [0, *(each.generation for each in self._rebuilds(organization, head))]
+        for product in self.catalog(organization):
+            first = first_date(organization, self.usage, product)
+            if first and first < kept_from:
+                for year, generation in pairs(range(first.year - 1, first_kept), generations):
+                    self._clear_frames(organization, head, product, year, generation)
+                for day in calendar.days(first, kept_from):
+                    self._clear(keys.identities(organization, day))
+                # Last, because the first event says where to begin again.
+                self._clear(keys.segments(organization, product.id), before=str(kept_from))
+
+    def _rebuilds(self, organization: str, head: UsageHead) -> list[Rebuild]:
+        """The rebuilds that readers see or have seen."""
+        shown = KeyRange(keys.rebuilds(organization), keys.BOTTOM, keys.number(head.rebuilt))
+        return [Rebuild.from_item(item) for item in self.usage.read([shown])[0]]
+
+    def _clear_replaced(
+        self, organization: str, head: UsageHead, rebuild: Rebuild, rebuilds: Sequence[Rebuild]
+    ) -> None:
+        for product, year in self._covered(organization, head, rebuild):
+            made = [each.generation for each in rebuilds if each.covers(product, year)]
+            for generation in (0, *made):
+                if generation < rebuild.generation:
+                    self._clear_frames(organization, head, product, year, generation)
+
+    def _covered(
+        self, organization: str, head: UsageHead, rebuild: Rebuild
+    ) -> Iterator[tuple[MeteredProduct, int]]:
+        last = utc_date(head.sealed).year + 1
+        for product in self.catalog(organization):
+            first = first_date(organization, self.usage, product)
+            for year in range(first.year - 1 if first else last, last + 1):
+                if rebuild.covers(product, year):
+                    yield product, year
+
+    def _clear_frames(
+        self,
+        organization: str,
+        head: UsageHead,
+        product: MeteredProduct,
+        year: int,
+        generation: int,
+    ) -> None:
+        for shard in range(head.shards(product.id)):
+            self._clear(keys.frames(organization, product.id, year, generation, shard))
+
+    def _clear(self, pk: str, before: str = keys.TOP) -> None:
+        key_range = KeyRange(pk, keys.BOTTOM, before, limit=_PAGE)
+        while items := self.usage.read([key_range])[0]:
+            for item in items:
+                self.usage.delete(pk, item["sk"])

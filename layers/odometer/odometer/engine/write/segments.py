@@ -1,0 +1,56 @@
+"""Writes the events of a plan as segments, and remembers their identities."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date
+from typing import Any
+
+from odometer.domain.events import Event, utc_date
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.format.segments import (
+    _DIGESTS_IN_PART,
+    Segment,
+    _parts,
+)
+from odometer.engine.store import Store
+
+
+def put_segments(
+    organization: str, store: Store, plan: int, product: MeteredProduct, whole: Segment
+) -> None:
+    """Store the events that a plan brings to a product, by UTC date."""
+    if not whole.who:
+        return
+    for day in calendar.days(utc_date(whole.seconds[0]), utc_date(whole.seconds[-1] + 86_400)):
+        midnight = calendar.start(day, UTC)
+        segment = whole.cut(midnight, midnight + 86_400)
+        for part, attributes in enumerate(_parts(segment, midnight) if segment.who else ()):
+            pk, sk = keys.segments(organization, product.id), keys.segment(day, plan, part)
+            store.put({"pk": pk, "sk": sk, **attributes})
+
+
+def put_identities(
+    organization: str, store: Store, plan: int, events: Iterable[Event[int]]
+) -> None:
+    """Remember for good which events of every UTC date have counted."""
+    digests: defaultdict[date, list[bytes]] = defaultdict(list)
+    for event in events:
+        digests[utc_date(event.second)].append(event.digest)
+    for day, counted in digests.items():
+        _put_digests(organization, store, plan, day, sorted(counted))
+
+
+def _put_digests(
+    organization: str, store: Store, plan: int, day: date, digests: Sequence[bytes]
+) -> None:
+    for part, first in enumerate(range(0, len(digests), _DIGESTS_IN_PART)):
+        item: dict[str, Any] = {
+            "pk": keys.identities(organization, day),
+            "sk": f"{keys.number(plan)}#{part}",
+            "digests": b"".join(digests[first : first + _DIGESTS_IN_PART]),
+        }
+        store.put(item)

@@ -1,0 +1,172 @@
+"""The engine on its tables: what the functions without a route run, for any organization."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from functools import cache
+from typing import NamedTuple
+
+from odometer.domain.time import DAY, epoch_ms, epoch_second, instant_at
+from odometer.engine.format import keys, log_entries
+from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.format.projections import ROWS
+from odometer.engine.format.records import Undecodable
+from odometer.engine.read.readings import View
+from odometer.engine.read.verify import Comparison, YearCheck
+from odometer.engine.store import Item, KeyRange
+from odometer.engine.write.fold import Folding
+from odometer.engine.write.rebuild import Rebuilding
+from odometer.engine.write.retire import CURSOR_SECONDS, Retirement
+from odometer.engine.write.settle import Settling
+from odometer.services.usage import products_of
+from odometer.settings import Settings
+from odometer.storage.directory import DirectoryStore
+from odometer.storage.dynamo import Meter, Table
+from odometer.storage.store import TableStore
+
+LONGEST_TAIL = 5_000
+"""More events than this are settled at once: the one knob between write and read cost."""
+AUDITED_HOURS = 26
+HOUR_MS = 3_600_000
+DAY_SECONDS = 86_400
+
+
+class Findings(NamedTuple):
+    """What must not be there; anything but zeros is somebody's work."""
+
+    missed: int
+    """Events that had long been accepted and were in no fold."""
+    parked: int
+    """Log entries that cannot be decoded."""
+
+
+class Redriven(NamedTuple):
+    """What became of parked entries."""
+
+    returned: int
+    unreadable: int
+
+
+class Engine:
+    """Fold, settle and rebuild, each safe to run at any time and twice at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.meter = Meter()
+        self.directories = DirectoryStore(Table(settings.directory_table, self.meter))
+        self.usage = TableStore(Table(settings.usage_table, self.meter))
+        self.log = TableStore(Table(settings.log_table, self.meter))
+        self.folding = Folding(self.log, self.usage, self.directories)
+        self.settling = Settling(self.usage, self.products)
+        self.rebuilding = Rebuilding(self.usage, self.settling)
+        self.retirement = Retirement(self.usage, self.products)
+
+    def products(self, organization: str) -> list[MeteredProduct]:
+        """Every product that an organization has by now, and what they are projected to."""
+        return [*products_of(self.directories.open(organization)), *ROWS]
+
+    def ring(self, organization: str, entries: Sequence[Item], now: datetime) -> None:
+        """Fold what was just accepted, and settle a plan when the tail has become long.
+
+        One only: whoever else has used something waits for the same bell.
+        """
+        self.folding.ring(organization, entries, epoch_ms(now))
+        tail = self.folding.memory.folds.get(organization, [])
+        if sum(len(fold.events) for fold in tail) > LONGEST_TAIL:
+            self.settling.settle(organization, self._zone(organization), epoch_second(now))
+
+    def sweep(self, organization: str, now: datetime) -> None:
+        """Fold what no bell has brought."""
+        self.folding.sweep(organization, epoch_ms(now))
+
+    def settle(self, organization: str, now: datetime) -> None:
+        """Settle until nothing is left to do, and begin the rebuild that is due."""
+        zone = self._zone(organization)
+        while self.settling.settle(organization, zone, epoch_second(now)):
+            pass
+        if scope := self.rebuilding.wanted(organization, zone):
+            self.rebuilding.request(organization, scope, zone)
+
+    def rebuild(self, organization: str, now: datetime) -> bool:
+        """Take the rebuild that is on its way one step further; whether there was one."""
+        return self.rebuilding.rebuild(organization, epoch_second(now))
+
+    def retire(self, organization: str, now: datetime) -> None:
+        """Remove what no cursor can name any more, and years that are kept no longer."""
+        self.retirement.generations(organization, epoch_second(now))
+        kept = self.directories.open(organization).organization.retention_years
+        oldest_cursor = instant_at(epoch_second(now) - CURSOR_SECONDS)  # it may see last year's end
+        self.retirement.years(organization, oldest_cursor.year - kept + 1)
+
+    def audit(self, organization: str, now: datetime) -> Findings:
+        """Fold the log of a day and more again, which must bring nothing."""
+        now_ms = epoch_ms(now)
+        through_ms = View.latest(organization, self.usage, "UTC", now_ms // 1000).through_ms
+        missed = 0
+        for start_ms in range(now_ms - AUDITED_HOURS * HOUR_MS, through_ms, HOUR_MS):
+            end = keys.entry(min(start_ms + HOUR_MS, through_ms))
+            key_range = KeyRange(keys.log(organization), keys.entry(start_ms), end)
+            (entries,) = self.log.read([key_range])
+            missed += self.folding.ring(organization, entries, now_ms)
+        return Findings(missed, len(self.parked(organization)))
+
+    def verify(self, organization: str, now: datetime) -> Iterator[Comparison]:
+        """Every frame beside what the settled events say, by product and year."""
+        view = View.latest(organization, self.usage, "UTC", epoch_second(now))
+        for product in self.products(organization):
+            for year in self.years(organization, product.id, now):
+                yield YearCheck(view, product, year).compare()
+
+    def years(self, organization: str, product: str, now: datetime) -> range:
+        """The years in which a product may have frames, in whatever zone its days are."""
+        key_range = KeyRange(keys.segments(organization, product), keys.BOTTOM, keys.TOP, limit=1)
+        (segments,) = self.usage.read([key_range])
+        firsts = [date.fromisoformat(segment["sk"][:10]) - DAY for segment in segments]
+        return range(firsts[0].year if firsts else now.year + 1, now.year + 1)
+
+    def last_event(self, organization: str, now: datetime) -> datetime | None:
+        """The instant of the latest event that has been folded; None before the first."""
+        view = View.latest(organization, self.usage, "UTC", epoch_second(now))
+        tail = (event.second for fold in view.tail for event in fold.events)
+        last = max((view.head.last, *tail))
+        return instant_at(last) if last else None
+
+    def parked(self, organization: str) -> list[Item]:
+        """The log entries that could not be decoded."""
+        (entries,) = self.usage.read([KeyRange(keys.parked(organization), keys.BOTTOM, keys.TOP)])
+        return entries
+
+    def redrive(self, organization: str, now: datetime) -> Redriven:
+        """Put parked entries that can be decoded by now back into the log."""
+        parked = self.parked(organization)
+        readable = [entry for entry in parked if is_readable(entry)]
+        for entry in readable:
+            self.log.put_new(accepted_again(organization, entry, now))
+            self.usage.delete(entry["pk"], entry["sk"])
+        return Redriven(len(readable), len(parked) - len(readable))
+
+    def _zone(self, organization: str) -> str:
+        return self.directories.open(organization).organization.time_zone
+
+
+def accepted_again(organization: str, entry: Item, now: datetime) -> Item:
+    """A log entry as if its batch had been accepted just now."""
+    return {
+        **entry,
+        "pk": keys.log(organization),
+        "sk": keys.entry(epoch_ms(now), secrets.token_hex(8)),
+        "ttl": epoch_second(now) + log_entries.LOG_DAYS * DAY_SECONDS,
+    }
+
+
+def is_readable(entry: Item) -> bool:
+    """Whether a log entry holds events."""
+    try:
+        return bool(log_entries.events_of(entry))
+    except Undecodable:
+        return False
+
+
+@cache
+def engine() -> Engine:
+    """The process's one engine; warm, it knows what never changes."""
+    return Engine(Settings.from_env())

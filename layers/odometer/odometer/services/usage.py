@@ -1,0 +1,215 @@
+"""Usage as reports ask for it: products by name, one view for the whole request."""
+
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date, datetime, tzinfo
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from odometer.directory.snapshot import Directory
+from odometer.domain.errors import Unavailable
+from odometer.domain.kinds import DEFAULT_PRODUCTS, Kind
+from odometer.domain.time import Period, epoch_ms, epoch_second
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import ALL, LOCAL, MeteredProduct
+from odometer.engine.format.projections import PEOPLE, TOTALS
+from odometer.engine.read.last_active import LastActive, former_last_active, last_active
+from odometer.engine.read.months import users_by_month
+from odometer.engine.read.projections import RowUsage, totals_in_blocks, usage_of_rows
+from odometer.engine.read.readings import Used, View
+from odometer.engine.read.series import Series
+from odometer.engine.store import Item, KeyRange
+from odometer.engine.write.fold import SETTLING_MS
+from odometer.storage.directory import DirectoryStore
+from odometer.storage.dynamo import Table
+from odometer.storage.store import TableStore
+
+SWEPT_EVERY_MS = 60_000
+"""A watermark that is younger than this is not worth a question."""
+
+
+class Usage:
+    """What the caller's organization has used, as it stood when the request came."""
+
+    def __init__(
+        self,
+        table: Table,
+        log: Table,
+        directory: Directory,
+        directories: DirectoryStore,
+        now: datetime,
+        until: float,
+    ) -> None:
+        self._directory = directory
+        self._directories = directories
+        self._store = TableStore(table)
+        self._log = TableStore(log)
+        self._now = now
+        self._totals: dict[Period, Mapping[str, RowUsage]] = {}
+        self._until = until
+        """When reading is given up, by the monotonic clock."""
+
+    @cached_property
+    def latest(self) -> View:
+        """What was decided by now."""
+        organization = self._directory.organization
+        now = epoch_second(self._now)
+        return View.latest(organization.id, self._store, organization.time_zone, now)
+
+    @cached_property
+    def view(self) -> View:
+        """What everything in one answer is seen from: the latest, unless a cursor pins one."""
+        return self.latest
+
+    @property
+    def through_ms(self) -> int:
+        """Every batch accepted before this is in what is seen.
+
+        The watermark stands still where nothing comes: then the log tells that nothing has come.
+        """
+        organization, through_ms = self._directory.organization.id, self.view.through_ms
+        settled = epoch_ms(self._now) - SETTLING_MS
+        if through_ms + SWEPT_EVERY_MS >= settled:
+            return through_ms
+        key_range = KeyRange(keys.log(organization), keys.entry(through_ms), keys.TOP, limit=1)
+        with suppress(Unavailable):  # then the watermark, which is true but tells less
+            (following,) = self._log.read([key_range])
+            return max(through_ms, min([settled, *map(accepted_ms, following)]))
+        return through_ms
+
+    def go_back(self, version: int, pin: Mapping[str, Any]) -> None:
+        """See everything as it stood when a chain of pages began."""
+        organization, now = self._directory.organization.id, self._directory.head
+        self.view = View.pinned(organization, self._store, pin, epoch_second(self._now))
+        if version != now.version:
+            self._directory = self._directories.former(organization, version, now.erased)
+
+    def pin(self, products: Collection[str]) -> dict[str, Any]:
+        """What brings the view of these products back; a cursor has no room for the others."""
+        head = self.view.head
+        scopes = {scope for scope in head.generations if scope.rpartition("#")[0] in products}
+        kept = replace(
+            head,
+            fresh={name: head.fresh[name] for name in {ALL, *products} & head.fresh.keys()},
+            generations={
+                scope: head.generations[scope]
+                for scope in (scopes | {ALL, LOCAL}) & head.generations.keys()
+            },
+        )
+        return replace(self.view, head=kept).pin
+
+    @property
+    def directory(self) -> Directory:
+        """The directory, at the version that everything is seen from."""
+        return self._directory
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone whose days are counted."""
+        return ZoneInfo(self.view.head.zone)
+
+    def of(self, product: str, period: Period) -> Used:
+        """What every user has used of a product."""
+        return self.view.usage(self.measured(product), period)
+
+    def of_periods(self, product: str, periods: Sequence[Period]) -> list[Used]:
+        """What every user has used of a product in each of several periods, read together."""
+        return self.view.usages(self.measured(product), periods)
+
+    def of_person(self, user: int, period: Period) -> list[RowUsage]:
+        """What one user has used of every product, as far as they have used it."""
+        return usage_of_rows(self.view, products_of(self._directory), period, PEOPLE, user)
+
+    def totals(self, period: Period) -> Mapping[str, RowUsage]:
+        """What everybody has used of every product, by the product's id."""
+        if period not in self._totals:
+            rows = usage_of_rows(self.view, products_of(self._directory), period, TOTALS)
+            self._totals[period] = {row.product.id: row for row in rows}
+        return self._totals[period]
+
+    def totals_in_blocks(self, product: str, edges: Sequence[int]) -> list[Mapping[str, int]]:
+        """What everybody has used of a product, stretch by stretch between edges of time."""
+        catalog = products_of(self._directory)
+        return totals_in_blocks(self.view, catalog, self.measured(product), edges)
+
+    def was_active(self, users: Collection[int]) -> Mapping[int, LastActive]:
+        """When users were last active on any app, as it is seen from where everything is."""
+        return former_last_active(self.view, users)
+
+    def last_active(self, users: Collection[int]) -> Mapping[int, LastActive]:
+        """When users were last active on any app: as of now, whatever is pinned."""
+        return last_active(self.latest, users)
+
+    def measured(self, product: str) -> MeteredProduct:
+        """A product as the engine knows it."""
+        return MeteredProduct(product, self.kind(product))
+
+    def kind(self, product: str) -> Kind:
+        """What is measured of a product."""
+        return DEFAULT_PRODUCTS.get(product) or self._directory.kinds[product]
+
+    def along(self, edges: Sequence[int], *kinds: str) -> Series:
+        """What every user has used of all products of some kinds, between edges of time."""
+        products = [
+            MeteredProduct(name, kind)
+            for name, kind in self._directory.kinds.items()
+            if kind.name in kinds
+        ]
+        return Series(self.view, products, edges)
+
+    def course(self, product: str, edges: Sequence[int]) -> Series:
+        """What every user has used of one product, between edges of time."""
+        return Series(self.view, [self.measured(product)], edges)
+
+    def users_by_month(self, first: date, last: date) -> Mapping[date, int]:
+        """Who had any usage in which month: a bit for every user."""
+        return users_by_month(self.view, first, last)
+
+    def directory_with(self, found: Iterable[Used]) -> Directory:
+        """The directory, with every user who appears in these figures.
+
+        It was opened before the view was taken, so someone may have been registered between.
+        """
+        return self.directory_of([used.users[-1] for used in found if used.users])
+
+    def directory_of(self, users: Collection[int]) -> Directory:
+        """The directory, with all of these users."""
+        if max(users, default=-1) >= self._directory.head.sizes["users"]:
+            self._directory = self._directories.open(self._directory.organization.id)
+        return self._directory
+
+    def of_each(self, products: Sequence[str], period: Period) -> Mapping[str, Used | None]:
+        """The same of several products, read in parallel; None where it was not read in time."""
+        pool = ThreadPoolExecutor(max_workers=len(products) + 1)
+        seen = pool.submit(lambda: self.view)
+        reads = [pool.submit(self._seen_of, seen, product, period) for product in products]
+        wait(reads, timeout=max(0.0, self._until - time.monotonic()))
+        pool.shutdown(wait=False, cancel_futures=True)
+        return dict(zip(products, map(read_by, reads), strict=True))
+
+    def _seen_of(self, seen: Future[View], product: str, period: Period) -> Used:
+        """One product, once everything is seen from one view."""
+        seen.result()
+        return self.of(product, period)
+
+
+def products_of(directory: Directory) -> list[MeteredProduct]:
+    """Every product of a directory, in the order in which the engine numbers them."""
+    return [MeteredProduct(product, kind) for product, kind in directory.kinds.items()]
+
+
+def accepted_ms(entry: Item) -> int:
+    """When a batch of the log was accepted."""
+    return int(str(entry["sk"])[:13])
+
+
+def read_by(reading: Future[Used]) -> Used | None:
+    """What was read; None where storage failed, or has not answered yet."""
+    try:
+        return reading.result() if reading.done() else None
+    except (Unavailable, CancelledError):
+        return None

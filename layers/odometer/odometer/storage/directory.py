@@ -1,0 +1,304 @@
+"""The directory table: every key begins with the organization.
+
+pk = organization   sk = HEAD                                        one version of the directory
+                    sk = HEAD#version                                a former one, for cursors
+                    sk = BLOCK#register#family#number#commit         up to 1,024 rows, immutable
+                    sk = KEY#key id                                  a credential
+"""
+
+import json
+import secrets
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, TypeVar, cast
+
+from odometer.access.credentials import Credential
+from odometer.access.policy import Scope
+from odometer.directory.columns import Block, Columns, DirectoryHead
+from odometer.directory.snapshot import Directory
+from odometer.directory.upsert import Draft, register
+from odometer.domain.errors import Conflict, Corrupt, NotFound, Unavailable
+from odometer.storage.dynamo import BATCH_GET, Item, Table, pauses
+
+Answer = TypeVar("Answer")
+
+HEAD = "HEAD"
+ORGANIZATIONS = "ORGANIZATIONS"
+KEEP_REPLACED = timedelta(hours=26)  # longer than a cursor lives
+KEPT_BLOCKS = 512
+
+_decoded: OrderedDict[tuple[str, str], Columns] = OrderedDict()
+"""Immutable blocks that this process has read, the least recently used first."""
+
+
+def block_key(block: Block, commit: str) -> str:
+    """Where the content of a block stands that a commit wrote."""
+    return f"BLOCK#{block.register}#{block.family}#{block.number:05d}#{commit}"
+
+
+def former_key(version: int) -> str:
+    """Where a version of a directory stands that has been replaced."""
+    return f"{HEAD}#{version}"
+
+
+def credential_key(key_id: str) -> str:
+    """Where a credential stands."""
+    return f"KEY#{key_id}"
+
+
+class DirectoryStore:
+    """The directories and credentials of all organizations, one organization at a time."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def open(self, organization: str) -> Directory:
+        """The directory as it stands now."""
+        item = self.table.get(organization, HEAD, consistent=True)
+        if item is None:
+            raise NotFound(organization)
+        return Directory(head_of(item), self)
+
+    def former(self, organization: str, version: int, erased: frozenset[int]) -> Directory:
+        """The directory as it stood a short while ago, but for those who were erased since."""
+        item = self.table.get(organization, former_key(version), consistent=True)
+        if item is None:
+            raise NotFound(organization)
+        return Directory(replace(head_of(item), erased=erased), self)
+
+    def enter(self, organization: str, key_id: str) -> tuple[Credential | None, Directory | None]:
+        """What proving a caller takes, in one request: the credential and the directory."""
+        keys = [(organization, credential_key(key_id)), (organization, HEAD)]
+        found = self.table.get_many(keys, consistent=True)
+        credential, head = (found.get(key) for key in keys)
+        return (
+            credential_of(credential) if credential else None,
+            Directory(head_of(head), self) if head else None,
+        )
+
+    def read(self, head: DirectoryHead, wanted: Sequence[Block]) -> dict[Block, Columns]:
+        """The content of blocks, from this process when it has read them before."""
+        organization = head.organization["id"]
+        places = {block: (organization, block_key(block, head.blocks[block])) for block in wanted}
+        content = {place: _decoded[place] for place in places.values() if place in _decoded}
+        if unread := [place for place in places.values() if place not in content]:
+            content |= self._fetch(unread)
+        remember(content)
+        return {block: content[place] for block, place in places.items()}
+
+    def create(self, head: DirectoryHead) -> None:
+        """Make a new, empty organization."""
+        self.table.put({"pk": ORGANIZATIONS, "sk": head.organization["id"]})
+        if not self.table.put_new(item_of(head)):
+            message = f"organization {head.organization['id']} exists"
+            raise Conflict(message)
+
+    def change(self, organization: str, now: datetime, apply: Callable[[Draft], Answer]) -> Answer:
+        """Change a directory all at once: read, apply, put the blocks, flip the head.
+
+        When the head is no longer the one that was read, start again.
+        """
+        for pause in pauses():
+            draft = Draft(self.open(organization), now)
+            answer = apply(draft)
+            if not draft.changed or self._commit(draft, now):
+                return answer
+            pause()
+        raise Unavailable(organization)
+
+    def organizations(self, after: str = "") -> Iterator[str]:
+        """Every organization, or those after one: for schedules and operators, never a caller."""
+        return (str(item["sk"]) for item in self.table.query(ORGANIZATIONS, f"{after} ", "~"))
+
+    def heads(self, organizations: Iterable[str]) -> Iterator[DirectoryHead]:
+        """The directories of many organizations without their rows, as many at a time as go."""
+        each = iter(organizations)
+        while keys := [(organization, HEAD) for organization in islice(each, BATCH_GET)]:
+            found = self.table.get_many(keys)
+            yield from (head_of(found[key]) for key in keys if key in found)
+
+    def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
+        """The ordinals of the users whom subjects name; unknown ones are registered."""
+        names = self.open(organization).columns("users", "names")
+        known = {name: row for column in names.values() for row, name in enumerate(column)}
+        if all(subject in known for subject in subjects):
+            return {subject: known[subject] for subject in subjects}
+        moment = datetime.fromtimestamp(at, UTC)
+        return self.change(
+            organization,
+            moment,
+            lambda draft: {each: register(draft, each, at * 1000) for each in subjects},
+        )
+
+    def credential(self, organization: str, key_id: str) -> Credential | None:
+        """One credential."""
+        item = self.table.get(organization, credential_key(key_id), consistent=True)
+        return credential_of(item) if item else None
+
+    def credentials(self, organization: str) -> Iterator[Credential]:
+        """All credentials of an organization."""
+        first, last = credential_key(""), credential_key("~")
+        return map(credential_of, self.table.query(organization, first, last, consistent=True))
+
+    def add_credential(self, credential: Credential) -> None:
+        """Keep a new credential."""
+        if not self.table.put_new(credential_item(credential)):
+            raise Conflict(credential.key_id)
+
+    def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool:
+        """Keep what has changed of a credential, and nothing that others may be changing.
+
+        False when it is not as expected any more. A change whose answer was lost is refused when it
+        is tried again, and stands.
+        """
+        organization, key_id = credential.organization, credential.key_id
+        item = credential_item(credential)
+        changed = {name: item[name] for name in names}
+        if self.table.change(organization, credential_key(key_id), changed, **expected):
+            return True
+        found = self.table.get(organization, credential_key(key_id), consistent=True) or {}
+        return changed.items() <= found.items()
+
+    def _commit(self, draft: Draft, now: datetime) -> bool:
+        organization = draft.organization["id"]
+        commit = secrets.token_hex(8)
+        touched = draft.touched
+        blocks = [block_item(organization, b, commit, c) for b, c in touched.items()]
+        self.table.put_many([*blocks, former_item(draft.base, now)])
+        head = draft.head(commit)
+        flipped = self.table.put_if(item_of(head), "version", draft.base.version)
+        won = flipped or self._stands(head, commit)
+        expiry: Item = {"ttl": int((now + KEEP_REPLACED).timestamp())}
+        if won:
+            self._retire(draft.base, list(touched), expiry)
+        else:
+            self._retire(head, list(touched), expiry | {"columns": packed_columns({})})
+        return won
+
+    def _stands(self, head: DirectoryHead, commit: str) -> bool:
+        """Whether a commit stands after all: a flip whose answer was lost is refused again."""
+        organization = head.organization["id"]
+        now = self.open(organization).head
+        if now.version > head.version:
+            now = self.former(organization, head.version, now.erased).head
+        return commit in now.blocks.values()
+
+    def _retire(self, head: DirectoryHead, blocks: Sequence[Block], values: Item) -> None:
+        """Let the blocks that no version will name again expire when no cursor can name them.
+
+        Those of a change that came too late nobody has read: they are emptied at once, for they
+        may tell the name of somebody who was erased meanwhile. What cannot be retired now only
+        stays for longer: the change is made already.
+        """
+        organization = head.organization["id"]
+        with suppress(Unavailable):
+            for block in blocks:
+                if block in head.blocks:
+                    place = block_key(block, head.blocks[block])
+                    self.table.change(organization, place, values)
+
+    def _fetch(self, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Columns]:
+        """Blocks never change, so a stale read can only miss some: those are read strongly."""
+        found = self.table.get_many(places)
+        if missed := [place for place in places if place not in found]:
+            found |= self.table.get_many(missed, consistent=True)
+        if lost := [place for place in places if place not in found]:
+            raise Corrupt(lost)
+        return {place: unpacked_columns(item) for place, item in found.items()}
+
+
+def remember(content: Mapping[tuple[str, str], Columns]) -> None:
+    """Keep decoded blocks, forgetting those unused for longest."""
+    for place, columns in content.items():
+        _decoded[place] = columns
+        _decoded.move_to_end(place)
+    while len(_decoded) > KEPT_BLOCKS:
+        _decoded.popitem(last=False)
+
+
+def forget() -> None:
+    """Forget every decoded block, as a new process would."""
+    _decoded.clear()
+
+
+def packed_columns(columns: Any) -> bytes:
+    """Columns as stored: JSON, compressed."""
+    return zlib.compress(json.dumps(columns, separators=(",", ":")).encode(), 6)
+
+
+def unpacked_columns(item: Item) -> Columns:
+    """Columns from a stored block."""
+    return cast("Columns", json.loads(zlib.decompress(cast("bytes", item["columns"]))))
+
+
+def block_item(organization: str, block: Block, commit: str, columns: Columns) -> Item:
+    """A block as stored."""
+    return {
+        "pk": organization,
+        "sk": block_key(block, commit),
+        "columns": packed_columns(columns),
+    }
+
+
+def item_of(head: DirectoryHead) -> Item:
+    """A head as stored; its blocks by name."""
+    document = {
+        "organization": head.organization,
+        "license": head.license,
+        "sizes": head.sizes,
+        "blocks": [[*astuple_of(block), commit] for block, commit in head.blocks.items()],
+        "erased": sorted(head.erased),
+    }
+    return {
+        "pk": head.organization["id"],
+        "sk": HEAD,
+        "version": head.version,
+        "columns": packed_columns(document),
+    }
+
+
+def former_item(head: DirectoryHead, now: datetime) -> Item:
+    """A head as stored beside the one that takes its place, as long as a cursor may name it."""
+    ttl = int((now + KEEP_REPLACED).timestamp())
+    return {**item_of(head), "sk": former_key(head.version), "ttl": ttl}
+
+
+def astuple_of(block: Block) -> tuple[str, str, int]:
+    """The three words of a block's name."""
+    return (block.register, block.family, block.number)
+
+
+def head_of(item: Item) -> DirectoryHead:
+    """A head from what is stored."""
+    document: Any = unpacked_columns(item)
+    blocks = {Block(*words): commit for *words, commit in document.pop("blocks")}
+    erased = frozenset(document.pop("erased", ()))
+    return DirectoryHead(
+        version=cast("int", item["version"]), blocks=blocks, erased=erased, **document
+    )
+
+
+INSTANTS = ("created_at", "expires_at", "revoked_at", "former_until")
+
+
+def credential_item(credential: Credential) -> Item:
+    """A credential as stored; never the key itself."""
+    values = asdict(credential)
+    values["scopes"] = sorted(credential.scopes)
+    for name in INSTANTS:
+        values[name] = int(values[name].timestamp()) if values[name] else None
+    return {"pk": credential.organization, "sk": credential_key(credential.key_id), **values}
+
+
+def credential_of(item: Item) -> Credential:
+    """A credential from what is stored."""
+    values: dict[str, Any] = {name: item[name] for name in item if name not in ("pk", "sk")}
+    for name in INSTANTS:
+        seconds = values[name]
+        values[name] = None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    return Credential(**{**values, "scopes": frozenset(map(Scope, values["scopes"]))})

@@ -1,0 +1,1 @@
+"""The mechanism behind every route; it knows no API family."""

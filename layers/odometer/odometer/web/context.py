@@ -1,0 +1,158 @@
+"""One request and everything that serves it: how each type that a handler asks for is come by."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from odometer.access.authentication import caller_of
+from odometer.access.credentials import Presented
+from odometer.access.keyring import Keyring
+from odometer.access.policy import Caller
+from odometer.directory.people import Product, Team, User
+from odometer.directory.snapshot import Directory
+from odometer.domain.errors import NotFound, Unauthenticated
+from odometer.services.usage import Usage
+from odometer.settings import Settings
+from odometer.storage.directory import DirectoryStore
+from odometer.storage.dynamo import Meter, Table
+from odometer.storage.key_activity import KeyActivity
+from odometer.storage.log import EventLog
+from odometer.storage.secret import cursor_key, pepper
+from odometer.web.cursors import Chain
+from odometer.web.messages import Request
+from odometer.web.models import Query
+from odometer.web.subjects import Found, Named
+
+MARGIN_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When this request must be answered by."""
+
+    at: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is time to say what was not reached."""
+        return time.monotonic() >= self.at
+
+
+class RequestContext:
+    """One request and everything that serves it, each part made when it is first needed."""
+
+    def __init__(
+        self, request: Request, about: Named | None, now: datetime, remaining_seconds: float
+    ) -> None:
+        self.request = request
+        self.about = about
+        self.query: Query | None = None
+        self.identity: dict[str, Any] = {}
+        """The organization and the key id of whoever has proved to be calling, for the log."""
+        self.meter = Meter()
+        self.now = now
+        self.deadline = Deadline(time.monotonic() + remaining_seconds - MARGIN_SECONDS)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """This deployment."""
+        return Settings.from_env()
+
+    @cached_property
+    def directories(self) -> DirectoryStore:
+        """Directories and credentials."""
+        return DirectoryStore(Table(self.settings.directory_table, self.meter))
+
+    @cached_property
+    def activity(self) -> KeyActivity:
+        """The last uses of keys."""
+        return KeyActivity(Table(self.settings.activity_table, self.meter))
+
+    @cached_property
+    def acceptance(self) -> EventLog:
+        """The door of the log."""
+        return EventLog(
+            Table(self.settings.log_table, self.meter),
+            Table(self.settings.activity_table, self.meter),
+        )
+
+    @cached_property
+    def usage(self) -> Usage:
+        """What the caller's organization has used."""
+        table, log = (
+            Table(name, self.meter) for name in (self.settings.usage_table, self.settings.log_table)
+        )
+        return Usage(table, log, self.directory, self.directories, self.now, self.deadline.at)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """Which page of which chain is asked for; only a query that has been read tells."""
+        if self.query is None:
+            raise TypeError("a chain of pages needs a query before it")
+        key = cursor_key(self.settings.secret_id)
+        return Chain.of(key, self.now, self.caller.organization, self.request, self.query)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The keys of the caller's organization, as far as the caller reaches."""
+        return Keyring(self.directories, pepper(self.settings.secret_id), self.caller, self.now)
+
+    @cached_property
+    def _entered(self) -> tuple[Caller, Directory]:
+        presented = Presented.read(self.request.header("authorization"))
+        if presented is None:
+            raise Unauthenticated
+        key = presented.key
+        credential, directory = self.directories.enter(key.organization, key.key_id)
+        if credential is None or directory is None:
+            key.digest(pepper(self.settings.secret_id))  # an unknown key takes a wrong one's path
+            raise Unauthenticated
+        holder = directory.holder(credential.user)
+        caller = caller_of(presented, credential, holder, pepper(self.settings.secret_id), self.now)
+        self.identity = {"organization": caller.organization, "key_id": caller.key_id}
+        self.activity.key_used(caller.organization, caller.key_id, self.now)
+        return caller, directory
+
+    @property
+    def caller(self) -> Caller:
+        """Who is calling."""
+        return self._entered[0]
+
+    @property
+    def directory(self) -> Directory:
+        """The directory of the caller's organization."""
+        return self._entered[1]
+
+    @cached_property
+    def found(self) -> Found:
+        """The product, team or user that the request is about, if there is one."""
+        name = self.about.given(self.request) if self.about else None
+        return self.about.find(self.directory, name) if self.about and name is not None else None
+
+    @property
+    def subject(self) -> Product | Team | User:
+        """The product, team or user that the request is about."""
+        if self.found is None:
+            raise NotFound
+        return self.found
+
+
+PROVIDERS: Mapping[type, Callable[[RequestContext], Any]] = {
+    Caller: lambda context: context.caller,
+    Directory: lambda context: context.directory,
+    DirectoryStore: lambda context: context.directories,
+    Keyring: lambda context: context.keyring,
+    KeyActivity: lambda context: context.activity,
+    Usage: lambda context: context.usage,
+    EventLog: lambda context: context.acceptance,
+    Chain: lambda context: context.chain,
+    Product: lambda context: context.subject,
+    Team: lambda context: context.subject,
+    User: lambda context: context.subject,
+    Request: lambda context: context.request,
+    Deadline: lambda context: context.deadline,
+    datetime: lambda context: context.now,
+}

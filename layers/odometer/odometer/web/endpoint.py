@@ -1,0 +1,161 @@
+"""The one mechanism behind every route: authenticate, authorize, validate, look up, answer.
+
+    @endpoint(FAMILY, "GET", "/api/v1/team/{teamId}", may=READ_OWN_TEAM, about=team("teamId"))
+    def handler(team: Team) -> TeamAnswer: ...
+
+A handler says by the types of its parameters what it needs; `Exchange` knows how to get each. It
+returns a model, and raises domain errors: the family gives both their published shape.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, get_type_hints
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+
+from odometer.access.policy import Rule
+from odometer.domain.errors import OdometerError, TimedOut, Unsupported
+from odometer.web.context import PROVIDERS, RequestContext
+from odometer.web.cursors import Chain
+from odometer.web.family import STATUS, Family
+from odometer.web.messages import JSON, Request, Response, as_json
+from odometer.web.models import Body, Query, read_body, read_query, without_paging
+from odometer.web.negotiation import takes_every_row
+from odometer.web.report import Report
+from odometer.web.subjects import Named, target_of
+
+logger = Logger(use_rfc3339=True)
+
+SENT = (Query, Body, Chain)
+"""What comes with a request, in the order in which it is read; a cursor belongs to its query."""
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    """What time it is."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A route: what Lambda calls, what the tests call, what the OpenAPI is written from."""
+
+    family: Family
+    method: str
+    path: str
+    may: Rule | None
+    about: Named | None
+    status: int
+    handler: Callable[..., Any]
+    clock: Clock = wall_clock
+
+    def __call__(self, event: Mapping[str, Any], lambda_context: LambdaContext) -> dict[str, Any]:
+        """Answer one request."""
+        began = time.monotonic()
+        request = Request.of(event)
+        remaining_seconds = lambda_context.get_remaining_time_in_millis() / 1000
+        context = RequestContext(request, self.about, self.clock(), remaining_seconds)
+        answer = self._answered(context)
+        logger.info(
+            "answered",
+            request_id=request.id,
+            route=f"{self.method} {self.path}",
+            **context.identity,
+            status=answer["statusCode"],
+            duration_ms=round((time.monotonic() - began) * 1000),
+            read_units=context.meter.read_units,
+            storage_requests=context.meter.requests,
+        )
+        return answer
+
+    @cached_property
+    def needs(self) -> dict[str, type]:
+        """The types of the handler's parameters by name, in the order in which they are read."""
+        hints = get_type_hints(self.handler)
+        hints.pop("return", None)
+        return dict(sorted(hints.items(), key=lambda hint: turn_of(hint[1])))
+
+    def _answered(self, context: RequestContext) -> dict[str, Any]:
+        try:
+            return self._response(context).for_gateway(context.request)
+        except OdometerError as error:
+            return self._refusal(context, error).for_gateway(context.request)
+        except Exception:
+            logger.exception("failed", request_id=context.request.id)
+            return self._refusal(context, OdometerError()).for_gateway(context.request)
+
+    def _response(self, context: RequestContext) -> Response:
+        if self.may:
+            self.family.admit(context.request, context.caller)
+            self.may.admit(context.caller)
+        if self.may and self.about and self.about.given(context.request) is not None:
+            self.may.admit_to(context.caller, target_of(context.found))
+        given = {name: self._provided(context, kind) for name, kind in self.needs.items()}
+        answer = self.handler(**given)
+        if isinstance(answer, Report):
+            return answer.response(context.request, context.meter, self.family.unfit)
+        return as_response(answer, self.status)
+
+    def _provided(self, context: RequestContext, kind: type) -> object:
+        request = context.request
+        if issubclass(kind, Query):
+            every_row = takes_every_row(request)
+            sent = without_paging(kind, request.query) if every_row else request.query
+            context.query = read_query(kind, request.parameters, sent)
+            return context.query
+        if issubclass(kind, Body):
+            return read_body(kind, json_body(request))
+        return PROVIDERS[kind](context)
+
+    def _refusal(self, context: RequestContext, error: OdometerError) -> Response:
+        if context.deadline.passed and error.code == "unavailable":
+            error = TimedOut()
+        status = self.family.status(error)
+        if status >= STATUS["internal_error"]:
+            name, request_id = type(error).__name__, context.request.id
+            logger.error("refused", request_id=request_id, error=name, reason=str(error))
+        body = self.family.problem(error, status, context.request)
+        return Response(status, as_json(body), headers=self.family.headers(error))
+
+
+def turn_of(need: type) -> int:
+    """When a parameter is read: what was sent is validated before anything is looked up."""
+    return next((turn for turn, kind in enumerate(SENT) if issubclass(need, kind)), len(SENT))
+
+
+def endpoint(
+    family: Family,
+    method: str,
+    path: str,
+    *,
+    may: Rule | None = None,
+    about: Named | None = None,
+    status: int = 200,
+) -> Callable[[Callable[..., Any]], Endpoint]:
+    """Make a route of a handler."""
+    return lambda handler: Endpoint(family, method, path, may, about, status, handler)
+
+
+def as_response(answer: object, status: int) -> Response:
+    """A handler's answer on the wire."""
+    match answer:
+        case Response():
+            return answer
+        case BaseModel():
+            return Response(status, answer.model_dump_json().encode())
+        case None:
+            return Response(204)
+    message = f"a handler answered {type(answer).__name__}"
+    raise TypeError(message)
+
+
+def json_body(request: Request) -> bytes:
+    """The body of a request that sends JSON; nothing at all is an empty object."""
+    if request.body and request.media_type != JSON:
+        raise Unsupported
+    return request.body or b"{}"

@@ -1,0 +1,305 @@
+"""How the text of a parameter becomes a value: one reader for each kind of parameter."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import (
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from odometer.domain.identity import UUID
+from odometer.domain.text import CONTROL, CONTROLS, fault_of_name
+
+DIGITS = re.compile(r"[0-9]{1,4000}")  # more than 4,300 of them Python does not read
+HOUR_MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+INSTANT = re.compile(
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{HOUR_MINUTE}:[0-5][0-9](?:\.[0-9]{{1,9}})?(?:Z|[+-]{HOUR_MINUTE})"
+)
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+"""Dates of other years are refused in all families."""
+YEARS = f"of the years {FIRST_YEAR} to {LAST_YEAR}"
+YEAR_PATTERN = "(?:19[7-9]|2[0-9]{2})[0-9]"
+ID_SHOWN = 64
+LARGEST_INT32 = 2**31 - 1
+AS_TEXT = object()
+"""The context in which numbers and booleans are spelled out, as in a query string."""
+
+
+def refuse(rule: str, message: str) -> PydanticCustomError:
+    """A fault, in words that need no value filled in."""
+    return PydanticCustomError(rule, message.replace("{", "{{").replace("}", "}}"))
+
+
+def check_year(year: int, expected: str) -> None:
+    """Refuse a date of a year outside the bound."""
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise refuse("years", f"expected {expected} {YEARS}")
+
+
+def shown_id(content: object) -> str | None:
+    """The id of something that was sent and is no good, as far as it can be said back."""
+    sent = content.get("id") if isinstance(content, Mapping) else None
+    if not isinstance(sent, str):
+        return None
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", sent)[:ID_SHOWN]
+
+
+class Reader:
+    """A type that reads text itself."""
+
+    def __get_pydantic_core_schema__(
+        self,
+        source: Any,
+        handler: GetCoreSchemaHandler,
+    ) -> CoreSchema:
+        """Read by `read`, whatever the annotated type is."""
+        self.learn(source)
+        return core_schema.with_info_plain_validator_function(self._read)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Describe the values that are read."""
+        return dict(self.schema())
+
+    def learn(self, source: type[StrEnum]) -> None:
+        """Look at the annotated type."""
+
+    def spelled(self, text: str) -> object:
+        """What a text of a query string stands for."""
+        return text
+
+    def read(self, value: object) -> object:
+        """The value, or a fault."""
+        raise NotImplementedError
+
+    def schema(self) -> Mapping[str, Any]:
+        """The JSON schema."""
+        raise NotImplementedError
+
+    def _read(self, value: Any, info: ValidationInfo) -> object:
+        return self.read(self.spelled(value) if info.context is AS_TEXT else value)
+
+
+@dataclass(frozen=True)
+class Whole(Reader):
+    """A whole number within bounds; as text, in ASCII digits and nothing else."""
+
+    low: int
+    high: int
+    clamped: bool = False
+    """Whether anything above the highest number means the highest."""
+
+    def spelled(self, text: str) -> object:
+        """Digits only: no sign, no underscore, no fraction, no exponent."""
+        return int(text) if DIGITS.fullmatch(text) else text
+
+    def read(self, value: object) -> int:
+        """The number; a boolean is none, and neither is 5.0."""
+        if type(value) is not int or value < self.low or (value > self.high and not self.clamped):
+            raise refuse("integer", f"expected an integer {self._bounds()}")
+        return min(value, self.high)
+
+    def schema(self) -> Mapping[str, Any]:
+        """An integer within bounds, of 64 bits where 32 do not hold them."""
+        if self.clamped:
+            return {"type": "integer", "minimum": self.low}
+        wide = {"format": "int64"} if self.high > LARGEST_INT32 else {}
+        return {"type": "integer", **wide, "minimum": self.low, "maximum": self.high}
+
+    def _bounds(self) -> str:
+        return f"from {self.low}" + ("" if self.clamped else f" to {self.high}")
+
+
+@dataclass(frozen=True)
+class Flag(Reader):
+    """`true` or `false`; as text, in any case of letters."""
+
+    def spelled(self, text: str) -> object:
+        """No `yes`, no `1`."""
+        return {"true": True, "false": False}.get(text.lower(), text)
+
+    def read(self, value: object) -> bool:
+        """Nothing else is a boolean."""
+        if not isinstance(value, bool):
+            raise refuse("boolean", "expected true or false")
+        return value
+
+    def schema(self) -> Mapping[str, Any]:
+        """A boolean."""
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True, eq=False)
+class Choice(Reader):
+    """One of the values of the annotated enumeration, or an alias of one."""
+
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    values: dict[str, StrEnum] = field(default_factory=dict)
+
+    def learn(self, source: type[StrEnum]) -> None:
+        """Take the values from the enumeration."""
+        self.values.update({member.value: member for member in source})
+
+    def read(self, value: object) -> StrEnum:
+        """The member, by its value or by an alias."""
+        name = self.aliases.get(value, value) if isinstance(value, str) else None
+        if name not in self.values:
+            raise refuse("choice", f"expected one of {', '.join(self.values)}")
+        return self.values[name]
+
+    def schema(self) -> Mapping[str, Any]:
+        """The values and the aliases."""
+        return {"type": "string", "enum": [*self.values, *self.aliases]}
+
+
+@dataclass(frozen=True)
+class Text(Reader):
+    """Text without control characters, within a number of bytes."""
+
+    longest: int
+    forbidden: str = ""
+    shortest: int = 1
+
+    def read(self, value: object) -> str:
+        """Text as sent; bytes are counted because that is what is stored."""
+        if not isinstance(value, str):
+            raise refuse("text", "expected a string")
+        if CONTROL.search(value) or any(letter in value for letter in self.forbidden):
+            raise refuse("text", self._allowed())
+        if not self.shortest <= len(value.encode()) <= self.longest:
+            raise refuse("text", f"expected {self.shortest} to {self.longest} bytes")
+        return value
+
+    def schema(self) -> Mapping[str, Any]:
+        """A string; that its length is in bytes, JSON schema cannot say."""
+        return {
+            "type": "string",
+            "minLength": self.shortest,
+            "maxLength": self.longest,
+            "pattern": f"^[^{CONTROLS}{re.escape(self.forbidden)}]*$",
+        }
+
+    def _allowed(self) -> str:
+        also = f" and without any of {self.forbidden}" if self.forbidden else ""
+        return f"expected text without control characters{also}"
+
+
+@dataclass(frozen=True)
+class Called(Text):
+    """What somebody or something is called: it does not merely look like another name."""
+
+    def read(self, value: object) -> str:
+        """Text of which a reader sees all, from its first character to its last."""
+        text = super().read(value)
+        if fault := fault_of_name(text):
+            raise refuse("text", fault)
+        return text
+
+    def schema(self) -> Mapping[str, Any]:
+        """A string whose first and last characters are no blanks."""
+        none = f"{CONTROLS}{re.escape(self.forbidden)}"
+        return {
+            **super().schema(),
+            "pattern": rf"^[^{none}\s]([^{none}]*[^{none}\s])?$",
+            "description": "Without blanks around it and without invisible characters.",
+        }
+
+
+@dataclass(frozen=True)
+class Lines(Text):
+    """Text of several lines, which end as they did when it was sent: in LF or in CRLF."""
+
+    def read(self, value: object) -> str:
+        """Text as sent; its line breaks count, and nothing else that controls is in it."""
+        if not isinstance(value, str):
+            return super().read(value)
+        super().read(value.replace("\r\n", "  ").replace("\n", " "))
+        return value
+
+    def schema(self) -> Mapping[str, Any]:
+        """A string of lines."""
+        return {**super().schema(), "pattern": rf"^([^{CONTROLS}]|\r?\n)*$"}
+
+    def _allowed(self) -> str:
+        return f"{super()._allowed()} but line breaks"
+
+
+@dataclass(frozen=True)
+class Instant(Reader):
+    """An ISO 8601 instant with an offset or `Z`."""
+
+    def read(self, value: object) -> datetime:
+        """The instant; a bare number is none."""
+        if not isinstance(value, str) or not INSTANT.fullmatch(value):
+            raise refuse("instant", "expected an instant like 2026-02-28T17:42:00Z")
+        check_year(int(value[:4]), "an instant")
+        try:
+            instant = datetime.fromisoformat(value).astimezone(UTC)
+        except ValueError:
+            raise refuse("instant", "expected an instant that exists") from None
+        check_year(instant.year, "an instant")
+        return instant
+
+    def schema(self) -> Mapping[str, Any]:
+        """A date-time."""
+        return {"type": "string", "format": "date-time"}
+
+
+MOST_DEPARTMENTS = 50
+
+
+# parameters
+
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Day(Reader):
+    """A calendar date."""
+
+    def read(self, value: object) -> date:
+        """A date that exists."""
+        if isinstance(value, str) and DATE.fullmatch(value):
+            check_year(int(value[:4]), "a date as YYYY-MM-DD")
+            with suppress(ValueError):
+                return date.fromisoformat(value)
+        raise refuse("date", "expected a date as YYYY-MM-DD")
+
+    def schema(self) -> Mapping[str, Any]:
+        """A date."""
+        return {
+            "type": "string",
+            "format": "date",
+            "pattern": rf"^{YEAR_PATTERN}-\d{{2}}-\d{{2}}$",
+            "examples": ["2026-02-01"],
+        }
+
+
+class Ids(Reader):
+    """UUIDs with commas between them; one may stand there more than once."""
+
+    def read(self, value: object) -> tuple[str, ...]:
+        """The different ones in lower case and in order, so that equal filters look equal."""
+        ids = value.split(",") if isinstance(value, str) else []
+        if not all(map(UUID.fullmatch, ids)):
+            raise refuse("ids", "expected UUIDs separated by commas")
+        if not 1 <= len(ids) <= MOST_DEPARTMENTS:
+            raise refuse("ids", f"expected 1 to {MOST_DEPARTMENTS} UUIDs")
+        return tuple(sorted(set(map(str.lower, ids))))
+
+    def schema(self) -> Mapping[str, Any]:
+        """Text in one form."""
+        one = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+        return {
+            "type": "string",
+            "pattern": f"^{one}(,{one}){{0,{MOST_DEPARTMENTS - 1}}}$",
+            "examples": ["d1a2b3c4-e5f6-7890-abcd-ef1234567890"],
+        }

@@ -1,0 +1,189 @@
+"""Requests as models: one model per query or body is the single truth about its parameters.
+
+The order of its fields is the order in which faults are reported; its schema is the OpenAPI.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final, NoReturn, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails
+
+from odometer.domain.errors import Fault, Invalid
+from odometer.web.fields import AS_TEXT
+
+Model = TypeVar("Model", bound=BaseModel)
+Asked = TypeVar("Asked", bound="Query")
+PAGING: Final = frozenset({"page", "limit", "offset", "page_size", "cursor"})
+"""The parameters that say which of all rows; in whatever family, they have no aliases."""
+
+
+Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""An instant as it is published."""
+
+
+class Query(BaseModel):
+    """The parameters of a request, from its path and its query string."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    empty_is_missing: ClassVar[bool] = False
+    refuses_unknown: ClassVar[bool] = False
+
+
+class Body(BaseModel):
+    """A JSON body; a field that it does not know is a fault."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Answer(BaseModel):
+    """A JSON answer; its field names are the published ones."""
+
+    model_config = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
+
+
+def read_query(
+    model: type[Asked], path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> Asked:
+    """Fill a query model; a parameter that was sent twice has no one value, so it is a fault."""
+    repeated = [
+        Fault(name, "repeated", "sent more than once", values[-1])
+        for name, values in query.items()
+        if len(values) > 1 and name in names_of(model)
+    ]
+    unknown = [
+        Fault(name, "extra_forbidden", WORDS["extra_forbidden"], sent[-1])
+        for name, sent in query.items()
+        if model.refuses_unknown and (name in path or name not in names_of(model))
+    ]
+    values = {
+        name: sent[0]
+        for name, sent in query.items()
+        if len(sent) == 1 and (sent[0] or not model.empty_is_missing)
+    }
+    try:
+        filled = model.model_validate({**values, **path}, context=AS_TEXT)
+    except ValidationError as error:
+        faults = [*faults_of(error), *unknown, *repeated]
+    else:
+        faults = [*unknown, *repeated]
+    if faults:
+        raise Invalid(*in_order(model, faults))
+    return filled
+
+
+def without_paging(
+    model: type[Query], query: Mapping[str, Sequence[str]]
+) -> Mapping[str, Sequence[str]]:
+    """What was sent without its paging; paging that the model requires is that of all rows."""
+    fields = model.model_fields
+    paging = PAGING & fields.keys()
+    others = {name: values for name, values in query.items() if name not in paging}
+    return {**others, **{name: ["0"] for name in paging if fields[name].is_required()}}
+
+
+def in_order(model: type[BaseModel], faults: Sequence[Fault]) -> list[Fault]:
+    """One fault per parameter, in the order of the model's fields."""
+    by_name = {fault.name: fault for fault in faults}
+    ranks = {name: rank for rank, name in enumerate(names_of(model))}
+    return sorted(by_name.values(), key=lambda fault: ranks.get(fault.name, len(ranks)))
+
+
+def names_of(model: type[BaseModel]) -> list[str]:
+    """The published names of a model's parameters, in their order."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def read_body(model: type[Model], body: bytes) -> Model:
+    """Fill a body model from JSON."""
+    content = read_json(body)
+    if not isinstance(content, dict):
+        raise Invalid.parameter("body", "expected a JSON object")
+    return fill(model, content)
+
+
+def fill(model: type[Model], content: Mapping[str, Any]) -> Model:
+    """Fill a model, reporting every fault."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise Invalid(*faults_of(error)) from None
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    """Pydantic's findings as faults of ours."""
+    found = error.errors(include_url=False)
+    return [
+        Fault(
+            name=".".join(map(str, each["loc"]))[:256],
+            rule=each["type"],
+            message=words_of(each),
+            value=None if each["type"] == "missing" else each["input"],
+        )
+        for each in found
+    ]
+
+
+def words_of(found: ErrorDetails) -> str:
+    """What is wrong in our words: pydantic's where we have none are ours already, by `refuse`."""
+    words = WORDS.get(found["type"])
+    return found["msg"] if words is None else words.format_map(found.get("ctx", {}))
+
+
+WORDS = {
+    "missing": "required",
+    "extra_forbidden": "unknown parameter",
+    "string_type": "expected a string",
+    "list_type": "expected an array",
+    "too_short": "expected an array of at least {min_length}",
+    "too_long": "expected an array of at most {max_length}",
+    "dict_type": "expected an object",
+    "model_type": "expected an object",
+}
+
+
+def read_json(body: bytes) -> Any:
+    """JSON by the letter: UTF-8, no NaN, no name twice in one object, not nested without end."""
+    try:
+        content = json.loads(
+            body.decode(),
+            parse_constant=refuse_constant,
+            parse_float=finite,
+            object_pairs_hook=unique,
+        )
+        if b"\\u" in body:  # an escape can spell half a character, which is no UTF-8
+            json.dumps(content, ensure_ascii=False).encode()
+        return content
+    except RecursionError:
+        raise Invalid.parameter("body", "nested too deeply") from None
+    except ValueError as error:
+        reason = str(error) if isinstance(error, Ambiguous) else "not valid JSON"
+        raise Invalid.parameter("body", reason) from None
+
+
+class Ambiguous(ValueError):
+    """JSON that readers may understand differently."""
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """NaN and the infinities are not JSON."""
+    message = f"{name} is not JSON"
+    raise Ambiguous(message)
+
+
+def finite(digits: str) -> float:
+    """A number with a fraction or an exponent, unless it is out of range."""
+    number = float(digits)
+    return refuse_constant(digits) if math.isinf(number) else number
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, unless it says something twice."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        message = "a name stands twice in one object"
+        raise Ambiguous(message)
+    return content

@@ -1,0 +1,141 @@
+"""Reports as answers: JSON by default, every row as CSV or NDJSON, and what they are made from."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from pydantic import BaseModel
+
+from odometer.domain.errors import Incomplete
+from odometer.domain.time import Period, format_seconds, instant_of_ms
+from odometer.reports.figures import one_decimal
+from odometer.storage.dynamo import Meter
+from odometer.web.cursors import leads_to
+from odometer.web.messages import CSV, JSON, Request, Response
+from odometer.web.models import Answer
+from odometer.web.negotiation import chosen
+
+VARY = "Accept, Accept-Encoding"
+FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # also full-width
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An answer about usage: one page of it as JSON, or every row of it in lines."""
+
+    page: BaseModel
+    rows: Callable[[], Iterable[Answer]]
+    periods: Sequence[Period] = ()
+    """What it speaks of; a list of the directory speaks of no time."""
+    through_ms: int | None = None
+    partial: bool = False
+    columns: Sequence[str] = ()
+    """The first columns of a table, which are there also when no row is."""
+    narrowed_by: str = "from, to"
+    """The parameters that make fewer rows of it."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self, request: Request, meter: Meter, unfit: str | None = None) -> Response:
+        """The report as the client accepts it; a complete one may be kept and asked about."""
+        media_type = chosen(request.header("accept"), otherwise=unfit)
+        body = self._body(media_type)
+        headers = {**self._provenance(meter.read_units), **self._caching(body), **self.headers}
+        if known(headers.get("ETag"), request.header("if-none-match")):
+            return Response(304, headers=headers)
+        return Response(200, body, media_type, headers, self.narrowed_by)
+
+    def _body(self, media_type: str) -> bytes:
+        if media_type == JSON:
+            return self.page.model_dump_json().encode()
+        if self.partial:
+            raise Incomplete
+        rows = (row.model_dump(mode="json") for row in self.rows())
+        text = as_csv(rows, self.columns) if media_type == CSV else as_lines(rows)
+        return text.encode()
+
+    def _provenance(self, read_units: float) -> dict[str, str]:
+        """What the figures speak of, how far they are complete, and what they cost."""
+        through = (
+            {}
+            if self.through_ms is None
+            else {"X-Data-Through": format_seconds(instant_of_ms(self.through_ms))}
+        )
+        ranges = {"X-Query-Range": ", ".join(map(str, self.periods))} if self.periods else {}
+        return {**through, **ranges, "X-Read-Units": str(one_decimal(read_units))}
+
+    def _caching(self, body: bytes) -> dict[str, str]:
+        """A partial answer is never kept."""
+        if self.partial:
+            return {"Cache-Control": "no-store"}
+        tag = hashlib.sha256(self._content(body)).hexdigest()[:32]
+        return {"Cache-Control": "private, no-cache", "ETag": f'W/"{tag}"', "Vary": VARY}
+
+    def _content(self, body: bytes) -> bytes:
+        """What makes the answer another one; no two cursors are the same."""
+        cursor = getattr(self.page, "next_cursor", None)
+        return body.replace(cursor.encode(), leads_to(cursor)) if cursor else body
+
+
+def known(tag: str | None, if_none_match: str) -> bool:
+    """Whether the client has this content already, in whichever bytes."""
+    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return tag is not None and (tag.removeprefix("W/") in tags or tags == ["*"])
+
+
+def as_lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    """A JSON object on each line."""
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+
+
+def as_csv(rows: Iterable[Mapping[str, Any]], first: Iterable[str] = ()) -> str:
+    """A table whose columns are the names of the JSON, nested ones joined by dots."""
+    flat = [dict(flattened(row)) for row in rows]
+    text = io.StringIO()
+    columns = dict.fromkeys(chain(first, *flat))
+    writer = csv.DictWriter(text, columns, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows({name: harmless(value) for name, value in row.items()} for row in flat)
+    return text.getvalue()
+
+
+def flattened(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of a row by their path."""
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def harmless(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula, nor any element of a list in it."""
+    if isinstance(value, list):
+        return ";".join(map(told, value))
+    if isinstance(value, bool):
+        return json.dumps(value)
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+
+
+def told(element: object) -> str:
+    """An element of a list in a cell; a thing goes by its name."""
+    if isinstance(element, dict) and "name" in element:
+        element = element["name"]
+    return str(harmless(element)) if isinstance(element, str) else json.dumps(element)
+
+
+def columns_of(row: type[Answer], prefix: str = "") -> list[str]:
+    """The columns of a table of such rows, nested ones joined by dots."""
+    columns = []
+    for name, column in row.model_fields.items():
+        inner = column.annotation
+        if isinstance(inner, type) and issubclass(inner, Answer):
+            columns += columns_of(inner, f"{prefix}{name}.")
+        else:
+            columns.append(prefix + name)
+    return columns

@@ -1,0 +1,57 @@
+"""A directory in memory: every change is a new version, as JSON as it would be stored."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from odometer.directory.columns import Block, Columns, DirectoryHead
+from odometer.directory.snapshot import Directory
+from odometer.directory.upsert import NEW_ORGANIZATION, Draft, Outcome, Row, erase
+
+ACME = "aa7cf840-9ca9-46a3-9778-9015d6580d50"
+NOON = datetime(2026, 2, 28, 12, tzinfo=UTC)
+
+
+def new_head(organization: str, name: str) -> DirectoryHead:
+    """An organization with nobody in it."""
+    return DirectoryHead(1, {**NEW_ORGANIZATION, "id": organization, "name": name, "created_at": 0})
+
+
+class MemoryDirectory:
+    """The versions of one directory."""
+
+    def __init__(self) -> None:
+        self.head = new_head(ACME, "Acme Corp")
+        self.kept: dict[tuple[Block, str], str] = {}
+
+    def read(self, head: DirectoryHead, wanted: Sequence[Block]) -> Mapping[Block, Columns]:
+        return {block: json.loads(self.kept[block, head.blocks[block]]) for block in wanted}
+
+    @property
+    def directory(self) -> Directory:
+        return Directory(self.head, self)
+
+    def put(self, *rows: tuple[str, Row], now: datetime = NOON) -> list[Outcome]:
+        """Apply rows in the order given and keep the new version."""
+        draft = Draft(self.directory, now)
+        outcomes = [draft.apply(kind, row) for kind, row in rows]
+        self._keep(draft)
+        return outcomes
+
+    def user(self, **row: Any) -> Outcome:
+        """Put one user."""
+        return self.put(("user", row))[0]
+
+    def erase(self, user_id: str, now: datetime = NOON) -> int | None:
+        """Erase whoever has that id; what was kept before stays as it is."""
+        draft = Draft(self.directory, now)
+        user = erase(draft, user_id)
+        self._keep(draft)
+        return user
+
+    def _keep(self, draft: Draft) -> None:
+        if draft.changed:
+            commit = f"commit {self.head.version}"
+            self.kept |= {(b, commit): json.dumps(each) for b, each in draft.touched.items()}
+            self.head = draft.head(commit)

@@ -1,0 +1,176 @@
+"""A table in memory that keeps DynamoDB's promises and no more, with faults to order."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+
+from odometer.engine.format.decisions import FRESH_SECONDS
+from odometer.engine.store import Item, KeyRange
+
+ITEM_BYTES = 400_000
+CHANGES = 0.15
+
+
+class Killed(BaseException):
+    """The process died: nothing catches this."""
+
+
+class MemoryStore:
+    """Items by key. An eventual read misses all that was written in the last 15 minutes."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._items: defaultdict[str, dict[str, tuple[int, Item]]] = defaultdict(dict)
+        self.before_each: Callable[[str], None] = lambda _: None
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        self.before_each("get")
+        return self._items[pk].get(sk, (0, None))[1]
+
+    def get_each(self, pk: str, sks: Sequence[str]) -> list[Item | None]:
+        return [self.get(pk, sk) for sk in sks]
+
+    def read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
+        return [self._key_range(key_range) for key_range in key_ranges]
+
+    def put(self, item: Item) -> None:
+        self.before_each("put")
+        _, stored = self._items[item["pk"]].get(item["sk"], (0, item))
+        assert lasting(stored or {}) == lasting(item), (
+            "an item that follows from a plan is the same whoever writes it"
+        )
+        self._store(item)
+
+    def put_new(self, item: Item) -> bool:
+        self.before_each("put")
+        free = item["sk"] not in self._items[item["pk"]]
+        if free:
+            self._store(item)
+        return free
+
+    def put_newer(self, item: Item, by: str) -> bool:
+        self.before_each("put")
+        _, stored = self._items[item["pk"]].get(item["sk"], (0, None))
+        newer = stored is None or stored[by] < item[by]
+        if newer:
+            self._store(item)
+        return newer
+
+    def delete(self, pk: str, sk: str) -> None:
+        self.before_each("put")
+        self._items[pk].pop(sk, None)
+
+    def everything(self) -> Iterator[Item]:
+        """All items, for a test to look at."""
+        for partition in self._items.values():
+            yield from (item for _, item in partition.values())
+
+    def _store(self, item: Item) -> None:
+        assert sum(map(_size, item.values())) < ITEM_BYTES
+        _, stored = self._items[item["pk"]].get(item["sk"], (0, {}))
+        assert (stored or {}).get("version", 0) < item.get("version", 1), "the head went back"
+        self._items[item["pk"]][item["sk"]] = (self._clock(), dict(item))
+
+    def _key_range(self, key_range: KeyRange) -> list[Item]:
+        self.before_each("read")
+        assert "" < key_range.first <= key_range.last, "DynamoDB refuses this range"
+        seen = self._clock() - (0 if key_range.strong else FRESH_SECONDS)
+        found = [
+            item
+            for sk, (at, item) in sorted(self._items[key_range.pk].items())
+            if key_range.first <= sk <= key_range.last and (key_range.strong or at <= seen)
+        ]
+        return found[: key_range.limit]
+
+
+def lasting(item: Item) -> Item:
+    """An item without its expiry, which is later when it is written again later."""
+    return {name: value for name, value in item.items() if name != "ttl"}
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, str | bytes) else 8
+
+
+@contextmanager
+def dying(store: MemoryStore, after_writes: int) -> Iterator[None]:
+    """Whoever works with the shelf dies when about to write once more than so many times."""
+    left = after_writes
+
+    def count(verb: str) -> None:
+        nonlocal left
+        if verb == "put":
+            left -= 1
+            if left < 0:
+                raise Killed
+
+    previous, store.before_each = store.before_each, count
+    try:
+        yield
+    except Killed:
+        pass
+    finally:
+        store.before_each = previous
+
+
+class Interleaving:
+    """Several workers of which one runs at a time; another may go on at any touch of a shelf.
+
+    The same worker mostly goes on, so that one may sleep while others do a lot.
+    """
+
+    def __init__(self, random: Random, stores: Sequence[MemoryStore]) -> None:
+        self._random = random
+        self._shelves = stores
+        self._turns: dict[int, threading.Semaphore] = {}
+        self._writes: dict[int, int] = {}
+        self._back = threading.Semaphore(0)
+        self._failures: list[BaseException] = []
+
+    def run(self, *workers: tuple[Callable[[], object], int]) -> None:
+        """Let workers run, in the order that the choices make, to their end or their death.
+
+        A worker comes with the number of writes before which it dies.
+        """
+        for store in self._shelves:
+            store.before_each = self._pause
+        threads = [threading.Thread(target=self._work, args=worker) for worker in workers]
+        for thread in threads:
+            thread.start()
+            self._back.acquire()
+        while self._turns:
+            waiting = [thread.ident or 0 for thread in threads if thread.ident in self._turns]
+            self._turns[self._random.choice(waiting)].release()
+            self._back.acquire()
+        for thread in threads:
+            thread.join()
+        for store in self._shelves:
+            store.before_each = lambda _: None
+        if self._failures:
+            raise self._failures[0]
+
+    def _work(self, worker: Callable[[], object], writes: int) -> None:
+        me = threading.get_ident()
+        self._turns[me], self._writes[me] = threading.Semaphore(0), writes
+        try:
+            self._pause("start")
+            worker()
+        except Killed:
+            pass
+        except BaseException as failure:  # noqa: BLE001 - it is raised again by `run`
+            self._failures.append(failure)
+        finally:
+            del self._turns[me]
+            self._back.release()
+
+    def _pause(self, verb: str) -> None:
+        me = threading.get_ident()
+        if verb == "start" or self._random.random() < CHANGES:
+            self._back.release()
+            self._turns[me].acquire()
+        self._writes[me] -= verb == "put"
+        if self._writes[me] < 0:
+            raise Killed

@@ -1,0 +1,151 @@
+"""One or more organizations on shelves in memory, and what they must report by brute force."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from random import Random
+
+from odometer.domain.events import Event
+from odometer.domain.kinds import KINDS
+from odometer.domain.time import Period, instant_at
+from odometer.engine import calendar
+from odometer.engine.format import keys, log_entries
+from odometer.engine.format.decisions import Fold, MeteredProduct
+from odometer.engine.read.readings import Used, View
+from odometer.engine.store import Item
+from odometer.engine.write.fold import Folding
+from odometer.engine.write.rebuild import Rebuilding
+from odometer.engine.write.retire import Retirement
+from odometer.engine.write.settle import Settling
+from tests.support.memory_store import MemoryStore
+
+ORGANIZATION = "0b7e9d0e-6f0a-4c8e-9d53-2f4f6f0d9a11"
+NEIGHBOUR = "0b7e9d0e-6f0a-4c8e-9d53-2f4f6f0d9a12"
+PRODUCTS = [
+    MeteredProduct("automation", KINDS["test"]),
+    MeteredProduct("smartui", KINDS["visual"]),
+    MeteredProduct("code-completions", KINDS["completion"]),
+    MeteredProduct("chat", KINDS["chat"]),
+    MeteredProduct("6f2d4a2e-0b1c-4d3e-8f5a-6b7c8d9e0f1a", KINDS["app"]),
+]
+Row = tuple[int, ...]
+
+
+class Subjects:
+    """A directory that knows two names for some users, and leaves gaps between ordinals."""
+
+    def __init__(self, spread: int) -> None:
+        self._spread = spread
+        self._ordinals: dict[tuple[str, str], int] = {}
+
+    def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
+        people = {subject: subject.split("@")[0] for subject in subjects}
+        for person in people.values():
+            following = len(self._ordinals) * self._spread
+            self._ordinals.setdefault((organization, person), following)
+        return {name: self._ordinals[organization, person] for name, person in people.items()}
+
+
+@dataclass
+class SimulatedEngine:
+    """What is stored, what time it is, and what is on its way."""
+
+    now: int
+    zone: str
+    products: Sequence[MeteredProduct]
+    spread: int = 1
+    flying: list[tuple[int, Item]] = field(default_factory=list)
+    """Puts into the log that land later than their stamp says."""
+    sent: defaultdict[tuple[date, bytes], list[Event[str]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    batches: int = 0
+    landed: set[tuple[date, bytes]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.log = MemoryStore(lambda: self.now)
+        self.usage = MemoryStore(lambda: self.now)
+        self.subjects = Subjects(self.spread)
+        self.settling = Settling(self.usage, lambda _: self.products)
+        self.rebuilding = Rebuilding(self.usage, self.settling)
+        self.retirement = Retirement(self.usage, self.settling.catalog)
+        self.folding = self.fold_elsewhere()
+
+    def fold_elsewhere(self) -> Folding:
+        """A process that remembers nothing."""
+        return Folding(self.log, self.usage, self.subjects)
+
+    @property
+    def now_ms(self) -> int:
+        return self.now * 1000
+
+    def accept(self, events: Sequence[Event[str]], random: Random, lands_after: int) -> Item:
+        """Accept a batch; it is in the log when its put lands."""
+        self.batches += 1
+        item = log_entries.to_item(
+            ORGANIZATION, events, self.now_ms, f"{random.getrandbits(64):x}-{self.batches}"
+        )
+        self.flying.append((self.now + lands_after, item))
+        for event in events:
+            self.sent[event.identity].append(event)
+        self.pass_time(0)
+        return item
+
+    def pass_time(self, seconds: int) -> None:
+        self.now += seconds
+        for at, item in list(self.flying):
+            if at <= self.now:
+                self.flying.remove((at, item))
+                assert self.log.put_new(item)
+                self.landed.update(event.identity for event in log_entries.events_of(item))
+
+    def view(self) -> View:
+        return View.latest(ORGANIZATION, self.usage, self.zone, self.now)
+
+    def folds(self) -> list[Fold]:
+        """All that was decided, in order, settled or not."""
+        pk = keys.folds(ORGANIZATION)
+        folds = [Fold.from_item(item) for item in self.usage.everything() if item["pk"] == pk]
+        return sorted(folds, key=lambda fold: fold.number)
+
+    def was_sent(self, event: Event[int]) -> bool:
+        """Whether exactly this was sent, by whatever name of the user."""
+        names = {sent.who for sent in self.sent[event.identity]}
+        known = self.subjects.ordinals(ORGANIZATION, sorted(names), self.now)
+        return any(
+            log_entries.numbered(sent, known[sent.who]) == event
+            for sent in self.sent[event.identity]
+        )
+
+
+def brute_force(
+    folds: Sequence[Fold], product: MeteredProduct, seconds: range, zone: str
+) -> dict[int, Row]:
+    """Every user's measures and days active, event by event."""
+    place = calendar.zone_of(product.kind, zone)
+    wide = len(product.kind.measures)
+    sums: defaultdict[int, list[int]] = defaultdict(lambda: [0] * wide)
+    days: defaultdict[int, set[date]] = defaultdict(set)
+    for event in (event for fold in folds for event in fold.events):
+        if event.product == product.id and event.second in seconds:
+            days[event.who].add(calendar.day_of(event.second, place))
+            for at in range(wide):
+                sums[event.who][at] += event.measures[at]
+    return {who: (*sums[who], len(days[who])) for who in sums}
+
+
+def rows(used: Used) -> dict[int, Row]:
+    """The same of an answer."""
+    columns = [used.measure(name) for name in used.product.kind.measures]
+    columns.append(used.days_active)
+    table = list(zip(*columns, strict=True))
+    assert used.users == [who for who, row in enumerate(table) if row.count(0) < len(row)]
+    return {who: table[who] for who in used.users}
+
+
+def period(seconds: range) -> Period:
+    return Period(instant_at(seconds.start), instant_at(seconds.stop))

@@ -1,0 +1,270 @@
+"""An organization that lives: what may happen to it between two requests, and all that counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from odometer.domain.events import Event
+from odometer.domain.time import day_start, epoch_second, format_seconds, instant_at
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import ALL, TOTALS_ID, UsageHead
+from odometer.services.engine import Engine
+from odometer.storage.directory import forget as forget_directories
+from odometer.storage.dynamo import Meter, Table
+from odometer.storage.store import TableStore
+from odometer.web.endpoint import wall_clock
+from tests.support.apps import APP, OFFICE, OTHER_APP, PLATFORMS, SALES, Client, use
+from tests.support.intake import BATCH, EVENTS
+from tests.support.memory_directory import new_head
+from tests.support.memory_store import MemoryStore
+from tests.support.stack import Stack
+from tests.support.usage_oracle import MEASURES, Moment
+
+APPS = [APP, OTHER_APP, *(f"f{n}a2b3c4-d5e6-7890-abcd-ef1234567890" for n in range(3, 6))]
+PLATFORM_NAMES = {number: name for name, number in PLATFORMS.items()}
+STRANGER = "Anyone{}@else.example"
+TAKEN = {"created", "updated", "unchanged"}
+ZONES = [
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Africa/Cairo",
+    "Pacific/Kiritimati",
+    "UTC",
+]
+
+
+@contextmanager
+def usage_in_memory(stack: Stack) -> Iterator[MemoryStore]:
+    """Usage lies where nothing takes time, and where DynamoDB's promises are kept and no more."""
+    store = MemoryStore(lambda: epoch_second(stack.now or wall_clock()))
+
+    def shelf_of(table: Table) -> MemoryStore | TableStore:
+        return store if table.name == "usage" else TableStore(table)
+
+    with (
+        patch("odometer.services.engine.TableShelf", shelf_of),
+        patch("odometer.services.usage.TableShelf", shelf_of),
+    ):
+        yield store
+
+
+@contextmanager
+def life(stack: Stack, number: int, zone: str, start: datetime) -> Iterator[SimulatedOrganization]:
+    """A new organization, with nothing and nobody in it."""
+    organization = str(UUID(int=number, version=4))
+    stack.now = start
+    stack.directories.create(new_head(organization, "Acme Corp"))
+    with usage_in_memory(stack) as store:
+        yield SimulatedOrganization(Client(stack, organization, start), store, zone)
+
+
+@dataclass
+class SimulatedOrganization:
+    """One organization, its tables, and what was accepted and decided so far."""
+
+    client: Client
+    usage: MemoryStore
+    zone: str
+    accepted: list[Event[str]] = field(default_factory=list)
+    """Accepted and not decided; users are whatever the events call them."""
+    counted: list[Event[str]] = field(default_factory=list)
+    sent: int = 0
+
+    @property
+    def organization(self) -> str:
+        return self.client.organization
+
+    @property
+    def engine(self) -> Engine:
+        return self.client.usage_sender.engine
+
+    @property
+    def now(self) -> datetime:
+        return self.client.now
+
+    @property
+    def moment(self) -> Moment:
+        """All that counts by now."""
+        directory = self.client.stack.directories.open(self.organization)
+        return Moment.of(self.counted, self.zone_shown, directory)
+
+    @property
+    def zone_shown(self) -> str:
+        """The zone whose days are shown: the directory's, once a rebuild has flipped to it."""
+        item = self.usage.get(keys.head(self.organization), "H")
+        return UsageHead.from_item(item).zone if item else self.zone
+
+    def begin(self, luck: Random) -> None:
+        """Weeks of use: some sealed, some settled, some decided only; frames made anew before."""
+        self.put(
+            organization={"time_zone": self.zone},
+            products=[
+                {"id": app, "name": f"App {luck.randrange(9)}", "kind": "app"} for app in APPS
+            ],
+            departments=[{"id": SALES, "name": "Sales"}, {"id": OFFICE, "name": "Office"}],
+            teams=[{"id": "core", "name": "Core"}],
+        )
+        for first, remade in ((0, APP), (3, TOTALS_ID), (6, None)):
+            self.put(users=[self.person(f"u{n}", luck) for n in range(first, first + 3)])
+            self.client.later(timedelta(days=6, hours=5))
+            self.arrive(luck, 16)
+            self.fold(luck)
+            if remade:
+                self.settle(luck)
+                self.remake(remade)
+
+    def happen(self, what: str, luck: Random) -> None:
+        getattr(self, what)(luck)
+        self.client.later(timedelta(seconds=luck.choice([1, 40, 700])))
+
+    # events
+
+    def arrive(self, luck: Random, count: int = 3) -> None:
+        """Some use: just now, late, and by people of whom nobody has heard."""
+        batch = [self.some_use(luck) for _ in range(count)]
+        body = [self.as_sent(event) for event in batch]
+        reply = self.client.stack.call("POST", EVENTS, self.client.admin, headers=BATCH, body=body)
+        too_old = {e["index"] for e in reply.json["errors"] if e["code"] == "time_too_old"}
+        assert reply.json["accepted"] == count - len(too_old)
+        self.accepted += [event for at, event in enumerate(batch) if at not in too_old]
+
+    def some_use(self, luck: Random) -> Event[str]:
+        """Small numbers, so that many tie; often right at the edge of a local day."""
+        day = self.now.date() - timedelta(luck.choice([0, 0, 0, 1, 1, 2, 6, 8, 20, 45, 366]))
+        seconds = luck.choice([-1, 0, 43_200, luck.randrange(86_400)])
+        at = day_start(day, ZoneInfo(self.zone)) + timedelta(seconds=seconds)
+        active_ms = luck.choice([0, 1, 1, 2, 3, 10, 2**40])
+        return use(
+            luck.choice([*self.names, STRANGER.format(luck.randrange(30))]),
+            min(at, self.now),
+            active_ms,
+            luck.choice([0, 1, 5]) + (active_ms == 0),
+            app=luck.choice([APP, APP, *APPS]),
+            platform=luck.choice(["desktop", "web", None]),
+        )
+
+    def as_sent(self, event: Event[str]) -> dict[str, Any]:
+        """An event as its sender words it."""
+        self.sent += 1
+        measures = dict(zip(MEASURES, event.measures, strict=False))
+        platform = {"platform": PLATFORM_NAMES[event.platform]} if event.platform else {}
+        return {
+            "specversion": "1.0",
+            "id": str(self.sent),
+            "source": "test",
+            "type": "usage",
+            "subject": event.who,
+            "time": format_seconds(instant_at(event.second)),
+            "data": {"product": event.product, **platform, **measures},
+        }
+
+    # the engine
+
+    def fold(self, _: Random) -> None:
+        """Decide about all that was accepted; whoever was a stranger has an id from then on."""
+        self.engine.sweep(self.organization, self.now)
+        ids = self.names
+        self.counted += [event._replace(who=ids[event.who]) for event in self.accepted]
+        self.accepted.clear()
+
+    def settle(self, _: Random) -> None:
+        self.engine.settle(self.organization, self.now)
+
+    def rebuild(self, luck: Random) -> None:
+        self.remake(luck.choice([ALL, APP, TOTALS_ID]))
+
+    def remake(self, what: str) -> None:
+        """Make the frames of a product anew, or all; those of a zone moved to come before."""
+        scope = what if what == ALL else f"{what}#{self.now.year}"
+        self.engine.rebuilding.request(self.organization, scope, self.zone)
+        while self.engine.rebuild(self.organization, self.now):
+            pass
+
+    def step(self, luck: Random) -> None:
+        """Take a rebuild, if one is on its way, some steps further."""
+        for _ in range(luck.randrange(1, 20)):
+            self.engine.rebuild(self.organization, self.now)
+
+    def retire(self, _: Random) -> None:
+        self.engine.retire(self.organization, self.now)
+
+    def wait(self, luck: Random) -> None:
+        """Time passes, up to most of a day, and what has expired is gone."""
+        self.client.later(timedelta(hours=luck.choice([1, 5, 5, 11, 11, 23])))
+        self.expire(luck)
+
+    def work(self, luck: Random) -> None:
+        """Every schedule comes round, as it does in a night, and another day is sealed."""
+        self.wait(luck)
+        for each in (self.fold, self.settle, self.rebuild, self.retire):
+            each(luck)
+
+    @property
+    def frames(self) -> set[str]:
+        """Where frames are."""
+        return {item["pk"] for item in self.usage.everything() if "#R#" in item["pk"]}
+
+    def expire(self, _: Random) -> None:
+        """Remove what may be removed by its TTL, at once, and forget what was read before."""
+        second, directory = epoch_second(self.now), Table("directory", Meter())
+        for item in list(self.usage.everything()):
+            if item.get("ttl", second + 1) <= second:
+                self.usage.delete(item["pk"], item["sk"])
+        for stored in list(directory.query(self.organization, keys.BOTTOM, keys.TOP)):
+            if int(str(stored.get("ttl", second + 1))) <= second:
+                directory.delete(str(stored["pk"]), str(stored["sk"]))
+        forget_directories()
+
+    # the directory
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The ids of everyone, by all that they are called."""
+        directory = self.client.stack.directories.open(self.organization)
+        columns = directory.columns("users", "names")
+        return {
+            name: id_
+            for each in columns.values()
+            for name, id_ in zip(each, columns["id"], strict=True)
+        }
+
+    def put(self, **document: Any) -> None:
+        """Send part of a directory, all of which must be taken."""
+        reply = self.client.stack.put(self.client.admin, document)
+        assert reply.status == 200, reply
+        assert {row["status"] for row in reply.json["results"]} <= TAKEN
+
+    def person(self, user: str, luck: Random) -> dict[str, Any]:
+        """Somebody by a name that sorts otherwise than the id, somewhere."""
+        name = f"{luck.choice('aAbBcC')}{luck.randrange(10**6)}"
+        departments = luck.sample([SALES, OFFICE], luck.randrange(3))
+        team = luck.choice([None, "core"])
+        return {"id": user, "username": name, "departments": departments, "team": team}
+
+    def people(self, luck: Random) -> None:
+        """Some get other names, departments and teams; strangers as well, and some are new."""
+        ids = sorted(set(self.names.values()))
+        some = luck.sample(ids, 3)
+        self.put(users=[self.person(user, luck) for user in (*some, f"v{luck.randrange(9)}")])
+
+    def names_change(self, luck: Random) -> None:
+        """A department and an app are called otherwise."""
+        word = f"{luck.choice('aAbB')}{luck.randrange(10**6)}"
+        self.put(
+            departments=[{"id": luck.choice([SALES, OFFICE]), "name": f"Of {word}"}],
+            products=[{"id": luck.choice(APPS), "name": f"App {word}"}],
+        )
+
+    def move(self, luck: Random) -> None:
+        """The organization goes to live in another zone; a settle notices."""
+        self.zone = luck.choice(ZONES)
+        self.put(organization={"time_zone": self.zone})

@@ -1,0 +1,87 @@
+"""A tap on every call to AWS: who was called is written down, and a call can be made to fail."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.exceptions import ReadTimeoutError
+
+from odometer.storage import secret
+from odometer.storage.dynamo import dynamodb
+
+Answer = tuple[SimpleNamespace, dict[str, Any]]
+
+
+class Call(NamedTuple):
+    """One call: its verb, and the table or secret that it is about."""
+
+    verb: str
+    resource: str
+
+
+@dataclass
+class StorageCalls:
+    """Every call so far; `fail` says which to answer itself, `lose` whose answers get lost."""
+
+    calls: list[Call] = field(default_factory=list)
+    fail: Callable[[Call], Answer | None] = lambda _: None
+    lose: Callable[[Call], bool] = lambda _: False
+
+    def before_call(self, params: dict[str, Any], **_: Any) -> Answer | None:
+        """Botocore asks before it sends, once for each call: an answer takes the engine's place."""
+        call = call_of(params["headers"], params["body"])
+        self.calls.append(call)
+        return self.fail(call)
+
+    def after_send(self, request: Any, **_: Any) -> None:
+        """Asked for each try, when the engine in this process has answered already."""
+        if self.lose(call_of(request.headers, request.body)):
+            raise ReadTimeoutError(endpoint_url=request.url)
+
+    @property
+    def verbs(self) -> dict[str, set[str]]:
+        """The verbs used, by resource."""
+        found: dict[str, set[str]] = {}
+        for call in self.calls:
+            found.setdefault(call.resource, set()).add(call.verb)
+        return found
+
+
+def call_of(headers: Any, body: Any) -> Call:
+    """What a request to AWS asks for."""
+    target = headers["X-Amz-Target"]
+    verb = target.decode() if isinstance(target, bytes) else target
+    content = json.loads(body)
+    named = content.get("TableName") or content.get("SecretId") or content.get("Name")
+    return Call(verb.rpartition(".")[2], named or next(iter(content["RequestItems"])))
+
+
+def record_calls() -> StorageCalls:
+    """Tap all clients that the functions of the present deployment make from now on."""
+    calls_made = StorageCalls()
+    dynamodb.cache_clear()
+    secret.secret.cache_clear()
+    events: Any = boto3.DEFAULT_SESSION and boto3.DEFAULT_SESSION.events
+    events.register("before-call", calls_made.before_call)
+    events.register_last("before-send", calls_made.after_send)
+    return calls_made
+
+
+def throttled(_: Call) -> Answer:
+    """The engine has refused, and botocore has given up."""
+    return refused("ProvisionedThroughputExceededException", 400)
+
+
+def refused(code: str, status: int) -> Answer:
+    """An error as botocore passes it on."""
+    error = {"Code": code, "Message": "the engine's own words"}
+    metadata = {"HTTPStatusCode": status, "RetryAttempts": 3}
+    return SimpleNamespace(status_code=status), {"Error": error, "ResponseMetadata": metadata}
+
+
+def timed_out(call: Call) -> Answer:
+    """No answer came."""
+    raise ReadTimeoutError(endpoint_url=f"https://{call.resource}.example")

@@ -1,0 +1,122 @@
+"""What items weigh, and that nothing is lost in them."""
+
+from array import array
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from odometer.domain.events import DIGEST_BYTES, Event, digest_of
+from odometer.domain.kinds import KINDS
+from odometer.engine.format import records
+from odometer.engine.format.codec import pack, unpack
+from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.format.frames import (
+    PART_BYTES,
+    SHARD,
+    Frame,
+    LaneOverflow,
+    active,
+    check,
+    from_attributes,
+    parts,
+    to_attributes,
+    total,
+)
+from odometer.engine.format.segments import Segment
+
+TEST = MeteredProduct("automation", KINDS["test"])
+USERS = 10_000
+
+
+def frame_of(*columns: list[int]) -> Frame:
+    return tuple(int.from_bytes(array("Q", column).tobytes(), "little") for column in columns)
+
+
+def weight(attributes: dict[str, bytes]) -> int:
+    return sum(map(len, attributes.values()))
+
+
+def a_day(random: Random) -> list[list[int]]:
+    """Sixty percent of the users, four uses each."""
+    users = [random.random() < 0.6 for _ in range(USERS)]
+    tests = [sum(random.choices(range(1, 6), k=4)) if used else 0 for used in users]
+    duration = [random.randrange(4_000, 2_400_000) if used else 0 for used in users]
+    return [tests, duration]
+
+
+@given(st.lists(st.integers(0, 2**64 - 1)))
+def test_numbers_come_back_as_they_were(numbers: list[int]) -> None:
+    assert list(unpack(pack(numbers))) == numbers
+
+
+@given(st.lists(st.lists(st.integers(0, 2**59), max_size=9), min_size=3, max_size=3))
+def test_a_frame_comes_back_as_it_was(columns: list[list[int]]) -> None:
+    frame = frame_of(*columns)
+    assert from_attributes(to_attributes(frame), 2) == frame
+
+
+def test_a_delta_weighs_four_to_five_bytes_for_each_active_user() -> None:
+    measures = frame_of(*a_day(Random(1)))
+    delta = (*measures, active(measures))
+    assert weight(to_attributes(delta)) < 4.5 * active(measures).bit_count()
+
+
+def test_a_keyframe_weighs_less_than_seven_bytes_a_user() -> None:
+    random = Random(2)
+    days = [random.randrange(20, 260) for _ in range(USERS)]
+    tests = [day * 12 + random.randrange(90) for day in days]
+    duration = [day * 1_200_000 + random.randrange(40_000_000) for day in days]
+    assert weight(to_attributes(frame_of(tests, duration, days))) < 7 * USERS
+
+
+def test_an_event_weighs_less_than_six_and_a_half_bytes() -> None:
+    random = Random(3)
+    events = [
+        Event(
+            random.randrange(USERS), TEST.id, "ci", random.randrange(86_400), 0, (1, ms, 0, 0), b""
+        )
+        for ms in random.choices(range(1_000, 600_000), k=24_000)
+    ]
+    assert weight(Segment.of(events, TEST).to_attributes(0)) < 6.5 * len(events)
+    assert DIGEST_BYTES == len(digest_of("ci", "1")) == 12
+
+
+def test_the_heaviest_frame_there_can_be_fits_items() -> None:
+    random = Random(4)
+    frame = frame_of(*([random.randrange(2**60) for _ in range(SHARD)] for _ in range(5)))
+    pieces = parts(frame)
+    assert total(pieces, 4) == frame
+    assert all(weight(to_attributes(piece)) <= PART_BYTES for piece in pieces)
+
+
+def test_a_lane_about_to_reach_its_neighbour_is_refused() -> None:
+    check(frame_of([2**60 - 1, 0]))
+    with pytest.raises(LaneOverflow):
+        check(frame_of([1, 2**60]))
+
+
+EVENTS = st.builds(
+    Event,
+    who=st.integers(0, 2**20),
+    product=st.text(min_size=1),
+    source=st.text(),
+    second=st.integers(0, 2**32),
+    platform=st.integers(0, 2),
+    measures=st.tuples(*[st.integers(0, 2**40)] * 4),
+    digest=st.binary(min_size=12, max_size=12),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(EVENTS))
+def test_events_come_back_in_order(events: list[Event[int]]) -> None:
+    assert records.from_attributes(records.to_attributes(events)) == events
+
+
+@pytest.mark.parametrize("broken", ["second", "sources", "digests", "m0"])
+def test_columns_that_do_not_fit_each_other_are_undecodable(broken: str) -> None:
+    event = Event(1, "automation", "ci", 5, 0, (1, 2, 0, 0), b"twelve bytes")
+    with pytest.raises(records.Undecodable):
+        records.from_attributes({**records.to_attributes([event]), broken: b"\0\1"})

@@ -1,0 +1,353 @@
+"""The engine step by step: what each step promises, where brute force would not say why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from random import Random
+from typing import Any
+
+import pytest
+
+from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.time import Period, epoch_second
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import ALL, LOCAL
+from odometer.engine.format.frames import SHARD
+from odometer.engine.format.latest import Coverage
+from odometer.engine.format.runs import MissingKeyframe
+from odometer.engine.read.last_active import LastActive, last_active
+from odometer.engine.read.months import users_by_month
+from odometer.engine.read.readings import View, distinct
+from odometer.engine.read.verify import Drift, YearCheck
+from odometer.engine.store import Item, KeyRange
+from odometer.engine.write.settle import UnknownProduct
+from tests.support.simulated_engine import NEIGHBOUR, ORGANIZATION, PRODUCTS, SimulatedEngine, rows
+
+TEST, VISUAL, _, _, APP = PRODUCTS
+DAY = 86_400
+NOON = epoch_second(datetime(2026, 11, 20, 12, tzinfo=UTC))
+
+
+class Clockwork:
+    """A world in which things happen in order."""
+
+    def __init__(self, zone: str = "UTC", spread: int = 1) -> None:
+        self.world = SimulatedEngine(NOON, zone, PRODUCTS, spread)
+        self._random = Random(1)
+
+    def use(self, who: str, second: int, *measures: int, **other: Any) -> Event[str]:
+        product = other.pop("product", TEST)
+        filled = (*measures, *[0] * (MEASURES - len(measures)))
+        digest = digest_of("ci", other.pop("name", f"{who} {second} {product.id}"))
+        return Event(who, product.id, "ci", second, other.pop("platform", 0), filled, digest)
+
+    def send(self, *events: Event[str]) -> int:
+        item = self.world.accept(events, self._random, 0)
+        return self.world.folding.ring(ORGANIZATION, [item], self.world.now_ms)
+
+    def settle(self) -> None:
+        while self.world.settling.settle(ORGANIZATION, self.world.zone, self.world.now):
+            pass
+
+    def rebuild(self, scope: str, zone: str = "UTC") -> None:
+        self.world.rebuilding.request(ORGANIZATION, scope, zone)
+        while self.world.rebuilding.rebuild(ORGANIZATION, self.world.now):
+            pass
+
+    def view(self) -> View:
+        return self.world.view()
+
+    def used(self, first: str, last: str, product: Any = TEST) -> dict[int, tuple[int, ...]]:
+        return rows(self.view().usage(product, days(first, last)))
+
+
+def days(first: str, last: str) -> Period:
+    return Period.of_days(date.fromisoformat(first), date.fromisoformat(last), UTC)
+
+
+@pytest.fixture
+def clockwork() -> Clockwork:
+    return Clockwork()
+
+
+def test_the_first_of_events_with_one_identity_counts_whatever_the_others_say(
+    clockwork: Clockwork,
+) -> None:
+    first = clockwork.use("ann", NOON, 1, 10, name="run")
+    other = clockwork.use("bob", NOON + 60, 5, 50, product=VISUAL, name="run")
+    assert clockwork.send(first, other) == 1
+    clockwork.settle()
+    assert clockwork.send(other, first) == 0
+    assert clockwork.used("2026-11-20", "2026-11-20") == {0: (1, 10, 1)}
+    assert clockwork.used("2026-11-20", "2026-11-20", VISUAL) == {}
+
+
+def test_the_same_name_on_another_utc_date_is_another_event(clockwork: Clockwork) -> None:
+    runs = [clockwork.use("ann", NOON - day * DAY, 1, 0, name="run") for day in (0, 1)]
+    assert clockwork.send(*runs) == 2
+
+
+def test_a_late_event_changes_yesterdays_total(clockwork: Clockwork) -> None:
+    clockwork.send(clockwork.use("ann", NOON, 1, 10))
+    clockwork.settle()
+    clockwork.world.pass_time(DAY)
+    clockwork.send(clockwork.use("ann", NOON + DAY, 7, 0))
+    clockwork.settle()
+    assert clockwork.used("2026-11-20", "2026-11-20") == {0: (1, 10, 1)}
+    clockwork.send(clockwork.use("ann", NOON + 1, 2, 20), clockwork.use("bob", NOON, 4, 40))
+    expected = {0: (3, 30, 1), 1: (4, 40, 1)}
+    assert clockwork.used("2026-11-20", "2026-11-20") == expected
+    clockwork.settle()
+    assert clockwork.used("2026-11-20", "2026-11-20") == expected
+
+
+def test_a_lost_bell_is_made_up_for_by_the_sweep(clockwork: Clockwork) -> None:
+    clockwork.world.accept([clockwork.use("ann", NOON, 1, 10)], Random(2), lands_after=0)
+    assert clockwork.view().tail == []
+    assert clockwork.world.folding.sweep(ORGANIZATION, clockwork.world.now_ms) == 1
+    assert clockwork.used("2026-11-20", "2026-11-20") == {0: (1, 10, 1)}
+
+
+def test_the_watermark_passes_a_batch_two_minutes_after_it_came(clockwork: Clockwork) -> None:
+    clockwork.send(clockwork.use("ann", NOON, 1, 10))
+    sweep = clockwork.world.folding.sweep
+    for minutes, through in [(0, 0), (1, 0), (1, 0), (1, NOON + 60), (60, NOON + 60)]:
+        clockwork.world.pass_time(60 * minutes)
+        assert sweep(ORGANIZATION, clockwork.world.now_ms) == 0
+        assert clockwork.view().through_ms == through * 1000
+
+
+def test_an_entry_that_cannot_be_decoded_is_parked_and_passed_over(clockwork: Clockwork) -> None:
+    world = clockwork.world
+    good = world.accept([clockwork.use("ann", NOON, 1, 10)], Random(3), lands_after=0)
+    broken: Item = {**good, "sk": keys.entry(world.now_ms, "broken"), "second": b"?"}
+    world.log.put_new(broken)
+    assert world.folding.sweep(ORGANIZATION, world.now_ms) == 1
+    parked = [item for item in world.usage.everything() if item["pk"] == keys.parked(ORGANIZATION)]
+    assert [item["sk"] for item in parked] == [broken["sk"]]
+
+
+def test_users_of_several_shards_are_summed_apart() -> None:
+    clockwork = Clockwork(spread=SHARD - 1)
+    names = ["ann", "bob", "cid", "dot"]
+    for day in (0, 1, 9):
+        clockwork.world.now = NOON + day * DAY
+        clockwork.send(*(clockwork.use(who, NOON + day * DAY, 1, 10) for who in names))
+        clockwork.settle()
+    expected = {place * (SHARD - 1): (2, 20, 2) for place in range(4)}
+    assert clockwork.used("2026-11-01", "2026-11-21") == expected
+    assert clockwork.used("2026-11-29", "2026-11-29") == {
+        place * (SHARD - 1): (1, 10, 1) for place in range(4)
+    }
+
+
+def test_two_organizations_never_meet(clockwork: Clockwork) -> None:
+    world = clockwork.world
+    before = clockwork.view().pin
+    event = clockwork.use("ann", NOON, 1, 10)
+    item = world.accept([event], Random(4), lands_after=0)
+    neighbours = {**item, "pk": keys.log(NEIGHBOUR)}
+    world.log.put_new(neighbours)
+    assert world.folding.ring(NEIGHBOUR, [neighbours], world.now_ms) == 1
+    world.settling.settle(NEIGHBOUR, "UTC", world.now)
+    assert clockwork.view().pin == before
+    assert clockwork.used("2026-11-20", "2026-11-20") == {}
+    assert world.folding.ring(ORGANIZATION, [item], world.now_ms) == 1
+
+
+def test_a_missing_keyframe_is_an_error_and_never_zero(clockwork: Clockwork) -> None:
+    weeks_of_use(clockwork, range(0, 30, 3))
+    pk = keys.frames(ORGANIZATION, TEST.id, 2026, 0, 0)
+    clockwork.world.usage.delete(pk, keys.keyframe(date(2026, 12, 14), 0))
+    with pytest.raises(MissingKeyframe):
+        clockwork.used("2026-11-20", "2026-12-15")
+    assert clockwork.used("2026-11-20", "2026-12-10") == {0: (7, 7, 7)}
+
+
+def test_verify_names_the_day_and_the_keyframe_that_drifted(clockwork: Clockwork) -> None:
+    weeks_of_use(clockwork, range(0, 30, 3))
+    audit = YearCheck(clockwork.view(), TEST, 2026)
+    assert audit.compare().drifts == []
+    pk = keys.frames(ORGANIZATION, TEST.id, 2026, 0, 0)
+    clockwork.world.usage.delete(pk, keys.keyframe(date(2026, 12, 14), 0))
+    delta = clockwork.world.usage.read([KeyRange(pk, "F#2026-11-26#1", "F#2026-11-26#2")])[0][0]
+    clockwork.world.usage.delete(pk, delta["sk"])
+    assert audit.compare().drifts == [
+        Drift(TEST.id, 0, date(2026, 11, 26), "day"),
+        Drift(TEST.id, 0, date(2026, 11, 30), "keyframe"),
+        Drift(TEST.id, 0, date(2026, 12, 7), "keyframe"),
+        Drift(TEST.id, 0, date(2026, 12, 14), "keyframe"),
+    ]
+    clockwork.rebuild(ALL)
+    assert YearCheck(clockwork.view(), TEST, 2026).compare().drifts == []
+
+
+def weeks_of_use(clockwork: Clockwork, when: Sequence[int]) -> None:
+    for day in when:
+        clockwork.world.now = NOON + day * DAY
+        clockwork.send(clockwork.use("ann", clockwork.world.now, 1, 1))
+        clockwork.settle()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "queries"),
+    [
+        ("2026-06-03", "2026-09-10", 2),
+        ("2026-06-03", "2026-06-06", 1),
+        ("2026-01-01", "2026-09-10", 1),
+        ("2025-06-03", "2026-05-30", 3),
+    ],
+)
+def test_a_range_of_any_length_takes_as_many_queries(first: str, last: str, queries: int) -> None:
+    clockwork = Clockwork()
+    weeks_of_use(clockwork, [-600, -322, 0])
+    view = clockwork.view()
+    asked: list[str] = []
+    clockwork.world.usage.before_each = asked.append
+    view.usage(TEST, days(first, last))
+    assert asked == ["read"] * queries
+
+
+def test_an_organization_that_moves_counts_the_days_of_its_new_zone_after_a_rebuild() -> None:
+    clockwork = Clockwork("America/New_York")
+    night = epoch_second(datetime(2026, 11, 20, 1, tzinfo=UTC))
+    evening = [clockwork.use("ann", night + day * DAY, 5, 1, product=APP) for day in (0, 1)]
+    clockwork.send(*evening)
+    clockwork.world.pass_time(3 * DAY)
+    clockwork.settle()
+    assert clockwork.used("2026-11-20", "2026-11-21", APP) == {0: (10, 2, 2)}
+    one_night = Period(*(datetime(2026, 11, 20, hour, tzinfo=UTC) for hour in (0, 20)))
+    assert clockwork.view().head.zone == "America/New_York"
+    assert clockwork.world.rebuilding.wanted(ORGANIZATION, "Asia/Tokyo") == LOCAL
+    clockwork.rebuild(LOCAL, "Asia/Tokyo")
+    assert clockwork.view().head.zone == "Asia/Tokyo"
+    assert clockwork.world.rebuilding.wanted(ORGANIZATION, "Asia/Tokyo") is None
+    assert rows(clockwork.view().usage(APP, one_night)) == {0: (5, 1, 1)}
+
+
+def test_a_year_with_much_that_came_late_is_worth_a_rebuild(clockwork: Clockwork) -> None:
+    clockwork.send(clockwork.use("ann", NOON, 1, 1))
+    clockwork.settle()
+    random = Random(5)
+    for batch in range(5):
+        clockwork.send(
+            *(
+                clockwork.use(
+                    f"user {who}",
+                    NOON - 90 * DAY,
+                    1,
+                    random.randrange(2**40),
+                    name=f"{batch} {who}",
+                )
+                for who in range(1000 * batch, 1000 * batch + 1000)
+            )
+        )
+    clockwork.settle()
+    scope = f"{TEST.id}#2026"
+    assert clockwork.world.rebuilding.wanted(ORGANIZATION, "UTC") is None
+    weigh = clockwork.view().head.late_bytes[scope]
+    assert 20_000 < weigh < 32_768
+    clockwork.send(
+        *(
+            clockwork.use(f"user {who}", NOON - 91 * DAY, 1, random.randrange(2**40))
+            for who in range(2000)
+        )
+    )
+    clockwork.settle()
+    assert clockwork.world.rebuilding.wanted(ORGANIZATION, "UTC") == scope
+    before = clockwork.used("2026-08-01", "2026-11-20")
+    clockwork.rebuild(scope)
+    assert clockwork.view().head.late_bytes == {}
+    assert clockwork.used("2026-08-01", "2026-11-20") == before
+
+
+def test_a_rebuild_on_its_way_is_not_overtaken_by_another(clockwork: Clockwork) -> None:
+    clockwork.send(clockwork.use("ann", NOON, 1, 1))
+    clockwork.settle()
+    for scope in (LOCAL, ALL):
+        clockwork.world.rebuilding.request(ORGANIZATION, scope, "UTC")
+    while clockwork.world.rebuilding.rebuild(ORGANIZATION, clockwork.world.now):
+        pass
+    assert clockwork.view().head.generations == {LOCAL: 1}
+
+
+def test_users_of_several_products_are_counted_once(clockwork: Clockwork) -> None:
+    clockwork.send(
+        clockwork.use("ann", NOON, 1, 1),
+        clockwork.use("ann", NOON, 1, product=VISUAL),
+        clockwork.use("bob", NOON, 1, product=VISUAL),
+    )
+    day = Period.of_days(date(2026, 11, 20), date(2026, 11, 20), UTC)
+    used = [clockwork.view().usage(product, day) for product in (TEST, VISUAL)]
+    assert distinct(used) == [0, 1]
+    assert [each.totals for each in used] == [{"tests": 1, "duration_ms": 1}, {"screenshots": 2}]
+
+
+def test_last_activity_months_and_coverage_follow_the_events(clockwork: Clockwork) -> None:
+    clockwork.send(
+        clockwork.use("ann", NOON - 40 * DAY, 5, 1, product=APP, platform=2),
+        clockwork.use("ann", NOON - 60, 5, 1, product=APP, platform=1),
+        clockwork.use("bob", NOON, 1, 1),
+    )
+    clockwork.settle()
+    clockwork.send(clockwork.use("ann", NOON - DAY, 5, 1, product=APP, platform=1))
+    clockwork.settle()
+    view = clockwork.view()
+    seen = {0: LastActive(NOON - 60, NOON - 40 * DAY), 1: LastActive()}
+    assert last_active(view, [0, 1]) == seen
+    months = users_by_month(view, date(2026, 9, 1), date(2026, 11, 1))
+    assert dict(months) == {date(2026, 10, 1): 0b01, date(2026, 11, 1): 0b11}
+    stored = clockwork.world.usage.get(keys.coverage(ORGANIZATION, APP.id), "ci")
+    assert stored is not None
+    assert Coverage.from_item(stored) == Coverage.of([NOON - 40 * DAY, NOON - 60, NOON - DAY])
+
+
+def partitions(clockwork: Clockwork, kind: str) -> set[str]:
+    return {item["pk"] for item in clockwork.world.usage.everything() if f"#{kind}#" in item["pk"]}
+
+
+def test_replaced_frames_go_when_no_cursor_can_name_them(clockwork: Clockwork) -> None:
+    weeks_of_use(clockwork, range(0, 30, 3))
+    pin, whole = clockwork.view().pin, days("2026-11-20", "2026-12-19")
+    seen = rows(clockwork.view().usage(TEST, whole))
+    both = {keys.frames(ORGANIZATION, TEST.id, 2026, g, 0) for g in (0, 1)}
+    clockwork.rebuild(ALL)
+    for hours, left in [(0, both), (25, both), (2, both - {min(both)})]:
+        clockwork.world.pass_time(3600 * hours)
+        clockwork.world.retirement.generations(ORGANIZATION, clockwork.world.now)
+        assert partitions(clockwork, "R") == left
+        if left == both:
+            pinned = View.pinned(ORGANIZATION, clockwork.world.usage, pin, clockwork.world.now)
+            assert rows(pinned.usage(TEST, whole)) == seen
+    assert rows(clockwork.view().usage(TEST, whole)) == seen
+    clockwork.rebuild(ALL)
+    clockwork.world.retirement.generations(ORGANIZATION, clockwork.world.now)
+    assert partitions(clockwork, "R") == {
+        keys.frames(ORGANIZATION, TEST.id, 2026, g, 0) for g in (1, 2)
+    }
+
+
+def test_years_that_are_not_kept_leave_nothing_and_change_nothing_else(
+    clockwork: Clockwork,
+) -> None:
+    weeks_of_use(clockwork, [-700, -400, -100, 0])
+    clockwork.rebuild(ALL)
+    kept = clockwork.used("2026-01-01", "2026-11-20")
+    clockwork.world.retirement.years(ORGANIZATION, 2026)
+    assert clockwork.used("2026-01-01", "2026-11-20") == kept == {0: (2, 2, 2)}
+    assert clockwork.used("2024-01-01", "2025-12-31") == {}
+    assert {name.split("#")[3] for name in partitions(clockwork, "R")} == {"2026"}
+    dates = {name.split("#")[2] for name in partitions(clockwork, "I")}
+    assert dates == {"2026-08-12", "2026-11-20"}
+
+
+def test_events_of_a_product_that_the_directory_lacks_wait_for_it(clockwork: Clockwork) -> None:
+    clockwork.send(clockwork.use("ann", NOON, 1, 10))
+    clockwork.world.products = [VISUAL]
+    with pytest.raises(UnknownProduct):
+        clockwork.settle()
+    clockwork.world.products = PRODUCTS
+    clockwork.settle()
+    assert clockwork.view().tail == []
+    assert clockwork.used("2026-11-20", "2026-11-20") == {0: (1, 10, 1)}

@@ -1,0 +1,79 @@
+"""What was written a moment ago is read as it is now, and nothing else is: that costs twice."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.time import Period, epoch_second
+from odometer.engine import calendar
+from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.store import Item, KeyRange
+from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine
+
+TESTS, APP = PRODUCTS[0], PRODUCTS[-1]
+
+
+def at(clock: str) -> int:
+    return epoch_second(datetime.fromisoformat(f"2026-03-{clock}Z"))
+
+
+def settled(world: SimulatedEngine, clock: str, product: MeteredProduct, second: int) -> None:
+    """An event that is settled at once."""
+    world.pass_time(at(clock) - world.now)
+    wide = len(product.kind.measures)
+    measures = (1,) * wide + (0,) * (MEASURES - wide)
+    platform = int(bool(product.kind.platforms))
+    digest = digest_of("ci", f"{clock} {second}")
+    event = Event("ann", product.id, "ci", second, platform, measures, digest)
+    world.accept([event], Random(0), 0)
+    world.folding.sweep(ORGANIZATION, world.now_ms)
+    world.settling.settle(ORGANIZATION, world.zone, world.now)
+
+
+def used_on(world: SimulatedEngine, product: MeteredProduct, day: date) -> int:
+    """How much of the first measure was used on a day."""
+    zone = calendar.zone_of(product.kind, world.zone)
+    used = world.view().usage(product, Period.of_days(day, day, zone))
+    return used.totals[product.kind.measures[0]]
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati", "UTC"])
+@pytest.mark.parametrize("product", [TESTS, APP], ids=lambda product: product.kind.name)
+def test_what_comes_late_to_a_sealed_day_is_seen_at_once(
+    zone: str, product: MeteredProduct
+) -> None:
+    world = SimulatedEngine(at("08 12:00:00"), zone, PRODUCTS)
+    settled(world, "08 12:00:00", product, at("08 05:00:00"))
+    settled(world, "12 12:00:00", product, at("12 05:00:00"))
+    place = calendar.zone_of(product.kind, zone)
+    first, following = calendar.bounds(date(2026, 3, 10), place)
+    settled(world, "12 12:30:00", product, first)
+    assert used_on(world, product, date(2026, 3, 10)) == 1
+    settled(world, "12 13:30:00", product, following - 1)
+    assert used_on(world, product, date(2026, 3, 10)) == 2
+
+
+def test_yesterday_is_not_read_twice_as_dearly_because_of_today(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = SimulatedEngine(at("10 12:00:00"), "UTC", PRODUCTS)
+    settled(world, "10 12:00:00", TESTS, at("10 11:00:00"))
+    settled(world, "11 12:00:00", TESTS, at("11 11:00:00"))
+    settled(world, "11 12:30:00", TESTS, at("11 12:10:00"))
+    view, read, key_ranges = world.view(), world.usage.read, list[KeyRange]()
+
+    def watched(wanted: Sequence[KeyRange]) -> list[list[Item]]:
+        key_ranges.extend(wanted)
+        return read(wanted)
+
+    monkeypatch.setattr(world.usage, "read", watched)
+    yesterday = datetime(2026, 3, 10, tzinfo=UTC)
+    view.usage(TESTS, Period(yesterday, yesterday + timedelta(days=1.25)))
+    strong: dict[Any, bool] = {
+        key_range.pk.split("#")[1]: key_range.strong for key_range in key_ranges
+    }
+    assert strong == {"R": False, "E": True}

@@ -1,0 +1,378 @@
+"""OpenAPI 3.1, one document for each family, written from the endpoints and their own models.
+
+For tools and tests: no function imports this.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple, get_type_hints
+
+from pydantic import BaseModel, Field
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from pydantic_core import core_schema
+
+from odometer.api.app_utilization.app_activity import AppActivityAnswer
+from odometer.api.app_utilization.app_detail import AppDetailAnswer
+from odometer.api.app_utilization.app_users import AppUsersAnswer
+from odometer.api.app_utilization.apps import AppsAnswer
+from odometer.api.app_utilization.family import BASE as APP_UTILIZATION_BASE
+from odometer.api.app_utilization.person_usage import PersonUsageAnswer
+from odometer.api.app_utilization.users import UserAnswer, UsersAnswer
+from odometer.api.usage_metrics.answers import Permissions, TeamList, UserList
+from odometer.api.usage_metrics.usage import OrganizationUsage, TeamUsage, UserUsage
+from odometer.api.usage_metrics.utilization import TeamUtilization, UtilizationMonths
+from odometer.api.usage_report.answers import DrilldownAnswer, SummaryAnswer
+from odometer.api.usage_report.family import BASE as USAGE_REPORT_BASE
+from odometer.api.v1 import coverage, directory, events, explain
+from odometer.directory.people import Team, User
+from odometer.directory.snapshot import Directory
+from odometer.web.endpoint import Endpoint
+from odometer.web.family import STATUS
+from odometer.web.messages import CSV, JSON, NDJSON, Request
+from odometer.web.models import Body, Query
+
+Schema = dict[str, Any]
+REFERENCE = "#/components/schemas/{model}"
+
+TITLES = {
+    "app_utilization": "App utilization",
+    "usage_metrics": "Usage metrics",
+    "usage_report": "Usage report",
+    "v1": "Events, directory and keys",
+}
+ALWAYS = ("internal_error", "unavailable", "timeout")
+HEADERS = {
+    "X-Request-Id": "Names the request; a valid one that the client sent is kept.",
+    "Retry-After": "Seconds to wait before the request may succeed.",
+    "WWW-Authenticate": "How to prove who is calling.",
+    "ETag": "Names this answer; a partial one has none.",
+    "Link": "The page that follows; or where a deprecation is explained.",
+    "X-Data-Through": "Every batch accepted before this instant is in the answer.",
+    "X-Query-Range": "From when up to when, in UTC; the comparison after a comma.",
+    "X-Read-Units": "The DynamoDB read units that this answer took.",
+    "Idempotent-Replayed": "`true` where this is the answer to an earlier request.",
+    "Warning": "Only where nothing was accepted: `199 odometer`, and what the body says of it.",
+}
+OF_REPORTS = ("ETag", "Link", "X-Data-Through", "X-Query-Range", "X-Read-Units")
+UNCHANGED: Schema = {"304": {"description": "As it was when it had the `ETag` that was sent."}}
+IF_NONE_MATCH: Schema = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of an earlier answer; 304 is answered while it is the same.",
+    "required": False,
+    "schema": {"type": "string"},
+}
+PATH: Mapping[str, Schema] = {
+    "app_id": {"description": "An app, by its id.", "schema": {"type": "string", "format": "uuid"}},
+    "client_id": {
+        "description": "The organization of the caller, by its id.",
+        "schema": {"type": "string", "format": "uuid"},
+    },
+    "key_id": {"description": "A key, by its id.", "schema": {"type": "string"}},
+    "teamId": {"description": "A team, by its id.", "schema": {"type": "string"}},
+    "user_id": {"description": "A user, by their id.", "schema": {"type": "string"}},
+}
+"""What a path names."""
+IDEMPOTENCY_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Names this request for 24 hours; sent again with the same body, it gets the "
+    "first answer again.",
+    "required": False,
+    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{events.LONGEST_KEY}}}$"},
+}
+
+
+# errors, as each family publishes them
+
+
+class EnvelopeFault(BaseModel):
+    """What was wrong."""
+
+    code: Literal[tuple(STATUS)]  # type: ignore[valid-type]
+    message: str
+    details: dict[str, Any]
+
+
+class Envelope(BaseModel):
+    """The common envelope."""
+
+    error: EnvelopeFault
+
+
+class Faults(BaseModel):
+    """Every fault of the request."""
+
+    errors: list[str]
+
+
+class UsageMetricsError(BaseModel):
+    """An error of the usage metrics API."""
+
+    error: str
+    message: str
+    status: int = Field(ge=400, le=599)
+    requestId: str  # noqa: N815  the published name
+    details: Faults
+
+
+class UsageReportError(BaseModel):
+    """An error of the usage report API."""
+
+    status: Literal["error"]
+    message: str
+
+
+ERRORS: Mapping[str, type[BaseModel]] = {
+    "app_utilization": Envelope,
+    "usage_metrics": UsageMetricsError,
+    "usage_report": UsageReportError,
+    "v1": Envelope,
+}
+
+
+class Raw(NamedTuple):
+    """What the signature of a handler cannot tell: its body and its answer, by media type."""
+
+    body: Mapping[str, type[BaseModel] | Schema] = {}
+    answer: Mapping[str, type[BaseModel] | Schema] = {}
+    status: int = 200
+
+
+LINES: Schema = {"type": "string", "description": "A JSON object in each line."}
+ROWS: Schema = {
+    "type": "string",
+    "description": f"A row in each line: `kind` is one of {', '.join(directory.ORDER)}; beside it "
+    "stand the fields of that row, as in the JSON document. A product's own kind is called "
+    "`product_kind` here.",
+}
+TABLE: Schema = {"type": "string", "description": "Every row, without paging."}
+EVENT: Schema = {"type": "object", "description": "A CloudEvent 1.0 of type `usage`."}
+BATCH: Schema = {"type": "array", "items": EVENT, "minItems": 1, "maxItems": events.MOST_EVENTS}
+APPS = f"{APP_UTILIZATION_BASE}/analytics/apps"
+PAGES: Mapping[str, type[BaseModel]] = {
+    f"GET {USAGE_REPORT_BASE}/summary": SummaryAnswer,
+    f"GET {USAGE_REPORT_BASE}/drilldown": DrilldownAnswer,
+    "GET /api/v1/instance/permissions": Permissions,
+    "GET /api/v1/organization/account-utilizations": UtilizationMonths,
+    "GET /api/v1/organization/teams": TeamList,
+    "GET /api/v1/organization/users": UserList,
+    "GET /api/v1/organization/usage": OrganizationUsage,
+    "GET /api/v1/team/{teamId}/users": UserList,
+    "GET /api/v1/team/account-utilizations": TeamUtilization,
+    "GET /api/v1/team/usage": TeamUsage,
+    "GET /api/v1/user/usage": UserUsage,
+    "GET /v1/coverage": coverage.CoverageAnswer,
+    "GET /v1/explain": explain.ExplainAnswer,
+    f"GET {APPS}/{{app_id}}/utilization/users": AppUsersAnswer,
+    f"GET {APPS}/{{app_id}}/utilization": AppDetailAnswer,
+    f"GET {APPS}/{{app_id}}/activity": AppActivityAnswer,
+    f"GET {APPS}/utilization": AppsAnswer,
+    f"GET {APP_UTILIZATION_BASE}/users": UsersAnswer,
+    f"GET {APP_UTILIZATION_BASE}/users/{{user_id}}": UserAnswer,
+    f"GET {APP_UTILIZATION_BASE}/users/{{user_id}}/usage": PersonUsageAnswer,
+}
+"""The reports, whose rows can also be had in lines."""
+
+RAW: Mapping[str, Raw] = {
+    "PUT /v1/directory": Raw({JSON: directory.Document, NDJSON: ROWS}),
+    "GET /v1/directory/export": Raw(answer={NDJSON: ROWS}),
+    "POST /v1/events": Raw(
+        {events.ONE: EVENT, events.BATCH: BATCH, JSON: {"oneOf": [EVENT, BATCH]}},
+        {JSON: events.Receipt},
+        202,
+    ),
+    **{name: Raw(answer={JSON: page, CSV: TABLE, NDJSON: LINES}) for name, page in PAGES.items()},
+}
+
+
+def documents(endpoints: Mapping[str, Endpoint]) -> dict[str, Schema]:
+    """A document for each family, by its name; endpoints come by the names of their functions."""
+    return {
+        name: document(name, {each: it for each, it in endpoints.items() if it.family.name == name})
+        for name in TITLES
+    }
+
+
+def document(family: str, endpoints: Mapping[str, Endpoint]) -> Schema:
+    """The document of one family."""
+    models = Models([ERRORS[family], *(m for each in endpoints.values() for m in models_of(each))])
+    paths: dict[str, Schema] = {}
+    for name, endpoint in endpoints.items():
+        operations = paths.setdefault(endpoint.path, {})
+        operations[endpoint.method.lower()] = operation(name, endpoint, models)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"Odometer: {TITLES[family]}", "version": "1"},
+        "security": [{"bearer": []}, {"basic": []}],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": models.definitions,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An access key."},
+                "basic": {"type": "http", "scheme": "basic", "description": "Username: its key."},
+            },
+            "headers": {
+                name: {"description": text, "schema": {"type": "string"}}
+                for name, text in HEADERS.items()
+                if f"headers/{name}'" in str(paths)
+            },
+        },
+    }
+
+
+class Published(GenerateJsonSchema):
+    """Schemas without titles that repeat names; an integer without bounds has 64 bits."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def int_schema(self, schema: core_schema.IntSchema) -> Schema:
+        found = super().int_schema(schema)
+        return found if "maximum" in found else {**found, "format": "int64"}
+
+
+class Models:
+    """The schemas of all models of a document, each once."""
+
+    def __init__(self, models: list[type[BaseModel]]) -> None:
+        wanted = [(model, "validation") for model in dict.fromkeys(models)]
+        found, schema = models_json_schema(
+            wanted,  # type: ignore[arg-type]
+            ref_template=REFERENCE,
+            schema_generator=Published,
+        )
+        self._by_model = {model: content for (model, _), content in found.items()}
+        self.definitions: Schema = schema.get("$defs", {})
+
+    def __getitem__(self, content: type[BaseModel] | Schema) -> Schema:
+        """Where the schema of a model stands; a schema is one already."""
+        return content if isinstance(content, dict) else self._by_model[content]
+
+
+def models_of(endpoint: Endpoint) -> Iterator[type[BaseModel]]:
+    """The models that a document has by name: of bodies and of answers."""
+    raw = raw_of(endpoint)
+    for content in (*raw.body.values(), *raw.answer.values()):
+        if isinstance(content, type):
+            yield content
+
+
+def raw_of(endpoint: Endpoint) -> Raw:
+    """Body and answer of an endpoint, from its signature where that tells."""
+    if raw := RAW.get(f"{endpoint.method} {endpoint.path}"):
+        answer = raw.answer or answer_of(endpoint)
+        return Raw(raw.body, answer, raw.status)
+    bodies = [need for need in endpoint.needs.values() if issubclass(need, Body)]
+    return Raw({JSON: bodies[0]} if bodies else {}, answer_of(endpoint), endpoint.status)
+
+
+def answer_of(endpoint: Endpoint) -> Mapping[str, type[BaseModel]]:
+    """The model that a handler says it returns."""
+    answer = get_type_hints(endpoint.handler)["return"]
+    return {JSON: answer} if isinstance(answer, type) and issubclass(answer, BaseModel) else {}
+
+
+def operation(name: str, endpoint: Endpoint, models: Models) -> Schema:
+    """One route: its parameters, its body and everything that it may answer."""
+    raw = raw_of(endpoint)
+    return {
+        "operationId": re.sub(r"[/_](\w)", lambda found: found[1].upper(), name),
+        "summary": str(endpoint.handler.__globals__["__doc__"]).partition(": ")[2].split("\n")[0],
+        **({"parameters": each} if (each := [*parameters(endpoint), *sent(raw)]) else {}),
+        **({"requestBody": request_body(raw, models)} if raw.body else {}),
+        "responses": {
+            **success(raw, models),
+            **{str(STATUS[code]): refusal(endpoint, code, models) for code in refusals(endpoint)},
+        },
+    }
+
+
+def request_body(raw: Raw, models: Models) -> Schema:
+    """What is sent; it may be left out where an empty object would do."""
+    needed = any(
+        isinstance(each, dict) or any(field.is_required() for field in each.model_fields.values())
+        for each in raw.body.values()
+    )
+    content = {kind: {"schema": models[each]} for kind, each in raw.body.items()}
+    return {"required": needed, "content": content}
+
+
+def parameters(endpoint: Endpoint) -> Iterator[Schema]:
+    """The parameters of the path and of the query, in the order in which they are checked."""
+    in_path = re.findall(r"\{(\w+)\}", endpoint.path)
+    for name in in_path:
+        yield {"name": name, "in": "path", "required": True, **PATH[name]}
+    for query in (need for need in endpoint.needs.values() if issubclass(need, Query)):
+        described = query.model_json_schema(schema_generator=Published)
+        for name in [each for each in described.get("properties", ()) if each not in in_path]:
+            yield in_query(name, described)
+
+
+def in_query(name: str, described: Schema) -> Schema:
+    """A parameter of a query; one that may be left out is never null."""
+    schema = dict(described["properties"][name])
+    description = schema.pop("description", "")
+    if schema.get("default", ...) is None:
+        schema = next(each for each in schema["anyOf"] if each != {"type": "null"})
+    required = name in described.get("required", ())
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "required": required,
+        "schema": schema,
+    }
+
+
+def sent(raw: Raw) -> list[Schema]:
+    """The headers that a request may have."""
+    if events.BATCH in raw.body:
+        return [IDEMPOTENCY_KEY]
+    return [IF_NONE_MATCH] if CSV in raw.answer else []
+
+
+def success(raw: Raw, models: Models) -> Schema:
+    """The answer to a request that has no fault."""
+    if not raw.answer:
+        return {"204": {"description": "Done.", "headers": headers("X-Request-Id")}}
+    content = {kind: {"schema": models[each]} for kind, each in raw.answer.items()}
+    told = ["X-Request-Id", *(OF_REPORTS if CSV in raw.answer else ())]
+    told += ["Idempotent-Replayed", "Warning"] if events.BATCH in raw.body else []
+    answer = {"description": "Answered.", "headers": headers(*told), "content": content}
+    return {str(raw.status): answer, **(UNCHANGED if CSV in raw.answer else {})}
+
+
+CONFLICTING = {"/v1/events", "/v1/keys/{key_id}/rotate"}
+"""What cannot be done twice at once."""
+
+
+def refusals(endpoint: Endpoint) -> list[str]:
+    """The codes of everything that can be wrong with a request to an endpoint."""
+    needs = set(endpoint.needs.values())
+    takes = [need for need in needs if issubclass(need, Query | Body)]
+    raw = raw_of(endpoint)
+    found = {*ALWAYS, "unauthorized", "forbidden"}
+    found |= {"invalid_parameter"} if takes or raw.body or NDJSON in raw.answer else set()
+    found |= {"unsupported_media_type"} if raw.body else set()
+    found |= {"payload_too_large"} if Request in needs or NDJSON in raw.answer else set()
+    found |= {"conflict"} if endpoint.path in CONFLICTING else set()
+    names = "{" in endpoint.path or endpoint.path == "/v1/explain"
+    found |= {"not_found"} if names or needs & {Directory, Team, User} else set()
+    found |= {"not_acceptable"} if CSV in raw.answer and endpoint.family.unfit is None else set()
+    return sorted(found, key=lambda code: STATUS[code])
+
+
+def refusal(endpoint: Endpoint, code: str, models: Models) -> Schema:
+    """One kind of error in the shape of the family."""
+    told = {"unauthorized": "WWW-Authenticate", "unavailable": "Retry-After"}
+    return {
+        "description": code.replace("_", " ").capitalize() + ".",
+        "headers": headers("X-Request-Id", *([told[code]] if code in told else [])),
+        "content": {JSON: {"schema": models[ERRORS[endpoint.family.name]]}},
+    }
+
+
+def headers(*names: str) -> Schema:
+    """Headers by reference."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
