@@ -35,7 +35,7 @@ from odometer.storage import directory, key_activity, secret
 from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter, Table
 from tests.support.apps import APP, CLIENT, OTHER_APP, SALES, THEIR_APP
-from tests.support.counting import counting_engine
+from tests.support.counting_engine import counting_engine
 from tests.support.memory_directory import ACME, new_head
 from tests.support.stack import ENVIRONMENT, Reply, answer_to, proxy_event
 

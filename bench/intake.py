@@ -35,7 +35,7 @@ from odometer.engine.read.readings import View
 from odometer.engine.write.settle import Settling
 from odometer.storage.dynamo import Meter, Table, dynamodb
 from odometer.storage.store import TableStore
-from tests.support.atomic import stack_on_an_engine
+from tests.support.counting_engine import stack_on_counting_engine
 from tests.support.intake import run, stream
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of, functions, proxy_event
@@ -82,7 +82,7 @@ def main(words: Sequence[str], *, write: bool) -> None:
     parser.add_argument("--batch", type=int, default=1_000)
     arguments = parser.parse_args(words)
     logging.disable(logging.INFO)
-    with stack_on_an_engine() as stack:
+    with stack_on_counting_engine() as stack:
         bill = ReadCosts()
         stack.directories.change(ACME, datetime.now(UTC), everyone)
         dynamodb().meta.events.register("after-call.dynamodb", bill.hear)

@@ -23,7 +23,7 @@ from bench.dense import END
 from bench.question import PAGE, Ask, Engine, Page, Question, Row, averaged, ranked
 from odometer.storage.dynamo import Meter, Table, Value
 from tests.support.memory_directory import ACME
-from tests.support.stack import create_table
+from tests.support.stack import create_tables
 
 os.environ["POLARS_MAX_THREADS"] = "1"
 import polars as pl
@@ -190,7 +190,7 @@ def items(deployment: Site) -> Engine:
     """A DynamoDB table with an item for each user and day, on the engine that we are on."""
     a_day = max(1, deployment.dense.users * 9 // 20)
     since = END - timedelta(MOST_ITEMS // a_day)
-    create_table("items", deployment.client)
+    create_tables(deployment.client, ["items"])
     table = Table("items", Meter(), deployment.client)
     whole: list[dict[str, Value]] = [
         {"pk": ACME, "sk": f"{day}#{user:06}", "active_ms": active_ms}

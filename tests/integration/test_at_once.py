@@ -22,7 +22,7 @@ from odometer.services.engine import Engine
 from odometer.settings import Settings
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.store import TableStore
-from tests.support.atomic import stack_on_an_engine
+from tests.support.counting_engine import stack_on_counting_engine
 from tests.support.intake import ago, log_of, receipt, send, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
@@ -36,7 +36,7 @@ SECONDS = 60 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 4
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    with stack_on_an_engine() as stack:
+    with stack_on_counting_engine() as stack:
         yield stack
 
 

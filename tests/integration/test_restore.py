@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from odometer.services.engine import engine
-from odometer.storage import directory, dynamo, key_activity
+from odometer.storage import dynamo
 from tests.integration.test_operations import Type, key, odometer
 from tests.support.intake import ago, run, send, usage_event
 from tests.support.memory_directory import ACME
-from tests.support.stack import OTHER, Stack, admin_of, create_table
+from tests.support.stack import OTHER, Stack, admin_of, create_tables, forget_everything
 
 __all__ = ["key", "odometer"]  # fixtures
 SUMMARY = (
@@ -30,12 +29,10 @@ def restored(table: str, items: Items) -> None:
     """Make a table again under its name, with what it held then; nobody remembers anything."""
     client = dynamo.dynamodb()
     client.delete_table(TableName=table)
-    create_table(table)
+    create_tables(client, [table])
     for item in items:
         client.put_item(TableName=table, Item=dict(item))
-    engine.cache_clear()
-    directory.forget()
-    key_activity.forget()
+    forget_everything()
 
 
 def worked(stack: Stack, senders: Mapping[str, str], name: str) -> None:

@@ -47,12 +47,12 @@ def usage_in_memory(stack: Stack) -> Iterator[MemoryStore]:
     """Usage lies where nothing takes time, and where DynamoDB's promises are kept and no more."""
     store = MemoryStore(lambda: epoch_second(stack.now or wall_clock()))
 
-    def shelf_of(table: Table) -> MemoryStore | TableStore:
+    def store_of(table: Table) -> MemoryStore | TableStore:
         return store if table.name == "usage" else TableStore(table)
 
     with (
-        patch("odometer.services.engine.TableShelf", shelf_of),
-        patch("odometer.services.usage.TableShelf", shelf_of),
+        patch("odometer.services.engine.TableStore", store_of),
+        patch("odometer.services.usage.TableStore", store_of),
     ):
         yield store
 

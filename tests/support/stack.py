@@ -4,7 +4,7 @@ import base64
 import importlib.util
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "SECRET_ID": "odometer",
 }
 OTHER = "bb7cf840-9ca9-46a3-9778-9015d6580d51"
+TABLES = ("directory", "usage", "log", "activity")
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 29_000)
 
 
@@ -205,35 +206,45 @@ def matched(route: str, path: str) -> dict[str, str] | None:
 
 @contextmanager
 def stack_on_moto() -> Iterator[Stack]:
-    """The template's tables and secret, emptied of all that a process remembers."""
+    """The template's tables and secret, in a process that remembers nothing."""
     with patch.dict(os.environ, ENVIRONMENT), mock_aws():
-        for remembered in (dynamo.dynamodb, secret.secret, engine):
-            remembered.cache_clear()
-        directory.forget()
-        key_activity.forget()
-        for table in ("directory", "usage", "log", "activity"):
-            create_table(table)
+        create_tables(boto3.client("dynamodb"))
         boto3.client("secretsmanager").create_secret(Name="odometer", SecretString="not a secret")
-        stack = Stack(DirectoryStore(Table("directory", Meter())))
-        stack.directories.create(new_head(ACME, "Acme Corp"))
-        stack.directories.create(new_head(OTHER, "Other Corp"))
-        yield stack
+        yield new_stack()
 
 
-def create_table(name: str, client: Any = None) -> None:
-    """A table with the one key schema that all have."""
-    (client or dynamo.dynamodb()).create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-    )
+def new_stack() -> Stack:
+    """A deployment with two organizations and nobody in them."""
+    forget_everything()
+    stack = Stack(DirectoryStore(Table("directory", Meter())))
+    stack.directories.create(new_head(ACME, "Acme Corp"))
+    stack.directories.create(new_head(OTHER, "Other Corp"))
+    return stack
+
+
+def forget_everything() -> None:
+    """Let this process remember as little as a new one."""
+    for remembered in (dynamo.dynamodb, secret.secret, engine):
+        getattr(remembered, "cache_clear", lambda: None)()
+    directory.forget()
+    key_activity.forget()
+
+
+def create_tables(client: Any, names: Iterable[str] = TABLES) -> None:
+    """Tables with the one key schema that all have."""
+    for name in names:
+        client.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+        )
 
 
 def admin_of(stack: Stack, organization: str) -> str:

@@ -19,7 +19,7 @@ from odometer.engine.read.series import Series
 from odometer.reports.series import ANY, USERS, Granularity, Tally, blocks, edges, tallies
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.store import TableStore
-from tests.support.counting import counting_engine
+from tests.support.counting_engine import counting_engine
 from tests.support.documents import write_section
 from tests.support.stack import ROOT
 
@@ -127,5 +127,5 @@ def test_a_year_costs_no_more_than_is_promised(measured: Measured) -> None:
 
 
 TEXT = """Read units / requests of usage over time in frames alone, counted by
-`UPDATE=1 pytest tests/integration/test_counts_of_a_year.py`: two products of four measures each,
+`UPDATE=1 pytest tests/costs/test_series_costs.py`: two products of four measures each,
 sixty percent of the users active in both on weekdays, five percent at weekends."""

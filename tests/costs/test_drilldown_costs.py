@@ -26,9 +26,9 @@ from odometer.engine.state import read_head
 from odometer.engine.write.segments import put_segments
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.store import TableStore
+from tests.support.counting_engine import ReadCosts, read_costs, stack_on_counting_engine
 from tests.support.documents import write_section
 from tests.support.memory_directory import NOON, new_head
-from tests.support.read_costs import ReadCosts, deployment_that_counts, read_costs
 from tests.support.stack import CONTEXT, ROOT, Stack, endpoints, proxy_event
 
 pytestmark = pytest.mark.engine
@@ -77,7 +77,7 @@ class Counted(NamedTuple):
 def counted(request: pytest.FixtureRequest) -> Iterator[Counted]:
     enable_socket()
     dense = Dense(request.param)
-    with deployment_that_counts() as stack:
+    with stack_on_counting_engine() as stack:
         store = TableStore(Table("usage", Meter()))
         for _ in store_usage(store, ORGANIZATION, dense):
             pass
@@ -263,5 +263,5 @@ users on weekdays, 5 % at weekends, four events a day each. `frames` are the two
 `until now` takes today with it, which was settled a moment ago and so is read strongly. `tail` are
 5,000 events that wait to be settled: as many as ever do. `log` tells how far the answer is
 complete. `blocks` are those of the directory: the type of every user, and the names on the page; a
-warm function has them. Written by `tests/integration/test_usage_report_counts.py` with `UPDATE=1`.
+warm function has them. Written by `tests/costs/test_drilldown_costs.py` with `UPDATE=1`.
 """

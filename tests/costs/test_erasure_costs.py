@@ -13,16 +13,16 @@ from odometer.services.erasure import erase
 from odometer.storage import directory
 from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter, Table
+from tests.support.counting_engine import stack_on_counting_engine
 from tests.support.documents import write_section
-from tests.support.memory_directory import ACME, NOON, new_head
-from tests.support.read_costs import deployment_that_counts
+from tests.support.memory_directory import ACME, NOON
 from tests.support.stack import ROOT, Stack
 
 pytestmark = pytest.mark.engine
 SIZES = (1_000, 10_000)
 MOST = {"somebody": (110, 15), "the same again": (0, 5), "somebody, twelve copies": (480, 30)}
 """Write units and calls, however many users there are."""
-TEXT = """Counted by `tests/integration/test_counts_of_erasure.py`: `DELETE /v1/users/{user_id}`
+TEXT = """Counted by `tests/costs/test_erasure_costs.py`: `DELETE /v1/users/{user_id}`
 without what proves the caller, cold; random ids and unlike usernames. *The same again* is the
 second request, which is refused with 404. *Twelve copies* are those of a block that was written
 twelve times within 26 hours."""
@@ -31,8 +31,7 @@ twelve times within 26 hours."""
 @pytest.fixture(scope="module", params=SIZES)
 def people(request: pytest.FixtureRequest) -> Iterator[tuple[Stack, int]]:
     enable_socket()
-    with deployment_that_counts() as stack:
-        stack.directories.create(new_head(ACME, "Acme Corp"))
+    with stack_on_counting_engine() as stack:
         stack.directories.change(ACME, NOON, lambda draft: register_many(draft, request.param))
         yield stack, request.param
 

@@ -24,7 +24,7 @@ from odometer.engine.store import KeyRange
 from odometer.engine.write.segments import put_segments
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.store import TableStore
-from tests.support.counting import counting_engine
+from tests.support.counting_engine import counting_engine
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -1,0 +1,138 @@
+"""DynamoDB in another process: it is atomic and computes the capacity units that AWS bills."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from odometer.storage.dynamo import Table
+from tests.support.stack import ENVIRONMENT, Stack, create_tables, forget_everything, new_stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+HOME = Path(__file__).parents[2] / ".local" / "dynoxide"
+BINARY = HOME / "node_modules" / "@dynoxide" / "linux-x64" / "dynoxide"
+PACKAGE = "@dynoxide/linux-x64@1.2.1"
+
+
+PARTITIONS = {"H": "head", "F": "tail", "R": "frames", "E": "segments"}
+"""What the partitions of the usage table hold."""
+
+
+def binary() -> Path:
+    """The engine's program, installed when it is first needed; without it the test is skipped."""
+    if not BINARY.exists():
+        npm = shutil.which("npm") or pytest.skip("npm, which brings dynoxide, is not installed")
+        command = [npm, "install", "--silent", "--no-audit", "--prefix", str(HOME), PACKAGE]
+        installed = subprocess.run(command, capture_output=True, text=True, check=False)
+        if installed.returncode or not BINARY.exists():
+            pytest.skip(f"npm could not bring {PACKAGE}: {installed.stderr.strip()[-200:]}")
+    return BINARY
+
+
+@contextmanager
+def counting_engine() -> Iterator[DynamoDBClient]:
+    """The engine with the four tables, empty."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [binary(), "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        client = _client(port)
+        create_tables(client)
+        yield client
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _client(port: int) -> DynamoDBClient:
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="eu-central-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(max_pool_connections=32, connect_timeout=1),
+    )
+    for _ in range(100):
+        try:
+            client.list_tables()
+        except BotoCoreError:
+            time.sleep(0.05)
+        else:
+            break
+    return client
+
+
+@contextmanager
+def stack_on_counting_engine() -> Iterator[Stack]:
+    """A deployment like the one on moto, with the same two organizations."""
+    with counting_engine() as client:
+        address = {"AWS_ENDPOINT_URL_DYNAMODB": client.meta.endpoint_url}
+        known = patch("odometer.storage.secret.secret", lambda _: b"not a secret")
+        with patch.dict(os.environ, {**ENVIRONMENT, **address}), known:
+            yield new_stack()
+        forget_everything()
+
+
+@dataclass
+class ReadCosts:
+    """Read units and calls of a request, by what they are for."""
+
+    units: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> float:
+        return sum(self.units.values())
+
+    def add(self, purpose: str, consumed: Any) -> None:
+        each = consumed if isinstance(consumed, list) else [consumed]
+        self.units[purpose] += sum(one["CapacityUnits"] for one in each)
+        self.calls[purpose] += 1
+
+
+@contextmanager
+def read_costs() -> Iterator[ReadCosts]:
+    """What a process that remembers nothing pays for reading in this block."""
+    forget_everything()
+    costs, call = ReadCosts(), Table._call  # noqa: SLF001  every call goes through here
+
+    def counted(table: Table, operation: str, arguments: dict[str, Any], *, write: bool) -> Any:
+        answer = call(table, operation, arguments, write=write)
+        if not write:
+            costs.add(purpose_of(table.name, arguments), answer["ConsumedCapacity"])
+        return answer
+
+    with patch.object(Table, "_call", counted):
+        yield costs
+
+
+def purpose_of(table: str, arguments: Mapping[str, Any]) -> str:
+    """What a read is for, by its keys: blocks of the directory are read apart from the caller."""
+    match arguments:
+        case {"RequestItems": {"directory": {"Keys": wanted}}}:
+            is_block = any(key["sk"]["S"].startswith("BLOCK#") for key in wanted)
+            return "blocks" if is_block else "caller"
+        case {"ExpressionAttributeValues": {":pk": {"S": pk}}} | {"Key": {"pk": {"S": pk}}}:
+            return PARTITIONS.get(pk.split("#")[1], table) if table == "usage" else table
+    return table
