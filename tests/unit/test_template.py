@@ -15,8 +15,7 @@ from aws_lambda_powertools.shared import constants
 
 from local.template import expanded, read, written
 from odometer.settings import Settings
-from odometer.web.envelope import MESSAGES
-from odometer.web.family import STATUS
+from odometer.web.family import MESSAGES, STATUS
 from tests.support.stack import functions
 
 TEMPLATE = written()

@@ -5,8 +5,8 @@ from odometer.api.app_utilization.family import endpoint
 from odometer.directory.people import Product
 from odometer.directory.snapshot import Directory
 from odometer.services.usage import Usage
+from odometer.web.context import app
 from odometer.web.report import Report
-from odometer.web.subjects import app
 
 
 @endpoint("/analytics/apps/{app_id}/activity", about=app("app_id"))

@@ -4,9 +4,9 @@ from odometer.api.app_utilization.app_users import AppUsersQuery, app_users
 from odometer.api.app_utilization.family import endpoint
 from odometer.directory.people import Product
 from odometer.services.usage import Usage
+from odometer.web.context import app
 from odometer.web.cursors import Chain
 from odometer.web.report import Report
-from odometer.web.subjects import app
 
 
 @endpoint("/analytics/apps/{app_id}/utilization/users", about=app("app_id"))

@@ -5,8 +5,8 @@ from odometer.api.app_utilization.family import endpoint
 from odometer.api.app_utilization.users import NothingAsked, one_user
 from odometer.directory.people import User
 from odometer.services.usage import Usage
+from odometer.web.context import user as user_named
 from odometer.web.report import Report
-from odometer.web.subjects import user as user_named
 
 
 @endpoint("/users/{user_id}", may=READ_PERSON, about=user_named("user_id"))

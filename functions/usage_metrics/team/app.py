@@ -4,7 +4,7 @@ from odometer.access.policy import READ_OWN_TEAM
 from odometer.api.usage_metrics.answers import TeamAnswer
 from odometer.api.usage_metrics.family import endpoint
 from odometer.directory.people import Team
-from odometer.web.subjects import team
+from odometer.web.context import team
 
 
 @endpoint("/api/v1/team/{teamId}", may=READ_OWN_TEAM, about=team("teamId"))

@@ -7,8 +7,8 @@ from odometer.api.usage_metrics.usage import usage_over_time
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
 from odometer.services.usage import Usage
+from odometer.web.context import team
 from odometer.web.report import Report
-from odometer.web.subjects import team
 
 
 @usage_endpoint("/api/v1/team/usage", may=READ_TEAM, about=team("teamId"))

@@ -6,8 +6,8 @@ from odometer.api.usage_metrics.family import endpoint
 from odometer.api.usage_metrics.parameters import Page
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
+from odometer.web.context import team
 from odometer.web.report import Report
-from odometer.web.subjects import team
 
 
 @endpoint("/api/v1/team/{teamId}/users", may=READ_TEAM, about=team("teamId"))

@@ -5,7 +5,7 @@ from odometer.api.usage_metrics.answers import UserAnswer
 from odometer.api.usage_metrics.family import endpoint
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
-from odometer.web.subjects import user
+from odometer.web.context import user
 
 
 @endpoint("/api/v1/user/{user_id}", may=READ_PERSON, about=user("user_id"))

@@ -6,8 +6,8 @@ from odometer.api.usage_metrics.parameters import UserUsageQuery
 from odometer.api.usage_metrics.usage import usage_over_time
 from odometer.directory.people import User
 from odometer.services.usage import Usage
+from odometer.web.context import user
 from odometer.web.report import Report
-from odometer.web.subjects import user
 
 
 @usage_endpoint("/api/v1/user/usage", may=READ_PERSON, about=user("userId"))

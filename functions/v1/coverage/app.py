@@ -5,7 +5,7 @@ from odometer.api.v1.coverage import CoverageQuery, coverage
 from odometer.directory.snapshot import Directory
 from odometer.services.usage import Usage
 from odometer.web.endpoint import endpoint
-from odometer.web.envelope import ENVELOPE
+from odometer.web.family import ENVELOPE
 from odometer.web.report import Report
 
 

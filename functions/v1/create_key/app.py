@@ -7,7 +7,7 @@ from odometer.access.policy import MANAGE_KEYS
 from odometer.api.v1.keys import KeyMade, NewKey, owner_of
 from odometer.directory.snapshot import Directory
 from odometer.web.endpoint import endpoint
-from odometer.web.envelope import ENVELOPE
+from odometer.web.family import ENVELOPE
 
 
 @endpoint(ENVELOPE, "POST", "/v1/keys", may=MANAGE_KEYS, status=201)

@@ -7,7 +7,7 @@ from odometer.api.v1.directory import UserPath
 from odometer.services.erasure import erase
 from odometer.storage.directory import DirectoryStore
 from odometer.web.endpoint import endpoint
-from odometer.web.envelope import ENVELOPE
+from odometer.web.family import ENVELOPE
 
 
 @endpoint(ENVELOPE, "DELETE", "/v1/users/{user_id}", may=WRITE_DIRECTORY)

@@ -5,7 +5,7 @@ from odometer.api.v1.explain import ExplainQuery, explain
 from odometer.services.usage import Usage
 from odometer.web.cursors import Chain
 from odometer.web.endpoint import endpoint
-from odometer.web.envelope import ENVELOPE
+from odometer.web.family import ENVELOPE
 from odometer.web.report import Report
 
 

@@ -4,7 +4,7 @@ from odometer.access.policy import READ_DIRECTORY
 from odometer.api.v1.directory import export
 from odometer.directory.snapshot import Directory
 from odometer.web.endpoint import endpoint
-from odometer.web.envelope import ENVELOPE
+from odometer.web.family import ENVELOPE
 from odometer.web.messages import NDJSON, Response
 
 

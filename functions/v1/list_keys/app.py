@@ -6,7 +6,7 @@ from odometer.api.v1.keys import KeyList
 from odometer.directory.snapshot import Directory
 from odometer.storage.key_activity import KeyActivity
 from odometer.web.endpoint import endpoint
-from odometer.web.envelope import ENVELOPE
+from odometer.web.family import ENVELOPE
 
 
 @endpoint(ENVELOPE, "GET", "/v1/keys", may=MANAGE_KEYS)

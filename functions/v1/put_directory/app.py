@@ -7,7 +7,7 @@ from odometer.api.v1.directory import Results, rows_sent, taken
 from odometer.storage.directory import DirectoryStore
 from odometer.web.context import Deadline
 from odometer.web.endpoint import endpoint
-from odometer.web.envelope import ENVELOPE
+from odometer.web.family import ENVELOPE
 from odometer.web.messages import Request
 
 

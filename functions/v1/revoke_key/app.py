@@ -4,7 +4,7 @@ from odometer.access.keyring import Keyring
 from odometer.access.policy import MANAGE_KEYS
 from odometer.api.v1.keys import KeyPath
 from odometer.web.endpoint import endpoint
-from odometer.web.envelope import ENVELOPE
+from odometer.web.family import ENVELOPE
 
 
 @endpoint(ENVELOPE, "DELETE", "/v1/keys/{key_id}", may=MANAGE_KEYS)

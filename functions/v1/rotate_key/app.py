@@ -5,7 +5,7 @@ from odometer.access.policy import MANAGE_KEYS
 from odometer.api.v1.keys import KeyPath, KeyRotated, Rotation
 from odometer.directory.snapshot import Directory
 from odometer.web.endpoint import endpoint
-from odometer.web.envelope import ENVELOPE
+from odometer.web.family import ENVELOPE
 
 
 @endpoint(ENVELOPE, "POST", "/v1/keys/{key_id}/rotate", may=MANAGE_KEYS)

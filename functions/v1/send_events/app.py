@@ -7,7 +7,7 @@ from odometer.api.v1.events import accept
 from odometer.directory.snapshot import Directory
 from odometer.storage.log import EventLog
 from odometer.web.endpoint import endpoint
-from odometer.web.envelope import ENVELOPE
+from odometer.web.family import ENVELOPE
 from odometer.web.messages import Request, Response
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from odometer.domain.errors import Unacceptable
-from odometer.web.negotiation import chosen
+from odometer.web.messages import chosen
 
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from odometer.api.app_utilization.app_users import AppUsersQuery
 from odometer.api.app_utilization.users import UsersQuery
 from odometer.domain.errors import Invalid
-from odometer.web.cursors import LIFE, LONGEST, Chain, Mark
+from odometer.web.cursors import LIFE, LONGEST_CURSOR, Chain, Mark
 from odometer.web.messages import Request
 from odometer.web.models import Query, read_query
 from tests.support.apps import APP, SALES
@@ -139,7 +139,15 @@ def test_no_part_of_a_cursor_is_one(length: int) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    ["A" * LONGEST, f"{CURSOR}=", f"{CURSOR}A", "=" * 8, "\u0665" * 8, "eyJhIjoxfQ", "A" * 22],
+    [
+        "A" * LONGEST_CURSOR,
+        f"{CURSOR}=",
+        f"{CURSOR}A",
+        "=" * 8,
+        "\u0665" * 8,
+        "eyJhIjoxfQ",
+        "A" * 22,
+    ],
 )
 def test_what_was_not_made_here_is_no_cursor(other: str) -> None:
     assert refused(cursor=other) == "Invalid cursor"
@@ -147,7 +155,7 @@ def test_what_was_not_made_here_is_no_cursor(other: str) -> None:
 
 def test_what_is_longer_than_any_cursor_is_not_even_looked_at() -> None:
     with pytest.raises(Invalid):
-        chain(cursor="A" * (LONGEST + 1))
+        chain(cursor="A" * (LONGEST_CURSOR + 1))
 
 
 @settings(max_examples=300)

@@ -9,8 +9,7 @@ from odometer.api.usage_metrics import family as usage_metrics
 from odometer.api.usage_report import family as usage_report
 from odometer.domain.errors import Fault, Invalid, NotAllowed, OdometerError
 from odometer.storage.dynamo import ConditionFailed
-from odometer.web.envelope import ENVELOPE
-from odometer.web.family import STATUS, Family
+from odometer.web.family import ENVELOPE, STATUS, Family
 from odometer.web.messages import Request
 from tests.support.stack import proxy_event
 

@@ -7,8 +7,7 @@ from typing import Any, NoReturn
 from odometer.api.usage_metrics.family import FAMILY as USAGE_METRICS
 from odometer.api.usage_report.family import FAMILY as USAGE_REPORT
 from odometer.domain.errors import NotAllowed, NotFound, OdometerError
-from odometer.web.envelope import ENVELOPE
-from odometer.web.family import Family
+from odometer.web.family import ENVELOPE, Family
 from odometer.web.messages import Request
 
 FAMILIES: Mapping[str, Family] = {

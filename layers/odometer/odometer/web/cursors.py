@@ -9,24 +9,29 @@ import hmac
 import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
-from odometer.domain.errors import Fault, Invalid
+from odometer.directory.snapshot import Directory
+from odometer.domain.errors import Fault, Invalid, NotFound
 from odometer.domain.time import epoch_second
-from odometer.web.messages import Request
+from odometer.engine.state import Gap
+from odometer.services.usage import Usage
+from odometer.web.messages import Request, takes_every_row
 from odometer.web.models import PAGING, Query
-from odometer.web.negotiation import takes_every_row
 
 LIFE: Final = timedelta(hours=24)
 HALF_A_DAY: Final = 12 * 3_600
-LONGEST: Final = 8_192
+LONGEST_CURSOR: Final = 8_192
 """More than the gateway lets through; nothing longer is looked at."""
 TAG_BYTES: Final = 16
 EXPIRED: Final = "Cursor expired"
+CURSOR = "The `next_cursor` of the page before; everything but the size of a page stays the same."
+AHEAD = 8
+"""So many rows that follow are told by a cursor: erasure would have to take all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ def leads_to(cursor: str) -> bytes:
 def decoded(cursor: str) -> bytes:
     """The bytes of a cursor; what is none has none."""
     try:
-        letters = cursor.encode("ascii") if len(cursor) <= LONGEST else b""
+        letters = cursor.encode("ascii") if len(cursor) <= LONGEST_CURSOR else b""
         content = urlsafe_b64decode(letters + b"=" * (-len(letters) % 4))
     except ValueError:
         return b""
@@ -146,3 +151,38 @@ def decoded(cursor: str) -> bytes:
 def refused(message: str, cursor: str) -> Invalid:
     """The fault of a cursor that leads nowhere."""
     return Invalid(Fault("cursor", "cursor", message, cursor))
+
+
+def begin(chain: Chain, usage: Usage) -> None:
+    """See what the first page of the chain saw."""
+    if chain.mark:
+        try:
+            usage.go_back(chain.mark.directory, chain.mark.pin)
+        except (Gap, NotFound):
+            raise chain.expired from None
+
+
+def next_page(
+    chain: Chain,
+    usage: Usage,
+    directory: Directory,
+    products: Collection[str],
+    shown: int,
+    total: int,
+    users: Sequence[int] = (),
+) -> str | None:
+    """The cursor of the page that follows, if one does; in a chain of users, with who they are."""
+    row = chain.row + shown
+    if chain.whole or row >= total:
+        return None
+    ahead, erased = users[row:][:AHEAD], len(directory.erased)
+    return chain.cursor(row, directory.head.version, usage.pin(products), ahead, erased)
+
+
+def headers_of(
+    deprecation: Mapping[str, str], chain: Chain | None = None, cursor: str | None = None
+) -> dict[str, str]:
+    """What is said beside the answer; both kinds of link share a header."""
+    links = [deprecation["Link"]] if deprecation else []
+    links += [chain.link(cursor)] if chain and cursor else []
+    return {**deprecation, **({"Link": ", ".join(links)} if links else {})}

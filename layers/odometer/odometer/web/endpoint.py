@@ -20,14 +20,12 @@ from pydantic import BaseModel
 
 from odometer.access.policy import Rule
 from odometer.domain.errors import OdometerError, TimedOut, Unsupported
-from odometer.web.context import PROVIDERS, RequestContext
+from odometer.web.context import PROVIDERS, Named, RequestContext, target_of
 from odometer.web.cursors import Chain
 from odometer.web.family import STATUS, Family
-from odometer.web.messages import JSON, Request, Response, as_json
+from odometer.web.messages import JSON, Request, Response, as_json, takes_every_row
 from odometer.web.models import Body, Query, read_body, read_query, without_paging
-from odometer.web.negotiation import takes_every_row
 from odometer.web.report import Report
-from odometer.web.subjects import Named, target_of
 
 logger = Logger(use_rfc3339=True)
 

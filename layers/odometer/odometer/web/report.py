@@ -17,9 +17,8 @@ from odometer.domain.time import Period, format_seconds, instant_of_ms
 from odometer.reports.figures import one_decimal
 from odometer.storage.dynamo import Meter
 from odometer.web.cursors import leads_to
-from odometer.web.messages import CSV, JSON, Request, Response
+from odometer.web.messages import CSV, JSON, Request, Response, chosen
 from odometer.web.models import Answer
-from odometer.web.negotiation import chosen
 
 VARY = "Accept, Accept-Encoding"
 FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # also full-width

@@ -19,9 +19,9 @@ from odometer.reports.app_totals import (
 )
 from odometer.reports.series import USERS, tallies
 from odometer.services.usage import Usage
+from odometer.web.cursors import headers_of
 from odometer.web.fields import Choice
 from odometer.web.models import Answer
-from odometer.web.paging import headers_of
 from odometer.web.report import Report, columns_of
 
 

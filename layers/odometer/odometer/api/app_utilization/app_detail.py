@@ -16,8 +16,8 @@ from odometer.reports.app_totals import (
 )
 from odometer.reports.days import Days
 from odometer.services.usage import Usage
+from odometer.web.cursors import headers_of
 from odometer.web.models import Answer
-from odometer.web.paging import headers_of
 from odometer.web.report import Report
 
 

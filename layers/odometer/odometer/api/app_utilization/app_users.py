@@ -19,10 +19,9 @@ from odometer.directory.people import Product
 from odometer.engine.read.last_active import LastActive
 from odometer.reports.app_users import AppUsers, UserOrder
 from odometer.services.usage import Usage
-from odometer.web.cursors import Chain
+from odometer.web.cursors import Chain, begin, headers_of, next_page
 from odometer.web.fields import Choice
 from odometer.web.models import Answer
-from odometer.web.paging import begin, headers_of, next_page
 from odometer.web.report import Report, columns_of
 
 

@@ -15,10 +15,9 @@ from odometer.engine.format.decisions import TOTALS_ID
 from odometer.engine.read.projections import RowUsage
 from odometer.reports.order import Key, in_order
 from odometer.services.usage import Usage
-from odometer.web.cursors import Chain
+from odometer.web.cursors import Chain, begin, headers_of, next_page
 from odometer.web.fields import Choice
 from odometer.web.models import Answer
-from odometer.web.paging import begin, headers_of, next_page
 from odometer.web.report import Report, columns_of
 
 

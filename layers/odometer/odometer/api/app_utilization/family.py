@@ -6,11 +6,11 @@ from typing import Any
 from odometer.access.policy import READ_ORGANIZATION, Caller, Rule
 from odometer.domain.errors import Fault, Forbidden, Invalid, NotFound, OdometerError
 from odometer.domain.identity import UUID
+from odometer.web.context import Named
 from odometer.web.endpoint import Endpoint
 from odometer.web.endpoint import endpoint as any_endpoint
-from odometer.web.envelope import Envelope, shown
+from odometer.web.family import Envelope, shown
 from odometer.web.messages import Request
-from odometer.web.subjects import Named
 
 BASE = "/v2/clients/{client_id}"
 

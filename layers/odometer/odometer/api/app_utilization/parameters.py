@@ -11,9 +11,9 @@ from odometer.directory.snapshot import Directory
 from odometer.reports.app_totals import Granularity
 from odometer.reports.days import Days
 from odometer.reports.order import Direction
+from odometer.web.cursors import CURSOR, LONGEST_CURSOR
 from odometer.web.fields import Choice, Day, Ids, Text, Whole, refuse
 from odometer.web.models import Query
-from odometer.web.paging import CURSOR, LONGEST_CURSOR
 
 LONGEST_DAYS = 366
 LONGEST_NAME = 256

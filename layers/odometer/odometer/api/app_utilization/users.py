@@ -14,10 +14,9 @@ from odometer.engine.read.last_active import LastActive
 from odometer.reports.order import Direction
 from odometer.reports.people import PersonOrder, finder, listed
 from odometer.services.usage import Usage
-from odometer.web.cursors import Chain
+from odometer.web.cursors import CURSOR, LONGEST_CURSOR, Chain, begin, headers_of, next_page
 from odometer.web.fields import Choice, Text, Whole
 from odometer.web.models import Answer, Timestamp
-from odometer.web.paging import CURSOR, LONGEST_CURSOR, begin, headers_of, next_page
 from odometer.web.report import Report, columns_of
 
 LARGEST_PAGE = 500

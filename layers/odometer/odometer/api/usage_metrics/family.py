@@ -5,11 +5,11 @@ from typing import Any
 
 from odometer.access.policy import Caller, Rule
 from odometer.domain.errors import ForeignOrganization, Invalid, OdometerError
+from odometer.web.context import Named
 from odometer.web.endpoint import Endpoint
 from odometer.web.endpoint import endpoint as any_endpoint
 from odometer.web.family import Family
 from odometer.web.messages import JSON, Request
-from odometer.web.subjects import Named
 
 WORDS = {
     400: ("BAD_REQUEST", "Bad Request – Invalid or missing parameters."),

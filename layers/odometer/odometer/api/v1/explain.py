@@ -24,10 +24,9 @@ from odometer.engine.read.explain import (
 from odometer.engine.read.readings import distinct
 from odometer.reports.utilization import state_at
 from odometer.services.usage import Usage, products_of
-from odometer.web.cursors import Chain
+from odometer.web.cursors import CURSOR, LONGEST_CURSOR, Chain, begin, headers_of, next_page
 from odometer.web.fields import Choice, Ids, Instant, Text, Whole, refuse
 from odometer.web.models import Answer, Query, Timestamp
-from odometer.web.paging import CURSOR, LONGEST_CURSOR, begin, headers_of, next_page
 from odometer.web.report import Report, columns_of
 
 LONGEST: Final = timedelta(days=732)
