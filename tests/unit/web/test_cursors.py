@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from odometer.api.app_utilization.app_users import AppUsersQuery
 from odometer.api.app_utilization.users import UsersQuery
 from odometer.domain.errors import Invalid
-from odometer.web.cursors import LIFE, LONGEST_CURSOR, Chain, Mark
+from odometer.domain.time import CURSOR_LIFE
+from odometer.web.cursors import LONGEST_CURSOR, Chain, Mark
 from odometer.web.messages import Request
 from odometer.web.models import Query, read_query
 from tests.support.apps import APP, SALES
@@ -57,7 +58,7 @@ def test_a_request_without_a_cursor_begins_a_chain() -> None:
 
 
 def test_a_cursor_leads_on_from_where_it_was_made() -> None:
-    expires = int((NOON + LIFE).timestamp())
+    expires = int((NOON + CURSOR_LIFE).timestamp())
     assert chain(cursor=CURSOR).mark == Mark(50, expires, 3, PIN)
 
 
@@ -92,12 +93,12 @@ def test_the_page_size_may_change_and_ids_be_written_otherwise() -> None:
 
 def test_all_pages_of_a_chain_end_when_the_first_does() -> None:
     later = chain(cursor=CURSOR, after=timedelta(hours=23)).cursor(100, 3, PIN)
-    assert chain(cursor=later, after=LIFE - timedelta(seconds=1)).row == 100
-    assert refused(cursor=later, after=LIFE) == "Cursor expired"
+    assert chain(cursor=later, after=CURSOR_LIFE - timedelta(seconds=1)).row == 100
+    assert refused(cursor=later, after=CURSOR_LIFE) == "Cursor expired"
 
 
 def test_an_expired_cursor_says_so() -> None:
-    assert refused(after=LIFE) == "Cursor expired"
+    assert refused(after=CURSOR_LIFE) == "Cursor expired"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_an_expired_cursor_says_so() -> None:
 )
 def test_a_cursor_is_worth_nothing_anywhere_else(other: dict[str, Any]) -> None:
     assert refused(**other) == "Invalid cursor"
-    assert refused(**other, after=LIFE) == "Invalid cursor"
+    assert refused(**other, after=CURSOR_LIFE) == "Invalid cursor"
 
 
 @pytest.mark.parametrize("bit", range(0, 8 * len(CURSOR), 5))

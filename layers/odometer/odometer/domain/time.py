@@ -8,6 +8,10 @@ from typing import Final, Self
 
 SECOND: Final = timedelta(seconds=1)
 DAY: Final = timedelta(days=1)
+CURSOR_LIFE: Final = timedelta(hours=24)
+"""How long a client can follow the pages of a list, counted from the first page."""
+KEPT_FOR_CURSORS: Final = CURSOR_LIFE + timedelta(hours=2)
+"""How long whatever a cursor may name is kept after it was replaced."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

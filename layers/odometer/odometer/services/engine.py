@@ -6,7 +6,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import NamedTuple
 
-from odometer.domain.time import DAY, epoch_ms, epoch_second, instant_at
+from odometer.domain.time import DAY, KEPT_FOR_CURSORS, epoch_ms, epoch_second, instant_at
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import MeteredProduct
 from odometer.engine.format.projections import ROWS
@@ -16,7 +16,7 @@ from odometer.engine.read.verify import Comparison, YearCheck
 from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.rebuild import Rebuilding
-from odometer.engine.write.retire import CURSOR_SECONDS, Retirement
+from odometer.engine.write.retire import Retirement
 from odometer.engine.write.settle import Settling
 from odometer.services.usage import products_of
 from odometer.settings import Settings
@@ -94,7 +94,7 @@ class Engine:
         """Remove what no cursor can name any more, and years that are kept no longer."""
         self.retirement.generations(organization, epoch_second(now))
         kept = self.directories.open(organization).organization.retention_years
-        oldest_cursor = instant_at(epoch_second(now) - CURSOR_SECONDS)  # it may see last year's end
+        oldest_cursor = now - KEPT_FOR_CURSORS  # it may see last year's end
         self.retirement.years(organization, oldest_cursor.year - kept + 1)
 
     def audit(self, organization: str, now: datetime) -> Findings:

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar, cast
 
@@ -23,13 +23,13 @@ from odometer.directory.columns import Block, Columns, DirectoryHead
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import Draft, register
 from odometer.domain.errors import Conflict, Corrupt, NotFound, Unavailable
+from odometer.domain.time import KEPT_FOR_CURSORS
 from odometer.storage.dynamo import BATCH_GET, Item, Table, pauses
 
 Answer = TypeVar("Answer")
 
 HEAD = "HEAD"
 ORGANIZATIONS = "ORGANIZATIONS"
-KEEP_REPLACED = timedelta(hours=26)  # longer than a cursor lives
 KEPT_BLOCKS = 512
 
 _decoded: OrderedDict[tuple[str, str], Columns] = OrderedDict()
@@ -173,7 +173,7 @@ class DirectoryStore:
         head = draft.head(commit)
         flipped = self.table.put_if(item_of(head), "version", draft.base.version)
         won = flipped or self._stands(head, commit)
-        expiry: Item = {"ttl": int((now + KEEP_REPLACED).timestamp())}
+        expiry: Item = {"ttl": int((now + KEPT_FOR_CURSORS).timestamp())}
         if won:
             self._retire(draft.base, list(touched), expiry)
         else:
@@ -264,7 +264,7 @@ def item_of(head: DirectoryHead) -> Item:
 
 def former_item(head: DirectoryHead, now: datetime) -> Item:
     """A head as stored beside the one that takes its place, as long as a cursor may name it."""
-    ttl = int((now + KEEP_REPLACED).timestamp())
+    ttl = int((now + KEPT_FOR_CURSORS).timestamp())
     return {**item_of(head), "sk": former_key(head.version), "ttl": ttl}
 
 

@@ -11,19 +11,18 @@ import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Fault, Invalid, NotFound
-from odometer.domain.time import epoch_second
+from odometer.domain.time import CURSOR_LIFE, SECOND, epoch_second
 from odometer.engine.state import Gap
 from odometer.services.usage import Usage
 from odometer.web.messages import Request, takes_every_row
 from odometer.web.models import PAGING, Query
 
-LIFE: Final = timedelta(hours=24)
 HALF_A_DAY: Final = 12 * 3_600
 LONGEST_CURSOR: Final = 8_192
 """More than the gateway lets through; nothing longer is looked at."""
@@ -99,7 +98,7 @@ class Chain:
         erased: int = 0,
     ) -> str:
         """The cursor of a later page; all of a chain end together."""
-        expires = self.mark.expires if self.mark else self.now + int(LIFE.total_seconds())
+        expires = self.mark.expires if self.mark else self.now + CURSOR_LIFE // SECOND
         mark = asdict(Mark(row, expires, directory, pin, ahead, erased))
         body = zlib.compress(json.dumps(mark, separators=(",", ":")).encode(), 9)
         return urlsafe_b64encode(self._tag(body) + body).rstrip(b"=").decode()

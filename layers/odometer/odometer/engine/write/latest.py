@@ -11,16 +11,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from odometer.domain.events import Event, utc_date
+from odometer.domain.time import KEPT_FOR_CURSORS, SECOND
 from odometer.engine.format import keys
 from odometer.engine.format.codec import LANE_BYTES, pack
 from odometer.engine.format.latest import BLOCK, Coverage, last_seconds, users_bits
 from odometer.engine.store import Item, Store
-
-KEPT: Final = 26 * 3600
-"""Seconds for which former activity is kept: longer than a cursor lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,8 @@ class LatestValues:
             f"p{place}": pack(seconds[user] for user in users)
             for place, seconds in last_seconds(old).items()
         }
-        self.store.put({"pk": pk, "sk": sk, "ttl": self.now + KEPT, "who": pack(users), **former})
+        expiry = self.now + KEPT_FOR_CURSORS // SECOND
+        self.store.put({"pk": pk, "sk": sk, "ttl": expiry, "who": pack(users), **former})
 
     def _renew(
         self,

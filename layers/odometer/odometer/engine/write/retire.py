@@ -11,7 +11,7 @@ from itertools import product as pairs
 from typing import Final
 
 from odometer.domain.events import utc_date
-from odometer.domain.time import DAY
+from odometer.domain.time import DAY, KEPT_FOR_CURSORS, SECOND
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import MeteredProduct, Rebuild, UsageHead
@@ -20,9 +20,8 @@ from odometer.engine.state import read_head
 from odometer.engine.store import KeyRange, Store
 from odometer.engine.write.settle import Catalog
 
-CURSOR_SECONDS: Final = 26 * 3600
-"""A generation that readers stopped seeing longer ago than this is in no cursor."""
 _PAGE: Final = 100
+_KEPT_SECONDS: Final = KEPT_FOR_CURSORS // SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Retirement:
             if not rebuild.shown:
                 seen = replace(rebuild, shown=now)
                 self.usage.put_newer(seen.to_item(organization), "shown")
-            elif head and now - rebuild.shown > CURSOR_SECONDS and rebuild.done != keys.TOP:
+            elif head and now - rebuild.shown > _KEPT_SECONDS and rebuild.done != keys.TOP:
                 self._clear_replaced(organization, head, rebuild, rebuilds)
                 cleared = replace(rebuild, done=keys.TOP)
                 self.usage.put_newer(cleared.to_item(organization), "done")
