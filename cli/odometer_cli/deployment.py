@@ -80,7 +80,7 @@ class Deployment:
         stack = LocalStack.running(home)
         stack.enter()
         if not self.home:
-            err.print(f"This is the local stack of {home}.", style="dim", markup=False)
+            err.print(f"This is the local stack of {home}.", style="dim")
         return stack
 
     @cached_property

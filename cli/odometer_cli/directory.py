@@ -64,7 +64,7 @@ def erase(
         typer.confirm(f"Erase user {user_id}? There is no way back", abort=True, err=True)
     deployment: Deployment = ctx.obj
     deployment.client.call("DELETE", f"/v1/users/{segment(user_id)}")
-    out.print(f"{user_id} is erased.", markup=False)
+    out.print(f"{user_id} is erased.")
 
 
 def show_tally(results: list[Taken]) -> None:
@@ -80,6 +80,6 @@ def show_tally(results: list[Taken]) -> None:
 def show_rejected(rejected: list[Taken]) -> None:
     """Why rows were not taken, and where they stand in the file."""
     for result in rejected[:MOST_SHOWN]:
-        err.print(f"{result.row.place}: {result.reason}", style="red", markup=False)
+        err.print(f"{result.row.place}: {result.reason}", style="red")
     if len(rejected) > MOST_SHOWN:
         err.print(f"… and {len(rejected) - MOST_SHOWN} more: --json lists all.")

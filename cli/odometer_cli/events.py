@@ -212,7 +212,7 @@ def show(tally: Tally, *, as_json: bool) -> None:
 def show_errors(errors: list[str]) -> None:
     """Why the first of those that were rejected do not count."""
     for error in errors[:MOST_SHOWN]:
-        err.print(error, style="red", markup=False)
+        err.print(error, style="red")
     if len(errors) > MOST_SHOWN:
         err.print(f"… and {len(errors) - MOST_SHOWN} more: --json lists all.")
 

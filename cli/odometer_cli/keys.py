@@ -49,7 +49,7 @@ def revoke(ctx: typer.Context, key_id: KeyId) -> None:
     """End a key now, for good."""
     deployment: Deployment = ctx.obj
     deployment.client.call("DELETE", f"/v1/keys/{segment(key_id)}")
-    out.print(f"{key_id} is revoked.", markup=False)
+    out.print(f"{key_id} is revoked.")
 
 
 @app.command()

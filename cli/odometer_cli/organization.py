@@ -126,7 +126,7 @@ def list_organizations(
         return
     show_rows(("id", "name", "users", "last_event_at"), rows)
     if last:
-        err.print(f"There are more: odometer organization list --after {last}", markup=False)
+        err.print(f"There are more: odometer organization list --after {last}")
 
 
 def rows_of(deployment: Deployment, organizations: Sequence[str]) -> list[dict[str, Any]]:
@@ -162,7 +162,7 @@ def refuse_taken(deployment: Deployment, organization: str, name: str) -> None:
     if not at_terminal():
         remedy = "Give --force to make another one, or use that: odometer organization key"
         raise Refused(message, remedy)
-    err.print(message, markup=False)
+    err.print(message)
     typer.confirm("Make another one?", abort=True, err=True)
 
 

@@ -19,8 +19,11 @@ WHOLE = frozenset({"key_id", "status"})
 UNBROKEN = 10_000
 """A width in which whoever reads through a pipe gets a line for every row."""
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else UNBROKEN)
-err = Console(highlight=False, soft_wrap=True, stderr=True)
+AS_IT_IS: Mapping[str, Any] = {"highlight": False, "markup": False, "emoji": False}
+"""Names are shown as they are, also one like `[red]` or `:smile:`."""
+
+out = Console(**AS_IT_IS, soft_wrap=True, width=None if sys.stdout.isatty() else UNBROKEN)
+err = Console(**AS_IT_IS, soft_wrap=True, stderr=True)
 
 
 def at_terminal() -> bool:
@@ -47,7 +50,7 @@ def show_values(values: Mapping[str, Any]) -> None:
     """One thing, a line for each of its values."""
     width = max(map(len, values))
     for name, value in values.items():
-        out.print(f"{name:<{width}}  {shown(value)}", markup=False)
+        out.print(f"{name:<{width}}  {shown(value)}")
 
 
 def show_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -62,9 +65,9 @@ def show_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None
 
 def show_failure(failure: Failure) -> None:
     """What is wrong, and what to do."""
-    err.print(failure.what, style="red", markup=False)
+    err.print(failure.what, style="red")
     if failure.remedy:
-        err.print(failure.remedy, markup=False)
+        err.print(failure.remedy)
 
 
 def shown(value: Any) -> str:
