@@ -20,6 +20,7 @@ from uuid import UUID
 from bench.dense import END, Dense
 from odometer.access.keyring import issue
 from odometer.access.policy import Scope
+from odometer.bootstrap import process
 from odometer.directory.upsert import Draft
 from odometer.domain.events import MEASURES
 from odometer.domain.people import Role
@@ -31,8 +32,6 @@ from odometer.engine.format.decisions import PEOPLE_SHARD, UsageHead
 from odometer.engine.format.frames import SHARD, Frame, active, parts, plus, to_attributes, total
 from odometer.engine.format.latest import BLOCK
 from odometer.engine.format.projections import PEOPLE, RESERVED, TOTALS
-from odometer.storage import directory, key_activity, secret
-from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter, Table
 from tests.support.apps import APP, CLIENT, OTHER_APP, SALES, THEIR_APP
 from tests.support.counting_engine import counting_engine
@@ -93,8 +92,7 @@ class Site:
 
     def cold(self, path: str) -> Cost:
         """What a process pays that knows nothing."""
-        directory.forget()
-        key_activity.forget()
+        process.cache_clear()
         return self.warm(path)
 
     def warm(self, path: str) -> Cost:
@@ -115,10 +113,10 @@ class Site:
             self.spent.units += sum(one["CapacityUnits"] for one in each)
 
     def _move_in(self) -> None:
-        directory = DirectoryStore(Table("directory", Meter(), self.client))
+        directory = process().directories(Meter())
         directory.create(new_head(ACME, "Acme Corp"))
         directory.change(ACME, NOW, self._everybody)
-        pepper = secret.pepper(ENVIRONMENT["SECRET_ID"])
+        pepper = process().pepper
         key, credential = issue(ACME, "bench", 0, frozenset(Scope), pepper, NOW, None)
         directory.add_credential(credential)
         self.key = str(key)
@@ -220,8 +218,8 @@ def site(users: int) -> Iterator[Site]:
     with (
         counting_engine() as client,
         patch.dict(os.environ, ENVIRONMENT),
-        patch("odometer.storage.dynamo.dynamodb", lambda: client),
-        patch("odometer.storage.secret.secret", lambda _: _SECRET),
+        patch("odometer.bootstrap.connect", lambda: client),
+        patch("odometer.bootstrap.read_secret", lambda _: _SECRET),
     ):
         yield Site(client, Dense(users))
 

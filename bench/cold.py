@@ -26,7 +26,7 @@ import runpy, sys, time
 began = time.perf_counter()
 runpy.run_path(sys.argv[1])
 if "odometer.storage.dynamo" in sys.modules:
-    sys.modules["odometer.storage.dynamo"].dynamodb()
+    sys.modules["odometer.storage.dynamo"].connect()
 print(1000 * (time.perf_counter() - began))
 """
 

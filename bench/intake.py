@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.publish import publish
+from odometer.bootstrap import process
 from odometer.directory.upsert import Draft
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_ms, epoch_second
@@ -33,8 +34,7 @@ from odometer.engine.format.decisions import MeteredProduct
 from odometer.engine.read.coverage import received
 from odometer.engine.read.readings import View
 from odometer.engine.write.settle import Settling
-from odometer.storage.dynamo import Meter, Table, dynamodb
-from odometer.storage.store import TableStore
+from odometer.storage.dynamo import Meter
 from tests.support.counting_engine import stack_on_counting_engine
 from tests.support.intake import run, stream
 from tests.support.memory_directory import ACME
@@ -85,7 +85,7 @@ def main(words: Sequence[str], *, write: bool) -> None:
     with stack_on_counting_engine() as stack:
         bill = ReadCosts()
         stack.directories.change(ACME, datetime.now(UTC), everyone)
-        dynamodb().meta.events.register("after-call.dynamodb", bill.hear)
+        process().dynamodb.meta.events.register("after-call.dynamodb", bill.hear)
         with patch.object(Settling, "settle", billed(bill)):
             acknowledged = flow(stack, bill, arguments.events, arguments.batch)
         check(acknowledged)
@@ -119,7 +119,7 @@ def billed(bill: ReadCosts) -> Callable[[Settling, str, str, int], bool]:
 
 def flow(stack: Stack, bill: ReadCosts, total: int, batch: int) -> dict[str, int]:
     """Send, ring and settle; the tests that were acknowledged, by event."""
-    key, random, log = admin_of(stack, ACME), Random(1), Table("log", Meter())
+    key, random, log = admin_of(stack, ACME), Random(1), process().table("log")
     began, step = datetime.now(UTC) - SPAN, SPAN / total
     acknowledged: dict[str, int] = {}
     again: list[dict[str, Any]] = []
@@ -167,7 +167,7 @@ def event(random: Random, number: int, moment: datetime) -> dict[str, Any]:
 def check(acknowledged: dict[str, int]) -> None:
     """Every report says what was acknowledged, and nothing else."""
     now = datetime.now(UTC)
-    view = View.latest(ACME, TableStore(Table("usage", Meter())), "UTC", epoch_second(now))
+    view = View.latest(ACME, process().usage_store(Meter()), "UTC", epoch_second(now))
     used = view.usage(AUTOMATION, Period(now - 2 * SPAN, now))
     (found,) = received(view, ["automation"])
     counted = sum(found.whole.by_date.values()) if found.whole else 0

@@ -8,13 +8,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from odometer.access.keys import AccessKey
+from odometer.bootstrap import Process, Settings
 from odometer.services.engine import Engine
-from odometer.settings import Settings
-from odometer.storage.deployment import outputs_of, settings_of
 from odometer.storage.directory import DirectoryStore
-from odometer.storage.dynamo import Meter, Table
-from odometer.storage.secret import pepper
+from odometer.storage.dynamo import Meter
 from odometer_cli.client import Client
+from odometer_cli.cloudformation import outputs_of, settings_of
 from odometer_cli.failure import Misused
 from odometer_cli.local import LocalStack, nearest_home
 from odometer_cli.terminal import err
@@ -84,19 +83,24 @@ class Deployment:
         return stack
 
     @cached_property
-    def directories(self) -> DirectoryStore:
-        """Directories and credentials, past the public API."""
-        return DirectoryStore(Table(self.settings.directory_table, Meter()))
+    def process(self) -> Process:
+        """Clients for the tables and the secret."""
+        return Process(self.settings)
 
     @cached_property
+    def directories(self) -> DirectoryStore:
+        """Directories and credentials, past the public API."""
+        return self.process.directories(Meter())
+
+    @property
     def engine(self) -> Engine:
         """The engine on the tables."""
-        return Engine(self.settings)
+        return self.process.engine
 
     @property
     def pepper(self) -> bytes:
-        """What access keys are hashed with."""
-        return pepper(self.settings.secret_id)
+        """The key with which access keys are hashed."""
+        return self.process.pepper
 
     @property
     def _is_named(self) -> bool:

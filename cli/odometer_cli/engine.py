@@ -9,7 +9,7 @@ import typer
 from odometer.domain.identity import as_kept
 from odometer.engine.format.decisions import ALL
 from odometer.services.engine import Engine
-from odometer.storage.deployment import empty_queue
+from odometer_cli.cloudformation import empty_queue
 from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Misused
 from odometer_cli.organizations import Named, NamedOrAll, find

@@ -16,6 +16,7 @@ from bench.dense import END, PRODUCT, Day, Dense, store_usage
 from bench.pipeline import ORGANIZATION
 from odometer.api.usage_report.family import BASE
 from odometer.api.usage_report.products import ReportedProduct
+from odometer.bootstrap import process
 from odometer.domain.events import Event, digest_of
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_second
@@ -24,8 +25,7 @@ from odometer.engine.format.decisions import Fold, Touched
 from odometer.engine.format.segments import Segment
 from odometer.engine.state import read_head
 from odometer.engine.write.segments import put_segments
-from odometer.storage.dynamo import Meter, Table
-from odometer.storage.store import TableStore
+from odometer.storage.dynamo import Meter
 from tests.support.counting_engine import ReadCosts, read_costs, stack_on_counting_engine
 from tests.support.documents import write_section
 from tests.support.memory_directory import NOON, new_head
@@ -78,7 +78,7 @@ def counted(request: pytest.FixtureRequest) -> Iterator[Counted]:
     enable_socket()
     dense = Dense(request.param)
     with stack_on_counting_engine() as stack:
-        store = TableStore(Table("usage", Meter()))
+        store = process().usage_store(Meter())
         for _ in store_usage(store, ORGANIZATION, dense):
             pass
         events = {day: events_of(dense, day) for day in ragged_days()}

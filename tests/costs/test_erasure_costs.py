@@ -7,12 +7,12 @@ from uuid import UUID
 import pytest
 from pytest_socket import enable_socket
 
+from odometer.bootstrap import process
 from odometer.directory.upsert import Draft
 from odometer.domain.errors import NotFound
 from odometer.services.erasure import erase
-from odometer.storage import directory
-from odometer.storage.directory import DirectoryStore
-from odometer.storage.dynamo import Meter, Table
+from odometer.storage.directory import BlockCache, DirectoryStore
+from odometer.storage.dynamo import Meter
 from tests.support.counting_engine import stack_on_counting_engine
 from tests.support.documents import write_section
 from tests.support.memory_directory import ACME, NOON
@@ -47,9 +47,8 @@ def register_many(draft: Draft, count: int) -> None:
 
 def counted(do: Callable[[DirectoryStore], None]) -> Meter:
     """What something costs a process that remembers nothing."""
-    directory.forget()
     meter = Meter()
-    do(DirectoryStore(Table("directory", meter)))
+    do(DirectoryStore(process().table("directory", meter), BlockCache()))
     return meter
 
 

@@ -13,15 +13,14 @@ from typing import Any
 
 import pytest
 
+from odometer.bootstrap import Process, Settings, process
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_second
 from odometer.engine.format.decisions import ALL, MeteredProduct
 from odometer.engine.read.coverage import received
 from odometer.engine.read.readings import View
 from odometer.services.engine import Engine
-from odometer.settings import Settings
-from odometer.storage.dynamo import Meter, Table
-from odometer.storage.store import TableStore
+from odometer.storage.dynamo import Meter
 from tests.support.counting_engine import stack_on_counting_engine
 from tests.support.intake import ago, log_of, receipt, send, usage_event
 from tests.support.memory_directory import ACME
@@ -42,11 +41,11 @@ def stack() -> Iterator[Stack]:
 
 def a_process() -> Engine:
     """An engine that shares no memory with another."""
-    return Engine(Settings.from_env())
+    return Process(Settings.from_env()).engine
 
 
 def view_of(now: datetime) -> View:
-    store = TableStore(Table("usage", Meter()))
+    store = process().usage_store(Meter())
     return View.latest(ACME, store, "UTC", epoch_second(now))
 
 

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from local.record import Stack as LocalRecord
 from odometer.access.policy import Scope
-from odometer.storage import dynamo
 from odometer_cli import app
 from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.intake import ago, run, send, usage_event
@@ -474,7 +473,6 @@ def test_a_file_that_cannot_be_written_is_named(env: Mapping[str, str], tmp_path
 def test_without_a_region_a_command_says_how_to_set_one(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dynamo.dynamodb.cache_clear()
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
@@ -483,7 +481,6 @@ def test_without_a_region_a_command_says_how_to_set_one(
 
 
 def test_an_endpoint_that_is_no_address_is_told(stack: Stack) -> None:
-    dynamo.dynamodb.cache_clear()
     with patch.dict("os.environ", AWS_ENDPOINT_URL="nonsense"):
         said = odometer("verify")
     assert (said.exit_code, said.err.splitlines()[0]) == (2, "Invalid endpoint: nonsense")

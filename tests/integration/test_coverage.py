@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
+from odometer.bootstrap import process
 from odometer.domain.people import Role
 from odometer.domain.time import format_seconds
-from odometer.services.engine import engine
-from odometer.storage.dynamo import Meter, Table
 from tests.support.intake import refused, run, send, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, admin_of
@@ -169,12 +168,12 @@ def test_a_range_may_be_open_at_either_end(stack: Stack, sent: str) -> None:
 def test_a_settle_that_died_before_it_was_shown_counts_nothing_twice(
     stack: Stack, sent: str
 ) -> None:
-    usage = Table("usage", Meter())
+    usage = process().table("usage")
     head = usage.get(f"{ACME}#H", "H")
     assert head
     run("settle")
     usage.put(head)
-    assert engine().usage.get(f"{ACME}#C#automation", "ci")
+    assert process().engine.usage.get(f"{ACME}#C#automation", "ci")
     assert ask(stack, sent) == [AUTOMATION]
 
 
@@ -189,7 +188,7 @@ def test_an_organization_without_any_event_is_not_stale(stack: Stack, key: str) 
 
 def test_through_does_not_pass_what_is_accepted_and_not_folded(stack: Stack, key: str) -> None:
     send(stack, key, EVENTS)
-    table = Table("log", Meter())
+    table = process().table("log")
     (entry,) = table.query(f"{ACME}#LOG", "0", "~")
     accepted = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=30)
     table.put({**entry, "sk": f"{round(accepted.timestamp() * 1000)}#0"})

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from odometer.api.v1.directory import LARGEST_BODY, MOST_ROWS, rows_sent
+from odometer.bootstrap import process
 from odometer.directory.columns import BLOCK_ROWS
 from odometer.directory.upsert import LONGEST_REASON, Draft
 from odometer.storage import directory
-from odometer.storage.directory import DirectoryStore
-from odometer.storage.dynamo import Meter, Table, dynamodb
+from odometer.storage.directory import BlockCache, DirectoryStore
+from odometer.storage.dynamo import Meter, Table
 from odometer.web.messages import COMPRESSED, Request
 from tests.support.memory_directory import ACME, NOON
 from tests.support.people import People, people_of
@@ -592,7 +593,7 @@ def test_what_the_deadline_does_not_reach_says_so_and_can_be_sent_again(us: Peop
 
 
 def stored(prefix: str) -> dict[str, Any]:
-    items = dynamodb().scan(TableName="directory")["Items"]
+    items = process().dynamodb.scan(TableName="directory")["Items"]
     mine = {item["sk"]["S"]: item for item in items if item["pk"]["S"] == ACME}
     return {key: item for key, item in mine.items() if key.startswith(prefix)}
 
@@ -630,10 +631,10 @@ def test_a_writer_who_dies_before_the_flip_leaves_the_old_version(us: People) ->
             raise KeyboardInterrupt
 
     before = us.stack.get("/v1/directory/export", us.key("admin")).text
-    broken = DirectoryStore(Dying("directory", Meter()))
+    broken = DirectoryStore(Dying("directory", Meter(), process().dynamodb), BlockCache())
     with pytest.raises(KeyboardInterrupt):
         broken.change(ACME, NOON, lambda draft: draft.apply("team", {"name": "Lost"}))
-    directory.forget()
+    process.cache_clear()
     assert us.stack.get("/v1/directory/export", us.key("admin")).text == before
     assert [row["status"] for row in results(put(us, {"teams": [{"name": "Lost"}]}))] == ["created"]
 
@@ -642,7 +643,7 @@ def test_a_version_that_is_held_stays_whole_while_others_are_made(us: People) ->
     held = us.stack.directories.open(ACME)
     for number in range(3):
         put(us, {"teams": [{"id": us.id("core"), "name": f"Core {number}"}]})
-    directory.forget()
+    process.cache_clear()
     assert [team.name for team in held.teams] == ["Core", "Edge"]
 
 
@@ -651,7 +652,7 @@ def test_a_block_that_is_gone_is_an_error_and_never_an_empty_answer(us: People) 
     for key in named(us.stack):
         if "#profile#" in key:
             us.stack.directories.table.delete(ACME, key)
-    directory.forget()
+    process.cache_clear()
     reply = us.stack.get("/v1/directory/export", admin)
     assert refused(reply) == (
         500,

@@ -11,15 +11,14 @@ from unittest.mock import patch
 
 import pytest
 
+from odometer.bootstrap import process
 from odometer.domain.errors import Unavailable
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_ms
 from odometer.engine.format.decisions import ALL, Fold, MeteredProduct
 from odometer.engine.read.readings import View
-from odometer.services.engine import Engine, engine
-from odometer.storage import directory
-from odometer.storage.dynamo import Meter, Table
-from odometer.storage.store import TableStore
+from odometer.services.engine import Engine
+from odometer.storage.dynamo import Meter
 from tests.support.copies import copy_of_tables, restore_tables
 from tests.support.intake import ago, log_of, run, send, stream, usage_event
 from tests.support.memory_directory import ACME
@@ -47,9 +46,7 @@ def keys(stack: Stack) -> dict[str, str]:
 def total_of(organization: str) -> int:
     """What every report says of a product, settled or not."""
     now = datetime.now(UTC)
-    view = View.latest(
-        organization, TableStore(Table("usage", Meter())), "UTC", int(now.timestamp())
-    )
+    view = View.latest(organization, process().usage_store(Meter()), "UTC", int(now.timestamp()))
     period = Period(now - timedelta(days=700), now + timedelta(days=1))
     return view.usage(AUTOMATION, period).totals["tests"]
 
@@ -86,8 +83,8 @@ def test_usage_is_the_same_settled_rebuilt_and_with_what_comes_late(
     assert total_of(ACME) == len(days) + 1
     run("settle")
     assert total_of(ACME) == len(days) + 1
-    engine().rebuilding.request(ACME, ALL, "UTC")
-    while engine().rebuild(ACME, datetime.now(UTC)):
+    process().engine.rebuilding.request(ACME, ALL, "UTC")
+    while process().engine.rebuild(ACME, datetime.now(UTC)):
         pass
     assert run("rebuild") == {}
     assert total_of(ACME) == len(days) + 1
@@ -98,7 +95,7 @@ def test_a_long_tail_is_settled_when_the_bell_rings(stack: Stack, keys: dict[str
         for name in ("abc", "d"):
             send(stack, keys[ACME], [usage_event(letter) for letter in name])
             run("fold", stream(log_of(stack, ACME)))
-    view = View.latest(ACME, TableStore(Table("usage", Meter())), "UTC", 0)
+    view = View.latest(ACME, process().usage_store(Meter()), "UTC", 0)
     assert (view.head.plan, view.tail, total_of(ACME)) == (1, [], 4)
 
 
@@ -176,9 +173,9 @@ def test_one_turn_takes_every_step_of_every_rebuild(stack: Stack, keys: dict[str
     run("fold")
     run("settle")
     for organization in keys:
-        engine().rebuilding.request(organization, ALL, "UTC")
+        process().engine.rebuilding.request(organization, ALL, "UTC")
     assert run("rebuild") == {}
-    assert [engine().rebuild(name, datetime.now(UTC)) for name in keys] == [False, False]
+    assert [process().engine.rebuild(name, datetime.now(UTC)) for name in keys] == [False, False]
 
 
 def test_organizations_take_the_steps_of_their_rebuilds_in_turn(
@@ -272,11 +269,11 @@ def test_an_entry_that_cannot_be_decoded_is_parked_and_passed_over(
 ) -> None:
     send(stack, keys[ACME], [usage_event("a")])
     (entry,) = log_of(stack, ACME)
-    Table("log", Meter()).put(poisoned(entry))
+    process().table("log").put(poisoned(entry))
     assert run("fold", stream([poisoned(entry), entry])) == NOTHING_FAILED
     assert (run("fold"), total_of(ACME)) == ({}, 1)
-    assert [parked["sk"] for parked in engine().parked(ACME)] == [poisoned(entry)["sk"]]
-    assert engine().parked(OTHER) == []
+    assert [parked["sk"] for parked in process().engine.parked(ACME)] == [poisoned(entry)["sk"]]
+    assert process().engine.parked(OTHER) == []
 
 
 def test_a_record_that_is_no_entry_fails_its_batch_so_that_the_stream_finds_it(
@@ -290,18 +287,18 @@ def test_a_record_that_is_no_entry_fails_its_batch_so_that_the_stream_finds_it(
 def test_redrive_puts_back_what_can_be_read_by_now(stack: Stack, keys: dict[str, str]) -> None:
     send(stack, keys[ACME], [usage_event("a")])
     (entry,) = log_of(stack, ACME)
-    Table("log", Meter()).delete(entry["pk"], entry["sk"])
-    usage = Table("usage", Meter())
+    process().table("log").delete(entry["pk"], entry["sk"])
+    usage = process().table("usage")
     mended = {**entry, "pk": f"{ACME}#X"}
     for item in (mended, poisoned(mended)):
         usage.put({name: value for name, value in item.items() if name != "ttl"})
     now = datetime.now(UTC)
-    assert engine().redrive(ACME, now) == (1, 1)
-    assert engine().redrive(ACME, now) == (0, 1)
+    assert process().engine.redrive(ACME, now) == (1, 1)
+    assert process().engine.redrive(ACME, now) == (0, 1)
     (returned,) = log_of(stack, ACME)
     assert returned["ttl"] > now.timestamp() + 34 * 86_400
     assert (run("fold"), total_of(ACME)) == ({}, 1)
-    assert [parked["sk"] for parked in engine().parked(ACME)] == [poisoned(entry)["sk"]]
+    assert [parked["sk"] for parked in process().engine.parked(ACME)] == [poisoned(entry)["sk"]]
 
 
 def metrics_in(printed: str) -> list[dict[str, Any]]:
@@ -344,7 +341,7 @@ def test_an_audit_does_not_take_for_missed_what_has_only_just_come(
     stack: Stack, keys: dict[str, str], audit: Any
 ) -> None:
     watermark = epoch_ms(datetime.now(UTC) - timedelta(minutes=2))
-    engine().usage.put(Fold(1, (), watermark).to_item(ACME, 2**31))
+    process().engine.usage.put(Fold(1, (), watermark).to_item(ACME, 2**31))
     send(stack, keys[ACME], [usage_event("a")])
     assert (audit(), total_of(ACME)) == (quiet(2), 0)
 
@@ -355,13 +352,13 @@ def test_an_audit_brings_what_was_missed_and_sounds_the_alarm(
     """An entry that appears behind the watermark, against all that is promised of it."""
     send(stack, keys[ACME], [usage_event("a"), usage_event("b")])
     (entry,) = log_of(stack, ACME)
-    log = Table("log", Meter())
+    log = process().table("log")
     log.delete(entry["pk"], entry["sk"])
     later = datetime.now(UTC) + timedelta(hours=1)
     send(stack, keys[ACME], [usage_event("c")])
-    engine().sweep(ACME, later)
+    process().engine.sweep(ACME, later)
     log.put(entry)
-    engine().sweep(ACME, later + timedelta(minutes=1))
+    process().engine.sweep(ACME, later + timedelta(minutes=1))
     assert total_of(ACME) == 1
     (missed,) = [metrics for metrics in audit() if metrics["missed"] != [0.0]]
     assert missed == {"missed": [2.0], "parked": [0.0], "service": "odometer-dev"}
@@ -371,7 +368,7 @@ def test_an_audit_brings_what_was_missed_and_sounds_the_alarm(
 def test_an_audit_counts_what_lies_parked(stack: Stack, keys: dict[str, str], audit: Any) -> None:
     send(stack, keys[ACME], [usage_event("a")])
     (entry,) = log_of(stack, ACME)
-    Table("usage", Meter()).put(poisoned({**entry, "pk": f"{ACME}#X"}))
+    process().table("usage").put(poisoned({**entry, "pk": f"{ACME}#X"}))
     assert {"missed": [0.0], "parked": [1.0], "service": "odometer-dev"} in audit()
 
 
@@ -422,12 +419,12 @@ def prepared_for(stack: Stack, function: str) -> str:
         run("fold")
     if function == "rebuild":
         run("settle")
-        engine().rebuilding.request(ACME, ALL, "UTC")
+        process().engine.rebuilding.request(ACME, ALL, "UTC")
     if function == "audit":  # a batch was missed, from somebody whom nobody knew
         entry: Any = log_of(stack, ACME)[0]
         an_hour_ago = int(entry["sk"][:13]) - 3_600_000
-        Table("log", Meter()).put({**entry, "sk": f"{an_hour_ago}#0"})
-        engine().usage.put(Fold(1, (), epoch_ms(datetime.now(UTC))).to_item(ACME, 2**31))
+        process().table("log").put({**entry, "sk": f"{an_hour_ago}#0"})
+        process().engine.usage.put(Fold(1, (), epoch_ms(datetime.now(UTC))).to_item(ACME, 2**31))
     return key
 
 
@@ -461,8 +458,7 @@ def failing(place: Call, fault: Callable[[Call], Answer], call: Call) -> Answer 
 
 
 def as_a_new_process() -> None:
-    engine.cache_clear()
-    directory.forget()
+    process.cache_clear()
 
 
 def calls_of(stack: Stack, function: str, calls_made: StorageCalls) -> list[Call]:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from odometer.access.policy import Scope
+from odometer.bootstrap import process
 from odometer.directory.columns import Block
 from odometer.directory.upsert import Draft
 from odometer.domain.people import Role
 from odometer.services import erasure
-from odometer.storage import directory, key_activity
 from odometer.storage.directory import DirectoryStore
-from odometer.storage.dynamo import Item, dynamodb
+from odometer.storage.dynamo import Item
 from tests.support.apps import (
     APP,
     CLIENT,
@@ -72,7 +72,7 @@ def erase(us: Client, user: str = JAMES) -> None:
 
 def stored() -> str:
     """All that the directory's table holds, unpacked."""
-    items = dynamodb().scan(TableName="directory")["Items"]
+    items = process().dynamodb.scan(TableName="directory")["Items"]
     mine = [item for item in items if item["pk"]["S"] == ACME]
     packed = [zlib.decompress(item["columns"]["B"]).decode() for item in mine if "columns" in item]
     return "\n".join([*packed, *(item["name"]["S"] for item in mine if "name" in item)])
@@ -108,7 +108,7 @@ def test_no_answer_tells_of_somebody_who_was_erased(us: Client, *, warm: bool) -
     assert before >= {(name, accept) for name in NAMING for accept in ACCEPTED} - NAMELESS_LINES
     erase(us)
     if not warm:
-        directory.forget()
+        process.cache_clear()
     after = dict(answers(us))
     assert {reply.status for reply in after.values()} == {200}
     assert [case for case, reply in after.items() if traces(reply.text)] == []
@@ -167,7 +167,7 @@ def test_nothing_in_the_table_tells_of_them_in_whatever_version(us: Client) -> N
 
 
 def keys_of_blocks() -> list[str]:
-    items = dynamodb().scan(TableName="directory")["Items"]
+    items = process().dynamodb.scan(TableName="directory")["Items"]
     return [item["sk"]["S"] for item in items if item["sk"]["S"].startswith("BLOCK#")]
 
 
@@ -442,7 +442,7 @@ def test_a_change_that_was_on_its_way_brings_nobody_back(us: Client) -> None:
     us.stack.directories.change(ACME, us.now, apply)
     assert next(tries) == 2
     assert traces(stored()) == []
-    directory.forget()
+    process.cache_clear()
     assert traces(us.get("/v1/directory/export").text) == []
     assert us.get(f"{CLIENT}/users/{SARAH}").json["username"] == "sarah.c"
 
@@ -487,8 +487,7 @@ def outcome(
     us: Client, send: Callable[[], Reply], calls_made: StorageCalls, place: int, *, lost: bool
 ) -> Reply:
     """A request, cold, whose call at a place is refused, or done and its answer lost."""
-    directory.forget()
-    key_activity.forget()
+    process.cache_clear()
     calls = iter(range(10**6))
     if lost:
         calls_made.lose = lambda _: next(calls) == place
@@ -505,7 +504,7 @@ def test_an_erasure_that_died_is_finished_by_the_next(
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     calls_made = record_calls()
-    us.stack.directories.table.client = dynamodb()
+    us.stack.directories.table.client = process().dynamodb
     place, statuses, flipped = 0, [], 0
     while True:
         key = us.stack.key(ACME, JAMES, now=us.now)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from local.template import written
+from odometer.bootstrap import process
 from odometer.domain.people import Role
 from odometer.engine.format import log_entries
 from odometer.engine.write.fold import SETTLING_MS
@@ -157,17 +158,17 @@ def test_a_key_means_nothing_in_another_organization(stack: Stack, key: str) -> 
 
 @pytest.mark.parametrize("left", ["an expired item", "nothing"])
 def test_a_key_is_forgotten_after_a_day(stack: Stack, key: str, left: str) -> None:
-    door = EventLog(Table("log", Meter()), Table("activity", Meter()))
+    door = process().event_log(Meter())
     past = datetime.now(UTC) - timedelta(hours=24, seconds=1)
     door.remember(ACME, "batch-1", Remembered("another digest", "{}", past))
     if left == "nothing":
-        Table("activity", Meter()).delete(f"{ACME}#KEY", "batch-1")
+        process().table("activity").delete(f"{ACME}#KEY", "batch-1")
     assert answer(send(stack, key, BATCH, **KEY)) == (202, ANSWER, None)
     assert answer(send(stack, key, BATCH, **KEY)) == (202, ANSWER, "true")
 
 
 def test_a_key_is_remembered_for_a_day(stack: Stack, key: str) -> None:
-    door = EventLog(Table("log", Meter()), Table("activity", Meter()))
+    door = process().event_log(Meter())
     past = datetime.now(UTC) - timedelta(hours=23, minutes=59)
     door.remember(ACME, "batch-1", Remembered("another digest", "{}", past))
     assert send(stack, key, BATCH, **KEY).status == 409
@@ -176,9 +177,9 @@ def test_a_key_is_remembered_for_a_day(stack: Stack, key: str) -> None:
 def test_of_two_who_renew_an_expired_key_at_once_one_is_first(stack: Stack) -> None:
     now = datetime.now(UTC)
     first, second = Remembered("1", "{}", now), Remembered("2", "{}", now)
-    door = EventLog(Table("log", Meter()), Rival("activity", Meter()))
+    door = EventLog(process().table("log"), Rival("activity", Meter(), process().dynamodb))
     door.remember(ACME, "batch-1", Remembered("0", "{}", now - timedelta(days=2)))
-    Rival.overtake = lambda: EventLog(door.log, Table("activity", Meter())).remember(
+    Rival.overtake = lambda: EventLog(door.log, process().table("activity")).remember(
         ACME, "batch-1", first
     )
     assert door.remember(ACME, "batch-1", second).digest == "1"

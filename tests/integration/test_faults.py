@@ -8,8 +8,7 @@ from uuid import uuid4
 import pytest
 
 from odometer.access.keys import AccessKey
-from odometer.storage import directory, key_activity, secret
-from odometer.storage.dynamo import dynamodb
+from odometer.bootstrap import process
 from tests.support.memory_directory import ACME
 from tests.support.people import People, people_of
 from tests.support.stack import OTHER, Reply, Stack
@@ -90,14 +89,12 @@ def uuid() -> str:
 
 def as_a_new_process() -> None:
     """Forget all that a process remembers, but for the tapped client."""
-    directory.forget()
-    key_activity.forget()
-    secret.secret.cache_clear()
+    process.cache_clear()
 
 
 def what_counts() -> dict[str, Any]:
     """The heads and the credentials of all organizations; what no head names does not count."""
-    items = dynamodb().scan(TableName="directory")["Items"]
+    items = process().dynamodb.scan(TableName="directory")["Items"]
     found = {(item["pk"]["S"], item["sk"]["S"]): item for item in items}
     return {
         str(key): item
@@ -218,6 +215,6 @@ def test_a_flip_whose_answer_is_lost_takes_nothing_back(
         f"BLOCK#{b.register}#{b.family}#{b.number:05d}#{c}"
         for b, c in directory.head.blocks.items()
     }
-    items = dynamodb().scan(TableName="directory")["Items"]
+    items = process().dynamodb.scan(TableName="directory")["Items"]
     expiring = {item["sk"]["S"] for item in items if item["pk"]["S"] == ACME and "ttl" in item}
     assert named & expiring == set()

@@ -11,10 +11,9 @@ import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
+from odometer.bootstrap import process
 from odometer.engine.format import keys
 from odometer.engine.state import read_folds
-from odometer.services.engine import engine
-from odometer.storage.dynamo import Meter, Table
 from odometer_cli import app, event_files, events
 from odometer_cli.event_files import Format, lines_of
 from tests.support.in_process_client import ADDRESS, open_to_clients
@@ -164,7 +163,7 @@ def test_columns_may_be_called_as_events_call_them(
     file.write_text(f"{heading}\na,ci,james,{ago(hours=1)},automation,7,1.0\n", encoding="utf-8")
     assert json.loads(odometer("import", file, "--json").stdout) == counts(accepted=1)
     run("fold")
-    (fold,) = read_folds(ACME, engine().usage, 0)
+    (fold,) = read_folds(ACME, process().engine.usage, 0)
     assert [list(event.measures) for event in fold.events] == [[7, 0, 0, 0]]
 
 
@@ -267,7 +266,7 @@ def test_a_file_that_cannot_be_read_is_said_to_be(
 def settled(stack: Stack, key: str) -> None:
     """Sealed weeks of usage."""
     long_ago = datetime.now(UTC) - timedelta(days=30)
-    engine().settle(ACME, long_ago)  # the head is born; from here on days are sealed
+    process().engine.settle(ACME, long_ago)  # the head is born; from here on days are sealed
     send(stack, key, [usage_event(f"{day}", time=ago(days=day)) for day in range(1, 25)])
     run("fold")
     run("settle")
@@ -278,7 +277,7 @@ def frame_of(day_prefix: str) -> Any:
     """A stored frame of automation."""
     year = datetime.now(UTC).year
     pk = keys.frames(ACME, "automation", year, 0, 0)
-    found = Table("usage", Meter()).query(pk, day_prefix, "~")
+    found = process().table("usage").query(pk, day_prefix, "~")
     return next(found)
 
 
@@ -307,7 +306,7 @@ def test_where_nothing_is_settled_verify_says_that_nothing_was_compared(odometer
 @pytest.mark.usefixtures("settled")
 def test_a_frame_that_drifted_is_named_and_made_again(odometer: Type) -> None:
     frame = frame_of("F")
-    table = Table("usage", Meter())
+    table = process().table("usage")
     items: Any = table.query(frame["pk"], "F", "~")
     delta = next(item for item in items if "#1#" in item["sk"])
     table.delete(delta["pk"], delta["sk"])
@@ -357,7 +356,7 @@ def test_an_unknown_product_or_year_is_refused(
 ) -> None:
     done = odometer("rebuild", ACME, "--product", product, "--year", year)
     assert (done.exit_code, done.stdout, done.stderr.splitlines()[0]) == (2, "", fault)
-    assert not list(Table("usage", Meter()).query(keys.rebuilds(ACME), keys.BOTTOM, keys.TOP))
+    assert not list(process().table("usage").query(keys.rebuilds(ACME), keys.BOTTOM, keys.TOP))
 
 
 def test_an_unknown_organization_is_not_found(odometer: Type) -> None:
@@ -373,14 +372,14 @@ def parked(stack: Stack, key: str) -> Mapping[str, Any]:
     """An entry that was parked, and can be read by now; another waits in the log."""
     send(stack, key, [usage_event("a")])
     (entry,) = log_of(stack, ACME)
-    Table("log", Meter()).delete(str(entry["pk"]), str(entry["sk"]))
-    Table("usage", Meter()).put({**entry, "pk": keys.parked(ACME)})
+    process().table("log").delete(str(entry["pk"]), str(entry["sk"]))
+    process().table("usage").put({**entry, "pk": keys.parked(ACME)})
     send(stack, key, [usage_event("b")])
     return entry
 
 
 def folded() -> int:
-    return sum(len(fold.events) for fold in read_folds(ACME, engine().usage, 0))
+    return sum(len(fold.events) for fold in read_folds(ACME, process().engine.usage, 0))
 
 
 def test_redrive_folds_what_was_parked_and_what_waits(
@@ -394,7 +393,7 @@ def test_redrive_folds_what_was_parked_and_what_waits(
 
 def test_redrive_says_what_still_cannot_be_read(odometer: Type, parked: Mapping[str, Any]) -> None:
     unreadable = {**parked, "pk": keys.parked(ACME), "sk": "0#0", "who": b"\x00"}
-    Table("usage", Meter()).put(unreadable)
+    process().table("usage").put(unreadable)
     done = odometer("redrive", ACME, "--json")
     expected = [{"organization": ACME, "returned": 1, "unreadable": 1}]
     assert (done.exit_code, json.loads(done.stdout)) == (1, expected)

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from odometer.bootstrap import process
 from odometer.domain.people import Role
-from odometer.storage import directory, key_activity, secret
 from tests.integration.test_verbs import RESOURCES, by_resource
 from tests.support.apps import APP, CLIENT, JAMES, USERS, Client, example_client
 from tests.support.memory_directory import ACME
@@ -69,8 +69,7 @@ def visit(client: Client, function: str, key: str) -> None:
 
 
 def forget_all() -> None:
-    for remembered in (directory.forget, key_activity.forget, secret.secret.cache_clear):
-        remembered()
+    process.cache_clear()
 
 
 @pytest.mark.parametrize("function", TOURS)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from odometer.storage import dynamo
+from odometer.bootstrap import process
 from tests.integration.test_operations import Type, key, odometer
 from tests.support.intake import ago, run, send, usage_event
 from tests.support.memory_directory import ACME
-from tests.support.stack import OTHER, Stack, admin_of, create_tables, forget_everything
+from tests.support.stack import OTHER, Stack, admin_of, create_tables
 
 __all__ = ["key", "odometer"]  # fixtures
 SUMMARY = (
@@ -21,18 +21,18 @@ Items = Sequence[Mapping[str, Any]]
 
 def kept(table: str) -> Items:
     """What a table holds at this instant."""
-    found: Items = dynamo.dynamodb().scan(TableName=table, ConsistentRead=True)["Items"]
+    found: Items = process().dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
     return found
 
 
 def restored(table: str, items: Items) -> None:
     """Make a table again under its name, with what it held then; nobody remembers anything."""
-    client = dynamo.dynamodb()
+    client = process().dynamodb
     client.delete_table(TableName=table)
     create_tables(client, [table])
     for item in items:
         client.put_item(TableName=table, Item=dict(item))
-    forget_everything()
+    process.cache_clear()
 
 
 def worked(stack: Stack, senders: Mapping[str, str], name: str) -> None:

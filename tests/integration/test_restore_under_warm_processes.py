@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from odometer.services.engine import Engine
-from odometer.settings import Settings
+from odometer.bootstrap import Process, Settings
 from tests.support.copies import copy_of_tables, restore_tables
 from tests.support.intake import ago, log_of, run, send, stream, usage_event
 from tests.support.memory_directory import ACME
@@ -33,7 +32,7 @@ class Sender:
     def send_past_the_warm_process(self, *names: str) -> None:
         """Send events that another process folds and settles, a moment after the restore."""
         send(self.stack, self.key, [usage_event(name, subject=name) for name in names])
-        other, now = Engine(Settings.from_env()), datetime.now(UTC) + timedelta(minutes=1)
+        other, now = Process(Settings.from_env()).engine, datetime.now(UTC) + timedelta(minutes=1)
         other.sweep(self.organization, now)
         other.settle(self.organization, now)
 
@@ -75,9 +74,9 @@ def test_a_warm_process_forgets_folds_that_were_decided_otherwise(sender: Sender
     sender.send("a")
     run("fold")
     restore_tables(copy)
-    Engine(Settings.from_env()).sweep(ACME, datetime.now(UTC))
+    Process(Settings.from_env()).engine.sweep(ACME, datetime.now(UTC))
     send(sender.stack, sender.key, [usage_event("b", subject="b")])
-    Engine(Settings.from_env()).sweep(ACME, datetime.now(UTC))
+    Process(Settings.from_env()).engine.sweep(ACME, datetime.now(UTC))
     sender.send("b")
     assert sender.tests == 1
     sender.send("a")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from odometer.access.keys import AccessKey
-from odometer.storage.dynamo import dynamodb
+from odometer.bootstrap import process
 from odometer.web.endpoint import logger
 from tests.support.memory_directory import ACME
 from tests.support.people import YESTERDAY, People, basic, bearer, people_of
@@ -131,5 +131,5 @@ def test_no_table_holds_a_key(stack: Stack) -> None:
     us = people_of(stack, ACME)
     secrets = shown(us)
     for table in ("directory", "activity", "log", "usage"):
-        content = str(dynamodb().scan(TableName=table)["Items"])
+        content = str(process().dynamodb.scan(TableName=table)["Items"])
         assert not [secret for secret in secrets if secret in content]

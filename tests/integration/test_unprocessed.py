@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from odometer.services.engine import engine
+from odometer.bootstrap import process
 from odometer.storage import dynamo
 from tests.support.intake import log_of, receipt, refused, run, send, usage_event
 from tests.support.memory_directory import ACME
@@ -43,8 +43,7 @@ def busy(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Busy:
     events: Any = boto3.DEFAULT_SESSION and boto3.DEFAULT_SESSION.events
     events.register("before-parameter-build.dynamodb", busy.remember)
     events.register("before-call.dynamodb", busy.answer)
-    dynamo.dynamodb.cache_clear()
-    engine.cache_clear()
+    process.cache_clear()
     return busy
 
 

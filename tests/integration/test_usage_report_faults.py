@@ -13,13 +13,12 @@ import pytest
 
 from odometer.api.usage_report.family import BASE
 from odometer.api.usage_report.products import ReportedProduct
+from odometer.bootstrap import process
 from odometer.domain.errors import Unavailable
 from odometer.domain.time import Period
 from odometer.engine.format import keys
 from odometer.engine.read.readings import Used
 from odometer.services.usage import Usage
-from odometer.storage import directory, key_activity
-from odometer.storage.dynamo import Meter, Table
 from tests.support.memory_directory import ACME
 from tests.support.people import People, bearer, people_of
 from tests.support.stack import Reply, endpoints, proxy_event, stack_on_moto
@@ -61,8 +60,7 @@ class Tapped:
 
     def ask(self, endpoint: str, **headers: str) -> Reply:
         """Ask as a process that remembers nothing."""
-        directory.forget()
-        key_activity.forget()
+        process.cache_clear()
         self.calls_made.calls.clear()
         url = f"{BASE}/{endpoint}?{urlencode(QUERY)}"
         return self.us.stack.get(url, self.key, **headers)
@@ -223,7 +221,7 @@ def test_usage_that_never_comes_is_given_up_in_time(report: Tapped, endpoint: st
 
 
 def test_a_frame_that_should_be_there_and_is_not_is_no_smaller_number(report: Tapped) -> None:
-    table, frames = Table("usage", Meter()), keys.frames(ACME, "automation", 2026, 0, 0)
+    table, frames = process().table("usage"), keys.frames(ACME, "automation", 2026, 0, 0)
     keyframe = keys.keyframe(date(2026, 4, 6), 0)
     lost = table.get(frames, keyframe)
     assert lost

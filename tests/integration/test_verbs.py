@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from odometer.access.keys import AccessKey
-from odometer.storage import directory, key_activity, secret
+from odometer.bootstrap import process
 from tests.support.memory_directory import ACME
 from tests.support.people import YESTERDAY, People, people_of
 from tests.support.stack import Reply, Stack
@@ -104,8 +104,7 @@ def test_a_function_uses_exactly_the_verbs_that_it_is_granted(stack: Stack, func
     us = people_of(stack, ACME)
     key, calls_made = us.key("admin"), record_calls()
     for step in TOURS[function]:
-        for remembered in (directory.forget, key_activity.forget, secret.secret.cache_clear):
-            remembered()
+        process.cache_clear()
         assert step(us, key).status < 300 or function == "edge/not_found"
     grants = granted(logical_id(f"functions/{function}"))
     assert by_resource(calls_made.calls) == {

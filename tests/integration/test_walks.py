@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-from odometer.storage.store import readers
+from odometer.bootstrap import process
 from tests.support import apps
 from tests.support.intake import log_of, run, stream, usage_event
 from tests.support.memory_directory import ACME
@@ -33,7 +33,7 @@ class Walk(NamedTuple):
 def walked(request: Callable[[], object]) -> Walk:
     """Do the request once to load everything, and once more to see where it goes."""
     request()
-    readers.cache_clear()  # threads tell of their steps only from their start
+    vars(process()).pop("readers", None)  # threads tell of their steps only from their start
     walk = Walk(set(), set())
 
     def step(frame: FrameType, event: str, _: Any) -> None:

@@ -97,7 +97,7 @@ class Client:
         entry = log_entries.to_item(
             self.organization, [event], epoch_ms(self.now), event.digest.hex()
         )
-        self.usage_sender.acceptance.log.put_new(entry)
+        self.usage_sender.event_log.log.put_new(entry)
         self.usage_sender.engine.ring(self.organization, [entry], self.now)
         self.usage_sender.sent.append(event)
 

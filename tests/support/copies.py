@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from odometer.storage.dynamo import dynamodb
+from odometer.bootstrap import process
 
 Copy = Mapping[str, Sequence[Mapping[str, Any]]]
 """The items of every table that the engine works on."""
@@ -16,7 +16,7 @@ def copy_of_tables() -> Copy:
 
 def items_of(table: str) -> Sequence[Mapping[str, Any]]:
     """All items of a table."""
-    return dynamodb().scan(TableName=table)["Items"]
+    return process().dynamodb.scan(TableName=table)["Items"]
 
 
 def restore_tables(copy: Copy) -> None:
@@ -24,6 +24,6 @@ def restore_tables(copy: Copy) -> None:
     for table, items in copy.items():
         for item in items_of(table):
             key = {name: item[name] for name in ("pk", "sk")}
-            dynamodb().delete_item(TableName=table, Key=key)
+            process().dynamodb.delete_item(TableName=table, Key=key)
         for item in items:
-            dynamodb().put_item(TableName=table, Item=dict(item))
+            process().dynamodb.put_item(TableName=table, Item=dict(item))

@@ -20,8 +20,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
+from odometer.bootstrap import process
 from odometer.storage.dynamo import Table
-from tests.support.stack import ENVIRONMENT, Stack, create_tables, forget_everything, new_stack
+from tests.support.stack import ENVIRONMENT, Stack, create_tables, new_stack
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -52,7 +53,7 @@ def counting_engine() -> Iterator[DynamoDBClient]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen(
+    engine = subprocess.Popen(
         [binary(), "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
@@ -60,8 +61,8 @@ def counting_engine() -> Iterator[DynamoDBClient]:
         create_tables(client)
         yield client
     finally:
-        process.terminate()
-        process.wait()
+        engine.terminate()
+        engine.wait()
 
 
 def _client(port: int) -> DynamoDBClient:
@@ -88,10 +89,10 @@ def stack_on_counting_engine() -> Iterator[Stack]:
     """A deployment like the one on moto, with the same two organizations."""
     with counting_engine() as client:
         address = {"AWS_ENDPOINT_URL_DYNAMODB": client.meta.endpoint_url}
-        known = patch("odometer.storage.secret.secret", lambda _: b"not a secret")
+        known = patch("odometer.bootstrap.read_secret", lambda _: b"not a secret")
         with patch.dict(os.environ, {**ENVIRONMENT, **address}), known:
             yield new_stack()
-        forget_everything()
+        process.cache_clear()
 
 
 @dataclass
@@ -114,7 +115,7 @@ class ReadCosts:
 @contextmanager
 def read_costs() -> Iterator[ReadCosts]:
     """What a process that remembers nothing pays for reading in this block."""
-    forget_everything()
+    process.cache_clear()
     costs, call = ReadCosts(), Table._call  # noqa: SLF001  every call goes through here
 
     def counted(table: Table, operation: str, arguments: dict[str, Any], *, write: bool) -> Any:

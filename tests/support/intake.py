@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from odometer.storage.dynamo import Meter, Table, packed
+from odometer.bootstrap import process
+from odometer.storage.dynamo import packed
 from tests.support.stack import CONTEXT, Reply, Stack, functions
 
 EVENTS = "/v1/events"
@@ -59,7 +60,7 @@ def send(stack: Stack, key: str, body: Any, **headers: str) -> Reply:
 
 def log_of(stack: Stack, organization: str) -> list[Mapping[str, Any]]:
     """What is durable."""
-    return list(Table("log", Meter()).query(f"{organization}#LOG", "0", "~", consistent=True))
+    return list(process().table("log").query(f"{organization}#LOG", "0", "~", consistent=True))
 
 
 def stream(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -12,14 +12,12 @@ from unittest.mock import patch
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from odometer.bootstrap import Process, process
 from odometer.domain.events import Event
 from odometer.domain.time import day_start, epoch_second, format_seconds, instant_at
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL, TOTALS_ID, UsageHead
 from odometer.services.engine import Engine
-from odometer.storage.directory import forget as forget_directories
-from odometer.storage.dynamo import Meter, Table
-from odometer.storage.store import TableStore
 from odometer.web.endpoint import wall_clock
 from tests.support.apps import APP, OFFICE, OTHER_APP, PLATFORMS, SALES, Client, use
 from tests.support.intake import BATCH, EVENTS
@@ -47,13 +45,7 @@ def usage_in_memory(stack: Stack) -> Iterator[MemoryStore]:
     """Usage lies where nothing takes time, and where DynamoDB's promises are kept and no more."""
     store = MemoryStore(lambda: epoch_second(stack.now or wall_clock()))
 
-    def store_of(table: Table) -> MemoryStore | TableStore:
-        return store if table.name == "usage" else TableStore(table)
-
-    with (
-        patch("odometer.services.engine.TableStore", store_of),
-        patch("odometer.services.usage.TableStore", store_of),
-    ):
+    with patch.object(Process, "usage_store", lambda *_: store):
         yield store
 
 
@@ -215,14 +207,14 @@ class SimulatedOrganization:
 
     def expire(self, _: Random) -> None:
         """Remove what may be removed by its TTL, at once, and forget what was read before."""
-        second, directory = epoch_second(self.now), Table("directory", Meter())
+        second, directory = epoch_second(self.now), process().table("directory")
         for item in list(self.usage.everything()):
             if item.get("ttl", second + 1) <= second:
                 self.usage.delete(item["pk"], item["sk"])
         for stored in list(directory.query(self.organization, keys.BOTTOM, keys.TOP)):
             if int(str(stored.get("ttl", second + 1))) <= second:
                 directory.delete(str(stored["pk"]), str(stored["sk"]))
-        forget_directories()
+        process.cache_clear()
 
     # the directory
 

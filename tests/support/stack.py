@@ -20,13 +20,12 @@ from moto import mock_aws
 
 from odometer.access.keyring import issue
 from odometer.access.policy import Scope
+from odometer.bootstrap import process
 from odometer.directory.upsert import Row, Status
 from odometer.domain.people import Role
 from odometer.domain.time import instant_of_ms
-from odometer.services.engine import engine
-from odometer.storage import directory, dynamo, key_activity, secret
 from odometer.storage.directory import DirectoryStore
-from odometer.storage.dynamo import Meter, Table
+from odometer.storage.dynamo import Meter
 from odometer.web.endpoint import Endpoint
 from tests.support.memory_directory import ACME, NOON, new_head
 
@@ -142,7 +141,7 @@ class Stack:
             "test",
             user.ordinal,
             frozenset(scopes or Scope),
-            secret.pepper(ENVIRONMENT["SECRET_ID"]),
+            process().pepper,
             now,
             expires_at,
         )
@@ -215,19 +214,11 @@ def stack_on_moto() -> Iterator[Stack]:
 
 def new_stack() -> Stack:
     """A deployment with two organizations and nobody in them."""
-    forget_everything()
-    stack = Stack(DirectoryStore(Table("directory", Meter())))
+    process.cache_clear()
+    stack = Stack(process().directories(Meter()))
     stack.directories.create(new_head(ACME, "Acme Corp"))
     stack.directories.create(new_head(OTHER, "Other Corp"))
     return stack
-
-
-def forget_everything() -> None:
-    """Let this process remember as little as a new one."""
-    for remembered in (dynamo.dynamodb, secret.secret, engine):
-        getattr(remembered, "cache_clear", lambda: None)()
-    directory.forget()
-    key_activity.forget()
 
 
 def create_tables(client: Any, names: Iterable[str] = TABLES) -> None:

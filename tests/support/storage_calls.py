@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import boto3
 from botocore.exceptions import ReadTimeoutError
 
-from odometer.storage import secret
-from odometer.storage.dynamo import dynamodb
+from odometer.bootstrap import process
 
 Answer = tuple[SimpleNamespace, dict[str, Any]]
 
@@ -62,8 +61,7 @@ def call_of(headers: Any, body: Any) -> Call:
 def record_calls() -> StorageCalls:
     """Tap all clients that the functions of the present deployment make from now on."""
     calls_made = StorageCalls()
-    dynamodb.cache_clear()
-    secret.secret.cache_clear()
+    process.cache_clear()
     events: Any = boto3.DEFAULT_SESSION and boto3.DEFAULT_SESSION.events
     events.register("before-call", calls_made.before_call)
     events.register_last("before-send", calls_made.after_send)

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from odometer.bootstrap import Process, Settings
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.time import epoch_second
 from odometer.engine.format.decisions import ALL
-from odometer.services.engine import Engine
-from odometer.settings import Settings
-from odometer.storage.dynamo import Meter, Table
-from odometer.storage.log import EventLog
+from odometer.storage.dynamo import Meter
 
 
 def used(who: str, product: str, at: datetime, *measures: int, event: str = "") -> Event[str]:
@@ -29,17 +27,14 @@ class UsageSender:
     sent: list[Event[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        settings = Settings.from_env()
-        self.engine = Engine(settings)
-        log, answers = (
-            Table(name, Meter()) for name in (settings.log_table, settings.activity_table)
-        )
-        self.acceptance = EventLog(log, answers)
+        own = Process(Settings.from_env())
+        self.engine = own.engine
+        self.event_log = own.event_log(Meter())
 
     def send(self, events: Sequence[Event[str]], now: datetime) -> None:
         """Accept events, and decide about them."""
         for first in range(0, len(events), 1000):
-            self.acceptance.put(self.organization, events[first : first + 1000], now)
+            self.event_log.put(self.organization, events[first : first + 1000], now)
         self.sent += events
         self.engine.sweep(self.organization, now)
 

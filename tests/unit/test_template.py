@@ -14,7 +14,7 @@ import pytest
 from aws_lambda_powertools.shared import constants
 
 from local.template import expanded, read, written
-from odometer.settings import Settings
+from odometer.bootstrap import Settings
 from odometer.web.family import MESSAGES, STATUS
 from tests.support.stack import functions
 

@@ -17,8 +17,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from odometer.bootstrap import process
 from odometer.engine.store import Item
-from odometer.services.engine import Engine, Findings, engine
+from odometer.services.engine import Engine, Findings
 from odometer.storage.dynamo import unpacked
 
 METRICS = "Odometer"
@@ -93,7 +94,7 @@ def from_json(image: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, 
 
 def visit_all(work: OnSchedule, context: LambdaContext) -> dict[str, Any]:
     """Do the work for every organization in turn, in an order that starves none."""
-    organizations = list(engine().directories.organizations())
+    organizations = list(process().engine.directories.organizations())
     random.shuffle(organizations)
     waiting, unvisited = deque(organizations), set(organizations)
 
@@ -143,7 +144,7 @@ def attempt(organizations: Iterable[str], work: OnSchedule) -> list[str]:
     failed = []
     for organization in organizations:
         try:
-            work(engine(), organization, datetime.now(UTC))
+            work(process().engine, organization, datetime.now(UTC))
         except Exception:
             logger.exception("failed", organization=organization)
             failed.append(organization)

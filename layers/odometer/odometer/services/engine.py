@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from functools import cache
 from typing import NamedTuple
 
 from odometer.domain.time import DAY, KEPT_FOR_CURSORS, epoch_ms, epoch_second, instant_at
@@ -19,9 +18,7 @@ from odometer.engine.write.rebuild import Rebuilding
 from odometer.engine.write.retire import Retirement
 from odometer.engine.write.settle import Settling
 from odometer.services.usage import products_of
-from odometer.settings import Settings
 from odometer.storage.directory import DirectoryStore
-from odometer.storage.dynamo import Meter, Table
 from odometer.storage.store import TableStore
 
 LONGEST_TAIL = 5_000
@@ -50,11 +47,10 @@ class Redriven(NamedTuple):
 class Engine:
     """Fold, settle and rebuild, each safe to run at any time and twice at once."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.meter = Meter()
-        self.directories = DirectoryStore(Table(settings.directory_table, self.meter))
-        self.usage = TableStore(Table(settings.usage_table, self.meter))
-        self.log = TableStore(Table(settings.log_table, self.meter))
+    def __init__(self, directories: DirectoryStore, usage: TableStore, log: TableStore) -> None:
+        self.directories = directories
+        self.usage = usage
+        self.log = log
         self.folding = Folding(self.log, self.usage, self.directories)
         self.settling = Settling(self.usage, self.products)
         self.rebuilding = Rebuilding(self.usage, self.settling)
@@ -164,9 +160,3 @@ def is_readable(entry: Item) -> bool:
         return bool(log_entries.events_of(entry))
     except Undecodable:
         return False
-
-
-@cache
-def engine() -> Engine:
-    """The process's one engine; warm, it knows what never changes."""
-    return Engine(Settings.from_env())

@@ -25,7 +25,6 @@ from odometer.engine.read.series import Series
 from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.fold import SETTLING_MS
 from odometer.storage.directory import DirectoryStore
-from odometer.storage.dynamo import Table
 from odometer.storage.store import TableStore
 
 SWEPT_EVERY_MS = 60_000
@@ -37,8 +36,8 @@ class Usage:
 
     def __init__(
         self,
-        table: Table,
-        log: Table,
+        store: TableStore,
+        log: TableStore,
         directory: Directory,
         directories: DirectoryStore,
         now: datetime,
@@ -46,8 +45,8 @@ class Usage:
     ) -> None:
         self._directory = directory
         self._directories = directories
-        self._store = TableStore(table)
-        self._log = TableStore(log)
+        self._store = store
+        self._log = log
         self._now = now
         self._totals: dict[Period, Mapping[str, RowUsage]] = {}
         self._until = until

@@ -24,16 +24,13 @@ from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import Draft, register
 from odometer.domain.errors import Conflict, Corrupt, NotFound, Unavailable
 from odometer.domain.time import KEPT_FOR_CURSORS
-from odometer.storage.dynamo import BATCH_GET, Item, Table, pauses
+from odometer.storage.dynamo import BATCH_GET, Item, Key, Table, pauses
 
 Answer = TypeVar("Answer")
 
 HEAD = "HEAD"
 ORGANIZATIONS = "ORGANIZATIONS"
 KEPT_BLOCKS = 512
-
-_decoded: OrderedDict[tuple[str, str], Columns] = OrderedDict()
-"""Immutable blocks that this process has read, the least recently used first."""
 
 
 def block_key(block: Block, commit: str) -> str:
@@ -51,11 +48,31 @@ def credential_key(key_id: str) -> str:
     return f"KEY#{key_id}"
 
 
+class BlockCache:
+    """The blocks that a process has read; they never change."""
+
+    def __init__(self) -> None:
+        self._blocks: OrderedDict[Key, Columns] = OrderedDict()
+
+    def known(self, keys: Iterable[Key]) -> dict[Key, Columns]:
+        """The content of those blocks that are kept."""
+        return {key: self._blocks[key] for key in keys if key in self._blocks}
+
+    def keep(self, content: Mapping[Key, Columns]) -> None:
+        """Keep the content of blocks, dropping those that were not used for longest."""
+        for key, columns in content.items():
+            self._blocks[key] = columns
+            self._blocks.move_to_end(key)
+        while len(self._blocks) > KEPT_BLOCKS:
+            self._blocks.popitem(last=False)
+
+
 class DirectoryStore:
     """The directories and credentials of all organizations, one organization at a time."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, cache: BlockCache) -> None:
         self.table = table
+        self.cache = cache
 
     def open(self, organization: str) -> Directory:
         """The directory as it stands now."""
@@ -84,12 +101,12 @@ class DirectoryStore:
     def read(self, head: DirectoryHead, wanted: Sequence[Block]) -> dict[Block, Columns]:
         """The content of blocks, from this process when it has read them before."""
         organization = head.organization["id"]
-        places = {block: (organization, block_key(block, head.blocks[block])) for block in wanted}
-        content = {place: _decoded[place] for place in places.values() if place in _decoded}
-        if unread := [place for place in places.values() if place not in content]:
+        keys = {block: (organization, block_key(block, head.blocks[block])) for block in wanted}
+        content = self.cache.known(keys.values())
+        if unread := [key for key in keys.values() if key not in content]:
             content |= self._fetch(unread)
-        remember(content)
-        return {block: content[place] for block, place in places.items()}
+        self.cache.keep(content)
+        return {block: content[key] for block, key in keys.items()}
 
     def create(self, head: DirectoryHead) -> None:
         """Make a new, empty organization."""
@@ -202,28 +219,14 @@ class DirectoryStore:
                     place = block_key(block, head.blocks[block])
                     self.table.change(organization, place, values)
 
-    def _fetch(self, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Columns]:
+    def _fetch(self, keys: Sequence[Key]) -> dict[Key, Columns]:
         """Blocks never change, so a stale read can only miss some: those are read strongly."""
-        found = self.table.get_many(places)
-        if missed := [place for place in places if place not in found]:
+        found = self.table.get_many(keys)
+        if missed := [key for key in keys if key not in found]:
             found |= self.table.get_many(missed, consistent=True)
-        if lost := [place for place in places if place not in found]:
+        if lost := [key for key in keys if key not in found]:
             raise Corrupt(lost)
-        return {place: unpacked_columns(item) for place, item in found.items()}
-
-
-def remember(content: Mapping[tuple[str, str], Columns]) -> None:
-    """Keep decoded blocks, forgetting those unused for longest."""
-    for place, columns in content.items():
-        _decoded[place] = columns
-        _decoded.move_to_end(place)
-    while len(_decoded) > KEPT_BLOCKS:
-        _decoded.popitem(last=False)
-
-
-def forget() -> None:
-    """Forget every decoded block, as a new process would."""
-    _decoded.clear()
+        return {key: unpacked_columns(item) for key, item in found.items()}
 
 
 def packed_columns(columns: Any) -> bytes:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +59,8 @@ PASSING = frozenset(
 UNCONFIGURED = (NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound)
 
 
-@cache
-def dynamodb() -> DynamoDBClient:
-    """The process's one client: threads share it, retries and time-outs are bounded."""
+def connect() -> DynamoDBClient:
+    """A client that threads can share; its retries and time-outs are bounded."""
     with domain_errors():
         return boto3.client("dynamodb", config=PATIENCE)
 
@@ -142,10 +141,10 @@ Key = tuple[str, str]
 class Table:
     """One table with `pk` and `sk`, both strings; every call is counted by the meter."""
 
-    def __init__(self, name: str, meter: Meter, client: DynamoDBClient | None = None) -> None:
+    def __init__(self, name: str, meter: Meter, client: DynamoDBClient) -> None:
         self.name = name
         self.meter = meter
-        self.client = client or dynamodb()
+        self.client = client
 
     def get(self, pk: str, sk: str, *, consistent: bool = False) -> Item | None:
         """One item, or None."""

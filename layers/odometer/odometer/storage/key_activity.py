@@ -7,25 +7,26 @@ from datetime import UTC, datetime
 from odometer.domain.errors import Unavailable
 from odometer.storage.dynamo import Table
 
-GRAIN_SECONDS = 3600
-
-_noted: dict[str, int] = {}
-"""The hour in which this process last noted the use of each key."""
+HOUR_SECONDS = 3600
 
 
 class KeyActivity:
-    """Remembers the last use of keys; the one thing that every request may write."""
+    """The last use of every key: the one thing that any request may write.
 
-    def __init__(self, table: Table) -> None:
+    `noted_hours` holds the hour in which this process last noted the use of each key.
+    """
+
+    def __init__(self, table: Table, noted_hours: dict[str, int]) -> None:
         self.table = table
+        self.noted_hours = noted_hours
 
     def key_used(self, organization: str, key_id: str, now: datetime) -> None:
-        """Note that a key was used in this hour; what cannot be noted is no reason to refuse."""
-        hour = int(now.timestamp()) // GRAIN_SECONDS * GRAIN_SECONDS
-        if _noted.get(key_id) != hour:
+        """Note that a key was used in this hour, or go on without the note if storage fails."""
+        hour = int(now.timestamp()) // HOUR_SECONDS * HOUR_SECONDS
+        if self.noted_hours.get(key_id) != hour:
             with suppress(Unavailable):
                 self.table.put({"pk": organization, "sk": f"KEY#{key_id}", "used_at": hour})
-                _noted[key_id] = hour
+                self.noted_hours[key_id] = hour
 
     def keys_used(self, organization: str) -> Mapping[str, datetime]:
         """When each key of an organization was last used."""
@@ -36,8 +37,3 @@ class KeyActivity:
             )
             for item in items
         }
-
-
-def forget() -> None:
-    """Forget which uses were noted, as a new process would."""
-    _noted.clear()

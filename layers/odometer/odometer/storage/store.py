@@ -1,27 +1,19 @@
-"""A table as the engine sees it: the `Shelf` of `odometer.readings`."""
+"""The engine's `Store` on a DynamoDB table."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from concurrent.futures import Executor
 from typing import cast
 
 from odometer.engine.store import Item, KeyRange
 from odometer.storage.dynamo import Table
 
-AT_ONCE = 16
-
-
-@cache
-def readers() -> ThreadPoolExecutor:
-    """The process's threads for reads that need not wait for each other."""
-    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="read")
-
 
 class TableStore:
-    """One DynamoDB table; spans are read in parallel."""
+    """One DynamoDB table; key ranges are read in parallel, or in turn if there are no readers."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, readers: Executor | None = None) -> None:
         self.table = table
+        self.readers = readers
 
     def get(self, pk: str, sk: str) -> Item | None:
         """One item, as it is now."""
@@ -33,10 +25,10 @@ class TableStore:
         return [found.get((pk, sk)) for sk in sks]
 
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
-        """The items of every span, in the order asked."""
-        if len(key_ranges) == 1:
-            return [self._key_range(key_ranges[0])]
-        return list(readers().map(self._key_range, key_ranges))
+        """The items of every key range, in the order asked."""
+        if len(key_ranges) == 1 or self.readers is None:
+            return [self._key_range(key_range) for key_range in key_ranges]
+        return list(self.readers.map(self._key_range, key_ranges))
 
     def put(self, item: Item) -> None:
         """Store an item that is the same whoever writes it."""

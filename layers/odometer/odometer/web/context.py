@@ -11,16 +11,15 @@ from odometer.access.authentication import caller_of
 from odometer.access.credentials import Presented
 from odometer.access.keyring import Keyring
 from odometer.access.policy import Caller, Target
+from odometer.bootstrap import Process, process
 from odometer.directory.people import Product, Team, User
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound, Unauthenticated
 from odometer.services.usage import Usage
-from odometer.settings import Settings
 from odometer.storage.directory import DirectoryStore
-from odometer.storage.dynamo import Meter, Table
+from odometer.storage.dynamo import Meter
 from odometer.storage.key_activity import KeyActivity
 from odometer.storage.log import EventLog
-from odometer.storage.secret import cursor_key, pepper
 from odometer.web.cursors import Chain
 from odometer.web.messages import Request
 from odometer.web.models import Query
@@ -95,48 +94,42 @@ class RequestContext:
         self.deadline = Deadline(time.monotonic() + remaining_seconds - MARGIN_SECONDS)
 
     @cached_property
-    def settings(self) -> Settings:
-        """This deployment."""
-        return Settings.from_env()
+    def process(self) -> Process:
+        """What this process keeps; taken only where it is needed."""
+        return process()
 
     @cached_property
     def directories(self) -> DirectoryStore:
         """Directories and credentials."""
-        return DirectoryStore(Table(self.settings.directory_table, self.meter))
+        return self.process.directories(self.meter)
 
     @cached_property
     def activity(self) -> KeyActivity:
         """The last uses of keys."""
-        return KeyActivity(Table(self.settings.activity_table, self.meter))
+        return self.process.key_activity(self.meter)
 
     @cached_property
-    def acceptance(self) -> EventLog:
-        """The door of the log."""
-        return EventLog(
-            Table(self.settings.log_table, self.meter),
-            Table(self.settings.activity_table, self.meter),
-        )
+    def event_log(self) -> EventLog:
+        """The log of accepted events."""
+        return self.process.event_log(self.meter)
 
     @cached_property
     def usage(self) -> Usage:
         """What the caller's organization has used."""
-        table, log = (
-            Table(name, self.meter) for name in (self.settings.usage_table, self.settings.log_table)
-        )
-        return Usage(table, log, self.directory, self.directories, self.now, self.deadline.at)
+        return self.process.usage(self.directory, self.now, self.deadline.at, self.meter)
 
     @cached_property
     def chain(self) -> Chain:
         """Which page of which chain is asked for; only a query that has been read tells."""
         if self.query is None:
             raise TypeError("a chain of pages needs a query before it")
-        key = cursor_key(self.settings.secret_id)
+        key = self.process.cursor_key
         return Chain.of(key, self.now, self.caller.organization, self.request, self.query)
 
     @cached_property
     def keyring(self) -> Keyring:
         """The keys of the caller's organization, as far as the caller reaches."""
-        return Keyring(self.directories, pepper(self.settings.secret_id), self.caller, self.now)
+        return Keyring(self.directories, self.process.pepper, self.caller, self.now)
 
     @cached_property
     def _entered(self) -> tuple[Caller, Directory]:
@@ -146,10 +139,10 @@ class RequestContext:
         key = presented.key
         credential, directory = self.directories.enter(key.organization, key.key_id)
         if credential is None or directory is None:
-            key.digest(pepper(self.settings.secret_id))  # an unknown key takes a wrong one's path
+            key.digest(self.process.pepper)  # an unknown key takes a wrong one's path
             raise Unauthenticated
         holder = directory.holder(credential.user)
-        caller = caller_of(presented, credential, holder, pepper(self.settings.secret_id), self.now)
+        caller = caller_of(presented, credential, holder, self.process.pepper, self.now)
         self.identity = {"organization": caller.organization, "key_id": caller.key_id}
         self.activity.key_used(caller.organization, caller.key_id, self.now)
         return caller, directory
@@ -185,7 +178,7 @@ PROVIDERS: Mapping[type, Callable[[RequestContext], Any]] = {
     Keyring: lambda context: context.keyring,
     KeyActivity: lambda context: context.activity,
     Usage: lambda context: context.usage,
-    EventLog: lambda context: context.acceptance,
+    EventLog: lambda context: context.event_log,
     Chain: lambda context: context.chain,
     Product: lambda context: context.subject,
     Team: lambda context: context.subject,

@@ -1,4 +1,4 @@
-"""A deployed stack as CloudFormation knows it: for the command line, never for a function."""
+"""A deployed stack: its outputs, and its queues."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -6,8 +6,8 @@ from dataclasses import fields
 import boto3
 from botocore.exceptions import ClientError
 
+from odometer.bootstrap import Settings
 from odometer.domain.errors import NotFound
-from odometer.settings import Settings
 from odometer.storage.dynamo import domain_errors
 
 
@@ -25,7 +25,7 @@ def outputs_of(stack: str) -> Mapping[str, str]:
 
 
 def settings_of(outputs: Mapping[str, str]) -> Settings:
-    """What a stack tells its functions, from its outputs: `DirectoryTable` for directory_table."""
+    """The settings from a stack's outputs: `DirectoryTable` is directory_table."""
     words = {
         field.name: field.name.replace("_", " ").title().replace(" ", "")
         for field in fields(Settings)

@@ -1,0 +1,115 @@
+"""What a process keeps from one request to the next; everything else is made anew for each."""
+
+import hmac
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from odometer.directory.snapshot import Directory
+from odometer.services.engine import Engine
+from odometer.services.usage import Usage
+from odometer.storage.directory import BlockCache, DirectoryStore
+from odometer.storage.dynamo import Meter, Table, connect
+from odometer.storage.key_activity import KeyActivity
+from odometer.storage.log import EventLog
+from odometer.storage.secret import read_secret
+from odometer.storage.store import TableStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+READERS = 16
+"""So many reads of a process go on at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The names of one deployment's tables and of its secret."""
+
+    directory_table: str
+    usage_table: str
+    log_table: str
+    activity_table: str
+    secret_id: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
+        """Read every setting, naming all that are missing in one message."""
+        source = os.environ if env is None else env
+        values = {field.name: source.get(field.name.upper(), "") for field in fields(cls)}
+        if missing := [name.upper() for name, value in values.items() if not value]:
+            message = f"missing from the environment: {', '.join(missing)}"
+            raise LookupError(message)
+        return cls(**values)
+
+
+class Process:
+    """Settings, clients, the secret and caches, each made when it is first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.blocks = BlockCache()
+        self.noted_hours: dict[str, int] = {}
+        """The hour in which the use of each key was last noted."""
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        return connect()
+
+    @cached_property
+    def readers(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(READERS, thread_name_prefix="read")
+
+    @cached_property
+    def secret(self) -> bytes:
+        return read_secret(self.settings.secret_id)
+
+    @property
+    def pepper(self) -> bytes:
+        """The key with which access keys are hashed; it tells nothing about the secret."""
+        return hmac.digest(self.secret, b"access key pepper", "sha256")
+
+    @property
+    def cursor_key(self) -> bytes:
+        """The key with which cursors are signed."""
+        return hmac.digest(self.secret, b"cursor signature", "sha256")
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine for every organization; it remembers what never changes."""
+        meter = Meter()
+        return Engine(self.directories(meter), self.usage_store(meter), self.log_store(meter))
+
+    def directories(self, meter: Meter) -> DirectoryStore:
+        return DirectoryStore(self.table(self.settings.directory_table, meter), self.blocks)
+
+    def key_activity(self, meter: Meter) -> KeyActivity:
+        return KeyActivity(self.table(self.settings.activity_table, meter), self.noted_hours)
+
+    def event_log(self, meter: Meter) -> EventLog:
+        log, activity = self.settings.log_table, self.settings.activity_table
+        return EventLog(self.table(log, meter), self.table(activity, meter))
+
+    def usage(self, directory: Directory, now: datetime, until: float, meter: Meter) -> Usage:
+        """The usage of one organization, as it stands now."""
+        usage, log = self.usage_store(meter), self.log_store(meter)
+        return Usage(usage, log, directory, self.directories(meter), now, until)
+
+    def usage_store(self, meter: Meter) -> TableStore:
+        return TableStore(self.table(self.settings.usage_table, meter), self.readers)
+
+    def log_store(self, meter: Meter) -> TableStore:
+        return TableStore(self.table(self.settings.log_table, meter), self.readers)
+
+    def table(self, name: str, meter: Meter | None = None) -> Table:
+        return Table(name, meter or Meter(), self.dynamodb)
+
+
+@cache
+def process() -> Process:
+    """This process, for the deployment that the environment names."""
+    return Process(Settings.from_env())
