@@ -30,7 +30,7 @@ soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k engin
 bench: .local/tools/bench/.ready ## other engines beside this one, a million events, cold starts (ARGS='compare --users 1000')
 	@PYTHONPATH=layers/odometer .local/tools/bench/bin/python -m bench $(or $(ARGS),--write)
 
-invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in a real container (invoke-usage-metrics-team CASE=ok)
+invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in AWS's container image (invoke-usage-metrics-team CASE=ok)
 	@$(BIN)/python -m local.invoke $* $(CASE)
 
 check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready ## format, lint, types, import direction, API documents, template and policy
@@ -51,8 +51,8 @@ format: .venv/.ready ## let ruff write what it can
 lock: .venv/.ready ## renew every lock file from pyproject.toml
 	$(LOCK) -o layers/odometer/requirements.txt
 	$(LOCK) --extra cli --group dev -o requirements/dev.txt
-	$(LOCK) --group dev --group bench -o requirements/bench.txt
-	for group in image sam stack policy; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
+	$(LOCK_GROUP) --group bench --constraints requirements/dev.txt -o requirements/bench.txt
+	for group in sam stack policy; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
 
 clean: down ## remove everything that was made here, data included
 	rm -rf .local .venv .aws-sam *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -77,8 +77,9 @@ help:
 	@$(PYTHON) local/environments.py .venv requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable . && touch $@
 
+.local/tools/bench/.ready: requirements/dev.txt
 .local/tools/%/.ready: requirements/%.txt | .venv/.ready
-	@$(BIN)/python local/environments.py .local/tools/$* requirements/$*.txt
+	@$(BIN)/python local/environments.py .local/tools/$* $^
 
 LOCK_GROUP := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 LOCK := $(LOCK_GROUP) pyproject.toml

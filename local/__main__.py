@@ -109,7 +109,7 @@ def _started(home: Path, port: int) -> Stack:
     with _step("Starting the emulator"):
         stack = Stack(emulator.endpoint(port), emulator.start(home, port))
         stack.write(home)
-        deployment.rehang_bells(stack.endpoint)
+        deployment.recreate_stream_mappings(stack.endpoint)
     return stack
 
 

@@ -14,10 +14,11 @@ from local.emulator import CannotStartError
 from local.record import REGION, aws_environment
 
 SAM = Path(".local/tools/sam/bin/sam").absolute()
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 SOURCES = ("template.yaml", "infrastructure", "layers", "functions")
 NAME = "odometer"
 STAGE = "local"
-BELL = (
+STREAM_MAPPING = (
     "EventSourceArn",
     "BatchSize",
     "MaximumBatchingWindowInSeconds",
@@ -27,11 +28,11 @@ BELL = (
     "MaximumRetryAttempts",
     "FunctionResponseTypes",
 )
-"""What a stream's mapping is made of."""
+"""The fields of an event source mapping that are given when it is created."""
 
 
 def source_digest() -> str:
-    """One digest of everything that a deployment is made of, the building Python included."""
+    """A digest of all files that are deployed and of the Python that builds them."""
     digest = hashlib.sha256(sys.version.encode())
     for path in sorted(path for source in SOURCES for path in _files(Path(source))):
         digest.update(f"{path}\0{path.stat().st_mode}\0".encode())
@@ -44,20 +45,20 @@ def _files(path: Path) -> list[Path]:
     return [file for file in files if file.is_file() and "__pycache__" not in file.parts]
 
 
-def rehang_bells(endpoint: str) -> None:
-    """Make every stream's mapping anew: after a restart, the emulator delivers to no old one."""
-    functions = boto3.client("lambda", **at(endpoint))
+def recreate_stream_mappings(endpoint: str) -> None:
+    """Replace every event source mapping, because a restarted emulator delivers to no old one."""
+    functions = boto3.client("lambda", **client_options(endpoint))
     for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
         functions.delete_event_source_mapping(UUID=mapping["UUID"])
         functions.create_event_source_mapping(
             FunctionName=mapping["FunctionArn"],
             StartingPosition="LATEST",
-            **{name: mapping[name] for name in BELL if name in mapping},
+            **{name: mapping[name] for name in STREAM_MAPPING if name in mapping},
         )
 
 
-def at(endpoint: str) -> dict[str, Any]:
-    """How a client meets the emulator."""
+def client_options(endpoint: str) -> dict[str, Any]:
+    """The options of a boto3 client that calls the emulator."""
     return {
         "endpoint_url": endpoint,
         "region_name": REGION,
@@ -67,11 +68,10 @@ def at(endpoint: str) -> dict[str, Any]:
 
 
 def outputs(endpoint: str, digest: str | None = None) -> dict[str, str]:
-    """The outputs of the deployed stack; none if it is not there, or not of this digest."""
+    """The outputs of the deployed stack; empty if it is missing or has another digest."""
+    stacks = boto3.client("cloudformation", **client_options(endpoint))
     try:
-        stack = boto3.client("cloudformation", **at(endpoint)).describe_stacks(StackName=NAME)[
-            "Stacks"
-        ][0]
+        (stack,) = stacks.describe_stacks(StackName=NAME)["Stacks"]
     except ClientError:
         return {}
     deployed = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}.get("source")
@@ -93,21 +93,14 @@ def _spell_out_media_types(template: Path) -> None:
 
 
 def deploy(home: Path, endpoint: str, digest: str) -> None:
-    _sam(
-        home,
-        "deploy",
+    options = (
         *("--template-file", str(home / "build/template.yaml")),
         *("--stack-name", NAME, "--region", REGION, "--tags", f"source={digest}"),
         *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
-        *("--parameter-overrides", f"Stage={STAGE}", "Monitoring=false"),
-        *(
-            "--resolve-s3",
-            "--no-confirm-changeset",
-            "--no-fail-on-empty-changeset",
-            "--no-progressbar",
-        ),
-        endpoint=endpoint,
+        *("--parameter-overrides", f"Stage={STAGE}", "Monitoring=false", "--resolve-s3"),
+        *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
     )
+    _sam(home, "deploy", *options, endpoint=endpoint)
 
 
 def _sam(home: Path, verb: str, *arguments: str, endpoint: str = "") -> None:
@@ -115,26 +108,25 @@ def _sam(home: Path, verb: str, *arguments: str, endpoint: str = "") -> None:
     with log.open("w") as output:
         done = subprocess.run(
             [SAM, verb, *arguments],
-            env=_environment(endpoint),
+            env=sam_environment(endpoint),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,
         )
     if done.returncode:
-        message = f"`sam {verb}` failed; {log} ends with\n\n" + "\n".join(
-            log.read_text().splitlines()[-20:],
-        )
-        raise CannotStartError(message)
+        end = "\n".join(log.read_text().splitlines()[-20:])
+        raise CannotStartError(f"`sam {verb}` failed; {log} ends with\n\n{end}")
 
 
-def _environment(endpoint: str) -> dict[str, str]:
+def sam_environment(endpoint: str, architecture: str = "this") -> dict[str, str]:
+    """The environment in which SAM calls the emulator and builds the layer for this Python."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         **aws_environment(endpoint),
         "PATH": f"{Path('.venv/bin').absolute()}:{os.environ['PATH']}",  # the layer is built by uv
-        "LAYER_PYTHON": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "LAYER_ARCH": "this",
+        "LAYER_PYTHON": PYTHON,
+        "LAYER_ARCH": architecture,
         "SAM_CLI_TELEMETRY": "0",
         "SAM_CONFIG_ENV": "default",
     }

@@ -1,4 +1,4 @@
-"""Make a virtual environment hold exactly what a lock file names, with nothing but Python.
+"""Install exactly the packages of some lock files in a virtual environment, with Python alone.
 
 python3 local/environments.py .venv requirements/dev.txt
 .venv/bin/python local/environments.py .local/tools/sam requirements/sam.txt
@@ -14,7 +14,7 @@ from pathlib import Path
 OLDEST = (3, 11)
 
 
-def main(home: str, lock: str) -> None:
+def main(home: str, *locks: str) -> None:
     refuse_what_cannot_work()
     environment = Path(home)
     uv = Path(".venv/bin/uv")
@@ -23,7 +23,7 @@ def main(home: str, lock: str) -> None:
     python = environment / "bin/python"
     if not python.exists():
         run(uv, "venv", "--quiet", "--python", sys.executable, environment)
-    run(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, lock)
+    run(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, *locks)
     (environment / ".ready").touch()
 
 
@@ -36,12 +36,12 @@ def refuse_what_cannot_work() -> None:
         )
     if not importlib.util.find_spec("venv") or not importlib.util.find_spec("ensurepip"):
         sys.exit(
-            f"This Python comes without venv. On Debian or Ubuntu: apt install python{version}-venv"
+            f"{sys.executable} lacks venv. On Debian or Ubuntu: apt install python{version}-venv"
         )
 
 
 def seed(environment: Path, uv: Path, lock: Path) -> None:
-    """Everything is installed by uv, uv itself by pip, and even that against its hash."""
+    """Install uv by pip, with the version and hash of the lock file; uv installs all else."""
     run(sys.executable, "-m", "venv", environment)
     pinned = re.search(r"^uv==.*?(?=^\S|\Z)", lock.read_text(), re.MULTILINE | re.DOTALL)
     if not pinned:
@@ -49,15 +49,8 @@ def seed(environment: Path, uv: Path, lock: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirement:
         requirement.write(pinned.group())
         requirement.flush()
-        run(
-            uv.with_name("pip"),
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--require-hashes",
-            "-r",
-            requirement.name,
-        )
+        options = ("--quiet", "--disable-pip-version-check", "--require-hashes")
+        run(uv.with_name("pip"), "install", *options, "-r", requirement.name)
 
 
 def run(*command: object) -> None:

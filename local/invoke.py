@@ -1,103 +1,89 @@
-"""One function, one sample event, a real container: `make invoke-usage-metrics-team CASE=ok`.
+"""Run one function on one sample event in AWS's public Lambda image, with `sam local invoke`.
 
-The event is filled with the names of the running demo, and the function meets that stack.
+`make invoke-usage-metrics-team CASE=ok` fills the event with the ids of the running demo, and the
+function reads and writes that stack.
 """
 
+import asyncio
 import json
 import os
-import shutil
+import platform
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from asyncio import StreamReader, StreamWriter
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from samtranslator.yaml_helper import yaml_parse
 
 from local import emulator
 from local.demo import read_names
-from local.deployment import SAM
-from local.lambda_image import ARCHITECTURE, IMAGE, VERSION, make
+from local.deployment import PYTHON, SAM, sam_environment
+from local.ports import LOOPBACK
 from local.record import REGION, Stack
-from local.relay import relay
 from local.sample_event import filled, of_demo
 
-HOME = Path(".local")
+HOME = Path(os.environ.get("ODOMETER_HOME", ".local"))
 TEMPLATE = HOME / "invoke/template.yaml"
+ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+IMAGE = f"public.ecr.aws/lambda/python:{PYTHON}-{ARCHITECTURE}"
+PARAMETERS = (
+    *("--parameter-overrides", f"PythonRuntime=python{PYTHON}", f"Architecture={ARCHITECTURE}"),
+    *("--region", REGION),
+)
+SUBNET = ("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Subnet}}")
 REMEDY = (
     "Install Docker (or Podman with its docker command), start it, or set DOCKER_HOST to where one "
     "runs. Without containers the same event is run by tests/integration/test_sample_events.py."
 )
 
 
-def main(slug: str, case: str = "") -> None:
-    cases = sorted(path.name.split(".")[1] for path in Path("events").glob(f"{slug}.*.json"))
-    if not cases:
-        names = sorted({path.name.split(".")[0] for path in Path("events").glob("*.json")})
-        sys.exit(f"No function is called {slug}. There are: {', '.join(names)}")
-    if case not in cases:
-        sys.exit(f"Which case? make invoke-{slug} CASE=… with {' or '.join(cases)}")
-    if reason := why_not():
-        sys.exit(f"Not invoked: {reason}")
+def main(function: str, case: str = "") -> None:
+    event = event_file(function, case).read_text()
+    if reason := missing_engine():
+        sys.exit(f"Not invoked: {reason}\n{REMEDY}")
     stack = Stack.read(HOME)
     if not stack or not emulator.is_serving(stack.endpoint):
         sys.exit("Not invoked: the function needs a stack to talk to. Start one: make up")
-    have_image()
-    with door(urlsplit(stack.endpoint).port or 0) as endpoint:
-        # SAM lets its own environment win over the template's, for the names that this declares.
-        os.environ.update(stack.environment(), AWS_ENDPOINT_URL=endpoint)
-        build()
-        name = "".join(word.capitalize() for word in slug.split("-"))
-        options = ("--template", str(TEMPLATE), "--event", "-", "--skip-pull-image")
-        done = sam("local", "invoke", name, *options, *parameters(), input=event_of(slug, case))
-    sys.exit(done.returncode)
-
-
-def event_of(slug: str, case: str) -> str:
-    """A sample event with the names of the running demo in it."""
     names = read_names(HOME / "demo.env")
-    event = Path(f"events/{slug}.{case}.json").read_text()
-    return filled(event, lambda name: of_demo(name, names))
+    build(stack)
+    content = filled(event, lambda name: of_demo(name, names))
+    sys.exit(asyncio.run(invoke(function, content, stack)))
 
 
-def why_not() -> str:
+def event_file(function: str, case: str) -> Path:
+    """The sample event of a case; ends the program where there is none."""
+    cases = sorted(path.name.split(".")[1] for path in Path("events").glob(f"{function}.*.json"))
+    if not cases:
+        names = sorted({path.name.split(".")[0] for path in Path("events").glob("*.json")})
+        sys.exit(f"No function is called {function}. There are: {', '.join(names)}")
+    if case not in cases:
+        sys.exit(f"Which case? make invoke-{function} CASE=… with {' or '.join(cases)}")
+    return Path(f"events/{function}.{case}.json")
+
+
+def missing_engine() -> str:
     """Why no container can run here; empty when one can."""
-    if not shutil.which("docker"):
-        return f"no `docker` is on the PATH. {REMEDY}"
-    asked = subprocess.run(["docker", "info"], capture_output=True, text=True, check=False)
-    words = f"no container engine answers. {asked.stderr.strip()}\n{REMEDY}"
-    return words if asked.returncode else ""
+    try:
+        docker("info")
+    except FileNotFoundError:
+        return "no `docker` is on the PATH."
+    except subprocess.CalledProcessError as error:
+        return f"no container engine answers. {error.stderr.strip()}"
+    return ""
 
 
-def have_image() -> None:
-    """The public image if it can be had, else one made of this machine's Python."""
-    for attempt in ("image inspect", "pull --quiet"):
-        command = ["docker", *attempt.split(), IMAGE]
-        if subprocess.run(command, capture_output=True, check=False).returncode == 0:
-            return
-    make()
+def docker(*words: str) -> str:
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
-@contextmanager
-def door(port: int) -> Iterator[str]:
-    """How a container reaches a port of this machine's loopback."""
-    if sys.platform != "linux":
-        yield f"http://host.docker.internal:{port}"
-        return
-    question = ["docker", "network", "inspect", "bridge"]
-    answer = subprocess.run(question, capture_output=True, text=True, check=True).stdout
-    subnet = ip_network(json.loads(answer)[0]["IPAM"]["Config"][0]["Subnet"])
-    gateway = str(next(subnet.hosts()))
-    with relay(gateway, port) as opened:
-        yield f"http://{gateway}:{opened}"
-
-
-def build() -> None:
-    """Build for the container, and let the functions be told where AWS is."""
-    done = sam("build", "--build-dir", str(TEMPLATE.parent), *parameters(), capture_output=True)
+def build(stack: Stack) -> None:
+    """Build for Linux, and declare AWS_ENDPOINT_URL: SAM sets no variable that is not declared."""
+    command = [str(SAM), "build", "--build-dir", str(TEMPLATE.parent), *PARAMETERS]
+    environment = sam_environment(stack.endpoint, ARCHITECTURE)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
     template = yaml_parse(TEMPLATE.read_text())
@@ -105,20 +91,48 @@ def build() -> None:
     TEMPLATE.write_text(json.dumps(template))
 
 
-def parameters() -> tuple[str, ...]:
-    runtime = f"PythonRuntime=python{VERSION}"
-    return ("--parameter-overrides", runtime, f"Architecture={ARCHITECTURE}", "--region", REGION)
+async def invoke(function: str, event: str, stack: Stack) -> int:
+    """Run the function; on Linux a port of the containers' network leads to the stack meanwhile."""
+    port = urlsplit(stack.endpoint).port or 0
+    if sys.platform != "linux":
+        return await sam_local(function, event, stack, f"http://host.docker.internal:{port}")
+    gateway = next(ip_network(docker(*SUBNET)).hosts())
+    async with await forward(str(gateway), port) as server:
+        address, opened = server.sockets[0].getsockname()
+        return await sam_local(function, event, stack, f"http://{address}:{opened}")
 
 
-def sam(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run SAM with this stack for AWS: it asks who is calling before it starts a container."""
-    environment = {
-        **os.environ,
-        "LAYER_PYTHON": VERSION,
-        "LAYER_ARCH": ARCHITECTURE,
-        "SAM_CLI_TELEMETRY": "0",
-    }
-    return subprocess.run([SAM, *arguments], env=environment, text=True, check=False, **options)
+async def sam_local(function: str, event: str, stack: Stack, endpoint: str) -> int:
+    name = "".join(word.capitalize() for word in function.split("-"))
+    options = ("--template", str(TEMPLATE), "--event", "-", *PARAMETERS)
+    process = await asyncio.create_subprocess_exec(
+        *(str(SAM), "local", "invoke", name, *options),
+        env={
+            **sam_environment(endpoint, ARCHITECTURE),
+            **stack.environment(),
+            "AWS_ENDPOINT_URL": endpoint,
+        },
+        stdin=subprocess.PIPE,
+    )
+    await process.communicate(event.encode())
+    return process.returncode or 0
+
+
+async def forward(address: str, port: int) -> asyncio.Server:
+    """Listen on a free port of `address`, and pass connections on to a port of loopback."""
+
+    async def connect(reader: StreamReader, writer: StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection(LOOPBACK, port)
+        await asyncio.gather(copy(reader, inner_writer), copy(inner_reader, writer))
+
+    return await asyncio.start_server(connect, address, 0)
+
+
+async def copy(source: StreamReader, target: StreamWriter) -> None:
+    while chunk := await source.read(65_536):
+        target.write(chunk)
+        await target.drain()
+    target.close()
 
 
 if __name__ == "__main__":

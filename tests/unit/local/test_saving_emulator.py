@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import emulator
-from local.deployment import at
+from local.deployment import client_options
 from local.ports import free_port
 
 pytestmark = [
@@ -53,7 +53,7 @@ class Running:
     def start(self) -> None:
         self.port = free_port()
         self.pid = emulator.start(self.home, self.port)
-        where = at(emulator.endpoint(self.port))
+        where = client_options(emulator.endpoint(self.port))
         self.secrets = boto3.client("secretsmanager", **where)
         self.roles = boto3.client("iam", **where)
         self.functions = boto3.client(
