@@ -28,10 +28,10 @@ from odometer.domain.time import epoch_second
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.codec import pack
-from odometer.engine.format.decisions import PEOPLE_SHARD, UsageHead
+from odometer.engine.format.decisions import UsageHead
 from odometer.engine.format.frames import SHARD, Frame, active, parts, plus, to_attributes, total
 from odometer.engine.format.latest import BLOCK
-from odometer.engine.format.projections import PEOPLE, RESERVED, TOTALS
+from odometer.engine.format.products import PEOPLE, PEOPLE_SHARD, RESERVED, TOTALS
 from odometer.storage.dynamo import Meter, Table
 from tests.support.apps import APP, CLIENT, OTHER_APP, SALES, THEIR_APP
 from tests.support.counting_engine import counting_engine
@@ -148,7 +148,7 @@ def frames(dense: Dense) -> Iterator[Stored]:
     yield from ledger(TOTALS.id, MEASURES, everyone)
     neighbours = {day: [people_frame(each)] for day, each in columns.items()}
     yield from ledger(PEOPLE.id, MEASURES, neighbours, SOMEONE // PEOPLE_SHARD)
-    yield UsageHead("UTC", calendar.start(END, UTC), plan=1, users=dense.users).to_item(ACME)
+    yield UsageHead("UTC", calendar.first_second(END, UTC), plan=1, users=dense.users).to_item(ACME)
 
 
 def ledger(
@@ -163,7 +163,7 @@ def ledger(
         for shard, (frame, reading) in enumerate(zip(used, readings, strict=True), first_shard):
             pk = keys.frames(ACME, product, day.year, 0, shard)
             yield stored(pk, keys.delta(day, 1, 0), frame)
-            if following == calendar.next_edge(day):
+            if following == calendar.keyframe_after(day):
                 yield stored(pk, keys.keyframe(following, 0), reading)
         if following.year > day.year:
             readings = []

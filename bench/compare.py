@@ -26,8 +26,9 @@ from bench.publish import PICTURES, publish
 from bench.question import Engine, Page, Question, oracle, questions
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_second
-from odometer.engine.format.decisions import MeteredProduct
-from odometer.engine.read.readings import View
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.read.measuring import measure_each
+from odometer.engine.read.views import View
 from odometer.reports.app_users import AppUsers, UserOrder
 from odometer.reports.order import Direction
 from odometer.storage.dynamo import Meter, Table
@@ -171,7 +172,7 @@ def figures(deployment: Site) -> Engine:
         table.meter.read_units = 0.0
         view = View.latest(ACME, TableStore(table), "UTC", epoch_second(NOW))
         ranges = [ends for ends in (question.range, question.before) if ends]
-        used, *before = view.usages(app, [Period.of_days(*ends, UTC) for ends in ranges])
+        used, *before = measure_each(view, app, [Period.of_days(*ends, UTC) for ends in ranges])
         users = AppUsers.of(
             used, before[0] if before else None, members if question.departments else None
         )

@@ -16,8 +16,9 @@ from typing import NamedTuple
 from odometer.domain.kinds import KINDS
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import MeteredProduct, UsageHead
+from odometer.engine.format.decisions import UsageHead
 from odometer.engine.format.frames import SHARD, Frame, active, parts, plus, to_attributes, total
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Store
 
 PRODUCT = MeteredProduct("automation", KINDS["test"])
@@ -95,12 +96,12 @@ def store_usage(store: Store, organization: str, dense: Dense) -> Iterator[tuple
             pk = keys.frames(organization, PRODUCT.id, day.year, 0, shard)
             yield "delta", _put(store, pk, keys.delta(day, 1, 0), frame)
             readings[shard] = plus(readings[shard], frame)
-            if day + timedelta(1) == calendar.next_edge(day):
-                edge = keys.keyframe(calendar.next_edge(day), 0)
+            if day + timedelta(1) == calendar.keyframe_after(day):
+                edge = keys.keyframe(calendar.keyframe_after(day), 0)
                 yield "keyframe", _put(store, pk, edge, readings[shard])
         if (day + timedelta(1)).year > day.year:
             readings = [total((), 2)] * shards
-    head = UsageHead("UTC", calendar.start(END, UTC), plan=1, users=dense.users)
+    head = UsageHead("UTC", calendar.first_second(END, UTC), plan=1, users=dense.users)
     store.put(head.to_item(organization))
 
 

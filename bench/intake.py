@@ -30,9 +30,10 @@ from odometer.bootstrap import process
 from odometer.directory.upsert import Draft
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_ms, epoch_second
-from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.coverage import received
-from odometer.engine.read.readings import View
+from odometer.engine.read.measuring import measure
+from odometer.engine.read.views import View
 from odometer.engine.write.settle import Settling
 from odometer.storage.dynamo import Meter
 from tests.support.counting_engine import stack_on_counting_engine
@@ -118,7 +119,7 @@ def billed(bill: ReadCosts) -> Callable[[Settling, str, str, int], bool]:
 
 
 def flow(stack: Stack, bill: ReadCosts, total: int, batch: int) -> dict[str, int]:
-    """Send, ring and settle; the tests that were acknowledged, by event."""
+    """Send, fold and settle; the tests that were acknowledged, by event."""
     key, random, log = admin_of(stack, ACME), Random(1), process().table("log")
     began, step = datetime.now(UTC) - SPAN, SPAN / total
     acknowledged: dict[str, int] = {}
@@ -168,7 +169,7 @@ def check(acknowledged: dict[str, int]) -> None:
     """Every report says what was acknowledged, and nothing else."""
     now = datetime.now(UTC)
     view = View.latest(ACME, process().usage_store(Meter()), "UTC", epoch_second(now))
-    used = view.usage(AUTOMATION, Period(now - 2 * SPAN, now))
+    used = measure(view, AUTOMATION, Period(now - 2 * SPAN, now))
     (found,) = received(view, ["automation"])
     counted = sum(found.whole.by_date.values()) if found.whole else 0
     expect(counted, len(acknowledged))

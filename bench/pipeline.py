@@ -11,7 +11,7 @@ from random import Random
 from bench.dense import PRODUCT
 from odometer.domain.events import Event, digest_of
 from odometer.engine.format import log_entries
-from odometer.engine.format.projections import ROWS
+from odometer.engine.format.products import PROJECTIONS
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.settle import Settling
 from odometer.storage.dynamo import Meter, Table
@@ -40,14 +40,14 @@ class Pipeline:
 
     def run(self, events: Sequence[Event[str]], batch: int, begin: int) -> None:
         """Send events in batches over one day, and seal that day."""
-        memory, unsettled = Folding(*self._shelves(Meter()), Everyone()).memory, 0
+        memory, unsettled = Folding(*self._shelves(Meter()), Everyone()).cache, 0
         for at in range(0, len(events), batch):
             now = begin + DAY * at // len(events)
             entry = log_entries.to_item(ORGANIZATION, events[at : at + batch], now * 1000, f"{at}")
             with self._step("accept") as (log_shelf, _):
                 log_shelf.put_new(entry)
             with self._step("fold") as stores:
-                Folding(*stores, Everyone(), memory).ring(ORGANIZATION, [entry], now * 1000)
+                Folding(*stores, Everyone(), memory).fold_new(ORGANIZATION, [entry], now * 1000)
             unsettled += batch
             if unsettled >= TAIL:
                 self._settle(now)
@@ -56,7 +56,7 @@ class Pipeline:
 
     def _settle(self, now: int) -> None:
         with self._step("settle") as (_, usage):
-            Settling(usage, lambda _: [PRODUCT, *ROWS]).settle(ORGANIZATION, "UTC", now)
+            Settling(usage, lambda _: [PRODUCT, *PROJECTIONS]).settle(ORGANIZATION, "UTC", now)
 
     @contextmanager
     def _step(self, name: str) -> Iterator[tuple[TableStore, TableStore]]:

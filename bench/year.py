@@ -15,8 +15,9 @@ from random import Random
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import MeteredProduct, UsageHead
+from odometer.engine.format.decisions import UsageHead
 from odometer.engine.format.frames import SHARD, Frame, active, parts, plus, to_attributes, total
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Store
 
 PRODUCTS = [MeteredProduct(name, DEFAULT_PRODUCTS[name]) for name in ("code-completions", "chat")]
@@ -79,11 +80,11 @@ def store_usage(store: Store, organization: str, year: Year) -> None:
             for shard, frame in enumerate(frames):
                 pk = keys.frames(organization, product.id, day.year, 0, shard)
                 _put(store, pk, keys.delta(day, 1, 0), frame)
-                if following == calendar.next_edge(day):
+                if following == calendar.keyframe_after(day):
                     _put(store, pk, keys.keyframe(following, 0), readings[shard])
             if following == calendar.new_year(following.year):
                 readings = nothing
-    head = UsageHead("UTC", calendar.start(END, UTC), plan=1, users=year.users)
+    head = UsageHead("UTC", calendar.first_second(END, UTC), plan=1, users=year.users)
     store.put(head.to_item(organization))
 
 

@@ -105,7 +105,7 @@ def redrive(
     with bar("Folding", len(names)) as progress:
         for name in names:
             found = engine.redrive(name, datetime.now(UTC))
-            engine.sweep(name, datetime.now(UTC))
+            engine.fold_outstanding(name, datetime.now(UTC))
             rows += [{"organization": name, **found._asdict()}] if any(found) else []
             progress.advance(1)
     if organization is None:

@@ -21,9 +21,8 @@ from odometer.domain.events import Event, digest_of
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_second
 from odometer.engine import calendar
-from odometer.engine.format.decisions import Fold, Touched
+from odometer.engine.format.decisions import Fold, Touched, read_head
 from odometer.engine.format.segments import Segment
-from odometer.engine.state import read_head
 from odometer.engine.write.segments import put_segments
 from odometer.storage.dynamo import Meter
 from tests.support.counting_engine import ReadCosts, read_costs, stack_on_counting_engine
@@ -106,7 +105,7 @@ def start(last: datetime, days: int, zone: timezone) -> datetime:
 
 def events_of(dense: Dense, day: date) -> Segment:
     """The uses that a day of frames came from; of today, those that are settled."""
-    random, midnight = Random(day.toordinal()), calendar.start(day, UTC)
+    random, midnight = Random(day.toordinal()), calendar.first_second(day, UTC)
     used = dense.days[day if day < END else END - timedelta(7)]
     rows = sorted(
         (midnight + random.randrange(86_400), who, *shares)
@@ -187,7 +186,7 @@ def edges_may_cost(counted: Counted, start: int, end: int) -> float:
 
 
 def whole(day: date, start: int, end: int) -> bool:
-    first, following = calendar.bounds(day, UTC)
+    first, following = (calendar.first_second(each, UTC) for each in (day, day + timedelta(1)))
     return start <= first and following <= end
 
 

@@ -19,7 +19,8 @@ from odometer.engine import calendar
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Fold
 from odometer.engine.format.segments import Segment
-from odometer.engine.read.readings import View
+from odometer.engine.read.measuring import measure
+from odometer.engine.read.views import View
 from odometer.engine.store import KeyRange
 from odometer.engine.write.segments import put_segments
 from odometer.storage.dynamo import Meter, Table
@@ -35,7 +36,7 @@ PROMISED = {1_000: (6, 8), 10_000: (50, 60)}
 """Read units by users: p95 and maximum of ranges of 1 to 366 days."""
 DIRECTORY_UNITS = 55
 """Everything about 10,000 users: more than any report asks."""
-NOON = calendar.start(END, UTC) + 12 * 3600
+NOON = calendar.first_second(END, UTC) + 12 * 3600
 
 
 class Stored(NamedTuple):
@@ -76,7 +77,7 @@ def measured(stored: Stored, first: date, end: date) -> Cost:
     meter = Meter()
     view = View.latest(ORGANIZATION, TableStore(Table("usage", meter, stored.client)), "UTC", NOON)
     units, queries = meter.read_units, meter.requests
-    used = view.usage(PRODUCT, Period.of_days(first, end - DAY, UTC))
+    used = measure(view, PRODUCT, Period.of_days(first, end - DAY, UTC))
     assert used.totals == stored.dense.totals(first, end)
     crosses = first.year != (end - DAY).year
     return Cost((end - first).days, meter.read_units - units, meter.requests - queries, crosses)
@@ -114,7 +115,7 @@ def test_a_report_up_to_now_pays_for_a_day_of_events_and_a_tail(
 ) -> None:
     users = stored.dense.users
     store = TableStore(Table("usage", Meter(), stored.client))
-    begin = calendar.start(END, UTC)
+    begin = calendar.first_second(END, UTC)
     known = Everyone().ordinals
     events = [
         log_entries.numbered(event, known("", [event.who], 0)[event.who])
@@ -131,7 +132,7 @@ def test_a_report_up_to_now_pays_for_a_day_of_events_and_a_tail(
     for _ in range(30):
         before = meter.read_units
         length = random.randint(1, 366 * 86_400)
-        view.usage(PRODUCT, Period(*(instant_at(begin + 86_400 - back) for back in (length, 0))))
+        measure(view, PRODUCT, Period(*(instant_at(begin + 86_400 - back) for back in (length, 0))))
         costs.append(found + meter.read_units - before)
     with capsys.disabled():
         print(f"\n{users} users: up to now {max(costs)} read units, {found} of them for the tail")
@@ -142,7 +143,7 @@ def test_a_report_up_to_now_pays_for_a_day_of_events_and_a_tail(
 def test_an_event_costs_a_fraction_of_a_write(
     client: DynamoDBClient, capsys: pytest.CaptureFixture[str], batch: int, most: float
 ) -> None:
-    begin = calendar.start(date(2026, 11, 18), UTC)
+    begin = calendar.first_second(date(2026, 11, 18), UTC)
     events = a_day_of_events(10_000, 20_000, begin)
     usage, entries = (partial(Table, name, client=client) for name in ("usage", "log"))
     pipeline = Pipeline(usage, entries)
@@ -150,7 +151,7 @@ def test_an_event_costs_a_fraction_of_a_write(
     store = TableStore(Table("usage", Meter(), client))
     view = View.latest(ORGANIZATION, store, "UTC", begin)
     day = Period.of_days(date(2026, 11, 18), date(2026, 11, 18), UTC)
-    assert view.usage(PRODUCT, day).totals["tests"] == sum(each.measures[0] for each in events)
+    assert measure(view, PRODUCT, day).totals["tests"] == sum(each.measures[0] for each in events)
     each = {step: units / len(events) for step, units in pipeline.units.items()}
     with capsys.disabled():
         steps = ", ".join(f"{step} {units:.4f}" for step, units in each.items())

@@ -14,8 +14,8 @@ from bench.pipeline import ORGANIZATION
 from bench.year import END, PRODUCTS, Year, store_usage
 from odometer.domain.time import Period
 from odometer.engine import calendar
-from odometer.engine.read.readings import View
 from odometer.engine.read.series import Series
+from odometer.engine.read.views import View
 from odometer.reports.series import ANY, USERS, Granularity, Tally, blocks, edges, tallies
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.store import TableStore
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 pytestmark = pytest.mark.engine
-NOON = calendar.start(END, UTC) + 12 * 3600
+NOON = calendar.first_second(END, UTC) + 12 * 3600
 A_YEAR = timedelta(365)
 BEGINNINGS = {"of a calendar year": date(2025, 1, 1), "over a New Year": date(2025, 1, 15)}
 SIZES = (1_000, 10_000)

@@ -16,9 +16,11 @@ import pytest
 from odometer.bootstrap import Process, Settings, process
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_second
-from odometer.engine.format.decisions import ALL, MeteredProduct
+from odometer.engine.format.decisions import ALL
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.coverage import received
-from odometer.engine.read.readings import View
+from odometer.engine.read.measuring import measure
+from odometer.engine.read.views import View
 from odometer.services.engine import Engine
 from odometer.storage.dynamo import Meter
 from tests.support.counting_engine import stack_on_counting_engine
@@ -55,7 +57,7 @@ def figures(now: datetime) -> tuple[int, int]:
     whole = Period(now - timedelta(days=800), now + timedelta(days=2))
     (found,) = received(view, ["automation"])
     events = sum(found.whole.by_date.values()) if found.whole else 0
-    return view.usage(AUTOMATION, whole).totals["tests"], events
+    return measure(view, AUTOMATION, whole).totals["tests"], events
 
 
 def test_the_same_event_sent_a_thousand_times_at_once_counts_once(stack: Stack) -> None:
@@ -63,9 +65,11 @@ def test_the_same_event_sent_a_thousand_times_at_once_counts_once(stack: Stack) 
     work = a_process()
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        folds = [pool.submit(work.sweep, ACME, datetime.now(UTC)) for _ in range(3)]
+        folds = [pool.submit(work.fold_outstanding, ACME, datetime.now(UTC)) for _ in range(3)]
         answers = list(pool.map(lambda _: send(stack, key, event).json, range(1000)))
-        folds += [pool.submit(a_process().sweep, ACME, datetime.now(UTC)) for _ in range(3)]
+        folds += [
+            pool.submit(a_process().fold_outstanding, ACME, datetime.now(UTC)) for _ in range(3)
+        ]
         _ = [fold.result() for fold in folds]
     assert answers == [receipt(1)] * 1000
     now = datetime.now(UTC)
@@ -90,7 +94,7 @@ def test_of_many_bodies_sent_at_once_under_one_key_one_is_taken(stack: Stack) ->
         (True, 202, True): 15,
         (False, 409, False): 48,
     }
-    a_process().sweep(ACME, datetime.now(UTC))
+    a_process().fold_outstanding(ACME, datetime.now(UTC))
     assert figures(datetime.now(UTC)) == (1, 1)
 
 
@@ -135,11 +139,11 @@ class Rush:
         return run
 
 
-def ring(stack: Stack) -> Callable[[Engine, Random], object]:
+def fold_new(stack: Stack) -> Callable[[Engine, Random], object]:
     def some(engine: Engine, random: Random) -> None:
         if entries := log_of(stack, ACME):
             chosen = random.choices(entries, k=4)
-            engine.ring(ACME, chosen, datetime.now(UTC))
+            engine.fold_new(ACME, chosen, datetime.now(UTC))
 
     return some
 
@@ -157,8 +161,8 @@ def rebuild(engine: Engine, random: Random) -> None:
 
 def test_writers_and_the_whole_engine_at_once_lose_and_double_nothing(stack: Stack) -> None:
     rush = Rush(stack, admin_of(stack, ACME))
-    sweep = rush.engine(lambda engine, _: engine.sweep(ACME, datetime.now(UTC)))
-    crowd = [*[rush.write] * CONNECTIONS, *[sweep, rush.engine(ring(stack))] * 2]
+    outstanding = rush.engine(lambda engine, _: engine.fold_outstanding(ACME, datetime.now(UTC)))
+    crowd = [*[rush.write] * CONNECTIONS, *[outstanding, rush.engine(fold_new(stack))] * 2]
     crowd += [rush.engine(settle_days_later), rush.engine(rebuild)] * 2
     with ThreadPoolExecutor(len(crowd)) as pool:
         running = [pool.submit(work, seed) for seed, work in enumerate(crowd)]
@@ -167,7 +171,7 @@ def test_writers_and_the_whole_engine_at_once_lose_and_double_nothing(stack: Sta
         turns = [work.result() for work in running]
     assert all(turns), turns
     later, engine = datetime.now(UTC) + timedelta(minutes=10), a_process()
-    engine.sweep(ACME, later)
+    engine.fold_outstanding(ACME, later)
     assert figures(later) == (len(rush.acknowledged),) * 2
     later += timedelta(days=3)
     engine.settle(ACME, later)

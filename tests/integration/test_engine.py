@@ -15,8 +15,10 @@ from odometer.bootstrap import process
 from odometer.domain.errors import Unavailable
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_ms
-from odometer.engine.format.decisions import ALL, Fold, MeteredProduct
-from odometer.engine.read.readings import View
+from odometer.engine.format.decisions import ALL, Fold
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.read.measuring import measure
+from odometer.engine.read.views import View
 from odometer.services.engine import Engine
 from odometer.storage.dynamo import Meter
 from tests.support.copies import copy_of_tables, restore_tables
@@ -48,7 +50,7 @@ def total_of(organization: str) -> int:
     now = datetime.now(UTC)
     view = View.latest(organization, process().usage_store(Meter()), "UTC", int(now.timestamp()))
     period = Period(now - timedelta(days=700), now + timedelta(days=1))
-    return view.usage(AUTOMATION, period).totals["tests"]
+    return measure(view, AUTOMATION, period).totals["tests"]
 
 
 def test_accepted_usage_shows_once_it_is_rung_and_rings_no_second_time(
@@ -96,7 +98,7 @@ def test_a_long_tail_is_settled_when_the_bell_rings(stack: Stack, keys: dict[str
             send(stack, keys[ACME], [usage_event(letter) for letter in name])
             run("fold", stream(log_of(stack, ACME)))
     view = View.latest(ACME, process().usage_store(Meter()), "UTC", 0)
-    assert (view.head.plan, view.tail, total_of(ACME)) == (1, [], 4)
+    assert (view.head.plan, view.unsettled, total_of(ACME)) == (1, [], 4)
 
 
 def test_an_unknown_subject_is_a_user_from_then_on(stack: Stack, keys: dict[str, str]) -> None:
@@ -134,14 +136,14 @@ def test_a_failing_organization_holds_up_no_other_and_is_rung_again_from_its_fir
 
 def failing_for(organization: str) -> Any:
     """Storage has lost the directory of an organization."""
-    whole = Engine.ring
+    whole = Engine.fold_new
 
-    def ring(self: Engine, name: str, *arguments: Any) -> None:
+    def fold_new(self: Engine, name: str, *arguments: Any) -> None:
         if name == organization:
             raise RuntimeError(name)
         whole(self, name, *arguments)
 
-    return patch.object(Engine, "ring", ring)
+    return patch.object(Engine, "fold_new", ring)
 
 
 @pytest.mark.parametrize("function", ["fold", "settle", "rebuild", "audit"])
@@ -150,7 +152,7 @@ def test_a_schedule_serves_the_others_and_says_that_one_failed(
 ) -> None:
     for key in keys.values():
         send(stack, key, [usage_event("a")])
-    work = {"fold": "sweep"}.get(function, function)
+    work = {"fold": "fold_outstanding"}.get(function, function)
     whole, served = getattr(Engine, work), []
 
     def fail_for_acme(self: Engine, name: str, now: datetime) -> Any:
@@ -356,9 +358,9 @@ def test_an_audit_brings_what_was_missed_and_sounds_the_alarm(
     log.delete(entry["pk"], entry["sk"])
     later = datetime.now(UTC) + timedelta(hours=1)
     send(stack, keys[ACME], [usage_event("c")])
-    process().engine.sweep(ACME, later)
+    process().engine.fold_outstanding(ACME, later)
     log.put(entry)
-    process().engine.sweep(ACME, later + timedelta(minutes=1))
+    process().engine.fold_outstanding(ACME, later + timedelta(minutes=1))
     assert total_of(ACME) == 1
     (missed,) = [metrics for metrics in audit() if metrics["missed"] != [0.0]]
     assert missed == {"missed": [2.0], "parked": [0.0], "service": "odometer-dev"}
@@ -373,7 +375,7 @@ def test_an_audit_counts_what_lies_parked(stack: Stack, keys: dict[str, str], au
 
 
 def fold_all(stack: Stack) -> None:
-    """Rung by what came, with a tail that is long by then; swept; the sweep moves on."""
+    """New entries are folded and a long tail is settled; the schedule folds the rest and moves on."""
     with patch("odometer.services.engine.LONGEST_TAIL", 0):
         for entry in log_of(stack, ACME):
             run("fold", stream([entry]))

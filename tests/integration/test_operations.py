@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from odometer.bootstrap import process
 from odometer.engine.format import keys
-from odometer.engine.state import read_folds
+from odometer.engine.format.decisions import read_folds
 from odometer_cli import app, event_files, events
 from odometer_cli.event_files import Format, lines_of
 from tests.support.in_process_client import ADDRESS, open_to_clients

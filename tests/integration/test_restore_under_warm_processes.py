@@ -33,7 +33,7 @@ class Sender:
         """Send events that another process folds and settles, a moment after the restore."""
         send(self.stack, self.key, [usage_event(name, subject=name) for name in names])
         other, now = Process(Settings.from_env()).engine, datetime.now(UTC) + timedelta(minutes=1)
-        other.sweep(self.organization, now)
+        other.fold_outstanding(self.organization, now)
         other.settle(self.organization, now)
 
     def explain(self, measure: str, **more: Any) -> Reply:
@@ -74,9 +74,9 @@ def test_a_warm_process_forgets_folds_that_were_decided_otherwise(sender: Sender
     sender.send("a")
     run("fold")
     restore_tables(copy)
-    Process(Settings.from_env()).engine.sweep(ACME, datetime.now(UTC))
+    Process(Settings.from_env()).engine.fold_outstanding(ACME, datetime.now(UTC))
     send(sender.stack, sender.key, [usage_event("b", subject="b")])
-    Process(Settings.from_env()).engine.sweep(ACME, datetime.now(UTC))
+    Process(Settings.from_env()).engine.fold_outstanding(ACME, datetime.now(UTC))
     sender.send("b")
     assert sender.tests == 1
     sender.send("a")

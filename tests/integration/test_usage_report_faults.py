@@ -17,7 +17,7 @@ from odometer.bootstrap import process
 from odometer.domain.errors import Unavailable
 from odometer.domain.time import Period
 from odometer.engine.format import keys
-from odometer.engine.read.readings import Used
+from odometer.engine.read.measuring import Used
 from odometer.services.usage import Usage
 from tests.support.memory_directory import ACME
 from tests.support.people import People, bearer, people_of

@@ -25,7 +25,7 @@ def act(world: SimulatedEngine, what: str, random: Random) -> None:
         case "send":
             world.accept([event(world, random) for _ in range(random.randint(1, 4))], random, 0)
         case "fold":
-            world.folding.sweep(ORGANIZATION, world.now_ms)
+            world.folding.fold_outstanding(ORGANIZATION, world.now_ms)
         case "settle":
             world.settling.settle(ORGANIZATION, world.zone, world.now)
         case "die":

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.time import epoch_second, instant_at
 from odometer.engine import calendar
-from odometer.engine.format.decisions import ALL, LOCAL, MeteredProduct
-from odometer.engine.read.readings import View
+from odometer.engine.format.decisions import ALL, LOCAL
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.read.measuring import measure
 from odometer.engine.read.verify import YearCheck
+from odometer.engine.read.views import View
 from odometer.engine.store import Item
 from tests.support.memory_store import Interleaving, dying
 from tests.support.simulated_engine import (
@@ -86,7 +88,7 @@ class Story:
         events = [self.event(random) for _ in range(random.choice([1, 1, 2, 5]))]
         self.entries.append(self.world.accept(events, random, random.choice([0, 0, 0, 3, 19])))
         if random.random() < 0.6:
-            self.ring(random, self.entries[-1:])
+            self.fold_new(random, self.entries[-1:])
 
     def event(self, random: Random) -> Event[str]:
         product = random.choice(self.products)
@@ -114,23 +116,23 @@ class Story:
             other = self.event(random)._replace(second=event.second, digest=event.digest)
             batch = [random.choice([event, other])]
             self.entries.append(self.world.accept(batch, random, random.choice([0, 5])))
-        self.ring(random, self.entries[-2:])
+        self.fold_new(random, self.entries[-2:])
 
-    def ring(self, random: Random, entries: list[Item] | None = None) -> None:
+    def fold_new(self, random: Random, entries: list[Item] | None = None) -> None:
         """A bell for the newest entries, or one delivered again, late, or in another order."""
         some = entries or random.sample(self.entries, min(3, len(self.entries)))
         flying = [item for _, item in self.world.flying]
         landed = [entry for entry in some if entry not in flying]
         memory = random.choice([self.world.folding, self.world.fold_elsewhere()])
-        memory.ring(ORGANIZATION, landed, self.world.now_ms)
+        memory.fold_new(ORGANIZATION, landed, self.world.now_ms)
 
-    def sweep(self, random: Random) -> None:
+    def fold_outstanding(self, random: Random) -> None:
         folding = random.choice([self.world.folding, self.world.fold_elsewhere()])
-        folding.sweep(ORGANIZATION, self.world.now_ms)
+        folding.fold_outstanding(ORGANIZATION, self.world.now_ms)
 
     def sweep_the_day(self, random: Random) -> None:
         since = self.world.now_ms - 26 * 3600 * 1000
-        self.world.folding.sweep(ORGANIZATION, self.world.now_ms, since)
+        self.world.folding.fold_outstanding(ORGANIZATION, self.world.now_ms, since)
 
     def settle(self, random: Random) -> None:
         self.world.settling.settle(ORGANIZATION, self.world.zone, self.world.now)
@@ -171,7 +173,11 @@ class Story:
 
     def crowd(self, random: Random) -> None:
         """Two settle and rebuild, while more keeps coming in."""
-        each = [["settle", "settle"], ["settle", "settle"], ["send", "ring", "send", "ring"]]
+        each = [
+            ["settle", "settle"],
+            ["settle", "settle"],
+            ["send", "fold_new"] * 2,
+        ]
         each += [["rebuild", "rebuild"]] * random.choice([0, 0, 1, 2])
         workers = [(self._deeds(deeds, random), 10**6) for deeds in each]
         Interleaving(random, [self.world.usage, self.world.log]).run(*workers)
@@ -191,20 +197,20 @@ class Story:
     def look(self, random: Random) -> None:
         """Any range of any product equals brute force, and so does what was seen before."""
         view = self.world.view()
-        assert len(view.tail) == len(self.world.folds()) - view.head.upto
+        assert len(view.unsettled) == len(self.world.folds()) - view.head.upto
         assert view.head.version >= self.version
         self.version = view.head.version
         self.compare(view, random)
         living = [seen for seen in self.pins if self.world.now - seen.at <= DAY]
         for seen in living[-2:]:
             view = View.pinned(ORGANIZATION, self.world.usage, seen.pin, self.world.now)
-            assert rows(view.usage(seen.product, period(seen.seconds))) == seen.figures
+            assert rows(measure(view, seen.product, period(seen.seconds))) == seen.figures
 
     def compare(self, view: View, random: Random) -> None:
         product, seconds = random.choice(self.products), self.seconds(random)
-        decided = self.world.folds()[: view.head.upto + len(view.tail)]
+        decided = self.world.folds()[: view.head.upto + len(view.unsettled)]
         expected = brute_force(decided, product, seconds, view.head.zone)
-        assert rows(view.usage(product, period(seconds))) == expected
+        assert rows(measure(view, product, period(seconds))) == expected
         self.pins.append(Seen(self.world.now, view.pin, product, seconds, expected))
 
     def seconds(self, random: Random) -> range:
@@ -214,14 +220,14 @@ class Story:
         ends = [end - random.randint(1, length), end]
         if random.random() < 0.5:
             zone = calendar.zone_of(random.choice(self.products).kind, self.world.zone)
-            ends = [calendar.start(calendar.day_of(end, zone), zone) for end in ends]
+            ends = [calendar.first_second(calendar.day_of(end, zone), zone) for end in ends]
         return range(*ends)
 
     def close(self) -> None:
         """All that was accepted is in every figure, once, also when frames are made anew."""
         random = Random(0)
         self.world.pass_time(600)
-        self.sweep(random)
+        self.fold_outstanding(random)
         decided = [event for fold in self.world.folds() for event in fold.events]
         assert Counter(event.identity for event in decided) == Counter(self.world.landed)
         assert all(self.world.was_sent(event) for event in decided)
@@ -248,8 +254,8 @@ class Story:
 
 WORK = [
     "send",
-    "ring",
-    "sweep",
+    "fold_new",
+    "fold_outstanding",
     "settle",
     "settle",
     "settle",
@@ -267,8 +273,8 @@ DEEDS = [
     *["crowd"] * 2,
     *["die"] * 2,
     "resend",
-    "ring",
-    "sweep",
+    "fold_new",
+    "fold_outstanding",
     "sweep_the_day",
     "request",
     "rebuild",

@@ -11,16 +11,16 @@ from hypothesis import settings
 
 from odometer.domain.time import epoch_second
 from odometer.engine import calendar
-from odometer.engine.format.decisions import Fold, MeteredProduct
-from odometer.engine.format.projections import PEOPLE, TOTALS
+from odometer.engine.format.decisions import Fold
+from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
 from odometer.engine.read.explain import (
-    Explained,
+    Explanation,
     TermKind,
-    explained,
-    explained_days,
-    explained_days_of_some,
+    explain_days,
+    explain_days_of_some,
+    explain_measure,
 )
-from odometer.engine.read.readings import View
+from odometer.engine.read.views import View
 from tests.property.test_engine import lives
 from tests.property.test_projections import APP, ProjectedStory
 from tests.support.simulated_engine import SimulatedEngine, brute_force, period
@@ -33,7 +33,7 @@ class ExplainedStory(ProjectedStory):
     def compare(self, view: View, random: Random) -> None:
         super().compare(view, random)
         product, seconds = random.choice(self.products), self.seconds(random)
-        decided = self.world.folds()[: view.head.upto + len(view.tail)]
+        decided = self.world.folds()[: view.head.upto + len(view.unsettled)]
         people = [number * self.world.spread for number in range(6)]
         for asked in (None, {random.choice(people)}, set(random.sample(people, 3)), set[int]()):
             self.compare_sum(view, decided, product, seconds, asked, random)
@@ -54,7 +54,7 @@ class ExplainedStory(ProjectedStory):
         place, measure = random.choice([*enumerate(product.kind.measures)])
         rows = brute_force(decided, product, seconds, view.head.zone)
         whose = [row for user, row in rows.items() if users is None or user in users]
-        found = explained(view, product, measure, period(seconds), users)
+        found = explain_measure(view, product, measure, period(seconds), users)
         assert added_up(found) == found.value == sum(row[place] for row in whose)
         apart = sum(part.value for part in found.parts if part.kind is TermKind.SEGMENT)
         assert sum(event.value for event in found.events) == apart
@@ -73,17 +73,17 @@ class ExplainedStory(ProjectedStory):
         whole, catalog = range(edges[1], max(edges[1], edges[-2])), self.world.products
         local = MeteredProduct(product.id, replace(product.kind, local_days=True))
         for user in (None, min(users)):
-            found = explained_days(view, catalog, product, period(whole), user)
+            found = explain_days(view, catalog, product, period(whole), user)
             expected = days_used(
                 decided, local, whole, view.head.zone, None if user is None else {user}
             )
             assert added_up(found) == found.value == expected
-        found = explained_days_of_some(view, product, period(seconds), users)
+        found = explain_days_of_some(view, product, period(seconds), users)
         expected = days_used(decided, product, seconds, view.head.zone, users)
         assert added_up(found) == found.value == expected
 
 
-def added_up(found: Explained) -> int:
+def added_up(found: Explanation) -> int:
     return sum(part.sign * part.value for part in found.parts)
 
 

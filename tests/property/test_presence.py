@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from odometer.domain.time import epoch_second
-from odometer.engine.format.decisions import Fold, MeteredProduct
-from odometer.engine.read.last_active import LastActive, former_last_active, last_active
-from odometer.engine.read.readings import View
+from odometer.engine.format.decisions import Fold
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.read.activity import LastActive, former_last_active, last_active
+from odometer.engine.read.views import View
 from tests.property.test_engine import BEGINNINGS, DEEDS, Story
 from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine
 
@@ -36,7 +37,7 @@ class WatchedStory(Story):
             assert former_last_active(view, self.users) == seen
 
     def compare(self, view: View, random: Random) -> None:
-        decided = self.world.folds()[: view.head.upto + len(view.tail)]
+        decided = self.world.folds()[: view.head.upto + len(view.unsettled)]
         expected = {user: last_of(decided, user) for user in self.users}
         assert former_last_active(view, self.users) == expected
         if view.head == self.world.view().head:

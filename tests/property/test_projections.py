@@ -13,10 +13,10 @@ from hypothesis import settings
 from odometer.domain.events import Event
 from odometer.domain.time import epoch_second
 from odometer.engine import calendar
-from odometer.engine.format.decisions import Fold, MeteredProduct
-from odometer.engine.format.projections import PEOPLE, PLACES, TOTALS, places
+from odometer.engine.format.decisions import Fold
+from odometer.engine.format.products import PEOPLE, PLACES, TOTALS, MeteredProduct, places
 from odometer.engine.read.projections import usage_of_rows
-from odometer.engine.read.readings import View
+from odometer.engine.read.views import View
 from tests.property.test_engine import DAY, Story, lives
 from tests.support.simulated_engine import (
     ORGANIZATION,
@@ -48,15 +48,17 @@ class ProjectedStory(Story):
         """Often right at the edge of a local day."""
         event = super().event(random)
         zone = calendar.zone_of(APP.kind, self.world.zone)
-        midnight = calendar.start(calendar.day_of(event.second, zone), zone)
+        midnight = calendar.first_second(calendar.day_of(event.second, zone), zone)
         return event._replace(second=random.choice([event.second, midnight, midnight - 1]))
 
     def compare(self, view: View, random: Random) -> None:
-        decided = self.world.folds()[: view.head.upto + len(view.tail)]
+        decided = self.world.folds()[: view.head.upto + len(view.unsettled)]
         zone = calendar.zone_of(APP.kind, view.head.zone)
         length = random.choice([1, 2, 7, 45, 366]) * DAY
         end = self.world.now + random.randint(-length, 2 * DAY)
-        ends = (calendar.start(calendar.day_of(at, zone), zone) for at in (end - length, end))
+        ends = (
+            calendar.first_second(calendar.day_of(at, zone), zone) for at in (end - length, end)
+        )
         seconds, user = range(*ends), random.randrange(6) * self.world.spread
         expected = self.expected(decided, seconds, view.head.zone, user)
         assert self.told(view, seconds, user) == expected

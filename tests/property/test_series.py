@@ -15,8 +15,9 @@ from odometer.domain.kinds import KINDS
 from odometer.domain.time import SECOND, Period, epoch_second, instant_at
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import ALL, Fold, MeteredProduct
-from odometer.engine.format.runs import MissingKeyframe
+from odometer.engine.format.decisions import ALL, Fold
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.readings import MissingKeyframe
 from odometer.engine.read.series import Series
 from odometer.reports.series import ANY, USERS, Granularity, Tally, blocks, edges, tallies
 from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine
@@ -54,7 +55,7 @@ def happen(world: SimulatedEngine, deed: str, random: Random) -> None:
         case "send":
             events = [some_event(world, random) for _ in range(random.choice([1, 3, 12]))]
             world.accept(events, random, 0)
-            world.folding.sweep(ORGANIZATION, world.now_ms)
+            world.folding.fold_outstanding(ORGANIZATION, world.now_ms)
         case "wait":
             world.pass_time(random.choice(STRIDES))
         case "settle":
@@ -151,7 +152,7 @@ def test_days_of_the_organizations_zone_are_edges_too(
 ) -> None:
     world = life(begin, deeds, 1)
     zone = calendar.zone_of(APP.kind, world.zone)
-    inner = [calendar.start(begin.date() + timedelta(day), zone) for day in days]
+    inner = [calendar.first_second(begin.date() + timedelta(day), zone) for day in days]
     ends = [inner[0] - ragged[0], *inner, inner[-1] + ragged[1]]
     found = tallies(Series(world.view(), [APP], ends), None)
     assert found == [expected(world.folds(), pair, None, [APP]) for pair in pairwise(ends)]
@@ -197,7 +198,7 @@ def settled() -> SimulatedEngine:
         happen(world, "settle", random)
         event = some_event(world, random)._replace(second=world.now, product=PRODUCTS[0].id)
         world.accept([event], random, 0)
-        world.folding.sweep(ORGANIZATION, world.now_ms)
+        world.folding.fold_outstanding(ORGANIZATION, world.now_ms)
         world.pass_time(7 * 86_400)
     happen(world, "settle", random)
     world.pass_time(3600)
@@ -229,7 +230,7 @@ def test_weeks_before_the_first_use_are_not_asked_about_one_by_one(
 def test_one_users_year_is_read_from_their_shard_alone() -> None:
     deeds = [(deed, 0) for deed in ("settle", "send", "send", "wait", "settle")]
     world = life(BEGINNINGS[0], deeds, SHARDS_APART)
-    assert world.view().head.shards(PRODUCTS[0].id) > 1
+    assert world.view().head.shards(PRODUCTS[0]) > 1
     period = Period(BEGINNINGS[0] - timedelta(days=300), instant_at(world.now))
     ends = edges(blocks(period, Granularity.WEEKLY))
 

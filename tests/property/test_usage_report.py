@@ -23,8 +23,9 @@ from odometer.domain.events import Event
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import UserType
 from odometer.domain.time import SECOND, epoch_second
-from odometer.engine.format import decisions, log_entries
+from odometer.engine.format import log_entries
 from odometer.engine.format.decisions import ALL
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.rebuild import Rebuilding
 from odometer.engine.write.settle import Settling
@@ -85,7 +86,7 @@ class UsageSender:
             stamp = epoch_second(now) * 1000 + first
             self.log.put(log_entries.to_item(self.organization, batch, stamp, f"{len(self.sent)}"))
             self.sent += batch
-        self.folding.sweep(self.organization, epoch_second(now) * 1000)
+        self.folding.fold_outstanding(self.organization, epoch_second(now) * 1000)
 
     def settle(self, now: datetime) -> None:
         self.now = now
@@ -98,8 +99,8 @@ class UsageSender:
             pass
 
 
-def measured(product: ReportedProduct) -> decisions.MeteredProduct:
-    return decisions.MeteredProduct(product.value, DEFAULT_PRODUCTS[product])
+def measured(product: ReportedProduct) -> MeteredProduct:
+    return MeteredProduct(product.value, DEFAULT_PRODUCTS[product])
 
 
 class Reading(Usage):

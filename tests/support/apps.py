@@ -98,7 +98,7 @@ class Client:
             self.organization, [event], epoch_ms(self.now), event.digest.hex()
         )
         self.usage_sender.event_log.log.put_new(entry)
-        self.usage_sender.engine.ring(self.organization, [entry], self.now)
+        self.usage_sender.engine.fold_new(self.organization, [entry], self.now)
         self.usage_sender.sent.append(event)
 
     def settle(self) -> None:

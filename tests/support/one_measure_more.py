@@ -27,7 +27,8 @@ kinds.DEFAULT_PRODUCTS = {  # type: ignore[misc]
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.time import Period, instant_at
 from odometer.engine.format.decisions import ALL
-from odometer.engine.format.projections import PEOPLE, ROWS, TOTALS
+from odometer.engine.format.products import PEOPLE, PROJECTIONS, TOTALS
+from odometer.engine.read.measuring import measure
 from odometer.engine.read.projections import usage_of_rows
 from odometer.engine.read.series import Series, sums
 from odometer.engine.read.verify import YearCheck
@@ -40,7 +41,7 @@ DAY = 86_400
 
 def stored(document: dict[str, Any]) -> SimulatedEngine:
     """The world that wrote the items."""
-    world = SimulatedEngine(0, document["zone"], [*PRODUCTS, *ROWS])
+    world = SimulatedEngine(0, document["zone"], [*PRODUCTS, *PROJECTIONS])
     world.subjects.ordinals(ORGANIZATION, ["ann", "bob"], 0)
     for store, items in ((world.usage, document["usage"]), (world.log, document["log"])):
         fill(store, items)
@@ -81,7 +82,7 @@ def found(world: SimulatedEngine, first: int) -> dict[str, Any]:
     view, period = world.view(), Period(instant_at(first), instant_at(world.now))
     years = [YearCheck(view, product, 2026) for product in world.products]
     return {
-        "users": {each.id: rows(view.usage(each, period)) for each in PRODUCTS},
+        "users": {each.id: rows(measure(view, each, period)) for each in PRODUCTS},
         "series": {
             each.id: [sums(frame) for (frame,) in Series(view, [each], edges(period)).blocks(0)]
             for each in PRODUCTS
@@ -108,10 +109,10 @@ def main(path: str) -> None:
     world = stored(document)
     first = min(second for _, _, second, _ in document["sent"]) // DAY * DAY
     shown = {"stored": found(world, first), "cut": found(world, first + 13 * 3600)}
-    world.folding.sweep(ORGANIZATION, world.now_ms)
+    world.folding.fold_outstanding(ORGANIZATION, world.now_ms)
     settle(world)
     shown["settled"] = found(world, first)
-    world.folding.ring(ORGANIZATION, [use_added(world)], world.now_ms)
+    world.folding.fold_new(ORGANIZATION, [use_added(world)], world.now_ms)
     shown["used"] = found(world, first)
     world.pass_time(10 * DAY)
     settle(world)

@@ -13,8 +13,10 @@ from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, instant_at
 from odometer.engine import calendar
 from odometer.engine.format import keys, log_entries
-from odometer.engine.format.decisions import Fold, MeteredProduct
-from odometer.engine.read.readings import Used, View
+from odometer.engine.format.decisions import Fold
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.read.measuring import Used
+from odometer.engine.read.views import View
 from odometer.engine.store import Item
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.rebuild import Rebuilding

@@ -16,7 +16,8 @@ from odometer.bootstrap import Process, process
 from odometer.domain.events import Event
 from odometer.domain.time import day_start, epoch_second, format_seconds, instant_at
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import ALL, TOTALS_ID, UsageHead
+from odometer.engine.format.decisions import ALL, UsageHead
+from odometer.engine.format.products import TOTALS
 from odometer.services.engine import Engine
 from odometer.web.endpoint import wall_clock
 from tests.support.apps import APP, OFFICE, OTHER_APP, PLATFORMS, SALES, Client, use
@@ -105,7 +106,7 @@ class SimulatedOrganization:
             departments=[{"id": SALES, "name": "Sales"}, {"id": OFFICE, "name": "Office"}],
             teams=[{"id": "core", "name": "Core"}],
         )
-        for first, remade in ((0, APP), (3, TOTALS_ID), (6, None)):
+        for first, remade in ((0, APP), (3, TOTALS.id), (6, None)):
             self.put(users=[self.person(f"u{n}", luck) for n in range(first, first + 3)])
             self.client.later(timedelta(days=6, hours=5))
             self.arrive(luck, 16)
@@ -163,7 +164,7 @@ class SimulatedOrganization:
 
     def fold(self, _: Random) -> None:
         """Decide about all that was accepted; whoever was a stranger has an id from then on."""
-        self.engine.sweep(self.organization, self.now)
+        self.engine.fold_outstanding(self.organization, self.now)
         ids = self.names
         self.counted += [event._replace(who=ids[event.who]) for event in self.accepted]
         self.accepted.clear()
@@ -172,7 +173,7 @@ class SimulatedOrganization:
         self.engine.settle(self.organization, self.now)
 
     def rebuild(self, luck: Random) -> None:
-        self.remake(luck.choice([ALL, APP, TOTALS_ID]))
+        self.remake(luck.choice([ALL, APP, TOTALS.id]))
 
     def remake(self, what: str) -> None:
         """Make the frames of a product anew, or all; those of a zone moved to come before."""

@@ -36,7 +36,7 @@ class UsageSender:
         for first in range(0, len(events), 1000):
             self.event_log.put(self.organization, events[first : first + 1000], now)
         self.sent += events
-        self.engine.sweep(self.organization, now)
+        self.engine.fold_outstanding(self.organization, now)
 
     def settle(self, now: datetime) -> None:
         """Settle all that was decided, and seal the days that are over."""

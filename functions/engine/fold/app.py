@@ -12,8 +12,8 @@ from odometer.triggers import on_log_stream
 def handler(
     engine: Engine, organization: str, entries: Sequence[Item] | None, now: datetime
 ) -> None:
-    """Fold what was just accepted, or whatever no bell has brought."""
+    """Fold what was just accepted, or whatever the stream has not brought."""
     if entries is None:
-        engine.sweep(organization, now)
+        engine.fold_outstanding(organization, now)
     else:
-        engine.ring(organization, entries, now)
+        engine.fold_new(organization, entries, now)

@@ -14,7 +14,7 @@ from odometer.directory.upsert import Draft, Outcome, Row, Status, register
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.time import epoch_ms
-from odometer.engine.format.projections import PLACES, RESERVED, TOTALS
+from odometer.engine.format.products import PLACES, RESERVED, TOTALS
 from tests.support.memory_directory import NOON, MemoryDirectory
 
 NOON_MS = epoch_ms(NOON)

@@ -11,7 +11,6 @@ from odometer.domain.events import DIGEST_BYTES, Event, digest_of
 from odometer.domain.kinds import KINDS
 from odometer.engine.format import records
 from odometer.engine.format.codec import pack, unpack
-from odometer.engine.format.decisions import MeteredProduct
 from odometer.engine.format.frames import (
     PART_BYTES,
     SHARD,
@@ -24,6 +23,7 @@ from odometer.engine.format.frames import (
     to_attributes,
     total,
 )
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import Segment
 
 TEST = MeteredProduct("automation", KINDS["test"])

@@ -15,11 +15,11 @@ from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL, LOCAL
 from odometer.engine.format.frames import SHARD
 from odometer.engine.format.latest import Coverage
-from odometer.engine.format.runs import MissingKeyframe
-from odometer.engine.read.last_active import LastActive, last_active
-from odometer.engine.read.months import users_by_month
-from odometer.engine.read.readings import View, distinct
+from odometer.engine.format.readings import MissingKeyframe
+from odometer.engine.read.activity import LastActive, last_active, users_by_month
+from odometer.engine.read.measuring import distinct_users, measure
 from odometer.engine.read.verify import Drift, YearCheck
+from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.settle import UnknownProduct
 from tests.support.simulated_engine import NEIGHBOUR, ORGANIZATION, PRODUCTS, SimulatedEngine, rows
@@ -44,7 +44,7 @@ class Clockwork:
 
     def send(self, *events: Event[str]) -> int:
         item = self.world.accept(events, self._random, 0)
-        return self.world.folding.ring(ORGANIZATION, [item], self.world.now_ms)
+        return self.world.folding.fold_new(ORGANIZATION, [item], self.world.now_ms)
 
     def settle(self) -> None:
         while self.world.settling.settle(ORGANIZATION, self.world.zone, self.world.now):
@@ -59,7 +59,7 @@ class Clockwork:
         return self.world.view()
 
     def used(self, first: str, last: str, product: Any = TEST) -> dict[int, tuple[int, ...]]:
-        return rows(self.view().usage(product, days(first, last)))
+        return rows(measure(self.view(), product, days(first, last)))
 
 
 def days(first: str, last: str) -> Period:
@@ -104,17 +104,17 @@ def test_a_late_event_changes_yesterdays_total(clockwork: Clockwork) -> None:
 
 def test_a_lost_bell_is_made_up_for_by_the_sweep(clockwork: Clockwork) -> None:
     clockwork.world.accept([clockwork.use("ann", NOON, 1, 10)], Random(2), lands_after=0)
-    assert clockwork.view().tail == []
-    assert clockwork.world.folding.sweep(ORGANIZATION, clockwork.world.now_ms) == 1
+    assert clockwork.view().unsettled == []
+    assert clockwork.world.folding.fold_outstanding(ORGANIZATION, clockwork.world.now_ms) == 1
     assert clockwork.used("2026-11-20", "2026-11-20") == {0: (1, 10, 1)}
 
 
 def test_the_watermark_passes_a_batch_two_minutes_after_it_came(clockwork: Clockwork) -> None:
     clockwork.send(clockwork.use("ann", NOON, 1, 10))
-    sweep = clockwork.world.folding.sweep
+    fold_outstanding = clockwork.world.folding.fold_outstanding
     for minutes, through in [(0, 0), (1, 0), (1, 0), (1, NOON + 60), (60, NOON + 60)]:
         clockwork.world.pass_time(60 * minutes)
-        assert sweep(ORGANIZATION, clockwork.world.now_ms) == 0
+        assert fold_outstanding(ORGANIZATION, clockwork.world.now_ms) == 0
         assert clockwork.view().through_ms == through * 1000
 
 
@@ -123,7 +123,7 @@ def test_an_entry_that_cannot_be_decoded_is_parked_and_passed_over(clockwork: Cl
     good = world.accept([clockwork.use("ann", NOON, 1, 10)], Random(3), lands_after=0)
     broken: Item = {**good, "sk": keys.entry(world.now_ms, "broken"), "second": b"?"}
     world.log.put_new(broken)
-    assert world.folding.sweep(ORGANIZATION, world.now_ms) == 1
+    assert world.folding.fold_outstanding(ORGANIZATION, world.now_ms) == 1
     parked = [item for item in world.usage.everything() if item["pk"] == keys.parked(ORGANIZATION)]
     assert [item["sk"] for item in parked] == [broken["sk"]]
 
@@ -149,11 +149,11 @@ def test_two_organizations_never_meet(clockwork: Clockwork) -> None:
     item = world.accept([event], Random(4), lands_after=0)
     neighbours = {**item, "pk": keys.log(NEIGHBOUR)}
     world.log.put_new(neighbours)
-    assert world.folding.ring(NEIGHBOUR, [neighbours], world.now_ms) == 1
+    assert world.folding.fold_new(NEIGHBOUR, [neighbours], world.now_ms) == 1
     world.settling.settle(NEIGHBOUR, "UTC", world.now)
     assert clockwork.view().pin == before
     assert clockwork.used("2026-11-20", "2026-11-20") == {}
-    assert world.folding.ring(ORGANIZATION, [item], world.now_ms) == 1
+    assert world.folding.fold_new(ORGANIZATION, [item], world.now_ms) == 1
 
 
 def test_a_missing_keyframe_is_an_error_and_never_zero(clockwork: Clockwork) -> None:
@@ -205,7 +205,7 @@ def test_a_range_of_any_length_takes_as_many_queries(first: str, last: str, quer
     view = clockwork.view()
     asked: list[str] = []
     clockwork.world.usage.before_each = asked.append
-    view.usage(TEST, days(first, last))
+    measure(view, TEST, days(first, last))
     assert asked == ["read"] * queries
 
 
@@ -223,7 +223,7 @@ def test_an_organization_that_moves_counts_the_days_of_its_new_zone_after_a_rebu
     clockwork.rebuild(LOCAL, "Asia/Tokyo")
     assert clockwork.view().head.zone == "Asia/Tokyo"
     assert clockwork.world.rebuilding.wanted(ORGANIZATION, "Asia/Tokyo") is None
-    assert rows(clockwork.view().usage(APP, one_night)) == {0: (5, 1, 1)}
+    assert rows(measure(clockwork.view(), APP, one_night)) == {0: (5, 1, 1)}
 
 
 def test_a_year_with_much_that_came_late_is_worth_a_rebuild(clockwork: Clockwork) -> None:
@@ -279,8 +279,8 @@ def test_users_of_several_products_are_counted_once(clockwork: Clockwork) -> Non
         clockwork.use("bob", NOON, 1, product=VISUAL),
     )
     day = Period.of_days(date(2026, 11, 20), date(2026, 11, 20), UTC)
-    used = [clockwork.view().usage(product, day) for product in (TEST, VISUAL)]
-    assert distinct(used) == [0, 1]
+    used = [measure(clockwork.view(), product, day) for product in (TEST, VISUAL)]
+    assert distinct_users(used) == [0, 1]
     assert [each.totals for each in used] == [{"tests": 1, "duration_ms": 1}, {"screenshots": 2}]
 
 
@@ -310,7 +310,7 @@ def partitions(clockwork: Clockwork, kind: str) -> set[str]:
 def test_replaced_frames_go_when_no_cursor_can_name_them(clockwork: Clockwork) -> None:
     weeks_of_use(clockwork, range(0, 30, 3))
     pin, whole = clockwork.view().pin, days("2026-11-20", "2026-12-19")
-    seen = rows(clockwork.view().usage(TEST, whole))
+    seen = rows(measure(clockwork.view(), TEST, whole))
     both = {keys.frames(ORGANIZATION, TEST.id, 2026, g, 0) for g in (0, 1)}
     clockwork.rebuild(ALL)
     for hours, left in [(0, both), (25, both), (2, both - {min(both)})]:
@@ -319,8 +319,8 @@ def test_replaced_frames_go_when_no_cursor_can_name_them(clockwork: Clockwork) -
         assert partitions(clockwork, "R") == left
         if left == both:
             pinned = View.pinned(ORGANIZATION, clockwork.world.usage, pin, clockwork.world.now)
-            assert rows(pinned.usage(TEST, whole)) == seen
-    assert rows(clockwork.view().usage(TEST, whole)) == seen
+            assert rows(measure(pinned, TEST, whole)) == seen
+    assert rows(measure(clockwork.view(), TEST, whole)) == seen
     clockwork.rebuild(ALL)
     clockwork.world.retirement.generations(ORGANIZATION, clockwork.world.now)
     assert partitions(clockwork, "R") == {
@@ -349,5 +349,5 @@ def test_events_of_a_product_that_the_directory_lacks_wait_for_it(clockwork: Clo
         clockwork.settle()
     clockwork.world.products = PRODUCTS
     clockwork.settle()
-    assert clockwork.view().tail == []
+    assert clockwork.view().unsettled == []
     assert clockwork.used("2026-11-20", "2026-11-20") == {0: (1, 10, 1)}

@@ -10,7 +10,8 @@ import pytest
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.time import Period, epoch_second
 from odometer.engine import calendar
-from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.read.measuring import measure
 from odometer.engine.store import Item, KeyRange
 from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine
 
@@ -30,14 +31,14 @@ def settled(world: SimulatedEngine, clock: str, product: MeteredProduct, second:
     digest = digest_of("ci", f"{clock} {second}")
     event = Event("ann", product.id, "ci", second, platform, measures, digest)
     world.accept([event], Random(0), 0)
-    world.folding.sweep(ORGANIZATION, world.now_ms)
+    world.folding.fold_outstanding(ORGANIZATION, world.now_ms)
     world.settling.settle(ORGANIZATION, world.zone, world.now)
 
 
 def used_on(world: SimulatedEngine, product: MeteredProduct, day: date) -> int:
     """How much of the first measure was used on a day."""
     zone = calendar.zone_of(product.kind, world.zone)
-    used = world.view().usage(product, Period.of_days(day, day, zone))
+    used = measure(world.view(), product, Period.of_days(day, day, zone))
     return used.totals[product.kind.measures[0]]
 
 
@@ -50,10 +51,10 @@ def test_what_comes_late_to_a_sealed_day_is_seen_at_once(
     settled(world, "08 12:00:00", product, at("08 05:00:00"))
     settled(world, "12 12:00:00", product, at("12 05:00:00"))
     place = calendar.zone_of(product.kind, zone)
-    first, following = calendar.bounds(date(2026, 3, 10), place)
-    settled(world, "12 12:30:00", product, first)
+    seconds = calendar.seconds_of(date(2026, 3, 10), date(2026, 3, 11), place)
+    settled(world, "12 12:30:00", product, seconds.start)
     assert used_on(world, product, date(2026, 3, 10)) == 1
-    settled(world, "12 13:30:00", product, following - 1)
+    settled(world, "12 13:30:00", product, seconds.stop - 1)
     assert used_on(world, product, date(2026, 3, 10)) == 2
 
 
@@ -72,7 +73,7 @@ def test_yesterday_is_not_read_twice_as_dearly_because_of_today(
 
     monkeypatch.setattr(world.usage, "read", watched)
     yesterday = datetime(2026, 3, 10, tzinfo=UTC)
-    view.usage(TESTS, Period(yesterday, yesterday + timedelta(days=1.25)))
+    measure(view, TESTS, Period(yesterday, yesterday + timedelta(days=1.25)))
     strong: dict[Any, bool] = {
         key_range.pk.split("#")[1]: key_range.strong for key_range in key_ranges
     }

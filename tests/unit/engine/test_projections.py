@@ -6,8 +6,8 @@ from random import Random
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_second, instant_at
-from odometer.engine.format.decisions import MeteredProduct
-from odometer.engine.format.projections import PEOPLE, TOTALS
+from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
+from odometer.engine.read.measuring import measure
 from odometer.engine.read.projections import usage_of_rows
 from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine
 
@@ -23,7 +23,7 @@ def lived() -> SimulatedEngine:
         events = [
             use(who, product, world.now - 3600) for who in "ab" for product in (*PRODUCTS, *APPS)
         ]
-        world.folding.ring(ORGANIZATION, [world.accept(events, Random(day), 0)], world.now_ms)
+        world.folding.fold_new(ORGANIZATION, [world.accept(events, Random(day), 0)], world.now_ms)
         world.settling.settle(ORGANIZATION, world.zone, world.now)
         world.pass_time(DAY)
     world.settling.settle(ORGANIZATION, world.zone, world.now)
@@ -51,5 +51,5 @@ def test_one_person_across_ten_products_and_the_totals_of_all_are_a_few_queries(
     assert len(asked) <= 3
     asked.clear()
     for product in (*PRODUCTS, *APPS):
-        view.usage(product, period)
+        measure(view, product, period)
     assert len(asked) >= 20

@@ -15,7 +15,8 @@ from odometer.access.credentials import Credential
 from odometer.access.policy import Scope
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.time import epoch_second
-from odometer.engine.format.decisions import ALL, MeteredProduct
+from odometer.engine.format.decisions import ALL
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item
 from odometer.storage.directory import block_item, credential_item, item_of
 from odometer.storage.log import Remembered, remembered_item
@@ -37,7 +38,7 @@ def history() -> SimulatedEngine:
         for _ in range(3):
             events = [an_event(random, world.now) for _ in range(6)]
             entry = world.accept(events, random, 0)
-            world.folding.ring(ORGANIZATION, [entry], world.now_ms)
+            world.folding.fold_new(ORGANIZATION, [entry], world.now_ms)
             world.pass_time(2 * DAY + 3_600)
         if week < 59:
             while world.settling.settle(ORGANIZATION, world.zone, world.now):

@@ -1,4 +1,4 @@
-"""Days as frames count them, and the days on which keyframes stand."""
+"""Days as frames count them, and the days before which keyframes stand: Mondays and 1 January."""
 
 from datetime import UTC, date, timedelta, tzinfo
 from typing import Final
@@ -16,14 +16,13 @@ def zone_of(kind: Kind, zone: str) -> tzinfo:
     return ZoneInfo(zone) if kind.local_days else UTC
 
 
-def start(day: date, zone: tzinfo) -> int:
-    """The first second of a day."""
+def first_second(day: date, zone: tzinfo) -> int:
     return epoch_second(day_start(day, zone))
 
 
-def bounds(day: date, zone: tzinfo) -> tuple[int, int]:
-    """The first second of a day, and of the next."""
-    return start(day, zone), start(day + DAY, zone)
+def seconds_of(first: date, end: date, zone: tzinfo) -> range:
+    """The seconds of the days from the first up to, but not including, the end."""
+    return range(first_second(first, zone), first_second(end, zone))
 
 
 def day_of(second: int, zone: tzinfo) -> date:
@@ -33,8 +32,8 @@ def day_of(second: int, zone: tzinfo) -> date:
 
 def day_edges(seconds: range, zone: tzinfo) -> list[int]:
     """Where these seconds begin and end, and every beginning of a day between."""
-    following = day_of(seconds.start, zone) + DAY
-    midnights = (start(day, zone) for day in days(following, day_of(seconds.stop, zone) + DAY))
+    following = days(day_of(seconds.start, zone) + DAY, day_of(seconds.stop, zone) + DAY)
+    midnights = (first_second(day, zone) for day in following)
     return [seconds.start, *(each for each in midnights if each < seconds.stop), seconds.stop]
 
 
@@ -44,34 +43,33 @@ def days(first: date, end: date) -> list[date]:
 
 
 def new_year(year: int) -> date:
-    """The first day of a year."""
     return date(year, 1, 1)
 
 
-def base(day: date) -> date:
+def keyframe_before(day: date) -> date:
     """The keyframe that a reading of the day builds on; on 1 January that is nothing."""
     return max(day - timedelta(day.weekday()), new_year(day.year))
 
 
-def next_edge(day: date) -> date:
+def keyframe_after(day: date) -> date:
     """The first keyframe that has the day in it."""
     return min(day - timedelta(day.weekday()) + WEEK, new_year(day.year + 1))
 
 
-def stretches(first: date, end: date) -> list[tuple[date, date]]:
-    """The days cut at every keyframe."""
-    cuts = []
+def cut_at_keyframes(first: date, end: date) -> list[tuple[date, date]]:
+    """The days up to the end, cut at every keyframe."""
+    pieces = []
     while first < end:
-        cut = min(next_edge(first), end)
-        cuts.append((first, cut))
+        cut = min(keyframe_after(first), end)
+        pieces.append((first, cut))
         first = cut
-    return cuts
+    return pieces
 
 
-def years(first: date, end: date) -> list[tuple[date, date]]:
-    """The days cut at every New Year."""
+def cut_at_new_years(first: date, end: date) -> list[tuple[date, date]]:
+    """The days up to the end, cut at every New Year."""
     return [
         (max(first, new_year(year)), min(end, new_year(year + 1)))
-        for year in range(first.year, (end - timedelta(1)).year + 1)
+        for year in range(first.year, (end - DAY).year + 1)
         if first < end
     ]

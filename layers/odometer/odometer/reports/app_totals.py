@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from odometer.domain.time import DAY, day_start, epoch_second
-from odometer.engine.read.readings import Used
+from odometer.engine.read.measuring import Used
 from odometer.engine.read.series import Series, lanes_filled, only
 from odometer.reports.days import Days
 from odometer.reports.figures import Metric, rounded

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from odometer.engine.read.readings import Used
+from odometer.engine.read.measuring import Used
 from odometer.reports.figures import Metric, change_tenths, rounded_each
 from odometer.reports.order import Direction, Key, in_order
 

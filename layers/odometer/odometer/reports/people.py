@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 
 from odometer.directory.people import User
-from odometer.engine.read.last_active import LastActive
+from odometer.engine.read.activity import LastActive
 from odometer.reports.order import Direction, Key, in_order
 
 

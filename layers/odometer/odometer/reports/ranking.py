@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from odometer.engine.read.readings import Used
+from odometer.engine.read.measuring import Used
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from odometer.domain.time import DAY, KEPT_FOR_CURSORS, epoch_ms, epoch_second, instant_at
 from odometer.engine.format import keys, log_entries
-from odometer.engine.format.decisions import MeteredProduct
-from odometer.engine.format.projections import ROWS
+from odometer.engine.format.products import PROJECTIONS, MeteredProduct
 from odometer.engine.format.records import Undecodable
-from odometer.engine.read.readings import View
 from odometer.engine.read.verify import Comparison, YearCheck
+from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.rebuild import Rebuilding
@@ -58,21 +57,21 @@ class Engine:
 
     def products(self, organization: str) -> list[MeteredProduct]:
         """Every product that an organization has by now, and what they are projected to."""
-        return [*products_of(self.directories.open(organization)), *ROWS]
+        return [*products_of(self.directories.open(organization)), *PROJECTIONS]
 
-    def ring(self, organization: str, entries: Sequence[Item], now: datetime) -> None:
+    def fold_new(self, organization: str, entries: Sequence[Item], now: datetime) -> None:
         """Fold what was just accepted, and settle a plan when the tail has become long.
 
-        One only: whoever else has used something waits for the same bell.
+        One only: the next organization with new entries waits for it.
         """
-        self.folding.ring(organization, entries, epoch_ms(now))
-        tail = self.folding.memory.folds.get(organization, [])
-        if sum(len(fold.events) for fold in tail) > LONGEST_TAIL:
+        self.folding.fold_new(organization, entries, epoch_ms(now))
+        unsettled = self.folding.cache.folds.get(organization, [])
+        if sum(len(fold.events) for fold in unsettled) > LONGEST_TAIL:
             self.settling.settle(organization, self._zone(organization), epoch_second(now))
 
-    def sweep(self, organization: str, now: datetime) -> None:
-        """Fold what no bell has brought."""
-        self.folding.sweep(organization, epoch_ms(now))
+    def fold_outstanding(self, organization: str, now: datetime) -> None:
+        """Fold what the stream has not brought."""
+        self.folding.fold_outstanding(organization, epoch_ms(now))
 
     def settle(self, organization: str, now: datetime) -> None:
         """Settle until nothing is left to do, and begin the rebuild that is due."""
@@ -102,7 +101,7 @@ class Engine:
             end = keys.entry(min(start_ms + HOUR_MS, through_ms))
             key_range = KeyRange(keys.log(organization), keys.entry(start_ms), end)
             (entries,) = self.log.read([key_range])
-            missed += self.folding.ring(organization, entries, now_ms)
+            missed += self.folding.fold_new(organization, entries, now_ms)
         return Findings(missed, len(self.parked(organization)))
 
     def verify(self, organization: str, now: datetime) -> Iterator[Comparison]:
@@ -122,8 +121,7 @@ class Engine:
     def last_event(self, organization: str, now: datetime) -> datetime | None:
         """The instant of the latest event that has been folded; None before the first."""
         view = View.latest(organization, self.usage, "UTC", epoch_second(now))
-        tail = (event.second for fold in view.tail for event in fold.events)
-        last = max((view.head.last, *tail))
+        last = max((view.head.last, *(event.second for event in view.unsettled_events)))
         return instant_at(last) if last else None
 
     def parked(self, organization: str) -> list[Item]:

@@ -15,13 +15,18 @@ from odometer.domain.errors import Unavailable
 from odometer.domain.kinds import DEFAULT_PRODUCTS, Kind
 from odometer.domain.time import Period, epoch_ms, epoch_second
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import ALL, LOCAL, MeteredProduct
-from odometer.engine.format.projections import PEOPLE, TOTALS
-from odometer.engine.read.last_active import LastActive, former_last_active, last_active
-from odometer.engine.read.months import users_by_month
+from odometer.engine.format.decisions import ALL, LOCAL
+from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
+from odometer.engine.read.activity import (
+    LastActive,
+    former_last_active,
+    last_active,
+    users_by_month,
+)
+from odometer.engine.read.measuring import Used, measure, measure_each
 from odometer.engine.read.projections import RowUsage, totals_in_blocks, usage_of_rows
-from odometer.engine.read.readings import Used, View
 from odometer.engine.read.series import Series
+from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.fold import SETTLING_MS
 from odometer.storage.directory import DirectoryStore
@@ -113,11 +118,11 @@ class Usage:
 
     def of(self, product: str, period: Period) -> Used:
         """What every user has used of a product."""
-        return self.view.usage(self.measured(product), period)
+        return measure(self.view, self.measured(product), period)
 
     def of_periods(self, product: str, periods: Sequence[Period]) -> list[Used]:
         """What every user has used of a product in each of several periods, read together."""
-        return self.view.usages(self.measured(product), periods)
+        return measure_each(self.view, self.measured(product), periods)
 
     def of_person(self, user: int, period: Period) -> list[RowUsage]:
         """What one user has used of every product, as far as they have used it."""

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Fault, Invalid, NotFound
 from odometer.domain.time import CURSOR_LIFE, SECOND, epoch_second
-from odometer.engine.state import Gap
+from odometer.engine.format.decisions import Gap
 from odometer.services.usage import Usage
 from odometer.web.messages import Request, takes_every_row
 from odometer.web.models import PAGING, Query

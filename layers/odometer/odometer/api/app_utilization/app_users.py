@@ -16,7 +16,7 @@ from odometer.api.app_utilization.parameters import (
     Paged,
 )
 from odometer.directory.people import Product
-from odometer.engine.read.last_active import LastActive
+from odometer.engine.read.activity import LastActive
 from odometer.reports.app_users import AppUsers, UserOrder
 from odometer.services.usage import Usage
 from odometer.web.cursors import Chain, begin, headers_of, next_page

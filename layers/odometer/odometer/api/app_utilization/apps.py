@@ -11,7 +11,7 @@ from odometer.api.app_utilization.app_detail import periods_of, published, total
 from odometer.api.app_utilization.app_users import DATES
 from odometer.api.app_utilization.parameters import Compared, Ordered, Paged, Searched
 from odometer.directory.people import Product
-from odometer.engine.format.decisions import TOTALS_ID
+from odometer.engine.format.products import TOTALS
 from odometer.engine.read.projections import RowUsage
 from odometer.reports.order import Key, in_order
 from odometer.services.usage import Usage
@@ -70,7 +70,7 @@ def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report:
     used = usage.totals(query.days.period(usage.zone))
     ranked = ranked_apps([app for app in directory.apps if app.id in used], used, query)
     page = ranked[chain.row :][: query.page_size]
-    products = [TOTALS_ID, *(app.id for app in directory.apps)]
+    products = [TOTALS.id, *(app.id for app in directory.apps)]
     following = next_page(chain, usage, directory, products, len(page), len(ranked))
     answer = AppsAnswer(
         period=Period.of(query.days, query.comparison),

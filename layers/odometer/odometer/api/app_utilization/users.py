@@ -10,7 +10,7 @@ from odometer.api.app_utilization.parameters import OfDepartments, Searched, Str
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
 from odometer.domain.time import format_millis, instant_of_ms
-from odometer.engine.read.last_active import LastActive
+from odometer.engine.read.activity import LastActive
 from odometer.reports.order import Direction
 from odometer.reports.people import PersonOrder, finder, listed
 from odometer.services.usage import Usage

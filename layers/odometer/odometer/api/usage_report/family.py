@@ -8,7 +8,7 @@ from odometer.api.usage_report.parameters import CLOCK_FORM, LARGEST_PAGE
 from odometer.api.usage_report.products import ReportedProduct
 from odometer.domain.errors import Fault, Incomplete, Invalid, OdometerError, TimedOut, Unavailable
 from odometer.domain.people import UserType
-from odometer.engine.read.readings import Used
+from odometer.engine.read.measuring import Used
 from odometer.web.endpoint import Endpoint
 from odometer.web.endpoint import endpoint as any_endpoint
 from odometer.web.family import Family

@@ -21,7 +21,7 @@ from odometer.api.usage_report.parameters import DrilldownQuery, Range, SummaryQ
 from odometer.api.usage_report.products import ReportedProduct
 from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import Kind
-from odometer.engine.read.readings import Used, distinct
+from odometer.engine.read.measuring import Used, distinct_users
 from odometer.reports.ranking import UserUsage, most_used_first, places, totals_among
 from odometer.services.usage import Usage
 from odometer.web.models import Answer
@@ -39,7 +39,7 @@ def summary(query: SummaryQuery, usage: Usage) -> Report:
     population = directory.users_of_type(query.type)
     metadata = SummaryMetadata(
         type=query.type,
-        total_users=len(population.intersection(distinct(readable))),
+        total_users=len(population.intersection(distinct_users(readable))),
         **echo(query, directory, found.values()),
     )
     products = {

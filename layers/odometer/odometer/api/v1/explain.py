@@ -11,17 +11,16 @@ from odometer.domain.errors import Invalid, NotFound
 from odometer.domain.identity import as_kept
 from odometer.domain.people import State, UserType
 from odometer.domain.time import Period, epoch_ms, format_seconds, instant_at
-from odometer.engine.format.decisions import MeteredProduct
-from odometer.engine.format.projections import PEOPLE, TOTALS
+from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
 from odometer.engine.read.explain import (
-    Explained,
+    Explanation,
     TermKind,
-    explained,
-    explained_days,
-    explained_days_of_some,
-    together,
+    explain_days,
+    explain_days_of_some,
+    explain_measure,
+    sum_of,
 )
-from odometer.engine.read.readings import distinct
+from odometer.engine.read.measuring import distinct_users
 from odometer.reports.utilization import state_at
 from odometer.services.usage import Usage, products_of
 from odometer.web.cursors import CURSOR, LONGEST_CURSOR, Chain, begin, headers_of, next_page
@@ -153,7 +152,7 @@ def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report:
     directory = usage.directory_of(found.people)
     ids = directory.shown_ids if found.people else []
     page = slice(chain.row, chain.row + query.page_size)
-    shown, total = len(found.one_by_one[page]), len(found.one_by_one)
+    shown, total = len(found.entries[page]), len(found.entries)
     pinned = [PEOPLE.id, TOTALS.id, *(product.id for product in products)]
     following = next_page(chain, usage, directory, pinned, shown, total)
     return Report(
@@ -168,7 +167,7 @@ def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report:
 
 def answer_of(
     query: ExplainQuery,
-    found: Explained,
+    found: Explanation,
     page: slice,
     ids: Sequence[str | None],
     following: str | None,
@@ -196,24 +195,24 @@ def explained_by(
     usage: Usage,
     products: Sequence[MeteredProduct],
     users: Collection[int] | None,
-) -> Explained:
+) -> Explanation:
     """What the figure is made of: users one by one, days one by one, or sums."""
     if query.measure == ACCOUNTS:
         return counted(users_in(usage.directory, query.end, *State), users)
     if query.measure == USERS:
-        return counted(distinct(usage.of(each.id, query.period) for each in products), users)
+        return counted(distinct_users(usage.of(each.id, query.period) for each in products), users)
     if query.measure == DAYS_ACTIVE:
         return days_explained(query, usage, products, users)
-    return together(
-        explained(usage.view, product, query.measure, query.period, users)
+    return sum_of(
+        explain_measure(usage.view, product, query.measure, query.period, users)
         for product in products
         if query.measure in product.kind.measures
     )
 
 
-def counted(found: Sequence[int], users: Collection[int] | None) -> Explained:
+def counted(found: Sequence[int], users: Collection[int] | None) -> Explanation:
     """Users who count for one each, as far as they are asked about."""
-    return Explained(users=[user for user in found if users is None or user in users])
+    return Explanation(users=[user for user in found if users is None or user in users])
 
 
 def days_explained(
@@ -221,7 +220,7 @@ def days_explained(
     usage: Usage,
     products: Sequence[MeteredProduct],
     users: Collection[int] | None,
-) -> Explained:
+) -> Explanation:
     """On how many days one product was used by one user, by several, or by anybody."""
     if len(products) > 1:
         words = f"{DAYS_ACTIVE} is a figure of one product"
@@ -230,11 +229,11 @@ def days_explained(
     if users is None or len(users) == 1:
         user = next(iter(users or ()), None)
         catalog = products_of(usage.directory)
-        return explained_days(usage.view, catalog, product, query.period, user)
+        return explain_days(usage.view, catalog, product, query.period, user)
     if users and product.kind.name != APP:
         words = f"{DAYS_ACTIVE} of several users is a figure of apps"
         raise Invalid.parameter("measure", words, query.measure)
-    return explained_days_of_some(usage.view, product, query.period, users)
+    return explain_days_of_some(usage.view, product, query.period, users)
 
 
 def products_asked(query: ExplainQuery, directory: Directory) -> list[MeteredProduct]:
@@ -260,7 +259,9 @@ def names_asked(given: str | None, known: Collection[str]) -> list[str]:
     return names
 
 
-def terms_of(found: Explained, users: Sequence[int], ids: Sequence[str | None]) -> list[TermAnswer]:
+def terms_of(
+    found: Explanation, users: Sequence[int], ids: Sequence[str | None]
+) -> list[TermAnswer]:
     """The terms by their published names, and users who count for one each, also without a name."""
     parts = [
         TermAnswer(term=part.kind, key=part.key, sign=part.sign, value=part.value)

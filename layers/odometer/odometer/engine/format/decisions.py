@@ -10,29 +10,20 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple, Self
 
 from odometer.domain.events import Event
-from odometer.domain.kinds import Kind
 from odometer.engine.format import keys, records
-from odometer.engine.format.frames import SHARD
 from odometer.engine.format.log_entries import LOG_DAYS
-from odometer.engine.store import Item
+from odometer.engine.format.products import MeteredProduct, shards_of
+from odometer.engine.store import Item, KeyRange, Store
 
 ALL: Final = "*"
-TOTALS_ID: Final = "%totals"
-PEOPLE_ID: Final = "%people"
-"""Products of no directory (`projections`): a row for every product; one for each user of each."""
-PEOPLE_SHARD: Final = 64
-"""Users in a shard of the latter."""
 LOCAL: Final = "local"
 FRESH_SECONDS: Final = 15 * 60
 """An eventually consistent read is trusted with what was written longer ago than this."""
 _LATE_ENTRIES: Final = 64
 
 
-class MeteredProduct(NamedTuple):
-    """A product and its kind, which never changes."""
-
-    id: str
-    kind: Kind
+class Gap(RuntimeError):
+    """A decision that must exist cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -190,10 +181,8 @@ class UsageHead:
         """The generation of frames that readers see."""
         return max(self.generations.get(scope, 0) for scope in scopes(product, year))
 
-    def shards(self, product: str) -> int:
-        """As many shards as the rows of a product need."""
-        users = {TOTALS_ID: min(self.users, 1), PEOPLE_ID: self.users}.get(product)
-        return -(-self.users // SHARD) if users is None else -(-users // PEOPLE_SHARD)
+    def shards(self, product: MeteredProduct) -> int:
+        return shards_of(product, self.users)
 
     def has_late(self, product: str, year: int) -> bool:
         """Whether there may be late items in a year of a product."""
@@ -219,3 +208,34 @@ def heaviest(late_bytes: Mapping[str, int]) -> dict[str, int]:
     order = sorted(late_bytes, key=lambda scope: (-late_bytes[scope], scope))
     kept = {scope: late_bytes[scope] for scope in order[:_LATE_ENTRIES]}
     return kept if len(order) == len(kept) else {**kept, ALL: 1}
+
+
+def read_folds(organization: str, store: Store, after: int, upto: int | None = None) -> list[Fold]:
+    """The folds after a number; their numbers have no gaps."""
+    if upto == after:
+        return []
+    last = keys.TOP if upto is None else keys.number(upto)
+    (items,) = store.read([KeyRange(keys.folds(organization), keys.number(after + 1), last)])
+    folds = [Fold.from_item(item) for item in items]
+    expected = len(folds) if upto is None else upto - after
+    if [fold.number for fold in folds] != list(range(after + 1, after + 1 + expected)):
+        raise Gap(organization)
+    return folds
+
+
+def read_head(organization: str, store: Store) -> UsageHead | None:
+    """What readers see, as of now."""
+    item = store.get(keys.head(organization), "H")
+    return UsageHead.from_item(item) if item else None
+
+
+def read_plan(organization: str, store: Store, number: int) -> Plan | None:
+    """A plan, if it is decided."""
+    item = store.get(keys.plans(organization), keys.number(number))
+    return Plan.from_item(item) if item else None
+
+
+def is_settled_in(organization: str, store: Store, head: UsageHead) -> bool:
+    """Whether these tables are the ones whose plan a head shows; plans end at different seconds."""
+    plan = read_plan(organization, store, head.plan) if head.plan else None
+    return not head.plan or (plan is not None and plan.ends == (head.upto, head.sealed))

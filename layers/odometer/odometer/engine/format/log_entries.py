@@ -7,7 +7,7 @@ from typing import Final
 
 from odometer.domain.events import Event
 from odometer.engine.format import keys, records
-from odometer.engine.store import Item, Store
+from odometer.engine.store import Item
 
 LOG_DAYS: Final = 35
 """Log entries and folds expire after this; both are long settled by then."""
@@ -41,9 +41,3 @@ def events_of(item: Item) -> list[Event[str]]:
 def numbered(event: Event[str], who: int) -> Event[int]:
     """The event with a number for its subject."""
     return Event(who, *event[1:])
-
-
-def park(organization: str, item: Item, usage: Store) -> None:
-    """Keep an entry that cannot be decoded for someone to look at."""
-    lasting = {name: value for name, value in item.items() if name != "ttl"}
-    usage.put({**lasting, "pk": keys.parked(organization)})

@@ -11,14 +11,13 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from odometer.domain.events import DIGEST_BYTES, Event, utc_date
+from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.codec import LANE_BYTES, pack, unpack, unpack_measures
-from odometer.engine.format.decisions import MeteredProduct
-from odometer.engine.format.frames import PART_BYTES, SHARD, Frame, active, check
+from odometer.engine.format.frames import SHARD, Frame, active, check
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item, KeyRange, Store
-
-_DIGESTS_IN_PART = PART_BYTES // DIGEST_BYTES
 
 
 class Segment(NamedTuple):
@@ -53,7 +52,7 @@ class Segment(NamedTuple):
     @classmethod
     def from_item(cls, item: Item, product: MeteredProduct) -> Segment:
         """What an item holds."""
-        midnight = calendar.start(date.fromisoformat(item["sk"][:10]), UTC)
+        midnight = calendar.first_second(date.fromisoformat(item["sk"][:10]), UTC)
         seconds = list(accumulate(unpack(item["gaps"]), initial=midnight))[1:]
         who = unpack(item["who"])
         return cls(seconds, who, unpack_measures(item, len(product.kind.measures), len(who)))
@@ -87,7 +86,7 @@ def by_day(
     within = [cut for cut in (s.cut(seconds.start, seconds.stop) for s in found) if cut.who]
     while within:
         day = calendar.day_of(min(segment.seconds[0] for segment in within), zone)
-        end = calendar.bounds(day, zone)[1]
+        end = calendar.first_second(day + DAY, zone)
         yield day, [segment.cut(0, end) for segment in within]
         within = [cut for cut in (s.cut(end, seconds.stop) for s in within) if cut.who]
 
@@ -112,15 +111,6 @@ def _frame(segments: Sequence[Segment], product: MeteredProduct) -> Frame:
                 column[who] += value
     measures = check(tuple(int.from_bytes(column.tobytes(), "little") for column in columns))
     return (*measures, active(measures))
-
-
-def _parts(segment: Segment, midnight: int) -> Iterator[dict[str, bytes]]:
-    attributes = segment.to_attributes(midnight)
-    if sum(map(len, attributes.values())) <= PART_BYTES:
-        yield attributes
-        return
-    for half in segment.halves():
-        yield from _parts(half, midnight)
 
 
 def key_range(organization: str, product: str, seconds: range, *, strong: bool = True) -> KeyRange:

@@ -17,7 +17,7 @@ from typing import Final
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import Fold, Plan
 from odometer.engine.format.latest import Coverage
-from odometer.engine.read.readings import View
+from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 
 _LAST_SOURCE: Final = "\U0010ffff" * 32
@@ -57,7 +57,7 @@ def received(view: View, products: Sequence[str]) -> list[Received]:
         KeyRange(keys.coverage(view.organization, product), keys.BOTTOM, _LAST_SOURCE)
         for product in products
     ]
-    waiting = _waiting(view.tail)
+    waiting = _waiting(view.unsettled)
     return [
         Received(product, _by_source(view, items, waiting.get(product, {})))
         for product, items in zip(products, view.store.read(key_ranges), strict=True)

@@ -14,14 +14,14 @@ from typing import Final, NamedTuple
 
 from odometer.domain.time import Period
 from odometer.engine import calendar
-from odometer.engine.format import keys, segments
-from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.format import keys
 from odometer.engine.format.frames import SHARD, Frame, from_attributes
-from odometer.engine.format.projections import PEOPLE, ROWS, TOTALS, places
+from odometer.engine.format.products import PEOPLE, PROJECTIONS, TOTALS, MeteredProduct, places
 from odometer.engine.format.segments import Segment, by_day, day_frames
-from odometer.engine.read.projections import seen
-from odometer.engine.read.readings import Measuring, Term, View
+from odometer.engine.read.measuring import Measuring, Term
+from odometer.engine.read.projections import projected_view
 from odometer.engine.read.series import Series, lanes_filled, only, sums
+from odometer.engine.read.views import View
 from odometer.engine.store import Item
 
 DAYS: Final = -1
@@ -48,7 +48,7 @@ class Part(NamedTuple):
     value: int
 
 
-class Happened(NamedTuple):
+class ExplainedEvent(NamedTuple):
     """One event that is counted by itself."""
 
     second: int
@@ -56,11 +56,11 @@ class Happened(NamedTuple):
     value: int
 
 
-class Explained(NamedTuple):
+class Explanation(NamedTuple):
     """A figure with all that it is made of, and what was read and is not in it."""
 
     parts: Sequence[Part] = ()
-    events: Sequence[Happened] = ()
+    events: Sequence[ExplainedEvent] = ()
     users: Sequence[int] = ()
     """Whoever counts for one, where users are counted."""
     later_items: int = 0
@@ -74,7 +74,7 @@ class Explained(NamedTuple):
         return sum(part.sign * part.value for part in self.parts) + len(self.users)
 
     @property
-    def one_by_one(self) -> Sequence[object]:
+    def entries(self) -> Sequence[object]:
         """What is told in pages: users where they are counted, else events."""
         return self.users or self.events
 
@@ -84,32 +84,32 @@ class Explained(NamedTuple):
         return [*self.users, *(event.who for event in self.events if event.who is not None)]
 
 
-def together(several: Iterable[Explained]) -> Explained:
+def sum_of(several: Iterable[Explanation]) -> Explanation:
     """The sum of several figures."""
-    found = list(several)
-    return Explained(
-        parts=[part for each in found for part in each.parts],
-        events=sorted((event for each in found for event in each.events), key=lambda e: e.second),
-        later_items=sum(each.later_items for each in found),
-        outside=sum(each.outside for each in found),
+    figures = list(several)
+    return Explanation(
+        parts=[part for each in figures for part in each.parts],
+        events=sorted((event for each in figures for event in each.events), key=lambda e: e.second),
+        later_items=sum(each.later_items for each in figures),
+        outside=sum(each.outside for each in figures),
     )
 
 
-def explained(
+def explain_measure(
     view: View, product: MeteredProduct, measure: str, period: Period, users: Collection[int] | None
-) -> Explained:
+) -> Explanation:
     """A measure of some users, or of everybody, in a period."""
     place = product.kind.measures.index(measure)
-    return explaining(view, product, place, users).of(period.seconds)
+    return Explainer(view, product, place, users).of(period.seconds)
 
 
-def explained_days(
+def explain_days(
     view: View,
     catalog: Sequence[MeteredProduct],
     product: MeteredProduct,
     period: Period,
     user: int | None,
-) -> Explained:
+) -> Explanation:
     """On how many days of the organization one user, or anybody, used a product.
 
     A kind that counts such days itself has them in its own frames, user by user; of all others, and
@@ -118,16 +118,16 @@ def explained_days(
     to = TOTALS if user is None else PEOPLE
     known = places(catalog, to)
     if user is not None and (product.kind.local_days or product.id not in known):
-        return explaining(view, product, DAYS, [user]).of(period.seconds)
-    row = ROWS[to](known[product.id], user or 0)
-    rows = seen(view, catalog, to, row // SHARD)
-    found = explaining(rows, to, DAYS, [row]).of(period.seconds)
+        return Explainer(view, product, DAYS, [user]).of(period.seconds)
+    row = PROJECTIONS[to](known[product.id], user or 0)
+    rows = projected_view(view, catalog, to, row // SHARD)
+    found = Explainer(rows, to, DAYS, [row]).of(period.seconds)
     return found._replace(events=[event._replace(who=user) for event in found.events])
 
 
-def explained_days_of_some(
+def explain_days_of_some(
     view: View, product: MeteredProduct, period: Period, users: Collection[int]
-) -> Explained:
+) -> Explanation:
     """On which of its days any of several users used a product."""
     zone = calendar.zone_of(product.kind, view.head.zone)
     edges = calendar.day_edges(period.seconds, zone)
@@ -138,37 +138,30 @@ def explained_days_of_some(
         for at, (frame,) in enumerate(series.blocks(shard)):
             used[at] |= any(only(frame, lanes[shard]))
     days = (calendar.day_of(edge, zone) for edge, was in zip(edges, used, strict=False) if was)
-    return Explained([Part(TermKind.DAY, f"{day}", 1, 1) for day in days])
-
-
-def explaining(
-    view: View, product: MeteredProduct, place: int, users: Collection[int] | None
-) -> Explaining:
-    """One column of a product, as some users, or all, have filled it."""
-    return Explaining(view, product, calendar.zone_of(product.kind, view.head.zone), place, users)
+    return Explanation([Part(TermKind.DAY, f"{day}", 1, 1) for day in days])
 
 
 @dataclass(frozen=True)
-class Explaining(Measuring):
+class Explainer(Measuring):
     """One column of one product, of everybody or of some users."""
 
     place: int
     users: Collection[int] | None
 
-    def of(self, seconds: range) -> Explained:
+    def of(self, seconds: range) -> Explanation:
         """The parts of the figure, and the events that are told apart."""
-        asked = self.asked(seconds)
-        answers = self.view.store.read(asked.key_ranges)
-        frames, loose = asked.parted(answers)
+        reads = self.reads(seconds)
+        answers = self.view.store.read(reads.key_ranges)
+        of_terms, of_seconds = reads.with_items(answers)
         parts = [
-            *(part for term, items in frames for part in self._of_frames(term, items)),
-            *(part for piece, items in loose for part in self._of_days(piece, items)),
-            *self._of_late_tail(asked.inner),
+            *(part for term, items in of_terms for part in self._of_frames(term, items)),
+            *(part for seconds, items in of_seconds for part in self._of_days(seconds, items)),
+            *self._of_late_events(reads.framed),
         ]
-        events = [event for piece, items in loose for event in self._events(piece, items)]
-        inside = sum(len(self._within(piece, items).who) for piece, items in loose)
-        held = sum(len(each.who) for _, items in loose for each in self._settled(items))
-        return Explained(
+        events = [event for seconds, items in of_seconds for event in self._events(seconds, items)]
+        inside = sum(len(self._within(seconds, items).who) for seconds, items in of_seconds)
+        held = sum(len(each.who) for _, items in of_seconds for each in self._settled(items))
+        return Explanation(
             parts, events, later_items=self._later(answers), outside=max(0, held - inside)
         )
 
@@ -179,7 +172,7 @@ class Explaining(Measuring):
 
     @property
     def _shards(self) -> Sequence[int]:
-        shards = range(self.view.head.shards(self.product.id))
+        shards = range(self.view.head.shards(self.product))
         return [shard for shard in shards if self._lanes is None or shard in self._lanes]
 
     def _of_frames(self, term: Term, items: Sequence[Item]) -> Iterator[Part]:
@@ -190,37 +183,36 @@ class Explaining(Measuring):
                 value = self._value(term.shard, frame)
                 yield Part(kind_of(item["sk"]), self._key(item), term.sign, value)
 
-    def _of_days(self, piece: range, items: Sequence[Item]) -> Iterator[Part]:
-        for day, within in by_day([*self._settled(items), self._tail()], piece, self.zone):
+    def _of_days(self, seconds: range, items: Sequence[Item]) -> Iterator[Part]:
+        for day, within in by_day([*self._settled(items), self._unsettled], seconds, self.zone):
             frames = day_frames(within, self.product)
             value = sum(self._value(shard, frame) for shard, frame in frames.items())
             yield Part(TermKind.SEGMENT, f"E#{self.product.id}/{day}", 1, value)
 
-    def _of_late_tail(self, inner: range) -> Iterator[Part]:
-        """What was decided for days that are sealed, and is not settled."""
-        folds = [fold.number for fold in self.view.tail]
-        for shard, frame in self._late_tail(inner):
+    def _of_late_events(self, framed: range) -> Iterator[Part]:
+        """The unsettled events of days that are sealed."""
+        folds = [fold.number for fold in self.view.unsettled]
+        for shard, frame in self._late_frames(framed):
             if value := self._value(shard, frame):
                 key = f"F/{keys.number(folds[0])}..{keys.number(folds[-1])}"
                 yield Part(TermKind.LATE, key, 1, value)
 
-    def _events(self, piece: range, items: Sequence[Item]) -> Iterator[Happened]:
-        found = self._within(piece, items)
+    def _events(self, seconds: range, items: Sequence[Item]) -> Iterator[ExplainedEvent]:
+        found = self._within(seconds, items)
         column = [0] * len(found.who) if self.place == DAYS else found.measures[self.place]
         for second, who, value in zip(found.seconds, found.who, column, strict=True):
             if self.users is None or who in self.users:
-                yield Happened(second, who, value)
+                yield ExplainedEvent(second, who, value)
 
-    def _within(self, piece: range, items: Sequence[Item]) -> Segment:
-        cuts = [s.cut(piece.start, piece.stop) for s in (*self._settled(items), self._tail())]
+    def _within(self, seconds: range, items: Sequence[Item]) -> Segment:
+        cuts = [
+            s.cut(seconds.start, seconds.stop) for s in (*self._settled(items), self._unsettled)
+        ]
         rows = sorted(
             row for cut in cuts for row in zip(cut.seconds, cut.who, *cut.measures, strict=True)
         )
         columns = list(zip(*rows, strict=True)) or [()] * (2 + len(self.product.kind.measures))
         return Segment(columns[0], columns[1], columns[2:])
-
-    def _settled(self, items: Iterable[Item]) -> list[Segment]:
-        return segments.from_items(items, self.view.head.plan, self.product)
 
     def _value(self, shard: int, frame: Frame) -> int:
         """What the users who are asked about have in a frame."""

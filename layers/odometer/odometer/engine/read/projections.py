@@ -7,16 +7,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from odometer.domain.time import Period
-from odometer.engine.format.decisions import MeteredProduct
 from odometer.engine.format.frames import LANE_BITS, SHARD
-from odometer.engine.format.projections import (
-    ROWS,
-    TOTALS,
-    places,
-    projected,
-)
-from odometer.engine.read.readings import View
+from odometer.engine.format.products import PROJECTIONS, TOTALS, MeteredProduct, places, projected
+from odometer.engine.read.measuring import measure_shard
 from odometer.engine.read.series import Series
+from odometer.engine.read.views import View
 
 
 class RowUsage(NamedTuple):
@@ -31,23 +26,23 @@ def usage_of_rows(
     view: View, catalog: Sequence[MeteredProduct], period: Period, to: MeteredProduct, user: int = 0
 ) -> list[RowUsage]:
     """What each product was used, by everybody or by one user, as far as it was at all."""
-    at, shard = places(catalog, to), ROWS[to](0, user) // SHARD
-    frame = seen(view, catalog, to, shard).of_shard(to, period, shard)
-    rows = {each: ROWS[to](at[each.id], user) % SHARD for each in catalog if each.id in at}
-    lanes = {each: [lane(column, row) for column in frame] for each, row in rows.items()}
-    beyond = [each for each in catalog if each.id not in at and each not in ROWS]
+    at, shard = places(catalog, to), PROJECTIONS[to](0, user) // SHARD
+    frame = measure_shard(projected_view(view, catalog, to, shard), to, period, shard)
+    rows = {each: PROJECTIONS[to](at[each.id], user) % SHARD for each in catalog if each.id in at}
+    lanes = {each: [_lane(column, row) for column in frame] for each, row in rows.items()}
+    beyond = [each for each in catalog if each.id not in at and each not in PROJECTIONS]
     rest = [row for each in beyond for row in _beyond(view, each, period, user)]
-    return [*(row_of(product, values) for product, values in lanes.items() if values[-1]), *rest]
+    return [*(_row(product, values) for product, values in lanes.items() if values[-1]), *rest]
 
 
 def totals_in_blocks(
     view: View, catalog: Sequence[MeteredProduct], product: MeteredProduct, edges: Sequence[int]
 ) -> list[Mapping[str, int]]:
-    """What everybody used of a product, stretch by stretch between edges of time."""
+    """What everybody used of a product, block by block between edges of time."""
     row = places(catalog, TOTALS)[product.id]
-    blocks = Series(seen(view, catalog, TOTALS, 0), [TOTALS], edges).blocks(0)
+    blocks = Series(projected_view(view, catalog, TOTALS, 0), [TOTALS], edges).blocks(0)
     return [
-        dict(zip(product.kind.measures, (lane(column, row) for column in frame), strict=False))
+        dict(zip(product.kind.measures, (_lane(column, row) for column in frame), strict=False))
         for (frame,) in blocks
     ]
 
@@ -55,24 +50,26 @@ def totals_in_blocks(
 def _beyond(view: View, product: MeteredProduct, period: Period, user: int) -> list[RowUsage]:
     """What one user used of a product that has no place."""
     shard, row = divmod(user, SHARD)
-    values = [lane(column, row) for column in view.of_shard(product, period, shard)]
-    return [row_of(product, values)] if values[-1] else []
+    values = [_lane(column, row) for column in measure_shard(view, product, period, shard)]
+    return [_row(product, values)] if values[-1] else []
 
 
-def row_of(product: MeteredProduct, values: Sequence[int]) -> RowUsage:
+def _row(product: MeteredProduct, values: Sequence[int]) -> RowUsage:
     """A row by the names of the product's measures."""
     return RowUsage(product, dict(zip(product.kind.measures, values, strict=False)), values[-1])
 
 
-def seen(view: View, catalog: Sequence[MeteredProduct], to: MeteredProduct, shard: int) -> View:
-    """The view, in whose tail are the rows of one shard of a projection."""
-    tail = []
-    for fold in view.tail:
-        mine = [event for event in fold.events if ROWS[to](0, event.who) // SHARD == shard]
-        tail.append(replace(fold, events=projected(mine, catalog, to)))
-    return replace(view, tail=tail)
+def projected_view(
+    view: View, catalog: Sequence[MeteredProduct], to: MeteredProduct, shard: int
+) -> View:
+    """The view with its unsettled events as the rows of one shard of a projection."""
+    folds = []
+    for fold in view.unsettled:
+        mine = [event for event in fold.events if PROJECTIONS[to](0, event.who) // SHARD == shard]
+        folds.append(replace(fold, events=projected(mine, catalog, to)))
+    return replace(view, unsettled=folds)
 
 
-def lane(column: int, row: int) -> int:
+def _lane(column: int, row: int) -> int:
     """What a column has in a row."""
     return column >> LANE_BITS * row & (1 << LANE_BITS) - 1

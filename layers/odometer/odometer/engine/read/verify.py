@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from odometer.engine import calendar
 from odometer.engine.format import keys, segments
-from odometer.engine.format.decisions import MeteredProduct
 from odometer.engine.format.frames import Frame, from_attributes, plus, total
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import by_day, day_frames
-from odometer.engine.read.readings import View
+from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 
 
@@ -44,10 +44,12 @@ class YearCheck:
 
     def compare(self) -> Comparison:
         """Every day and keyframe beside what segments add up to."""
-        told, frames, drifts = self._told_by_events(), 0, list[Drift]()
-        for shard in range(self.view.head.shards(self.product.id)):
+        from_events, frames, drifts = self._frames_of_events(), 0, list[Drift]()
+        for shard in range(self.view.head.shards(self.product)):
             items = self._items(shard)
-            expected = {day: by_shard[shard] for day, by_shard in told.items() if shard in by_shard}
+            expected = {
+                day: by_shard[shard] for day, by_shard in from_events.items() if shard in by_shard
+            }
             pairs = {
                 "day": (self._by_day(items), expected),
                 "keyframe": (self._keyframes(items), self._readings(items)),
@@ -68,9 +70,8 @@ class YearCheck:
         sealed = calendar.day_of(self.view.head.sealed, self._zone)
         return min(sealed, calendar.new_year(self.year + 1))
 
-    def _told_by_events(self) -> dict[date, dict[int, Frame]]:
-        ends = (calendar.new_year(self.year), self._end)
-        seconds = range(*(calendar.start(day, self._zone) for day in ends))
+    def _frames_of_events(self) -> dict[date, dict[int, Frame]]:
+        seconds = calendar.seconds_of(calendar.new_year(self.year), self._end, self._zone)
         if not seconds:
             return {}
         key_range = segments.key_range(self.view.organization, self.product.id, seconds)
@@ -102,10 +103,10 @@ class YearCheck:
         """What keyframes must say: all deltas before them, and nothing that came late."""
         deltas = self._sums(item for item in items if keys.is_delta(item["sk"]))
         readings, reading = {}, total((), len(self.product.kind.measures))
-        for start, edge in calendar.stretches(calendar.new_year(self.year), self._end):
+        for start, edge in calendar.cut_at_keyframes(calendar.new_year(self.year), self._end):
             within = (deltas[day] for day in calendar.days(start, edge) if day in deltas)
             reading = reduce(plus, within, reading)
-            if any(reading) and edge == calendar.next_edge(start):
+            if any(reading) and edge == calendar.keyframe_after(start):
                 readings[edge] = reading
         return readings
 

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import chain, pairwise
 from typing import Final, NamedTuple
 
 from odometer.domain.events import Event
 from odometer.engine.format import keys, log_entries
-from odometer.engine.format.decisions import Fold
-from odometer.engine.format.records import Undecodable
-from odometer.engine.state import (
-    Memory,
+from odometer.engine.format.decisions import (
+    Fold,
+    UsageHead,
+    is_settled_in,
+    read_folds,
     read_head,
 )
+from odometer.engine.format.records import Undecodable
+from odometer.engine.format.segments import digests_of
 from odometer.engine.store import Item, KeyRange, Store, SubjectDirectory
 
 SETTLING_MS: Final = 120_000
@@ -28,38 +32,87 @@ FOLD_BYTES: Final = 300_000
 """Entries are folded together up to this size; one entry alone always fits."""
 _PAGE: Final = 64
 _NEVER_MS: Final = 10**13 - 1
+_CACHED_DATES: Final = 64
 
 
-class Tail(NamedTuple):
-    """Where the decided events end."""
+@dataclass(slots=True)
+class FoldCache:
+    """What a warm process keeps of items that never change.
 
-    number: int
+    It is dropped when the tables turn out to be others, restored from an older copy.
+    """
+
+    heads: dict[str, UsageHead | None] = field(default_factory=dict)
+    folds: dict[str, list[Fold]] = field(default_factory=dict)
+    dates: dict[tuple[str, date], tuple[int, set[bytes]]] = field(default_factory=dict)
+
+    def unsettled(self, organization: str, store: Store, head: UsageHead | None) -> list[Fold]:
+        """All folds after the head's."""
+        known = self.heads.get(organization)
+        if known != head and known and not is_settled_in(organization, store, known):
+            self.forget(organization)
+        self.heads[organization] = head
+        self.folds[organization] = self._after(organization, store, head.upto if head else 0)
+        return self.folds[organization]
+
+    def counted(self, organization: str, store: Store, day: date, plan: int) -> list[set[bytes]]:
+        """The digests of a UTC date that are settled by a plan, and maybe some later ones."""
+        known, digests = self.dates.pop((organization, day), (0, set()))
+        pk = keys.identities(organization, day)
+        (items,) = store.read([KeyRange(pk, keys.number(known + 1), keys.TOP)])
+        settled, later = keys.number(plan) + keys.TOP, set[bytes]()
+        for item in items:
+            (digests if item["sk"] < settled else later).update(digests_of(item))
+        self.dates[organization, day] = (max(known, plan), digests)
+        if len(self.dates) > _CACHED_DATES:
+            del self.dates[next(iter(self.dates))]
+        return [digests, later]
+
+    def forget(self, organization: str) -> None:
+        """Know nothing of an organization, as a new process does."""
+        self.folds.pop(organization, None)
+        self.dates = {key: known for key, known in self.dates.items() if key[0] != organization}
+
+    def _after(self, organization: str, store: Store, after: int) -> list[Fold]:
+        """The folds after a number; the last known one is read again to see that it is there."""
+        known = [fold for fold in self.folds.get(organization, ()) if fold.number > after]
+        if known and known[0].number == after + 1:
+            read = read_folds(organization, store, known[-1].number - 1)
+            if read[:1] == known[-1:]:
+                return known[:-1] + read
+            self.forget(organization)
+        return read_folds(organization, store, after)
+
+
+class Decided(NamedTuple):
+    """What has been decided so far."""
+
+    last_fold: int
     through_ms: int
-    plan: int
-    folds: Sequence[Fold]
-    """The folds that are not settled."""
+    settled_plan: int
+    unsettled: Sequence[Fold]
 
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """Everything a fold needs."""
+    """Folds log entries of any organization."""
 
     log: Store
     usage: Store
     subjects: SubjectDirectory
-    memory: Memory = field(default_factory=Memory)
+    cache: FoldCache = field(default_factory=FoldCache)
 
-    def ring(self, organization: str, entries: Iterable[Item], now_ms: int) -> int:
+    def fold_new(self, organization: str, entries: Iterable[Item], now_ms: int) -> int:
         """Fold entries that were just put into the log; how many events count."""
         return sum(self._fold(organization, batch, 0, now_ms) for batch in _batches(entries))
 
-    def sweep(self, organization: str, now_ms: int, since_ms: int | None = None) -> int:
-        """Fold whatever no bell has brought, or all since then; how many events count."""
-        settled = max(0, now_ms - SETTLING_MS)
-        start = min(self._tail(organization).through_ms, since_ms or _NEVER_MS)
+    def fold_outstanding(self, organization: str, now_ms: int, since_ms: int | None = None) -> int:
+        """Fold what the stream has not brought, or the whole log since then; how many count."""
+        landed_ms = max(0, now_ms - SETTLING_MS)
+        start = min(self._decided(organization).through_ms, since_ms or _NEVER_MS)
         batches = chain(_batches(self._entries(organization, start)), [None])
         return sum(
-            self._fold(organization, batch, min(settled, _accepted(following)), now_ms)
+            self._fold(organization, batch, min(landed_ms, _accepted_ms(following)), now_ms)
             for batch, following in pairwise(batches)
             if batch
         )
@@ -74,55 +127,63 @@ class Folding:
 
     def _fold(self, organization: str, batch: list[Item], through_ms: int, now_ms: int) -> int:
         """Decide about a batch of entries, again until the number of the fold was free."""
-        sent = list(self._sent(organization, batch))
+        sent = list(self._events(organization, batch))
         while True:
-            tail = self._tail(organization)
-            events = list(self._new(organization, tail, sent))
-            through = max(tail.through_ms, through_ms)
-            moves_on = through > max(tail.through_ms, _accepted(batch))
+            decided = self._decided(organization)
+            events = list(self._new(organization, decided, sent))
+            through = max(decided.through_ms, through_ms)
+            moves_on = through > max(decided.through_ms, _accepted_ms(batch))
             if not events and not moves_on:
                 return 0
-            known = self._known(organization, events, now_ms // 1000)
-            fold = Fold(tail.number + 1, known, through)
+            numbered = self._numbered(organization, events, now_ms // 1000)
+            fold = Fold(decided.last_fold + 1, numbered, through)
             if self.usage.put_new(fold.to_item(organization, now_ms // 1000)):
                 return len(events)
 
-    def _tail(self, organization: str) -> Tail:
+    def _decided(self, organization: str) -> Decided:
         head = read_head(organization, self.usage)
-        after, through_ms = (head.upto, head.through_ms) if head else (0, 0)
-        folds = self.memory.tail(organization, self.usage, head)
+        after, through_ms, plan = (head.upto, head.through_ms, head.plan) if head else (0, 0, 0)
+        folds = self.cache.unsettled(organization, self.usage, head)
         last = folds[-1] if folds else Fold(after, (), through_ms)
-        return Tail(last.number, last.through_ms, head.plan if head else 0, folds)
+        return Decided(last.number, last.through_ms, plan, folds)
 
-    def _sent(self, organization: str, batch: Iterable[Item]) -> Iterator[Event[str]]:
+    def _events(self, organization: str, batch: Iterable[Item]) -> Iterator[Event[str]]:
         for entry in batch:
             try:
                 yield from log_entries.events_of(entry)
             except Undecodable:
-                log_entries.park(organization, entry, self.usage)
+                self._park(organization, entry)
+
+    def _park(self, organization: str, entry: Item) -> None:
+        """Keep an entry that cannot be decoded for someone to look at."""
+        lasting = {name: value for name, value in entry.items() if name != "ttl"}
+        self.usage.put({**lasting, "pk": keys.parked(organization)})
 
     def _new(
-        self, organization: str, tail: Tail, sent: Iterable[Event[str]]
+        self, organization: str, decided: Decided, sent: Iterable[Event[str]]
     ) -> Iterator[Event[str]]:
         """The first of every event that neither a fold nor the settled past has."""
-        seen = set().union(*(fold.identities for fold in tail.folds))
-        counted = {
-            day: self.memory.counted(organization, self.usage, day, tail.plan)
+        folded = set().union(*(fold.identities for fold in decided.unsettled))
+        settled = {
+            day: self.cache.counted(organization, self.usage, day, decided.settled_plan)
             for day in {event.identity[0] for event in sent}
         }
         for event in sent:
             day, digest = event.identity
-            if (day, digest) not in seen and not any(digest in some for some in counted[day]):
-                seen.add((day, digest))
+            if (day, digest) not in folded and not any(digest in some for some in settled[day]):
+                folded.add((day, digest))
                 yield event
 
-    def _known(self, organization: str, events: Sequence[Event[str]], now: int) -> list[Event[int]]:
+    def _numbered(
+        self, organization: str, events: Sequence[Event[str]], now: int
+    ) -> list[Event[int]]:
+        """The events with the ordinals of their subjects; unknown subjects are registered."""
         subjects = list(dict.fromkeys(event.who for event in events))
         ordinals = self.subjects.ordinals(organization, subjects, now) if subjects else {}
         return [log_entries.numbered(event, ordinals[event.who]) for event in events]
 
 
-def _accepted(batch: Sequence[Item] | None) -> int:
+def _accepted_ms(batch: Sequence[Item] | None) -> int:
     """The millisecond of the first entry; without any, a time that never comes."""
     return int(batch[0]["sk"][:13]) if batch else _NEVER_MS
 

@@ -16,18 +16,18 @@ from odometer.engine.format import keys
 from odometer.engine.format.decisions import (
     ALL,
     LOCAL,
-    MeteredProduct,
     Rebuild,
     Touched,
     UsageHead,
     heaviest,
+    read_head,
     still_fresh,
 )
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import first_date
-from odometer.engine.state import read_head
 from odometer.engine.store import Store
-from odometer.engine.write.seal import Ledger
-from odometer.engine.write.settle import Layout, Settling
+from odometer.engine.write.frames import FrameWriter
+from odometer.engine.write.settle import Settling
 
 LATE_BYTES: Final = 32_768
 """A year of a product with more than this in late items is worth making again."""
@@ -35,7 +35,7 @@ LATE_BYTES: Final = 32_768
 
 @dataclass(frozen=True, slots=True)
 class Rebuilding:
-    """Everything that a rebuild needs."""
+    """Rebuilds frames of any organization."""
 
     usage: Store
     settling: Settling
@@ -106,28 +106,27 @@ class Rebuilding:
     ) -> None:
         """Write the sealed days of a year as if all its events had come in time."""
         zone = calendar.zone_of(product.kind, rebuild.zone)
-        ledger = Ledger(
+        writer = FrameWriter(
             organization, self.usage, product, zone, lambda _: rebuild.generation, rebuild.plan
         )
         end = min(self._sealed(rebuild, product), calendar.new_year(year + 1))
-        ledger.seal(calendar.new_year(year), end, head.shards(product.id))
+        writer.seal_days(calendar.new_year(year), end, head.shards(product))
 
     def _show(self, organization: str, rebuild: Rebuild, head: UsageHead, now: int) -> None:
-        """Bring what was settled meanwhile, then let readers see the new generation."""
+        """Add what was settled meanwhile, then let readers see the new generation."""
 
         def generation(product: MeteredProduct, year: int) -> int | None:
             return rebuild.generation if rebuild.covers(product, year) else None
 
-        layout = Layout(rebuild.zone, head.shards, generation)
-        late: Counter[str] = Counter()
+        in_zone, late = replace(head, zone=rebuild.zone), Counter[str]()
         for number in range(rebuild.plan + 1, head.plan + 1):
-            work = self.settling.work(organization, number)
-            late += self.settling.lay(organization, work, layout)
-        shown = _shown(head, rebuild, late, now)
-        self.usage.put_newer(shown.to_item(organization), "version")
+            planned = self.settling.planned(organization, number)
+            late += self.settling.write_frames(organization, planned, in_zone, generation)
+        new_head = _with_generation(head, rebuild, late, now)
+        self.usage.put_newer(new_head.to_item(organization), "version")
 
 
-def _shown(head: UsageHead, rebuild: Rebuild, late: Counter[str], now: int) -> UsageHead:
+def _with_generation(head: UsageHead, rebuild: Rebuild, late: Counter[str], now: int) -> UsageHead:
     """The head that names the new generation; everything it shows was written just now."""
     fresh = still_fresh(head.fresh, now)
     fresh.setdefault(ALL, []).append(Touched(now, ""))

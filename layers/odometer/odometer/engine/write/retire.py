@@ -14,9 +14,9 @@ from odometer.domain.events import utc_date
 from odometer.domain.time import DAY, KEPT_FOR_CURSORS, SECOND
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import MeteredProduct, Rebuild, UsageHead
+from odometer.engine.format.decisions import Rebuild, UsageHead, read_head
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import first_date
-from odometer.engine.state import read_head
 from odometer.engine.store import KeyRange, Store
 from odometer.engine.write.settle import Catalog
 
@@ -26,7 +26,7 @@ _KEPT_SECONDS: Final = KEPT_FOR_CURSORS // SECOND
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """Everything that retiring needs."""
+    """Removes what an organization no longer needs."""
 
     usage: Store
     catalog: Catalog
@@ -37,8 +37,8 @@ class Retirement:
         rebuilds = self._rebuilds(organization, head) if head else []
         for rebuild in rebuilds:
             if not rebuild.shown:
-                seen = replace(rebuild, shown=now)
-                self.usage.put_newer(seen.to_item(organization), "shown")
+                noticed = replace(rebuild, shown=now)
+                self.usage.put_newer(noticed.to_item(organization), "shown")
             elif head and now - rebuild.shown > _KEPT_SECONDS and rebuild.done != keys.TOP:
                 self._clear_replaced(organization, head, rebuild, rebuilds)
                 cleared = replace(rebuild, done=keys.TOP)
@@ -93,7 +93,7 @@ class Retirement:
         year: int,
         generation: int,
     ) -> None:
-        for shard in range(head.shards(product.id)):
+        for shard in range(head.shards(product)):
             self._clear(keys.frames(organization, product.id, year, generation, shard))
 
     def _clear(self, pk: str, before: str = keys.TOP) -> None:

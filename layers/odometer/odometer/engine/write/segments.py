@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date
-from typing import Any
+from typing import Any, Final
 
-from odometer.domain.events import Event, utc_date
+from odometer.domain.events import DIGEST_BYTES, Event, utc_date
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import MeteredProduct
+from odometer.engine.format.frames import PART_BYTES
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import (
-    _DIGESTS_IN_PART,
     Segment,
-    _parts,
 )
 from odometer.engine.store import Store
+
+_DIGESTS_IN_PART: Final = PART_BYTES // DIGEST_BYTES
 
 
 def put_segments(
@@ -26,7 +27,7 @@ def put_segments(
     if not whole.who:
         return
     for day in calendar.days(utc_date(whole.seconds[0]), utc_date(whole.seconds[-1] + 86_400)):
-        midnight = calendar.start(day, UTC)
+        midnight = calendar.first_second(day, UTC)
         segment = whole.cut(midnight, midnight + 86_400)
         for part, attributes in enumerate(_parts(segment, midnight) if segment.who else ()):
             pk, sk = keys.segments(organization, product.id), keys.segment(day, plan, part)
@@ -54,3 +55,12 @@ def _put_digests(
             "digests": b"".join(digests[first : first + _DIGESTS_IN_PART]),
         }
         store.put(item)
+
+
+def _parts(segment: Segment, midnight: int) -> Iterator[dict[str, bytes]]:
+    attributes = segment.to_attributes(midnight)
+    if sum(map(len, attributes.values())) <= PART_BYTES:
+        yield attributes
+        return
+    for half in segment.halves():
+        yield from _parts(half, midnight)

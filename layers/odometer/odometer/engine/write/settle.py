@@ -20,19 +20,20 @@ from odometer.engine import calendar
 from odometer.engine.format.decisions import (
     ALL,
     Fold,
-    MeteredProduct,
     Plan,
     Touched,
     UsageHead,
     heaviest,
+    read_folds,
+    read_head,
+    read_plan,
     still_fresh,
 )
-from odometer.engine.format.projections import ROWS, projected
+from odometer.engine.format.products import PROJECTIONS, MeteredProduct, projected
 from odometer.engine.format.segments import Segment
-from odometer.engine.state import read_folds, read_head, read_plan
 from odometer.engine.store import Store
+from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.latest import LatestValues
-from odometer.engine.write.seal import Ledger
 from odometer.engine.write.segments import put_identities, put_segments
 
 GRACE_SECONDS: Final = 3600
@@ -43,6 +44,8 @@ _FRESH_PRODUCTS: Final = 100
 
 Catalog = Callable[[str], Sequence[MeteredProduct]]
 """All products that an organization has by now."""
+Generation = Callable[[MeteredProduct, int], int | None]
+"""The generation of a year of a product; a year without one is not written."""
 ByProduct = Mapping[str, list[Event[int]]]
 
 
@@ -50,18 +53,8 @@ class UnknownProduct(LookupError):
     """Events of a product that the directory does not have: settling waits until it does."""
 
 
-class Layout(NamedTuple):
-    """Where frames are written: the zone of local days, the shards, and the generation."""
-
-    zone: str
-    shards: Callable[[str], int]
-    """Of a product."""
-    generation: Callable[[MeteredProduct, int], int | None]
-    """Of a year of a product; a year without one is left alone."""
-
-
-class Work(NamedTuple):
-    """A plan with what it takes."""
+class Planned(NamedTuple):
+    """A plan with the events of its folds."""
 
     plan: Plan
     events: ByProduct
@@ -70,22 +63,21 @@ class Work(NamedTuple):
 
     @property
     def all(self) -> list[Event[int]]:
-        """Its events, one product after the other."""
+        """The events, one product after the other."""
         return [event for events in self.events.values() for event in events]
 
     @property
     def users(self) -> int:
-        """The ordinals of all its users are below this."""
+        """The ordinals of all users are below this."""
         return max((1 + event.who for event in self.all), default=0)
 
     def with_projections(self, catalog: Sequence[MeteredProduct]) -> ByProduct:
-        """Its events, and what they come to in other rows."""
-        wanted = [product for product in catalog if product in ROWS]
-        return {**self.events, **{p.id: projected(self.all, catalog, p) for p in wanted}}
+        """The events by product, those of projections included."""
+        projections = [product for product in catalog if product in PROJECTIONS]
+        return {**self.events, **{p.id: projected(self.all, catalog, p) for p in projections}}
 
     @classmethod
-    def of(cls, plan: Plan, folds: Sequence[Fold]) -> Work:
-        """The folds of a plan, by product."""
+    def of(cls, plan: Plan, folds: Sequence[Fold]) -> Planned:
         events: defaultdict[str, list[Event[int]]] = defaultdict(list)
         for fold in folds:
             for event in fold.events:
@@ -95,7 +87,7 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """Everything that settling needs."""
+    """Settles the folds of any organization."""
 
     usage: Store
     catalog: Catalog
@@ -108,42 +100,44 @@ class Settling:
         )
         if plan is None:
             return False
-        shown = self._do(organization, head, self._work(organization, plan), now)
-        self.usage.put_newer(shown.to_item(organization), "version")
+        new_head = self._do(organization, head, self._planned(organization, plan), now)
+        self.usage.put_newer(new_head.to_item(organization), "version")
         return True
 
-    def work(self, organization: str, number: int) -> Work:
-        """A plan that is settled, to be done again elsewhere."""
+    def planned(self, organization: str, number: int) -> Planned:
+        """A plan that is settled, to be written again elsewhere."""
         plan = read_plan(organization, self.usage, number)
         if plan is None:
             raise LookupError(organization, number)
-        return self._work(organization, plan)
+        return self._planned(organization, plan)
 
-    def lay(self, organization: str, work: Work, where: Layout) -> Counter[str]:
-        """Write what a plan brings to frames; by product and year, the bytes that came late."""
+    def write_frames(
+        self, organization: str, planned: Planned, head: UsageHead, generation: Generation
+    ) -> Counter[str]:
+        """Write what a plan adds to frames; by product and year, the bytes that came late."""
         late: Counter[str] = Counter()
-        catalog = self.catalog(organization)
-        brought = work.with_projections(catalog)
+        plan, catalog = planned.plan, self.catalog(organization)
+        by_product = planned.with_projections(catalog)
         for product in catalog:
-            zone = calendar.zone_of(product.kind, where.zone)
-            ends = (work.plan.sealed_before, work.plan.sealed)
+            zone = calendar.zone_of(product.kind, head.zone)
+            ends = (plan.sealed_before, plan.sealed)
             before, sealed = (calendar.day_of(second, zone) for second in ends)
-            generation = partial(where.generation, product)
-            ledger = Ledger(organization, self.usage, product, zone, generation, work.plan.number)
-            events = Segment.of(brought.get(product.id, ()), product)
-            for year, weight in ledger.bring(events, before).items():
+            of_year = partial(generation, product)
+            writer = FrameWriter(organization, self.usage, product, zone, of_year, plan.number)
+            events = Segment.of(by_product.get(product.id, ()), product)
+            for year, weight in writer.add_to_sealed_days(events, before).items():
                 late[f"{product.id}#{year}"] += weight
-            ledger.seal(before, sealed, where.shards(product.id))
+            writer.seal_days(before, sealed, head.shards(product))
         return late
 
     def _head(self, organization: str, zone: str, now: int) -> UsageHead:
-        """The head, which is born when an organization settles for the first time."""
+        """The head, which is made when an organization settles for the first time."""
         head = read_head(organization, self.usage)
         if head:
             return head
-        born = UsageHead(zone, now - GRACE_SECONDS)
-        self.usage.put_newer(born.to_item(organization), "version")
-        return read_head(organization, self.usage) or born
+        first = UsageHead(zone, now - GRACE_SECONDS)
+        self.usage.put_newer(first.to_item(organization), "version")
+        return read_head(organization, self.usage) or first
 
     def _decide(self, organization: str, head: UsageHead, now: int) -> Plan | None:
         """Store the next plan if there is anything to do; whoever was first has decided."""
@@ -158,32 +152,32 @@ class Settling:
         self.usage.put_new(plan.to_item(organization))
         return read_plan(organization, self.usage, plan.number)
 
-    def _work(self, organization: str, plan: Plan) -> Work:
-        return Work.of(plan, read_folds(organization, self.usage, plan.after, plan.upto))
+    def _planned(self, organization: str, plan: Plan) -> Planned:
+        return Planned.of(plan, read_folds(organization, self.usage, plan.after, plan.upto))
 
-    def _do(self, organization: str, head: UsageHead, work: Work, now: int) -> UsageHead:
+    def _do(self, organization: str, head: UsageHead, planned: Planned, now: int) -> UsageHead:
         """Store all that follows from a plan; the head that will show it."""
-        number, events = work.plan.number, work.all
+        plan, events = planned.plan, planned.all
         products = self.catalog(organization)
-        if unknown := work.events.keys() - {product.id for product in products}:
+        if unknown := planned.events.keys() - {product.id for product in products}:
             raise UnknownProduct(organization, unknown)
-        put_identities(organization, self.usage, number, events)
-        brought = work.with_projections(products)
+        put_identities(organization, self.usage, plan.number, events)
+        by_product = planned.with_projections(products)
         for product in products:
-            segment = Segment.of(brought.get(product.id, ()), product)
-            put_segments(organization, self.usage, number, product, segment)
-        head = replace(head, users=max(head.users, work.users))
-        late = self.lay(organization, work, Layout(head.zone, head.shards, head.generation))
-        LatestValues(organization, self.usage, number, now).record(events)
+            segment = Segment.of(by_product.get(product.id, ()), product)
+            put_segments(organization, self.usage, plan.number, product, segment)
+        head = replace(head, users=max(head.users, planned.users))
+        late = self.write_frames(organization, planned, head, head.generation)
+        LatestValues(organization, self.usage, plan.number, now).record(events)
         return replace(
             head,
             version=head.version + 1,
-            plan=number,
-            upto=work.plan.upto,
-            sealed=work.plan.sealed,
-            through_ms=max(head.through_ms, work.through_ms),
+            plan=plan.number,
+            upto=plan.upto,
+            sealed=plan.sealed,
+            through_ms=max(head.through_ms, planned.through_ms),
             last=max((head.last, *(event.second for event in events))),
-            fresh=_freshened(head, work, brought, now),
+            fresh=_freshened(head, plan, by_product, now),
             late_bytes=heaviest(late + Counter(head.late_bytes)),
         )
 
@@ -199,15 +193,15 @@ def _seals_anything(head: UsageHead, sealed: int) -> bool:
 
 
 def _freshened(
-    head: UsageHead, work: Work, brought: ByProduct, now: int
+    head: UsageHead, plan: Plan, by_product: ByProduct, now: int
 ) -> dict[str, list[Touched]]:
     """What an eventually consistent read may not see yet."""
     fresh = still_fresh(head.fresh, now)
-    firsts = {p: min(event.second for event in each) for p, each in brought.items() if each}
+    firsts = {p: min(event.second for event in each) for p, each in by_product.items() if each}
     if len(firsts) > _FRESH_PRODUCTS:
         firsts = {ALL: min(firsts.values())}
-    if work.plan.sealed > work.plan.sealed_before:
-        firsts[ALL] = min(work.plan.sealed_before, firsts.get(ALL, work.plan.sealed_before))
+    if plan.sealed > plan.sealed_before:
+        firsts[ALL] = min(plan.sealed_before, firsts.get(ALL, plan.sealed_before))
     for product, second in firsts.items():
         fresh.setdefault(product, []).append(Touched.of(now, utc_date(second)))
     return fresh

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import MeteredProduct
 from odometer.engine.format.frames import Frame, from_attributes, total
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item, KeyRange, Store
 
 
@@ -35,7 +35,7 @@ def without_days(frame: Frame, known: Iterable[Frame]) -> Frame:
     return (*frame[:-1], reduce(lambda days, other: days & ~other[-1], known, frame[-1]))
 
 
-class Run(NamedTuple):
+class Reading(NamedTuple):
     """The items that add up to a reading: the keyframe of a week and the deltas since.
 
     The first run of a year begins with nothing, and the reading at its end is a keyframe alone.
@@ -47,9 +47,9 @@ class Run(NamedTuple):
     day: date
 
     @classmethod
-    def of(cls, pk: str, year: int, day: date) -> Run:
+    def of(cls, pk: str, year: int, day: date) -> Reading:
         """The reading at the start of a day, or at the end of the year."""
-        return cls(pk, year, calendar.base(day), day)
+        return cls(pk, year, calendar.keyframe_before(day), day)
 
     def key_range(self, *, strong: bool = True) -> KeyRange:
         """Where the items are."""

@@ -1,15 +1,18 @@
-"""When users were last active: what was settled, and what has arrived since."""
+"""When users were last active, and who had any usage in a month of UTC: settled or not."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import date
 from typing import Final, NamedTuple
 
+from odometer.domain.events import utc_date
 from odometer.domain.kinds import KINDS
 from odometer.engine.format import keys
 from odometer.engine.format.codec import unpack
-from odometer.engine.format.latest import BLOCK, last_seconds
-from odometer.engine.read.readings import View
+from odometer.engine.format.latest import BLOCK, last_seconds, users_bits
+from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 
 DESKTOP, WEB = (KINDS["app"].platforms.index(name) + 1 for name in ("desktop", "web"))
@@ -81,7 +84,7 @@ def _former(item: Item) -> Iterator[tuple[int, LastActive]]:
 def _with_tail(view: View, seen: Mapping[int, LastActive]) -> Mapping[int, LastActive]:
     """What was settled, and what was decided since."""
     found = dict(seen)
-    for event in (event for fold in view.tail for event in fold.events):
+    for event in view.unsettled_events:
         if event.platform and event.who in found:
             desktop, web = found[event.who]
             if event.platform == DESKTOP:
@@ -90,3 +93,18 @@ def _with_tail(view: View, seen: Mapping[int, LastActive]) -> Mapping[int, LastA
                 web = max(web, event.second)
             found[event.who] = LastActive(desktop, web)
     return found
+
+
+def users_by_month(view: View, first: date, last: date) -> Mapping[date, int]:
+    """A bit for every user with usage, by the first day of the month; months without are left out.
+
+    These items are overwritten, so they are read strongly: an old one would lack what is settled.
+    """
+    key_range = KeyRange(keys.months(view.organization), f"{first:%Y-%m}", f"{last:%Y-%m}")
+    months: defaultdict[date, int] = defaultdict(int)
+    for item in view.store.read([key_range])[0]:
+        month = date.fromisoformat(f"{item['sk']}-01")
+        months[month] = int.from_bytes(users_bits(item), "little")
+    for event in view.unsettled_events:
+        months[utc_date(event.second).replace(day=1)] |= 1 << event.who
+    return months

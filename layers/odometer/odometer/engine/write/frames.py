@@ -15,20 +15,15 @@ from itertools import chain
 
 from odometer.engine import calendar
 from odometer.engine.format import keys, segments
-from odometer.engine.format.decisions import MeteredProduct
 from odometer.engine.format.frames import Frame, check, parts, to_attributes
-from odometer.engine.format.runs import (
-    Run,
-    day_key_ranges,
-    frames_in,
-    without_days,
-)
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.readings import Reading, day_key_ranges, frames_in, without_days
 from odometer.engine.format.segments import Segment, by_day, day_frames
 from odometer.engine.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class FrameWriter:
     """What one plan writes into the frames of one product."""
 
     organization: str
@@ -36,25 +31,25 @@ class Ledger:
     product: MeteredProduct
     zone: tzinfo
     generation: Callable[[int], int | None]
-    """Of a year; a year without one is left alone."""
+    """Of a year; a year without one is not written."""
     plan: int
 
-    def bring(self, events: Segment, sealed: date) -> Counter[int]:
-        """Write what comes to days that are sealed; by year, the bytes that came late."""
+    def add_to_sealed_days(self, events: Segment, sealed: date) -> Counter[int]:
+        """Write the events of days that are sealed; by year, the bytes that came late."""
         weights: Counter[int] = Counter()
-        until = range(calendar.start(sealed, self.zone))
+        until = range(calendar.first_second(sealed, self.zone))
         for day, within in by_day([events], until, self.zone):
             if self.generation(day.year) is not None:
                 for shard, frame in day_frames(within, self.product).items():
                     weights[day.year] += self._add(day, shard, frame, sealed)
         return weights
 
-    def seal(self, first: date, end: date, shards: int) -> None:
+    def seal_days(self, first: date, end: date, shards: int) -> None:
         """Write the deltas of days, and the keyframe at the end of every week and year."""
-        for start, cut in calendar.stretches(first, end):
+        for start, cut in calendar.cut_at_keyframes(first, end):
             if self.generation(start.year) is not None:
                 self._put_deltas(start, cut)
-                if cut == calendar.next_edge(start):
+                if cut == calendar.keyframe_after(start):
                     for shard in range(shards):
                         self._put_keyframe(start, cut, shard)
 
@@ -63,22 +58,24 @@ class Ledger:
         key_ranges = day_key_ranges(self._pk(day.year, shard), day)
         items = chain.from_iterable(self.store.read(key_ranges))
         addition = without_days(frame, frames_in(items, self.plan - 1, self.product))
-        key = keys.late if calendar.next_edge(day) <= sealed else keys.delta
+        key = keys.late if calendar.keyframe_after(day) <= sealed else keys.delta
         weight = self._put(day.year, shard, partial(key, day, self.plan), addition)
         return weight if key is keys.late else 0
 
     def _put_deltas(self, first: date, end: date) -> None:
-        seconds = range(*(calendar.start(day, self.zone) for day in (first, end)))
+        seconds = calendar.seconds_of(first, end, self.zone)
         key_range = segments.key_range(self.organization, self.product.id, seconds)
-        found = segments.from_items(self.store.read([key_range])[0], self.plan, self.product)
-        for day, within in by_day(found, seconds, self.zone):
+        events = segments.from_items(self.store.read([key_range])[0], self.plan, self.product)
+        for day, within in by_day(events, seconds, self.zone):
             for shard, frame in day_frames(within, self.product).items():
                 self._put(day.year, shard, partial(keys.delta, day, self.plan), frame)
 
     def _put_keyframe(self, start: date, edge: date, shard: int) -> None:
-        run = Run(self._pk(start.year, shard), start.year, calendar.base(start), edge)
-        (items,) = self.store.read([run.key_range()])
-        frame = run.frame(self.store, items, self.plan, self.product)
+        reading = Reading(
+            self._pk(start.year, shard), start.year, calendar.keyframe_before(start), edge
+        )
+        (items,) = self.store.read([reading.key_range()])
+        frame = reading.frame(self.store, items, self.plan, self.product)
         if any(frame):
             self._put(start.year, shard, partial(keys.keyframe, edge), check(frame))
 

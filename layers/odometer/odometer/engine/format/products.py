@@ -1,0 +1,84 @@
+"""Products as the engine counts them, and two more that hold the same usage by other rows.
+
+`%totals` has a row for every product, `%people` a row for every user and product, 64 users to a
+shard. They are settled, sealed, rebuilt and verified like any product. Both count days of the
+organization, in steps of a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from odometer.domain.events import MEASURES, Event
+from odometer.domain.kinds import DEFAULT_PRODUCTS, Kind
+from odometer.engine.format.frames import SHARD
+
+
+class MeteredProduct(NamedTuple):
+    """A product and its kind, which never changes."""
+
+    id: str
+    kind: Kind
+
+
+_ANY = Kind("any", tuple(f"m{place}" for place in range(MEASURES)), local_days=True)
+TOTALS: Final = MeteredProduct("%totals", _ANY)
+PEOPLE: Final = MeteredProduct("%people", _ANY)
+
+_PEOPLE_SHARD: Final = 64
+"""Users in a shard of `PEOPLE`."""
+RESERVED: Final = 16
+"""Places for the products that every organization has; its own come after them."""
+_QUARTER_SECONDS: Final = 900
+"""No zone's days begin within a quarter: what one row uses in it is one event."""
+PLACES: Final = {TOTALS: SHARD, PEOPLE: SHARD // _PEOPLE_SHARD}
+"""Products that have a row; what a user used of one beyond them is read from its own frames."""
+
+
+def row_of_total(place: int, _: int) -> int:
+    return place
+
+
+def row_of_person(place: int, user: int) -> int:
+    return user // _PEOPLE_SHARD * SHARD + place * _PEOPLE_SHARD + user % _PEOPLE_SHARD
+
+
+PROJECTIONS: Final[Mapping[MeteredProduct, Callable[[int, int], int]]] = {
+    TOTALS: row_of_total,
+    PEOPLE: row_of_person,
+}
+"""The row of a product's place and a user."""
+
+
+def shards_of(product: MeteredProduct, users: int) -> int:
+    """How many shards the rows of a product need."""
+    if product == TOTALS:
+        return min(users, 1)
+    return -(-users // (_PEOPLE_SHARD if product == PEOPLE else SHARD))
+
+
+def places(catalog: Iterable[MeteredProduct], to: MeteredProduct) -> dict[str, int]:
+    """The place of every product: those that all have by their table, the others as they came."""
+    fixed = {product: place for place, product in enumerate(DEFAULT_PRODUCTS)}
+    own = (product.id for product in catalog if product.id not in fixed and product.id[0] != "%")
+    numbered = {product: place for place, product in enumerate(own, RESERVED)}
+    return {product: at for product, at in {**fixed, **numbered}.items() if at < PLACES[to]}
+
+
+def projected(
+    events: Iterable[Event[int]], catalog: Sequence[MeteredProduct], to: MeteredProduct
+) -> list[Event[int]]:
+    """What these events add up to in the rows of a projection."""
+    at, row = places(catalog, to), PROJECTIONS[to]
+    sums: defaultdict[tuple[int, int], list[int]] = defaultdict(lambda: [0] * MEASURES)
+    for event in events:
+        if event.product in at:
+            quarter = event.second - event.second % _QUARTER_SECONDS
+            of_row = sums[quarter, row(at[event.product], event.who)]
+            of_row[:] = map(int.__add__, of_row, event.measures)
+    return [
+        Event(who, to.id, "", quarter, 0, tuple(measures), b"")
+        for (quarter, who), measures in sums.items()
+    ]

@@ -1,0 +1,282 @@
+"""Measures what every user has used in a period: two readings, and what is in neither.
+
+`Measuring.reads` says what to read for a range of seconds, `add_up` makes frames of the items.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, tzinfo
+from functools import cached_property
+from itertools import compress, count
+from typing import NamedTuple
+
+from odometer.domain.events import utc_date
+from odometer.domain.time import DAY, Period
+from odometer.engine import calendar
+from odometer.engine.format import keys, segments
+from odometer.engine.format.frames import SHARD, Frame, active, lanes_of, reach, total
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.readings import Reading, day_key_ranges, frames_in, without_days
+from odometer.engine.format.segments import Segment, by_day, day_frames
+from odometer.engine.read.views import View
+from odometer.engine.store import Item, KeyRange, Store
+
+
+@dataclass(frozen=True)
+class Used:
+    """What every user has used of a product in a period; users are places in the arrays."""
+
+    product: MeteredProduct
+    frames: Sequence[Frame]
+    """By shard."""
+
+    def measure(self, name: str) -> array[int]:
+        return self._column(self.product.kind.measures.index(name))
+
+    @property
+    def days_active(self) -> array[int]:
+        return self._column(-1)
+
+    @cached_property
+    def users(self) -> list[int]:
+        """The users with any measure, by ordinal."""
+        return list(compress(count(), self._joined([active(frame[:-1]) for frame in self.frames])))
+
+    def among(self, some: Collection[int] | None) -> list[int]:
+        """Those of some users who have any measure; None is everybody."""
+        return self.users if some is None else [user for user in self.users if user in some]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Every measure of all users together."""
+        return {name: sum(self.measure(name)) for name in self.product.kind.measures}
+
+    def _column(self, place: int) -> array[int]:
+        return self._joined([frame[place] for frame in self.frames])
+
+    def _joined(self, shards: Sequence[int]) -> array[int]:
+        sizes = [SHARD] * (len(shards) - 1) + [reach(frame) for frame in self.frames[-1:]]
+        return array("Q", b"".join(map(lanes_of, shards, sizes)))
+
+
+def distinct_users(several: Iterable[Used]) -> list[int]:
+    """The users with any measure of any of these."""
+    return sorted(set().union(*(used.users for used in several)))
+
+
+def measure(view: View, product: MeteredProduct, period: Period) -> Used:
+    """What every user has used of a product in a period."""
+    return measure_each(view, product, [period])[0]
+
+
+def measure_each(view: View, product: MeteredProduct, periods: Sequence[Period]) -> list[Used]:
+    """The same of several periods, read together: neighbours share a reading."""
+    measuring = Measuring(view, product)
+    reads = [measuring.reads(period.seconds) for period in periods]
+    key_ranges = [key_range for each in reads for key_range in each.key_ranges]
+    answers = iter(read_joined(view.store, key_ranges))
+    read = [[next(answers) for _ in each.key_ranges] for each in reads]
+    return [Used(product, measuring.add_up(*pair)) for pair in zip(reads, read, strict=True)]
+
+
+def measure_shard(view: View, product: MeteredProduct, period: Period, shard: int) -> Frame:
+    """What the users of one shard have used of a product in a period."""
+    measuring = ShardMeasuring(view, product, shard)
+    reads = measuring.reads(period.seconds)
+    frames = measuring.add_up(reads, view.store.read(reads.key_ranges))
+    return frames[shard] if shard < len(frames) else total((), len(product.kind.measures))
+
+
+class Term(NamedTuple):
+    """One thing to read, and how it enters the sum."""
+
+    sign: int
+    shard: int
+    key_range: KeyRange
+    reading: Reading | None = None
+    """Where the items are a reading, not only parts of one."""
+
+
+class Reads(NamedTuple):
+    """What is read for a range of seconds."""
+
+    framed: range
+    """The seconds of whole days that frames answer."""
+    terms: Sequence[Term]
+    unframed: Sequence[range]
+    """The other seconds, which segments answer."""
+    key_ranges: Sequence[KeyRange]
+    """Of the terms, and then of the seconds without frames."""
+
+    def with_items(
+        self, answers: Sequence[Sequence[Item]]
+    ) -> tuple[list[tuple[Term, Sequence[Item]]], list[tuple[range, Sequence[Item]]]]:
+        """The items of every term, and of every range without frames."""
+        cut = len(self.terms)
+        frames = zip(self.terms, answers[:cut], strict=True)
+        return list(frames), list(zip(self.unframed, answers[cut:], strict=True))
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """One product, seen from a view."""
+
+    view: View
+    product: MeteredProduct
+
+    @cached_property
+    def zone(self) -> tzinfo:
+        """The zone whose days are counted."""
+        return calendar.zone_of(self.product.kind, self.view.head.zone)
+
+    def reads(self, seconds: range) -> Reads:
+        """What is to be read for these seconds, all in one round."""
+        first, end = self._whole_days(seconds)
+        framed = calendar.seconds_of(first, end, self.zone)
+        outer = (range(seconds.start, framed.start), range(framed.stop, seconds.stop))
+        unframed = [piece for piece in (outer if framed else (seconds,)) if piece]
+        terms = list(self._terms(first, end))
+        key_ranges = [term.key_range for term in terms]
+        return Reads(framed, terms, unframed, [*key_ranges, *map(self._segments_range, unframed)])
+
+    def add_up(self, reads: Reads, answers: Sequence[Sequence[Item]]) -> list[Frame]:
+        """What was used, by shard."""
+        by_shard: defaultdict[int, list[Frame]] = defaultdict(list)
+        for shard, frame in (*self._read_frames(reads, answers), *self._late_frames(reads.framed)):
+            by_shard[shard].append(frame)
+        shards = range(max(by_shard, default=-1) + 1)
+        return [total(by_shard[shard], len(self.product.kind.measures)) for shard in shards]
+
+    def _whole_days(self, seconds: range) -> tuple[date, date]:
+        """The days that lie in these seconds whole and are sealed: what frames answer."""
+        first = calendar.day_of(seconds.start - 1, self.zone) + DAY
+        sealed = calendar.day_of(self.view.head.sealed, self.zone)
+        end = min(sealed, calendar.day_of(seconds.stop, self.zone))
+        return first, max(first, end)
+
+    def _read_frames(
+        self, reads: Reads, answers: Sequence[Sequence[Item]]
+    ) -> Iterator[tuple[int, Frame]]:
+        """The frames that were read, and those of events, by shard."""
+        of_terms, of_seconds = reads.with_items(answers)
+        for term, items in of_terms:
+            yield term.shard, self._frame(term, items)
+        for piece, items in of_seconds:
+            events = [*self._settled(items), self._unsettled]
+            for _, within in by_day(events, piece, self.zone):
+                yield from day_frames(within, self.product).items()
+
+    def _terms(self, first: date, end: date) -> Iterator[Term]:
+        """The readings whose difference is the usage of whole days, and what came late."""
+        for shard in self._shards if first < end else ():
+            for start, stop in calendar.cut_at_new_years(first, end):
+                pk = self._pk(start.year, shard)
+                yield from self._difference(pk, shard, start, stop)
+                if self.view.head.has_late(self.product.id, start.year):
+                    late = (keys.late_from(start), keys.late_from(stop))
+                    yield Term(1, shard, KeyRange(pk, *late, self._strong(stop)))
+
+    @property
+    def _shards(self) -> Sequence[int]:
+        return range(self.view.head.shards(self.product))
+
+    def _difference(self, pk: str, shard: int, start: date, stop: date) -> Iterator[Term]:
+        if calendar.keyframe_before(start) == calendar.keyframe_before(stop):
+            deltas = (keys.deltas_from(start), keys.frames_from(stop))
+            yield Term(1, shard, KeyRange(pk, *deltas, self._strong(stop)))
+            return
+        edges = [(1, stop)] if start == calendar.new_year(start.year) else [(1, stop), (-1, start)]
+        for sign, day in edges:
+            reading = Reading.of(pk, start.year, day)
+            yield Term(sign, shard, reading.key_range(strong=self._strong(day)), reading)
+
+    def _frame(self, term: Term, items: Sequence[Item]) -> Frame:
+        plan = self.view.head.plan
+        if term.reading:
+            frame = term.reading.frame(self.view.store, items, plan, self.product)
+        else:
+            frame = total(frames_in(items, plan, self.product), len(self.product.kind.measures))
+        return tuple(term.sign * column for column in frame)
+
+    def _segments_range(self, seconds: range) -> KeyRange:
+        strong = self._fresh(utc_date(seconds[-1]))
+        return segments.key_range(self.view.organization, self.product.id, seconds, strong=strong)
+
+    def _late_frames(self, framed: range) -> Iterator[tuple[int, Frame]]:
+        """What unsettled events bring to days that frames answer; nobody's day counts twice."""
+        frames = [
+            (day, shard, frame)
+            for day, within in by_day([self._unsettled], framed, self.zone)
+            for shard, frame in day_frames(within, self.product).items()
+        ]
+        key_ranges = [
+            key_range
+            for day, shard, _ in frames
+            for key_range in day_key_ranges(
+                self._pk(day.year, shard), day, strong=self._strong(day + DAY)
+            )
+        ]
+        answers = iter(self.view.store.read(key_ranges) if key_ranges else ())
+        for _, shard, frame in frames:
+            items = [*next(answers), *next(answers)]
+            yield shard, without_days(frame, frames_in(items, self.view.head.plan, self.product))
+
+    def _settled(self, items: Iterable[Item]) -> list[Segment]:
+        return segments.from_items(items, self.view.head.plan, self.product)
+
+    @cached_property
+    def _unsettled(self) -> Segment:
+        return Segment.of(self.view.unsettled_events, self.product)
+
+    def _pk(self, year: int, shard: int) -> str:
+        return self.view.partition(self.product, year, shard)
+
+    def _strong(self, end: date) -> bool:
+        """Whether to read frames of days before this one as they are now.
+
+        A local day lies on two UTC dates, so it may have been touched a date later.
+        """
+        return self._fresh(end if self.product.kind.local_days else end - DAY)
+
+    def _fresh(self, day: date) -> bool:
+        return self.view.head.is_fresh(self.product.id, day, self.view.now)
+
+
+@dataclass(frozen=True)
+class ShardMeasuring(Measuring):
+    """One shard of a product's users; the frames of the others are incomplete."""
+
+    shard: int
+
+    @property
+    def _shards(self) -> Sequence[int]:
+        return range(self.shard, self.shard + 1)
+
+
+def read_joined(store: Store, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
+    """The items of every key range, in the order asked; ranges that meet are one request."""
+    joined = joined_key_ranges(key_ranges)
+    answers = list(zip(joined, store.read(joined) if joined else (), strict=True))
+    return [
+        [item for item in items if key_range.first <= item["sk"] <= key_range.last]
+        for key_range in key_ranges
+        for whole, items in answers
+        if whole.pk == key_range.pk and whole.first <= key_range.first <= whole.last
+    ]
+
+
+def joined_key_ranges(key_ranges: Sequence[KeyRange]) -> list[KeyRange]:
+    """Ranges of a partition that overlap or touch as one; strong if one of them is."""
+    joined: list[KeyRange] = []
+    for key_range in sorted(key_ranges, key=lambda each: (each.pk, each.first)):
+        last = joined[-1] if joined else None
+        if last and last.pk == key_range.pk and key_range.first <= last.last:
+            strong = last.strong or key_range.strong
+            joined[-1] = KeyRange(key_range.pk, last.first, max(last.last, key_range.last), strong)
+        else:
+            joined.append(key_range)
+    return joined

@@ -1,0 +1,79 @@
+"""Views: what an organization had used at one moment.
+
+All that a view reads are items that never change, so the same view gives the same figures however
+much arrives, is settled or is rebuilt meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+from zlib import crc32
+
+from odometer.domain.events import Event
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import (
+    ALL,
+    Fold,
+    Gap,
+    UsageHead,
+    is_settled_in,
+    read_folds,
+    read_head,
+)
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What an organization had used at one moment."""
+
+    organization: str
+    store: Store
+    head: UsageHead
+    unsettled: Sequence[Fold]
+    now: int
+
+    @classmethod
+    def latest(cls, organization: str, store: Store, zone: str, now: int) -> Self:
+        """Everything that has been decided by now."""
+        head = read_head(organization, store) or UsageHead(zone, 0)
+        return cls(organization, store, head, read_folds(organization, store, head.upto), now)
+
+    @classmethod
+    def pinned(cls, organization: str, store: Store, pin: Mapping[str, Any], now: int) -> Self:
+        """The view that a cursor has kept; `Gap` when the tables are not those it was read from."""
+        head = UsageHead.from_item(pin)
+        folds = read_folds(organization, store, head.upto, pin["fold"])
+        if pin["mark"] != mark_of(folds) or not is_settled_in(organization, store, head):
+            raise Gap(organization)
+        return cls(organization, store, head, folds, now)
+
+    @property
+    def pin(self) -> dict[str, Any]:
+        """What brings this view back; it means nothing to another organization."""
+        kept = replace(self.head, late_bytes={ALL: 1}).to_item(self.organization)
+        last = self.head.upto + len(self.unsettled)
+        return {**kept, "fold": last, "mark": mark_of(self.unsettled)}
+
+    @property
+    def through_ms(self) -> int:
+        """Every batch accepted before this millisecond is in this view."""
+        return self.unsettled[-1].through_ms if self.unsettled else self.head.through_ms
+
+    @property
+    def unsettled_events(self) -> Iterator[Event[int]]:
+        """What was decided by then and is in no frame or segment of this view."""
+        return (event for fold in self.unsettled for event in fold.events)
+
+    def partition(self, product: MeteredProduct, year: int, shard: int) -> str:
+        """Where the frames of a shard are, in the generation that this view sees."""
+        generation = self.head.generation(product, year)
+        return keys.frames(self.organization, product.id, year, generation, shard)
+
+
+def mark_of(folds: Iterable[Fold]) -> int:
+    """What tells folds from others of the same numbers."""
+    return crc32(b"".join(event.digest for fold in folds for event in fold.events))
