@@ -143,7 +143,7 @@ def failing_for(organization: str) -> Any:
             raise RuntimeError(name)
         whole(self, name, *arguments)
 
-    return patch.object(Engine, "fold_new", ring)
+    return patch.object(Engine, "fold_new", fold_new)
 
 
 @pytest.mark.parametrize("function", ["fold", "settle", "rebuild", "audit"])
@@ -375,7 +375,7 @@ def test_an_audit_counts_what_lies_parked(stack: Stack, keys: dict[str, str], au
 
 
 def fold_all(stack: Stack) -> None:
-    """New entries are folded and a long tail is settled; the schedule folds the rest and moves on."""
+    """Fold new entries and settle a long tail, then fold what is outstanding, twice."""
     with patch("odometer.services.engine.LONGEST_TAIL", 0):
         for entry in log_of(stack, ACME):
             run("fold", stream([entry]))
