@@ -71,11 +71,13 @@ def erase(us: Client, user: str = JAMES) -> None:
 
 
 def stored() -> str:
-    """All that the directory's table holds, unpacked."""
+    """All that the directory's table holds, from_dynamodb."""
     items = process().dynamodb.scan(TableName="directory")["Items"]
     mine = [item for item in items if item["pk"]["S"] == ACME]
-    packed = [zlib.decompress(item["columns"]["B"]).decode() for item in mine if "columns" in item]
-    return "\n".join([*packed, *(item["name"]["S"] for item in mine if "name" in item)])
+    contents = [
+        zlib.decompress(item["columns"]["B"]).decode() for item in mine if "columns" in item
+    ]
+    return "\n".join([*contents, *(item["name"]["S"] for item in mine if "name" in item)])
 
 
 def traces(text: str) -> list[str]:

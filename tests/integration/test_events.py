@@ -15,7 +15,7 @@ from odometer.access.policy import Scope
 from odometer.domain.events import Event
 from odometer.domain.people import Role
 from odometer.engine.format import log_entries
-from odometer.storage.log import weight_of
+from odometer.storage.log import size_of
 from tests.support.intake import ago, log_of, receipt, refused, send, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack, stack_on_moto
@@ -403,7 +403,7 @@ def test_a_thousand_events_with_the_longest_names_fit_one_item(door: Door) -> No
     reply = door.send(batch)
     assert (reply.status, reply.json) == (202, receipt(1000))
     entry = log_of(door.stack, ACME)[-1]
-    assert weight_of(entry) < 260_000
+    assert size_of(entry) < 260_000
     assert [len(batch) for batch in door.taken()] == [1000]
 
 

@@ -13,7 +13,7 @@ from odometer.domain.people import Role
 from odometer.engine.format import log_entries
 from odometer.engine.write.fold import SETTLING_MS
 from odometer.storage.dynamo import PATIENCE, Meter, Table
-from odometer.storage.log import EventLog, Remembered
+from odometer.storage.log import EventLog, KeptAnswer
 from tests.support.intake import log_of, receipt, refused, send, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack
@@ -158,9 +158,9 @@ def test_a_key_means_nothing_in_another_organization(stack: Stack, key: str) -> 
 
 @pytest.mark.parametrize("left", ["an expired item", "nothing"])
 def test_a_key_is_forgotten_after_a_day(stack: Stack, key: str, left: str) -> None:
-    door = process().event_log(Meter())
+    event_log = process().event_log(Meter())
     past = datetime.now(UTC) - timedelta(hours=24, seconds=1)
-    door.remember(ACME, "batch-1", Remembered("another digest", "{}", past))
+    event_log.keep_answer(ACME, "batch-1", KeptAnswer("another digest", "{}", past))
     if left == "nothing":
         process().table("activity").delete(f"{ACME}#KEY", "batch-1")
     assert answer(send(stack, key, BATCH, **KEY)) == (202, ANSWER, None)
@@ -168,21 +168,21 @@ def test_a_key_is_forgotten_after_a_day(stack: Stack, key: str, left: str) -> No
 
 
 def test_a_key_is_remembered_for_a_day(stack: Stack, key: str) -> None:
-    door = process().event_log(Meter())
+    event_log = process().event_log(Meter())
     past = datetime.now(UTC) - timedelta(hours=23, minutes=59)
-    door.remember(ACME, "batch-1", Remembered("another digest", "{}", past))
+    event_log.keep_answer(ACME, "batch-1", KeptAnswer("another digest", "{}", past))
     assert send(stack, key, BATCH, **KEY).status == 409
 
 
 def test_of_two_who_renew_an_expired_key_at_once_one_is_first(stack: Stack) -> None:
     now = datetime.now(UTC)
-    first, second = Remembered("1", "{}", now), Remembered("2", "{}", now)
-    door = EventLog(process().table("log"), Rival("activity", Meter(), process().dynamodb))
-    door.remember(ACME, "batch-1", Remembered("0", "{}", now - timedelta(days=2)))
-    Rival.overtake = lambda: EventLog(door.log, process().table("activity")).remember(
+    first, second = KeptAnswer("1", "{}", now), KeptAnswer("2", "{}", now)
+    event_log = EventLog(process().table("log"), Rival("activity", Meter(), process().dynamodb))
+    event_log.keep_answer(ACME, "batch-1", KeptAnswer("0", "{}", now - timedelta(days=2)))
+    Rival.overtake = lambda: EventLog(event_log.log, process().table("activity")).keep_answer(
         ACME, "batch-1", first
     )
-    assert door.remember(ACME, "batch-1", second).digest == "1"
+    assert event_log.keep_answer(ACME, "batch-1", second).digest == "1"
 
 
 class Rival(Table):
@@ -218,9 +218,9 @@ def test_a_put_into_the_log_ends_long_before_the_watermark_passes_its_stamp() ->
     """Were an entry to appear behind the watermark, no sweep would ever read it."""
     tries = PATIENCE.retries["total_max_attempts"]  # type: ignore[attr-defined]
     each = PATIENCE.connect_timeout + PATIENCE.read_timeout  # type: ignore[attr-defined]
-    pauses = sum(2**number for number in range(tries - 1))  # at most, when throttled
+    backoff = sum(2**number for number in range(tries - 1))  # at most, when throttled
     template = written()
     function_ends = template["Globals"]["Function"]["Timeout"]
     assert "Timeout" not in template["Resources"]["V1SendEvents"]["Properties"]
-    assert tries * each + pauses <= 20
+    assert tries * each + backoff <= 20
     assert function_ends * 1000 <= SETTLING_MS - 90_000  # clocks may differ by this much

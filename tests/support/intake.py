@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from odometer.bootstrap import process
-from odometer.storage.dynamo import packed
+from odometer.storage.dynamo import to_dynamodb
 from tests.support.stack import CONTEXT, Reply, Stack, functions
 
 EVENTS = "/v1/events"
@@ -69,7 +69,7 @@ def stream(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def record(place: int, entry: Mapping[str, Any]) -> dict[str, Any]:
-    typed = packed(entry)
+    typed = to_dynamodb(entry)
     image = {name: encoded(value) for name, value in typed.items()}
     keys = {name: image[name] for name in ("pk", "sk")}
     change = {"Keys": keys, "NewImage": image, "SequenceNumber": f"{place * 100}"}

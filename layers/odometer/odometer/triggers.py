@@ -1,8 +1,8 @@
-"""What wakes the engine: the stream of the log with new entries, or a schedule.
+"""What starts the engine: new entries on the log's stream, or a schedule.
 
-Each organization is served by itself, so that one that fails holds up no other. A failure is
-reported to whoever rang: the stream rings again and then parks the record, a schedule comes back
-by itself, and the alarm on errors tells someone.
+Each organization is handled by itself, so that one that fails holds up no other. The caller learns
+of a failure: the stream sends the entries again and sets them aside in the end, a schedule comes
+again, and the alarm on errors tells someone.
 """
 
 import base64
@@ -20,7 +20,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from odometer.bootstrap import process
 from odometer.engine.store import Item
 from odometer.services.engine import Engine, Findings
-from odometer.storage.dynamo import unpacked
+from odometer.storage.dynamo import from_dynamodb
 
 METRICS = "Odometer"
 UNVISITED = "unvisited"
@@ -28,25 +28,25 @@ MOST_NAMED = 20
 logger = Logger(use_rfc3339=True)
 
 MARGIN_MS = 20_000
-"""Nothing begins with less time than this: the longest step, a year of a product, takes seconds."""
+"""No step begins with less time left: the longest one, a year of a product, takes seconds."""
 STOPPED = "the engine stopped for some organizations"
 
 OnSchedule = Callable[[Engine, str, datetime], bool | None]
-"""Work for an organization; true if there is more of it to do."""
+"""Work on one organization; it returns true if there is more to do."""
 OnNewEntries = Callable[[Engine, str, Sequence[Item] | None, datetime], None]
 Handler = Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]
 
 
 @dataclass(slots=True)
 class NewEntries:
-    """New entries of one organization's log, and the place of the first in the stream."""
+    """New entries of one organization's log, and the sequence number of the first."""
 
-    sequence: str
+    sequence_number: str
     entries: list[Item] = field(default_factory=list)
 
 
 def on_schedule(work: OnSchedule) -> Handler:
-    """Do this for every organization whenever the schedule comes round, until no more is to do."""
+    """Make a handler that works on every organization until there is nothing left to do."""
 
     def handler(_: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         return visit_all(work, context)
@@ -55,45 +55,47 @@ def on_schedule(work: OnSchedule) -> Handler:
 
 
 def on_log_stream(work: OnNewEntries) -> Handler:
-    """Do this with what the stream brings; with nothing, for everyone, on the schedule."""
+    """Make a handler of new entries; on the schedule it works on every organization without any."""
 
     def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         if "Records" in event:
-            return ring(work, event)
+            return visit_new(work, event)
         return visit_all(lambda engine, name, now: work(engine, name, None, now), context)
 
     return handler
 
 
-def ring(work: OnNewEntries, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Do the work with what the stream brings, and name the first record of what failed."""
-    rung = new_entries(event)
-    failed = attempt(rung, lambda it, name, now: work(it, name, rung[name].entries, now))
-    sequences = sorted((rung[name].sequence for name in failed), key=int)
-    return {"batchItemFailures": [{"itemIdentifier": number} for number in sequences[:1]]}
+def visit_new(work: OnNewEntries, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Work on the new entries; answer with the first record of an organization that failed."""
+    new = new_entries(event)
+    failed = attempt(new, lambda engine, name, now: work(engine, name, new[name].entries, now))
+    numbers = sorted((new[name].sequence_number for name in failed), key=int)
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers[:1]]}
 
 
 def new_entries(event: Mapping[str, Any]) -> dict[str, NewEntries]:
-    """The new entries that the stream brings, by organization."""
-    found: dict[str, NewEntries] = {}
+    """The new entries of a stream's event, by organization."""
+    new: dict[str, NewEntries] = {}
     for record in event["Records"]:
-        item = unpacked(from_json(record["dynamodb"]["NewImage"]))
+        item = item_of(record["dynamodb"]["NewImage"])
         organization = str(item["pk"]).partition("#")[0]
-        bell = found.setdefault(organization, NewEntries(record["dynamodb"]["SequenceNumber"]))
-        bell.entries.append(item)
-    return found
+        new.setdefault(organization, NewEntries(record["dynamodb"]["SequenceNumber"]))
+        new[organization].entries.append(item)
+    return new
 
 
-def from_json(image: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """An item as the stream sends it: bytes are base64 there."""
-    return {
-        name: {"B": base64.b64decode(typed["B"])} if "B" in typed else typed
-        for name, typed in image.items()
-    }
+def item_of(image: Mapping[str, Mapping[str, Any]]) -> Item:
+    """The item of a stream's record, whose bytes are in base64."""
+    return from_dynamodb(
+        {
+            name: {"B": base64.b64decode(typed["B"])} if "B" in typed else typed
+            for name, typed in image.items()
+        }
+    )
 
 
 def visit_all(work: OnSchedule, context: LambdaContext) -> dict[str, Any]:
-    """Do the work for every organization in turn, in an order that starves none."""
+    """Work on every organization in turn, in random order so that none is always last."""
     organizations = list(process().engine.directories.organizations())
     random.shuffle(organizations)
     waiting, unvisited = deque(organizations), set(organizations)
@@ -111,13 +113,13 @@ def visit_all(work: OnSchedule, context: LambdaContext) -> dict[str, Any]:
 
 
 def in_time(waiting: deque[str], context: LambdaContext) -> Iterator[str]:
-    """Whoever is next, as long as there is time to begin anything."""
+    """The next organization, as long as there is time to begin a step."""
     while waiting and context.get_remaining_time_in_millis() > MARGIN_MS:
         yield waiting.popleft()
 
 
 def report_unvisited(organizations: Collection[str]) -> None:
-    """Count and name the organizations for which a schedule had no time."""
+    """Count and name the organizations that a schedule had no time for."""
     if organizations:
         count({UNVISITED: len(organizations)})
         names = sorted(organizations)[:MOST_NAMED]
@@ -125,14 +127,14 @@ def report_unvisited(organizations: Collection[str]) -> None:
 
 
 def report_audit(organization: str, findings: Findings) -> None:
-    """Count what must not be there, for the alarms; name it, for whoever they wake."""
+    """Count findings for the alarms, and log them for whoever the alarms wake."""
     count(findings._asdict())
     if any(findings):
         logger.error("audit", organization=organization, **findings._asdict())
 
 
 def count(values: Mapping[str, int]) -> None:
-    """Write metrics for CloudWatch to find in the log."""
+    """Write counts to the log as CloudWatch metrics."""
     metrics = EphemeralMetrics(namespace=METRICS)
     for name, value in values.items():
         metrics.add_metric(name, MetricUnit.Count, value)
@@ -140,7 +142,7 @@ def count(values: Mapping[str, int]) -> None:
 
 
 def attempt(organizations: Iterable[str], work: OnSchedule) -> list[str]:
-    """Work for each organization; the ones for which it failed."""
+    """Work on each organization, and return those for which it failed."""
     failed = []
     for organization in organizations:
         try:

@@ -19,7 +19,7 @@ from odometer.engine.format.decisions import ALL
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item
 from odometer.storage.directory import block_item, credential_item, item_of
-from odometer.storage.log import Remembered, remembered_item
+from odometer.storage.log import KeptAnswer
 from tests.support.documents import compare
 from tests.support.memory_directory import ACME, NOON, MemoryDirectory
 from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine
@@ -90,7 +90,7 @@ def directory() -> Iterable[Item]:
             created_at=NOON,
         )
     )
-    yield remembered_item(ACME, "again", Remembered("digest", "{}", NOON))
+    yield KeptAnswer("digest", "{}", NOON).to_item(ACME, "again")
 
 
 def digests(items: Iterable[Item]) -> dict[str, str]:

@@ -14,11 +14,11 @@ from odometer.domain.errors import NotFound
 from odometer.storage.directory import (
     DirectoryStore,
     block_key,
+    columns_of,
+    compressed,
     credential_key,
-    packed_columns,
-    unpacked_columns,
 )
-from odometer.storage.dynamo import Item, pauses
+from odometer.storage.dynamo import Item, backoff
 
 
 def erase(directories: DirectoryStore, organization: str, user_id: str, now: datetime) -> None:
@@ -41,7 +41,7 @@ def begun(
     """Those who were erased and whose row has that id yet, in any copy of it."""
     for number in sorted({user // BLOCK_ROWS for user in erased}):
         for item in copies(directories, organization, Block("users", "names", number)):
-            ids = unpacked_columns(item).get("id", ())
+            ids = columns_of(item).get("id", ())
             for user, each in enumerate(ids, number * BLOCK_ROWS):
                 if each == user_id and user in erased:
                     yield user
@@ -61,7 +61,7 @@ def forget(
 
     A copy that somebody else has written meanwhile is looked at again: it may have lost more.
     """
-    for pause in pauses():
+    for pause in backoff():
         found = copies(directories, organization, block)
         if all(is_nameless(directories, block, item, erased) for item in found):
             return
@@ -72,12 +72,12 @@ def is_nameless(
     directories: DirectoryStore, block: Block, item: Item, erased: Collection[int]
 ) -> bool:
     """Whether a copy of a block has no name of the erased, or had some that are gone now."""
-    columns = unpacked_columns(item)
+    columns = columns_of(item)
     left = nameless(block, columns, erased)
     return left == columns or directories.table.change(
         str(item["pk"]),
         str(item["sk"]),
-        {"columns": packed_columns(left)},
+        {"columns": compressed(left)},
         columns=item["columns"],
     )
 

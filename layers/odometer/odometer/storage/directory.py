@@ -24,7 +24,7 @@ from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import Draft, register
 from odometer.domain.errors import Conflict, Corrupt, NotFound, Unavailable
 from odometer.domain.time import KEPT_FOR_CURSORS
-from odometer.storage.dynamo import BATCH_GET, Item, Key, Table, pauses
+from odometer.storage.dynamo import BATCH_GET, Item, Key, Table, backoff
 
 Answer = TypeVar("Answer")
 
@@ -120,7 +120,7 @@ class DirectoryStore:
 
         When the head is no longer the one that was read, start again.
         """
-        for pause in pauses():
+        for pause in backoff():
             draft = Draft(self.open(organization), now)
             answer = apply(draft)
             if not draft.changed or self._commit(draft, now):
@@ -194,7 +194,7 @@ class DirectoryStore:
         if won:
             self._retire(draft.base, list(touched), expiry)
         else:
-            self._retire(head, list(touched), expiry | {"columns": packed_columns({})})
+            self._retire(head, list(touched), expiry | {"columns": compressed({})})
         return won
 
     def _stands(self, head: DirectoryHead, commit: str) -> bool:
@@ -226,15 +226,15 @@ class DirectoryStore:
             found |= self.table.get_many(missed, consistent=True)
         if lost := [key for key in keys if key not in found]:
             raise Corrupt(lost)
-        return {key: unpacked_columns(item) for key, item in found.items()}
+        return {key: columns_of(item) for key, item in found.items()}
 
 
-def packed_columns(columns: Any) -> bytes:
+def compressed(columns: Any) -> bytes:
     """Columns as stored: JSON, compressed."""
     return zlib.compress(json.dumps(columns, separators=(",", ":")).encode(), 6)
 
 
-def unpacked_columns(item: Item) -> Columns:
+def columns_of(item: Item) -> Columns:
     """Columns from a stored block."""
     return cast("Columns", json.loads(zlib.decompress(cast("bytes", item["columns"]))))
 
@@ -244,7 +244,7 @@ def block_item(organization: str, block: Block, commit: str, columns: Columns) -
     return {
         "pk": organization,
         "sk": block_key(block, commit),
-        "columns": packed_columns(columns),
+        "columns": compressed(columns),
     }
 
 
@@ -261,7 +261,7 @@ def item_of(head: DirectoryHead) -> Item:
         "pk": head.organization["id"],
         "sk": HEAD,
         "version": head.version,
-        "columns": packed_columns(document),
+        "columns": compressed(document),
     }
 
 
@@ -278,7 +278,7 @@ def astuple_of(block: Block) -> tuple[str, str, int]:
 
 def head_of(item: Item) -> DirectoryHead:
     """A head from what is stored."""
-    document: Any = unpacked_columns(item)
+    document: Any = columns_of(item)
     blocks = {Block(*words): commit for *words, commit in document.pop("blocks")}
     erased = frozenset(document.pop("erased", ()))
     return DirectoryHead(

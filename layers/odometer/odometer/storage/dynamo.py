@@ -67,7 +67,7 @@ def connect() -> DynamoDBClient:
 
 @dataclass(slots=True)
 class Meter:
-    """Counts what a request costs: capacity units and calls."""
+    """The capacity units and the calls that a request has used so far."""
 
     read_units: float = 0.0
     write_units: float = 0.0
@@ -84,12 +84,12 @@ class Meter:
 
 
 class ConditionFailed(OdometerError):
-    """A conditional write met an item that says otherwise; always handled inside storage."""
+    """The condition of a write does not hold; always handled inside storage."""
 
 
 @contextmanager
 def domain_errors() -> Iterator[None]:
-    """Turn botocore's errors into the domain's; what is left is a fault of ours."""
+    """Raise botocore's errors as errors of the domain."""
     try:
         yield
     except ClientError as error:
@@ -101,7 +101,7 @@ def domain_errors() -> Iterator[None]:
 
 
 def of_client_error(error: ClientError) -> OdometerError:
-    """The domain error that a refused call means."""
+    """The domain error for a refused call."""
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code == "ConditionalCheckFailedException":
@@ -111,8 +111,8 @@ def of_client_error(error: ClientError) -> OdometerError:
     return OdometerError(code)
 
 
-class Plain(TypeDeserializer):
-    """DynamoDB's typed values as plain ones: numbers here are whole, bytes are bytes."""
+class PlainDeserializer(TypeDeserializer):
+    """Makes numbers `int`, for all of ours are whole, and leaves bytes as they are."""
 
     def _deserialize_n(self, value: str) -> int:
         return int(value)
@@ -122,16 +122,16 @@ class Plain(TypeDeserializer):
 
 
 serialize = TypeSerializer().serialize
-deserialize = Plain().deserialize
+deserialize = PlainDeserializer().deserialize
 
 
-def packed(item: Mapping[str, Value]) -> dict[str, Any]:
-    """An item as DynamoDB takes it."""
+def to_dynamodb(item: Mapping[str, Value]) -> dict[str, Any]:
+    """An item in DynamoDB's typed values."""
     return {name: serialize(value) for name, value in item.items()}
 
 
-def unpacked(item: Mapping[str, Any]) -> Item:
-    """An item as DynamoDB gives it, in plain values."""
+def from_dynamodb(item: Mapping[str, Any]) -> Item:
+    """An item in plain values."""
     return {name: deserialize(value) for name, value in item.items()}
 
 
@@ -149,16 +149,16 @@ class Table:
     def get(self, pk: str, sk: str, *, consistent: bool = False) -> Item | None:
         """One item, or None."""
         answer = self._read(
-            "get_item", TableName=self.name, Key=packed_key(pk, sk), ConsistentRead=consistent
+            "get_item", TableName=self.name, Key=key_of(pk, sk), ConsistentRead=consistent
         )
         item = answer.get("Item")
-        return unpacked(item) if item else None
+        return from_dynamodb(item) if item else None
 
     def get_many(self, keys: Sequence[Key], *, consistent: bool = False) -> dict[Key, Item]:
-        """The items of many keys; all that exist, however often the engine answers in part."""
+        """The items of many keys, as far as they exist, also where DynamoDB answers in part."""
         found: dict[Key, Item] = {}
         for start in range(0, len(keys), BATCH_GET):
-            wanted = [packed_key(*key) for key in keys[start : start + BATCH_GET]]
+            wanted = [key_of(*key) for key in keys[start : start + BATCH_GET]]
             for item in self._get_batch(wanted, consistent=consistent):
                 found[str(item["pk"]), str(item["sk"])] = item
         return found
@@ -166,18 +166,18 @@ class Table:
     def query(
         self, pk: str, low: str, high: str, *, consistent: bool = False, limit: int | None = None
     ) -> Iterator[Item]:
-        """The items of one partition with `low <= sk <= high`, in order, page after page."""
+        """The items of one partition with `low <= sk <= high`, in order, page by page."""
         page: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
-            "ExpressionAttributeValues": packed({":pk": pk, ":low": low, ":high": high}),
+            "ExpressionAttributeValues": to_dynamodb({":pk": pk, ":low": low, ":high": high}),
             "ConsistentRead": consistent,
             **({"Limit": limit} if limit else {}),
         }
         found = 0
         while True:
             answer = self._read("query", **page)
-            yield from map(unpacked, answer["Items"])
+            yield from map(from_dynamodb, answer["Items"])
             found += len(answer["Items"])
             if "LastEvaluatedKey" not in answer or found == limit:
                 return
@@ -185,75 +185,64 @@ class Table:
             page |= {"Limit": limit - found} if limit else {}
 
     def put(self, item: Mapping[str, Value]) -> None:
-        """Write an item whatever stands there."""
-        self._write("put_item", TableName=self.name, Item=packed(item))
+        """Write an item, whether or not there is one."""
+        self._write("put_item", TableName=self.name, Item=to_dynamodb(item))
 
     def put_new(self, item: Mapping[str, Value]) -> bool:
-        """Write an item where none stands; False when one does."""
+        """Write an item unless there is one; return whether it was written."""
         return self._decided(
             "put_item",
             TableName=self.name,
-            Item=packed(item),
+            Item=to_dynamodb(item),
             ConditionExpression="attribute_not_exists(pk)",
         )
 
     def put_if(self, item: Mapping[str, Value], attribute: str, expected: Value) -> bool:
-        """Replace an item whose attribute has the expected value; False when it has another."""
-        return self._decided(
-            "put_item",
-            TableName=self.name,
-            Item=packed(item),
-            ConditionExpression="#attribute = :expected",
-            ExpressionAttributeNames={"#attribute": attribute},
-            ExpressionAttributeValues=packed({":expected": expected}),
-        )
+        """Replace an item if an attribute has the expected value; return whether it did."""
+        return self._put_where("#attribute = :value", item, attribute, expected)
 
     def put_newer(self, item: Mapping[str, Value], attribute: str) -> bool:
-        """Write an item unless the one that stands there has as much or more of an attribute."""
-        return self._decided(
-            "put_item",
-            TableName=self.name,
-            Item=packed(item),
-            ConditionExpression="attribute_not_exists(pk) OR #attribute < :mine",
-            ExpressionAttributeNames={"#attribute": attribute},
-            ExpressionAttributeValues=packed({":mine": item[attribute]}),
-        )
+        """Write an item unless the one that is there has as much or more of an attribute."""
+        condition = "attribute_not_exists(pk) OR #attribute < :value"
+        return self._put_where(condition, item, attribute, item[attribute])
 
     def put_many(self, items: Sequence[Mapping[str, Value]]) -> None:
-        """Write many items, all of them or an error; the keys must differ."""
+        """Write many items with different keys, or raise an error."""
         for start in range(0, len(items), BATCH_WRITE):
-            batch = [{"PutRequest": {"Item": packed(item)}} for item in items[start:][:BATCH_WRITE]]
+            batch = [
+                {"PutRequest": {"Item": to_dynamodb(item)}} for item in items[start:][:BATCH_WRITE]
+            ]
             self._write_batch(batch)
 
     def change(self, pk: str, sk: str, values: Mapping[str, Value], **expected: Value) -> bool:
-        """Set some attributes of an item that exists; False when it does not, or is another."""
-        marks = {f"s{index}": name for index, name in enumerate(values)}
-        held = {f"c{index}": name for index, name in enumerate(expected)}
-        conditions = ["attribute_exists(pk)", *(f"#{mark} = :{mark}" for mark in held)]
+        """Set attributes of an item that exists and is as expected; return whether it was."""
+        changed = {f"s{index}": pair for index, pair in enumerate(values.items())}
+        checked = {f"c{index}": pair for index, pair in enumerate(expected.items())}
+        both = {**changed, **checked}
+        conditions = ["attribute_exists(pk)", *(f"#{alias} = :{alias}" for alias in checked)]
         return self._decided(
             "update_item",
             TableName=self.name,
-            Key=packed_key(pk, sk),
-            UpdateExpression="SET " + ", ".join(f"#{mark} = :{mark}" for mark in marks),
+            Key=key_of(pk, sk),
+            UpdateExpression="SET " + ", ".join(f"#{alias} = :{alias}" for alias in changed),
             ConditionExpression=" AND ".join(conditions),
-            ExpressionAttributeNames={f"#{mark}": name for mark, name in {**marks, **held}.items()},
-            ExpressionAttributeValues=packed(
-                {f":{mark}": values[name] for mark, name in marks.items()}
-                | {f":{mark}": expected[name] for mark, name in held.items()}
+            ExpressionAttributeNames={f"#{alias}": name for alias, (name, _) in both.items()},
+            ExpressionAttributeValues=to_dynamodb(
+                {f":{alias}": value for alias, (_, value) in both.items()}
             ),
         )
 
     def delete(self, pk: str, sk: str) -> None:
-        """Remove an item; removing it again is nothing."""
-        self._write("delete_item", TableName=self.name, Key=packed_key(pk, sk))
+        """Remove an item, if there is one."""
+        self._write("delete_item", TableName=self.name, Key=key_of(pk, sk))
 
     def _get_batch(self, keys: list[dict[str, Any]], *, consistent: bool) -> Iterator[Item]:
-        for pause in pauses():
+        for pause in backoff():
             answer = self._read(
                 "batch_get_item",
                 RequestItems={self.name: {"Keys": keys, "ConsistentRead": consistent}},
             )
-            yield from map(unpacked, answer["Responses"].get(self.name, []))
+            yield from map(from_dynamodb, answer["Responses"].get(self.name, []))
             left = answer.get("UnprocessedKeys", {}).get(self.name)
             if not left:
                 return
@@ -261,12 +250,24 @@ class Table:
             pause()
 
     def _write_batch(self, batch: list[Any]) -> None:
-        for pause in pauses():
+        for pause in backoff():
             answer = self._write("batch_write_item", RequestItems={self.name: batch})
             batch = answer.get("UnprocessedItems", {}).get(self.name, [])
             if not batch:
                 return
             pause()
+
+    def _put_where(
+        self, condition: str, item: Mapping[str, Value], attribute: str, value: Value
+    ) -> bool:
+        return self._decided(
+            "put_item",
+            TableName=self.name,
+            Item=to_dynamodb(item),
+            ConditionExpression=condition,
+            ExpressionAttributeNames={"#attribute": attribute},
+            ExpressionAttributeValues=to_dynamodb({":value": value}),
+        )
 
     def _decided(self, operation: str, **arguments: Any) -> bool:
         try:
@@ -289,13 +290,12 @@ class Table:
         return answer
 
 
-def packed_key(pk: str, sk: str) -> dict[str, Any]:
-    """A primary key as DynamoDB takes it."""
-    return {"pk": {"S": pk}, "sk": {"S": sk}}
+def key_of(pk: str, sk: str) -> dict[str, Any]:
+    return to_dynamodb({"pk": pk, "sk": sk})
 
 
-def pauses() -> Iterator[Callable[[], None]]:
-    """Growing, jittered waits between tries; out of patience, storage is unavailable."""
+def backoff() -> Iterator[Callable[[], None]]:
+    """Functions that wait, each longer than the last; storage is unavailable when time is up."""
     gives_up_at = time.monotonic() + PATIENCE_SECONDS
     ceiling_seconds = 0.05
     while time.monotonic() < gives_up_at:

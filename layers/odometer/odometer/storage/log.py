@@ -1,4 +1,4 @@
-"""Where accepted events become durable: the log, and the answers to requests sent under a key."""
+"""The log of accepted events, and the answers to requests that carried an idempotency key."""
 
 import secrets
 import zlib
@@ -13,68 +13,64 @@ from odometer.domain.time import epoch_ms, epoch_second, instant_of_ms
 from odometer.engine.format import keys, log_entries
 from odometer.storage.dynamo import Item, Table
 
-MEMORY = timedelta(hours=24)
+ANSWERS_KEPT = timedelta(hours=24)
 LARGEST_ENTRY = 400_000
 """Bytes that an item of the log may have; 1,000 events of real names have a tenth of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """The answer to a request under a key: to which body, and when."""
+class KeptAnswer:
+    """The answer to the first request with a key, the digest of its body, and its time."""
 
     digest: str
     answer: str
     at: datetime
 
+    def to_item(self, organization: str, key: str) -> Item:
+        return {
+            "pk": keys.repeats(organization),
+            "sk": key,
+            "digest": self.digest,
+            "answer": zlib.compress(self.answer.encode()),
+            "at": epoch_ms(self.at),
+            "ttl": epoch_second(self.at + ANSWERS_KEPT),
+        }
+
+    @classmethod
+    def from_item(cls, item: Item) -> "KeptAnswer":
+        answer = zlib.decompress(cast("bytes", item["answer"])).decode()
+        return cls(str(item["digest"]), answer, instant_of_ms(int(str(item["at"]))))
+
 
 @dataclass(frozen=True, slots=True)
 class EventLog:
-    """The door of the log."""
+    """Appends batches to the log, and keeps one answer for each idempotency key."""
 
     log: Table
     answers: Table
 
     def put(self, organization: str, events: Sequence[Event[str]], accepted_at: datetime) -> None:
-        """Make a batch durable by one write; without events there is nothing to keep."""
+        """Append a batch by one write; a batch without events is not written."""
         if events:
             entry = log_entries.to_item(
                 organization, events, epoch_ms(accepted_at), secrets.token_hex(8)
             )
-            if weight_of(entry) > LARGEST_ENTRY:
+            if size_of(entry) > LARGEST_ENTRY:
                 raise TooLarge
             self.log.put_new(entry)
 
-    def remember(self, organization: str, key: str, mine: Remembered) -> Remembered:
-        """Keep the answer to a key's first request; whoever comes later gets that one."""
-        item = remembered_item(organization, key, mine)
+    def keep_answer(self, organization: str, key: str, mine: KeptAnswer) -> KeptAnswer:
+        """Keep an answer unless the key has one; return the one that is kept."""
+        item = mine.to_item(organization, key)
         while not self.answers.put_new(item):
             stored = self.answers.get(keys.repeats(organization), key, consistent=True)
             if stored and int(str(stored["ttl"])) > epoch_second(mine.at):
-                return remembered_of(stored)
+                return KeptAnswer.from_item(stored)
             if stored and self.answers.put_if(item, "ttl", stored["ttl"]):
                 break  # it has expired and is not yet removed
         return mine
 
 
-def weight_of(entry: Mapping[str, object]) -> int:
-    """The bytes of an item's columns; what else there is of it hardly weighs."""
+def size_of(entry: Mapping[str, object]) -> int:
+    """The bytes of an item's columns; the rest of it is small."""
     return sum(len(value) for value in entry.values() if isinstance(value, bytes))
-
-
-def remembered_item(organization: str, key: str, mine: Remembered) -> Item:
-    """An answer as stored."""
-    return {
-        "pk": keys.repeats(organization),
-        "sk": key,
-        "digest": mine.digest,
-        "answer": zlib.compress(mine.answer.encode()),
-        "at": epoch_ms(mine.at),
-        "ttl": epoch_second(mine.at + MEMORY),
-    }
-
-
-def remembered_of(item: Item) -> Remembered:
-    """An answer from what is stored."""
-    at = instant_of_ms(int(str(item["at"])))
-    answer = zlib.decompress(cast("bytes", item["answer"])).decode()
-    return Remembered(str(item["digest"]), answer, at)

@@ -17,7 +17,7 @@ from odometer.domain.errors import Conflict, Invalid, TooLarge, Unsupported
 from odometer.domain.events import Event
 from odometer.domain.intake import Refused, Rules
 from odometer.domain.text import CONTROL
-from odometer.storage.log import EventLog, Remembered
+from odometer.storage.log import EventLog, KeptAnswer
 from odometer.web.fields import shown_id
 from odometer.web.messages import JSON, Request, Response
 from odometer.web.models import Answer
@@ -184,8 +184,8 @@ def accept_once(
     """Take a batch under a key: the same body again gets the first answer again."""
     batch = read_batch(events, rules, frozenset())
     digest = hashlib.sha256(request.body).hexdigest()
-    mine = Remembered(digest, batch.receipt.model_dump_json(), rules.now)
-    first = door.remember(caller.organization, key, mine)
+    mine = KeptAnswer(digest, batch.receipt.model_dump_json(), rules.now)
+    first = door.keep_answer(caller.organization, key, mine)
     if first.digest != digest:
         raise Conflict(key)
     receipt = Receipt.model_validate_json(first.answer)
