@@ -84,7 +84,7 @@ def wait_for_answer(client: Client) -> None:
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            client.get("/api/v1/organization")
+            client.call("GET", "/api/v1/organization")
         except Unreachable:
             if time.monotonic() > give_up:
                 raise
@@ -145,9 +145,7 @@ def odometer(*words: str) -> subprocess.CompletedProcess[str]:
 
 def known_states(client: Client) -> dict[str, str]:
     """Since when each user has been in the present state, as far as a run before came."""
-    lines = client.get("/v1/directory/export").body.splitlines()
-    users = [row for row in map(json.loads, lines) if row["kind"] == "user"]
-    return {user["id"]: user["state_since"] for user in users}
+    return {user["id"]: user["state_since"] for user in exported_users(client)}
 
 
 def is_news(row: Mapping[str, Any], known: Mapping[str, str]) -> bool:
@@ -173,7 +171,7 @@ def send_usage(client: Client, organization: DemoOrganization) -> None:
     sent = list(batches(demo_events(organization, organization.first_day, organization.last_day)))
     with bar(f"Sending usage of {organization.name}", sum(map(len, sent))) as progress:
         for batch in sent:
-            receipt = client.post("/v1/events", batch).json
+            receipt = client.post("/v1/events", batch)
             if receipt["rejected"]:
                 raise Misused(f"events were rejected: {receipt['errors'][0]['message']}")
             progress.advance(len(batch))
@@ -209,15 +207,19 @@ def expired_key(client: Client, user_id: str) -> str:
 def made_for(client: Client, user_id: str, name: str, **wishes: Any) -> dict[str, Any]:
     """A key with every scope, so that the owner's role alone decides, unless wished otherwise."""
     wanted = {"name": name, "user": user_id, "scopes": list(Scope), **wishes}
-    made: dict[str, Any] = client.post("/v1/keys", wanted).json
+    made: dict[str, Any] = client.post("/v1/keys", wanted)
     return made
 
 
 def admin_id(client: Client, organization: DemoOrganization) -> str:
     """The id of the Admin, whom the command line made."""
-    admins = client.get("/v1/directory/export").body.splitlines()
-    rows = map(json.loads, admins)
-    return next(str(row["id"]) for row in rows if row.get("username") == organization.admin)
+    users = exported_users(client)
+    return next(str(user["id"]) for user in users if user["username"] == organization.admin)
+
+
+def exported_users(client: Client) -> list[dict[str, Any]]:
+    lines = client.call("GET", "/v1/directory/export").content.splitlines()
+    return [row for row in map(json.loads, lines) if row["kind"] == "user"]
 
 
 def places_of(organization: DemoOrganization) -> dict[str, str]:

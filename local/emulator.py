@@ -6,9 +6,9 @@ import shutil
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
+
+import httpx
 
 from local.ports import LOOPBACK, holder, is_taken
 from local.record import REGION, aws_environment
@@ -118,11 +118,9 @@ def endpoint(port: int) -> str:
 
 
 def is_serving(address: str) -> bool:
-    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with directly.open(f"{address}/_ministack/ready", timeout=2):
-            return True
-    except OSError:
+        return httpx.get(f"{address}/_ministack/ready", timeout=2, trust_env=False).is_success
+    except httpx.TransportError:
         return False
 
 

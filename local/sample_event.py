@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from local.demo import made_for
-from odometer_cli.client import Client
+from odometer_cli.client import Client, content_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,5 +35,5 @@ def of_demo(name: str, names: Mapping[str, str]) -> str:
 def user_called(client: Client, username: str) -> str:
     """The id of a user, who is made if there is none."""
     body = json.dumps({"users": [{"username": username}]}).encode()
-    (made,) = client.call("PUT", "/v1/directory", body).json["results"]
+    (made,) = content_of(client.call("PUT", "/v1/directory", body))["results"]
     return str(made["id"])

@@ -1,125 +1,102 @@
-"""The public HTTP API as a client meets it.
+"""A client of the public HTTP API, which waits and sends again when the server asks for it."""
 
-By urllib: a command sends few and large requests, which no further dependency would make faster.
-"""
-
-import gzip
 import json
+import ssl
 import time
-import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from email.message import Message
-from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import Request, urlopen
 
+import httpx
+
+from odometer.web.messages import JSON
 from odometer_cli.failure import Refused, Unreachable, refusal
 
-JSON = "application/json"
-NDJSON = "application/x-ndjson"
-PATIENCE_SECONDS = 35  # the gateway gives up before
+TIMEOUT_SECONDS = 35  # the gateway gives up before
 LONGEST_PAUSE_SECONDS = 10.0
 TRIES = 5
-PASSING = frozenset({429, 503})
-FIRST_ERROR = 400
+RETRIED = frozenset({429, 503})
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer, whatever its status."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body, read."""
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            message = f"What answers there is not Odometer: its {self.status} is not JSON."
-            raise Refused(message, "Check the base URL.") from error
-
-    @property
-    def message(self) -> str:
-        """What an error body says, in whichever of the published shapes."""
-        try:
-            content = self.json
-            return str(content["message"] if "message" in content else content["error"]["message"])
-        except (Refused, TypeError, KeyError):
-            return "no explanation was given"
-
-    def checked(self) -> "Reply":
-        """This answer, unless it is a refusal: then what that means to whoever typed."""
-        if self.status >= FIRST_ERROR:
-            raise refusal(self.status, self.message, self.headers.get("x-request-id", ""))
-        return self
-
-    @property
-    def pause_seconds(self) -> float:
-        """How long the server asks to be left alone."""
-        asked = self.headers.get("retry-after", "1")
-        return min(float(asked) if asked.isdigit() else 1.0, LONGEST_PAUSE_SECONDS)
-
-
-@dataclass(frozen=True, slots=True)
 class Client:
-    """A caller with a key. What is refused only for the moment is sent again."""
+    """The public API with the caller's key."""
 
-    base_url: str
-    token: str
+    def __init__(
+        self, base_url: str, token: str, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.base_url, self.token = base_url, token
+        self._http = httpx.Client(
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_SECONDS,
+            transport=transport,
+            verify=ssl.create_default_context(),  # the certificates that this machine trusts
+        )
 
-    def get(self, path: str) -> Reply:
-        """Read."""
-        return self.call("GET", path)
+    def get(self, path: str) -> Any:
+        """The JSON that a path answers."""
+        return content_of(self.call("GET", path))
 
-    def post(self, path: str, content: Any) -> Reply:
-        """Send JSON."""
-        return self.call("POST", path, json.dumps(content).encode())
+    def post(self, path: str, content: Any) -> Any:
+        """The JSON that is answered to JSON."""
+        return content_of(self.call("POST", path, json.dumps(content).encode()))
 
     def call(
         self, method: str, path: str, body: bytes | None = None, media_type: str = JSON
-    ) -> Reply:
-        """Send a request; an answer that is an error is raised as a failure."""
-        return self.ask(method, path, body, media_type).checked()
+    ) -> httpx.Response:
+        """Send a request and return the response; an error is raised as a failure."""
+        return checked(self.send(method, path, body, media_type))
 
-    def ask(
+    def send(
         self, method: str, path: str, body: bytes | None = None, media_type: str = JSON
-    ) -> Reply:
-        """Send a request, again when the server says to wait; any answer is returned."""
-        headers = {"Authorization": f"Bearer {self.token}", "Accept-Encoding": "gzip"}
-        if body is not None:
-            headers["Content-Type"] = media_type
-        request = Request(self.base_url + path, body, headers, method=method)  # noqa: S310  checked
+    ) -> httpx.Response:
+        """Send a request, again when the server says to wait, and return any response."""
+        headers = {} if body is None else {"Content-Type": media_type}
         for _ in range(TRIES - 1):
-            reply = self._reply(request)
-            if reply.status not in PASSING:
-                return reply
-            time.sleep(reply.pause_seconds)
-        return self._reply(request)
+            response = self._send_once(method, path, body, headers)
+            if response.status_code not in RETRIED:
+                return response
+            time.sleep(pause_after(response))
+        return self._send_once(method, path, body, headers)
 
-    def _reply(self, request: Request) -> Reply:
+    def _send_once(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> httpx.Response:
         try:
-            with urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310  checked
-                return reply_of(answer.status, answer.headers, answer.read())
-        except HTTPError as error:
-            with error:
-                return reply_of(error.code, error.headers, error.read())
-        except (URLError, HTTPException, OSError, EOFError, zlib.error) as error:
-            reason = getattr(error, "reason", error)
-            message = f"{self.base_url} does not answer: {reason}"
+            return self._http.request(method, self.base_url + path, content=body, headers=headers)
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            message = f"{self.base_url} does not answer: {str(error) or type(error).__name__}"
             raise Unreachable(message, "Is it running, and is the base URL right?") from error
 
 
-def reply_of(status: int, headers: Message, body: bytes) -> Reply:
-    """An answer with its headers in lower case and its body unpacked."""
-    lowered = {name.lower(): value for name, value in headers.items()}
-    packed = lowered.get("content-encoding") == "gzip"
-    return Reply(status, lowered, gzip.decompress(body) if packed else body)
+def checked(response: httpx.Response) -> httpx.Response:
+    """The response, unless it is an error: that is raised as a failure."""
+    if response.is_error:
+        request_id = response.headers.get("x-request-id", "")
+        raise refusal(response.status_code, message_of(response), request_id)
+    return response
+
+
+def content_of(response: httpx.Response) -> Any:
+    """The JSON of a response."""
+    try:
+        return response.json()
+    except ValueError as error:
+        message = f"What answers there is not Odometer: its {response.status_code} is not JSON."
+        raise Refused(message, "Check the base URL.") from error
+
+
+def message_of(response: httpx.Response) -> str:
+    """The message of an error, in whichever of the published shapes."""
+    try:
+        content = response.json()
+        return str(content["message"] if "message" in content else content["error"]["message"])
+    except (ValueError, TypeError, KeyError):
+        return "no explanation was given"
+
+
+def pause_after(response: httpx.Response) -> float:
+    """For how many seconds the server asks to be left alone."""
+    asked = response.headers.get("retry-after", "1")
+    return min(float(asked) if asked.isdecimal() else 1.0, LONGEST_PAUSE_SECONDS)
 
 
 def segment(text: str) -> str:

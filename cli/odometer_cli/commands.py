@@ -4,19 +4,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 from typer.core import TyperGroup
 
 from odometer.domain.errors import OdometerError
 from odometer_cli import directory, engine, events, keys, organization
-from odometer_cli.client import Reply
+from odometer_cli.client import Client, checked, content_of
 from odometer_cli.deployment import Deployment
 from odometer_cli.event_files import CSV_COLUMNS
 from odometer_cli.failure import Failure, Misused, failure_of
 from odometer_cli.local import HOME, nearest_home
 from odometer_cli.terminal import show_failure, show_json, show_values
-
-FORBIDDEN = 403
 
 
 class Commands(TyperGroup):
@@ -100,15 +99,16 @@ def main(
 def whoami(ctx: typer.Context, *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Whose key ODOMETER_TOKEN is, what it is for, and whether it is accepted."""
     deployment: Deployment = ctx.obj
-    client, key = deployment.client, deployment.key
+    key = deployment.key
     known = {"organization": key.organization, "key_id": key.key_id}
-    values = known | seen_of(client.ask("GET", "/v1/keys"), key.key_id)
+    values = known | key_row(deployment.client, key.key_id)
     show_json(values) if as_json else show_values(values)
 
 
-def seen_of(reply: Reply, key_id: str) -> dict[str, Any]:
-    """What a key sees of itself in the list of keys; without the scope for it, that it is live."""
-    if reply.status == FORBIDDEN:
+def key_row(client: Client, key_id: str) -> dict[str, Any]:
+    """The key's row in the list of keys, if its scopes let it read that list."""
+    response = client.send("GET", "/v1/keys")
+    if response.status_code == httpx.codes.FORBIDDEN:
         return {"scopes": "(hidden: keys:write is not among them)"}
-    rows = reply.checked().json["keys"]
+    rows = content_of(checked(response))["keys"]
     return next((dict(row) for row in rows if row["key_id"] == key_id), {})

@@ -44,7 +44,7 @@ def export(
 ) -> None:
     """Write the whole directory as the lines that `put` takes."""
     deployment: Deployment = ctx.obj
-    lines = deployment.client.get("/v1/directory/export").body
+    lines = deployment.client.call("GET", "/v1/directory/export").content
     if file:
         file.write_bytes(lines)
         return

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from odometer.api.v1.events import BATCH, LARGEST_BODY, MOST_EVENTS
-from odometer_cli.client import Client
+from odometer_cli.client import Client, content_of
 from odometer_cli.deployment import Deployment
 from odometer_cli.event_files import Format, Line, lines_of
 from odometer_cli.failure import Misused
@@ -166,7 +166,7 @@ def send(
     def sent(part: Part) -> tuple[Part, dict[str, Any] | None]:
         if part in note:
             return part, None
-        return part, client.call("POST", "/v1/events", part.body, BATCH).json
+        return part, content_of(client.call("POST", "/v1/events", part.body, BATCH))
 
     def done(part: Part, receipt: dict[str, Any] | None) -> None:
         if receipt is None:

@@ -33,14 +33,14 @@ def create(
     wanted = {"name": name, "user": user, "scopes": [str(each) for each in scope]}
     until = {"expires_at": expires_at} if expires_at else {}
     deployment: Deployment = ctx.obj
-    show_secret(deployment.client.post("/v1/keys", wanted | until).json, as_json)
+    show_secret(deployment.client.post("/v1/keys", wanted | until), as_json)
 
 
 @app.command("list")
 def list_keys(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     """The keys that you may manage, without their secrets."""
     deployment: Deployment = ctx.obj
-    content = deployment.client.get("/v1/keys").json
+    content = deployment.client.get("/v1/keys")
     show_json(content) if as_json else show_rows(COLUMNS, content["keys"])
 
 
@@ -66,7 +66,7 @@ def rotate(
     """Give a key a new secret and show it, this once."""
     deployment: Deployment = ctx.obj
     path = f"/v1/keys/{segment(key_id)}/rotate"
-    show_secret(deployment.client.post(path, {"grace_seconds": grace_seconds}).json, as_json)
+    show_secret(deployment.client.post(path, {"grace_seconds": grace_seconds}), as_json)
 
 
 def show_secret(made: dict[str, Any], as_json: bool) -> None:

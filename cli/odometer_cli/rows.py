@@ -9,7 +9,8 @@ from typing import Any
 
 from odometer.api.v1.directory import LARGEST_BODY, LISTS, MOST_ROWS, ORDER
 from odometer.directory.upsert import Status
-from odometer_cli.client import NDJSON, Client
+from odometer.web.messages import NDJSON
+from odometer_cli.client import Client, content_of
 from odometer_cli.failure import Misused, Unreachable
 from odometer_cli.terminal import named
 
@@ -155,7 +156,6 @@ def put(client: Client, rows: Sequence[Row], advance: Callable[[int], None]) -> 
 def sent(client: Client, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Send rows and answer what became of each."""
     body = b"".join(row.line for row in rows)
-    results: list[dict[str, Any]] = client.call("PUT", "/v1/directory", body, NDJSON).json[
-        "results"
-    ]
+    response = client.call("PUT", "/v1/directory", body, NDJSON)
+    results: list[dict[str, Any]] = content_of(response)["results"]
     return results

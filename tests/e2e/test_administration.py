@@ -156,7 +156,7 @@ def test_writers_at_the_same_time_lose_nothing(deployment: Deployment, fresh: Fr
 
     def put(username: str) -> int:
         body = json.dumps({"users": [{"username": username}]}).encode()
-        return client.call("PUT", "/v1/directory", body).status
+        return client.call("PUT", "/v1/directory", body).status_code
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(put, sorted(expected))) == {200}

@@ -34,7 +34,7 @@ def test_usage_sent_twice_at_once_shows_in_the_reports_exactly_and_once(
         refuse_rejected(put(client, list(rows_of(wave)), lambda _: None))
     sent = list(batches(EVENTS)) * 2
     with ThreadPoolExecutor(4) as pool:
-        receipts = list(pool.map(lambda batch: client.post("/v1/events", batch).json, sent))
+        receipts = list(pool.map(lambda batch: client.post("/v1/events", batch), sent))
     assert sum(receipt["accepted"] for receipt in receipts) == 2 * len(EVENTS)
     for user_type in ("account-user", "service-user"):
         summary = summary_of(fresh, user_type)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import httpx
 import pytest
 
 from odometer.api.v1.directory import LARGEST_BODY, MOST_ROWS
 from odometer.web.messages import NDJSON
-from odometer_cli.client import Client, Reply
+from odometer_cli.client import Client
 from odometer_cli.failure import Misused, Unreachable
 from odometer_cli.rows import Row, Taken, parts, put, read_rows
 
@@ -141,14 +142,14 @@ class Slow:
     pace: int
     received: list[bytes] = field(default_factory=list)
 
-    def call(self, method: str, path: str, body: bytes, media_type: str) -> Reply:
+    def call(self, method: str, path: str, body: bytes, media_type: str) -> httpx.Response:
         lines = body.splitlines()
         self.received += lines[: self.pace]
         results = [
             {"status": "created" if index < self.pace else "not_attempted"}
             for index in range(len(lines))
         ]
-        return Reply(200, {}, json.dumps({"results": results}).encode())
+        return httpx.Response(200, json={"results": results})
 
 
 def sent_to(server: Slow, count: int) -> tuple[list[Taken], list[int]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import httpx
 import pytest
 
 from local import demo
@@ -17,7 +18,7 @@ from local.demo import NAMES, read_names, write_names
 from local.demo_organization import DemoOrganization
 from local.demo_usage import LARGEST_BATCH_BYTES, MOST_EVENTS, batches, demo_events
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS
-from odometer_cli.client import Client, Reply
+from odometer_cli.client import Client
 from odometer_cli.failure import Unreachable
 
 TODAY = date(2026, 11, 20)
@@ -247,7 +248,7 @@ def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 
 def run_answered(status: int) -> None:
-    with patch.object(Client, "ask", lambda *_: Reply(status, {}, b"")):
+    with patch.object(Client, "send", lambda *_: httpx.Response(status)):
         assert demo.main() == 0
 
 
@@ -276,11 +277,11 @@ def test_a_stack_that_is_too_busy_to_answer_is_asked_again(
     loads: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    replies = [Unreachable("timed out"), Reply(502, {}, b""), Reply(200, {}, b"")]
+    replies = [Unreachable("timed out"), httpx.Response(502), httpx.Response(200)]
     write_names(tmp_path / "demo.env", dict.fromkeys(NAMES, "old"))
-    with patch.object(Client, "ask", side_effect=replies) as ask:
+    with patch.object(Client, "send", side_effect=replies) as send:
         assert demo.main() == 0
-    assert (ask.call_count, loads) == (3, [])
+    assert (send.call_count, loads) == (3, [])
 
 
 def test_a_demo_of_an_older_edition_is_completed(loads: list[str], tmp_path: Path) -> None:
