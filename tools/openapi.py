@@ -5,31 +5,20 @@ For tools and tests: no function imports this.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, Field
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import core_schema
 
-from odometer.api.app_utilization.app_activity import AppActivityAnswer
-from odometer.api.app_utilization.app_detail import AppDetailAnswer
-from odometer.api.app_utilization.app_users import AppUsersAnswer
-from odometer.api.app_utilization.apps import AppsAnswer
-from odometer.api.app_utilization.family import BASE as APP_UTILIZATION_BASE
-from odometer.api.app_utilization.person_usage import PersonUsageAnswer
-from odometer.api.app_utilization.users import UserAnswer, UsersAnswer
-from odometer.api.usage_metrics.answers import Permissions, TeamList, UserList
-from odometer.api.usage_metrics.usage import OrganizationUsage, TeamUsage, UserUsage
-from odometer.api.usage_metrics.utilization import TeamUtilization, UtilizationMonths
-from odometer.api.usage_report.answers import DrilldownAnswer, SummaryAnswer
-from odometer.api.usage_report.family import BASE as USAGE_REPORT_BASE
-from odometer.api.v1 import coverage, directory, events, explain
+from odometer.api.v1.events import BATCH, LONGEST_KEY
 from odometer.directory.people import Team, User
 from odometer.directory.snapshot import Directory
 from odometer.web.endpoint import Endpoint
 from odometer.web.family import STATUS
 from odometer.web.messages import CSV, JSON, NDJSON, Request
 from odometer.web.models import Body, Query
+from odometer.web.report import Report
 
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
@@ -79,7 +68,7 @@ IDEMPOTENCY_KEY: Schema = {
     "description": "Names this request for 24 hours; sent again with the same body, it gets the "
     "first answer again.",
     "required": False,
-    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{events.LONGEST_KEY}}}$"},
+    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{LONGEST_KEY}}}$"},
 }
 
 
@@ -131,59 +120,15 @@ ERRORS: Mapping[str, type[BaseModel]] = {
 }
 
 
-class Raw(NamedTuple):
-    """What the signature of a handler cannot tell: its body and its answer, by media type."""
+class Contents(NamedTuple):
+    """The body that an operation takes and its answer, by media type."""
 
-    body: Mapping[str, type[BaseModel] | Schema] = {}
-    answer: Mapping[str, type[BaseModel] | Schema] = {}
-    status: int = 200
+    body: Mapping[str, type[BaseModel] | Schema]
+    answer: Mapping[str, type[BaseModel] | Schema]
 
 
 LINES: Schema = {"type": "string", "description": "A JSON object in each line."}
-ROWS: Schema = {
-    "type": "string",
-    "description": f"A row in each line: `kind` is one of {', '.join(directory.ORDER)}; beside it "
-    "stand the fields of that row, as in the JSON document. A product's own kind is called "
-    "`product_kind` here.",
-}
 TABLE: Schema = {"type": "string", "description": "Every row, without paging."}
-EVENT: Schema = {"type": "object", "description": "A CloudEvent 1.0 of type `usage`."}
-BATCH: Schema = {"type": "array", "items": EVENT, "minItems": 1, "maxItems": events.MOST_EVENTS}
-APPS = f"{APP_UTILIZATION_BASE}/analytics/apps"
-PAGES: Mapping[str, type[BaseModel]] = {
-    f"GET {USAGE_REPORT_BASE}/summary": SummaryAnswer,
-    f"GET {USAGE_REPORT_BASE}/drilldown": DrilldownAnswer,
-    "GET /api/v1/instance/permissions": Permissions,
-    "GET /api/v1/organization/account-utilizations": UtilizationMonths,
-    "GET /api/v1/organization/teams": TeamList,
-    "GET /api/v1/organization/users": UserList,
-    "GET /api/v1/organization/usage": OrganizationUsage,
-    "GET /api/v1/team/{teamId}/users": UserList,
-    "GET /api/v1/team/account-utilizations": TeamUtilization,
-    "GET /api/v1/team/usage": TeamUsage,
-    "GET /api/v1/user/usage": UserUsage,
-    "GET /v1/coverage": coverage.CoverageAnswer,
-    "GET /v1/explain": explain.ExplainAnswer,
-    f"GET {APPS}/{{app_id}}/utilization/users": AppUsersAnswer,
-    f"GET {APPS}/{{app_id}}/utilization": AppDetailAnswer,
-    f"GET {APPS}/{{app_id}}/activity": AppActivityAnswer,
-    f"GET {APPS}/utilization": AppsAnswer,
-    f"GET {APP_UTILIZATION_BASE}/users": UsersAnswer,
-    f"GET {APP_UTILIZATION_BASE}/users/{{user_id}}": UserAnswer,
-    f"GET {APP_UTILIZATION_BASE}/users/{{user_id}}/usage": PersonUsageAnswer,
-}
-"""The reports, whose rows can also be had in lines."""
-
-RAW: Mapping[str, Raw] = {
-    "PUT /v1/directory": Raw({JSON: directory.Document, NDJSON: ROWS}),
-    "GET /v1/directory/export": Raw(answer={NDJSON: ROWS}),
-    "POST /v1/events": Raw(
-        {events.ONE: EVENT, events.BATCH: BATCH, JSON: {"oneOf": [EVENT, BATCH]}},
-        {JSON: events.Receipt},
-        202,
-    ),
-    **{name: Raw(answer={JSON: page, CSV: TABLE, NDJSON: LINES}) for name, page in PAGES.items()},
-}
 
 
 def documents(endpoints: Mapping[str, Endpoint]) -> dict[str, Schema]:
@@ -252,49 +197,62 @@ class Models:
 
 def models_of(endpoint: Endpoint) -> Iterator[type[BaseModel]]:
     """The models that a document has by name: of bodies and of answers."""
-    raw = raw_of(endpoint)
-    for content in (*raw.body.values(), *raw.answer.values()):
+    contents = contents_of(endpoint)
+    for content in (*contents.body.values(), *contents.answer.values()):
         if isinstance(content, type):
             yield content
 
 
-def raw_of(endpoint: Endpoint) -> Raw:
-    """Body and answer of an endpoint, from its signature where that tells."""
-    if raw := RAW.get(f"{endpoint.method} {endpoint.path}"):
-        answer = raw.answer or answer_of(endpoint)
-        return Raw(raw.body, answer, raw.status)
-    bodies = [need for need in endpoint.needs.values() if issubclass(need, Body)]
-    return Raw({JSON: bodies[0]} if bodies else {}, answer_of(endpoint), endpoint.status)
+def contents_of(endpoint: Endpoint) -> Contents:
+    """Body and answer of an endpoint, from the annotations of its handler."""
+    hints = get_type_hints(endpoint.handler, include_extras=True)
+    answer = by_media_type(hints.pop("return"))
+    return Contents({k: v for hint in hints.values() for k, v in sent_as(hint).items()}, answer)
 
 
-def answer_of(endpoint: Endpoint) -> Mapping[str, type[BaseModel]]:
-    """The model that a handler says it returns."""
-    answer = get_type_hints(endpoint.handler)["return"]
-    return {JSON: answer} if isinstance(answer, type) and issubclass(answer, BaseModel) else {}
+def sent_as(hint: Any) -> Mapping[str, type[BaseModel] | Schema]:
+    """The body that a parameter of a handler stands for, if it stands for one."""
+    is_model = isinstance(hint, type) and issubclass(hint, BaseModel)
+    return {} if is_model and not issubclass(hint, Body) else by_media_type(hint)
+
+
+def by_media_type(hint: Any) -> Mapping[str, type[BaseModel] | Schema]:
+    """What an annotation says of a body or an answer: a model, a report, or its metadata."""
+    if get_origin(hint) is Report:
+        return {JSON: get_args(hint)[0], CSV: TABLE, NDJSON: LINES}
+    if get_origin(hint) is Annotated:
+        found: Mapping[str, type[BaseModel] | Schema] = hint.__metadata__[0]
+        return found
+    return {JSON: hint} if isinstance(hint, type) and issubclass(hint, BaseModel) else {}
+
+
+def is_report(endpoint: Endpoint) -> bool:
+    """Whether rows of the answer can also be had in lines."""
+    return CSV in contents_of(endpoint).answer
 
 
 def operation(name: str, endpoint: Endpoint, models: Models) -> Schema:
     """One route: its parameters, its body and everything that it may answer."""
-    raw = raw_of(endpoint)
+    contents = contents_of(endpoint)
     return {
         "operationId": re.sub(r"[/_](\w)", lambda found: found[1].upper(), name),
         "summary": str(endpoint.handler.__globals__["__doc__"]).partition(": ")[2].split("\n")[0],
-        **({"parameters": each} if (each := [*parameters(endpoint), *sent(raw)]) else {}),
-        **({"requestBody": request_body(raw, models)} if raw.body else {}),
+        **({"parameters": each} if (each := [*parameters(endpoint), *sent(contents)]) else {}),
+        **({"requestBody": request_body(contents, models)} if contents.body else {}),
         "responses": {
-            **success(raw, models),
+            **success(endpoint.status, contents, models),
             **{str(STATUS[code]): refusal(endpoint, code, models) for code in refusals(endpoint)},
         },
     }
 
 
-def request_body(raw: Raw, models: Models) -> Schema:
+def request_body(contents: Contents, models: Models) -> Schema:
     """What is sent; it may be left out where an empty object would do."""
     needed = any(
         isinstance(each, dict) or any(field.is_required() for field in each.model_fields.values())
-        for each in raw.body.values()
+        for each in contents.body.values()
     )
-    content = {kind: {"schema": models[each]} for kind, each in raw.body.items()}
+    content = {kind: {"schema": models[each]} for kind, each in contents.body.items()}
     return {"required": needed, "content": content}
 
 
@@ -325,41 +283,39 @@ def in_query(name: str, described: Schema) -> Schema:
     }
 
 
-def sent(raw: Raw) -> list[Schema]:
+def sent(contents: Contents) -> list[Schema]:
     """The headers that a request may have."""
-    if events.BATCH in raw.body:
+    if BATCH in contents.body:
         return [IDEMPOTENCY_KEY]
-    return [IF_NONE_MATCH] if CSV in raw.answer else []
+    return [IF_NONE_MATCH] if CSV in contents.answer else []
 
 
-def success(raw: Raw, models: Models) -> Schema:
+def success(status: int, contents: Contents, models: Models) -> Schema:
     """The answer to a request that has no fault."""
-    if not raw.answer:
+    if not contents.answer:
         return {"204": {"description": "Done.", "headers": headers("X-Request-Id")}}
-    content = {kind: {"schema": models[each]} for kind, each in raw.answer.items()}
-    told = ["X-Request-Id", *(OF_REPORTS if CSV in raw.answer else ())]
-    told += ["Idempotent-Replayed", "Warning"] if events.BATCH in raw.body else []
+    content = {kind: {"schema": models[each]} for kind, each in contents.answer.items()}
+    told = ["X-Request-Id", *(OF_REPORTS if CSV in contents.answer else ())]
+    told += ["Idempotent-Replayed", "Warning"] if BATCH in contents.body else []
     answer = {"description": "Answered.", "headers": headers(*told), "content": content}
-    return {str(raw.status): answer, **(UNCHANGED if CSV in raw.answer else {})}
-
-
-CONFLICTING = {"/v1/events", "/v1/keys/{key_id}/rotate"}
-"""What cannot be done twice at once."""
+    return {str(status): answer, **(UNCHANGED if CSV in contents.answer else {})}
 
 
 def refusals(endpoint: Endpoint) -> list[str]:
     """The codes of everything that can be wrong with a request to an endpoint."""
     needs = set(endpoint.needs.values())
     takes = [need for need in needs if issubclass(need, Query | Body)]
-    raw = raw_of(endpoint)
+    contents = contents_of(endpoint)
     found = {*ALWAYS, "unauthorized", "forbidden"}
-    found |= {"invalid_parameter"} if takes or raw.body or NDJSON in raw.answer else set()
-    found |= {"unsupported_media_type"} if raw.body else set()
-    found |= {"payload_too_large"} if Request in needs or NDJSON in raw.answer else set()
-    found |= {"conflict"} if endpoint.path in CONFLICTING else set()
-    names = "{" in endpoint.path or endpoint.path == "/v1/explain"
+    found |= {"invalid_parameter"} if takes or contents.body or NDJSON in contents.answer else set()
+    found |= {"unsupported_media_type"} if contents.body else set()
+    found |= {"payload_too_large"} if Request in needs or NDJSON in contents.answer else set()
+    found |= {error.code for error in endpoint.raises}
+    names = "{" in endpoint.path
     found |= {"not_found"} if names or needs & {Directory, Team, User} else set()
-    found |= {"not_acceptable"} if CSV in raw.answer and endpoint.family.unfit is None else set()
+    found |= (
+        {"not_acceptable"} if CSV in contents.answer and endpoint.family.unfit is None else set()
+    )
     return sorted(found, key=lambda code: STATUS[code])
 
 

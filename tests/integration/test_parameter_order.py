@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -32,8 +33,7 @@ def endpoint_with(order: tuple[str, ...]) -> Endpoint:
         raise AssertionError(given)
 
     handler.__annotations__ = {name: NEEDS[name] for name in order}
-    like = endpoints()["app_utilization/app_users"]
-    return Endpoint(like.family, like.method, like.path, like.may, like.about, 200, handler)
+    return replace(endpoints()["app_utilization/app_users"], handler=handler)
 
 
 @pytest.mark.parametrize("order", list(permutations(NEEDS)), ids=" ".join)

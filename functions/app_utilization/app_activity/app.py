@@ -1,7 +1,11 @@
 """GET /v2/clients/{client_id}/analytics/apps/{app_id}/activity: the course of one app."""
 
-from odometer.api.app_utilization.app_activity import AppActivityQuery, app_activity
-from odometer.api.app_utilization.family import endpoint
+from odometer.api.app_utilization.app_activity import (
+    AppActivityAnswer,
+    AppActivityQuery,
+    app_activity,
+)
+from odometer.api.app_utilization.family import app_utilization
 from odometer.directory.people import Product
 from odometer.directory.snapshot import Directory
 from odometer.services.usage import Usage
@@ -9,9 +13,9 @@ from odometer.web.context import app
 from odometer.web.report import Report
 
 
-@endpoint("/analytics/apps/{app_id}/activity", about=app("app_id"))
+@app_utilization("/analytics/apps/{app_id}/activity", about=app("app_id"))
 def handler(
     query: AppActivityQuery, product: Product, usage: Usage, directory: Directory
-) -> Report:
+) -> Report[AppActivityAnswer]:
     """Answer with the course of one app."""
     return app_activity(query, product, usage, directory)

@@ -1,7 +1,7 @@
 """GET /v2/clients/{client_id}/analytics/apps/{app_id}/utilization: the totals of one app."""
 
-from odometer.api.app_utilization.app_detail import AppDetailQuery, app_detail
-from odometer.api.app_utilization.family import endpoint
+from odometer.api.app_utilization.app_detail import AppDetailAnswer, AppDetailQuery, app_detail
+from odometer.api.app_utilization.family import app_utilization
 from odometer.directory.people import Product
 from odometer.directory.snapshot import Directory
 from odometer.services.usage import Usage
@@ -9,7 +9,9 @@ from odometer.web.context import app
 from odometer.web.report import Report
 
 
-@endpoint("/analytics/apps/{app_id}/utilization", about=app("app_id"))
-def handler(query: AppDetailQuery, product: Product, usage: Usage, directory: Directory) -> Report:
+@app_utilization("/analytics/apps/{app_id}/utilization", about=app("app_id"))
+def handler(
+    query: AppDetailQuery, product: Product, usage: Usage, directory: Directory
+) -> Report[AppDetailAnswer]:
     """Answer with the totals of one app."""
     return app_detail(query, product, usage, directory)

@@ -1,7 +1,7 @@
 """GET /v2/clients/{client_id}/analytics/apps/{app_id}/utilization/users: the users of one app."""
 
-from odometer.api.app_utilization.app_users import AppUsersQuery, app_users
-from odometer.api.app_utilization.family import endpoint
+from odometer.api.app_utilization.app_users import AppUsersAnswer, AppUsersQuery, app_users
+from odometer.api.app_utilization.family import app_utilization
 from odometer.directory.people import Product
 from odometer.services.usage import Usage
 from odometer.web.context import app
@@ -9,7 +9,9 @@ from odometer.web.cursors import Chain
 from odometer.web.report import Report
 
 
-@endpoint("/analytics/apps/{app_id}/utilization/users", about=app("app_id"))
-def handler(query: AppUsersQuery, chain: Chain, product: Product, usage: Usage) -> Report:
+@app_utilization("/analytics/apps/{app_id}/utilization/users", about=app("app_id"))
+def handler(
+    query: AppUsersQuery, chain: Chain, product: Product, usage: Usage
+) -> Report[AppUsersAnswer]:
     """Answer with a page of the ranking."""
     return app_users(query, product, usage, chain)

@@ -1,15 +1,15 @@
 """GET /v2/clients/{client_id}/users/{user_id}: one user of the client."""
 
 from odometer.access.policy import READ_PERSON
-from odometer.api.app_utilization.family import endpoint
-from odometer.api.app_utilization.users import NothingAsked, one_user
+from odometer.api.app_utilization.family import app_utilization
+from odometer.api.app_utilization.users import NothingAsked, UserAnswer, one_user
 from odometer.directory.people import User
 from odometer.services.usage import Usage
 from odometer.web.context import user as user_named
 from odometer.web.report import Report
 
 
-@endpoint("/users/{user_id}", may=READ_PERSON, about=user_named("user_id"))
-def handler(_: NothingAsked, user: User, usage: Usage) -> Report:
+@app_utilization("/users/{user_id}", may=READ_PERSON, about=user_named("user_id"))
+def handler(_: NothingAsked, user: User, usage: Usage) -> Report[UserAnswer]:
     """Answer with the user."""
     return one_user(user, usage)

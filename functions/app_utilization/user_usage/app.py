@@ -1,15 +1,19 @@
 """GET /v2/clients/{client_id}/users/{user_id}/usage: one user across all products."""
 
 from odometer.access.policy import READ_PERSON
-from odometer.api.app_utilization.family import endpoint
-from odometer.api.app_utilization.person_usage import PersonUsageQuery, person_usage
+from odometer.api.app_utilization.family import app_utilization
+from odometer.api.app_utilization.person_usage import (
+    PersonUsageAnswer,
+    PersonUsageQuery,
+    person_usage,
+)
 from odometer.directory.people import User
 from odometer.services.usage import Usage
 from odometer.web.context import user as user_named
 from odometer.web.report import Report
 
 
-@endpoint("/users/{user_id}/usage", may=READ_PERSON, about=user_named("user_id"))
-def handler(query: PersonUsageQuery, user: User, usage: Usage) -> Report:
+@app_utilization("/users/{user_id}/usage", may=READ_PERSON, about=user_named("user_id"))
+def handler(query: PersonUsageQuery, user: User, usage: Usage) -> Report[PersonUsageAnswer]:
     """Answer with what the user has used of each product."""
     return person_usage(query, user, usage)

@@ -7,7 +7,7 @@ from odometer.web.endpoint import endpoint
 from odometer.web.messages import Request
 
 
-@endpoint(ByPrefix(), "ANY", "/{proxy+}")
+@endpoint(ByPrefix(), "/{proxy+}", "ANY")
 def handler(request: Request) -> NoReturn:
     """Refuse."""
     refuse_unknown(request)

@@ -3,15 +3,19 @@
 from datetime import datetime
 
 from odometer.access.policy import READ_ORGANIZATION
-from odometer.api.usage_metrics.family import usage_endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import MonthsQuery
-from odometer.api.usage_metrics.utilization import account_utilizations
+from odometer.api.usage_metrics.utilization import UtilizationMonths, account_utilizations
 from odometer.directory.snapshot import Directory
 from odometer.services.usage import Usage
 from odometer.web.report import Report
 
 
-@usage_endpoint("/api/v1/organization/account-utilizations", may=READ_ORGANIZATION)
-def handler(query: MonthsQuery, directory: Directory, usage: Usage, now: datetime) -> Report:
+@usage_metrics(
+    "/organization/account-utilizations", may=READ_ORGANIZATION, organization="organizationId"
+)
+def handler(
+    query: MonthsQuery, directory: Directory, usage: Usage, now: datetime
+) -> Report[UtilizationMonths]:
     """Answer with every month up to the present one, as of its end or as of now."""
     return account_utilizations(query, directory, usage, now)

@@ -2,12 +2,12 @@
 
 from odometer.access.policy import READ_ORGANIZATION
 from odometer.api.usage_metrics.answers import LicenseAnswer
-from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound
 
 
-@endpoint("/api/v1/license", may=READ_ORGANIZATION)
+@usage_metrics("/license", may=READ_ORGANIZATION)
 def handler(directory: Directory) -> LicenseAnswer:
     """Answer with the license; not found when none was ever put."""
     if directory.license is None:

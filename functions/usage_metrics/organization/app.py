@@ -2,11 +2,11 @@
 
 from odometer.access.policy import READ_ORGANIZATION
 from odometer.api.usage_metrics.answers import OrganizationAnswer
-from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.directory.snapshot import Directory
 
 
-@endpoint("/api/v1/organization", may=READ_ORGANIZATION)
+@usage_metrics("/organization", may=READ_ORGANIZATION)
 def handler(directory: Directory) -> OrganizationAnswer:
     """Answer with what the directory says of the organization."""
     return OrganizationAnswer.of(directory.organization)

@@ -1,14 +1,14 @@
 """GET /api/v1/organization/usage: what everybody did, in blocks of time."""
 
 from odometer.access.policy import READ_ORGANIZATION
-from odometer.api.usage_metrics.family import usage_endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import OrganizationUsageQuery
-from odometer.api.usage_metrics.usage import usage_over_time
+from odometer.api.usage_metrics.usage import OrganizationUsage, usage_over_time
 from odometer.services.usage import Usage
 from odometer.web.report import Report
 
 
-@usage_endpoint("/api/v1/organization/usage", may=READ_ORGANIZATION)
-def handler(query: OrganizationUsageQuery, usage: Usage) -> Report:
+@usage_metrics("/organization/usage", may=READ_ORGANIZATION, organization="organizationId")
+def handler(query: OrganizationUsageQuery, usage: Usage) -> Report[OrganizationUsage]:
     """Answer with the usage of the organization."""
-    return usage_over_time(query, usage)
+    return usage_over_time(OrganizationUsage, query, usage)

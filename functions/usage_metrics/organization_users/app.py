@@ -2,14 +2,14 @@
 
 from odometer.access.policy import READ_ORGANIZATION
 from odometer.api.usage_metrics.answers import UserList, UserRow, by_name
-from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import UserFilter
 from odometer.directory.snapshot import Directory
 from odometer.web.report import Report
 
 
-@endpoint("/api/v1/organization/users", may=READ_ORGANIZATION)
-def handler(query: UserFilter, directory: Directory) -> Report:
+@usage_metrics("/organization/users", may=READ_ORGANIZATION)
+def handler(query: UserFilter, directory: Directory) -> Report[UserList]:
     """Answer with a page of the users that the query asks for, by name."""
     users = by_name(filter(query.matches, directory.users))
-    return UserList.report(query, users, UserRow.of, narrowed_by="teamMember, active")
+    return UserList.report(query, users, UserRow.of, narrowed_by=("teamMember", "active"))

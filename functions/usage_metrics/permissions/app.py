@@ -2,14 +2,14 @@
 
 from odometer.access.policy import READ_ORGANIZATION
 from odometer.api.usage_metrics.answers import Permissions, by_name
-from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import RoleFilter
 from odometer.directory.snapshot import Directory
 from odometer.web.report import Report
 
 
-@endpoint("/api/v1/instance/permissions", may=READ_ORGANIZATION)
-def handler(query: RoleFilter, directory: Directory) -> Report:
+@usage_metrics("/instance/permissions", may=READ_ORGANIZATION)
+def handler(query: RoleFilter, directory: Directory) -> Report[Permissions]:
     """Answer with the users of the role, by name."""
     holders = by_name(user for user in directory.users if user.role == query.role)
     return Permissions.report(holders, directory.organization.id)

@@ -2,12 +2,12 @@
 
 from odometer.access.policy import READ_OWN_TEAM
 from odometer.api.usage_metrics.answers import TeamAnswer
-from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.directory.people import Team
 from odometer.web.context import team
 
 
-@endpoint("/api/v1/team/{teamId}", may=READ_OWN_TEAM, about=team("teamId"))
+@usage_metrics("/team/{teamId}", may=READ_OWN_TEAM, about=team("teamId"))
 def handler(team: Team) -> TeamAnswer:
     """Answer with the team's id and name."""
     return TeamAnswer(id=team.id, name=team.name)

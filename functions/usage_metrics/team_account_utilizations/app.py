@@ -1,16 +1,16 @@
 """GET /api/v1/team/account-utilizations: the accounts of a team, as they stand now."""
 
 from odometer.access.policy import READ_TEAM
-from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import TeamQuery
-from odometer.api.usage_metrics.utilization import team_utilization
+from odometer.api.usage_metrics.utilization import TeamUtilization, team_utilization
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
 from odometer.web.context import team
 from odometer.web.report import Report
 
 
-@endpoint("/api/v1/team/account-utilizations", may=READ_TEAM, about=team("teamId"))
-def handler(_: TeamQuery, team: Team, directory: Directory) -> Report:
+@usage_metrics("/team/account-utilizations", may=READ_TEAM, about=team("teamId"))
+def handler(_: TeamQuery, team: Team, directory: Directory) -> Report[TeamUtilization]:
     """Answer with how many users of the team are registered, deactivated and invited."""
     return team_utilization(team, directory)

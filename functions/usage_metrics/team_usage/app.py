@@ -1,9 +1,9 @@
 """GET /api/v1/team/usage: what the users of a team did, in blocks of time."""
 
 from odometer.access.policy import READ_TEAM
-from odometer.api.usage_metrics.family import usage_endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import TeamUsageQuery
-from odometer.api.usage_metrics.usage import usage_over_time
+from odometer.api.usage_metrics.usage import TeamUsage, usage_over_time
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
 from odometer.services.usage import Usage
@@ -11,7 +11,9 @@ from odometer.web.context import team
 from odometer.web.report import Report
 
 
-@usage_endpoint("/api/v1/team/usage", may=READ_TEAM, about=team("teamId"))
-def handler(query: TeamUsageQuery, team: Team, directory: Directory, usage: Usage) -> Report:
+@usage_metrics("/team/usage", may=READ_TEAM, about=team("teamId"), organization="organizationId")
+def handler(
+    query: TeamUsageQuery, team: Team, directory: Directory, usage: Usage
+) -> Report[TeamUsage]:
     """Answer with the usage of the users who are in the team now, whatever their state."""
-    return usage_over_time(query, usage, directory.users_of_team(team.ordinal))
+    return usage_over_time(TeamUsage, query, usage, directory.users_of_team(team.ordinal))

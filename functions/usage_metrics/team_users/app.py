@@ -2,7 +2,7 @@
 
 from odometer.access.policy import READ_TEAM
 from odometer.api.usage_metrics.answers import UserList, UserRow, by_name
-from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import Page
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
@@ -10,8 +10,8 @@ from odometer.web.context import team
 from odometer.web.report import Report
 
 
-@endpoint("/api/v1/team/{teamId}/users", may=READ_TEAM, about=team("teamId"))
-def handler(query: Page, team: Team, directory: Directory) -> Report:
+@usage_metrics("/team/{teamId}/users", may=READ_TEAM, about=team("teamId"))
+def handler(query: Page, team: Team, directory: Directory) -> Report[UserList]:
     """Answer with a page of the users who are in the team now, whatever their state."""
     members = by_name(user for user in directory.users if user.team == team.ordinal)
     return UserList.report(query, members, UserRow.of)

@@ -2,14 +2,14 @@
 
 from odometer.access.policy import READ_ORGANIZATION
 from odometer.api.usage_metrics.answers import TeamList, TeamRow, by_name
-from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import OptionalPage
 from odometer.directory.snapshot import Directory
 from odometer.web.report import Report
 
 
-@endpoint("/api/v1/organization/teams", may=READ_ORGANIZATION)
-def handler(query: OptionalPage, directory: Directory) -> Report:
+@usage_metrics("/organization/teams", may=READ_ORGANIZATION)
+def handler(query: OptionalPage, directory: Directory) -> Report[TeamList]:
     """Answer with a page of teams and how many users each has."""
     sizes = directory.team_sizes
     return TeamList.report(

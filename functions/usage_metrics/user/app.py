@@ -2,13 +2,13 @@
 
 from odometer.access.policy import READ_PERSON
 from odometer.api.usage_metrics.answers import UserAnswer
-from odometer.api.usage_metrics.family import endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
 from odometer.web.context import user
 
 
-@endpoint("/api/v1/user/{user_id}", may=READ_PERSON, about=user("user_id"))
+@usage_metrics("/user/{user_id}", may=READ_PERSON, about=user("user_id"))
 def handler(user: User, directory: Directory) -> UserAnswer:
     """Answer with the user; `teams` is the one team that they are in, or `{}`."""
     team = None if user.team is None else directory.teams[user.team]

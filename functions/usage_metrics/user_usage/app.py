@@ -1,16 +1,16 @@
 """GET /api/v1/user/usage: what one user did, in blocks of time."""
 
 from odometer.access.policy import READ_PERSON
-from odometer.api.usage_metrics.family import usage_endpoint
+from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import UserUsageQuery
-from odometer.api.usage_metrics.usage import usage_over_time
+from odometer.api.usage_metrics.usage import UserUsage, usage_over_time
 from odometer.directory.people import User
 from odometer.services.usage import Usage
 from odometer.web.context import user
 from odometer.web.report import Report
 
 
-@usage_endpoint("/api/v1/user/usage", may=READ_PERSON, about=user("userId"))
-def handler(query: UserUsageQuery, user: User, usage: Usage) -> Report:
+@usage_metrics("/user/usage", may=READ_PERSON, about=user("userId"), organization="organizationId")
+def handler(query: UserUsageQuery, user: User, usage: Usage) -> Report[UserUsage]:
     """Answer with the usage of the user."""
-    return usage_over_time(query, usage, {user.ordinal})
+    return usage_over_time(UserUsage, query, usage, {user.ordinal})

@@ -1,13 +1,14 @@
 """GET /insights/api/v3/public/usage-report/summary: the totals of every product."""
 
-from odometer.api.usage_report.family import endpoint
+from odometer.api.usage_report.answers import SummaryAnswer
+from odometer.api.usage_report.family import usage_report
 from odometer.api.usage_report.parameters import SummaryQuery
 from odometer.api.usage_report.usage import summary
 from odometer.services.usage import Usage
 from odometer.web.report import Report
 
 
-@endpoint("/summary")
-def handler(query: SummaryQuery, usage: Usage) -> Report:
+@usage_report("/summary")
+def handler(query: SummaryQuery, usage: Usage) -> Report[SummaryAnswer]:
     """Answer with what the users of one type have used of each product."""
     return summary(query, usage)

@@ -4,13 +4,12 @@ from datetime import datetime
 
 from odometer.access.keyring import Keyring
 from odometer.access.policy import MANAGE_KEYS
+from odometer.api.v1.family import v1
 from odometer.api.v1.keys import KeyMade, NewKey, owner_of
 from odometer.directory.snapshot import Directory
-from odometer.web.endpoint import endpoint
-from odometer.web.family import ENVELOPE
 
 
-@endpoint(ENVELOPE, "POST", "/v1/keys", may=MANAGE_KEYS, status=201)
+@v1("/keys", "POST", may=MANAGE_KEYS, status=201)
 def handler(body: NewKey, directory: Directory, keyring: Keyring, now: datetime) -> KeyMade:
     """Make the key and answer with it."""
     body.check(now)

@@ -4,13 +4,12 @@ from datetime import datetime
 
 from odometer.access.policy import WRITE_DIRECTORY, Caller
 from odometer.api.v1.directory import UserPath
+from odometer.api.v1.family import v1
 from odometer.services.erasure import erase
 from odometer.storage.directory import DirectoryStore
-from odometer.web.endpoint import endpoint
-from odometer.web.family import ENVELOPE
 
 
-@endpoint(ENVELOPE, "DELETE", "/v1/users/{user_id}", may=WRITE_DIRECTORY)
+@v1("/users/{user_id}", "DELETE", may=WRITE_DIRECTORY)
 def handler(query: UserPath, caller: Caller, directories: DirectoryStore, now: datetime) -> None:
     """Erase the user; there is nothing to answer."""
     erase(directories, caller.organization, query.user_id, now)

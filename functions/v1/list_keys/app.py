@@ -2,14 +2,13 @@
 
 from odometer.access.keyring import Keyring
 from odometer.access.policy import MANAGE_KEYS, Caller
+from odometer.api.v1.family import v1
 from odometer.api.v1.keys import KeyList
 from odometer.directory.snapshot import Directory
 from odometer.storage.key_activity import KeyActivity
-from odometer.web.endpoint import endpoint
-from odometer.web.family import ENVELOPE
 
 
-@endpoint(ENVELOPE, "GET", "/v1/keys", may=MANAGE_KEYS)
+@v1("/keys", may=MANAGE_KEYS)
 def handler(
     caller: Caller, directory: Directory, keyring: Keyring, activity: KeyActivity
 ) -> KeyList:

@@ -3,17 +3,19 @@
 from datetime import datetime
 
 from odometer.access.policy import WRITE_DIRECTORY, Caller
-from odometer.api.v1.directory import Results, rows_sent, taken
+from odometer.api.v1.directory import Results, SentDirectory, rows_sent, taken
+from odometer.api.v1.family import v1
 from odometer.storage.directory import DirectoryStore
 from odometer.web.context import Deadline
-from odometer.web.endpoint import endpoint
-from odometer.web.family import ENVELOPE
-from odometer.web.messages import Request
 
 
-@endpoint(ENVELOPE, "PUT", "/v1/directory", may=WRITE_DIRECTORY)
+@v1("/directory", "PUT", may=WRITE_DIRECTORY)
 def handler(
-    request: Request, caller: Caller, directories: DirectoryStore, now: datetime, deadline: Deadline
+    request: SentDirectory,
+    caller: Caller,
+    directories: DirectoryStore,
+    now: datetime,
+    deadline: Deadline,
 ) -> Results:
     """Answer with what became of each row."""
     rows = rows_sent(request)

@@ -2,12 +2,11 @@
 
 from odometer.access.keyring import Keyring
 from odometer.access.policy import MANAGE_KEYS
+from odometer.api.v1.family import v1
 from odometer.api.v1.keys import KeyPath
-from odometer.web.endpoint import endpoint
-from odometer.web.family import ENVELOPE
 
 
-@endpoint(ENVELOPE, "DELETE", "/v1/keys/{key_id}", may=MANAGE_KEYS)
+@v1("/keys/{key_id}", "DELETE", may=MANAGE_KEYS)
 def handler(query: KeyPath, keyring: Keyring) -> None:
     """Revoke the key; there is nothing to answer."""
     keyring.revoke(query.key_id)

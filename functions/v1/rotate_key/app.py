@@ -2,13 +2,13 @@
 
 from odometer.access.keyring import Keyring
 from odometer.access.policy import MANAGE_KEYS
+from odometer.api.v1.family import v1
 from odometer.api.v1.keys import KeyPath, KeyRotated, Rotation
 from odometer.directory.snapshot import Directory
-from odometer.web.endpoint import endpoint
-from odometer.web.family import ENVELOPE
+from odometer.domain.errors import Conflict
 
 
-@endpoint(ENVELOPE, "POST", "/v1/keys/{key_id}/rotate", may=MANAGE_KEYS)
+@v1("/keys/{key_id}/rotate", "POST", may=MANAGE_KEYS, raises=(Conflict,))
 def handler(query: KeyPath, body: Rotation, directory: Directory, keyring: Keyring) -> KeyRotated:
     """Rotate the key and answer with it."""
     key, credential = keyring.rotate(query.key_id, body.grace)

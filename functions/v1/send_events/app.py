@@ -3,17 +3,16 @@
 from datetime import datetime
 
 from odometer.access.policy import SEND_EVENTS, Caller
-from odometer.api.v1.events import accept
+from odometer.api.v1.events import ReceiptAnswer, SentEvents, accept
+from odometer.api.v1.family import v1
 from odometer.directory.snapshot import Directory
+from odometer.domain.errors import Conflict
 from odometer.storage.log import EventLog
-from odometer.web.endpoint import endpoint
-from odometer.web.family import ENVELOPE
-from odometer.web.messages import Request, Response
 
 
-@endpoint(ENVELOPE, "POST", "/v1/events", may=SEND_EVENTS)
+@v1("/events", "POST", may=SEND_EVENTS, status=202, raises=(Conflict,))
 def handler(
-    request: Request, caller: Caller, directory: Directory, door: EventLog, now: datetime
-) -> Response:
+    request: SentEvents, caller: Caller, directory: Directory, door: EventLog, now: datetime
+) -> ReceiptAnswer:
     """Answer with how many events count and why the others do not."""
     return accept(request, caller, directory, door, now)

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from odometer.api.app_utilization.family import AppUtilization
 from odometer.api.routes import ByPrefix
-from odometer.api.usage_metrics import family as usage_metrics
-from odometer.api.usage_report import family as usage_report
+from odometer.api.usage_metrics.family import UsageMetrics
+from odometer.api.usage_report.family import UsageReport
 from odometer.domain.errors import Fault, Invalid, NotAllowed, OdometerError
 from odometer.storage.dynamo import ConditionFailed
-from odometer.web.family import ENVELOPE, STATUS, Family
+from odometer.web.family import STATUS, Envelope, Family
 from odometer.web.messages import Request
 from tests.support.stack import proxy_event
 
 REQUEST = Request.of(proxy_event("GET", "/x", {"x-request-id": "mine"}))
-FAMILIES = [ENVELOPE, usage_metrics.FAMILY, usage_report.FAMILY, ByPrefix()]
+ENVELOPE, USAGE_METRICS = Envelope(), UsageMetrics()
+FAMILIES = [ENVELOPE, USAGE_METRICS, UsageReport(), AppUtilization(), ByPrefix()]
 
 
 def tree(root: type[OdometerError] = OdometerError) -> Iterator[type[OdometerError]]:
@@ -67,7 +69,7 @@ def test_the_envelope_says_once_what_is_too_large() -> None:
 
 
 def test_usage_metrics_lists_all_faults() -> None:
-    assert usage_metrics.FAMILY.problem(example(Invalid), 400, REQUEST) == {
+    assert USAGE_METRICS.problem(example(Invalid), 400, REQUEST) == {
         "error": "BAD_REQUEST",
         "message": "Bad Request – Invalid or missing parameters.",
         "status": 400,
@@ -87,7 +89,7 @@ def test_usage_metrics_lists_all_faults() -> None:
 )
 def test_usage_metrics_words_its_errors_as_published(status: int, word: str, message: str) -> None:
     kind = next(kind for kind in tree() if STATUS[kind.code] == status)
-    assert usage_metrics.FAMILY.problem(kind(), status, REQUEST) == {
+    assert USAGE_METRICS.problem(kind(), status, REQUEST) == {
         "error": word,
         "message": message,
         "status": status,

@@ -149,7 +149,7 @@ def test_an_answer_that_can_be_narrowed_is_refused_with_every_parameter_that_doe
     asked = replace(sent, query={"from": ["x"], "other": ["y"]})
     noise = Random(7).randbytes(3 * MEGABYTE).hex().encode() * 2
     with pytest.raises(Invalid) as refused:
-        Response(200, noise, NDJSON, narrowed_by="from, to").for_gateway(asked)
+        Response(200, noise, NDJSON, narrowed_by=("from", "to")).for_gateway(asked)
     words = "the answer is too large: narrow from, to"
     assert refused.value.faults == (
         Fault("from", "size", words, "x"),

@@ -37,8 +37,8 @@ class Named:
 
     def given(self, request: Request) -> str | None:
         """The name that was sent; a parameter sent twice names nobody."""
-        values = request.query.get(self.parameter, [])
-        return request.parameters.get(self.parameter, values[0] if len(values) == 1 else None)
+        values = request.values(self.parameter)
+        return values[0] if len(values) == 1 else None
 
 
 def team(parameter: str) -> Named:

@@ -1,10 +1,12 @@
 """The one mechanism behind every route: authenticate, authorize, validate, look up, answer.
 
-    @endpoint(FAMILY, "GET", "/api/v1/team/{teamId}", may=READ_OWN_TEAM, about=team("teamId"))
+    usage_metrics = partial(endpoint, UsageMetrics())
+
+    @usage_metrics("/team/{teamId}", may=READ_OWN_TEAM, about=team("teamId"))
     def handler(team: Team) -> TeamAnswer: ...
 
-A handler says by the types of its parameters what it needs; `Exchange` knows how to get each. It
-returns a model, and raises domain errors: the family gives both their published shape.
+The types of a handler's parameters say what it needs, and `RequestContext` provides each. A handler
+returns a model or a report and raises domain errors; its family gives errors their published shape.
 """
 
 import time
@@ -48,7 +50,9 @@ class Endpoint:
     path: str
     may: Rule | None
     about: Named | None
+    organization: str | None
     status: int
+    raises: tuple[type[OdometerError], ...]
     handler: Callable[..., Any]
     clock: Clock = wall_clock
 
@@ -88,8 +92,10 @@ class Endpoint:
             return self._refusal(context, OdometerError()).for_gateway(context.request)
 
     def _response(self, context: RequestContext) -> Response:
+        if self.organization:
+            sent = context.request.values(self.organization)
+            self.family.check_organization(context.caller, sent)
         if self.may:
-            self.family.admit(context.request, context.caller)
             self.may.admit(context.caller)
         if self.may and self.about and self.about.given(context.request) is not None:
             self.may.admit_to(context.caller, target_of(context.found))
@@ -128,15 +134,23 @@ def turn_of(need: type) -> int:
 
 def endpoint(
     family: Family,
-    method: str,
     path: str,
+    method: str = "GET",
     *,
     may: Rule | None = None,
     about: Named | None = None,
+    organization: str | None = None,
     status: int = 200,
+    raises: tuple[type[OdometerError], ...] = (),
 ) -> Callable[[Callable[..., Any]], Endpoint]:
-    """Make a route of a handler."""
-    return lambda handler: Endpoint(family, method, path, may, about, status, handler)
+    """Make a handler answer a path of a family.
+
+    `organization` is the parameter that names the caller's organization; `raises` are errors that
+    only the handler's code shows, for the OpenAPI.
+    """
+    return lambda handler: Endpoint(
+        family, method, family.base + path, may, about, organization, status, raises, handler
+    )
 
 
 def as_response(answer: object, status: int) -> Response:

@@ -1,6 +1,6 @@
 """An API family: how one published API speaks of errors. The mechanism is the same for all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from odometer.access.policy import Caller
@@ -55,13 +55,16 @@ class Family:
     """What a family adds: its name, its challenge, the shape of its errors, its own admission."""
 
     name: ClassVar[str]
+    base: ClassVar[str] = ""
+    """How the paths of the family begin."""
     challenge: ClassVar[str] = 'Bearer realm="odometer"'
 
     unfit: ClassVar[str | None] = None
     """The media type for a client who takes none of those offered; without one it is a 406."""
 
-    def admit(self, request: Request, caller: Caller) -> None:
+    def check_organization(self, caller: Caller, sent: Sequence[str]) -> None:
         """Refuse a caller who names an organization that is not theirs."""
+        raise NotImplementedError
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
         """The body of an error."""
@@ -84,7 +87,7 @@ class Family:
 class Envelope(Family):
     """`{"error": {"code", "message", "details"}}`."""
 
-    name = "v1"
+    name = "envelope"
     challenge = 'Bearer realm="odometer", Basic realm="odometer"'
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
@@ -112,6 +115,3 @@ def shown(value: object) -> object:
     if value is None or isinstance(value, bool | int):
         return value
     return str(value)[:LONGEST_VALUE].encode(errors="backslashreplace").decode()
-
-
-ENVELOPE = Envelope()

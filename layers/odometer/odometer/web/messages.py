@@ -58,6 +58,11 @@ class Request:
             id=sent_id if REQUEST_ID.fullmatch(sent_id) else context.get("requestId", ""),
         )
 
+    def values(self, name: str) -> Sequence[str]:
+        """Every value that was sent for a parameter of the path or of the query."""
+        in_path = self.parameters.get(name)
+        return self.query.get(name, []) if in_path is None else [in_path]
+
     def header(self, name: str) -> str:
         """A header's value; the values of one sent twice, joined as HTTP joins them."""
         return ", ".join(self.headers.get(name, []))
@@ -86,7 +91,7 @@ class Response:
     body: bytes = b""
     media_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
-    narrowed_by: str = ""
+    narrowed_by: Sequence[str] = ()
     """The parameters that make less of it."""
 
     def for_gateway(self, request: Request) -> dict[str, Any]:
@@ -135,10 +140,9 @@ class Response:
 
     def _too_large(self, request: Request) -> OdometerError:
         """What is told of an answer that nothing carries: each parameter that makes less of it."""
-        words = f"the answer is too large: narrow {self.narrowed_by}"
-        names = self.narrowed_by.split(", ") if self.narrowed_by else []
+        words = f"the answer is too large: narrow {', '.join(self.narrowed_by)}"
         sent = {name: values[-1] for name, values in request.query.items()}
-        faults = [Fault(name, "size", words, sent.get(name)) for name in names]
+        faults = [Fault(name, "size", words, sent.get(name)) for name in self.narrowed_by]
         return Invalid(*faults) if faults else TooLarge()
 
 

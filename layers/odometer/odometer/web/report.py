@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -24,11 +24,14 @@ VARY = "Accept, Accept-Encoding"
 FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # also full-width
 
 
+Page = TypeVar("Page", bound=BaseModel)
+
+
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Generic[Page]):
     """An answer about usage: one page of it as JSON, or every row of it in lines."""
 
-    page: BaseModel
+    page: Page
     rows: Callable[[], Iterable[Answer]]
     periods: Sequence[Period] = ()
     """What it speaks of; a list of the directory speaks of no time."""
@@ -36,7 +39,7 @@ class Report:
     partial: bool = False
     columns: Sequence[str] = ()
     """The first columns of a table, which are there also when no row is."""
-    narrowed_by: str = "from, to"
+    narrowed_by: Sequence[str] = ("from", "to")
     """The parameters that make fewer rows of it."""
     headers: Mapping[str, str] = field(default_factory=dict)
 

@@ -80,7 +80,7 @@ class AppActivityAnswer(Answer):
 
 def app_activity(
     query: AppActivityQuery, app: Product, usage: Usage, directory: Directory
-) -> Report:
+) -> Report[AppActivityAnswer]:
     """The course of one app: a value for every stretch, also where nothing was used."""
     firsts = stretches(query.days, query.granularity)
     values = series_of_users(app.id, query, usage, firsts, query.members(directory))

@@ -35,7 +35,9 @@ class AppDetailAnswer(Answer):
     session_count: MetricWithDelta
 
 
-def app_detail(query: AppDetailQuery, app: Product, usage: Usage, directory: Directory) -> Report:
+def app_detail(
+    query: AppDetailQuery, app: Product, usage: Usage, directory: Directory
+) -> Report[AppDetailAnswer]:
     """The totals of one app, of all users or of some departments."""
     among = query.members(directory)
     totals = totals_of(app.id, query, usage, among)

@@ -50,10 +50,12 @@ class AppUsersAnswer(Answer):
     next_cursor: str | None
 
 
-DATES = "start_date, end_date"
+DATES = ("start_date", "end_date")
 
 
-def app_users(query: AppUsersQuery, app: Product, usage: Usage, chain: Chain) -> Report:
+def app_users(
+    query: AppUsersQuery, app: Product, usage: Usage, chain: Chain
+) -> Report[AppUsersAnswer]:
     """The users of one app, ranked: a page as JSON, or all of them."""
     begin(chain, usage)
     days, comparison = query.days, query.comparison
@@ -83,7 +85,7 @@ def app_users(query: AppUsersQuery, app: Product, usage: Usage, chain: Chain) ->
         periods,
         usage.through_ms,
         columns=columns_of(AppUserUtilization),
-        narrowed_by=f"{DATES}, department_ids",
+        narrowed_by=(*DATES, "department_ids"),
         headers=headers_of(query.deprecation, chain, following),
     )
 

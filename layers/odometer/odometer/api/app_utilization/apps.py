@@ -63,7 +63,7 @@ class AppsAnswer(Answer):
     next_cursor: str | None
 
 
-def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report:
+def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report[AppsAnswer]:
     """The apps that were used, ranked: a page as JSON, or all of them."""
     begin(chain, usage)
     directory = usage.directory
@@ -84,7 +84,7 @@ def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report:
         periods_of(query, usage),
         usage.through_ms,
         columns=columns_of(AppRow),
-        narrowed_by=f"{DATES}, q",
+        narrowed_by=(*DATES, "q"),
         headers=headers_of({}, chain, following),
     )
 

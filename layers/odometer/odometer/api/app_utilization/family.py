@@ -1,18 +1,15 @@
 """The app utilization API: its errors, and how its routes begin."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from odometer.access.policy import READ_ORGANIZATION, Caller, Rule
+from odometer.access.policy import READ_ORGANIZATION, Caller
 from odometer.domain.errors import Fault, Forbidden, Invalid, NotFound, OdometerError
 from odometer.domain.identity import UUID
-from odometer.web.context import Named
-from odometer.web.endpoint import Endpoint
-from odometer.web.endpoint import endpoint as any_endpoint
+from odometer.web.endpoint import endpoint
 from odometer.web.family import Envelope, shown
 from odometer.web.messages import Request
-
-BASE = "/v2/clients/{client_id}"
 
 WORDS = {
     "missing": "{name} is required",
@@ -35,14 +32,15 @@ class AppUtilization(Envelope):
     """The common envelope, in the words of this API."""
 
     name = "app_utilization"
+    base = "/v2/clients/{client_id}"
 
-    def admit(self, request: Request, caller: Caller) -> None:
-        """A client that cannot exist is not found; every other client is somebody else's."""
-        client = request.parameters.get("client_id", "")
-        if not UUID.fullmatch(client):
-            raise NotFound(client)
-        if not caller.is_of(client):
-            raise Forbidden
+    def check_organization(self, caller: Caller, sent: Sequence[str]) -> None:
+        """Refuse a client that cannot exist as not found, and every other client as forbidden."""
+        for client in sent:
+            if not UUID.fullmatch(client):
+                raise NotFound(client)
+            if not caller.is_of(client):
+                raise Forbidden
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
         """The first fault in words, with every parameter that it is about as it was sent."""
@@ -67,14 +65,9 @@ MESSAGES = {
 THINGS = {"user_id": "user", "app_id": "app", "client_id": "client"}
 """What a path may name, in the order in which it is spoken of."""
 
-FAMILY = AppUtilization()
-
-
-def endpoint(
-    path: str, *, may: Rule = READ_ORGANIZATION, about: Named | None = None
-) -> Callable[[Callable[..., Any]], Endpoint]:
-    """A route of this family: all are GET, and about one client."""
-    return any_endpoint(FAMILY, "GET", BASE + path, may=may, about=about)
+app_utilization = partial(
+    endpoint, AppUtilization(), may=READ_ORGANIZATION, organization="client_id"
+)
 
 
 def worded(fault: Fault) -> str:

@@ -46,7 +46,7 @@ class PersonUsageAnswer(Answer):
     products: list[ProductUsage]
 
 
-def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report:
+def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report[PersonUsageAnswer]:
     """What one user has used of every product of every kind; days are those of the client."""
     period = query.days.period(usage.zone)
     names = {product.id: product.name for product in usage.directory.products}
@@ -76,5 +76,5 @@ def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report:
         [period],
         usage.through_ms,
         columns=USAGE_COLUMNS,
-        narrowed_by="start_date, end_date",
+        narrowed_by=("start_date", "end_date"),
     )

@@ -76,7 +76,7 @@ class UsersAnswer(Answer):
     next_cursor: str | None
 
 
-def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report:
+def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report[UsersAnswer]:
     """The users of the client: a page as JSON, or all of them."""
     begin(chain, usage)
     directory = usage.directory
@@ -98,7 +98,7 @@ def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report:
         answer,
         lambda: rows(ranked),
         columns=columns_of(UserAnswer),
-        narrowed_by="q, department_ids",
+        narrowed_by=("q", "department_ids"),
         headers=headers_of(query.deprecation, chain, following),
     )
 
@@ -107,7 +107,7 @@ class NothingAsked(Strict):
     """No parameters."""
 
 
-def one_user(user: User, usage: Usage) -> Report:
+def one_user(user: User, usage: Usage) -> Report[UserAnswer]:
     """One user of the client."""
     presence = usage.last_active([user.ordinal])
     answer = UserAnswer.of(user, presence[user.ordinal], usage.directory)

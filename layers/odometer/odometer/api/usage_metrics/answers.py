@@ -121,10 +121,10 @@ class Permissions(RootModel[list[Permission]]):
     """Everyone who holds a role."""
 
     @classmethod
-    def report(cls, holders: Iterable[people.User], organization: str) -> Report:
+    def report(cls, holders: Iterable[people.User], organization: str) -> "Report[Permissions]":
         """All of them, in either form."""
         rows = [Permission.of(holder, organization) for holder in holders]
-        return Report(cls(rows), lambda: rows, columns=names_of(Permission), narrowed_by="role")
+        return Report(cls(rows), lambda: rows, columns=names_of(Permission), narrowed_by=("role",))
 
 
 class UserDetails(Answer):
@@ -216,8 +216,8 @@ class Listing(Answer, Generic[Row]):
         page: Page | OptionalPage,
         members: Sequence[Member],
         row: Callable[[Member], Row],
-        narrowed_by: str = "",
-    ) -> Report:
+        narrowed_by: Sequence[str] = (),
+    ) -> Report[Self]:
         """The part that the page asks for as JSON, all of the list as lines."""
         (published,) = get_args(cls.model_fields["data"].annotation)
         return Report(

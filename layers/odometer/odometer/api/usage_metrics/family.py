@@ -1,13 +1,12 @@
 """The usage metrics API: its errors list every fault of a request."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from odometer.access.policy import Caller, Rule
+from odometer.access.policy import Caller
 from odometer.domain.errors import ForeignOrganization, Invalid, OdometerError
-from odometer.web.context import Named
-from odometer.web.endpoint import Endpoint
-from odometer.web.endpoint import endpoint as any_endpoint
+from odometer.web.endpoint import endpoint
 from odometer.web.family import Family
 from odometer.web.messages import JSON, Request
 
@@ -33,6 +32,7 @@ class UsageMetrics(Family):
     """Every fault of a request at once, as `parameter: what was expected`."""
 
     name = "usage_metrics"
+    base = "/api/v1"
     unfit = JSON
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
@@ -48,36 +48,10 @@ class UsageMetrics(Family):
             "details": {"errors": [f"{fault.name}: {fault.message}" for fault in faults]},
         }
 
-
-FAMILY = UsageMetrics()
-
-
-def endpoint(
-    path: str, *, may: Rule, about: Named | None = None
-) -> Callable[[Callable[..., Any]], Endpoint]:
-    """A route of this family: all are GET."""
-    return any_endpoint(FAMILY, "GET", path, may=may, about=about)
-
-
-# parameters
-
-OFFSET = "How many items to skip."
-
-
-class UsageOverTime(UsageMetrics):
-    """The same family, where a request names the organization that it is about."""
-
-    def admit(self, request: Request, caller: Caller) -> None:
-        """Only the caller's own; whether any other exists is not told."""
-        if not all(map(caller.is_of, request.query.get("organizationId", ()))):
+    def check_organization(self, caller: Caller, sent: Sequence[str]) -> None:
+        """Answer the same for every other organization, whether it exists or not."""
+        if not all(map(caller.is_of, sent)):
             raise ForeignOrganization
 
 
-USAGE_FAMILY = UsageOverTime()
-
-
-def usage_endpoint(
-    path: str, *, may: Rule, about: Named | None = None
-) -> Callable[[Callable[..., Any]], Endpoint]:
-    """A route that reports usage over time."""
-    return any_endpoint(USAGE_FAMILY, "GET", path, may=may, about=about)
+usage_metrics = partial(endpoint, UsageMetrics())

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from odometer.api.usage_metrics.family import OFFSET
 from odometer.directory import people
 from odometer.domain.identity import as_kept
 from odometer.domain.people import Role, State
@@ -17,6 +16,7 @@ from odometer.web.fields import Choice, Flag, Reader, Whole, check_year, refuse
 from odometer.web.models import Query
 
 LARGEST_PAGE = 1000
+OFFSET = "How many items to skip."
 LIMIT = f"How many items to answer at most: {LARGEST_PAGE:,} for 0 and for anything above it."
 
 

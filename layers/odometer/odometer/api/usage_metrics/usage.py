@@ -1,13 +1,12 @@
 """Usage in blocks of time, of an organization, a team or a user."""
 
-from collections.abc import Collection, Mapping
-from typing import Self
+from collections.abc import Collection
+from typing import Self, TypeVar
 
 from pydantic import Field
 
 from odometer.api.usage_metrics.parameters import (
     OrganizationUsageQuery,
-    Range,
     TeamUsageQuery,
     UserUsageQuery,
 )
@@ -141,25 +140,21 @@ class UserUsage(UsageInBlocks, InUser):
     """The usage of one user over time."""
 
 
-USAGE: Mapping[type[Range], type[UsageInBlocks]] = {
-    OrganizationUsageQuery: OrganizationUsage,
-    TeamUsageQuery: TeamUsage,
-    UserUsageQuery: UserUsage,
-}
-"""The answer to each query."""
+InBlocks = TypeVar("InBlocks", bound=UsageInBlocks)
 
 
 def usage_over_time(
+    answer: type[InBlocks],
     query: OrganizationUsageQuery | TeamUsageQuery | UserUsageQuery,
     usage: Usage,
     users: Collection[int] | None = None,
-) -> Report:
+) -> Report[InBlocks]:
     """What these users, or all of them, did in each block of the range."""
     periods = blocks(query.period, query.granularity)
     series = usage.along(edges(periods), COMPLETION, CHAT)
     pairs = zip(periods, tallies(series, users), strict=True)
     rows = [Block.of(period, tally) for period, tally in pairs]
-    page = USAGE[type(query)](
+    page = answer(
         **query.model_dump(include={"organization_id", "team_id", "user_id"}),
         start=format_seconds(query.start),
         end=format_seconds(query.end),

@@ -60,7 +60,7 @@ class TeamUtilization(Answer):
 
 def account_utilizations(
     query: MonthsQuery, directory: Directory, usage: Usage, now: datetime
-) -> Report:
+) -> Report[UtilizationMonths]:
     """The accounts month by month, from when the organization began."""
     asked = months(query.start, now) if query.start else months(date.min, now)[-MONTHS_BY_DEFAULT:]
     histories = directory.columns("users", "profile")["history"]
@@ -77,12 +77,12 @@ def account_utilizations(
         began[:1],
         usage.through_ms,
         columns=list(UtilizationMonth.model_fields),
-        narrowed_by="startDate",
+        narrowed_by=("startDate",),
     )
 
 
-def team_utilization(team: Team, directory: Directory) -> Report:
+def team_utilization(team: Team, directory: Directory) -> Report[TeamUtilization]:
     """The accounts of a team: states of the directory, which speak of no time."""
     states = directory.columns("users", "roster")["state"]
     answer = TeamUtilization.of(states[user] for user in directory.users_of_team(team.ordinal))
-    return Report(answer, lambda: [answer], narrowed_by="teamId")
+    return Report(answer, lambda: [answer], narrowed_by=("teamId",))

@@ -1,6 +1,7 @@
 """The usage report API: its errors, in its own words."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from odometer.access.policy import READ_REPORT
@@ -9,8 +10,7 @@ from odometer.api.usage_report.products import ReportedProduct
 from odometer.domain.errors import Fault, Incomplete, Invalid, OdometerError, TimedOut, Unavailable
 from odometer.domain.people import UserType
 from odometer.engine.read.measuring import Used
-from odometer.web.endpoint import Endpoint
-from odometer.web.endpoint import endpoint as any_endpoint
+from odometer.web.endpoint import endpoint
 from odometer.web.family import Family
 from odometer.web.fields import YEARS
 from odometer.web.messages import JSON, Request
@@ -59,6 +59,7 @@ class UsageReport(Family):
     """The first fault of a request, in its own words."""
 
     name = "usage_report"
+    base = BASE
     challenge = 'Basic realm="odometer", charset="UTF-8"'
     unfit = JSON
 
@@ -72,12 +73,7 @@ class UsageReport(Family):
         return 500 if of_directory and not isinstance(error, Incomplete) else super().status(error)
 
 
-FAMILY = UsageReport()
-
-
-def endpoint(path: str) -> Callable[[Callable[..., Any]], Endpoint]:
-    """A route of this family: all are GET, and for Admins."""
-    return any_endpoint(FAMILY, "GET", BASE + path, may=READ_REPORT)
+usage_report = partial(endpoint, UsageReport(), may=READ_REPORT)
 
 
 def message_of(error: OdometerError) -> str:

@@ -25,13 +25,13 @@ from odometer.engine.read.measuring import Used, distinct_users
 from odometer.reports.ranking import UserUsage, most_used_first, places, totals_among
 from odometer.services.usage import Usage
 from odometer.web.models import Answer
-from odometer.web.report import Report
+from odometer.web.report import Page, Report
 
 NAMES = {"tests": "tests", "duration_ms": "duration", "screenshots": "screenshots"}
 """What the measures of the engine are called in the models above."""
 
 
-def summary(query: SummaryQuery, usage: Usage) -> Report:
+def summary(query: SummaryQuery, usage: Usage) -> Report[SummaryAnswer]:
     """All products, of the users of one type; one that cannot be read is 0, and it is said so."""
     found = usage.of_each(list(ReportedProduct), query.period)
     readable = [used for used in found.values() if used]
@@ -51,7 +51,7 @@ def summary(query: SummaryQuery, usage: Usage) -> Report:
     return report(page, lambda: rows, query, usage, found.values())
 
 
-def drilldown(query: DrilldownQuery, usage: Usage) -> Report:
+def drilldown(query: DrilldownQuery, usage: Usage) -> Report[DrilldownAnswer]:
     """One product: totals of everybody, the users of one type, most used first."""
     found = usage.of_each([query.product], query.period)[query.product]
     directory = usage.directory_with([found] if found else [])
@@ -73,13 +73,13 @@ def drilldown(query: DrilldownQuery, usage: Usage) -> Report:
 
 
 def report(
-    page: Answer,
+    page: Page,
     rows: Callable[[], Iterable[Answer]],
     query: Range,
     usage: Usage,
     found: Iterable[Used | None],
     columns: Sequence[str] = (),
-) -> Report:
+) -> Report[Page]:
     """The answer with what it was made from."""
     incomplete = is_incomplete(found)
     through_ms = None if incomplete else usage.through_ms

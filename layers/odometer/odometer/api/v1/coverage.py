@@ -85,7 +85,7 @@ class CoverageAnswer(Answer):
     products: list[ProductCoverage]
 
 
-def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report:
+def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report[CoverageAnswer]:
     """What has arrived of one product or of all; in lines, source by source."""
     kinds = directory.kinds
     product = None if query.product is None else as_kept(query.product)
@@ -101,7 +101,7 @@ def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report
         [Period.of_days(query.first, query.last, UTC)] if query.first and query.last else [],
         usage.through_ms,
         columns=["product", "kind", "source", *Outer.model_fields],
-        narrowed_by="product",
+        narrowed_by=("product",),
     )
 
 

@@ -30,7 +30,7 @@ from odometer.web.fields import (
     refuse,
     shown_id,
 )
-from odometer.web.messages import JSON, NDJSON, Request, as_json
+from odometer.web.messages import JSON, NDJSON, Request, Response, as_json
 from odometer.web.models import Answer, Body, Query, fill, read_json
 
 MEGABYTE = 1024 * 1024
@@ -49,6 +49,13 @@ LISTS = {
 }
 ORDER = ("organization", "license", *LISTS.values())
 """Rows are taken kind after kind, so that a user may name a team that stands further down."""
+
+ROWS_SCHEMA: Mapping[str, Any] = {
+    "type": "string",
+    "description": f"A row in each line: `kind` is one of {', '.join(ORDER)}; beside it "
+    "stand the fields of that row, as in the JSON document. A product's own kind is called "
+    "`product_kind` here.",
+}
 
 ROUTE_WORDS = frozenset({"usage", "account-utilizations"})
 
@@ -249,6 +256,10 @@ class Document(Body):
     departments: list[DepartmentRow] = Field(default_factory=list)
     products: list[ProductRow] = Field(default_factory=list)
     users: list[UserRow] = Field(default_factory=list)
+
+
+SentDirectory = Annotated[Request, {JSON: Document, NDJSON: ROWS_SCHEMA}]
+ExportedDirectory = Annotated[Response, {NDJSON: ROWS_SCHEMA}]
 
 
 class Result(Answer):

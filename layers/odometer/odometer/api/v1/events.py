@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
@@ -58,6 +58,23 @@ class Receipt(Answer):
     duplicate: int
     rejected: int
     errors: list[EventError]
+
+
+EVENT_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "description": "A CloudEvent 1.0 of type `usage`.",
+}
+BATCH_SCHEMA: Mapping[str, Any] = {
+    "type": "array",
+    "items": EVENT_SCHEMA,
+    "minItems": 1,
+    "maxItems": MOST_EVENTS,
+}
+SentEvents = Annotated[
+    Request,
+    {ONE: EVENT_SCHEMA, BATCH: BATCH_SCHEMA, JSON: {"oneOf": [EVENT_SCHEMA, BATCH_SCHEMA]}},
+]
+ReceiptAnswer = Annotated[Response, {JSON: Receipt}]
 
 
 class Twice(NamedTuple):

@@ -143,7 +143,7 @@ class ExplainAnswer(Answer):
     next_cursor: str | None
 
 
-def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report:
+def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report[ExplainAnswer]:
     """The readings, frames, events and users behind one figure."""
     begin(chain, usage)
     products = products_asked(query, usage.directory)
