@@ -1,6 +1,7 @@
 """`odometer import`, `verify`, `rebuild` and `redrive`, typed at a deployment in this process."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -197,6 +198,8 @@ def test_the_columns_are_documented_where_they_are_asked_for(odometer: Type) -> 
         assert f"`{name}`" in documented
     for name in event_files.MEASURES:
         assert name in told
+    (required,) = [row for row in documented.splitlines() if "required" in row]
+    assert re.findall(r"`(\w+)`", required) == list(event_files.REQUIRED)
 
 
 def test_a_number_too_long_for_python_is_refused_and_not_a_traceback(
