@@ -48,7 +48,7 @@ class Deployment:
         """The caller's key."""
         if not self.token:
             raise Misused("No access key was given.", "Set ODOMETER_TOKEN, or give --token.")
-        key = AccessKey.read(self.token)
+        key = AccessKey.parse(self.token)
         if key is None:
             raise Misused("This is no access key: its checksum is wrong.", "Copy it again, whole.")
         return key

@@ -59,7 +59,7 @@ def ask(us: People, method: str, url: str, body: Any = None) -> Send:
 
 def members_key(us: People) -> str:
     """The id of a new key of the member."""
-    key = AccessKey.read(us.key("member"))
+    key = AccessKey.parse(us.key("member"))
     assert key
     return key.key_id
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from odometer.access.credentials import Credential
-from odometer.access.keys import AccessKey
+from odometer.access.keys import AccessKey, Credential
 from odometer.access.policy import Scope
 from odometer.directory.upsert import Draft
 from odometer.storage.directory import DirectoryStore
@@ -56,7 +55,7 @@ def listed(us: People, key_id: str) -> dict[str, Any]:
 def test_a_key_is_shown_once_and_works_at_once(us: People) -> None:
     reply = make(us, "admin", expires_at=LATER.isoformat(), scopes=["usage:read", "usage:read"])
     made = reply.json
-    key = AccessKey.read(made["access_key"])
+    key = AccessKey.parse(made["access_key"])
     assert key
     assert re.fullmatch(INSTANT, made["created_at"])
     assert (reply.status, made) == (
@@ -133,7 +132,7 @@ def test_an_admin_sees_all_keys_and_everybody_else_their_own(us: People) -> None
 
 def test_a_list_of_keys_holds_no_secret(us: People) -> None:
     made = make(us, "admin").json["access_key"]
-    key = AccessKey.read(made)
+    key = AccessKey.parse(made)
     assert key
     text = us.stack.get("/v1/keys", us.key("admin")).text
     assert key.secret not in text

@@ -69,7 +69,7 @@ class Route:
             "client_id": us.organization,
             "app_id": APP,
         }
-        key = AccessKey.read(us.key(self.about.split("'")[0])) if "key_id" in self.path else None
+        key = AccessKey.parse(us.key(self.about.split("'")[0])) if "key_id" in self.path else None
         return (self.path + self.query).format(**ids, key_id=key.key_id if key else "")
 
 

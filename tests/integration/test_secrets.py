@@ -56,7 +56,7 @@ def shown(us: People) -> set[str]:
         call("GET", "/api/v1/organization", headers=bearer(key[:-1] + "~"))
         call("GET", "/api/v1/organization", headers={"authorization": key})
         call("PUT", "/v1/directory", headers=bearer(key), body={"teams": [{"name": 5}]})
-    return {read.secret for key in keys if (read := AccessKey.read(key))}
+    return {read.secret for key in keys if (read := AccessKey.parse(key))}
 
 
 def test_no_log_shows_a_key(stack: Stack, written: io.StringIO) -> None:
@@ -95,7 +95,7 @@ def test_an_answer_is_logged_with_the_organization_and_the_key_of_its_caller(
 
 def read_key(text: str) -> AccessKey:
     """A key in its parts."""
-    key = AccessKey.read(text)
+    key = AccessKey.parse(text)
     assert key is not None
     return key
 

@@ -41,7 +41,7 @@ def get(url: Callable[[People], str] | str) -> list[Step]:
 
 
 def key_of_member(us: People) -> str:
-    key = AccessKey.read(us.key("member"))
+    key = AccessKey.parse(us.key("member"))
     assert key
     return key.key_id
 

@@ -54,7 +54,7 @@ class People:
     def revoked(self, who: str) -> str:
         """A key that its owner has revoked."""
         text = self.key(who)
-        key = AccessKey.read(text)
+        key = AccessKey.parse(text)
         assert key
         answer = self.stack.call("DELETE", f"/v1/keys/{key.key_id}", text)
         assert answer.status == 204

@@ -6,19 +6,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from odometer.access import credentials
-from odometer.access.authentication import caller_of
-from odometer.access.credentials import Credential, Presented
 from odometer.access.keyring import issue
-from odometer.access.keys import AccessKey
+from odometer.access.keys import AccessKey, Credential, PresentedKey, authenticate
 from odometer.access.policy import Scope
-from odometer.directory.people import Holder
 from odometer.domain.errors import Unauthenticated
-from odometer.domain.people import Role, State
+from odometer.domain.people import KeyOwner, Role, State
 from tests.support.memory_directory import ACME, NOON
 
 PEPPER = b"pepper"
-HOLDER = Holder(id="u1", username="jo", role=Role.MEMBER, state=State.REGISTERED, team=None)
+OWNER = KeyOwner(id="u1", username="jo", role=Role.MEMBER, state=State.REGISTERED, team=None)
 HOUR = timedelta(hours=1)
 
 
@@ -34,13 +30,13 @@ def basic(text: str | bytes) -> str:
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "  Bearer   "])
 def test_a_bearer_key_is_read(scheme: str) -> None:
     key, _ = made()
-    assert Presented.read(f"{scheme}{key} ") == Presented(key)
+    assert PresentedKey.from_header(f"{scheme}{key} ") == PresentedKey(key)
 
 
 @pytest.mark.parametrize("username", ["jo", "jo@example.com", "jö ☃", "", "a:b"])
 def test_a_basic_key_is_read_with_its_username(username: str) -> None:
     key, _ = made()
-    assert Presented.read(basic(f"{username}:{key}")) == Presented(key, username)
+    assert PresentedKey.from_header(basic(f"{username}:{key}")) == PresentedKey(key, username)
 
 
 KEY = str(AccessKey(ACME, "k" * 12, "s" * 27))
@@ -77,47 +73,47 @@ KEY = str(AccessKey(ACME, "k" * 12, "s" * 27))
     ],
 )
 def test_any_other_header_presents_nothing(header: str) -> None:
-    assert Presented.read(header) is None
+    assert PresentedKey.from_header(header) is None
 
 
 def test_a_key_proves_its_caller() -> None:
     key, credential = made()
-    caller = caller_of(Presented(key, "jo"), credential, HOLDER, PEPPER, NOON)
+    caller = authenticate(PresentedKey(key, "jo"), credential, OWNER, PEPPER, NOON)
     assert (caller.organization, caller.user_id, caller.role) == (ACME, "u1", Role.MEMBER)
-    assert caller == caller_of(Presented(key), credential, HOLDER, PEPPER, NOON)
+    assert caller == authenticate(PresentedKey(key), credential, OWNER, PEPPER, NOON)
 
 
 @pytest.mark.parametrize(
-    ("spoil", "username", "holder"),
+    ("spoil", "username", "owner"),
     [
-        ({"digest": "f" * 64}, None, HOLDER),
-        ({"revoked_at": NOON}, None, HOLDER),
-        ({"expires_at": NOON}, None, HOLDER),
-        ({}, "JO", HOLDER),
-        ({}, "", HOLDER),
-        ({}, "u1", HOLDER),
-        ({}, None, replace(HOLDER, state=State.DEACTIVATED)),
+        ({"digest": "f" * 64}, None, OWNER),
+        ({"revoked_at": NOON}, None, OWNER),
+        ({"expires_at": NOON}, None, OWNER),
+        ({}, "JO", OWNER),
+        ({}, "", OWNER),
+        ({}, "u1", OWNER),
+        ({}, None, replace(OWNER, state=State.DEACTIVATED)),
     ],
 )
 def test_nobody_else_is_let_in(
-    spoil: dict[str, object], username: str | None, holder: Holder
+    spoil: dict[str, object], username: str | None, owner: KeyOwner
 ) -> None:
     key, credential = made()
     spoiled = replace(credential, **spoil)  # type: ignore[arg-type]
     with pytest.raises(Unauthenticated):
-        caller_of(Presented(key, username), spoiled, holder, PEPPER, NOON)
+        authenticate(PresentedKey(key, username), spoiled, owner, PEPPER, NOON)
 
 
 def test_who_is_only_invited_may_come_in() -> None:
     key, credential = made()
-    invited = replace(HOLDER, state=State.INVITED)
-    assert caller_of(Presented(key), credential, invited, PEPPER, NOON).user_id == "u1"
+    invited = replace(OWNER, state=State.INVITED)
+    assert authenticate(PresentedKey(key), credential, invited, PEPPER, NOON).user_id == "u1"
 
 
 def test_a_key_expires_to_the_instant() -> None:
     key, credential = made(expires_at=NOON + HOUR)
     instants = (NOON + HOUR - timedelta(microseconds=1), NOON + HOUR)
-    assert [credential.proved_by(key, PEPPER, instant) for instant in instants] == [True, False]
+    assert [credential.accepts(key, PEPPER, instant) for instant in instants] == [True, False]
 
 
 def test_a_former_secret_works_until_its_grace_is_over() -> None:
@@ -126,7 +122,7 @@ def test_a_former_secret_works_until_its_grace_is_over() -> None:
         credential, digest="f" * 64, former_digest=credential.digest, former_until=NOON + HOUR
     )
     instants = (NOON, NOON + HOUR)
-    assert [rotated.proved_by(key, PEPPER, instant) for instant in instants] == [True, False]
+    assert [rotated.accepts(key, PEPPER, instant) for instant in instants] == [True, False]
 
 
 def test_a_wrong_key_takes_the_same_path_as_a_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,11 +132,11 @@ def test_a_wrong_key_takes_the_same_path_as_a_right_one(monkeypatch: pytest.Monk
         compared.append((one, other))
         return one == other
 
-    monkeypatch.setattr(credentials, "same", noted)
+    monkeypatch.setattr("odometer.access.keys.equal", noted)
     (key, credential), (wrong, _) = made(), made()
     paths = []
     for each in (key, AccessKey(ACME, key.key_id, wrong.secret)):
         compared.clear()
-        credential.proved_by(each, PEPPER, NOON)
+        credential.accepts(each, PEPPER, NOON)
         paths.append([other for _, other in compared])
     assert paths[0] == paths[1] == [credential.digest, credential.former_digest]

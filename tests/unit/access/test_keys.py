@@ -25,7 +25,7 @@ def forged(text: str) -> str:
 def test_a_key_reads_back_as_it_was_made(organization: str) -> None:
     for _ in range(100):
         key = AccessKey.make(organization)
-        assert AccessKey.read(str(key)) == key
+        assert AccessKey.parse(str(key)) == key
 
 
 def test_a_key_is_one_word_that_names_itself_without_its_secret() -> None:
@@ -46,7 +46,7 @@ def test_a_slip_of_the_hand_in_any_place_is_seen() -> None:
     for place, letter in enumerate(text):
         for other in DIGITS:
             if other != letter:
-                assert AccessKey.read(text[:place] + other + text[place + 1 :]) is None
+                assert AccessKey.parse(text[:place] + other + text[place + 1 :]) is None
 
 
 def test_two_letters_in_the_wrong_order_are_seen() -> None:
@@ -54,7 +54,7 @@ def test_two_letters_in_the_wrong_order_are_seen() -> None:
     for place in range(len(text) - 1):
         first, second = text[place], text[place + 1]
         if first != second:
-            assert AccessKey.read(text[:place] + second + first + text[place + 2 :]) is None
+            assert AccessKey.parse(text[:place] + second + first + text[place + 2 :]) is None
 
 
 SPOILED: dict[str, Callable[[str], str]] = {
@@ -80,12 +80,12 @@ SPOILED: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("how", SPOILED)
 def test_what_is_not_a_key_reads_as_none(how: str) -> None:
-    assert AccessKey.read(SPOILED[how](str(AccessKey.make(ACME)))) is None
+    assert AccessKey.parse(SPOILED[how](str(AccessKey.make(ACME)))) is None
 
 
 def test_a_forged_organization_changes_what_the_key_proves() -> None:
     key = AccessKey.make(ACME)
-    forgery = AccessKey.read(forged(str(AccessKey(OTHER, key.key_id, key.secret))))
+    forgery = AccessKey.parse(forged(str(AccessKey(OTHER, key.key_id, key.secret))))
     assert forgery is not None
     assert forgery.organization == OTHER
     assert forgery.digest(PEPPER) != key.digest(PEPPER)

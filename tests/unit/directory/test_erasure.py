@@ -115,7 +115,7 @@ def test_a_former_version_is_read_without_them_too(book: MemoryDirectory) -> Non
     book.erase("u1")
     seen = Directory(replace(former, erased=book.head.erased), book)
     assert [user.id for user in seen.users] == ["u2"]
-    assert seen.users_at([0])[0].username == seen.holder(0).username == ""
+    assert seen.users_at([0])[0].username == seen.key_owner(0).username == ""
     assert seen.columns("users", "names")["username"] == ["", "sam"]
 
 

@@ -616,7 +616,7 @@ def test_rows_go_on_in_the_next_block() -> None:
         user = book.directory.user_by_id(f"u{number}")
         assert user is not None
         assert (user.ordinal, user.username) == (number, f"user {number}")
-        assert book.directory.holder(number).id == f"u{number}"
+        assert book.directory.key_owner(number).id == f"u{number}"
     before = book.head.blocks
     book.user(id=f"u{BLOCK_ROWS}", email="x@example.com")
     after = book.head.blocks

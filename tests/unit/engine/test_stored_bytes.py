@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from odometer.access.credentials import Credential
+from odometer.access.keys import Credential
 from odometer.access.policy import Scope
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.time import epoch_second

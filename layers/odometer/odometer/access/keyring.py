@@ -1,39 +1,32 @@
-"""The keys of an organization, as far as the caller reaches: make, list, revoke, rotate."""
+"""Making, listing, revoking and rotating the keys of an organization."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from odometer.access.credentials import NOBODYS_DIGEST, Credential
-from odometer.access.keys import AccessKey
+from odometer.access.keys import NO_DIGEST, AccessKey, Credential
 from odometer.access.policy import MANAGE_KEYS, Caller, Scope, Target
 from odometer.domain.errors import Conflict, Forbidden, NotFound
 
 
 class Credentials(Protocol):
-    """Where credentials are kept."""
+    """Where credentials are stored."""
 
-    def credential(self, organization: str, key_id: str) -> Credential | None:
-        """One credential."""
-        ...
+    def credential(self, organization: str, key_id: str) -> Credential | None: ...
 
-    def credentials(self, organization: str) -> Iterable[Credential]:
-        """All credentials of an organization."""
-        ...
+    def credentials(self, organization: str) -> Iterable[Credential]: ...
 
-    def add_credential(self, credential: Credential) -> None:
-        """Keep a new credential."""
-        ...
+    def add_credential(self, credential: Credential) -> None: ...
 
     def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool:
-        """Keep what has changed of a credential, unless it is not as expected any more."""
+        """Store these attributes of a credential; False if it is no longer as expected."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The keys that a caller may manage: an Admin everybody's, anyone else their own."""
+    """The keys that a caller may manage: an Admin all of them, anyone else their own."""
 
     store: Credentials
     pepper: bytes
@@ -43,7 +36,7 @@ class Keyring:
     def make(
         self, name: str, user: int, scopes: frozenset[Scope], expires_at: datetime | None
     ) -> tuple[AccessKey, Credential]:
-        """A new key for a user; its scopes are never more than the caller's own."""
+        """Make a key for a user; its scopes may not be more than the caller's own."""
         self.check(user)
         if not scopes <= self.caller.scopes:
             raise Forbidden
@@ -54,26 +47,26 @@ class Keyring:
         return key, credential
 
     def check(self, user: int | None) -> None:
-        """Refuse a caller who may not manage the keys of this user; None is nobody."""
+        """Refuse a caller who may not manage this user's keys; None stands for no user."""
         MANAGE_KEYS.admit_to(self.caller, None if user is None else Target(user=user))
 
     def all(self) -> list[Credential]:
-        """The keys that the caller reaches, oldest first."""
+        """The keys that the caller may manage, oldest first."""
         credentials = self.store.credentials(self.caller.organization)
-        mine = [each for each in credentials if self._reaches(each)]
-        return sorted(mine, key=lambda each: (each.created_at, each.key_id))
+        managed = [each for each in credentials if self._may_manage(each)]
+        return sorted(managed, key=lambda each: (each.created_at, each.key_id))
 
     def revoke(self, key_id: str) -> None:
-        """End a key now, for good; ending it again changes nothing."""
+        """End a key for good; ending it again changes nothing."""
         credential = self._one(key_id)
         if credential.revoked_at is None:
             self.store.change_credential(replace(credential, revoked_at=self.now), "revoked_at")
 
     def rotate(self, key_id: str, grace: timedelta) -> tuple[AccessKey, Credential]:
-        """Give a key a new secret; the former one works on until the grace is over.
+        """Give a key a new secret; the former one works until the grace is over.
 
-        The answer holds the key, so it may open no more than the caller's own. Of two rotations at
-        once one is refused: neither may hand out a secret that opens nothing.
+        The caller gets to know the new secret, so the key may not have more scopes than theirs. Of
+        two rotations at once one is refused, because only one secret can be stored.
         """
         former = self._one(key_id)
         if not former.is_live(self.now):
@@ -84,7 +77,7 @@ class Keyring:
         credential = replace(
             former,
             digest=key.digest(self.pepper),
-            former_digest=former.digest if grace else NOBODYS_DIGEST,
+            former_digest=former.digest if grace else NO_DIGEST,
             former_until=(self.now + grace).replace(microsecond=0) if grace else None,
         )
         names = ("digest", "former_digest", "former_until")
@@ -104,7 +97,7 @@ class Keyring:
             return None
         return self.store.credential(self.caller.organization, key_id)
 
-    def _reaches(self, credential: Credential) -> bool:
+    def _may_manage(self, credential: Credential) -> bool:
         try:
             self.check(credential.user)
         except Forbidden:
@@ -121,7 +114,7 @@ def issue(
     now: datetime,
     expires_at: datetime | None = None,
 ) -> tuple[AccessKey, Credential]:
-    """A key in the clear, for its owner, and the credential to keep of it, to the second."""
+    """A new key for its owner, and the credential to store; times are whole seconds."""
     key = AccessKey.make(organization)
     credential = Credential(
         organization=organization,

@@ -1,12 +1,14 @@
-"""Access keys: how one is made, read back from a header, and proved without being stored.
+"""Access keys: how one is made and read, what is stored of it, and how it proves its caller.
 
     odo_ 7n42DGM5Tflk9n8mt7Fhc7 Zq3v9XbT0aLk _ pJ4…27 characters  1kQ9aB
     mark organization           key id          secret (160 bits)  checksum
 
-The organization is part of the key, so that even the look-up of a credential begins with it.
-The checksum tells a mistyped key from an unknown one without a look-up. Stored is a keyed hash.
+The organization is part of the key, so that even the look-up of a credential begins with it. The
+checksum tells a mistyped key from an unknown one without a look-up. Stored is a keyed hash.
 """
 
+import base64
+import binascii
 import hashlib
 import hmac
 import re
@@ -14,22 +16,28 @@ import secrets
 import string
 import zlib
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
+
+from odometer.access.policy import Caller, Scope
+from odometer.domain.errors import Unauthenticated
+from odometer.domain.people import KeyOwner, State
 
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 MARK = "odo_"
 ORGANIZATION, KEY_ID, SECRET, CHECKSUM = 22, 12, 27, 6
-SPELLING = re.compile(
+PATTERN = re.compile(
     rf"({MARK}([0-9A-Za-z]{{{ORGANIZATION}}})([0-9A-Za-z]{{{KEY_ID}}})_([0-9A-Za-z]{{{SECRET}}}))"
     rf"([0-9A-Za-z]{{{CHECKSUM}}})"
 )
 SECRET_BITS = 160
 KEY_ID_BITS = 71
+NO_DIGEST = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """One key in the clear: it exists only in the caller's hands and in this request."""
+    """A key with its secret, as only its owner has it."""
 
     organization: str
     key_id: str
@@ -37,7 +45,7 @@ class AccessKey:
 
     @classmethod
     def make(cls, organization: str, key_id: str | None = None) -> "AccessKey":
-        """A new key, or a new secret for the key of that id."""
+        """Make a new key, or a new secret for the key with that id."""
         return cls(
             organization,
             key_id or base62(secrets.randbits(KEY_ID_BITS), KEY_ID),
@@ -45,14 +53,14 @@ class AccessKey:
         )
 
     @classmethod
-    def read(cls, text: str) -> "AccessKey | None":
-        """The key that a caller sent, or None when it is none of ours."""
-        spelled = SPELLING.fullmatch(text)
-        if not spelled:
+    def parse(cls, text: str) -> "AccessKey | None":
+        """Read a key; None if the text is not one of ours."""
+        found = PATTERN.fullmatch(text)
+        if not found:
             return None
-        body, organization, key_id, secret, checksum = spelled.groups()
+        body, organization, key_id, secret, checksum = found.groups()
         number = number_of(organization)
-        if not same(checksum, checksum_of(body)) or number is None or number >> 128:
+        if not equal(checksum, checksum_of(body)) or number is None or number >> 128:
             return None
         return cls(str(UUID(int=number)), key_id, secret)
 
@@ -63,36 +71,117 @@ class AccessKey:
 
     @staticmethod
     def prefix(organization: str, key_id: str) -> str:
-        """The part of a key that is no secret, by which its owner knows it again."""
+        """The part of a key that is not secret, by which its owner recognizes it."""
         return MARK + base62(UUID(organization).int, ORGANIZATION) + key_id
 
     def __str__(self) -> str:
-        """The key as it is given to its owner, once."""
         body = f"{self.prefix(self.organization, self.key_id)}_{self.secret}"
         return body + checksum_of(body)
 
     def __repr__(self) -> str:
-        """The key as it may appear in a log: without its secret."""
+        """The key without its secret, for logs."""
         return f"AccessKey({self.organization}, {self.key_id})"
 
     def digest(self, pepper: bytes) -> str:
-        """What is stored in place of the secret."""
+        """The hash that is stored in place of the secret."""
         message = f"{self.organization}/{self.key_id}/{self.secret}".encode()
         return hmac.new(pepper, message, hashlib.sha256).hexdigest()
 
 
-def same(one: str, other: str) -> bool:
-    """Compare without telling by the time taken how much agrees."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A key as it is stored: its owner, its scopes and a hash in place of its secret."""
+
+    organization: str
+    key_id: str
+    name: str
+    user: int
+    scopes: frozenset[Scope]
+    digest: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    former_digest: str = NO_DIGEST
+    former_until: datetime | None = None
+
+    def accepts(self, key: AccessKey, pepper: bytes, now: datetime) -> bool:
+        """Whether the key is live and has the present secret, or the former one in its grace."""
+        digest = key.digest(pepper)
+        current = equal(digest, self.digest)
+        former = equal(digest, self.former_digest) and is_before(now, self.former_until)
+        return (current or former) and self.is_live(now)
+
+    def is_live(self, now: datetime) -> bool:
+        return self.revoked_at is None and (
+            self.expires_at is None or is_before(now, self.expires_at)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedKey:
+    """The key in an Authorization header, and with Basic the username beside it."""
+
+    key: AccessKey
+    username: str | None = None
+
+    @classmethod
+    def from_header(cls, header: str) -> "PresentedKey | None":
+        """Read `Bearer <key>` or `Basic base64(username:key)`; None for anything else."""
+        scheme, _, value = header.strip().partition(" ")
+        username, text = None, value.strip()
+        if scheme.lower() == "basic":
+            username, _, text = decode_base64(text).rpartition(":")
+        elif scheme.lower() != "bearer":
+            return None
+        key = AccessKey.parse(text)
+        return cls(key, username) if key else None
+
+
+def authenticate(
+    presented: PresentedKey, credential: Credential, owner: KeyOwner, pepper: bytes, now: datetime
+) -> Caller:
+    """The caller, if the key is live, its owner active and, with Basic, the username theirs."""
+    accepted = credential.accepts(presented.key, pepper, now)
+    named = presented.username in (None, owner.username)
+    if not (accepted and named) or owner.state == State.DEACTIVATED:
+        raise Unauthenticated
+    return Caller(
+        organization=credential.organization,
+        key_id=credential.key_id,
+        scopes=credential.scopes,
+        ordinal=credential.user,
+        user_id=owner.id,
+        username=owner.username,
+        role=owner.role,
+        team=owner.team,
+    )
+
+
+def is_before(now: datetime, end: datetime | None) -> bool:
+    """Whether there is an end and it has not come."""
+    return end is not None and now < end
+
+
+def decode_base64(text: str) -> str:
+    """Base64 as text; empty if it is not base64, or not of text."""
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def equal(one: str, other: str) -> bool:
+    """Compare in a time that does not show how much of the two is equal."""
     return hmac.compare_digest(one.encode(), other.encode())
 
 
 def checksum_of(body: str) -> str:
-    """Six characters that a slip of the hand does not survive."""
+    """Six characters by which a mistyped key is recognized."""
     return base62(zlib.crc32(body.encode()), CHECKSUM)
 
 
 def base62(number: int, width: int) -> str:
-    """A number in the letters and digits that a double click selects."""
+    """A number in letters and digits, which a double click selects as one word."""
     text = ""
     while number:
         number, digit = divmod(number, len(DIGITS))
@@ -101,7 +190,7 @@ def base62(number: int, width: int) -> str:
 
 
 def number_of(text: str) -> int | None:
-    """The number that the text spells, or None."""
+    """The number that a text in base 62 stands for, or None."""
     number = 0
     for letter in text:
         digit = DIGITS.find(letter)

@@ -65,17 +65,6 @@ class Product:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """What is asked of a user who holds a key."""
-
-    id: str
-    username: str
-    role: Role
-    state: State
-    team: int | None
-
-
 def default_email(username: str) -> str | None:
     """The e-mail address of a user who was given none: the username, if it has an @."""
     return username if "@" in username else None

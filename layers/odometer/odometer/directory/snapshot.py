@@ -17,7 +17,6 @@ from odometer.directory.columns import (
 )
 from odometer.directory.people import (
     Department,
-    Holder,
     License,
     Organization,
     Product,
@@ -27,7 +26,7 @@ from odometer.directory.people import (
 )
 from odometer.domain.identity import as_kept
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, Kind
-from odometer.domain.people import UserType
+from odometer.domain.people import KeyOwner, Role, State, UserType
 
 APP = "app"
 """The kind of product whose use the app utilization API reports."""
@@ -109,10 +108,11 @@ class Directory:
         """One user, read from the blocks that hold it."""
         return self.users_at([ordinal])[0]
 
-    def holder(self, ordinal: int) -> Holder:
-        """What is asked of a user who holds a key, at the least cost."""
+    def key_owner(self, ordinal: int) -> KeyOwner:
+        """The user who owns a key, without the blocks that authentication does not need."""
         row = self._row("users", ordinal, "roster", "names")
-        return Holder(**{name: row[name] for name in Holder.__dataclass_fields__})
+        role, state = Role(row["role"]), State(row["state"])
+        return KeyOwner(row["id"], row["username"], role, state, row["team"])
 
     def users_at(self, ordinals: Sequence[int]) -> list[User]:
         """Some users, in the order asked, read from the blocks that hold them."""

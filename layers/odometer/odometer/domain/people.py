@@ -1,5 +1,6 @@
 """What a person can be: words that the directory, access and the reports share."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -25,3 +26,14 @@ class UserType(StrEnum):
 
     ACCOUNT = "account-user"
     SERVICE = "service-user"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """What authentication asks about the user who owns a key."""
+
+    id: str
+    username: str
+    role: Role
+    state: State
+    team: int | None

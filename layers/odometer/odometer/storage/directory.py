@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-from odometer.access.credentials import Credential
+from odometer.access.keys import Credential
 from odometer.access.policy import Scope
 from odometer.directory.columns import Block, Columns, DirectoryHead
 from odometer.directory.snapshot import Directory

@@ -7,9 +7,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from odometer.access.authentication import caller_of
-from odometer.access.credentials import Presented
 from odometer.access.keyring import Keyring
+from odometer.access.keys import PresentedKey, authenticate
 from odometer.access.policy import Caller, Target
 from odometer.bootstrap import Process, process
 from odometer.directory.people import Product, Team, User
@@ -133,7 +132,7 @@ class RequestContext:
 
     @cached_property
     def _entered(self) -> tuple[Caller, Directory]:
-        presented = Presented.read(self.request.header("authorization"))
+        presented = PresentedKey.from_header(self.request.header("authorization"))
         if presented is None:
             raise Unauthenticated
         key = presented.key
@@ -141,8 +140,8 @@ class RequestContext:
         if credential is None or directory is None:
             key.digest(self.process.pepper)  # an unknown key takes a wrong one's path
             raise Unauthenticated
-        holder = directory.holder(credential.user)
-        caller = caller_of(presented, credential, holder, self.process.pepper, self.now)
+        owner = directory.key_owner(credential.user)
+        caller = authenticate(presented, credential, owner, self.process.pepper, self.now)
         self.identity = {"organization": caller.organization, "key_id": caller.key_id}
         self.activity.key_used(caller.organization, caller.key_id, self.now)
         return caller, directory

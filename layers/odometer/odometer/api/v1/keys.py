@@ -6,9 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from odometer.access.credentials import Credential
 from odometer.access.keyring import Keyring
-from odometer.access.keys import AccessKey
+from odometer.access.keys import AccessKey, Credential
 from odometer.access.policy import Scope
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Invalid
@@ -123,7 +122,7 @@ class KeyMade(Answer):
             key_id=credential.key_id,
             access_key=str(key),
             name=credential.name,
-            user=directory.holder(credential.user).id,
+            user=directory.key_owner(credential.user).id,
             scopes=sorted(credential.scopes),
             created_at=format_seconds(credential.created_at),
             expires_at=shown(credential.expires_at),
