@@ -30,7 +30,7 @@ from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.measuring import measure_each
 from odometer.engine.read.views import View
 from odometer.reports.app_users import AppUsers, UserOrder
-from odometer.reports.order import Direction
+from odometer.reports.ranking import Direction
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.store import TableStore
 from tests.support.apps import APP

@@ -16,7 +16,7 @@ from odometer.domain.time import Period
 from odometer.engine import calendar
 from odometer.engine.read.series import Series
 from odometer.engine.read.views import View
-from odometer.reports.series import ANY, USERS, Granularity, Tally, blocks, edges, tallies
+from odometer.reports.blocks import ANY, USERS, Granularity, Tally, blocks, edges, tally_blocks
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.store import TableStore
 from tests.support.counting_engine import counting_engine
@@ -72,7 +72,7 @@ class Measured(NamedTuple):
         before = Cost(meter.read_units, meter.requests)
         period = Period.of_days(first, first + A_YEAR - timedelta(1), UTC)
         cut = blocks(period, granularity)
-        found = tallies(Series(view, PRODUCTS, edges(cut)), users)
+        found = tally_blocks(Series(view, PRODUCTS, edges(cut)), users)
         return Cost(meter.read_units - before[0], meter.requests - before[1]), cut, found
 
 

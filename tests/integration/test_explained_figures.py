@@ -20,8 +20,7 @@ from odometer.domain.events import Event
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import State, UserType
 from odometer.domain.time import DAY, day_start, epoch_ms, format_seconds
-from odometer.reports.factors import share
-from odometer.reports.figures import change_tenths, rounded
+from odometer.reports.figures import change_tenths, rounded, share
 from tests.support.apps import APP, CLIENT, OFFICE, OTHER_APP, SALES, Client, told, use
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, stack_on_moto

@@ -19,7 +19,7 @@ from odometer.engine.format.decisions import ALL, Fold
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import MissingKeyframe
 from odometer.engine.read.series import Series
-from odometer.reports.series import ANY, USERS, Granularity, Tally, blocks, edges, tallies
+from odometer.reports.blocks import ANY, USERS, Granularity, Tally, blocks, edges, tally_blocks
 from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine
 
 PRODUCTS = [
@@ -137,7 +137,7 @@ def test_every_block_equals_brute_force(
     for period, granularity, places in asked:
         users = None if places is None else {place * spread for place in places}
         ends = edges(blocks(period, granularity))
-        found = tallies(Series(world.view(), PRODUCTS, ends), users)
+        found = tally_blocks(Series(world.view(), PRODUCTS, ends), users)
         assert found == [expected(world.folds(), pair, users) for pair in pairwise(ends)]
 
 
@@ -154,7 +154,7 @@ def test_days_of_the_organizations_zone_are_edges_too(
     zone = calendar.zone_of(APP.kind, world.zone)
     inner = [calendar.first_second(begin.date() + timedelta(day), zone) for day in days]
     ends = [inner[0] - ragged[0], *inner, inner[-1] + ragged[1]]
-    found = tallies(Series(world.view(), [APP], ends), None)
+    found = tally_blocks(Series(world.view(), [APP], ends), None)
     assert found == [expected(world.folds(), pair, None, [APP]) for pair in pairwise(ends)]
 
 
@@ -237,7 +237,7 @@ def test_one_users_year_is_read_from_their_shard_alone() -> None:
     def spans(users: Collection[int] | None) -> int:
         asked: list[str] = []
         world.usage.before_each = asked.append
-        tallies(Series(world.view(), PRODUCTS[:1], ends), users)
+        tally_blocks(Series(world.view(), PRODUCTS[:1], ends), users)
         return len(asked)
 
     assert spans({0}) < 0.6 * spans(None)
@@ -245,7 +245,7 @@ def test_one_users_year_is_read_from_their_shard_alone() -> None:
 
 def weeks_of_a_year(world: SimulatedEngine) -> list[Tally]:
     ends = edges(blocks(YEAR, Granularity.WEEKLY))
-    return tallies(Series(world.view(), PRODUCTS[:1], ends), None)
+    return tally_blocks(Series(world.view(), PRODUCTS[:1], ends), None)
 
 
 def stored(world: SimulatedEngine, pk: str) -> list[str]:

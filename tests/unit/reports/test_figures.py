@@ -2,8 +2,7 @@
 
 import pytest
 
-from odometer.reports.factors import share
-from odometer.reports.figures import change_tenths, one_decimal, rounded, rounded_each
+from odometer.reports.figures import change_tenths, one_decimal, rounded, rounded_each, share
 
 
 @pytest.mark.parametrize(

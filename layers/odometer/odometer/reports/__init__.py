@@ -1,1 +1,1 @@
-"""Answers made from readings and the roster, in plain Python."""
+"""Answers made from usage and the directory, in plain Python."""

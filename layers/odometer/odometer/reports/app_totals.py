@@ -1,4 +1,4 @@
-"""What an app comes to: its totals in a period, and in each stretch of one."""
+"""The totals of an app in a period, and in each block of one."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ from itertools import pairwise
 from odometer.domain.time import DAY, day_start, epoch_second
 from odometer.engine.read.measuring import Used
 from odometer.engine.read.series import Series, lanes_filled, only
+from odometer.reports.blocks import BEGINS_WITH
 from odometer.reports.days import Days
 from odometer.reports.figures import Metric, rounded
 from odometer.reports.ranking import totals_among
 
 
 class Granularity(StrEnum):
-    """How finely usage is told apart."""
+    """How a period is cut into blocks."""
 
     DAILY = "daily"
     WEEKLY = "weekly"
@@ -25,17 +26,17 @@ class Granularity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AppTotals:
-    """What some users of an app come to in a period."""
+    """The totals of some users of an app in a period."""
 
     users: int = 0
     active_ms: int = 0
     sessions: int = 0
     days: int = 0
-    """On how many days anyone of them used it."""
+    """On how many days any of them used it."""
 
     @classmethod
     def of(cls, used: Used, among: Collection[int] | None, days: int) -> "AppTotals":
-        """The totals of all users or of some, who used it on so many days."""
+        """The totals of all users or of some."""
         sums = totals_among(used, among)
         return cls(len(used.among(among)), sums["active_ms"], sums["sessions"], days)
 
@@ -61,42 +62,30 @@ def metrics(now: AppTotals, before: AppTotals | None) -> dict[str, Metric]:
     }
 
 
-def begins(day: date, granularity: Granularity) -> bool:
-    """Whether a stretch begins with a day."""
-    match granularity:
-        case Granularity.DAILY:
-            return True
-        case Granularity.WEEKLY:
-            return day.weekday() == 0
-        case Granularity.MONTHLY:
-            return day.day == 1
-    return day.day == 1 and day.month % 3 == 1
-
-
-def stretches(days: Days, granularity: Granularity) -> list[date]:
-    """The first day of every stretch inside some days."""
+def first_days(days: Days, granularity: str) -> list[date]:
+    """The first day of every block of some days."""
     each = (days.first + timedelta(ahead) for ahead in range(days.count))
-    return [day for day in each if day == days.first or begins(day, granularity)]
+    return [day for day in each if day == days.first or BEGINS_WITH[granularity](day)]
 
 
 def edges(firsts: Iterable[date], days: Days, zone: tzinfo) -> list[int]:
-    """Where stretches begin and the last one ends, in seconds."""
+    """Where blocks begin and the last one ends, in seconds."""
     return [epoch_second(day_start(day, zone)) for day in (*firsts, days.last + DAY)]
 
 
-def sums(daily: Sequence[int], firsts: Sequence[date], days: Days) -> list[int]:
-    """What stretches come to whose every day is known."""
+def edges_of_days(days: Days, zone: tzinfo) -> list[int]:
+    """Where each day begins and the last one ends, in seconds."""
+    return edges(first_days(days, Granularity.DAILY), days, zone)
+
+
+def sums_of_days(daily: Sequence[int], firsts: Sequence[date], days: Days) -> list[int]:
+    """The sum of each block whose every day is known."""
     cuts = [(first - days.first).days for first in (*firsts, days.last + DAY)]
     return [sum(daily[start:end]) for start, end in pairwise(cuts)]
 
 
-def every_day(days: Days) -> list[date]:
-    """Each of some days."""
-    return stretches(days, Granularity.DAILY)
-
-
 def days_used(daily: Series, among: Collection[int]) -> int:
-    """On how many of the days of a series anyone of some users used the app."""
+    """On how many days of a series any of some users used the app."""
     lanes = lanes_filled(among)
     days = {
         day

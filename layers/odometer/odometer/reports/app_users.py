@@ -1,4 +1,4 @@
-"""The users of one app, ranked by what is published about them."""
+"""The users of one app, ranked by their published figures."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from enum import StrEnum
 
 from odometer.engine.read.measuring import Used
 from odometer.reports.figures import Metric, change_tenths, rounded_each
-from odometer.reports.order import Direction, Key, in_order
+from odometer.reports.ranking import Direction, Key, in_order
 
 
 class UserOrder(StrEnum):
-    """By which of their figures users can be ranked."""
+    """The figures by which users can be ranked."""
 
     TIME = "avg_time"
     CHANGE = "avg_time_change"
@@ -20,7 +20,7 @@ class UserOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AppUsers:
-    """What every user of an app is published with, by ordinal."""
+    """The published figures of every user of an app, by ordinal."""
 
     times: Mapping[int, int]
     """Average milliseconds per active day."""

@@ -15,7 +15,7 @@ class Days:
 
     @property
     def count(self) -> int:
-        """How many days these are; none or less when the last is before the first."""
+        """How many days these are; 0 or less when the last is before the first."""
         return (self.last - self.first).days + 1
 
     @property

@@ -1,7 +1,10 @@
-"""Figures as they are published: whole numbers, and changes in tenths of a percent."""
+"""Figures as they are published: whole numbers, shares, changes in tenths of a percent."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
+
+TEN_THOUSAND: Final = 10_000  # four decimals
 
 
 def rounded(dividend: int, divisor: int) -> int:
@@ -16,9 +19,14 @@ def one_decimal(number: float) -> float:
 
 
 def rounded_each(dividends: Iterable[int], divisors: Iterable[int]) -> Iterator[int]:
-    """The same of a column of quotients, none of them negative: everyone's, at a call for all."""
+    """The whole numbers nearest to many quotients, none of them negative."""
     pairs = zip(dividends, divisors, strict=True)
     return ((2 * dividend + divisor) // (2 * divisor) for dividend, divisor in pairs)
+
+
+def share(part: int, whole: int) -> float:
+    """A part of a whole with four decimals, never more than 1; a part of nothing is 0."""
+    return rounded(min(part, whole) * TEN_THOUSAND, whole) / TEN_THOUSAND if whole else 0.0
 
 
 def change_tenths(value: int, compare_value: int | None) -> int | None:

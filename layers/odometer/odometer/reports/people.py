@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from odometer.directory.people import User
 from odometer.engine.read.activity import LastActive
-from odometer.reports.order import Direction, Key, in_order
+from odometer.reports.ranking import Direction, Key, in_order
 
 
 class PersonOrder(StrEnum):
@@ -16,29 +16,29 @@ class PersonOrder(StrEnum):
     CREATED = "created_at"
 
 
-def listed(
+def list_users(
     users: Sequence[User],
-    found: Callable[[User], bool],
-    presence: Mapping[int, LastActive],
+    matches: Callable[[User], bool],
+    last_active: Mapping[int, LastActive],
     order: PersonOrder,
     direction: Direction,
 ) -> list[User]:
-    """The users who are asked for, in order, equal ones by id."""
+    """The users who match, in order, equal ones by id."""
     keys: Mapping[PersonOrder, Callable[[User], Key]] = {
         PersonOrder.USERNAME: lambda user: user.username.casefold(),
-        PersonOrder.LAST_ACTIVITY: lambda user: presence[user.ordinal].last or None,
+        PersonOrder.LAST_ACTIVITY: lambda user: last_active[user.ordinal].last or None,
         PersonOrder.CREATED: lambda user: user.created_at,
     }
-    by_id = sorted(filter(found, users), key=lambda user: user.id)
+    by_id = sorted(filter(matches, users), key=lambda user: user.id)
     return in_order(by_id, keys[order], direction)
 
 
-def finder(words: str, among: Collection[int] | None) -> Callable[[User], bool]:
-    """Whether a user is meant: by a part of their name or key, and by where they belong."""
+def matcher(words: str, among: Collection[int] | None) -> Callable[[User], bool]:
+    """Whether a user's name or key has the words, and whether they are among some."""
     wanted = words.casefold()
 
-    def found(user: User) -> bool:
+    def matches(user: User) -> bool:
         named = wanted in user.username.casefold() or wanted in user.user_key.casefold()
         return named and (among is None or user.ordinal in among)
 
-    return found
+    return matches

@@ -1,10 +1,31 @@
-"""Users in the order of their usage."""
+"""Rows in order, and users by their usage."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from odometer.engine.read.measuring import Used
+
+Row = TypeVar("Row")
+Key = str | int | None
+
+
+class Direction(StrEnum):
+    """Which end of an order comes first."""
+
+    ASCENDING = "asc"
+    DESCENDING = "desc"
+
+
+def in_order(rows: Sequence[Row], key: Callable[[Row], Key], direction: Direction) -> list[Row]:
+    """Rows by a key; those without one come last, and equal ones stay as they stood."""
+    keys: list[Any] = list(map(key, rows))
+    present = [place for place, key_of in enumerate(keys) if key_of is not None]
+    present.sort(key=keys.__getitem__, reverse=direction is Direction.DESCENDING)
+    absent = (row for row, key_of in zip(rows, keys, strict=True) if key_of is None)
+    return [*map(rows.__getitem__, present), *absent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,35 +42,35 @@ def most_used_first(used: Used, among: Collection[int]) -> list[UserUsage]:
     rows = [
         UserUsage(user, tuple(column[user] for column in columns)) for user in used.among(among)
     ]
-    return sorted(rows, key=place)
+    return sorted(rows, key=rank_key)
 
 
-def place(row: UserUsage) -> list[int]:
-    """What puts a row before those that are greater."""
+def rank_key(row: UserUsage) -> list[int]:
+    """Sorts the most used first."""
     return [-value for value in row.measures]
 
 
-def places(
-    ranked: Sequence[UserUsage], shown: slice, ids_of: Callable[[Sequence[int]], Sequence[str]]
+def page_of_ranking(
+    ranked: Sequence[UserUsage], page: slice, ids_of: Callable[[Sequence[int]], Sequence[str]]
 ) -> Sequence[UserUsage]:
-    """Some places of a ranking, those who used equally by id.
+    """A page of a ranking, users with equal usage by id.
 
-    Only of users whose place it can decide is the id asked: reading names costs more than usage.
+    Only ids that decide a place on the page are asked for: reading names costs more than usage.
     """
-    if not ranked[shown]:
+    if not ranked[page]:
         return []
-    first = bisect_left(ranked, place(ranked[shown][0]), key=place)
-    end = bisect_right(ranked, place(ranked[shown][-1]), key=place)
+    first = bisect_left(ranked, rank_key(ranked[page][0]), key=rank_key)
+    end = bisect_right(ranked, rank_key(ranked[page][-1]), key=rank_key)
     tied = ranked[first:end]
     ids = dict(zip(tied, ids_of([row.user for row in tied]), strict=True))
-    by_id = sorted(tied, key=lambda row: (place(row), ids[row]))
-    return by_id[shown.start - first : shown.stop - first]
+    by_id = sorted(tied, key=lambda row: (rank_key(row), ids[row]))
+    return by_id[page.start - first : page.stop - first]
 
 
 def totals_among(used: Used, among: Collection[int] | None) -> dict[str, int]:
     """Every measure of some users together; None is everybody."""
     if among is None:
         return used.totals
-    present = used.among(among)
+    users = used.among(among)
     columns = {name: used.measure(name) for name in used.product.kind.measures}
-    return {name: sum(map(column.__getitem__, present)) for name, column in columns.items()}
+    return {name: sum(map(column.__getitem__, users)) for name, column in columns.items()}

@@ -30,12 +30,12 @@ class Utilization:
 
 def months(start: date, now: datetime) -> list[date]:
     """The first days of the months from one up to the present one, the latest 120 of them."""
-    found: list[date] = []
+    latest_first: list[date] = []
     month = now.date().replace(day=1)
-    while month >= start and len(found) < MOST_MONTHS:
-        found.append(month)
+    while month >= start and len(latest_first) < MOST_MONTHS:
+        latest_first.append(month)
         month = (month - timedelta(1)).replace(day=1)
-    return found[::-1]
+    return latest_first[::-1]
 
 
 def month_of(milliseconds: int) -> date:
@@ -56,7 +56,7 @@ def state_at(history: History, end: int) -> State | None:
 
 
 def first_month(created_at: int, histories: Iterable[History], active: Iterable[date]) -> date:
-    """The month in which an organization began: was made, had its first user or its first usage."""
+    """The month in which an organization was made, or had its first user or its first usage."""
     beginnings = (created_at, *(history[0][1] for history in histories))
     return min([month_of(min(beginnings)), *active])
 
@@ -64,11 +64,11 @@ def first_month(created_at: int, histories: Iterable[History], active: Iterable[
 def utilization(
     histories: Sequence[History], active: Mapping[date, int], months: Sequence[date], now: datetime
 ) -> Iterator[Utilization]:
-    """Every month, from what the users were and who of them had any usage: a bit for each user."""
+    """Every month, from the states of users and who had any usage: a bit for each user."""
     bits = dict.fromkeys(State, 0)
-    turns = turned(histories, [end_of(month, now) for month in months])
-    for month, turn in zip(months, turns, strict=True):
-        bits = {state: bits[state] ^ int.from_bytes(turn[state], "little") for state in State}
+    changes = state_changes(histories, [end_of(month, now) for month in months])
+    for month, change in zip(months, changes, strict=True):
+        bits = {state: bits[state] ^ int.from_bytes(change[state], "little") for state in State}
         registered = bits[State.REGISTERED]
         yield Utilization(
             month,
@@ -79,14 +79,16 @@ def utilization(
         )
 
 
-def turned(histories: Sequence[History], ends: Sequence[int]) -> list[dict[State, bytearray]]:
-    """From one end of a month to the next, who came into a state or left it."""
+def state_changes(
+    histories: Sequence[History], ends: Sequence[int]
+) -> list[dict[State, bytearray]]:
+    """By month, who came into a state or left it: a bit for each user."""
     size = len(histories) // 8 + 1
-    turns = [{state: bytearray(size) for state in State} for _ in ends]
+    changes = [{state: bytearray(size) for state in State} for _ in ends]
     for user, history in enumerate(histories):
         edges = [bisect_right(ends, since) for _, since in history] + [len(ends)]
         for (state, _), stay in zip(history, pairwise(edges), strict=True):
             for edge in stay:
                 if edge < len(ends):
-                    turns[edge][state][user // 8] ^= 1 << user % 8
-    return turns
+                    changes[edge][state][user // 8] ^= 1 << user % 8
+    return changes

@@ -11,13 +11,8 @@ from odometer.api.app_utilization.app_users import DATES
 from odometer.api.app_utilization.parameters import Dated, Granular, OfDepartments
 from odometer.directory.people import Product
 from odometer.directory.snapshot import APP, Directory
-from odometer.reports.app_totals import (
-    edges,
-    every_day,
-    stretches,
-    sums,
-)
-from odometer.reports.series import USERS, tallies
+from odometer.reports.app_totals import edges, edges_of_days, first_days, sums_of_days
+from odometer.reports.blocks import USERS, tally_blocks
 from odometer.services.usage import Usage
 from odometer.web.cursors import headers_of
 from odometer.web.fields import Choice
@@ -82,7 +77,7 @@ def app_activity(
     query: AppActivityQuery, app: Product, usage: Usage, directory: Directory
 ) -> Report[AppActivityAnswer]:
     """The course of one app: a value for every stretch, also where nothing was used."""
-    firsts = stretches(query.days, query.granularity)
+    firsts = first_days(query.days, query.granularity)
     values = series_of_users(app.id, query, usage, firsts, query.members(directory))
     points = [Point(date=first, value=value) for first, value in zip(firsts, values, strict=True)]
     answer = AppActivityAnswer(
@@ -115,7 +110,7 @@ def series_of_users(
     """
     measure, days = MEASURES[query.metric], query.days
     if among is None and measure != USERS:
-        daily = usage.totals_in_blocks(app, edges(every_day(days), days, usage.zone))
-        return sums([used[measure] for used in daily], firsts, days)
+        daily = usage.totals_in_blocks(app, edges_of_days(days, usage.zone))
+        return sums_of_days([used[measure] for used in daily], firsts, days)
     series = usage.course(app, edges(firsts, days, usage.zone))
-    return [tally[APP, measure] for tally in tallies(series, among)]
+    return [tally[APP, measure] for tally in tally_blocks(series, among)]

@@ -13,7 +13,7 @@ from odometer.api.app_utilization.parameters import Compared, Ordered, Paged, Se
 from odometer.directory.people import Product
 from odometer.engine.format.products import TOTALS
 from odometer.engine.read.projections import RowUsage
-from odometer.reports.order import Key, in_order
+from odometer.reports.ranking import Key, in_order
 from odometer.services.usage import Usage
 from odometer.web.cursors import Chain, begin, headers_of, next_page
 from odometer.web.fields import Choice

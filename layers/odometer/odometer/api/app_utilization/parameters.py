@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from odometer.directory.snapshot import Directory
 from odometer.reports.app_totals import Granularity
 from odometer.reports.days import Days
-from odometer.reports.order import Direction
+from odometer.reports.ranking import Direction
 from odometer.web.cursors import CURSOR, LONGEST_CURSOR
 from odometer.web.fields import Choice, Day, Ids, Text, Whole, refuse
 from odometer.web.models import Query

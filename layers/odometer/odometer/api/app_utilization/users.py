@@ -11,8 +11,8 @@ from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
 from odometer.domain.time import format_millis, instant_of_ms
 from odometer.engine.read.activity import LastActive
-from odometer.reports.order import Direction
-from odometer.reports.people import PersonOrder, finder, listed
+from odometer.reports.people import PersonOrder, list_users, matcher
+from odometer.reports.ranking import Direction
 from odometer.services.usage import Usage
 from odometer.web.cursors import CURSOR, LONGEST_CURSOR, Chain, begin, headers_of, next_page
 from odometer.web.fields import Choice, Text, Whole
@@ -82,8 +82,8 @@ def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report[UsersAnswer]:
     directory = usage.directory
     everyone = range(directory.head.sizes["users"])
     seen = usage.was_active(everyone) if query.sort_by is PersonOrder.LAST_ACTIVITY else {}
-    found = finder(query.q, query.members(directory))
-    ranked = listed(directory.users, found, seen, query.sort_by, query.sort_order)
+    matches = matcher(query.q, query.members(directory))
+    ranked = list_users(directory.users, matches, seen, query.sort_by, query.sort_order)
     ordinals = [user.ordinal for user in ranked]
     chain = chain.among(ordinals, len(directory.erased))
     page = ranked[chain.row :][: query.page_size]

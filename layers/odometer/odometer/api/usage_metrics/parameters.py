@@ -11,7 +11,7 @@ from odometer.directory import people
 from odometer.domain.identity import as_kept
 from odometer.domain.people import Role, State
 from odometer.domain.time import Period
-from odometer.reports.series import Granularity
+from odometer.reports.blocks import Granularity
 from odometer.web.fields import Choice, Flag, Reader, Whole, check_year, refuse
 from odometer.web.models import Query
 

@@ -11,8 +11,8 @@ from odometer.api.usage_metrics.parameters import (
     UserUsageQuery,
 )
 from odometer.domain.time import Period, format_seconds
-from odometer.reports.factors import share
-from odometer.reports.series import ANY, USERS, Granularity, Tally, blocks, edges, tallies
+from odometer.reports.blocks import ANY, USERS, Granularity, Tally, blocks, edges, tally_blocks
+from odometer.reports.figures import share
 from odometer.services.usage import Usage
 from odometer.web.models import Answer, Timestamp
 from odometer.web.report import Report
@@ -152,7 +152,7 @@ def usage_over_time(
     """What these users, or all of them, did in each block of the range."""
     periods = blocks(query.period, query.granularity)
     series = usage.along(edges(periods), COMPLETION, CHAT)
-    pairs = zip(periods, tallies(series, users), strict=True)
+    pairs = zip(periods, tally_blocks(series, users), strict=True)
     rows = [Block.of(period, tally) for period, tally in pairs]
     page = answer(
         **query.model_dump(include={"organization_id", "team_id", "user_id"}),

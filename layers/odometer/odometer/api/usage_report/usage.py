@@ -22,7 +22,7 @@ from odometer.api.usage_report.products import ReportedProduct
 from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import Kind
 from odometer.engine.read.measuring import Used, distinct_users
-from odometer.reports.ranking import UserUsage, most_used_first, places, totals_among
+from odometer.reports.ranking import UserUsage, most_used_first, page_of_ranking, totals_among
 from odometer.services.usage import Usage
 from odometer.web.models import Answer
 from odometer.web.report import Page, Report
@@ -113,7 +113,7 @@ def user_rows(
     def ids_of(users: Sequence[int]) -> list[str]:
         return [user.id for user in directory.users_at(users)]
 
-    rows = places(ranked, shown, ids_of)
+    rows = page_of_ranking(ranked, shown, ids_of)
     names = [NAMES[name] for name in kind.measures]
     return [
         UserRow(

@@ -1,4 +1,4 @@
-"""Usage over time: blocks of a period, and what some users did in each of them."""
+"""Blocks of time, and what some users did in each of them."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -26,19 +26,20 @@ class Granularity(StrEnum):
     MONTHLY = "monthly"
 
 
-BEGINS: Final[Mapping[Granularity, Callable[[date], bool]]] = {
-    Granularity.ALL: lambda _: False,
-    Granularity.DAILY: lambda _: True,
-    Granularity.WEEKLY: lambda day: day.weekday() == MONDAY,
-    Granularity.MONTHLY: lambda day: day.day == 1,
+BEGINS_WITH: Final[Mapping[str, Callable[[date], bool]]] = {
+    "all": lambda _: False,
+    "daily": lambda _: True,
+    "weekly": lambda day: day.weekday() == MONDAY,
+    "monthly": lambda day: day.day == 1,
+    "quarterly": lambda day: day.day == 1 and day.month % 3 == 1,
 }
-"""Whether a block begins with a day."""
+"""By granularity, whether a block begins with a day."""
 
 
 def blocks(period: Period, granularity: Granularity) -> list[Period]:
-    """The period cut at UTC days, at Mondays or at months: without a hole, ragged at its ends."""
+    """The period cut where blocks begin in UTC; the first and the last may be shorter."""
     ahead = range(period.start.toordinal() + 1, period.end.toordinal() + 1)
-    days = filter(BEGINS[granularity], map(date.fromordinal, ahead))
+    days = filter(BEGINS_WITH[granularity], map(date.fromordinal, ahead))
     cuts = (datetime.combine(day, time(), UTC) for day in days)
     edges = [period.start, *(cut for cut in cuts if cut < period.end), period.end]
     return [Period(*ends) for ends in pairwise(edges)]
@@ -50,19 +51,19 @@ def edges(periods: Sequence[Period]) -> list[int]:
 
 
 Tally = Counter[tuple[str, str]]
-"""What some users did in a block, by kind and measure; how many they were stands by `USERS`."""
+"""What some users did in a block, by kind and measure; `USERS` is how many they were."""
 
 
-def tallies(series: Series, users: Collection[int] | None) -> list[Tally]:
+def tally_blocks(series: Series, users: Collection[int] | None) -> list[Tally]:
     """What these users, or all of them, did in each block."""
-    found: list[Tally] = [Counter() for _ in pairwise(series.edges)]
+    tallies: list[Tally] = [Counter() for _ in pairwise(series.edges)]
     lanes = None if users is None else lanes_filled(users)
     for shard in series.shards:
         if lanes is None or shard in lanes:
-            for tally, frames in zip(found, series.blocks(shard), strict=True):
+            for tally, frames in zip(tallies, series.blocks(shard), strict=True):
                 mine = [only(frame, lanes[shard]) for frame in frames] if lanes else frames
                 tally.update(tally_of(mine, [product.kind for product in series.products]))
-    return found
+    return tallies
 
 
 def tally_of(frames: Iterable[Frame], kinds: Sequence[Kind]) -> Tally:
