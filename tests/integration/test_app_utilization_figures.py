@@ -22,8 +22,9 @@ from tests.support.apps import (
     told,
     use,
 )
+from tests.support.intake import run
 from tests.support.stack import Stack
-from tests.support.usage_sender import run, used
+from tests.support.usage_sender import used
 
 DAYS = "start_date=2026-02-01&end_date=2026-02-28"
 

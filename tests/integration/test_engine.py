@@ -21,8 +21,10 @@ from odometer.engine.read.measuring import measure
 from odometer.engine.read.views import View
 from odometer.services.engine import Engine
 from odometer.storage.dynamo import Meter
+from tests.support.copies import copy_of_tables, restore_tables
+from tests.support.intake import ago, log_of, run, send, stream, usage_event
 from tests.support.memory_directory import ACME
-from tests.support.stack import OTHER, Stack, admin_of, copy_of_tables, restore_tables
+from tests.support.stack import OTHER, Stack, admin_of
 from tests.support.storage_calls import (
     Answer,
     Call,
@@ -31,7 +33,6 @@ from tests.support.storage_calls import (
     throttled,
     timed_out,
 )
-from tests.support.usage_sender import ago, log_of, run, send, stream, usage_event
 from tests.unit.test_template import granted
 
 AUTOMATION = MeteredProduct("automation", KINDS["test"])

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from odometer.bootstrap import process
 from tests.support import apps
+from tests.support.intake import log_of, run, stream, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
-from tests.support.usage_sender import log_of, run, stream, usage_event, used
+from tests.support.usage_sender import used
 
 HOME = str(Path("layers/odometer/odometer").resolve())
 FUNCTIONS = str(Path("functions").resolve())
@@ -23,24 +24,24 @@ UNNAMED = {"<module>", "<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>", "<l
 
 
 class Walk(NamedTuple):
-    """What was passed on the way of a request."""
+    """The files and functions that a request passes, in the order of the first visit."""
 
-    files: set[str]
-    functions: set[str]
+    files: dict[str, None]
+    functions: dict[str, None]
 
 
 def walked(request: Callable[[], object]) -> Walk:
     """Do the request once to load everything, and once more to see where it goes."""
     request()
     vars(process()).pop("readers", None)  # threads tell of their steps only from their start
-    walk = Walk(set(), set())
+    walk = Walk({}, {})
 
     def step(frame: FrameType, event: str, _: Any) -> None:
         code = frame.f_code
         if event == "call" and code.co_filename.startswith((HOME, FUNCTIONS)):
-            walk.files.add(code.co_filename)
+            walk.files.setdefault(code.co_filename)
             if code.co_name not in UNNAMED:
-                walk.functions.add(f"{code.co_filename}:{code.co_qualname}")
+                walk.functions.setdefault(f"{code.co_filename}:{code.co_qualname}")
 
     former = sys.getprofile()
     sys.setprofile(step)

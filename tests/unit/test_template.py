@@ -42,7 +42,8 @@ def slug(folder: str) -> str:
 
 
 def routes(function: str) -> set[tuple[str, str]]:
-    events = FUNCTIONS[function]["Properties"].get("Events", {}).values()
+    properties = FUNCTIONS.get(function, {}).get("Properties", {})
+    events = properties.get("Events", {}).values()
     inputs = [event["Properties"] for event in events if event["Type"] == "Api"]
     return {(each["Method"], each["Path"]) for each in inputs}
 

@@ -1,6 +1,6 @@
 """The summary of all products, and the drilldown into one."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,7 +28,7 @@ from odometer.web.models import Answer
 from odometer.web.report import Page, Report
 
 NAMES = {"tests": "tests", "duration_ms": "duration", "screenshots": "screenshots"}
-"""What the measures of the engine are called in the models above."""
+"""The published names of measures; a measure without one is not in the report."""
 
 
 def summary(query: SummaryQuery, usage: Usage) -> Report[SummaryAnswer]:
@@ -95,14 +95,19 @@ def echo(query: Range, directory: Directory, found: Iterable[Used | None]) -> di
 
 def columns_of(kind: Kind) -> list[str]:
     """The columns of a table of users."""
-    names = ("id", "username", "email", *(NAMES[name] for name in kind.measures))
+    names = ("id", "username", "email", *(NAMES[name] for name in kind.measures if name in NAMES))
     return [UserRow.model_fields[name].alias or name for name in names]
 
 
 def totals_of(kind: Kind, used: Used | None, population: Collection[int] | None) -> Totals:
     """The measures of a product, of some users or of all; 0 where nothing could be read."""
     totals = totals_among(used, population) if used else dict.fromkeys(kind.measures, 0)
-    return Totals(**{NAMES[name]: total for name, total in totals.items()})
+    return Totals(**published(totals))
+
+
+def published(measures: Mapping[str, int]) -> dict[str, int]:
+    """Measures by their published names."""
+    return {NAMES[name]: value for name, value in measures.items() if name in NAMES}
 
 
 def user_rows(
@@ -114,13 +119,12 @@ def user_rows(
         return [user.id for user in directory.users_at(users)]
 
     rows = page_of_ranking(ranked, shown, ids_of)
-    names = [NAMES[name] for name in kind.measures]
     return [
         UserRow(
             id=user.id,
             username=user.username,
             email=user.email,
-            **dict(zip(names, row.measures, strict=True)),
+            **published(dict(zip(kind.measures, row.measures, strict=True))),
         )
         for user, row in zip(directory.users_at([row.user for row in rows]), rows, strict=True)
     ]
