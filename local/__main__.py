@@ -18,7 +18,7 @@ from rich.console import Console
 from local import deployment, emulator
 from local.emulator import CannotStartError
 from local.ports import LAST_PORT, free_port
-from local.record import Stack
+from local.stack import Stack
 
 console = Console(highlight=False)
 INTERRUPTED = 130

@@ -2,7 +2,7 @@
 
     python -m local.demo --home .local
 
-The address of the deployment comes from the environment, as `local.record.Stack` gives it. What
+The address of the deployment comes from the environment, as `local.stack.Stack` gives it. What
 the demo is made of stands in `<home>/demo.env` afterwards; a second run finds it there.
 """
 
@@ -20,30 +20,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.demo_organization import APPS, DemoOrganization
-from local.demo_usage import batches, demo_events
+from local.demo_usage import demo_events, event_batches
 from odometer.access.policy import Scope
 from odometer_cli.client import Client
+from odometer_cli.directory_rows import Row, put_rows
 from odometer_cli.failure import Failure, Misused, Refused, Unreachable
-from odometer_cli.rows import Row, put
-from odometer_cli.terminal import bar, out, show_failure
+from odometer_cli.output import out, progress_bar, show_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 PATIENCE_SECONDS = 180
 EXPIRES_AFTER = timedelta(seconds=3)
-MADE = "# Made by local/demo.py, edition 2. For this machine only.\n"
+HEADING = "# Made by local/demo.py, edition 2. For this machine only.\n"
 """The edition changes with what is loaded, so that an older demo is completed."""
-FIRST = (
+FIRST_ORGANIZATION = (
     *("BASE_URL", "ORG_ID", "ADMIN_USERNAME", "ADMIN_ACCESS_KEY", "ADMIN_TOKEN"),
     *("MANAGER_TOKEN", "TEAMLEAD_TOKEN", "MEMBER_TOKEN", "EXPIRED_TOKEN", "REVOKED_TOKEN"),
     *("INGEST_TOKEN", "TEAM_ID", "USER_ID", "DEPARTMENT_ID", "APP_ID", "DEMO_FROM", "DEMO_TO"),
 )
-SECOND = (
+SECOND_ORGANIZATION = (
     *("OTHER_ORG_ID", "OTHER_ADMIN_USERNAME", "OTHER_ADMIN_ACCESS_KEY", "OTHER_ADMIN_TOKEN"),
     *("OTHER_TEAM_ID", "OTHER_USER_ID", "OTHER_APP_ID"),
 )
-NAMES = FIRST + SECOND
+NAMES = FIRST_ORGANIZATION + SECOND_ORGANIZATION
 
 
 def main() -> int:
@@ -53,7 +53,7 @@ def main() -> int:
     base_url = os.environ["BASE_URL"]
     try:
         names = read_names(record) | {"BASE_URL": base_url}
-        if not (is_of_this_edition(record) and is_loaded(names)):
+        if not (is_current_edition(record) and is_loaded(names)):
             names = load(base_url)
         write_names(record, names)
     except Failure as failure:
@@ -63,13 +63,12 @@ def main() -> int:
     return 0
 
 
-def is_of_this_edition(record: Path) -> bool:
-    """Whether what is written down was loaded as it would be today."""
-    return record.exists() and record.read_text().startswith(MADE)
+def is_current_edition(record: Path) -> bool:
+    return record.exists() and record.read_text().startswith(HEADING)
 
 
 def is_loaded(names: Mapping[str, str]) -> bool:
-    """Whether the demo is there: every name known, and the key still answered."""
+    """Whether every name is recorded and the Admin's key is accepted."""
     if not set(NAMES) <= set(names):
         return False
     try:
@@ -80,7 +79,7 @@ def is_loaded(names: Mapping[str, str]) -> bool:
 
 
 def wait_for_answer(client: Client) -> None:
-    """Ask until there is an answer; where clients wait already, all functions start at once."""
+    """Ask until there is an answer: after a restart, all functions start at once."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -94,40 +93,38 @@ def wait_for_answer(client: Client) -> None:
 
 
 def load(base_url: str) -> dict[str, str]:
-    """Make both organizations and a key of every kind; answer the names of all that."""
+    """Create both organizations and all keys; return the content of `demo.env`."""
     today = datetime.now(UTC).date()
     demo = DemoOrganization("demo", size=200, teams=8, today=today)
     other = DemoOrganization("other", size=40, teams=3, today=today)
-    first, second = loaded(base_url, demo), loaded(base_url, other)
-    names = {"BASE_URL": base_url, **keys_of(first, demo), **places_of(demo)}
+    first, second = load_organization(base_url, demo), load_organization(base_url, other)
+    names = {"BASE_URL": base_url, **create_keys(first, demo), **ids_and_dates(demo)}
     names |= {"ADMIN_ACCESS_KEY": first.token, "OTHER_ADMIN_ACCESS_KEY": second.token}
-    names |= {f"OTHER_{name}": value for name, value in places_of(other).items()}
-    names["OTHER_ADMIN_TOKEN"] = key_for(second, admin_id(second, other), "other admin's token")
+    names |= {f"OTHER_{name}": value for name, value in ids_and_dates(other).items()}
+    names["OTHER_ADMIN_TOKEN"] = new_access_key(
+        second, admin_id(second, other), "other admin's token"
+    )
     return {name: names[name] for name in NAMES}
 
 
-def loaded(base_url: str, organization: DemoOrganization) -> Client:
-    """An organization with everyone in it, and its Admin's client."""
-    client = Client(base_url, founded(organization))
-    known = known_states(client)
-    waves = [[row for row in wave if is_news(row, known)] for wave in organization.waves()]
-    with bar(f"Loading {organization.name}", sum(map(len, waves))) as progress:
+def load_organization(base_url: str, organization: DemoOrganization) -> Client:
+    """Create an organization with all users and usage; return its Admin's client."""
+    client = Client(base_url, create_organization(organization))
+    known = since_when(client)
+    waves = [[row for row in wave if is_new(row, known)] for wave in organization.waves()]
+    with progress_bar(f"Loading {organization.name}", sum(map(len, waves))) as progress:
         for wave in waves:
-            refuse_rejected(put(client, list(rows_of(wave)), progress.advance))
+            expect_no_rejection(put_rows(client, list(rows_of(wave)), progress.advance))
     send_usage(client, organization)
     return client
 
 
-def founded(organization: DemoOrganization) -> str:
-    """The Admin's access key; of an organization that a run before has made, a new one."""
+def create_organization(organization: DemoOrganization) -> str:
+    """The access key of the Admin; a new key if an earlier run created the organization."""
     options = ("--admin-username", organization.admin, "--json")
     attributes = (
-        "--id",
-        organization.id,
-        "--name",
-        organization.name,
-        "--time-zone",
-        "Europe/Berlin",
+        *("--id", organization.id, "--name", organization.name),
+        *("--time-zone", "Europe/Berlin"),
     )
     made = odometer("organization", "create", "--force", *attributes, *options)
     if made.returncode == 1:
@@ -138,38 +135,38 @@ def founded(organization: DemoOrganization) -> str:
 
 
 def odometer(*words: str) -> subprocess.CompletedProcess[str]:
-    """The product's own command line."""
     command = [sys.executable, "-m", "odometer_cli", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def known_states(client: Client) -> dict[str, str]:
-    """Since when each user has been in the present state, as far as a run before came."""
+def since_when(client: Client) -> dict[str, str]:
+    """Since when each user that an earlier run has sent is in their state."""
     return {user["id"]: user["state_since"] for user in exported_users(client)}
 
 
-def is_news(row: Mapping[str, Any], known: Mapping[str, str]) -> bool:
-    """Whether a row tells more of a user than what is known; of anything else, always."""
+def is_new(row: Mapping[str, Any], known: Mapping[str, str]) -> bool:
+    """Whether a row is not of a user, or of a user's later state than the known one."""
     return row["kind"] != "user" or str(row["state_since"]) > known.get(row["id"], "")
 
 
 def rows_of(wave: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
-    """Rows as the client sends them."""
     for number, row in enumerate(wave):
         yield Row(f"row {number}", row["kind"], json.dumps(row).encode() + b"\n")
 
 
-def refuse_rejected(results: Iterable[Any]) -> None:
-    """The demo is made by rule: a rejected row is a fault."""
+def expect_no_rejection(results: Iterable[Any]) -> None:
+    """Fail on the first rejected row."""
     for result in results:
         if result.is_rejected:
             raise Misused(f"{result.row.place} was rejected: {result.reason}")
 
 
 def send_usage(client: Client, organization: DemoOrganization) -> None:
-    """Report what everyone did; what a run before has sent counts once."""
-    sent = list(batches(demo_events(organization, organization.first_day, organization.last_day)))
-    with bar(f"Sending usage of {organization.name}", sum(map(len, sent))) as progress:
+    """Send all usage; what an earlier run has sent counts once."""
+    sent = list(
+        event_batches(demo_events(organization, organization.first_day, organization.last_day))
+    )
+    with progress_bar(f"Sending usage of {organization.name}", sum(map(len, sent))) as progress:
         for batch in sent:
             receipt = client.post("/v1/events", batch)
             if receipt["rejected"]:
@@ -177,42 +174,43 @@ def send_usage(client: Client, organization: DemoOrganization) -> None:
             progress.advance(len(batch))
 
 
-def keys_of(client: Client, demo: DemoOrganization) -> dict[str, str]:
-    """A key of every kind."""
-    revoked = made_for(client, demo.member.id, "revoked token")
+def create_keys(client: Client, demo: DemoOrganization) -> dict[str, str]:
+    revoked = create_key(client, demo.member.id, "revoked token")
     client.call("DELETE", f"/v1/keys/{revoked['key_id']}")
     return {
-        "ADMIN_TOKEN": key_for(client, admin_id(client, demo), "admin's token"),
-        "MANAGER_TOKEN": key_for(client, demo.manager.id, "manager's token"),
-        "TEAMLEAD_TOKEN": key_for(client, demo.lead.id, "team lead's token"),
-        "MEMBER_TOKEN": key_for(client, demo.member.id, "member's token"),
+        "ADMIN_TOKEN": new_access_key(client, admin_id(client, demo), "admin's token"),
+        "MANAGER_TOKEN": new_access_key(client, demo.manager.id, "manager's token"),
+        "TEAMLEAD_TOKEN": new_access_key(client, demo.lead.id, "team lead's token"),
+        "MEMBER_TOKEN": new_access_key(client, demo.member.id, "member's token"),
         "REVOKED_TOKEN": str(revoked["access_key"]),
-        "INGEST_TOKEN": key_for(client, demo.machine.id, "ingest", scopes=[Scope.WRITE_USAGE]),
+        "INGEST_TOKEN": new_access_key(
+            client, demo.service_user.id, "ingest", scopes=[Scope.WRITE_USAGE]
+        ),
         "EXPIRED_TOKEN": expired_key(client, demo.member.id),
     }
 
 
-def key_for(client: Client, user_id: str, name: str, **wishes: Any) -> str:
-    return str(made_for(client, user_id, name, **wishes)["access_key"])
+def new_access_key(client: Client, user_id: str, name: str, **wishes: Any) -> str:
+    return str(create_key(client, user_id, name, **wishes)["access_key"])
 
 
 def expired_key(client: Client, user_id: str) -> str:
-    """A key that has just ended."""
+    """A key that has just expired."""
     expires_at = f"{datetime.now(UTC) + EXPIRES_AFTER:%Y-%m-%dT%H:%M:%SZ}"
-    key = key_for(client, user_id, "expired token", expires_at=expires_at)
+    key = new_access_key(client, user_id, "expired token", expires_at=expires_at)
     time.sleep(EXPIRES_AFTER.total_seconds())
     return key
 
 
-def made_for(client: Client, user_id: str, name: str, **wishes: Any) -> dict[str, Any]:
-    """A key with every scope, so that the owner's role alone decides, unless wished otherwise."""
+def create_key(client: Client, user_id: str, name: str, **wishes: Any) -> dict[str, Any]:
+    """Create a key, with every scope by default, so that only the owner's role decides."""
     wanted = {"name": name, "user": user_id, "scopes": list(Scope), **wishes}
     made: dict[str, Any] = client.post("/v1/keys", wanted)
     return made
 
 
 def admin_id(client: Client, organization: DemoOrganization) -> str:
-    """The id of the Admin, whom the command line made."""
+    """The id of the Admin, whom the command line created."""
     users = exported_users(client)
     return next(str(user["id"]) for user in users if user["username"] == organization.admin)
 
@@ -222,8 +220,7 @@ def exported_users(client: Client) -> list[dict[str, Any]]:
     return [row for row in map(json.loads, lines) if row["kind"] == "user"]
 
 
-def places_of(organization: DemoOrganization) -> dict[str, str]:
-    """Ids and dates to ask for."""
+def ids_and_dates(organization: DemoOrganization) -> dict[str, str]:
     return {
         "ORG_ID": organization.id,
         "ADMIN_USERNAME": organization.admin,
@@ -237,23 +234,23 @@ def places_of(organization: DemoOrganization) -> dict[str, str]:
 
 
 def read_names(record: Path) -> dict[str, str]:
-    """The names in a file of shell assignments; none if there is no file."""
+    """The values of a file of shell assignments; none if there is no file."""
     text = record.read_text() if record.exists() else ""
     return dict(word.split("=", 1) for word in shlex.split(text, comments=True))
 
 
 def write_names(record: Path, names: Mapping[str, str]) -> None:
-    """Shell assignments that only their owner may read, there in full or not at all."""
+    """Write shell assignments that only their owner may read; replace the file at once."""
     lines = [f"{name}={shlex.quote(names[name])}\n" for name in NAMES]
     draft = record.with_suffix(".tmp")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.writelines([MADE, *lines])
+        file.writelines([HEADING, *lines])
     draft.replace(record)
 
 
 def show(names: Mapping[str, str], record: Path) -> None:
-    """The address, the Admin's credentials, and three requests to paste."""
+    """Print the address, the Admin's credentials and three requests to paste."""
     base_url, bearer = names["BASE_URL"], f"-H 'Authorization: Bearer {names['ADMIN_TOKEN']}'"
     basic = shlex.quote(f"{names['ADMIN_USERNAME']}:{names['ADMIN_ACCESS_KEY']}")
     users = "organization/users?offset=0&limit=3&teamMember=true&active=true"

@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Person:
-    """A demo user, with the days on which their states began."""
+    """A demo user, and the days on which they were invited, registered and deactivated."""
 
     number: int
     row: Row
@@ -40,15 +40,14 @@ class Person:
     def username(self) -> str:
         return str(self.row["username"])
 
-    def uses(self, day: date) -> bool:
-        """Whether they have an account on that day."""
+    def has_account_on(self, day: date) -> bool:
         joined = self.registered is not None and self.registered <= day
         return joined and (self.deactivated is None or day < self.deactivated)
 
 
 @dataclass(frozen=True)
 class DemoOrganization:
-    """One organization: `word` begins all its names, so that nobody mistakes it for another."""
+    """A demo organization, all of whose names begin with `word`."""
 
     word: str
     size: int
@@ -70,12 +69,11 @@ class DemoOrganization:
 
     @property
     def first_day(self) -> date:
-        """The first day of demo usage."""
         return self.last_day - timedelta(days=DAYS_OF_USAGE - 1)
 
     @property
     def last_day(self) -> date:
-        """The last day of demo usage: the last whole one."""
+        """The last day of usage, which is over."""
         return self.today - timedelta(days=1)
 
     def id_of(self, what: str) -> str:
@@ -99,24 +97,23 @@ class DemoOrganization:
         return self.people[self.teams + MANAGERS]
 
     @property
-    def machine(self) -> Person:
+    def service_user(self) -> Person:
         return self.people[ONE_IN_SERVICE * 2 - 1]
 
     def waves(self) -> list[list[Row]]:
-        """Rows to put, one request after the other, as the history of everyone's states went."""
+        """Rows to put in three requests: all users invited, then registered, then deactivated."""
         joined = [(each, each.registered) for each in self.people if each.registered]
         left = [(each, each.deactivated) for each in self.people if each.deactivated]
         return [
             [
-                *self._surroundings(),
+                *self._all_but_users(),
                 *(each.row | state("invited", each.invited) for each in self.people),
             ],
             [{"kind": "user", "id": each.id, **state("registered", day)} for each, day in joined],
             [{"kind": "user", "id": each.id, **state("deactivated", day)} for each, day in left],
         ]
 
-    def _surroundings(self) -> Iterator[Row]:
-        """Everything but people."""
+    def _all_but_users(self) -> Iterator[Row]:
         yield {"kind": "organization", "domains": ["example.com"], "plan_type": "enterprise"}
         yield {"kind": "license", **self._license()}
         for number in range(1, self.teams + 1):
@@ -144,10 +141,10 @@ class DemoOrganization:
         return {"id": self.id_of(name), "name": f"{self.word.title()} {name}"}
 
     def _person(self, number: int) -> Person:
-        luck = chance(self.word, number)
+        random = seeded_random(self.word, number)
         word = "service" if number % ONE_IN_SERVICE == 0 else "user"
         username = f"{self.word}-{word}-{number:03d}@example.com"
-        departments = luck.sample(range(1, self.departments + 1), luck.choice((1, 1, 2)))
+        departments = random.sample(range(1, self.departments + 1), random.choice((1, 1, 2)))
         row = {
             "kind": "user",
             "id": self.id_of(username),
@@ -156,45 +153,44 @@ class DemoOrganization:
             "email": username,
             "type": f"{'service' if word == 'service' else 'account'}-user",
             "role": self._role(number),
-            "team": self._team(number, luck),
+            "team": self._team(number, random),
             "departments": [self.id_of(f"Department {each:02d}") for each in departments],
-            "verified": luck.random() < 0.9,  # noqa: PLR2004 - most have clicked the link
+            "verified": random.random() < 0.9,  # noqa: PLR2004 - most have clicked the link
         }
-        return Person(number, row, *self._days(number, luck))
+        return Person(number, row, *self._days(number, random))
 
     def _role(self, number: int) -> str:
         if number <= self.teams:
             return "TeamLead"
         return "Manager" if number <= self.teams + MANAGERS else "Member"
 
-    def _team(self, number: int, luck: Random) -> str | None:
+    def _team(self, number: int, random: Random) -> str | None:
         if self.teams < number <= self.teams + MANAGERS:
             return None
         if number == self.teams + MANAGERS + 1:
             return self.id_of("Team 01")
-        alone = number > self.teams and luck.random() < 0.05  # noqa: PLR2004 - a few are in none
-        team = number if number <= self.teams else luck.randint(1, self.teams)
+        alone = number > self.teams and random.random() < 0.05  # noqa: PLR2004 - a few are in none
+        team = number if number <= self.teams else random.randint(1, self.teams)
         return None if alone else self.id_of(f"Team {team:02d}")
 
-    def _days(self, number: int, luck: Random) -> tuple[date, date | None, date | None]:
-        """When someone was invited, joined and left; whom the demo needs stays."""
-        ago = luck.randint(20, LONGEST_MEMBERSHIP_DAYS)
+    def _days(self, number: int, random: Random) -> tuple[date, date | None, date | None]:
+        """When a user was invited, joined and left; users whom the demo names stay."""
+        ago = random.randint(20, LONGEST_MEMBERSHIP_DAYS)
         joined = self.today - timedelta(days=ago)
-        invited = joined - timedelta(days=luck.randint(1, 10))
-        fate = luck.random()
+        invited = joined - timedelta(days=random.randint(1, 10))
+        fate = random.random()
         if number <= self.teams + MANAGERS + 1 or number == ONE_IN_SERVICE * 2:
             return invited, joined, None
         if fate < 0.05:  # noqa: PLR2004 - some have not answered yet
-            return self.today - timedelta(days=luck.randint(1, 30)), None, None
-        left = joined + timedelta(days=luck.randint(10, ago - 1))
+            return self.today - timedelta(days=random.randint(1, 30)), None, None
+        left = joined + timedelta(days=random.randint(10, ago - 1))
         return invited, joined, left if fate > 0.9 else None  # noqa: PLR2004 - some have gone
 
 
 def state(name: str, since: date) -> Row:
-    """A state and the morning on which it began."""
     return {"state": name, "state_since": f"{since.isoformat()}T08:00:00.000Z"}
 
 
-def chance(*words: object) -> Random:
-    """Chance that falls the same way every time."""
-    return Random("/".join(map(str, words)))  # noqa: S311 - nothing secret hangs on it
+def seeded_random(*words: object) -> Random:
+    """A generator that gives the same numbers for the same words."""
+    return Random("/".join(map(str, words)))  # noqa: S311 - it makes no secret

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from local.emulator import CannotStartError
-from local.record import REGION, aws_environment
+from local.stack import REGION, aws_environment
 
 SAM = Path(".local/tools/sam/bin/sam").absolute()
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

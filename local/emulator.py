@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from local.ports import LOOPBACK, holder, is_taken
-from local.record import REGION, aws_environment
+from local.stack import REGION, aws_environment
 
 PROGRAM = (".local/tools/stack/bin/python", "-P", "local/saving_emulator.py")
 START_SECONDS = 60

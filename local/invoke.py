@@ -21,8 +21,8 @@ from local import emulator
 from local.demo import read_names
 from local.deployment import PYTHON, SAM, sam_environment
 from local.ports import LOOPBACK
-from local.record import REGION, Stack
-from local.sample_event import filled, of_demo
+from local.sample_event import demo_value, fill_placeholders
+from local.stack import REGION, Stack
 
 HOME = Path(os.environ.get("ODOMETER_HOME", ".local"))
 TEMPLATE = HOME / "invoke/template.yaml"
@@ -48,7 +48,7 @@ def main(function: str, case: str = "") -> None:
         sys.exit("Not invoked: the function needs a stack to talk to. Start one: make up")
     names = read_names(HOME / "demo.env")
     build(stack)
-    content = filled(event, lambda name: of_demo(name, names))
+    content = fill_placeholders(event, lambda name: demo_value(name, names))
     sys.exit(asyncio.run(invoke(function, content, stack)))
 
 

@@ -9,13 +9,13 @@ import typer
 from typer.core import TyperGroup
 
 from odometer.domain.errors import OdometerError
-from odometer_cli import directory, engine, events, keys, organization
+from odometer_cli import directory, event_import, keys, maintenance, organization
 from odometer_cli.client import Client, checked, content_of
 from odometer_cli.deployment import Deployment
 from odometer_cli.event_files import CSV_COLUMNS
 from odometer_cli.failure import Failure, Misused, failure_of
-from odometer_cli.local import HOME, nearest_home
-from odometer_cli.terminal import show_failure, show_json, show_values
+from odometer_cli.local_stack import HOME, nearest_home
+from odometer_cli.output import show_failure, show_json, show_values
 
 
 class Commands(TyperGroup):
@@ -46,8 +46,8 @@ app = typer.Typer(
 app.add_typer(organization.app, name="organization")
 app.add_typer(directory.app, name="directory")
 app.add_typer(keys.app, name="keys")
-app.command("import", epilog=CSV_COLUMNS)(events.import_file)
-for operation in (engine.verify, engine.rebuild, engine.redrive):
+app.command("import", epilog=CSV_COLUMNS)(event_import.import_file)
+for operation in (maintenance.verify, maintenance.rebuild, maintenance.redrive):
     app.command()(operation)
 
 

@@ -15,8 +15,8 @@ from odometer.storage.dynamo import Meter
 from odometer_cli.client import Client
 from odometer_cli.cloudformation import outputs_of, settings_of
 from odometer_cli.failure import Misused
-from odometer_cli.local import LocalStack, nearest_home
-from odometer_cli.terminal import err
+from odometer_cli.local_stack import LocalStack, nearest_home
+from odometer_cli.output import err
 
 WHICH = "Give --stack (or ODOMETER_STACK), or --local for the stack that `make up` starts"
 

@@ -8,8 +8,8 @@ import typer
 
 from odometer_cli.client import segment
 from odometer_cli.deployment import Deployment
-from odometer_cli.rows import Taken, put, read_rows
-from odometer_cli.terminal import bar, err, out, show_json, show_rows
+from odometer_cli.directory_rows import RowResult, put_rows, read_rows
+from odometer_cli.output import err, out, progress_bar, show_json, show_rows
 
 app = typer.Typer(no_args_is_help=True, help="Members of an organization.")
 
@@ -26,8 +26,8 @@ def put_file(
     """Create and change members; sending the same file again changes nothing."""
     deployment: Deployment = ctx.obj
     client, rows = deployment.client, read_rows(file)
-    with bar("Putting the directory", len(rows)) as progress:
-        results = list(put(client, rows, progress.advance))
+    with progress_bar("Putting the directory", len(rows)) as progress:
+        results = list(put_rows(client, rows, progress.advance))
     rejected = [result for result in results if result.is_rejected]
     if as_json:
         show_json([{"place": each.row.place, **each.values} for each in results])
@@ -67,7 +67,7 @@ def erase(
     out.print(f"{user_id} is erased.")
 
 
-def show_tally(results: list[Taken]) -> None:
+def show_tally(results: list[RowResult]) -> None:
     """How many rows of each kind came to what."""
     counts: dict[tuple[str, str], int] = {}
     for result in results:
@@ -77,7 +77,7 @@ def show_tally(results: list[Taken]) -> None:
     show_rows(("kind", "status", "rows"), rows)
 
 
-def show_rejected(rejected: list[Taken]) -> None:
+def show_rejected(rejected: list[RowResult]) -> None:
     """Why rows were not taken, and where they stand in the file."""
     for result in rejected[:MOST_SHOWN]:
         err.print(f"{result.row.place}: {result.reason}", style="red")

@@ -8,7 +8,7 @@ from odometer.access.policy import Scope
 from odometer.api.v1.keys import DAY_SECONDS, LONGEST_GRACE_SECONDS
 from odometer_cli.client import segment
 from odometer_cli.deployment import Deployment
-from odometer_cli.terminal import err, out, show_json, show_rows, show_values
+from odometer_cli.output import err, out, show_json, show_rows, show_values
 
 app = typer.Typer(no_args_is_help=True, help="Access keys.")
 

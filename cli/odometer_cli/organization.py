@@ -32,21 +32,27 @@ from odometer.services.engine import Engine
 from odometer.web.models import fill
 from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Refused
-from odometer_cli.organizations import Named, called, described, find, users_in
-from odometer_cli.terminal import at_terminal, err, show_json, show_rows, show_values
+from odometer_cli.organization_lookup import (
+    Named,
+    describe,
+    id_of_organization,
+    organizations_named,
+    users_in,
+)
+from odometer_cli.output import err, is_interactive, show_json, show_rows, show_values
 
 app = typer.Typer(no_args_is_help=True, help="Organizations and their first keys (operators).")
 
 AdminUsername = Annotated[str, typer.Option(help="Username of the Admin who gets the key.")]
 
 
-def name_of_key(name: str) -> str:
+def valid_key_name(name: str) -> str:
     """A name that `POST /v1/keys` would take as well."""
     return fill(NamedKey, {"name": name}).name
 
 
 KeyName = Annotated[
-    str, typer.Option(help="What the key is called in lists.", callback=name_of_key)
+    str, typer.Option(help="What the key is called in lists.", callback=valid_key_name)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 MOST_LISTED = 100
@@ -75,7 +81,7 @@ def create(
         refuse_taken(deployment, organization, row["name"])
     deployment.directories.create(new_head(organization, row, now))
     user_id = deployment.directories.change(
-        organization, now, lambda draft: furnished(draft, admin)
+        organization, now, lambda draft: add_products_and_admin(draft, admin)
     )
     made = key_for(deployment, organization, user_id, key_name, now)
     show_key(made, {"admin_username": admin_username, "user_id": user_id}, as_json)
@@ -96,9 +102,9 @@ def key(
     """Make a new key for an Admin of an organization: the way in when every other key is lost."""
     admin, now = admin_row(admin_username), datetime.now(UTC)
     deployment: Deployment = ctx.obj
-    name = find(deployment.directories, organization)
+    name = id_of_organization(deployment.directories, organization)
     user_id, changed = deployment.directories.change(
-        name, now, lambda draft: admitted(draft, admin, grant=grant_admin)
+        name, now, lambda draft: find_or_make_admin(draft, admin, grant=grant_admin)
     )
     made = key_for(deployment, name, user_id, key_name, now)
     owner = {"admin_username": admin_username, "user_id": user_id, "changed": changed}
@@ -153,13 +159,13 @@ def refuse_taken(deployment: Deployment, organization: str, name: str) -> None:
     """Ask before a second organization gets a name; refuse where nobody can be asked."""
     others = [
         head
-        for head in called(deployment.directories, name)
+        for head in organizations_named(deployment.directories, name)
         if head.organization["id"] != organization
     ]
     if not others:
         return
-    message = f"There is an organization called {name} already:\n{described(others)}"
-    if not at_terminal():
+    message = f"There is an organization called {name} already:\n{describe(others)}"
+    if not is_interactive():
         remedy = "Give --force to make another one, or use that: odometer organization key"
         raise Refused(message, remedy)
     err.print(message)
@@ -179,14 +185,14 @@ def admin_row(username: str) -> Row:
     return values_of(fill(UserRow, {"username": username, "role": Role.ADMIN}))
 
 
-def furnished(draft: Draft, admin: Row) -> str:
+def add_products_and_admin(draft: Draft, admin: Row) -> str:
     """Put the default products and the Admin into a new organization; answer the Admin's id."""
     for product, kind in DEFAULT_PRODUCTS.items():
         draft.apply("product", {"id": product, "name": product, "kind": kind.name})
-    return accepted(draft.apply("user", admin))
+    return id_of_outcome(draft.apply("user", admin))
 
 
-def admitted(draft: Draft, admin: Row, *, grant: bool) -> tuple[str, list[str]]:
+def find_or_make_admin(draft: Draft, admin: Row, *, grant: bool) -> tuple[str, list[str]]:
     """The id of an Admin and what was changed to make them one, if that is granted."""
     username = admin["username"]
     number = known_as(draft, "username", username)
@@ -196,17 +202,17 @@ def admitted(draft: Draft, admin: Row, *, grant: bool) -> tuple[str, list[str]]:
     if not grant:
         name = draft.organization["name"]
         fault = (
-            f"{username} is {standing(before)} of {name}."
+            f"{username} is {role_in_words(before)} of {name}."
             if before
             else (f"Nobody in {name} has the username {username}.")
         )
         raise Refused(fault, "Name an Admin, or make one of this user: --grant-admin")
     state = {"state": State.REGISTERED} if before and before["state"] == State.DEACTIVATED else {}
-    user_id = accepted(draft.apply("user", {**admin, **state}))
+    user_id = id_of_outcome(draft.apply("user", {**admin, **state}))
     return user_id, changes(before, {**admin, **state})
 
 
-def standing(user: Row) -> str:
+def role_in_words(user: Row) -> str:
     """What a user is who is no Admin, or not any more."""
     prefix = "a deactivated" if user["state"] == State.DEACTIVATED else "a"
     return f"{prefix} {user['role']}"
@@ -220,7 +226,7 @@ def changes(before: Row | None, after: Row) -> list[str]:
     return [f"{name}: {before[name]} -> {after[name]}" for name in names]
 
 
-def accepted(outcome: Outcome) -> str:
+def id_of_outcome(outcome: Outcome) -> str:
     """The id of a row that was taken."""
     if outcome.status is Status.REJECTED or outcome.id is None:
         raise Refused(str(outcome.message), "Give another --admin-username.")

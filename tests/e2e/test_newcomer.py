@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from local.demo import NAMES
-from local.record import Stack
+from local.stack import Stack
 from tests.support.intake import ago
 from tests.support.live_deployment import Deployment
 

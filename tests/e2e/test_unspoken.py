@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from local.record import Stack
+from local.stack import Stack
 from tests.support.live_deployment import Deployment
 
 KEY = re.compile(r"odo_[0-9A-Za-z]{34}_[0-9A-Za-z]{33}")

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local.demo import refuse_rejected, rows_of
+from local.demo import expect_no_rejection, rows_of
 from local.demo_organization import DemoOrganization
-from local.demo_usage import batches, demo_events
+from local.demo_usage import demo_events, event_batches
 from odometer.domain.kinds import KINDS
 from odometer_cli.client import Client
-from odometer_cli.rows import put
+from odometer_cli.directory_rows import put_rows
 from tests.e2e.conftest import Fresh
 from tests.support.live_deployment import Deployment
 
@@ -31,8 +31,8 @@ def test_usage_sent_twice_at_once_shows_in_the_reports_exactly_and_once(
 ) -> None:
     client = Client(deployment["BASE_URL"], fresh.key)
     for wave in CAST.waves():
-        refuse_rejected(put(client, list(rows_of(wave)), lambda _: None))
-    sent = list(batches(EVENTS)) * 2
+        expect_no_rejection(put_rows(client, list(rows_of(wave)), lambda _: None))
+    sent = list(event_batches(EVENTS)) * 2
     with ThreadPoolExecutor(4) as pool:
         receipts = list(pool.map(lambda batch: client.post("/v1/events", batch), sent))
     assert sum(receipt["accepted"] for receipt in receipts) == 2 * len(EVENTS)

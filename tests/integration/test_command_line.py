@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from local.record import Stack as LocalRecord
+from local.stack import Stack as LocalRecord
 from odometer.access.policy import Scope
 from odometer_cli import app
 from tests.support.in_process_client import ADDRESS, open_to_clients
@@ -250,7 +250,7 @@ def test_whoever_sits_at_a_terminal_is_asked_about_a_second_organization_of_a_na
     stack: Stack, answer: str, exit_code: int
 ) -> None:
     words = ("organization", "create", "--name", "Acme Corp", "--admin-username", "a")
-    with patch("odometer_cli.organization.at_terminal", lambda: True):
+    with patch("odometer_cli.organization.is_interactive", lambda: True):
         said = odometer(*words, stdin=answer)
     assert said.exit_code == exit_code
     assert "Make another one?" in said.err
@@ -503,12 +503,12 @@ def checkout(stack: Stack, tmp_path: Path) -> Iterator[Path]:
     record = LocalRecord("http://127.0.0.1:4566", 1, ADDRESS, LOCAL_OUTPUTS)
     (tmp_path / "docs").mkdir()
     aws = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "local"}
-    with patch("local.record.aws_environment", lambda _: aws):
+    with patch("local.stack.aws_environment", lambda _: aws):
         record.write(home)
     unset = {name: "" for name in ENVIRONMENT if not name.startswith("AWS_")}
     with (
         patch.dict("os.environ", {**unset, "AWS_PROFILE": "production"}),
-        patch("odometer_cli.local.answers", lambda *_: True),
+        patch("odometer_cli.local_stack.is_listening", lambda *_: True),
         chdir(tmp_path / "docs"),
     ):
         yield home
@@ -556,7 +556,7 @@ def test_local_and_another_deployment_are_refused(checkout: Path, other: str) ->
 
 
 def test_a_local_stack_that_does_not_run_is_said_to_be_down(checkout: Path) -> None:
-    with patch("odometer_cli.local.answers", lambda *_: False):
+    with patch("odometer_cli.local_stack.is_listening", lambda *_: False):
         said = odometer("verify")
     assert (said.exit_code, said.err.splitlines()) == (
         3,

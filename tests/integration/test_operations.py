@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from odometer.bootstrap import process
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import read_folds
-from odometer_cli import app, event_files, events
+from odometer_cli import app, event_files, event_import
 from odometer_cli.event_files import Format, lines_of
 from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.intake import ago, log_of, run, send, usage_event
@@ -102,7 +102,9 @@ def test_a_table_is_sent_a_row_an_event(stack: Stack, odometer: Type, tmp_path: 
 def test_a_file_goes_in_parts_of_what_a_request_carries(tmp_path: Path) -> None:
     heavy = usage_event("heavy", comment="x" * 700_000)
     lines = [*(usage_event(f"{n}") for n in range(2500)), heavy, heavy]
-    parts = list(events.parts(lines_of(written(tmp_path / "usage.ndjson", *lines), Format.NDJSON)))
+    parts = list(
+        event_import.parts(lines_of(written(tmp_path / "usage.ndjson", *lines), Format.NDJSON))
+    )
     assert [len(part.lines) for part in parts] == [1000, 1000, 501, 1]
     assert max(len(part.body) for part in parts) <= 2**20
     assert [part.number for part in parts] == [0, 1, 2, 3]
@@ -112,7 +114,7 @@ def test_a_run_goes_on_where_the_one_before_ended(
     stack: Stack, odometer: Type, tmp_path: Path
 ) -> None:
     file = written(tmp_path / "usage.ndjson", *(usage_event(f"{n}") for n in range(9)))
-    with patch("odometer_cli.events.MOST_EVENTS", 2), patch("time.sleep"):
+    with patch("odometer_cli.event_import.MOST_EVENTS", 2), patch("time.sleep"):
         calls_made, failing = record_calls(), iter([False, False, True])
         calls_made.fail = lambda call: (
             throttled(call) if call == Call("PutItem", "log") and next(failing, True) else None

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from local import demo, demo_organization
 from local.demo import NAMES, load
-from local.sample_event import filled, of_demo
+from local.sample_event import demo_value, fill_placeholders
 from odometer_cli import app
 from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.stack import CONTEXT, functions, stack_on_moto
@@ -73,7 +73,7 @@ def test_a_sample_event_is_answered_as_its_name_says(path: Path, names: Mapping[
 
 
 def answer_to(path: Path, names: Mapping[str, str]) -> dict[str, Any]:
-    event = json.loads(filled(path.read_text(), lambda name: of_demo(name, names)))
+    event = json.loads(fill_placeholders(path.read_text(), lambda name: demo_value(name, names)))
     handlers = {slug(name): handler for name, handler in functions().items()}
     answer: dict[str, Any] = handlers[split_name(path)[0]](event, CONTEXT)
     return answer

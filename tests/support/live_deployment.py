@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from local.demo import read_names
-from local.record import Stack
+from local.stack import Stack
 
 HOMES = (Path(".local/test"), Path(".local"))
 

@@ -16,7 +16,8 @@ import pytest
 from local import demo
 from local.demo import NAMES, read_names, write_names
 from local.demo_organization import DemoOrganization
-from local.demo_usage import LARGEST_BATCH_BYTES, MOST_EVENTS, batches, demo_events
+from local.demo_usage import demo_events, event_batches
+from odometer.api.v1.events import LARGEST_BODY, MOST_EVENTS
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS
 from odometer_cli.client import Client
 from odometer_cli.failure import Unreachable
@@ -76,7 +77,7 @@ def test_the_member_is_in_the_team_that_the_team_lead_leads_and_both_stay() -> N
         assert (person.row["team"], person.row["role"]) == (team, role)
         assert (person.registered is not None, person.deactivated) == (True, None)
     assert DEMO.manager.row["role"] == "Manager"
-    assert DEMO.machine.row["type"] == "service-user"
+    assert DEMO.service_user.row["type"] == "service-user"
 
 
 def test_states_follow_each_other_and_none_lies_ahead() -> None:
@@ -100,7 +101,8 @@ def test_usage_lasts_ninety_whole_days_and_knows_every_product() -> None:
 def test_only_people_with_an_account_on_that_day_use_anything() -> None:
     people = {each.username: each for each in DEMO.people}
     assert all(
-        people[event["subject"]].uses(date.fromisoformat(event["time"][:10])) for event in EVENTS
+        people[event["subject"]].has_account_on(date.fromisoformat(event["time"][:10]))
+        for event in EVENTS
     )
 
 
@@ -201,12 +203,12 @@ def test_loading_sends_no_more_events_than_a_first_start_has_patience_for() -> N
 
 
 def test_batches_hold_every_event_in_order_within_the_limits() -> None:
-    sent = list(batches(EVENTS))
+    sent = list(event_batches(EVENTS))
     assert [event for batch in sent for event in batch] == EVENTS
     assert all(len(batch) <= MOST_EVENTS for batch in sent)
     long = [{"id": str(number), "source": "s" * 100_000} for number in range(30)]
-    sizes = [len(json.dumps(batch)) for batch in batches(long)]
-    assert max(sizes) <= LARGEST_BATCH_BYTES
+    sizes = [len(json.dumps(batch)) for batch in event_batches(long)]
+    assert max(sizes) <= LARGEST_BODY
     assert len(sizes) == 3
 
 
@@ -267,7 +269,7 @@ def test_what_is_incomplete_or_no_longer_answered_is_loaded_again(
     loads: list[str], tmp_path: Path, known: tuple[str, ...], status: int
 ) -> None:
     lines = [f"{name}=old\n" for name in known]
-    (tmp_path / "demo.env").write_text("".join([demo.MADE, *lines]))
+    (tmp_path / "demo.env").write_text("".join([demo.HEADING, *lines]))
     run_answered(status)
     assert loads == ["http://here"]
     assert read_names(tmp_path / "demo.env")["TEAM_ID"] == "new"
@@ -286,8 +288,8 @@ def test_a_stack_that_is_too_busy_to_answer_is_asked_again(
 
 def test_a_demo_of_an_older_edition_is_completed(loads: list[str], tmp_path: Path) -> None:
     write_names(tmp_path / "demo.env", dict.fromkeys(NAMES, "old"))
-    newer = demo.MADE.replace("edition", "edition after")
-    with patch.object(demo, "MADE", newer):
+    newer = demo.HEADING.replace("edition", "edition after")
+    with patch.object(demo, "HEADING", newer):
         run_answered(200)
     assert loads == ["http://here"]
 
@@ -297,5 +299,5 @@ def test_a_load_that_was_cut_short_goes_on_where_it_ended() -> None:
     left = next(each for each in DEMO.people if each.deactivated)
     wave = [row for wave in DEMO.waves() for row in wave if row.get("id") == left.id]
     known = {left.id: wave[1]["state_since"]}
-    assert [demo.is_news(row, known) for row in wave] == [False, False, True]
+    assert [demo.is_new(row, known) for row in wave] == [False, False, True]
     assert datetime.fromisoformat(wave[2]["state_since"]) < datetime.now(UTC)

@@ -11,7 +11,7 @@ import pytest
 from local import __main__ as local
 from local import emulator
 from local.ports import LOOPBACK, free_port
-from local.record import Stack
+from local.stack import Stack
 
 pytestmark = pytest.mark.engine
 

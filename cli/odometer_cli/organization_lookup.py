@@ -9,7 +9,7 @@ from odometer.directory.columns import DirectoryHead
 from odometer.domain.identity import UUID
 from odometer.storage.directory import DirectoryStore
 from odometer_cli.failure import Refused
-from odometer_cli.terminal import counted
+from odometer_cli.output import count_of
 
 LIST = "See them all: odometer organization list"
 
@@ -20,31 +20,31 @@ NamedOrAll = Annotated[
 ]
 
 
-def find(directories: DirectoryStore, organization: str) -> str:
+def id_of_organization(directories: DirectoryStore, organization: str) -> str:
     """The id of the one organization that is called so."""
     if UUID.fullmatch(organization):
         return str(directories.open(organization.lower()).organization.id)
-    found = list(called(directories, organization))
+    found = list(organizations_named(directories, organization))
     if not found:
         raise Refused(f"No organization is called {organization}.", LIST)
     if len(found) > 1:
         raise Refused(
-            f"{len(found)} organizations are called {organization}:\n{described(found)}",
+            f"{len(found)} organizations are called {organization}:\n{describe(found)}",
             "Give the id of the one that you mean.",
         )
     return str(found[0].organization["id"])
 
 
-def called(directories: DirectoryStore, name: str) -> Iterator[DirectoryHead]:
+def organizations_named(directories: DirectoryStore, name: str) -> Iterator[DirectoryHead]:
     """The organizations of a name; every organization is looked at for them."""
     everyone = directories.heads(directories.organizations())
     return (head for head in everyone if head.organization["name"] == name)
 
 
-def described(heads: list[DirectoryHead]) -> str:
+def describe(heads: list[DirectoryHead]) -> str:
     """A line for each organization, to tell them apart."""
     return "\n".join(
-        f"  {head.organization['id']}  {counted(users_in(head), 'user')}" for head in heads
+        f"  {head.organization['id']}  {count_of(users_in(head), 'user')}" for head in heads
     )
 
 

@@ -13,30 +13,30 @@ from rich.table import Table
 
 from odometer_cli.failure import Failure
 
-WHOLE = frozenset({"key_id", "status"})
+UNBROKEN_COLUMNS = frozenset({"key_id", "status"})
 """Columns that are copied by hand or searched for: never broken."""
 
-UNBROKEN = 10_000
+PIPE_WIDTH = 10_000
 """A width in which whoever reads through a pipe gets a line for every row."""
 
 AS_IT_IS: Mapping[str, Any] = {"highlight": False, "markup": False, "emoji": False}
 """Names are shown as they are, also one like `[red]` or `:smile:`."""
 
-out = Console(**AS_IT_IS, soft_wrap=True, width=None if sys.stdout.isatty() else UNBROKEN)
+out = Console(**AS_IT_IS, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 err = Console(**AS_IT_IS, soft_wrap=True, stderr=True)
 
 
-def at_terminal() -> bool:
+def is_interactive() -> bool:
     """Whether somebody is there to be asked."""
     return sys.stdin.isatty()
 
 
-def named(file: Path) -> str:
+def file_name(file: Path) -> str:
     """What a file is called in a message."""
     return "standard input" if str(file) == "-" else str(file)
 
 
-def counted(count: int, noun: str) -> str:
+def count_of(count: int, noun: str) -> str:
     """So many of something."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
@@ -50,16 +50,16 @@ def show_values(values: Mapping[str, Any]) -> None:
     """One thing, a line for each of its values."""
     width = max(map(len, values))
     for name, value in values.items():
-        out.print(f"{name:<{width}}  {shown(value)}")
+        out.print(f"{name:<{width}}  {cell(value)}")
 
 
 def show_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Many things of one kind."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in WHOLE)
+        table.add_column(column, overflow="fold", no_wrap=column in UNBROKEN_COLUMNS)
     for row in rows:
-        table.add_row(*(shown(row.get(column)) for column in columns))
+        table.add_row(*(cell(row.get(column)) for column in columns))
     out.print(table)
 
 
@@ -70,14 +70,14 @@ def show_failure(failure: Failure) -> None:
         err.print(failure.remedy)
 
 
-def shown(value: Any) -> str:
+def cell(value: Any) -> str:
     """A value in a cell."""
     if isinstance(value, list):
         return " ".join(map(str, value))
     return "" if value is None else str(value)
 
 
-class Bar:
+class ProgressBar:
     """How far a long piece of work has come."""
 
     def __init__(self, progress: Progress, title: str, total: int) -> None:
@@ -90,8 +90,8 @@ class Bar:
 
 
 @contextmanager
-def bar(title: str, total: int) -> Iterator[Bar]:
+def progress_bar(title: str, total: int) -> Iterator[ProgressBar]:
     """A progress bar, where a person is looking."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal) as shows:
-        yield Bar(shows, title, total)
+        yield ProgressBar(shows, title, total)

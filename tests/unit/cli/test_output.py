@@ -2,7 +2,7 @@
 
 import pytest
 
-from odometer_cli.terminal import show_rows, show_values
+from odometer_cli.output import show_rows, show_values
 
 NAMES = ["[/x]", "[red]Demo", ":smile:", "Demo \"A\" & 'B'"]
 

@@ -35,7 +35,7 @@ class LocalStack:
             address = urlsplit(content["endpoint"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Misused(f"{home} holds no record of a local stack.", START) from error
-        if not (stack.outputs and answers(str(address.hostname), address.port or 0)):
+        if not (stack.outputs and is_listening(str(address.hostname), address.port or 0)):
             raise Unreachable(f"The local stack of {home} is not running.", START)
         return stack
 
@@ -52,7 +52,7 @@ def nearest_home(folder: Path) -> Path | None:
     return next((home for home in homes if (home / RECORD).exists()), None)
 
 
-def answers(host: str, port: int) -> bool:
+def is_listening(host: str, port: int) -> bool:
     """Whether something listens there."""
     try:
         socket.create_connection((host, port), PATIENCE_SECONDS).close()

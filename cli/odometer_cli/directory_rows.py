@@ -1,8 +1,8 @@
-"""Directory rows on their way from a file to `PUT /v1/directory`, in parts of what it takes."""
+"""Directory rows, read from a file and sent to `PUT /v1/directory`."""
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,17 @@ from typing import Any
 from odometer.api.v1.directory import LARGEST_BODY, LISTS, MOST_ROWS, ORDER
 from odometer.directory.upsert import Status
 from odometer.web.messages import NDJSON
+from odometer_cli.batches import batches
 from odometer_cli.client import Client, content_of
 from odometer_cli.failure import Misused, Unreachable
-from odometer_cli.terminal import named
+from odometer_cli.output import file_name
 
 NOT_SENT = "Nothing was sent. Correct it and run this again."
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row, and where it stands in its file."""
+    """One row, and its place in the file."""
 
     place: str
     kind: str
@@ -27,7 +28,7 @@ class Row:
 
     @classmethod
     def of(cls, place: str, kind: str, content: object) -> "Row":
-        """A row as the line that is sent; the kind of a product makes way for the kind of row."""
+        """A row as a line of NDJSON, in which a product's own kind is `product_kind`."""
         if not isinstance(content, dict):
             raise Misused(f"{place} is not a JSON object", NOT_SENT)
         values = dict(content)
@@ -36,43 +37,40 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of a row."""
+class RowResult:
+    """A row, and what the server did with it."""
 
     row: Row
     values: dict[str, Any]
 
     @property
     def status(self) -> str:
-        """Created, updated, unchanged or rejected."""
         return str(self.values["status"])
 
     @property
     def is_rejected(self) -> bool:
-        """Whether the row has to be corrected."""
         return self.status == Status.REJECTED
 
     @property
     def reason(self) -> str:
-        """Why it was rejected."""
         return f"{self.values.get('code')}: {self.values.get('message')}"
 
 
 def read_rows(file: Path) -> list[Row]:
-    """The rows of a file, those first that others refer to."""
+    """The rows of a file; rows that others refer to come first."""
     try:
         content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Misused(
-            f"{named(file)} cannot be read: {error}", "Name a file of JSON or NDJSON in UTF-8."
+            f"{file_name(file)} cannot be read: {error}", "Name a file of JSON or NDJSON in UTF-8."
         ) from error
-    rows = list(rows_in(text, named(file)))
+    rows = list(rows_in(text, file_name(file)))
     return sorted(rows, key=lambda row: ORDER.index(row.kind) if row.kind in ORDER else len(ORDER))
 
 
 def rows_in(text: str, name: str) -> Iterator[Row]:
-    """The rows of one JSON document, or of a line each."""
+    """The rows of one JSON document or of NDJSON."""
     if not text.strip():
         raise Misused(f"{name} is empty.", "Name a file of JSON or NDJSON.")
     try:
@@ -90,12 +88,11 @@ def rows_in(text: str, name: str) -> Iterator[Row]:
 
 
 def follows_a_line(text: str, error: json.JSONDecodeError) -> bool:
-    """Whether what does not parse comes after a whole line of JSON: then each line is a row."""
+    """Whether the text begins with a whole line of JSON: then each line is a row."""
     return error.msg == "Extra data" and "\n" not in text[: error.pos].strip()
 
 
 def rows_of_document(document: dict[str, Any]) -> Iterator[Row]:
-    """The rows of a document, list by list."""
     for name, content in document.items():
         if name in LISTS and isinstance(content, list):
             for index, values in enumerate(content):
@@ -105,14 +102,13 @@ def rows_of_document(document: dict[str, Any]) -> Iterator[Row]:
 
 
 def rows_of_lines(text: str) -> Iterator[Row]:
-    """The rows of the lines that are not blank."""
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield row_of_line(number, line.strip())
 
 
 def row_of_line(number: int, line: str) -> Row:
-    """A line as it stands; what is in it the server judges."""
+    """A row of a line, which is sent unchanged: the server checks its content."""
     try:
         values = json.loads(line)
         return Row(f"line {number}", str(values["kind"]), line.encode() + b"\n")
@@ -124,37 +120,30 @@ def row_of_line(number: int, line: str) -> Row:
         raise Misused(message, NOT_SENT) from error
 
 
-def parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
+def parts(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """Rows in order, as many at a time as one request may carry."""
-    part: list[Row] = []
-    size = 0
-    for row in rows:
-        if len(part) == MOST_ROWS or (part and size + len(row.line) > LARGEST_BODY[NDJSON]):
-            yield part
-            part, size = [], 0
-        part.append(row)
-        size += len(row.line)
-    if part:
-        yield part
+    return batches(rows, lambda row: len(row.line), MOST_ROWS, LARGEST_BODY[NDJSON])
 
 
-def put(client: Client, rows: Sequence[Row], advance: Callable[[int], None]) -> Iterator[Taken]:
-    """Send rows part by part; those that there was no time for are sent again."""
+def put_rows(
+    client: Client, rows: Sequence[Row], advance: Callable[[int], None]
+) -> Iterator[RowResult]:
+    """Send rows part by part; rows that the server had no time for are sent again."""
     for part in parts(rows):
         left = part
         while left:
-            taken = [Taken(*pair) for pair in zip(left, sent(client, left), strict=True)]
-            done = [each for each in taken if each.status != Status.NOT_ATTEMPTED]
+            pairs = zip(left, send_rows(client, left), strict=True)
+            results = [RowResult(row, values) for row, values in pairs]
+            done = [each for each in results if each.status != Status.NOT_ATTEMPTED]
             if not done:
                 message = f"{left[0].place} was not reached within the time of a request"
                 raise Unreachable(message, "Run the command again: it goes on where this ended.")
             yield from done
             advance(len(done))
-            left = [each.row for each in taken if each.status == Status.NOT_ATTEMPTED]
+            left = [each.row for each in results if each.status == Status.NOT_ATTEMPTED]
 
 
-def sent(client: Client, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Send rows and answer what became of each."""
+def send_rows(client: Client, rows: Sequence[Row]) -> list[dict[str, Any]]:
     body = b"".join(row.line for row in rows)
     response = client.call("PUT", "/v1/directory", body, NDJSON)
     results: list[dict[str, Any]] = content_of(response)["results"]

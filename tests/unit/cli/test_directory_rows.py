@@ -14,8 +14,8 @@ import pytest
 from odometer.api.v1.directory import LARGEST_BODY, MOST_ROWS
 from odometer.web.messages import NDJSON
 from odometer_cli.client import Client
+from odometer_cli.directory_rows import Row, RowResult, parts, put_rows, read_rows
 from odometer_cli.failure import Misused, Unreachable
-from odometer_cli.rows import Row, Taken, parts, put, read_rows
 
 
 def file_of(tmp_path: Path, text: str) -> Path:
@@ -24,7 +24,7 @@ def file_of(tmp_path: Path, text: str) -> Path:
     return file
 
 
-def told(rows: Sequence[Row]) -> list[tuple[str, Any]]:
+def places_and_contents(rows: Sequence[Row]) -> list[tuple[str, Any]]:
     return [(row.place, json.loads(row.line)) for row in rows]
 
 
@@ -34,7 +34,7 @@ def test_a_document_is_read_list_by_list_and_a_product_keeps_its_kind(tmp_path: 
         "products": [{"name": "d", "kind": "app"}],
         "organization": {"name": "Demo"},
     }
-    assert told(read_rows(file_of(tmp_path, json.dumps(document)))) == [
+    assert places_and_contents(read_rows(file_of(tmp_path, json.dumps(document)))) == [
         ("organization", {"kind": "organization", "name": "Demo"}),
         ("products[0]", {"kind": "product", "name": "d", "product_kind": "app"}),
         ("users[0]", {"kind": "user", "username": "a"}),
@@ -152,12 +152,12 @@ class Slow:
         return httpx.Response(200, json={"results": results})
 
 
-def sent_to(server: Slow, count: int) -> tuple[list[Taken], list[int]]:
+def sent_to(server: Slow, count: int) -> tuple[list[RowResult], list[int]]:
     rows = [Row(str(number), "user", b"%d\n" % number) for number in range(count)]
     steps: list[int] = []
     client = Client("http://odometer.test", "key")
     with patch.object(Client, "call", lambda _, *words: server.call(*words)):
-        return list(put(client, rows, steps.append)), steps
+        return list(put_rows(client, rows, steps.append)), steps
 
 
 def test_rows_that_there_was_no_time_for_are_sent_again() -> None:

@@ -1,7 +1,7 @@
-"""`odometer import`: events from a file through the public API, many at a time, and only once.
+"""`odometer import` sends the events of a file through the public API, many at a time.
 
-What was acknowledged is noted beside the file, so that a second run goes on where the first one
-ended. The note saves time and nothing else: an event that is sent again counts once.
+A second file beside it says which parts were acknowledged, so that the next run goes on from there.
+It only saves time: an event that is sent again counts once.
 """
 
 import hashlib
@@ -19,33 +19,33 @@ from typing import Annotated, Any
 import typer
 
 from odometer.api.v1.events import BATCH, LARGEST_BODY, MOST_EVENTS
+from odometer_cli.batches import batches
 from odometer_cli.client import Client, content_of
 from odometer_cli.deployment import Deployment
 from odometer_cli.event_files import Format, Line, lines_of
 from odometer_cli.failure import Misused
-from odometer_cli.terminal import Bar, bar, err, named, show_json, show_values
+from odometer_cli.output import ProgressBar, err, file_name, progress_bar, show_json, show_values
 
 MOST_SHOWN = 20
-NOTE = ".imported"
+SUFFIX = ".imported"
 REPEATS = "Events sent before, if any, are among the accepted; each counts once in every report."
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """As many events as one request carries."""
+    """The events of one request."""
 
     number: int
     lines: list[Line]
 
     @property
     def body(self) -> bytes:
-        """A batch."""
         return b"[" + b",".join(line.content for line in self.lines) + b"]"
 
 
 @dataclass(slots=True)
 class Tally:
-    """What became of all events."""
+    """How many events were accepted, were rejected or had been sent before."""
 
     accepted: int = 0
     duplicate: int = 0
@@ -54,7 +54,6 @@ class Tally:
     errors: list[str] = field(default_factory=list)
 
     def add(self, part: Part, receipt: Mapping[str, Any]) -> None:
-        """Count the answer to a part."""
         self.accepted += receipt["accepted"]
         self.duplicate += receipt["duplicate"]
         self.rejected += receipt["rejected"]
@@ -63,11 +62,11 @@ class Tally:
             self.errors.append(f"line {line}: {error['code']}: {error['message']}")
 
 
-class Note:
-    """Which parts of a file are durable; it is worth nothing once the file has changed."""
+class ProgressFile:
+    """Says which parts of a file were acknowledged, as long as the file does not change."""
 
     def __init__(self, file: Path) -> None:
-        self._path = file.with_name(file.name + NOTE)
+        self._path = file.with_name(file.name + SUFFIX)
         with file.open("rb") as content:
             self._heading = hashlib.file_digest(content, "sha256").hexdigest()
         lines = self._path.read_text().split() if self._path.exists() else []
@@ -78,12 +77,10 @@ class Note:
         return str(part.number) in self._parts
 
     def add(self, part: Part) -> None:
-        """Keep that a part is durable."""
-        with self._path.open("a") as note:
-            note.write(f"{part.number}\n")
+        with self._path.open("a") as progress:
+            progress.write(f"{part.number}\n")
 
     def remove(self) -> None:
-        """Forget everything: the file is done."""
         self._path.unlink()
 
 
@@ -107,18 +104,18 @@ def import_file(
     deployment: Deployment = ctx.obj
     client, form = deployment.client, format or Format.of(file)
     try:
-        with at_hand(file) as content:
-            tally = sent(client, content, form, connections)
+        with readable_copy(file) as content:
+            tally = import_events(client, content, form, connections)
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{named(file)} cannot be read: {error}"
+        message = f"{file_name(file)} cannot be read: {error}"
         raise Misused(message, "Name a file of NDJSON or CSV in UTF-8.") from error
     show(tally, as_json=as_json)
     raise typer.Exit(1 if tally.rejected else 0)
 
 
 @contextmanager
-def at_hand(file: Path) -> Iterator[Path]:
-    """The file; of standard input a copy, for it is read more than once."""
+def readable_copy(file: Path) -> Iterator[Path]:
+    """The file, or a copy of standard input, because it is read more than once."""
     if str(file) != "-":
         yield file
         return
@@ -129,63 +126,59 @@ def at_hand(file: Path) -> Iterator[Path]:
         yield copy
 
 
-def sent(client: Client, file: Path, form: Format, connections: int) -> Tally:
-    """Send all that a file holds, but for what a run before has noted."""
-    note = Note(file)
-    with bar("Sending events", lines_in(file)) as progress:
-        tally = send(client, parts(lines_of(file, form)), note, connections, progress)
-    note.remove()
+def import_events(client: Client, file: Path, form: Format, connections: int) -> Tally:
+    """Send the events of a file that no earlier run has sent."""
+    acknowledged = ProgressFile(file)
+    with progress_bar("Sending events", lines_in(file)) as progress:
+        tally = send(client, parts(lines_of(file, form)), acknowledged, connections, progress)
+    acknowledged.remove()
     return tally
 
 
 def lines_in(file: Path) -> int:
-    """About as many events as a file has."""
+    """How many lines of a file are not blank: about as many as it has events."""
     with file.open("rb") as content:
         return sum(bool(line.strip()) for line in content)
 
 
 def parts(lines: Iterable[Line]) -> Iterator[Part]:
     """Lines in order, as many at a time as one request may carry."""
-    number, part, size = 0, list[Line](), 2
-    for line in lines:
-        if len(part) == MOST_EVENTS or (part and size + len(line.content) + 1 > LARGEST_BODY):
-            yield Part(number, part)
-            number, part, size = number + 1, [], 2
-        part.append(line)
-        size += len(line.content) + 1
-    if part:
-        yield Part(number, part)
+    room = LARGEST_BODY - len("[]")
+    cut = batches(lines, lambda line: len(line.content) + 1, MOST_EVENTS, room)
+    return (Part(number, part) for number, part in enumerate(cut))
 
 
 def send(
-    client: Client, all_parts: Iterator[Part], note: Note, connections: int, progress: Bar
+    client: Client,
+    all_parts: Iterator[Part],
+    acknowledged: ProgressFile,
+    connections: int,
+    progress: ProgressBar,
 ) -> Tally:
-    """Send parts over several connections, and note each as soon as it is durable."""
+    """Send parts over several connections, and note each as soon as it is acknowledged."""
     tally = Tally()
 
-    def sent(part: Part) -> tuple[Part, dict[str, Any] | None]:
-        if part in note:
+    def receipt_of(part: Part) -> tuple[Part, dict[str, Any] | None]:
+        if part in acknowledged:
             return part, None
         return part, content_of(client.call("POST", "/v1/events", part.body, BATCH))
 
-    def done(part: Part, receipt: dict[str, Any] | None) -> None:
-        if receipt is None:
-            tally.skipped += len(part.lines)
-        else:
-            tally.add(part, receipt)
-            note.add(part)
-        progress.advance(len(part.lines))
-
     with ThreadPoolExecutor(connections) as pool:
-        for future in flowing(pool, sent, all_parts, 2 * connections):
-            done(*future.result())
+        for future in completed(pool, receipt_of, all_parts, 2 * connections):
+            part, receipt = future.result()
+            if receipt is None:
+                tally.skipped += len(part.lines)
+            else:
+                tally.add(part, receipt)
+                acknowledged.add(part)
+            progress.advance(len(part.lines))
     return tally
 
 
-def flowing(
+def completed(
     pool: ThreadPoolExecutor, work: Callable[[Part], Any], all_parts: Iterator[Part], at_once: int
 ) -> Iterator[Future[Any]]:
-    """Futures as they are done; no more parts are read than are on their way."""
+    """Futures as they complete; no more parts are read than are being sent."""
     waiting = {pool.submit(work, part) for part in islice(all_parts, at_once)}
     while waiting:
         finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -194,7 +187,7 @@ def flowing(
 
 
 def show(tally: Tally, *, as_json: bool) -> None:
-    """How many events came to what, and why some do not count."""
+    """Show the counts, and why some events were rejected."""
     counts = {name: getattr(tally, name) for name in Tally.__slots__ if name != "errors"}
     if as_json:
         show_json({**counts, "errors": tally.errors})
@@ -206,19 +199,17 @@ def show(tally: Tally, *, as_json: bool) -> None:
     if tally.accepted:
         err.print(REPEATS)
     if tally.rejected:
-        err.print(rejection(tally), style="red")
+        err.print(rejected_share(tally), style="red")
 
 
 def show_errors(errors: list[str]) -> None:
-    """Why the first of those that were rejected do not count."""
     for error in errors[:MOST_SHOWN]:
         err.print(error, style="red")
     if len(errors) > MOST_SHOWN:
         err.print(f"… and {len(errors) - MOST_SHOWN} more: --json lists all.")
 
 
-def rejection(tally: Tally) -> str:
-    """How much of the file does not count, and what to do."""
+def rejected_share(tally: Tally) -> str:
     events = tally.accepted + tally.duplicate + tally.rejected
     share = "Every event was" if events == tally.rejected else f"{tally.rejected} of {events} were"
     return f"{share} rejected. Correct those lines and run this again: nothing counts twice."

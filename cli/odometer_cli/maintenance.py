@@ -12,8 +12,8 @@ from odometer.services.engine import Engine
 from odometer_cli.cloudformation import empty_queue
 from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Misused
-from odometer_cli.organizations import Named, NamedOrAll, find
-from odometer_cli.terminal import bar, counted, err, out, show_json, show_rows
+from odometer_cli.organization_lookup import Named, NamedOrAll, id_of_organization
+from odometer_cli.output import count_of, err, out, progress_bar, show_json, show_rows
 
 UNFOLDED = "UnfoldedQueue"
 MOST_SHOWN = 20
@@ -24,7 +24,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 def verify(ctx: typer.Context, organization: NamedOrAll = None, *, as_json: AsJson = False) -> None:
     """Add up what was settled, event by event, and report every frame that says otherwise."""
     deployment: Deployment = ctx.obj
-    names, frames, drifts = list(chosen(deployment, organization)), 0, []
+    names, frames, drifts = list(chosen_ids(deployment, organization)), 0, []
     for name in names:
         for found in deployment.engine.verify(name, datetime.now(UTC)):
             frames += found.frames
@@ -41,10 +41,10 @@ def verify(ctx: typer.Context, organization: NamedOrAll = None, *, as_json: AsJs
 
 def verdict(organizations: int, frames: int, drifts: int) -> str:
     """How much was compared, and what that showed."""
-    whose = counted(organizations, "organization")
+    whose = count_of(organizations, "organization")
     if not frames:
         return f"Nothing to compare: no day of {whose} is settled yet."
-    compared = f"Compared {counted(frames, 'frame')} of {whose} with the events"
+    compared = f"Compared {count_of(frames, 'frame')} of {whose} with the events"
     if not drifts:
         return f"{compared}: all agree."
     return f"{compared}: {drifts} differ. Make them again: odometer rebuild"
@@ -59,13 +59,13 @@ def rebuild(
 ) -> None:
     """Make frames again from the events, beside the old ones, and then show them."""
     deployment: Deployment = ctx.obj
-    engine, name = deployment.engine, find(deployment.directories, organization)
+    engine, name = deployment.engine, id_of_organization(deployment.directories, organization)
     scope = scope_of(engine, name, product, year)
-    steps = finish(engine, name)
+    steps = finish_rebuild(engine, name)
     zone = engine.directories.open(name).organization.time_zone
     engine.rebuilding.request(name, scope, zone)
-    steps += finish(engine, name)
-    out.print(f"Done in {counted(steps, 'step')}.")
+    steps += finish_rebuild(engine, name)
+    out.print(f"Done in {count_of(steps, 'step')}.")
 
 
 def scope_of(engine: Engine, organization: str, product: str | None, year: int | None) -> str:
@@ -87,7 +87,7 @@ def scope_of(engine: Engine, organization: str, product: str | None, year: int |
     return f"{product}#{year}"
 
 
-def finish(engine: Engine, organization: str) -> int:
+def finish_rebuild(engine: Engine, organization: str) -> int:
     """Take the rebuild that is on its way to its end; in how many steps."""
     steps = 0
     while engine.rebuild(organization, datetime.now(UTC)):
@@ -101,8 +101,8 @@ def redrive(
     """Put parked log entries back, fold all that waits, and clear the queue of what was noted."""
     deployment: Deployment = ctx.obj
     engine, rows = deployment.engine, []
-    names = list(chosen(deployment, organization))
-    with bar("Folding", len(names)) as progress:
+    names = list(chosen_ids(deployment, organization))
+    with progress_bar("Folding", len(names)) as progress:
         for name in names:
             found = engine.redrive(name, datetime.now(UTC))
             engine.fold_outstanding(name, datetime.now(UTC))
@@ -115,7 +115,7 @@ def redrive(
     elif rows:
         show_rows(("organization", "returned", "unreadable"), rows)
     else:
-        whose = counted(len(names), "organization")
+        whose = count_of(len(names), "organization")
         out.print(f"Nothing was parked; what waited in {whose} is folded.")
     raise typer.Exit(1 if any(row["unreadable"] for row in rows) else 0)
 
@@ -128,8 +128,8 @@ def clear_queue(deployment: Deployment) -> None:
         err.print("Without --stack the queue of unfolded records is left as it is.")
 
 
-def chosen(deployment: Deployment, organization: str | None) -> Iterator[str]:
+def chosen_ids(deployment: Deployment, organization: str | None) -> Iterator[str]:
     """One organization, or all."""
     if organization is None:
         return deployment.directories.organizations()
-    return iter([find(deployment.directories, organization)])
+    return iter([id_of_organization(deployment.directories, organization)])
