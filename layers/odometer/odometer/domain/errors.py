@@ -76,6 +76,8 @@ class Fault:
     rule: str
     message: str
     value: object = None
+    expected: str = ""
+    """What was expected, where a family may word that itself."""
 
 
 class Invalid(OdometerError):

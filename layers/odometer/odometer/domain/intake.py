@@ -5,7 +5,6 @@
 Rules are checked in the order of the attributes; the first one broken is the event's error.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,17 +14,12 @@ from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.identity import as_kept
 from odometer.domain.kinds import MEASURE_LIMIT, Kind
 from odometer.domain.text import CONTROL, fault_of_name, has_invisible
-from odometer.domain.time import epoch_second
+from odometer.domain.time import epoch_second, read_instant
 
 LONGEST_ID: Final = 256
 LONGEST_NAME: Final = 128
 AHEAD: Final = timedelta(minutes=5)
 EVENT_TYPE: Final = "usage"
-_HOUR_MINUTE: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
-_TIME: Final = re.compile(
-    rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[Tt]({_HOUR_MINUTE}:[0-5][0-9])"
-    rf"(?:\.[0-9]{{1,9}})?([Zz]|[+-]{_HOUR_MINUTE})"
-)
 
 
 class Refused(Exception):
@@ -121,14 +115,13 @@ def check_visible(source: str) -> None:
 
 def instant_of(time: str) -> datetime:
     """The instant of an event, cut to the second."""
-    found = _TIME.fullmatch(time)
-    if not found:
-        raise Refused("invalid_time", "time: expected an instant like 2026-02-28T17:42:00Z")
-    day, clock, offset = found.groups()
     try:
-        return datetime.fromisoformat(f"{day}T{clock}{offset.upper()}").astimezone(UTC)
-    except (ValueError, OverflowError):
+        instant = read_instant(time)
+    except ValueError:
         raise Refused("invalid_time", "time: no such instant") from None
+    if instant is None:
+        raise Refused("invalid_time", "time: expected an instant like 2026-02-28T17:42:00Z")
+    return instant.replace(microsecond=0)
 
 
 def platform_of(kind: Kind, data: Mapping[str, Any]) -> int:

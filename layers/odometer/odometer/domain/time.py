@@ -1,5 +1,6 @@
 """Instants, days and periods: aware UTC inside, the caller's end rule only at the door."""
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -13,6 +14,32 @@ CURSOR_LIFE: Final = timedelta(hours=24)
 KEPT_FOR_CURSORS: Final = CURSOR_LIFE + timedelta(hours=2)
 """How long whatever a cursor may name is kept after it was replaced."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+DATE: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_HOUR: Final = "(?:[01][0-9]|2[0-3])"
+_SECONDS: Final = ":[0-5][0-9]"
+RFC_3339: Final = re.compile(
+    rf"{DATE}[Tt]{_HOUR}:[0-5][0-9]{_SECONDS}(\.[0-9]{{1,9}})?([Zz]|[+-]{_HOUR}:[0-5][0-9])"
+)
+ISO_8601: Final = re.compile(
+    rf"{DATE}([Tt]{_HOUR}:[0-5][0-9]({_SECONDS}([.,][0-9]{{1,9}})?)?"
+    rf"([Zz]|[+ -]{_HOUR}(:?[0-5][0-9])?)?)?"
+)
+"""Also a date alone, and a time without seconds or without an offset, which is UTC then.
+
+A space is a `+` that was not encoded in a query string.
+"""
+
+
+def read_instant(text: str, form: re.Pattern[str] = RFC_3339) -> datetime | None:
+    """The instant that a text of this form names; a `ValueError` where there is none such."""
+    if not form.fullmatch(text):
+        return None
+    instant = datetime.fromisoformat(text.upper().replace(" ", "+"))
+    try:
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(text) from error
 
 
 def epoch_second(instant: datetime) -> int:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -17,31 +17,40 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from odometer.domain.identity import UUID
 from odometer.domain.text import CONTROL, CONTROLS, fault_of_name
+from odometer.domain.time import DATE, RFC_3339, read_instant
 
 DIGITS = re.compile(r"[0-9]{1,4000}")  # more than 4,300 of them Python does not read
-HOUR_MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
-INSTANT = re.compile(
-    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{HOUR_MINUTE}:[0-5][0-9](?:\.[0-9]{{1,9}})?(?:Z|[+-]{HOUR_MINUTE})"
-)
 FIRST_YEAR, LAST_YEAR = 1970, 2999
 """Dates of other years are refused in all families."""
 YEARS = f"of the years {FIRST_YEAR} to {LAST_YEAR}"
 YEAR_PATTERN = "(?:19[7-9]|2[0-9]{2})[0-9]"
 ID_SHOWN = 64
+MOST_DEPARTMENTS = 50
 LARGEST_INT32 = 2**31 - 1
 AS_TEXT = object()
 """The context in which numbers and booleans are spelled out, as in a query string."""
 
 
-def refuse(rule: str, message: str) -> PydanticCustomError:
-    """A fault, in words that need no value filled in."""
-    return PydanticCustomError(rule, message.replace("{", "{{").replace("}", "}}"))
+def refuse(rule: str, message: str, expected: str = "") -> PydanticCustomError:
+    """A fault in words, and what was expected, for families that word it themselves."""
+    words = message.replace("{", "{{").replace("}", "}}")
+    return PydanticCustomError(rule, words, {"expected": expected})
 
 
 def check_year(year: int, expected: str) -> None:
     """Refuse a date of a year outside the bound."""
     if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise refuse("years", f"expected {expected} {YEARS}")
+        raise refuse("years", f"expected {expected} {YEARS}", f"{expected} {YEARS}")
+
+
+def instant_within_years(text: str, form: re.Pattern[str], expected: str) -> datetime | None:
+    """The instant of a text, if there is one; that of another year is refused."""
+    check_year(int(text[:4]), expected)
+    with suppress(ValueError):
+        if instant := read_instant(text, form):
+            check_year(instant.year, expected)
+            return instant
+    return None
 
 
 def shown_id(content: object) -> str | None:
@@ -153,7 +162,8 @@ class Choice(Reader):
         """The member, by its value or by an alias."""
         name = self.aliases.get(value, value) if isinstance(value, str) else None
         if name not in self.values:
-            raise refuse("choice", f"expected one of {', '.join(self.values)}")
+            expected = ", ".join(self.values)
+            raise refuse("choice", f"expected one of {expected}", expected)
         return self.values[name]
 
     def schema(self) -> Mapping[str, Any]:
@@ -239,14 +249,11 @@ class Instant(Reader):
 
     def read(self, value: object) -> datetime:
         """The instant; a bare number is none."""
-        if not isinstance(value, str) or not INSTANT.fullmatch(value):
+        if not isinstance(value, str) or not RFC_3339.fullmatch(value) or value != value.upper():
             raise refuse("instant", "expected an instant like 2026-02-28T17:42:00Z")
-        check_year(int(value[:4]), "an instant")
-        try:
-            instant = datetime.fromisoformat(value).astimezone(UTC)
-        except ValueError:
-            raise refuse("instant", "expected an instant that exists") from None
-        check_year(instant.year, "an instant")
+        instant = instant_within_years(value, RFC_3339, "an instant")
+        if instant is None:
+            raise refuse("instant", "expected an instant that exists")
         return instant
 
     def schema(self) -> Mapping[str, Any]:
@@ -254,20 +261,12 @@ class Instant(Reader):
         return {"type": "string", "format": "date-time"}
 
 
-MOST_DEPARTMENTS = 50
-
-
-# parameters
-
-DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
 class Day(Reader):
     """A calendar date."""
 
     def read(self, value: object) -> date:
         """A date that exists."""
-        if isinstance(value, str) and DATE.fullmatch(value):
+        if isinstance(value, str) and re.fullmatch(DATE, value):
             check_year(int(value[:4]), "a date as YYYY-MM-DD")
             with suppress(ValueError):
                 return date.fromisoformat(value)

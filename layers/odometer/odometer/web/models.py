@@ -122,6 +122,7 @@ def faults_of(error: ValidationError) -> list[Fault]:
             rule=each["type"],
             message=words_of(each),
             value=None if each["type"] == "missing" else each["input"],
+            expected=str(each.get("ctx", {}).get("expected", "")),
         )
         for each in found
     ]

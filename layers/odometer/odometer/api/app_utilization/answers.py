@@ -8,8 +8,6 @@ from odometer.reports.days import Days
 from odometer.reports.figures import Metric
 from odometer.web.models import Answer, Timestamp
 
-# answers
-
 
 class Period(Answer):
     """The days that were asked about."""

@@ -76,7 +76,7 @@ def worded(fault: Fault) -> str:
         return fault.message
     words = WORDS.get(fault.rule, "Invalid {name}: {value}. {message}")
     return (
-        words.replace("{expected}", fault.message.removeprefix("expected one of "))
+        words.replace("{expected}", fault.expected)
         .replace("{message}", fault.message[:1].upper() + fault.message[1:])
         .replace("{name}", str(shown(fault.name)))
         .replace("{value}", str(shown(fault.value)))

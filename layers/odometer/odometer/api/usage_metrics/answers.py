@@ -12,8 +12,6 @@ from odometer.domain.time import format_seconds, instant_of_ms
 from odometer.web.models import Answer, Timestamp, names_of
 from odometer.web.report import Report
 
-# answers
-
 
 class OrganizationAnswer(Answer):
     """An organization."""

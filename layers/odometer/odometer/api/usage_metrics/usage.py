@@ -20,9 +20,6 @@ from odometer.web.report import Report
 COMPLETION, CHAT = "completion", "chat"
 
 
-# answers
-
-
 class CodeCompletions(Answer):
     """What the products that complete code were used for."""
 

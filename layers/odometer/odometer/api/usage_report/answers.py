@@ -1,14 +1,23 @@
 """The answers of the usage report API; field names are the published ones."""
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import MISSING, Field
 
-from odometer.api.usage_report.products import ReportedProduct
 from odometer.domain.people import UserType
 from odometer.web.models import Answer
 
-# answers
+
+class ReportedProduct(StrEnum):
+    """The products that this API reports on."""
+
+    AUTOMATION = "automation"
+    APP_AUTOMATION = "app-automation"
+    HYPEREXECUTE = "hyperexecute"
+    REALTIME = "realtime"
+    REALDEVICE = "realdevice"
+    SMARTUI = "smartui"
 
 
 class OrganizationName(Answer):

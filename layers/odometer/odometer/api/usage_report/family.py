@@ -1,18 +1,16 @@
 """The usage report API: its errors, in its own words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from odometer.access.policy import READ_REPORT
+from odometer.api.usage_report.answers import ReportedProduct
 from odometer.api.usage_report.parameters import CLOCK_FORM, LARGEST_PAGE
-from odometer.api.usage_report.products import ReportedProduct
 from odometer.domain.errors import Fault, Incomplete, Invalid, OdometerError, TimedOut, Unavailable
 from odometer.domain.people import UserType
-from odometer.engine.read.measuring import Used
 from odometer.web.endpoint import endpoint
 from odometer.web.family import Family
-from odometer.web.fields import YEARS
 from odometer.web.messages import JSON, Request
 
 BASE = "/insights/api/v3/public/usage-report"
@@ -34,19 +32,11 @@ MESSAGES = {
     "timeout": "failed to resolve org users",
 }
 UNREAD = "failed to read all usage"
-OF_RULES: Mapping[str, Mapping[str, str]] = {
-    "missing": {name: f"{name} is required" for name in ("from", "to")},
-    "years": {
-        name: f"invalid {name} format: {{value}} (expected {CLOCK_FORM} {YEARS})"
-        for name in ("from", "to")
-    },
-}
-"""Words for some rules; any other fault of a parameter has the words of that parameter."""
 WORDS = {
     "type": f"invalid or missing type (valid: [{' '.join(UserType)}])",
     "product": f"invalid or missing product (valid: [{' '.join(ReportedProduct)}])",
-    "from": f"invalid from format: {{value}} (expected {CLOCK_FORM})",
-    "to": f"invalid to format: {{value}} (expected {CLOCK_FORM})",
+    "from": "invalid from format: {value} (expected {expected})",
+    "to": "invalid to format: {value} (expected {expected})",
     "timezone": "invalid timezone format: {value} (expected +HH:MM or -HH:MM, e.g. +05:30)",
     "page": "page must be a positive integer",
     "limit": f"limit must be a positive integer between 1 and {LARGEST_PAGE}",
@@ -88,11 +78,8 @@ def message_of(error: OdometerError) -> str:
 
 def worded(fault: Fault) -> str:
     """A fault in the words that clients of this API match on."""
-    words = OF_RULES.get(fault.rule, {}).get(fault.name)
-    words = words or (fault.message if fault.rule in BETWEEN else WORDS.get(fault.name))
-    return (words or fault.message).replace("{value}", str(fault.value)[:VALUE_SHOWN])
-
-
-def is_incomplete(found: Iterable[Used | None]) -> bool:
-    """Whether something could not be read."""
-    return None in list(found)
+    if fault.rule == "missing" and fault.name in ("from", "to"):
+        return f"{fault.name} is required"
+    words = fault.message if fault.rule in BETWEEN else WORDS.get(fault.name, fault.message)
+    words = words.replace("{expected}", fault.expected or CLOCK_FORM)
+    return words.replace("{value}", str(fault.value)[:VALUE_SHOWN])

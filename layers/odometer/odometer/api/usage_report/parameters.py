@@ -10,10 +10,10 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from odometer.api.usage_report.answers import (
     Pagination,
+    ReportedProduct,
 )
-from odometer.api.usage_report.products import ReportedProduct
 from odometer.domain.people import UserType
-from odometer.domain.time import Period
+from odometer.domain.time import DATE, Period
 from odometer.web.fields import YEAR_PATTERN, Choice, Reader, Whole, check_year, refuse
 from odometer.web.models import Query
 
@@ -22,10 +22,7 @@ LARGEST_PAGE = 100
 
 CLOCK_FORM = "YYYY-MM-DD HH:MM:SS"
 
-
-# parameters
-
-CLOCK = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+CLOCK = re.compile(rf"{DATE} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}")
 ISO_OFFSET = re.compile(r"([+ -]?)([0-9]{2}):([0-5][0-9])")
 RAW_MINUTES = re.compile(r"-?(?:0|[1-9][0-9]{0,2})")
 EASTMOST, WESTMOST = timedelta(hours=14), timedelta(hours=-12)
@@ -40,7 +37,7 @@ class WallClock(Reader):
             check_year(int(value[:4]), CLOCK_FORM)
             with suppress(ValueError):
                 return datetime.strptime(value, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  its offset comes apart
-        raise refuse("clock", f"expected {CLOCK_FORM}")
+        raise refuse("clock", f"expected {CLOCK_FORM}", CLOCK_FORM)
 
     def schema(self) -> Mapping[str, Any]:
         """Text in one form."""

@@ -10,15 +10,14 @@ from odometer.api.usage_report.answers import (
     DrilldownMetadata,
     OrganizationName,
     ProductRow,
+    ReportedProduct,
     SummaryAnswer,
     SummaryData,
     SummaryMetadata,
     Totals,
     UserRow,
 )
-from odometer.api.usage_report.family import is_incomplete
 from odometer.api.usage_report.parameters import DrilldownQuery, Range, SummaryQuery
-from odometer.api.usage_report.products import ReportedProduct
 from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import Kind
 from odometer.engine.read.measuring import Used, distinct_users
@@ -77,19 +76,19 @@ def report(
     rows: Callable[[], Iterable[Answer]],
     query: Range,
     usage: Usage,
-    found: Iterable[Used | None],
+    found: Collection[Used | None],
     columns: Sequence[str] = (),
 ) -> Report[Page]:
     """The answer with what it was made from."""
-    incomplete = is_incomplete(found)
+    incomplete = None in found
     through_ms = None if incomplete else usage.through_ms
     return Report(page, rows, [query.period], through_ms, incomplete, columns)
 
 
-def echo(query: Range, directory: Directory, found: Iterable[Used | None]) -> dict[str, Any]:
+def echo(query: Range, directory: Directory, found: Collection[Used | None]) -> dict[str, Any]:
     """What every answer says of its request."""
     organization = OrganizationName(id=directory.organization.id, name=directory.organization.name)
-    partial = {"partial": True} if is_incomplete(found) else {}
+    partial = {"partial": True} if None in found else {}
     return {**query.echo, "organization": organization, **partial}
 
 
