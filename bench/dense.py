@@ -88,7 +88,7 @@ class Dense:
 
 
 def store_usage(store: Store, organization: str, dense: Dense) -> Iterator[tuple[str, int]]:
-    """Put the frames of all days on a shelf; what each was, and its bytes."""
+    """Put the frames of all days into a store; what each was, and its bytes."""
     shards = -(-dense.users // SHARD)
     readings = [total((), 2)] * shards
     for day, used in dense.days.items():

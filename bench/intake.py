@@ -84,13 +84,13 @@ def main(words: Sequence[str], *, write: bool) -> None:
     arguments = parser.parse_args(words)
     logging.disable(logging.INFO)
     with stack_on_counting_engine() as stack:
-        bill = ReadCosts()
+        costs = ReadCosts()
         stack.directories.change(ACME, datetime.now(UTC), everyone)
-        process().dynamodb.meta.events.register("after-call.dynamodb", bill.hear)
-        with patch.object(Settling, "settle", billed(bill)):
-            acknowledged = flow(stack, bill, arguments.events, arguments.batch)
+        process().dynamodb.meta.events.register("after-call.dynamodb", costs.hear)
+        with patch.object(Settling, "settle", counted_settling(costs)):
+            acknowledged = flow(stack, costs, arguments.events, arguments.batch)
         check(acknowledged)
-    text = table(bill, len(acknowledged))
+    text = table(costs, len(acknowledged))
     print(f"\n{text}")
     if write:
         publish("intake", text)
@@ -107,18 +107,18 @@ def subject_of(user: int) -> str:
     return f"user-{user}@example.com"
 
 
-def billed(bill: ReadCosts) -> Callable[[Settling, str, str, int], bool]:
+def counted_settling(costs: ReadCosts) -> Callable[[Settling, str, str, int], bool]:
     """Settling is a step of its own, also when the fold begins it."""
     settle = Settling.settle
 
     def settle_and_bill(settling: Settling, organization: str, zone: str, now: int) -> bool:
-        with bill.of("settle"):
+        with costs.of("settle"):
             return settle(settling, organization, zone, now)
 
     return settle_and_bill
 
 
-def flow(stack: Stack, bill: ReadCosts, total: int, batch: int) -> dict[str, int]:
+def flow(stack: Stack, costs: ReadCosts, total: int, batch: int) -> dict[str, int]:
     """Send, fold and settle; the tests that were acknowledged, by event."""
     key, random, log = admin_of(stack, ACME), Random(1), process().table("log")
     began, step = datetime.now(UTC) - SPAN, SPAN / total
@@ -129,11 +129,11 @@ def flow(stack: Stack, bill: ReadCosts, total: int, batch: int) -> dict[str, int
         events = [event(random, number, began + number * step) for number in numbers]
         acknowledged |= {each["id"]: each["data"]["tests"] for each in events}
         since = epoch_ms(datetime.now(UTC))
-        with bill.of("accept"):
+        with costs.of("accept"):
             accept(json.dumps([*events, *again]), key)
         again = random.sample(events, int(batch * SENT_AGAIN))
         entries = list(log.query(f"{ACME}#LOG", f"{since}", "~"))
-        with bill.of("fold"):
+        with costs.of("fold"):
             run("fold", stream(entries), CONTEXT)
     run("settle", context=CONTEXT)
     return acknowledged
@@ -183,7 +183,7 @@ def expect(found: int, wanted: int) -> None:
         raise SystemExit(f"{found:,} instead of {wanted:,}")
 
 
-def table(bill: ReadCosts, events: int) -> str:
+def table(costs: ReadCosts, events: int) -> str:
     """How fast every step is, and what an event costs in it."""
     lines = [
         f"{events:,} events; load average {os.getloadavg()[0]:.1f}\n",
@@ -191,7 +191,7 @@ def table(bill: ReadCosts, events: int) -> str:
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for step in ("accept", "fold", "settle"):
-        seconds, writes, reads = bill.steps[step]
+        seconds, writes, reads = costs.steps[step]
         units = f"{writes / events:.4f} | {reads / events:.4f}"
         lines.append(f"| {step} | {seconds:.1f} | {events / seconds:,.0f} | {units} |")
     return "\n".join(lines)

@@ -70,7 +70,7 @@ class Year:
 
 
 def store_usage(store: Store, organization: str, year: Year) -> None:
-    """Put the frames of all days on a shelf."""
+    """Put the frames of all days into a store."""
     for product in PRODUCTS:
         readings = nothing = [total((), len(product.kind.measures))] * -(-year.users // SHARD)
         for day in year.days():

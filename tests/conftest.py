@@ -1,4 +1,4 @@
-"""What every test stands on: no network, no environment, and two organizations side by side."""
+"""Every test runs without network and environment, on two organizations side by side."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,10 +11,7 @@ from tests.support.stack import Stack, stack_on_moto
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Tell apart tests of one name (one for each operation of a document).
-
-    Workers know a test by its name, and would run one of many that share it.
-    """
+    """Number tests of the same name, of which workers would run only one."""
     seen: Counter[str] = Counter()
     for item in items:
         seen[item.nodeid] += 1
@@ -25,7 +22,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_network(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Only journeys and engines in processes of their own may open sockets, and say so."""
+    """Block sockets, except in tests marked `e2e` or `engine`."""
     if any(request.node.get_closest_marker(name) for name in ("e2e", "engine")):
         yield
         return

@@ -1,6 +1,6 @@
 """The handlers keep to their documents, whatever is sent: all checks of schemathesis, each family.
 
-`CASES` says how many cases each family gets: 1,000 unless told, many more in the soak.
+`CASES` says how many cases each family gets: 1,000 by default, many more in the soak.
 """
 
 import os

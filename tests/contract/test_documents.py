@@ -72,8 +72,8 @@ def test_what_a_line_calls_otherwise_than_the_document_is_told() -> None:
     paths = DOCUMENTS["v1"]["paths"]
     put = paths["/v1/directory"]["put"]["requestBody"]
     export = paths["/v1/directory/export"]["get"]["responses"]["200"]
-    for told in (put, export):
-        assert "`product_kind`" in told["content"]["application/x-ndjson"]["schema"]["description"]
+    for found in (put, export):
+        assert "`product_kind`" in found["content"]["application/x-ndjson"]["schema"]["description"]
 
 
 @pytest.mark.parametrize("family", DOCUMENTS)

@@ -159,7 +159,7 @@ def people(stack: Stack, users: int) -> str:
 def ask(
     counted: Counted, report: str, days: int, last: datetime, zone: timezone
 ) -> tuple[ReadCosts, Any]:
-    """The bill and the answer of a report."""
+    """The costs and the answer of a report."""
     ends = {"from": last - timedelta(days=days), "to": last - timedelta(seconds=1)}
     query = {
         "type": "account-user",
@@ -170,9 +170,9 @@ def ask(
     headers = {"authorization": f"Bearer {counted.key}"}
     event = proxy_event("GET", f"{BASE}/{report}?{urlencode(query)}", headers)
     endpoint = replace(endpoints()[f"usage_report/{report}"], clock=lambda: NOW)
-    with read_costs() as bill:
+    with read_costs() as costs:
         answer: Any = endpoint(event, CONTEXT)  # type: ignore[arg-type]
-    return bill, answer
+    return costs, answer
 
 
 EDGE_BYTES = 6.5
@@ -199,30 +199,30 @@ def test_every_unit_of_a_drilldown_is_promised(
     lines = []
     for name, (last, zone) in RANGES.items():
         for days in (1, 28, 90):
-            bill, answer = ask(counted, "drilldown", days, last, zone)
+            costs, answer = ask(counted, "drilldown", days, last, zone)
             first, end = (epoch_second(start(last, ago, zone)) for ago in (days, 0))
-            hold(counted, bill, first, end)
+            hold(counted, costs, first, end)
             expected = f'"totalTests":{counted.tests(first, end)},'
             assert expected in answer["body"]
-            assert answer["headers"]["X-Read-Units"] == f"{bill.total:.1f}"
-            lines.append(line(counted.dense.users, name, days, bill))
+            assert answer["headers"]["X-Read-Units"] == f"{costs.total:.1f}"
+            lines.append(line(counted.dense.users, name, days, costs))
     with capsys.disabled():
         sys.stdout.write("\n".join(["", *lines, ""]))
     LINES[counted.dense.users] = lines
 
 
-def hold(counted: Counted, bill: ReadCosts, first: int, end: int) -> None:
-    """Every part of a bill against what is promised of it."""
-    users, units = counted.dense.users, bill.units
+def hold(counted: Counted, costs: ReadCosts, first: int, end: int) -> None:
+    """Compare every part of the costs with what is promised of it."""
+    users, units = counted.dense.users, costs.units
     assert set(units) <= set(COLUMNS)
     assert units["frames"] <= FRAMES[users]
-    assert bill.calls["frames"] <= 3
+    assert costs.calls["frames"] <= 3
     assert units["segments"] <= edges_may_cost(counted, first, end)
-    assert bill.calls["segments"] <= 2
+    assert costs.calls["segments"] <= 2
     assert units["tail"] <= 64
     assert units["head"] + units["log"] + units["caller"] <= 6
     assert units["blocks"] <= 7 * users / 1_000
-    assert bill.total - units["tail"] <= 180
+    assert costs.total - units["tail"] <= 180
 
 
 def test_products_that_nobody_uses_cost_next_to_nothing(
@@ -239,8 +239,8 @@ def test_products_that_nobody_uses_cost_next_to_nothing(
     assert summary.units["blocks"] <= drilldown.units["blocks"]
 
 
-def line(users: int, name: str, days: int, bill: ReadCosts) -> str:
-    numbers = [bill.total, sum(bill.calls.values()), *(bill.units[each] for each in COLUMNS)]
+def line(users: int, name: str, days: int, costs: ReadCosts) -> str:
+    numbers = [costs.total, sum(costs.calls.values()), *(costs.units[each] for each in COLUMNS)]
     return f"| {users:,} | {name} | {days} | {' | '.join(f'{each:g}' for each in numbers)} |"
 
 

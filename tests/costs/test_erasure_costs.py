@@ -80,13 +80,13 @@ def test_what_erasure_costs_is_published() -> None:
     if {size for _, size in COSTS} != set(SIZES):
         pytest.skip("only the whole file knows all costs")
     lines = [
-        f"| {what} | {' | '.join(told(COSTS[what, size]) for size in SIZES)} |" for what in MOST
+        f"| {what} | {' | '.join(in_words(COSTS[what, size]) for size in SIZES)} |" for what in MOST
     ]
     heads = " | ".join(f"{size:,} users" for size in SIZES)
     table = "\n".join([f"| erasing | {heads} |", "|---|---|---|", *lines])
     write_section(ROOT / "docs" / "performance.md", "Erasure", f"{TEXT}\n\n{table}")
 
 
-def told(meter: Meter) -> str:
+def in_words(meter: Meter) -> str:
     units = f"{meter.write_units:.0f} write units, {meter.read_units:.1f} read units"
     return f"{units}, {meter.requests} calls"

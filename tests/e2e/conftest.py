@@ -1,4 +1,4 @@
-"""Journeys need a deployment with the demo in it: `make test` starts one for them."""
+"""End-to-end tests need a deployment with the demo in it, which `make test` starts."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.support.live_deployment import Deployment, running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever stands in this folder is a journey."""
+    """Mark every test in this folder `e2e`."""
     for item in items:
         if "tests/e2e" in item.path.as_posix():
             item.add_marker("e2e")
@@ -31,7 +31,7 @@ def deployment() -> Iterator[Deployment]:
 
 @dataclass(frozen=True)
 class Fresh:
-    """An organization of one journey's own, and its Admin's first key."""
+    """A new organization for one module, and its Admin's first key."""
 
     id: str
     key: str
@@ -43,8 +43,8 @@ def fresh(deployment: Deployment) -> Fresh:
     """A new organization, made as an operator makes one."""
     if deployment.home is None:
         pytest.skip("the tables of a deployment elsewhere cannot be reached from here")
-    username = f"journey-{uuid4().hex[:8]}@example.com"
-    words = ("--name", "Journey Organization", "--admin-username", username, "--json")
+    username = f"e2e-{uuid4().hex[:8]}@example.com"
+    words = ("--name", "E2E Organization", "--admin-username", username, "--json")
     made = deployment.odometer("organization", "create", "--force", *words)
     assert made.returncode == 0, made.stderr
     content = json.loads(made.stdout)

@@ -23,9 +23,9 @@ def test_a_directory_that_was_put_shows_in_every_list(
     document = {
         "organization": {"domains": ["example.com"]},
         "license": {"exp": 2, "iat": 1, "seats": 10, "seats_cap": 12},
-        "teams": [{"name": "Journey Team"}],
+        "teams": [{"name": "E2E Team"}],
         "users": [
-            {"username": f"journey-{number}@example.com", "state": state, "team": "Journey Team"}
+            {"username": f"e2e-{number}@example.com", "state": state, "team": "E2E Team"}
             for number, state in enumerate(states)
         ],
     }
@@ -33,12 +33,12 @@ def test_a_directory_that_was_put_shows_in_every_list(
     put = deployment.odometer("directory", "put", str(file), key=fresh.key)
     assert put.returncode == 0, put.stderr
     team = deployment.get("/api/v1/organization/teams", fresh.key).json()["data"]
-    assert [(row["name"], row["usersCount"]) for row in team] == [("Journey Team", 4)]
+    assert [(row["name"], row["usersCount"]) for row in team] == [("E2E Team", 4)]
     assert usernames(deployment, fresh, "true", "true") == [
-        "journey-0@example.com",
-        "journey-1@example.com",
+        "e2e-0@example.com",
+        "e2e-1@example.com",
     ]
-    assert usernames(deployment, fresh, "true", "false") == ["journey-2@example.com"]
+    assert usernames(deployment, fresh, "true", "false") == ["e2e-2@example.com"]
     assert usernames(deployment, fresh, "false", "true") == [fresh.admin_username]
     license_now = deployment.get("/api/v1/license", fresh.key).json()["license"]
     assert (license_now["seats"], license_now["seatsCap"]) == (10, 12)
@@ -55,7 +55,7 @@ def test_a_key_is_made_used_rotated_with_grace_and_without_and_revoked(
     deployment: Deployment, fresh: Fresh
 ) -> None:
     owner = user_id(deployment, fresh, fresh.admin_username)
-    wanted = {"name": "journey", "user": owner, "scopes": ["usage:read"]}
+    wanted = {"name": "e2e", "user": owner, "scopes": ["usage:read"]}
     made = deployment.send("POST", "/v1/keys", fresh.key, json=wanted)
     assert made.status_code == 201
     key_id, first = made.json()["key_id"], made.json()["access_key"]
@@ -101,7 +101,7 @@ def test_somebody_who_is_erased_is_gone_and_what_they_used_stays(
         "specversion": "1.0",
         "type": "usage",
         "id": "1",
-        "source": "journey",
+        "source": "e2e",
         "subject": leaving,
         "time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "data": {"product": "automation", "tests": 7},

@@ -1,6 +1,6 @@
 """The deployment keeps to its documents: all checks of schemathesis, each family, over HTTP.
 
-`CASES_OVER_HTTP` says how many cases each family gets: 200 unless told.
+`CASES_OVER_HTTP` says how many cases each family gets: 200 by default.
 """
 
 import os
@@ -56,5 +56,5 @@ def test_usage_reports_keep_to_their_document(case: Any, deployment: Deployment)
 def test_directory_keys_and_events_keep_to_their_document(
     case: Any, deployment: Deployment, fresh: Fresh
 ) -> None:
-    """These cases write, so they have an organization of their own: journeys read the demo's."""
+    """These cases write, so they use an organization that no other test reads."""
     ask(case, deployment, fresh.key)

@@ -27,7 +27,7 @@ UNAUTHORIZED = {
             "error": "UNAUTHORIZED",
             "message": "Unauthorized – Invalid token.",
             "status": 401,
-            "requestId": "journey-401",
+            "requestId": "e2e-401",
             "details": {"errors": []},
         },
     ),
@@ -59,7 +59,7 @@ def test_each_credential_opens_what_its_role_and_scopes_open(
 def test_who_is_not_known_learns_how_to_be_in_the_words_of_the_family(
     deployment: Deployment, route: str
 ) -> None:
-    answer = deployment.get(route, "REVOKED_TOKEN", headers={"X-Request-Id": "journey-401"})
+    answer = deployment.get(route, "REVOKED_TOKEN", headers={"X-Request-Id": "e2e-401"})
     assert (challenge(answer), answer.json()) == UNAUTHORIZED[route]
 
 

@@ -83,8 +83,8 @@ def test_a_query_is_decoded_once_and_taken_by_the_letter(
 ) -> None:
     answer = deployment.get(f"/api/v1/organization/teams?{query}", "ADMIN_TOKEN")
     assert answer.status_code == 400
-    (told,) = answer.json()["details"]["errors"]
-    assert told.startswith(f"{fault}: ")
+    (found,) = answer.json()["details"]["errors"]
+    assert found.startswith(f"{fault}: ")
 
 
 @pytest.mark.parametrize("sent", ["+05:30", "%2B05:30", "05:30", "-330"])

@@ -1,4 +1,4 @@
-"""What the logs of a whole run do not say: named so that it runs after every other journey."""
+"""What the logs of a whole run do not say: named so that it runs after every other test."""
 
 import base64
 import re

@@ -19,18 +19,18 @@ from tests.support.live_deployment import Deployment
 PATIENCE_SECONDS = 120
 REPORT = "/insights/api/v3/public/usage-report"
 TODAY = datetime.now(UTC).date()
-CAST = DemoOrganization("journey", size=40, teams=2, today=TODAY)
-FIRST_DAY = CAST.last_day - timedelta(days=13)
-EVENTS = list(demo_events(CAST, FIRST_DAY, CAST.last_day))
-PEOPLE = {person.username: person.row for person in CAST.people}
-RANGE = {"from": f"{FIRST_DAY} 00:00:00", "to": f"{CAST.last_day} 23:59:59"}
+DEMO = DemoOrganization("e2e", size=40, teams=2, today=TODAY)
+FIRST_DAY = DEMO.last_day - timedelta(days=13)
+EVENTS = list(demo_events(DEMO, FIRST_DAY, DEMO.last_day))
+PEOPLE = {person.username: person.row for person in DEMO.people}
+RANGE = {"from": f"{FIRST_DAY} 00:00:00", "to": f"{DEMO.last_day} 23:59:59"}
 
 
 def test_usage_sent_twice_at_once_shows_in_the_reports_exactly_and_once(
     deployment: Deployment, fresh: Fresh
 ) -> None:
     client = Client(deployment["BASE_URL"], fresh.key)
-    for wave in CAST.waves():
+    for wave in DEMO.waves():
         expect_no_rejection(put_rows(client, list(rows_of(wave)), lambda _: None))
     sent = list(event_batches(EVENTS)) * 2
     with ThreadPoolExecutor(4) as pool:
@@ -113,5 +113,5 @@ def row(product: str, username: str, sums: list[int]) -> dict[str, Any]:
 
 
 def metadata(fresh: Fresh, **values: Any) -> dict[str, Any]:
-    organization = {"id": fresh.id, "name": "Journey Organization"}
+    organization = {"id": fresh.id, "name": "E2E Organization"}
     return {**values, **RANGE, "timezone": "+00:00", "organization": organization}

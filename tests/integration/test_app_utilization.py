@@ -353,7 +353,7 @@ FORBIDDEN = (403, error("forbidden", "Insufficient permissions for this client")
 NOT_FOUND = (404, error("not_found", "App or client not found"))
 
 
-def told(reply: Reply) -> tuple[int, Any]:
+def status_and_body(reply: Reply) -> tuple[int, Any]:
     return reply.status, reply.json
 
 
@@ -363,18 +363,18 @@ def test_checks_are_made_in_their_order(settled: Client) -> None:
     rest = f"/analytics/apps/{APP}/utilization/users"
     no_app = "/analytics/apps/nothing/utilization/users"
     stack, bad = settled.stack, "?granularity=never"
-    assert told(stack.get(nobody + rest + bad)) == UNAUTHORIZED
-    assert told(stack.get(nobody + rest + bad, settled.admin)) == NOT_FOUND
-    assert told(stack.get(other + no_app + bad, settled.admin)) == FORBIDDEN
+    assert status_and_body(stack.get(nobody + rest + bad)) == UNAUTHORIZED
+    assert status_and_body(stack.get(nobody + rest + bad, settled.admin)) == NOT_FOUND
+    assert status_and_body(stack.get(other + no_app + bad, settled.admin)) == FORBIDDEN
     assert stack.get(mine + no_app + bad, settled.admin).status == 400
-    assert told(stack.get(f"{mine}{no_app}?{FEBRUARY}", settled.admin)) == NOT_FOUND
+    assert status_and_body(stack.get(f"{mine}{no_app}?{FEBRUARY}", settled.admin)) == NOT_FOUND
 
 
 @pytest.mark.parametrize(
     "app_id", ["automation", "00000000-0000-0000-0000-000000000000", "x", f"{APP}0"]
 )
 def test_what_is_no_app_of_the_client_is_not_found(settled: Client, app_id: str) -> None:
-    assert told(settled.get(USERS.replace(APP, app_id), FEBRUARY)) == NOT_FOUND
+    assert status_and_body(settled.get(USERS.replace(APP, app_id), FEBRUARY)) == NOT_FOUND
 
 
 def test_ids_in_a_path_are_read_in_either_case(settled: Client) -> None:
@@ -392,7 +392,7 @@ def test_who_may_ask_depends_on_the_role(settled: Client, role: Role, status: in
 
 def test_a_key_for_something_else_may_not(settled: Client) -> None:
     key = settled.stack.key(ACME, JAMES, Scope.READ_DIRECTORY, now=settled.now)
-    assert told(settled.get(USERS, FEBRUARY, key)) == FORBIDDEN
+    assert status_and_body(settled.get(USERS, FEBRUARY, key)) == FORBIDDEN
 
 
 # every row

@@ -16,10 +16,10 @@ from tests.support.apps import (
     daily,
     days_from,
     example_client,
+    get_json,
     james,
     ranked,
     sarah,
-    told,
     use,
 )
 from tests.support.intake import run
@@ -207,7 +207,7 @@ def test_one_person_across_all_products(stack: Stack) -> None:
         (APP, "Editor", "app", {"active_ms": 500, "sessions": 2}, 2),
     ]
     for _ in range(2):
-        answer = told(client, f"{CLIENT}/users/ann/usage", DAYS)
+        answer = get_json(client, f"{CLIENT}/users/ann/usage", DAYS)
         assert answer["period"] == PERIOD
         assert answer["user"]["id"] == "ann"
         assert answer["products"] == [
@@ -219,7 +219,7 @@ def test_one_person_across_all_products(stack: Stack) -> None:
             for product, name, kind, measures, days in expected
         ]
         client.settle()
-    on_the_day = told(
+    on_the_day = get_json(
         client, f"{CLIENT}/users/ann/usage", "start_date=2026-02-10&end_date=2026-02-10"
     )
     assert [each["product"]["id"] for each in on_the_day["products"]] == ["chat"]
@@ -232,7 +232,7 @@ def test_the_events_of_an_explanation_come_in_pages(stack: Stack) -> None:
     client.settle()
     client.used(*(use("ann", client.now - timedelta(minutes=at), at) for at in (1, 2, 3)))
     query = f"product={APP}&measure=active_ms&from=2026-02-01T00:00:00Z&to=2026-03-03T00:00:00Z"
-    first = told(client, "/v1/explain", f"{query}&page_size=2")
-    rest = told(client, "/v1/explain", f"{query}&page_size=2&cursor={first['next_cursor']}")
+    first = get_json(client, "/v1/explain", f"{query}&page_size=2")
+    rest = get_json(client, "/v1/explain", f"{query}&page_size=2&cursor={first['next_cursor']}")
     events = [event["value"] for page in (first, rest) for event in page["events"]]
     assert (first["value"], events, rest["next_cursor"]) == (15 + 6, [3, 2, 1], None)

@@ -20,9 +20,9 @@ from tests.support.apps import (
     SARAH,
     Client,
     example_client,
+    get_json,
     james,
     sarah,
-    told,
     use,
 )
 from tests.support.memory_directory import ACME
@@ -53,7 +53,7 @@ def metric(value: int, change: float | None = None, compared: int | None = None)
 
 
 def test_the_totals_of_an_app(client: Client) -> None:
-    assert told(client, f"{APPS}/{APP}/utilization", f"granularity=daily&{DAYS}") == {
+    assert get_json(client, f"{APPS}/{APP}/utilization", f"granularity=daily&{DAYS}") == {
         "period": PERIOD,
         "unique_users": metric(2),
         "active_time_ms": metric(JAMES_MS + SARAH_MS),
@@ -63,7 +63,7 @@ def test_the_totals_of_an_app(client: Client) -> None:
 
 
 def test_the_totals_of_an_app_beside_those_of_another_period(client: Client) -> None:
-    answer = told(client, f"{APPS}/{APP}/utilization", f"granularity=daily&{COMPARED}")
+    answer = get_json(client, f"{APPS}/{APP}/utilization", f"granularity=daily&{COMPARED}")
     january = 20 * 5_386_666 + 31 * 5_756_000
     assert answer["period"] == COMPARED_PERIOD
     assert answer["unique_users"] == metric(2, 0.0, 2)
@@ -79,7 +79,7 @@ def test_the_totals_of_departments_count_the_days_of_their_members(
     client: Client, department: str, users: int, days: int
 ) -> None:
     query = f"granularity=daily&{DAYS}&department_ids={department}"
-    answer = told(client, f"{APPS}/{APP}/utilization", query)
+    answer = get_json(client, f"{APPS}/{APP}/utilization", query)
     active_ms = JAMES_MS + (SARAH_MS if users == 2 else 0)
     assert answer["unique_users"] == metric(users)
     assert answer["avg_time_ms_per_day"] == metric(round(active_ms / days))
@@ -97,7 +97,7 @@ def test_a_course_is_cut_at_mondays_months_and_quarters(
     client: Client, granularity: str, firsts: list[str]
 ) -> None:
     query = f"metric=user-count&granularity={granularity}&{DAYS}"
-    answer = told(client, f"{APPS}/{APP}/activity", query)
+    answer = get_json(client, f"{APPS}/{APP}/activity", query)
     assert answer == {
         "metric": "user-count",
         "label": "Users",
@@ -118,7 +118,7 @@ def test_a_course_by_days_is_filled_with_zeros(
     client: Client, metric_name: str, label: str, values: list[int]
 ) -> None:
     days = "start_date=2026-02-25&end_date=2026-02-28"
-    answer = told(
+    answer = get_json(
         client, f"{APPS}/{APP}/activity", f"metric={metric_name}&granularity=daily&{days}"
     )
     assert answer["label"] == label
@@ -162,16 +162,16 @@ def test_apps_are_ranked_by_their_use(client: Client) -> None:
     }
     path = f"{APPS}/utilization"
     whole = {"period": PERIOD, "data": [first, second], "total_count": 2, "next_cursor": None}
-    assert told(client, path, DAYS) == whole
-    by_name = told(client, path, f"{DAYS}&sort_by=name&sort_order=asc")
+    assert get_json(client, path, DAYS) == whole
+    by_name = get_json(client, path, f"{DAYS}&sort_by=name&sort_order=asc")
     assert by_name["data"] == [second, first]
-    assert told(client, path, f"{DAYS}&q=EDIT")["data"] == [first]
+    assert get_json(client, path, f"{DAYS}&q=EDIT")["data"] == [first]
 
 
 def test_pages_of_apps_join(client: Client) -> None:
     path = f"{APPS}/utilization"
-    first = told(client, path, f"{DAYS}&page_size=1")
-    second = told(client, path, f"{DAYS}&page_size=1&cursor={first['next_cursor']}")
+    first = get_json(client, path, f"{DAYS}&page_size=1")
+    second = get_json(client, path, f"{DAYS}&page_size=1&cursor={first['next_cursor']}")
     names = [page["data"][0]["app"]["name"] for page in (first, second)]
     assert (names, second["next_cursor"]) == (["Editor", "Board"], None)
 
@@ -189,7 +189,7 @@ def person(row: dict[str, Any], *departments: tuple[str, str]) -> dict[str, Any]
 
 
 def test_a_user_with_departments(client: Client) -> None:
-    assert told(client, f"{CLIENT}/users/{JAMES}") == person(james(), (SALES, "Sales"))
+    assert get_json(client, f"{CLIENT}/users/{JAMES}") == person(james(), (SALES, "Sales"))
 
 
 def test_users_are_found_by_a_part_of_their_name_and_by_department(client: Client) -> None:
@@ -198,15 +198,15 @@ def test_users_are_found_by_a_part_of_their_name_and_by_department(client: Clien
         "total_count": 1,
         "next_cursor": None,
     }
-    assert told(client, f"{CLIENT}/users", "q=CHEN") == expected
-    assert told(client, f"{CLIENT}/users", f"department_ids={OFFICE}") == expected
+    assert get_json(client, f"{CLIENT}/users", "q=CHEN") == expected
+    assert get_json(client, f"{CLIENT}/users", f"department_ids={OFFICE}") == expected
 
 
 def test_users_are_ordered_with_those_never_active_last(client: Client) -> None:
     admin = f"Admin@{ACME[:4]}.example"
 
     def names(query: str) -> list[str]:
-        found = told(client, f"{CLIENT}/users", f"{query}&page_size=500")["data"]
+        found = get_json(client, f"{CLIENT}/users", f"{query}&page_size=500")["data"]
         return [row["username"] for row in found]
 
     assert names("sort_by=username") == [admin, "james.wilson", "sarah.chen"]
@@ -284,15 +284,17 @@ def test_an_unknown_user_is_not_found_and_nobody_of_a_client_is_told_apart(clien
 
 
 def test_a_published_figure_is_explained(client: Client) -> None:
-    published = told(client, f"{APPS}/{APP}/utilization", f"granularity=daily&{DAYS}")
+    published = get_json(client, f"{APPS}/{APP}/utilization", f"granularity=daily&{DAYS}")
     query = f"product={APP}&measure=active_ms&from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"
-    whole = told(client, "/v1/explain", query)
+    whole = get_json(client, "/v1/explain", query)
     assert whole["value"] == published["active_time_ms"]["value"]
     assert sum(term["sign"] * term["value"] for term in whole["terms"]) == whole["value"]
     assert whole["range"] == "2026-02-01T00:00:00Z/2026-03-01T00:00:00Z"
-    mine = told(client, "/v1/explain", f"{query}&user={JAMES}")
+    mine = get_json(client, "/v1/explain", f"{query}&user={JAMES}")
     assert mine["value"] == JAMES_MS
-    days = told(client, "/v1/explain", f"{query.replace('active_ms', 'days_active')}&user={SARAH}")
+    days = get_json(
+        client, "/v1/explain", f"{query.replace('active_ms', 'days_active')}&user={SARAH}"
+    )
     assert days["value"] == 21
 
 
@@ -348,20 +350,24 @@ def test_an_explanation_of_the_outermost_years_is_empty(client: Client) -> None:
         span = f"from={year}-01-01T00:00:00Z&to={year}-12-31T23:59:59Z"
         for measure in ("active_ms", "days_active", "users"):
             assert (
-                told(client, "/v1/explain", f"product={APP}&measure={measure}&{span}")["value"] == 0
+                get_json(client, "/v1/explain", f"product={APP}&measure={measure}&{span}")["value"]
+                == 0
             )
 
 
 def test_accounts_are_those_there_were_by_then(client: Client) -> None:
     span = "measure=accounts&from=1970-01-01T00:00:00Z&to="
-    assert told(client, "/v1/explain", f"{span}1971-01-01T00:00:00Z")["value"] == 0
-    assert told(client, "/v1/explain", f"{span}1972-01-01T00:00:00Z&state=registered")["value"] == 0
+    assert get_json(client, "/v1/explain", f"{span}1971-01-01T00:00:00Z")["value"] == 0
+    assert (
+        get_json(client, "/v1/explain", f"{span}1972-01-01T00:00:00Z&state=registered")["value"]
+        == 0
+    )
 
 
 def test_an_app_is_explained_and_covered_by_its_id_in_either_case(client: Client) -> None:
     span = "from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"
     for path in (f"/v1/explain?measure=active_ms&{span}", "/v1/coverage?"):
-        lower, upper = (told(client, f"{path}&product={name}") for name in (APP, APP.upper()))
+        lower, upper = (get_json(client, f"{path}&product={name}") for name in (APP, APP.upper()))
         assert lower == upper
         assert lower.get("value", 1) > 0
 
@@ -370,5 +376,5 @@ def test_nobody_is_in_a_department_that_is_unknown(client: Client) -> None:
     span = "from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"
     for measure in ("active_ms", "sessions", "days_active", "users", "accounts"):
         query = f"product={APP}&measure={measure}&department_ids={JAMES[:-1]}0&{span}"
-        answer = told(client, "/v1/explain", query.replace(JAMES[:2], "a1"))
+        answer = get_json(client, "/v1/explain", query.replace(JAMES[:2], "a1"))
         assert answer["value"] == sum(term["value"] for term in answer["terms"]) == 0

@@ -407,9 +407,9 @@ def test_a_key_that_cannot_be_made_says_why(env: Mapping[str, str]) -> None:
 
 
 def test_whoami_tells_whose_key_it_is(stack: Stack, env: Mapping[str, str]) -> None:
-    told = odometer("whoami", "--json", env=env).json
+    found = odometer("whoami", "--json", env=env).json
     owner = stack.directories.open(ACME).users[0]
-    assert (told["organization"], told["user"], told["name"]) == (ACME, owner.id, "test")
+    assert (found["organization"], found["user"], found["name"]) == (ACME, owner.id, "test")
     assert env["ODOMETER_TOKEN"] not in odometer("whoami", env=env).out
 
 

@@ -487,13 +487,13 @@ def test_an_export_that_is_too_large_says_what_helps(
     monkeypatch.setattr("odometer.web.messages.COMPRESSED_FROM", 500)
     too_large = "the answer is too large without gzip"
     accept = f"Accept: {too_large}, which needs application/x-ndjson to come first"
-    told = {
+    found = {
         (): f"{accept}; Accept-Encoding: {too_large}",
         ("accept-encoding",): accept,
         ("accept",): f"Accept-Encoding: {too_large}",
     }
     good = {"accept": "application/x-ndjson", "accept-encoding": "gzip"}
-    for names, words in told.items():
+    for names, words in found.items():
         headers = {name: good[name] for name in names}
         reply = us.stack.get("/v1/directory/export", us.key("admin"), **headers)
         assert (reply.status, reply.json["error"]["message"]) == (400, words)

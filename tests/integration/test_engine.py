@@ -1,4 +1,4 @@
-"""The engine's functions: rung, swept, settled, rebuilt and audited, for everyone, on the clock."""
+"""The functions of the engine: fold, settle, rebuild and audit every organization."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -58,8 +58,8 @@ def test_accepted_usage_shows_once_it_is_rung_and_rings_no_second_time(
 ) -> None:
     send(stack, keys[ACME], [usage_event("a"), usage_event("b")])
     assert total_of(ACME) == 0
-    rung = stream(log_of(stack, ACME))
-    assert [run("fold", rung), run("fold", rung)] == [NOTHING_FAILED] * 2
+    event = stream(log_of(stack, ACME))
+    assert [run("fold", event), run("fold", event)] == [NOTHING_FAILED] * 2
     assert (total_of(ACME), total_of(OTHER)) == (2, 0)
 
 
@@ -73,7 +73,7 @@ def test_what_no_bell_has_brought_the_schedule_brings(stack: Stack, keys: dict[s
 def test_usage_is_the_same_settled_rebuilt_and_with_what_comes_late(
     stack: Stack, keys: dict[str, str]
 ) -> None:
-    """The whole life of events through the functions alone."""
+    """Accept, fold, settle and rebuild events through the functions alone."""
     days = [usage_event(f"{day}", time=ago(days=day)) for day in range(0, 40, 3)]
     send(stack, keys[ACME], days)
     run("fold", stream(log_of(stack, ACME)))
@@ -126,11 +126,11 @@ def test_a_failing_organization_holds_up_no_other_and_is_rung_again_from_its_fir
         for key in keys.values():
             send(stack, key, [usage_event(name)])
     acme, other = log_of(stack, ACME), log_of(stack, OTHER)
-    rung = stream([other[0], acme[0], other[1], acme[1]])
+    event = stream([other[0], acme[0], other[1], acme[1]])
     with failing_for(ACME):
-        assert run("fold", rung) == {"batchItemFailures": [{"itemIdentifier": "200"}]}
+        assert run("fold", event) == {"batchItemFailures": [{"itemIdentifier": "200"}]}
     assert (total_of(ACME), total_of(OTHER)) == (0, 2)
-    assert run("fold", {"Records": rung["Records"][1:]}) == NOTHING_FAILED
+    assert run("fold", {"Records": event["Records"][1:]}) == NOTHING_FAILED
     assert (total_of(ACME), total_of(OTHER)) == (2, 2)
 
 

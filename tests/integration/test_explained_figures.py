@@ -21,7 +21,7 @@ from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import State, UserType
 from odometer.domain.time import DAY, day_start, epoch_ms, format_seconds
 from odometer.reports.figures import change_tenths, rounded, share
-from tests.support.apps import APP, CLIENT, OFFICE, OTHER_APP, SALES, Client, told, use
+from tests.support.apps import APP, CLIENT, OFFICE, OTHER_APP, SALES, Client, get_json, use
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, stack_on_moto
 from tests.support.usage_sender import used
@@ -294,10 +294,10 @@ def span_of(
 def value_of(client: Client, query: str, start: str, end: str) -> int:
     """What an explanation says, once its terms on all of its pages have been added up."""
     asked = f"{query}&from={start}&to={end}&page_size={4 if 'users' in query else 1000}"
-    page = told(client, "/v1/explain", asked)
+    page = get_json(client, "/v1/explain", asked)
     pages = [page]
     while page["next_cursor"]:
-        page = told(client, "/v1/explain", f"{asked}&cursor={quote(page['next_cursor'])}")
+        page = get_json(client, "/v1/explain", f"{asked}&cursor={quote(page['next_cursor'])}")
         pages.append(page)
     assert {each["value"] for each in pages} == {pages[0]["value"]}
     users = [term for each in pages for term in each["terms"] if term["term"] == "user"]

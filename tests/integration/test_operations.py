@@ -193,13 +193,13 @@ def test_a_table_that_cannot_be_meant_is_refused_before_it_is_sent(
 
 
 def test_the_columns_are_documented_where_they_are_asked_for(odometer: Type) -> None:
-    told = " ".join(odometer("import", "--help").stdout.split())
-    assert "id, source, subject, time, product" in told
+    found = " ".join(odometer("import", "--help").stdout.split())
+    assert "id, source, subject, time, product" in found
     documented = Path("docs/command-line.md").read_text()
     for name in event_files.COLUMNS:
         assert f"`{name}`" in documented
     for name in event_files.MEASURES:
-        assert name in told
+        assert name in found
     (required,) = [row for row in documented.splitlines() if "required" in row]
     assert re.findall(r"`(\w+)`", required) == list(event_files.REQUIRED)
 
@@ -290,9 +290,9 @@ def frame_of(day_prefix: str) -> Any:
 def test_frames_that_are_right_are_said_to_be(odometer: Type) -> None:
     assert frame_of("F")
     done = odometer("verify")
-    told = json.loads(odometer("verify", "Acme Corp", "--json").stdout)
-    frames = told["compared"]["frames"]
-    assert told == {"compared": {"organizations": 1, "frames": frames}, "drifts": []}
+    found = json.loads(odometer("verify", "Acme Corp", "--json").stdout)
+    frames = found["compared"]["frames"]
+    assert found == {"compared": {"organizations": 1, "frames": frames}, "drifts": []}
     assert frames > 24  # a day each of automation, of the totals and of the people, and keyframes
     assert (done.exit_code, done.stdout) == (
         0,

@@ -102,8 +102,9 @@ def read_key(text: str) -> AccessKey:
 
 def test_lines_of_the_log_name_the_stack() -> None:
     code = (
-        "from odometer.api import bells, endpoint\n"
-        "print(bells.logger.service, endpoint.logger.service)"
+        "from odometer import triggers\n"
+        "from odometer.web import endpoint\n"
+        "print(triggers.logger.service, endpoint.logger.service)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

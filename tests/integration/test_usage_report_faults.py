@@ -106,8 +106,8 @@ def what_failed(calls_made: StorageCalls, number: int) -> str:
 
 def uncached(reply: Reply) -> bool:
     """Nothing invites anybody to keep the answer, or to take it for complete."""
-    told = reply.headers.keys() & {"ETag", "X-Data-Through"}
-    return reply.headers["Cache-Control"] == "no-store" and not told
+    found = reply.headers.keys() & {"ETag", "X-Data-Through"}
+    return reply.headers["Cache-Control"] == "no-store" and not found
 
 
 def partial_drilldown(whole: Any) -> Any:

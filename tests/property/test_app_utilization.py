@@ -79,7 +79,7 @@ def settled(client: Client, events: Sequence[Event[str]]) -> None:
     client.settle()
 
 
-def lived(client: Client, events: Sequence[Event[str]]) -> None:
+def arrived_over_time(client: Client, events: Sequence[Event[str]]) -> None:
     """Days were sealed as time went by; some came late, the last are not settled."""
     begin = BEGIN
     while begin < NOW:
@@ -95,7 +95,7 @@ def lived(client: Client, events: Sequence[Event[str]]) -> None:
 
 def rebuilt(client: Client, events: Sequence[Event[str]]) -> None:
     """The frames were made again."""
-    lived(client, events)
+    arrived_over_time(client, events)
     client.settle()
     client.usage_sender.rebuild(client.now)
 
@@ -103,7 +103,7 @@ def rebuilt(client: Client, events: Sequence[Event[str]]) -> None:
 WAYS = [
     (folded, "Europe/Berlin"),
     (settled, "America/New_York"),
-    (lived, "Australia/Lord_Howe"),
+    (arrived_over_time, "Australia/Lord_Howe"),
     (rebuilt, "Pacific/Kiritimati"),
 ]
 

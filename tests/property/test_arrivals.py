@@ -20,32 +20,34 @@ SOURCES = ["ci", "~laptop", "büro", "\U0010ffff"]
 DAY = 86_400
 
 
-def act(world: SimulatedEngine, what: str, random: Random) -> None:
+def act(simulated: SimulatedEngine, what: str, random: Random) -> None:
     match what:
         case "send":
-            world.accept([event(world, random) for _ in range(random.randint(1, 4))], random, 0)
+            simulated.accept(
+                [event(simulated, random) for _ in range(random.randint(1, 4))], random, 0
+            )
         case "fold":
-            world.folding.fold_outstanding(ORGANIZATION, world.now_ms)
+            simulated.folding.fold_outstanding(ORGANIZATION, simulated.now_ms)
         case "settle":
-            world.settling.settle(ORGANIZATION, world.zone, world.now)
+            simulated.settling.settle(ORGANIZATION, simulated.zone, simulated.now)
         case "die":
-            with dying(world.usage, random.randint(0, 25)):
-                world.settling.settle(ORGANIZATION, world.zone, world.now)
+            with dying(simulated.usage, random.randint(0, 25)):
+                simulated.settling.settle(ORGANIZATION, simulated.zone, simulated.now)
         case "wait":
-            world.pass_time(random.choice([60, 3600, 2 * DAY]))
+            simulated.pass_time(random.choice([60, 3600, 2 * DAY]))
 
 
-def event(world: SimulatedEngine, random: Random) -> Event[str]:
+def event(simulated: SimulatedEngine, random: Random) -> Event[str]:
     product, source = random.choice(PLACES), random.choice(SOURCES)
-    second = world.now - random.choice([0, 0, 1, DAY, 9 * DAY, 400 * DAY])
+    second = simulated.now - random.choice([0, 0, 1, DAY, 9 * DAY, 400 * DAY])
     digest = digest_of(source, str(random.randrange(40)))
     return Event("ann", product.id, source, second, 0, (1, 0, 0, 0), digest)
 
 
-def told(world: SimulatedEngine, product: str) -> dict[str, Coverage]:
+def brute_force(simulated: SimulatedEngine, product: str) -> dict[str, Coverage]:
     """What the decided events say, one by one."""
     seconds: defaultdict[str, list[int]] = defaultdict(list)
-    for each in (event for fold in world.folds() for event in fold.events):
+    for each in (event for fold in simulated.folds() for event in fold.events):
         if each.product == product:
             seconds[each.source].append(each.second)
     return {
@@ -54,23 +56,25 @@ def told(world: SimulatedEngine, product: str) -> dict[str, Coverage]:
     }
 
 
-DEEDS = ["send", "send", "fold", "settle", "die", "die", "wait"]
+STEPS = ["send", "send", "fold", "settle", "die", "die", "wait"]
 
 
 @settings(max_examples=300)
 @given(
-    deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**32)), max_size=30),
+    steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2**32)), max_size=30),
     first=st.integers(-420, 5),
     days=st.integers(0, 430),
 )
 def test_arrivals_are_what_the_events_say(
-    deeds: list[tuple[str, int]], first: int, days: int
+    steps: list[tuple[str, int]], first: int, days: int
 ) -> None:
-    world = SimulatedEngine(NOW, "UTC", PLACES)
-    for what, seed in deeds:
-        act(world, what, Random(seed))
-    found = received(world.view(), [product.id for product in PLACES])
-    assert [each.by_source for each in found] == [told(world, each.product) for each in found]
+    simulated = SimulatedEngine(NOW, "UTC", PLACES)
+    for what, seed in steps:
+        act(simulated, what, Random(seed))
+    found = received(simulated.view(), [product.id for product in PLACES])
+    assert [each.by_source for each in found] == [
+        brute_force(simulated, each.product) for each in found
+    ]
     begin = utc_date(NOW) + timedelta(days=first)
     for each in found:
         compare(each, begin, begin + timedelta(days=days))

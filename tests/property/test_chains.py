@@ -1,4 +1,4 @@
-"""Chains of pages: they join to the ranking of page one, reckoned by hand, whatever happens."""
+"""Chains of pages: they join to the ranking of page one, as the oracle has it, whatever happens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from hypothesis import strategies as st
 
 from odometer.domain.time import format_seconds
 from tests.support.apps import APP, OFFICE, SALES
-from tests.support.simulated_organization import APPS, ZONES, SimulatedOrganization, life
+from tests.support.simulated_organization import (
+    APPS,
+    ZONES,
+    SimulatedOrganization,
+    new_organization,
+)
 from tests.support.stack import Reply, Stack, stack_on_moto
 from tests.support.usage_oracle import MEASURES, Moment, Query, Row
 
@@ -31,7 +36,7 @@ STARTS = [
     datetime(2026, 12, 31, 3, tzinfo=UTC),
 ]
 """Shortly before a clock is changed somewhere, or a New Year."""
-DEEDS = [
+STEPS = [
     *["arrive"] * 3,
     *["fold"] * 3,
     *["settle"] * 2,
@@ -62,7 +67,7 @@ numbers = count(1)
 class Chain:
     """A query whose pages are turned one by one, and what they must join to."""
 
-    life: SimulatedOrganization = field(repr=False)
+    simulated: SimulatedOrganization = field(repr=False)
     route: str
     query: Query
     rows: Sequence[Row] = field(default=(), repr=False)
@@ -73,18 +78,18 @@ class Chain:
     done: bool = False
 
     def __post_init__(self) -> None:
-        self.began = self.life.now
+        self.began = self.simulated.now
 
     def turn(self, size: int) -> None:
         """Ask for the next page, which must be what it would have been at page one."""
         reply = self.asked(size)
-        if self.life.now - self.began >= DAY:
+        if self.simulated.now - self.began >= DAY:
             assert reply.status == 400, (self, reply)
             assert reply.json["error"]["message"].endswith("Cursor expired")
             self.done = True
             return
         assert reply.status == 200, (self, reply)
-        moment, page = self.life.moment, reply.json
+        moment, page = self.simulated.moment, reply.json
         if self.cursor is None:
             self.rows = EXPECTED[self.route](moment, self.query, page)
         shown = self.rows[self.turned :][:size]
@@ -98,7 +103,7 @@ class Chain:
         assert self.done == (self.cursor is None)
 
     def asked(self, size: int) -> Reply:
-        client = self.life.client
+        client = self.simulated.client
         paging = {"page_size": size, **({"cursor": self.cursor} if self.cursor else {})}
         path = PATHS[self.route].format(f"/v2/clients/{client.organization}")
         return client.get(path, urlencode({**self.query, **paging}))
@@ -133,14 +138,14 @@ EXPECTED: Mapping[str, Callable[[Moment, Query, Any], list[Row]]] = {
 # queries
 
 
-def some_query(living: SimulatedOrganization, case: tuple[str, str, str], luck: Random) -> Query:
+def some_query(simulated: SimulatedOrganization, case: tuple[str, str, str], luck: Random) -> Query:
     """A query of a case: any days, comparison and filters."""
     route, by, way = case
     if route == "explain":
-        return {"measure": by, **some_explanation(living, luck)}
+        return {"measure": by, **some_explanation(simulated, luck)}
     query = {"sort_by": by, "sort_order": way}
     if route != "users":
-        query |= some_days(living, luck)
+        query |= some_days(simulated, luck)
     if route == "app_users":
         query["granularity"] = "weekly"
     if route != "apps" and luck.random() < 0.4:
@@ -151,8 +156,8 @@ def some_query(living: SimulatedOrganization, case: tuple[str, str, str], luck: 
     return query
 
 
-def some_days(living: SimulatedOrganization, luck: Random) -> dict[str, str]:
-    today = living.now.astimezone(ZoneInfo(living.zone)).date()
+def some_days(simulated: SimulatedOrganization, luck: Random) -> dict[str, str]:
+    today = simulated.now.astimezone(ZoneInfo(simulated.zone)).date()
     last = today + luck.choice([-7, -1, -1, 0, 0, 3]) * DAY
     first = last - luck.choice([0, 1, 6, 27, 27, 89, 365]) * DAY
     query = {"start_date": str(first), "end_date": str(last)}
@@ -164,10 +169,10 @@ def some_days(living: SimulatedOrganization, luck: Random) -> dict[str, str]:
     return {**query, "compare": "previous_period"} if compare == "previous" else query
 
 
-def some_explanation(living: SimulatedOrganization, luck: Random) -> dict[str, str]:
-    end = living.now - timedelta(seconds=luck.choice([0, 0, 3_600, 30_000, 700_001]))
+def some_explanation(simulated: SimulatedOrganization, luck: Random) -> dict[str, str]:
+    end = simulated.now - timedelta(seconds=luck.choice([0, 0, 3_600, 30_000, 700_001]))
     start = end - timedelta(hours=luck.choice([5, 20, 30, 80, 500, 9_000]))
-    user = {"user": luck.choice([*living.names.values()])} if luck.random() < 0.2 else {}
+    user = {"user": luck.choice([*simulated.names.values()])} if luck.random() < 0.2 else {}
     span = {"from": format_seconds(start), "to": format_seconds(end)}
     return {"product": luck.choice([APP, *APPS]), **span, **user}
 
@@ -182,10 +187,10 @@ def stack() -> Iterator[Stack]:
 
 
 @dataclass
-class Story:
-    """A life, and chains of every kind that are begun and turned while it goes on."""
+class History:
+    """An organization, and chains of every kind that are begun and turned while it goes on."""
 
-    life: SimulatedOrganization
+    simulated: SimulatedOrganization
     luck: Random
     waiting: list[tuple[str, str, str]] = field(default_factory=lambda: list(CASES))
     chains: list[Chain] = field(default_factory=list)
@@ -198,8 +203,8 @@ class Story:
         """Begin some chains: page one is of now."""
         for _ in range(min(most, len(self.waiting))):
             case = self.waiting.pop(self.luck.randrange(len(self.waiting)))
-            query = some_query(self.life, case, self.luck)
-            self.chains.append(Chain(self.life, case[0], query))
+            query = some_query(self.simulated, case, self.luck)
+            self.chains.append(Chain(self.simulated, case[0], query))
             self.chains[-1].turn(self.luck.choice([1, 1, 2, 3]))
 
     def go_on(self) -> None:
@@ -208,7 +213,7 @@ class Story:
         for chain in some:
             chain.turn(self.luck.choice([1, 1, 2, 4]))
         for chain in some[:1]:
-            Chain(self.life, chain.route, chain.query).turn(200)
+            Chain(self.simulated, chain.route, chain.query).turn(200)
 
     def end(self) -> None:
         """Begin what has not begun, and turn all pages that are left."""
@@ -219,9 +224,11 @@ class Story:
     def arrive_in_its_zone(self) -> None:
         """Once nothing is on its way any more, the days are those of the zone last moved to."""
         for what in 2 * ("settle", "rebuild"):
-            self.life.happen(what, self.luck)
-        assert self.life.zone_shown == self.life.zone
-        Chain(self.life, "app_users", some_query(self.life, CASES[0], self.luck)).turn(200)
+            self.simulated.take(what, self.luck)
+        assert self.simulated.zone_shown == self.simulated.zone
+        Chain(self.simulated, "app_users", some_query(self.simulated, CASES[0], self.luck)).turn(
+            200
+        )
 
 
 @settings(max_examples=10)
@@ -229,23 +236,23 @@ class Story:
     zone=st.sampled_from(ZONES),
     start=st.sampled_from(STARTS),
     seed=st.integers(0, 2**32),
-    deeds=st.lists(
-        st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**32)), min_size=10, max_size=20
+    steps=st.lists(
+        st.tuples(st.sampled_from(STEPS), st.integers(0, 2**32)), min_size=10, max_size=20
     ),
 )
 def test_pages_join_to_the_ranking_of_page_one_whatever_happens(
-    stack: Stack, zone: str, start: datetime, seed: int, deeds: list[tuple[str, int]]
+    stack: Stack, zone: str, start: datetime, seed: int, steps: list[tuple[str, int]]
 ) -> None:
     luck = Random(seed)
-    with life(stack, next(numbers), zone, start - 19 * DAY) as living:
-        living.begin(luck)
-        story = Story(living, luck)
-        for what, chance in deeds:
-            story.begin(3)
-            living.happen(what, Random(chance))
-            story.go_on()
-        story.end()
-        story.arrive_in_its_zone()
+    with new_organization(stack, next(numbers), zone, start - 19 * DAY) as simulated:
+        simulated.begin(luck)
+        history = History(simulated, luck)
+        for what, chance in steps:
+            history.begin(3)
+            simulated.take(what, Random(chance))
+            history.go_on()
+        history.end()
+        history.arrive_in_its_zone()
 
 
 def of_two_years(query: Query, luck: Random) -> Query:
@@ -262,34 +269,34 @@ def of_two_years(query: Query, luck: Random) -> Query:
 
 def test_what_is_cleaned_up_is_missed_by_no_chain_that_is_younger_than_a_day(stack: Stack) -> None:
     luck, noon = Random(6), datetime(2026, 12, 31, 12, tzinfo=UTC)
-    with life(stack, next(numbers), "Europe/Berlin", noon - 19 * DAY) as living:
-        living.begin(luck)
-        living.put(organization={"retention_years": 2})
-        living.client.later(noon - living.now)
-        living.arrive(luck, 40)
-        living.fold(luck)
-        frames = living.frames
+    with new_organization(stack, next(numbers), "Europe/Berlin", noon - 19 * DAY) as simulated:
+        simulated.begin(luck)
+        simulated.put(organization={"retention_years": 2})
+        simulated.client.later(noon - simulated.now)
+        simulated.arrive(luck, 40)
+        simulated.fold(luck)
+        frames = simulated.frames
         assert years_of(frames) == {"2025", "2026"}
-        queries = [(case[0], some_query(living, case, luck)) for case in 2 * CASES]
-        chains = [Chain(living, route, of_two_years(query, luck)) for route, query in queries]
+        queries = [(case[0], some_query(simulated, case, luck)) for case in 2 * CASES]
+        chains = [Chain(simulated, route, of_two_years(query, luck)) for route, query in queries]
         for hours in (0, 8, 8, 7):
-            living.client.later(timedelta(hours=hours))
+            simulated.client.later(timedelta(hours=hours))
             for chain in chains:
                 if not chain.done:
                     chain.turn(1)
             for what in ("arrive", "people", *NIGHT):
-                getattr(living, what)(luck)
+                getattr(simulated, what)(luck)
         late = [chain for chain in chains if not chain.done]
         assert {chain.route for chain in late} == set(PATHS)
-        assert frames <= living.frames
+        assert frames <= simulated.frames
         for chain in late[::2]:
             chain.turn(200)
-        living.client.later(timedelta(hours=1))
+        simulated.client.later(timedelta(hours=1))
         for chain in late[1::2]:
             chain.turn(200)
-        living.client.later(DAY)
-        living.retire(luck)
-        assert years_of(frames - living.frames) == {"2025", "2026"}
+        simulated.client.later(DAY)
+        simulated.retire(luck)
+        assert years_of(frames - simulated.frames) == {"2025", "2026"}
 
 
 def years_of(frames: Collection[str]) -> set[str]:

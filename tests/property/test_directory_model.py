@@ -45,7 +45,7 @@ FIRST: list[tuple[str, Row]] = [
     ("user", {"id": A, "username": A}),
     ("user", {"id": B, "username": B, "user_key": C}),
 ]
-"""What everything begins with, so that chance has something to meet."""
+"""What everything begins with, so that chance has something to work_at_once."""
 
 ANY_ROW = st.one_of(
     rows("team", id=few, name=few, is_default=st.booleans() | st.none()),
@@ -186,9 +186,9 @@ def is_admin(user: Row) -> bool:
     return bool(user["role"] == Role.ADMIN and user["history"][-1][0] != State.DEACTIVATED)
 
 
-def seen(book: MemoryDirectory) -> dict[str, list[Row]]:
+def seen(memory: MemoryDirectory) -> dict[str, list[Row]]:
     """The directory in the words of the model."""
-    directory = book.directory
+    directory = memory.directory
     users = [
         {
             **{name: getattr(user, name) for name in (*NAMES, *FRESH)},
@@ -209,49 +209,49 @@ def seen(book: MemoryDirectory) -> dict[str, list[Row]]:
 def test_a_directory_is_what_its_rows_say_without_whoever_was_erased(
     puts: list[tuple[list[tuple[str, Row]], str | None]],
 ) -> None:
-    book, model = MemoryDirectory(), Model()
+    memory, model = MemoryDirectory(), Model()
     for put, erased in [(FIRST, None), *puts]:
-        outcomes = book.put(*put)
+        outcomes = memory.put(*put)
         expected = [
             model.apply(kind, dict(row), outcome.id)
             for (kind, row), outcome in zip(put, outcomes, strict=True)
         ]
         assert [outcome.status for outcome in outcomes] == expected
-        assert seen(book) == vars(model)
+        assert seen(memory) == vars(model)
         if model.is_last_admin(erased):
             with pytest.raises(Invalid):
-                book.erase(erased or "")
+                memory.erase(erased or "")
         else:
-            book.erase(erased or "nobody")
+            memory.erase(erased or "nobody")
             model.erase(erased)
-        assert seen(book) == vars(model)
+        assert seen(memory) == vars(model)
 
 
 @given(st.lists(ANY_ROW, max_size=12))
 def test_no_name_means_two_users(put: list[tuple[str, Row]]) -> None:
-    book = MemoryDirectory()
-    book.put(*FIRST, *put)
-    names = [{getattr(user, name) for name in NAMES} for user in book.directory.users]
+    memory = MemoryDirectory()
+    memory.put(*FIRST, *put)
+    names = [{getattr(user, name) for name in NAMES} for user in memory.directory.users]
     assert sum(map(len, names)) == len(set().union(*names))
 
 
 @given(st.lists(ANY_ROW, max_size=12))
 def test_what_is_exported_changes_nothing_when_it_is_put_back(put: list[tuple[str, Row]]) -> None:
-    book = MemoryDirectory()
-    book.put(*FIRST, *put)
-    before = book.head
-    again = book.put(*sent_back(book))
+    memory = MemoryDirectory()
+    memory.put(*FIRST, *put)
+    before = memory.head
+    again = memory.put(*sent_back(memory))
     assert {outcome.status for outcome in again} == {Status.UNCHANGED}
-    assert book.head is before
+    assert memory.head is before
 
 
 @given(st.lists(ANY_ROW, max_size=12))
 def test_what_is_exported_makes_the_same_directory_elsewhere(put: list[tuple[str, Row]]) -> None:
-    book, copy = MemoryDirectory(), MemoryDirectory()
-    book.put(*FIRST, *put)
-    copy.put(*sent_back(book))
+    memory, copy = MemoryDirectory(), MemoryDirectory()
+    memory.put(*FIRST, *put)
+    copy.put(*sent_back(memory))
     assert [row for _, row in exported(copy.directory)] == [
-        row for _, row in exported(book.directory)
+        row for _, row in exported(memory.directory)
     ]
 
 
@@ -261,9 +261,9 @@ def test_the_same_rows_again_change_nothing(put: list[tuple[str, Row]]) -> None:
         (kind, {**row, "id": f"{kind} {place}", **own_names(kind, place)})
         for place, (kind, row) in enumerate(put)
     ]
-    book = MemoryDirectory()
-    first = book.put(*told_apart)
-    again = book.put(*told_apart)
+    memory = MemoryDirectory()
+    first = memory.put(*told_apart)
+    again = memory.put(*told_apart)
     for one, other in zip(first, again, strict=True):
         assert other.status in (Status.UNCHANGED, Status.REJECTED)
         assert (one.status is Status.REJECTED) >= (other.status is Status.REJECTED)
@@ -276,10 +276,10 @@ def own_names(kind: str, place: int) -> Row:
     return {"name": f"name {place}"}
 
 
-def sent_back(book: MemoryDirectory) -> list[tuple[str, Row]]:
+def sent_back(memory: MemoryDirectory) -> list[tuple[str, Row]]:
     """The export as the wire reads it back."""
     lines = []
-    for kind, row in exported(book.directory):
+    for kind, row in exported(memory.directory):
         values = dict(row)
         if kind == "product":
             values["kind"] = values.pop("product_kind")

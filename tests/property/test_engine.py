@@ -65,28 +65,28 @@ class Seen(NamedTuple):
 
 
 @dataclass
-class Story:
-    """A world, what may happen to it, and what was seen of it before."""
+class History:
+    """A simulated engine, the steps that may be taken, and what was seen before."""
 
-    world: SimulatedEngine
+    simulated: SimulatedEngine
     products: list[MeteredProduct]
     entries: list[Item] = field(default_factory=list)
     pins: list[Seen] = field(default_factory=list)
 
     version: int = 0
 
-    def live(self, deeds: Sequence[tuple[str, int]]) -> None:
-        """Do all of this, each deed with chance of its own, and see that nothing is amiss."""
-        for what, seed in deeds:
-            self.happen(what, Random(seed))
+    def run(self, steps: Sequence[tuple[str, int]]) -> None:
+        """Do all of this, each step with chance of its own, and see that nothing is amiss."""
+        for what, seed in steps:
+            self.take(what, Random(seed))
         self.close()
 
-    def happen(self, what: str, random: Random) -> None:
+    def take(self, what: str, random: Random) -> None:
         getattr(self, what)(random)
 
     def send(self, random: Random) -> None:
         events = [self.event(random) for _ in range(random.choice([1, 1, 2, 5]))]
-        self.entries.append(self.world.accept(events, random, random.choice([0, 0, 0, 3, 19])))
+        self.entries.append(self.simulated.accept(events, random, random.choice([0, 0, 0, 3, 19])))
         if random.random() < 0.6:
             self.fold_new(random, self.entries[-1:])
 
@@ -102,7 +102,7 @@ class Story:
             who=random.choice(["ann", "ann@example.com", "bob", "cid", "dot", "eve"]),
             product=product.id,
             source=source,
-            second=self.world.now - days_ago * DAY - moment,
+            second=self.simulated.now - days_ago * DAY - moment,
             platform=random.choice([1, 2]) if product.kind.platforms else 0,
             measures=(*measures, *[0] * (MEASURES - wide)),
             digest=digest_of(source, str(random.randrange(12))),
@@ -110,68 +110,68 @@ class Story:
 
     def resend(self, random: Random) -> None:
         """Send events again, some with another product and content."""
-        known = [event for those in self.world.sent.values() for event in those]
+        known = [event for those in self.simulated.sent.values() for event in those]
         events = random.choices(known, k=2) if known else []
         for event in events:
             other = self.event(random)._replace(second=event.second, digest=event.digest)
             batch = [random.choice([event, other])]
-            self.entries.append(self.world.accept(batch, random, random.choice([0, 5])))
+            self.entries.append(self.simulated.accept(batch, random, random.choice([0, 5])))
         self.fold_new(random, self.entries[-2:])
 
     def fold_new(self, random: Random, entries: list[Item] | None = None) -> None:
-        """A bell for the newest entries, or one delivered again, late, or in another order."""
+        """Fold the newest entries, or some again, late or in another order."""
         some = entries or random.sample(self.entries, min(3, len(self.entries)))
-        flying = [item for _, item in self.world.flying]
-        landed = [entry for entry in some if entry not in flying]
-        memory = random.choice([self.world.folding, self.world.fold_elsewhere()])
-        memory.fold_new(ORGANIZATION, landed, self.world.now_ms)
+        in_flight = [item for _, item in self.simulated.in_flight]
+        landed = [entry for entry in some if entry not in in_flight]
+        memory = random.choice([self.simulated.folding, self.simulated.fold_elsewhere()])
+        memory.fold_new(ORGANIZATION, landed, self.simulated.now_ms)
 
     def fold_outstanding(self, random: Random) -> None:
-        folding = random.choice([self.world.folding, self.world.fold_elsewhere()])
-        folding.fold_outstanding(ORGANIZATION, self.world.now_ms)
+        folding = random.choice([self.simulated.folding, self.simulated.fold_elsewhere()])
+        folding.fold_outstanding(ORGANIZATION, self.simulated.now_ms)
 
     def sweep_the_day(self, random: Random) -> None:
-        since = self.world.now_ms - 26 * 3600 * 1000
-        self.world.folding.fold_outstanding(ORGANIZATION, self.world.now_ms, since)
+        since = self.simulated.now_ms - 26 * 3600 * 1000
+        self.simulated.folding.fold_outstanding(ORGANIZATION, self.simulated.now_ms, since)
 
     def settle(self, random: Random) -> None:
-        self.world.settling.settle(ORGANIZATION, self.world.zone, self.world.now)
+        self.simulated.settling.settle(ORGANIZATION, self.simulated.zone, self.simulated.now)
 
     def request(self, random: Random) -> None:
         product = random.choice(self.products)
-        year = datetime.fromtimestamp(self.world.now, UTC).year - random.randrange(2)
+        year = datetime.fromtimestamp(self.simulated.now, UTC).year - random.randrange(2)
         scope = random.choice([ALL, LOCAL, f"{product.id}#{year}", f"{product.id}#{year}"])
-        self.world.rebuilding.request(ORGANIZATION, scope, self.world.zone)
+        self.simulated.rebuilding.request(ORGANIZATION, scope, self.simulated.zone)
 
     def rebuild(self, random: Random) -> None:
         for _ in range(random.choice([1, 3, 100])):
-            if not self.world.rebuilding.rebuild(ORGANIZATION, self.world.now):
+            if not self.simulated.rebuilding.rebuild(ORGANIZATION, self.simulated.now):
                 break
 
     def retire(self, random: Random) -> None:
-        self.world.retirement.generations(ORGANIZATION, self.world.now)
+        self.simulated.retirement.generations(ORGANIZATION, self.simulated.now)
 
     def move(self, random: Random) -> None:
-        self.world.zone = random.choice(ZONES)
-        self.world.rebuilding.request(ORGANIZATION, LOCAL, self.world.zone)
+        self.simulated.zone = random.choice(ZONES)
+        self.simulated.rebuilding.request(ORGANIZATION, LOCAL, self.simulated.zone)
 
     def wait(self, random: Random) -> None:
-        self.world.pass_time(random.choice(STRIDES))
+        self.simulated.pass_time(random.choice(STRIDES))
 
     def die(self, random: Random) -> None:
         act = self._work(random)
-        with dying(self.world.usage, random.choice([0, 1, 2, 3, 5, 8, 13, 21])):
+        with dying(self.simulated.usage, random.choice([0, 1, 2, 3, 5, 8, 13, 21])):
             act()
 
-    def meet(self, random: Random) -> None:
+    def work_at_once(self, random: Random) -> None:
         """Two or three at work at once, of which some die."""
         workers = [
             (self._work(random), random.choice([0, 1, 2, 4, 9, 16, *[10**6] * 6]))
             for _ in range(random.choice([2, 2, 3]))
         ]
-        Interleaving(random, [self.world.usage, self.world.log]).run(*workers)
+        Interleaving(random, [self.simulated.usage, self.simulated.log]).run(*workers)
 
-    def crowd(self, random: Random) -> None:
+    def settle_at_once(self, random: Random) -> None:
         """Two settle and rebuild, while more keeps coming in."""
         each = [
             ["settle", "settle"],
@@ -179,64 +179,64 @@ class Story:
             ["send", "fold_new"] * 2,
         ]
         each += [["rebuild", "rebuild"]] * random.choice([0, 0, 1, 2])
-        workers = [(self._deeds(deeds, random), 10**6) for deeds in each]
-        Interleaving(random, [self.world.usage, self.world.log]).run(*workers)
+        workers = [(self._some_steps(steps, random), 10**6) for steps in each]
+        Interleaving(random, [self.simulated.usage, self.simulated.log]).run(*workers)
 
     def _work(self, random: Random) -> Callable[[], object]:
-        """Some deeds of one worker, one after the other."""
-        return self._deeds(random.choices(WORK, k=random.choice([1, 1, 2, 3])), random)
+        """Some steps of one worker, one after the other."""
+        return self._some_steps(random.choices(WORK, k=random.choice([1, 1, 2, 3])), random)
 
-    def _deeds(self, deeds: list[str], random: Random) -> Callable[[], object]:
+    def _some_steps(self, steps: list[str], random: Random) -> Callable[[], object]:
         own = Random(random.getrandbits(32))
-        return lambda: list(map(partial(self.happen, random=own), deeds))
+        return lambda: list(map(partial(self.take, random=own), steps))
 
     def peek(self, random: Random) -> None:
         """Look while others are at work."""
-        self.compare(self.world.view(), random)
+        self.compare(self.simulated.view(), random)
 
     def look(self, random: Random) -> None:
         """Any range of any product equals brute force, and so does what was seen before."""
-        view = self.world.view()
-        assert len(view.unsettled) == len(self.world.folds()) - view.head.upto
+        view = self.simulated.view()
+        assert len(view.unsettled) == len(self.simulated.folds()) - view.head.upto
         assert view.head.version >= self.version
         self.version = view.head.version
         self.compare(view, random)
-        living = [seen for seen in self.pins if self.world.now - seen.at <= DAY]
+        living = [seen for seen in self.pins if self.simulated.now - seen.at <= DAY]
         for seen in living[-2:]:
-            view = View.pinned(ORGANIZATION, self.world.usage, seen.pin, self.world.now)
+            view = View.pinned(ORGANIZATION, self.simulated.usage, seen.pin, self.simulated.now)
             assert rows(measure(view, seen.product, period(seen.seconds))) == seen.figures
 
     def compare(self, view: View, random: Random) -> None:
         product, seconds = random.choice(self.products), self.seconds(random)
-        decided = self.world.folds()[: view.head.upto + len(view.unsettled)]
+        decided = self.simulated.folds()[: view.head.upto + len(view.unsettled)]
         expected = brute_force(decided, product, seconds, view.head.zone)
         assert rows(measure(view, product, period(seconds))) == expected
-        self.pins.append(Seen(self.world.now, view.pin, product, seconds, expected))
+        self.pins.append(Seen(self.simulated.now, view.pin, product, seconds, expected))
 
     def seconds(self, random: Random) -> range:
         """To the second, or whole days of the organization's zone or of UTC."""
         length = random.choice([1, 3600, DAY, 2 * DAY, 9 * DAY, 45 * DAY, 366 * DAY, 800 * DAY])
-        end = self.world.now + random.randint(-length, 2 * DAY)
+        end = self.simulated.now + random.randint(-length, 2 * DAY)
         ends = [end - random.randint(1, length), end]
         if random.random() < 0.5:
-            zone = calendar.zone_of(random.choice(self.products).kind, self.world.zone)
+            zone = calendar.zone_of(random.choice(self.products).kind, self.simulated.zone)
             ends = [calendar.first_second(calendar.day_of(end, zone), zone) for end in ends]
         return range(*ends)
 
     def close(self) -> None:
         """All that was accepted is in every figure, once, also when frames are made anew."""
         random = Random(0)
-        self.world.pass_time(600)
+        self.simulated.pass_time(600)
         self.fold_outstanding(random)
-        decided = [event for fold in self.world.folds() for event in fold.events]
-        assert Counter(event.identity for event in decided) == Counter(self.world.landed)
-        assert all(self.world.was_sent(event) for event in decided)
-        while self.world.settling.settle(ORGANIZATION, self.world.zone, self.world.now):
+        decided = [event for fold in self.simulated.folds() for event in fold.events]
+        assert Counter(event.identity for event in decided) == Counter(self.simulated.landed)
+        assert all(self.simulated.was_sent(event) for event in decided)
+        while self.simulated.settling.settle(ORGANIZATION, self.simulated.zone, self.simulated.now):
             pass
         self.look(random)
         self.audit()
-        self.world.rebuilding.request(ORGANIZATION, ALL, self.world.zone)
-        while self.world.rebuilding.rebuild(ORGANIZATION, self.world.now):
+        self.simulated.rebuilding.request(ORGANIZATION, ALL, self.simulated.zone)
+        while self.simulated.rebuilding.rebuild(ORGANIZATION, self.simulated.now):
             pass
         for _ in range(3):
             self.look(random)
@@ -244,11 +244,11 @@ class Story:
 
     def audit(self) -> None:
         """The stored frames are what the events add up to, and nobody else's were touched."""
-        view = self.world.view()
-        years = range(2021, instant_at(self.world.now).year + 2)
+        view = self.simulated.view()
+        years = range(2021, instant_at(self.simulated.now).year + 2)
         audits = (YearCheck(view, product, year) for product in self.products for year in years)
         assert [drift for audit in audits for drift in audit.compare().drifts] == []
-        items = (*self.world.usage.everything(), *self.world.log.everything())
+        items = (*self.simulated.usage.everything(), *self.simulated.log.everything())
         assert {item["pk"][: len(ORGANIZATION) + 1] for item in items} <= {f"{ORGANIZATION}#"}
 
 
@@ -264,13 +264,13 @@ WORK = [
     "retire",
     "peek",
 ]
-DEEDS = [
+STEPS = [
     *["send"] * 6,
     *["look"] * 3,
     *["settle"] * 4,
     *["wait"] * 4,
-    *["meet"] * 3,
-    *["crowd"] * 2,
+    *["work_at_once"] * 3,
+    *["settle_at_once"] * 2,
     *["die"] * 2,
     "resend",
     "fold_new",
@@ -285,9 +285,9 @@ DEEDS = [
 ]
 
 
-def lives(spreads: Sequence[int], most_products: int = 2) -> Callable[[Any], Any]:
+def histories(spreads: Sequence[int], most_products: int = 2) -> Callable[[Any], Any]:
     """Any beginning, zone and products, users so far apart, and whatever may happen."""
-    deeds = st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**32))
+    steps = st.tuples(st.sampled_from(STEPS), st.integers(0, 2**32))
     return given(
         start=st.sampled_from(BEGINNINGS),
         zone=st.sampled_from(ZONES),
@@ -295,17 +295,17 @@ def lives(spreads: Sequence[int], most_products: int = 2) -> Callable[[Any], Any
             st.sampled_from(PRODUCTS), min_size=1, max_size=most_products, unique=True
         ),
         spread=st.sampled_from(spreads),
-        deeds=st.lists(deeds, max_size=40),
+        steps=st.lists(steps, max_size=40),
     )
 
 
 @settings(max_examples=3 * settings().max_examples)
-@lives([*[1] * 19, 9_000])
+@histories([*[1] * 19, 9_000])
 def test_every_figure_equals_brute_force_whatever_happens(
     start: datetime,
     zone: str,
     products: list[MeteredProduct],
     spread: int,
-    deeds: list[tuple[str, int]],
+    steps: list[tuple[str, int]],
 ) -> None:
-    Story(SimulatedEngine(epoch_second(start), zone, products, spread), products).live(deeds)
+    History(SimulatedEngine(epoch_second(start), zone, products, spread), products).run(steps)

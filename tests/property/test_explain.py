@@ -21,20 +21,20 @@ from odometer.engine.read.explain import (
     explain_measure,
 )
 from odometer.engine.read.views import View
-from tests.property.test_engine import lives
-from tests.property.test_projections import APP, ProjectedStory
+from tests.property.test_engine import histories
+from tests.property.test_projections import APP, ProjectedHistory
 from tests.support.simulated_engine import SimulatedEngine, brute_force, period
 
 
 @dataclass
-class ExplainedStory(ProjectedStory):
-    """A story in which every look is explained."""
+class ExplainedHistory(ProjectedHistory):
+    """A history in which every look is explained."""
 
     def compare(self, view: View, random: Random) -> None:
         super().compare(view, random)
         product, seconds = random.choice(self.products), self.seconds(random)
-        decided = self.world.folds()[: view.head.upto + len(view.unsettled)]
-        people = [number * self.world.spread for number in range(6)]
+        decided = self.simulated.folds()[: view.head.upto + len(view.unsettled)]
+        people = [number * self.simulated.spread for number in range(6)]
         for asked in (None, {random.choice(people)}, set(random.sample(people, 3)), set[int]()):
             self.compare_sum(view, decided, product, seconds, asked, random)
         for several in (2, 6):
@@ -70,7 +70,7 @@ class ExplainedStory(ProjectedStory):
         """Days are those of the organization, but for several users: those that the kind counts."""
         zone = calendar.zone_of(APP.kind, view.head.zone)
         edges = calendar.day_edges(seconds, zone)
-        whole, catalog = range(edges[1], max(edges[1], edges[-2])), self.world.products
+        whole, catalog = range(edges[1], max(edges[1], edges[-2])), self.simulated.products
         local = MeteredProduct(product.id, replace(product.kind, local_days=True))
         for user in (None, min(users)):
             found = explain_days(view, catalog, product, period(whole), user)
@@ -107,13 +107,13 @@ def among(user: int, users: Collection[int] | None) -> bool:
 
 
 @settings(max_examples=150)
-@lives([1, 40, 9_000])
+@histories([1, 40, 9_000])
 def test_terms_add_up_to_the_figure_whatever_happens(
     start: datetime,
     zone: str,
     products: list[MeteredProduct],
     spread: int,
-    deeds: list[tuple[str, int]],
+    steps: list[tuple[str, int]],
 ) -> None:
-    world = SimulatedEngine(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
-    ExplainedStory(world, products).live(deeds)
+    simulated = SimulatedEngine(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
+    ExplainedHistory(simulated, products).run(steps)

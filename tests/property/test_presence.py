@@ -17,36 +17,36 @@ from odometer.engine.format.decisions import Fold
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.activity import LastActive, former_last_active, last_active
 from odometer.engine.read.views import View
-from tests.property.test_engine import BEGINNINGS, DEEDS, Story
+from tests.property.test_engine import BEGINNINGS, STEPS, History
 from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine
 
 APP = PRODUCTS[-1]
 
 
 @dataclass
-class WatchedStory(Story):
-    """A story in which it is asked who was last active when."""
+class WatchedHistory(History):
+    """A history in which it is asked who was last active when."""
 
     def __post_init__(self) -> None:
         self.seen: list[tuple[dict[str, Any], Mapping[int, LastActive]]] = []
 
     def look(self, random: Random) -> None:
-        self.compare(self.world.view(), random)
+        self.compare(self.simulated.view(), random)
         for pin, seen in self.seen[-4:]:
-            view = View.pinned(ORGANIZATION, self.world.usage, pin, self.world.now)
+            view = View.pinned(ORGANIZATION, self.simulated.usage, pin, self.simulated.now)
             assert former_last_active(view, self.users) == seen
 
     def compare(self, view: View, random: Random) -> None:
-        decided = self.world.folds()[: view.head.upto + len(view.unsettled)]
+        decided = self.simulated.folds()[: view.head.upto + len(view.unsettled)]
         expected = {user: last_of(decided, user) for user in self.users}
         assert former_last_active(view, self.users) == expected
-        if view.head == self.world.view().head:
+        if view.head == self.simulated.view().head:
             assert last_active(view, self.users) == expected
         self.seen.append((view.pin, expected))
 
     @property
     def users(self) -> list[int]:
-        return [number * self.world.spread for number in range(6)]
+        return [number * self.simulated.spread for number in range(6)]
 
 
 def last_of(folds: Iterable[Fold], user: int) -> LastActive:
@@ -61,10 +61,10 @@ def last_of(folds: Iterable[Fold], user: int) -> LastActive:
     start=st.sampled_from(BEGINNINGS),
     products=st.sampled_from([[APP], [APP, PRODUCTS[0]]]),
     spread=st.sampled_from([1, 900]),
-    deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**32)), max_size=40),
+    steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2**32)), max_size=40),
 )
 def test_last_activity_equals_brute_force_whatever_happens(
-    start: datetime, products: list[MeteredProduct], spread: int, deeds: list[tuple[str, int]]
+    start: datetime, products: list[MeteredProduct], spread: int, steps: list[tuple[str, int]]
 ) -> None:
-    world = SimulatedEngine(epoch_second(start), "Europe/Berlin", products, spread)
-    WatchedStory(world, products).live(deeds)
+    simulated = SimulatedEngine(epoch_second(start), "Europe/Berlin", products, spread)
+    WatchedHistory(simulated, products).run(steps)

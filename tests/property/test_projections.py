@@ -17,7 +17,7 @@ from odometer.engine.format.decisions import Fold
 from odometer.engine.format.products import PEOPLE, PLACES, TOTALS, MeteredProduct, places
 from odometer.engine.read.projections import usage_of_rows
 from odometer.engine.read.views import View
-from tests.property.test_engine import DAY, Story, lives
+from tests.property.test_engine import DAY, History, histories
 from tests.support.simulated_engine import (
     ORGANIZATION,
     PRODUCTS,
@@ -31,15 +31,15 @@ APP = PRODUCTS[-1]
 
 
 @dataclass
-class ProjectedStory(Story):
-    """A story in which projections are kept, and looked at instead of the products."""
+class ProjectedHistory(History):
+    """A history in which projections are kept, and looked at instead of the products."""
 
     def look(self, random: Random) -> None:
-        view = self.world.view()
+        view = self.simulated.view()
         self.compare(view, random)
         for pin, user, seconds, seen in self.seen[-2:]:
-            pinned = View.pinned(ORGANIZATION, self.world.usage, pin, self.world.now)
-            assert self.told(pinned, seconds, user) == seen
+            pinned = View.pinned(ORGANIZATION, self.simulated.usage, pin, self.simulated.now)
+            assert self.shown_rows(pinned, seconds, user) == seen
 
     def __post_init__(self) -> None:
         self.seen: list[tuple[dict[str, Any], int, range, tuple[Rows, Rows]]] = []
@@ -47,26 +47,26 @@ class ProjectedStory(Story):
     def event(self, random: Random) -> Event[str]:
         """Often right at the edge of a local day."""
         event = super().event(random)
-        zone = calendar.zone_of(APP.kind, self.world.zone)
+        zone = calendar.zone_of(APP.kind, self.simulated.zone)
         midnight = calendar.first_second(calendar.day_of(event.second, zone), zone)
         return event._replace(second=random.choice([event.second, midnight, midnight - 1]))
 
     def compare(self, view: View, random: Random) -> None:
-        decided = self.world.folds()[: view.head.upto + len(view.unsettled)]
+        decided = self.simulated.folds()[: view.head.upto + len(view.unsettled)]
         zone = calendar.zone_of(APP.kind, view.head.zone)
         length = random.choice([1, 2, 7, 45, 366]) * DAY
-        end = self.world.now + random.randint(-length, 2 * DAY)
+        end = self.simulated.now + random.randint(-length, 2 * DAY)
         ends = (
             calendar.first_second(calendar.day_of(at, zone), zone) for at in (end - length, end)
         )
-        seconds, user = range(*ends), random.randrange(6) * self.world.spread
+        seconds, user = range(*ends), random.randrange(6) * self.simulated.spread
         expected = self.expected(decided, seconds, view.head.zone, user)
-        assert self.told(view, seconds, user) == expected
+        assert self.shown_rows(view, seconds, user) == expected
         self.seen.append((view.pin, user, seconds, expected))
 
-    def told(self, view: View, seconds: range, user: int) -> tuple[Rows, Rows]:
+    def shown_rows(self, view: View, seconds: range, user: int) -> tuple[Rows, Rows]:
         """What everybody and what one user used of every product."""
-        catalog, days = self.world.products, period(seconds)
+        catalog, days = self.simulated.products, period(seconds)
         of_all = usage_of_rows(view, catalog, days, TOTALS)
         of_one = usage_of_rows(view, catalog, days, PEOPLE, user)
         both = [
@@ -91,16 +91,16 @@ class ProjectedStory(Story):
 
 
 @settings(max_examples=150)
-@lives([1, 40], most_products=3)
+@histories([1, 40], most_products=3)
 def test_every_row_equals_brute_force_whatever_happens(
     start: datetime,
     zone: str,
     products: list[MeteredProduct],
     spread: int,
-    deeds: list[tuple[str, int]],
+    steps: list[tuple[str, int]],
 ) -> None:
-    world = SimulatedEngine(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
-    ProjectedStory(world, products).live(deeds)
+    simulated = SimulatedEngine(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
+    ProjectedHistory(simulated, products).run(steps)
 
 
 def test_a_product_keeps_its_place_when_others_come() -> None:

@@ -1,4 +1,4 @@
-"""Usage over time against brute force: any range, any granularity, anybody, at any time of life."""
+"""Usage over time against brute force: any range, granularity and users, after any steps."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -37,40 +37,40 @@ BEGINNINGS = [
 SHARDS_APART = 9_000
 USERS_KNOWN = ["ann", "bob", "cid", "dot", "eve", "fay"]
 STRIDES = [3600, 86_400, 3 * 86_400, 8 * 86_400, 40 * 86_400, 90 * 86_400]
-DEEDS = [*["send"] * 4, *["wait"] * 3, *["settle"] * 2, "rebuild"]
+STEPS = [*["send"] * 4, *["wait"] * 3, *["settle"] * 2, "rebuild"]
 
-Deed = tuple[str, int]
-
-
-def life(begin: datetime, deeds: Sequence[Deed], spread: int) -> SimulatedEngine:
-    """What an organization has lived through."""
-    world = SimulatedEngine(epoch_second(begin), "Europe/Berlin", EVERYTHING, spread)
-    for turn, (deed, seed) in enumerate(deeds):
-        happen(world, deed, Random(f"{turn} {seed}"))
-    return world
+Step = tuple[str, int]
 
 
-def happen(world: SimulatedEngine, deed: str, random: Random) -> None:
-    match deed:
+def simulate(begin: datetime, steps: Sequence[Step], spread: int) -> SimulatedEngine:
+    """An engine after some steps."""
+    simulated = SimulatedEngine(epoch_second(begin), "Europe/Berlin", EVERYTHING, spread)
+    for turn, (step, seed) in enumerate(steps):
+        take(simulated, step, Random(f"{turn} {seed}"))
+    return simulated
+
+
+def take(simulated: SimulatedEngine, step: str, random: Random) -> None:
+    match step:
         case "send":
-            events = [some_event(world, random) for _ in range(random.choice([1, 3, 12]))]
-            world.accept(events, random, 0)
-            world.folding.fold_outstanding(ORGANIZATION, world.now_ms)
+            events = [some_event(simulated, random) for _ in range(random.choice([1, 3, 12]))]
+            simulated.accept(events, random, 0)
+            simulated.folding.fold_outstanding(ORGANIZATION, simulated.now_ms)
         case "wait":
-            world.pass_time(random.choice(STRIDES))
+            simulated.pass_time(random.choice(STRIDES))
         case "settle":
-            while world.settling.settle(ORGANIZATION, world.zone, world.now):
+            while simulated.settling.settle(ORGANIZATION, simulated.zone, simulated.now):
                 pass
         case "rebuild":
-            world.rebuilding.request(ORGANIZATION, ALL, world.zone)
-            while world.rebuilding.rebuild(ORGANIZATION, world.now):
+            simulated.rebuilding.request(ORGANIZATION, ALL, simulated.zone)
+            while simulated.rebuilding.rebuild(ORGANIZATION, simulated.now):
                 pass
 
 
-def some_event(world: SimulatedEngine, random: Random) -> Event[str]:
+def some_event(simulated: SimulatedEngine, random: Random) -> Event[str]:
     """Use of a moment ago, of a while ago, or of long ago; often in the first second of a day."""
     product = random.choice(EVERYTHING)
-    moment = world.now - random.choice([0, 60, 86_400, 5 * 86_400, 33 * 86_400, 400 * 86_400])
+    moment = simulated.now - random.choice([0, 60, 86_400, 5 * 86_400, 33 * 86_400, 400 * 86_400])
     moment -= random.choice([0, moment % 86_400, moment % 86_400 + 1])
     measures = [random.choice([0, 0, 1, 7, 2**40]) for _ in product.kind.measures]
     measures[random.randrange(len(measures))] += 1
@@ -115,7 +115,7 @@ def periods(draw: st.DrawFn) -> Period:
 
 @given(
     begin=st.sampled_from(BEGINNINGS),
-    deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**16)), max_size=25),
+    steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2**16)), max_size=25),
     spread=st.sampled_from([1, 3, SHARDS_APART]),
     asked=st.lists(
         st.tuples(
@@ -129,33 +129,33 @@ def periods(draw: st.DrawFn) -> Period:
 )
 def test_every_block_equals_brute_force(
     begin: datetime,
-    deeds: list[Deed],
+    steps: list[Step],
     spread: int,
     asked: list[tuple[Period, Granularity, set[int] | None]],
 ) -> None:
-    world = life(begin, deeds, spread)
+    simulated = simulate(begin, steps, spread)
     for period, granularity, places in asked:
         users = None if places is None else {place * spread for place in places}
         ends = edges(blocks(period, granularity))
-        found = tally_blocks(Series(world.view(), PRODUCTS, ends), users)
-        assert found == [expected(world.folds(), pair, users) for pair in pairwise(ends)]
+        found = tally_blocks(Series(simulated.view(), PRODUCTS, ends), users)
+        assert found == [expected(simulated.folds(), pair, users) for pair in pairwise(ends)]
 
 
 @given(
     begin=st.sampled_from(BEGINNINGS),
-    deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**16)), max_size=25),
+    steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2**16)), max_size=25),
     days=st.lists(st.integers(-60, 120), min_size=1, max_size=9, unique=True).map(sorted),
     ragged=st.tuples(st.integers(0, 90_000), st.integers(0, 90_000)),
 )
 def test_days_of_the_organizations_zone_are_edges_too(
-    begin: datetime, deeds: list[Deed], days: list[int], ragged: tuple[int, int]
+    begin: datetime, steps: list[Step], days: list[int], ragged: tuple[int, int]
 ) -> None:
-    world = life(begin, deeds, 1)
-    zone = calendar.zone_of(APP.kind, world.zone)
+    simulated = simulate(begin, steps, 1)
+    zone = calendar.zone_of(APP.kind, simulated.zone)
     inner = [calendar.first_second(begin.date() + timedelta(day), zone) for day in days]
     ends = [inner[0] - ragged[0], *inner, inner[-1] + ragged[1]]
-    found = tally_blocks(Series(world.view(), [APP], ends), None)
-    assert found == [expected(world.folds(), pair, None, [APP]) for pair in pairwise(ends)]
+    found = tally_blocks(Series(simulated.view(), [APP], ends), None)
+    assert found == [expected(simulated.folds(), pair, None, [APP]) for pair in pairwise(ends)]
 
 
 FLOORS: Mapping[Granularity, Callable[[date], object]] = {
@@ -192,17 +192,17 @@ def hours(period: Period) -> list[datetime]:
 @pytest.fixture
 def settled() -> SimulatedEngine:
     """A user of one product in three weeks of January, each week settled when it was over."""
-    world = SimulatedEngine(epoch_second(datetime(2026, 1, 6, 12, tzinfo=UTC)), "UTC", PRODUCTS)
+    simulated = SimulatedEngine(epoch_second(datetime(2026, 1, 6, 12, tzinfo=UTC)), "UTC", PRODUCTS)
     random = Random(1)
     for _ in range(4):
-        happen(world, "settle", random)
-        event = some_event(world, random)._replace(second=world.now, product=PRODUCTS[0].id)
-        world.accept([event], random, 0)
-        world.folding.fold_outstanding(ORGANIZATION, world.now_ms)
-        world.pass_time(7 * 86_400)
-    happen(world, "settle", random)
-    world.pass_time(3600)
-    return world
+        take(simulated, "settle", random)
+        event = some_event(simulated, random)._replace(second=simulated.now, product=PRODUCTS[0].id)
+        simulated.accept([event], random, 0)
+        simulated.folding.fold_outstanding(ORGANIZATION, simulated.now_ms)
+        simulated.pass_time(7 * 86_400)
+    take(simulated, "settle", random)
+    simulated.pass_time(3600)
+    return simulated
 
 
 YEAR = Period(datetime(2025, 2, 1, tzinfo=UTC), datetime(2026, 1, 26, tzinfo=UTC))
@@ -228,25 +228,25 @@ def test_weeks_before_the_first_use_are_not_asked_about_one_by_one(
 
 
 def test_one_users_year_is_read_from_their_shard_alone() -> None:
-    deeds = [(deed, 0) for deed in ("settle", "send", "send", "wait", "settle")]
-    world = life(BEGINNINGS[0], deeds, SHARDS_APART)
-    assert world.view().head.shards(PRODUCTS[0]) > 1
-    period = Period(BEGINNINGS[0] - timedelta(days=300), instant_at(world.now))
+    steps = [(step, 0) for step in ("settle", "send", "send", "wait", "settle")]
+    simulated = simulate(BEGINNINGS[0], steps, SHARDS_APART)
+    assert simulated.view().head.shards(PRODUCTS[0]) > 1
+    period = Period(BEGINNINGS[0] - timedelta(days=300), instant_at(simulated.now))
     ends = edges(blocks(period, Granularity.WEEKLY))
 
     def spans(users: Collection[int] | None) -> int:
         asked: list[str] = []
-        world.usage.before_each = asked.append
-        tally_blocks(Series(world.view(), PRODUCTS[:1], ends), users)
+        simulated.usage.before_each = asked.append
+        tally_blocks(Series(simulated.view(), PRODUCTS[:1], ends), users)
         return len(asked)
 
     assert spans({0}) < 0.6 * spans(None)
 
 
-def weeks_of_a_year(world: SimulatedEngine) -> list[Tally]:
+def weeks_of_a_year(simulated: SimulatedEngine) -> list[Tally]:
     ends = edges(blocks(YEAR, Granularity.WEEKLY))
-    return tally_blocks(Series(world.view(), PRODUCTS[:1], ends), None)
+    return tally_blocks(Series(simulated.view(), PRODUCTS[:1], ends), None)
 
 
-def stored(world: SimulatedEngine, pk: str) -> list[str]:
-    return sorted(item["sk"] for item in world.usage.everything() if item["pk"] == pk)
+def stored(simulated: SimulatedEngine, pk: str) -> list[str]:
+    return sorted(item["sk"] for item in simulated.usage.everything() if item["pk"] == pk)

@@ -34,7 +34,7 @@ SPECIAL = [(2024, 2, 29), (2024, 12, 31), (2025, 1, 1), (2025, 3, 30), (2025, 10
 TEAMS, USERS = ("red", "green", "empty"), tuple(f"user-{number}" for number in range(9))
 UNITS = {"all": "all", "day": "daily", "daily": "daily", "week": "weekly", "monthly": "monthly"}
 
-SimulatedOrganization = list[tuple[State, datetime]]
+States = list[tuple[State, datetime]]
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Organization:
     key: str
     events: list[Event[str]]
     teams: Mapping[str, str | None]
-    lives: Mapping[str, SimulatedOrganization]
+    states_by_user: Mapping[str, States]
 
     def get(self, path: str, **query: str | None) -> Any:
         sent = {name: value for name, value in query.items() if value is not None}
@@ -70,7 +70,7 @@ def some_events(random: Random) -> Iterator[Event[str]]:
         yield used(random.choice(USERS), product, moment, *measures, event=f"{turn}")
 
 
-def life(random: Random) -> SimulatedOrganization:
+def some_states(random: Random) -> States:
     """One to four states, at moments that may be the edge of a month."""
     begins = sorted(
         BEGIN + timedelta(days=random.randrange(60, 740)) for _ in range(random.randint(1, 4))
@@ -86,7 +86,7 @@ def folded(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
     usage_sender.send(events, NOW)
 
 
-def lived(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
+def arrived_over_time(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
     """Days were sealed as time went by; what is older came late, the last is not settled."""
     usage_sender.settle(LIVES_FROM)
     begin, since = LIVES_FROM, BEGIN
@@ -99,7 +99,9 @@ def lived(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
         begin = since = end
 
 
-@pytest.fixture(scope="module", params=[folded, lived], ids=lambda stage: stage.__name__)
+@pytest.fixture(
+    scope="module", params=[folded, arrived_over_time], ids=lambda stage: stage.__name__
+)
 def ours(request: pytest.FixtureRequest) -> Iterator[Organization]:
     """People change teams and states after they have used something; a neighbour does the same."""
     arrive: Callable[[UsageSender, Sequence[Event[str]]], None] = request.param
@@ -121,8 +123,8 @@ def some_organization(
     stack.apply(organization, "product", {"id": "pair", "name": "Pair", "kind": "chat"})
     for team in TEAMS:
         stack.apply(organization, "team", {"id": team, "name": team})
-    lives = {user: life(random) for user in USERS}
-    for user, states in lives.items():
+    states_by_user = {user: some_states(random) for user in USERS}
+    for user, states in states_by_user.items():
         for state, since in states:
             row = {"id": user, "username": user, "team": random.choice(TEAMS[:2])}
             moment = {"state": state, "state_since": epoch_ms(since)}
@@ -132,7 +134,7 @@ def some_organization(
     teams = {user: random.choice([*TEAMS[:2], None]) for user in USERS}
     for user, name in teams.items():
         stack.apply(organization, "user", {"id": user, "username": user, "team": name})
-    return Organization(stack, key, events, teams, lives)
+    return Organization(stack, key, events, teams, states_by_user)
 
 
 def ratio(part: int, whole: int) -> float:
@@ -246,7 +248,8 @@ def month(ours: Organization, first: date) -> dict[str, int]:
     begin = datetime(first.year, first.month, 1, tzinfo=UTC)
     end = min((begin + timedelta(32)).replace(day=1), NOW)
     now = {
-        user: [s for s, since in states if since < end][-1:] for user, states in ours.lives.items()
+        user: [s for s, since in states if since < end][-1:]
+        for user, states in ours.states_by_user.items()
     }
     registered = {user for user, state in now.items() if state == [State.REGISTERED]}
     active = {e.who for e in ours.events if begin.timestamp() <= e.second < end.timestamp()}
@@ -263,7 +266,9 @@ def month(ours: Organization, first: date) -> dict[str, int]:
 
 def test_team_utilization_equals_brute_force(ours: Organization) -> None:
     for team in TEAMS:
-        states = [ours.lives[user][-1][0] for user, name in ours.teams.items() if name == team]
+        states = [
+            ours.states_by_user[user][-1][0] for user, name in ours.teams.items() if name == team
+        ]
         assert ours.get("team/account-utilizations", teamId=team) == {
             "registered": states.count(State.REGISTERED),
             "deactivated": states.count(State.DEACTIVATED),

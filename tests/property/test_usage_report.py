@@ -140,7 +140,7 @@ def settled(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
     usage_sender.settle(NOW)
 
 
-def lived(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
+def arrived_over_time(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
     """Days were sealed as time went by; some came late, the last are not settled."""
     begin = BEGIN
     while begin < NOW:
@@ -156,12 +156,14 @@ def lived(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
 
 def rebuilt(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
     """The frames were made again."""
-    lived(usage_sender, events)
+    arrived_over_time(usage_sender, events)
     usage_sender.settle(NOW)
     usage_sender.rebuild()
 
 
-@pytest.fixture(scope="module", params=[folded, settled, lived, rebuilt], ids=lambda f: f.__name__)
+@pytest.fixture(
+    scope="module", params=[folded, settled, arrived_over_time, rebuilt], ids=lambda f: f.__name__
+)
 def usage_sender(request: pytest.FixtureRequest) -> UsageSender:
     """An organization with usage, and a neighbour who uses the same products all the time."""
     arrive: Callable[[UsageSender, Sequence[Event[str]]], None] = request.param
@@ -289,7 +291,7 @@ def demo() -> UsageSender:
         names = {name: person.row[name] for name in ("id", "username", "email", "type")}
         registry.books[ACME].user(**names)
     sent = demo_events(organization, organization.first_day, organization.last_day)
-    lived(ours, [event for each in sent for event in of_demo(each)])
+    arrived_over_time(ours, [event for each in sent for event in of_demo(each)])
     return ours
 
 

@@ -204,7 +204,7 @@ def ranked(client: Client, query: str) -> list[str]:
     return [row["user"]["id"] for row in client.users(query).json["data"]]
 
 
-def told(client: Client, path: str, query: str = "") -> Any:
+def get_json(client: Client, path: str, query: str = "") -> Any:
     answer = client.get(path, query)
     assert answer.status == 200, answer
     return answer.json

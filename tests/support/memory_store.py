@@ -97,7 +97,7 @@ def _size(value: Any) -> int:
 
 @contextmanager
 def dying(store: MemoryStore, after_writes: int) -> Iterator[None]:
-    """Whoever works with the shelf dies when about to write once more than so many times."""
+    """Kill whoever is about to write to the store once more than so many times."""
     left = after_writes
 
     def count(verb: str) -> None:
@@ -117,14 +117,14 @@ def dying(store: MemoryStore, after_writes: int) -> Iterator[None]:
 
 
 class Interleaving:
-    """Several workers of which one runs at a time; another may go on at any touch of a shelf.
+    """Several workers of which one runs at a time; another may go on at any use of a store.
 
     The same worker mostly goes on, so that one may sleep while others do a lot.
     """
 
     def __init__(self, random: Random, stores: Sequence[MemoryStore]) -> None:
         self._random = random
-        self._shelves = stores
+        self._stores = stores
         self._turns: dict[int, threading.Semaphore] = {}
         self._writes: dict[int, int] = {}
         self._back = threading.Semaphore(0)
@@ -135,7 +135,7 @@ class Interleaving:
 
         A worker comes with the number of writes before which it dies.
         """
-        for store in self._shelves:
+        for store in self._stores:
             store.before_each = self._pause
         threads = [threading.Thread(target=self._work, args=worker) for worker in workers]
         for thread in threads:
@@ -147,7 +147,7 @@ class Interleaving:
             self._back.acquire()
         for thread in threads:
             thread.join()
-        for store in self._shelves:
+        for store in self._stores:
             store.before_each = lambda _: None
         if self._failures:
             raise self._failures[0]

@@ -40,13 +40,13 @@ DAY = 86_400
 
 
 def stored(document: dict[str, Any]) -> SimulatedEngine:
-    """The world that wrote the items."""
-    world = SimulatedEngine(0, document["zone"], [*PRODUCTS, *PROJECTIONS])
-    world.subjects.ordinals(ORGANIZATION, ["ann", "bob"], 0)
-    for store, items in ((world.usage, document["usage"]), (world.log, document["log"])):
+    """An engine with the stored items."""
+    simulated = SimulatedEngine(0, document["zone"], [*PRODUCTS, *PROJECTIONS])
+    simulated.subjects.ordinals(ORGANIZATION, ["ann", "bob"], 0)
+    for store, items in ((simulated.usage, document["usage"]), (simulated.log, document["log"])):
         fill(store, items)
-    world.now = document["now"]
-    return world
+    simulated.now = document["now"]
+    return simulated
 
 
 def fill(store: MemoryStore, items: list[dict[str, Any]]) -> None:
@@ -60,35 +60,35 @@ def of_json(value: Any) -> Any:
     return b64decode(value["bytes"]) if isinstance(value, dict) else value
 
 
-def settle(world: SimulatedEngine) -> None:
+def settle(simulated: SimulatedEngine) -> None:
     """Settle all that is folded, and every day that is over."""
-    while world.settling.settle(ORGANIZATION, world.zone, world.now):
+    while simulated.settling.settle(ORGANIZATION, simulated.zone, simulated.now):
         pass
 
 
-def use_added(world: SimulatedEngine) -> Item:
+def use_added(simulated: SimulatedEngine) -> Item:
     """Somebody uses every product, and only the added measure tells."""
     batch = []
     for product in PRODUCTS:
         wide = len(product.kind.measures)
         measures = (*[0] * (wide - 1), 7, *[0] * (MEASURES - wide))
         digest = digest_of("ci", f"added {product.id}")
-        batch.append(Event("ann", product.id, "ci", world.now - 60, 0, measures, digest))
-    return world.accept(batch, Random(1), 0)
+        batch.append(Event("ann", product.id, "ci", simulated.now - 60, 0, measures, digest))
+    return simulated.accept(batch, Random(1), 0)
 
 
-def found(world: SimulatedEngine, first: int) -> dict[str, Any]:
+def found(simulated: SimulatedEngine, first: int) -> dict[str, Any]:
     """All that can be read of the time from a second on."""
-    view, period = world.view(), Period(instant_at(first), instant_at(world.now))
-    years = [YearCheck(view, product, 2026) for product in world.products]
+    view, period = simulated.view(), Period(instant_at(first), instant_at(simulated.now))
+    years = [YearCheck(view, product, 2026) for product in simulated.products]
     return {
         "users": {each.id: rows(measure(view, each, period)) for each in PRODUCTS},
         "series": {
             each.id: [sums(frame) for (frame,) in Series(view, [each], edges(period)).blocks(0)]
             for each in PRODUCTS
         },
-        "totals": by_product(usage_of_rows(view, world.products, period, TOTALS)),
-        "ann": by_product(usage_of_rows(view, world.products, period, PEOPLE, 0)),
+        "totals": by_product(usage_of_rows(view, simulated.products, period, TOTALS)),
+        "ann": by_product(usage_of_rows(view, simulated.products, period, PEOPLE, 0)),
         "drifts": [str(drift) for year in years for drift in year.compare().drifts],
     }
 
@@ -106,20 +106,20 @@ def by_product(usage: list[Any]) -> dict[str, Any]:
 def main(path: str) -> None:
     """Read what is there, then go on with more."""
     document = json.loads(Path(path).read_text())
-    world = stored(document)
+    simulated = stored(document)
     first = min(second for _, _, second, _ in document["sent"]) // DAY * DAY
-    shown = {"stored": found(world, first), "cut": found(world, first + 13 * 3600)}
-    world.folding.fold_outstanding(ORGANIZATION, world.now_ms)
-    settle(world)
-    shown["settled"] = found(world, first)
-    world.folding.fold_new(ORGANIZATION, [use_added(world)], world.now_ms)
-    shown["used"] = found(world, first)
-    world.pass_time(10 * DAY)
-    settle(world)
-    world.rebuilding.request(ORGANIZATION, ALL, world.zone)
-    while world.rebuilding.rebuild(ORGANIZATION, world.now):
+    shown = {"stored": found(simulated, first), "cut": found(simulated, first + 13 * 3600)}
+    simulated.folding.fold_outstanding(ORGANIZATION, simulated.now_ms)
+    settle(simulated)
+    shown["settled"] = found(simulated, first)
+    simulated.folding.fold_new(ORGANIZATION, [use_added(simulated)], simulated.now_ms)
+    shown["used"] = found(simulated, first)
+    simulated.pass_time(10 * DAY)
+    settle(simulated)
+    simulated.rebuilding.request(ORGANIZATION, ALL, simulated.zone)
+    while simulated.rebuilding.rebuild(ORGANIZATION, simulated.now):
         pass
-    shown["rebuilt"] = found(world, first)
+    shown["rebuilt"] = found(simulated, first)
     print(json.dumps(shown))
 
 

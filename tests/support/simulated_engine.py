@@ -1,4 +1,4 @@
-"""One or more organizations on shelves in memory, and what they must report by brute force."""
+"""The engine on stores in memory, and what it must report by brute force."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class SimulatedEngine:
     zone: str
     products: Sequence[MeteredProduct]
     spread: int = 1
-    flying: list[tuple[int, Item]] = field(default_factory=list)
+    in_flight: list[tuple[int, Item]] = field(default_factory=list)
     """Puts into the log that land later than their stamp says."""
     sent: defaultdict[tuple[date, bytes], list[Event[str]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -91,7 +91,7 @@ class SimulatedEngine:
         item = log_entries.to_item(
             ORGANIZATION, events, self.now_ms, f"{random.getrandbits(64):x}-{self.batches}"
         )
-        self.flying.append((self.now + lands_after, item))
+        self.in_flight.append((self.now + lands_after, item))
         for event in events:
             self.sent[event.identity].append(event)
         self.pass_time(0)
@@ -99,9 +99,9 @@ class SimulatedEngine:
 
     def pass_time(self, seconds: int) -> None:
         self.now += seconds
-        for at, item in list(self.flying):
+        for at, item in list(self.in_flight):
             if at <= self.now:
-                self.flying.remove((at, item))
+                self.in_flight.remove((at, item))
                 assert self.log.put_new(item)
                 self.landed.update(event.identity for event in log_entries.events_of(item))
 

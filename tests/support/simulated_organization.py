@@ -1,4 +1,4 @@
-"""An organization that lives: what may happen to it between two requests, and all that counts."""
+"""An organization in a deployment: the steps between two requests, and all that counts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def usage_in_memory(stack: Stack) -> Iterator[MemoryStore]:
 
 
 @contextmanager
-def life(stack: Stack, number: int, zone: str, start: datetime) -> Iterator[SimulatedOrganization]:
+def new_organization(
+    stack: Stack, number: int, zone: str, start: datetime
+) -> Iterator[SimulatedOrganization]:
     """A new organization, with nothing and nobody in it."""
     organization = str(UUID(int=number, version=4))
     stack.now = start
@@ -115,7 +117,7 @@ class SimulatedOrganization:
                 self.settle(luck)
                 self.remake(remade)
 
-    def happen(self, what: str, luck: Random) -> None:
+    def take(self, what: str, luck: Random) -> None:
         getattr(self, what)(luck)
         self.client.later(timedelta(seconds=luck.choice([1, 40, 700])))
 

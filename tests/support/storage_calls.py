@@ -1,4 +1,4 @@
-"""A tap on every call to AWS: who was called is written down, and a call can be made to fail."""
+"""Records every call to AWS, and makes chosen calls fail."""
 
 import json
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def call_of(headers: Any, body: Any) -> Call:
 
 
 def record_calls() -> StorageCalls:
-    """Tap all clients that the functions of the present deployment make from now on."""
+    """Record the calls of all clients that functions create from now on."""
     calls_made = StorageCalls()
     process.cache_clear()
     events: Any = boto3.DEFAULT_SESSION and boto3.DEFAULT_SESSION.events

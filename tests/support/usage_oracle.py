@@ -1,4 +1,4 @@
-"""What the app utilization API must answer at one moment, reckoned by hand from every event."""
+"""What the app utilization API must answer at one moment, computed event by event."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Moment:
                 return {**row, "user": self.with_activity(user)}
         return row
 
-    # rankings, without last activities: these are told as of now, whatever a chain has begun with
+    # rankings, without last activities: these are as of now, whatever a chain has begun with
 
     def app_users(self, query: Query) -> list[Row]:
         """The users of the app, ranked."""
@@ -129,7 +129,7 @@ class Moment:
 
     @property
     def figures(self) -> Mapping[str, Callable[[Sequence[Event[str]]], int]]:
-        """What is told of an app."""
+        """The figures of an app."""
         return {
             "unique_users": lambda events: len({event.who for event in events}),
             "active_time_ms": lambda events: sum(event.measures[0] for event in events),
@@ -163,7 +163,7 @@ class Moment:
         return sorted(of_app, key=lambda each: (each.second, ordinals[each.who], each.measures))
 
     def told_apart(self, query: Query, days: Collection[str]) -> list[Row]:
-        """The same on the days whose events are told one by one."""
+        """The same on the days whose events are explained one by one."""
         return [
             {
                 "at": format_seconds(instant_at(each.second)),
@@ -240,5 +240,5 @@ def spans(query: Query) -> tuple[Days, Days | None]:
 
 
 def nearest(number: Fraction) -> int:
-    """Half away from zero, by the book."""
+    """The nearest whole number, halves away from zero."""
     return floor(number + Fraction(1, 2)) if number >= 0 else -floor(-number + Fraction(1, 2))

@@ -123,9 +123,9 @@ def test_an_alarm_on_a_metric_of_ours_names_one_that_functions_emit() -> None:
 
 
 def test_the_service_of_our_metrics_is_the_one_that_alarms_look_at() -> None:
-    told = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    found = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
     parameters = TEMPLATE["Resources"]["MonitoringStack"]["Properties"]["Parameters"]
-    assert parameters["ApiName"] == told
+    assert parameters["ApiName"] == found
 
 
 # runbooks

@@ -35,10 +35,10 @@ SAM: Row = {"id": "u2", "username": "sam", "user_key": "k2"}
 
 
 @pytest.fixture
-def book() -> MemoryDirectory:
+def memory() -> MemoryDirectory:
     """Two teams, two departments, a product and two users."""
-    book = MemoryDirectory()
-    book.put(
+    memory = MemoryDirectory()
+    memory.put(
         ("team", {"id": "t1", "name": "Core"}),
         ("team", {"id": "t2", "name": "Edge", "is_default": True}),
         ("department", {"id": D1, "name": "Research"}),
@@ -47,7 +47,7 @@ def book() -> MemoryDirectory:
         ("user", {**JO, "team": "t1"}),
         ("user", SAM),
     )
-    return book
+    return memory
 
 
 def rejected(outcome: Outcome) -> tuple[str | None, str | None]:
@@ -55,27 +55,29 @@ def rejected(outcome: Outcome) -> tuple[str | None, str | None]:
     return outcome.code, outcome.message
 
 
-def statuses(book: MemoryDirectory, *rows: tuple[str, Row]) -> list[Status]:
-    return [outcome.status for outcome in book.put(*rows)]
+def statuses(memory: MemoryDirectory, *rows: tuple[str, Row]) -> list[Status]:
+    return [outcome.status for outcome in memory.put(*rows)]
 
 
-def jo(book: MemoryDirectory) -> dict[str, Any]:
-    return book.directory.register("users").row(0)
+def jo(memory: MemoryDirectory) -> dict[str, Any]:
+    return memory.directory.register("users").row(0)
 
 
 # which user is meant
 
 
 @pytest.mark.parametrize("row", [{"id": "u1"}, {"username": "jo"}, {"user_key": "k1"}, JO])
-def test_a_user_is_found_by_any_of_their_names(book: MemoryDirectory, row: Row) -> None:
-    assert book.user(**row, email="jo@example.com") == Outcome(UPDATED, "u1")
-    assert jo(book)["email"] == "jo@example.com"
+def test_a_user_is_found_by_any_of_their_names(memory: MemoryDirectory, row: Row) -> None:
+    assert memory.user(**row, email="jo@example.com") == Outcome(UPDATED, "u1")
+    assert jo(memory)["email"] == "jo@example.com"
 
 
-def test_a_new_user_is_known_by_their_username_until_told_otherwise(book: MemoryDirectory) -> None:
-    made = book.user(username="kim")
+def test_a_new_user_is_known_by_their_username_until_told_otherwise(
+    memory: MemoryDirectory,
+) -> None:
+    made = memory.user(username="kim")
     assert made.status is CREATED
-    kim = book.directory.user_by_id(made.id or "")
+    kim = memory.directory.user_by_id(made.id or "")
     assert kim is not None
     assert kim.username == kim.user_key == "kim"
     assert kim.ordinal == 2
@@ -116,32 +118,32 @@ def test_a_new_user_is_known_by_their_username_until_told_otherwise(book: Memory
     ],
 )
 def test_a_row_that_would_make_a_subject_ambiguous_is_rejected(
-    book: MemoryDirectory, row: Row, reason: str
+    memory: MemoryDirectory, row: Row, reason: str
 ) -> None:
-    before = book.head
-    assert rejected(book.user(**row)) == ("conflict", reason)
-    assert book.head is before
+    before = memory.head
+    assert rejected(memory.user(**row)) == ("conflict", reason)
+    assert memory.head is before
 
 
-def test_a_name_of_a_user_may_be_another_name_of_theirs_too(book: MemoryDirectory) -> None:
+def test_a_name_of_a_user_may_be_another_name_of_theirs_too(memory: MemoryDirectory) -> None:
     same: Row = {"username": "jo", "user_key": "jo"}
-    assert [book.user(**same), book.user(**same)] == [
+    assert [memory.user(**same), memory.user(**same)] == [
         Outcome(UPDATED, "u1"),
         Outcome(UNCHANGED, "u1"),
     ]
-    assert book.user(username="joan", user_key="jo") == Outcome(UPDATED, "u1")
-    assert book.user(id="u1", username="jo", user_key="joan") == Outcome(UPDATED, "u1")
+    assert memory.user(username="joan", user_key="jo") == Outcome(UPDATED, "u1")
+    assert memory.user(id="u1", username="jo", user_key="joan") == Outcome(UPDATED, "u1")
 
 
-def test_a_former_name_is_free_again(book: MemoryDirectory) -> None:
-    assert book.user(id="u1", username="joan", user_key="joan").status is UPDATED
-    assert book.user(id="u3", username="jo", user_key="k1").status is CREATED
-    assert rejected(book.user(id="u4", username="joan"))[0] == "conflict"
+def test_a_former_name_is_free_again(memory: MemoryDirectory) -> None:
+    assert memory.user(id="u1", username="joan", user_key="joan").status is UPDATED
+    assert memory.user(id="u3", username="jo", user_key="k1").status is CREATED
+    assert rejected(memory.user(id="u4", username="joan"))[0] == "conflict"
 
 
-def test_a_new_user_needs_a_username(book: MemoryDirectory) -> None:
+def test_a_new_user_needs_a_username(memory: MemoryDirectory) -> None:
     for row in ({"id": "u9"}, {"user_key": "k9"}, {"user_key": None}, {"email": "x@example.com"}):
-        assert rejected(book.user(**row)) == ("invalid_parameter", "username: required")
+        assert rejected(memory.user(**row)) == ("invalid_parameter", "username: required")
         assert rejected(MemoryDirectory().user(**row)) == (
             "invalid_parameter",
             "username: required",
@@ -151,7 +153,7 @@ def test_a_new_user_needs_a_username(book: MemoryDirectory) -> None:
 # what a row sets of a user
 
 
-def test_absent_fields_keep_their_value_and_null_clears(book: MemoryDirectory) -> None:
+def test_absent_fields_keep_their_value_and_null_clears(memory: MemoryDirectory) -> None:
     full = {
         **JO,
         "email": "jo@example.com",
@@ -161,15 +163,15 @@ def test_absent_fields_keep_their_value_and_null_clears(book: MemoryDirectory) -
         "departments": [D2, "Research", D2],
         "verified": True,
     }
-    assert book.user(**full).status is UPDATED
-    book.user(id="u2", role=Role.ADMIN)
-    before = jo(book)
+    assert memory.user(**full).status is UPDATED
+    memory.user(id="u2", role=Role.ADMIN)
+    before = jo(memory)
     assert (before["team"], before["departments"], before["role"]) == (1, [0, 1], "Admin")
-    assert book.user(id="u1").status is UNCHANGED
-    assert jo(book) == before
+    assert memory.user(id="u1").status is UNCHANGED
+    assert jo(memory) == before
     cleared = dict.fromkeys(set(full) - {"id", "username"}, None)
-    assert book.user(id="u1", **cleared).status is UPDATED
-    assert jo(book) == {
+    assert memory.user(id="u1", **cleared).status is UPDATED
+    assert jo(memory) == {
         **before,
         "user_key": "jo",
         "email": None,
@@ -181,32 +183,32 @@ def test_absent_fields_keep_their_value_and_null_clears(book: MemoryDirectory) -
     }
 
 
-def test_a_username_cannot_be_cleared(book: MemoryDirectory) -> None:
-    assert rejected(book.user(id="u1", username=None)) == (
+def test_a_username_cannot_be_cleared(memory: MemoryDirectory) -> None:
+    assert rejected(memory.user(id="u1", username=None)) == (
         "invalid_parameter",
         "username: cannot be cleared",
     )
 
 
 def test_an_email_that_is_left_out_or_cleared_is_the_username_if_it_has_an_at(
-    book: MemoryDirectory,
+    memory: MemoryDirectory,
 ) -> None:
     row = {"id": "u9", "username": "kim@example.com"}
-    assert book.user(**row).status is CREATED
-    assert book.user(**row, email="kim@example.com").status is UNCHANGED
-    assert book.user(**row, email="kim@home.example").status is UPDATED
-    assert book.user(id="u9", username="kim.b@example.com", email=None).status is UPDATED
-    assert book.user(id="u9", email="kim.b@example.com").status is UNCHANGED
-    assert book.user(id="u9", username="kim", email=None).status is UPDATED
-    kim = book.directory.user_by_id("u9")
+    assert memory.user(**row).status is CREATED
+    assert memory.user(**row, email="kim@example.com").status is UNCHANGED
+    assert memory.user(**row, email="kim@home.example").status is UPDATED
+    assert memory.user(id="u9", username="kim.b@example.com", email=None).status is UPDATED
+    assert memory.user(id="u9", email="kim.b@example.com").status is UNCHANGED
+    assert memory.user(id="u9", username="kim", email=None).status is UPDATED
+    kim = memory.directory.user_by_id("u9")
     assert kim is not None
     assert kim.email == ""
 
 
-def test_a_user_key_that_is_cleared_is_the_username_again(book: MemoryDirectory) -> None:
-    assert book.user(id="u1", username="joan", user_key=None).status is UPDATED
-    assert jo(book)["user_key"] == "joan"
-    assert book.user(username="kim", user_key=None).status is CREATED
+def test_a_user_key_that_is_cleared_is_the_username_again(memory: MemoryDirectory) -> None:
+    assert memory.user(id="u1", username="joan", user_key=None).status is UPDATED
+    assert jo(memory)["user_key"] == "joan"
+    assert memory.user(username="kim", user_key=None).status is CREATED
 
 
 @pytest.mark.parametrize(
@@ -217,120 +219,122 @@ def test_a_user_key_that_is_cleared_is_the_username_again(book: MemoryDirectory)
     ],
 )
 def test_a_row_that_refers_to_nothing_is_rejected(
-    book: MemoryDirectory, row: Row, reason: str
+    memory: MemoryDirectory, row: Row, reason: str
 ) -> None:
-    before = book.head
-    assert rejected(book.user(id="u1", email="new@example.com", **row)) == ("not_found", reason)
-    assert book.head is before
+    before = memory.head
+    assert rejected(memory.user(id="u1", email="new@example.com", **row)) == ("not_found", reason)
+    assert memory.head is before
 
 
-def test_a_team_is_referred_to_by_id_before_name(book: MemoryDirectory) -> None:
-    book.put(("team", {"id": "t3", "name": "t1"}))
-    assert book.user(id="u1", team="t1").status is UNCHANGED
-    assert book.user(id="u1", team="Edge").status is UPDATED
-    assert jo(book)["team"] == 1
+def test_a_team_is_referred_to_by_id_before_name(memory: MemoryDirectory) -> None:
+    memory.put(("team", {"id": "t3", "name": "t1"}))
+    assert memory.user(id="u1", team="t1").status is UNCHANGED
+    assert memory.user(id="u1", team="Edge").status is UPDATED
+    assert jo(memory)["team"] == 1
 
 
 @pytest.mark.parametrize(
     ("kind", "field", "ids"), [("team", "team", ["t3", "t4"]), ("department", "departments", IDS)]
 )
 def test_a_name_that_several_have_refers_to_none_of_them(
-    book: MemoryDirectory, kind: str, field: str, ids: list[str]
+    memory: MemoryDirectory, kind: str, field: str, ids: list[str]
 ) -> None:
-    book.put(*((kind, {"id": each, "name": "Twins"}) for each in ids))
-    before = book.head
+    memory.put(*((kind, {"id": each, "name": "Twins"}) for each in ids))
+    before = memory.head
     value = "Twins" if field == "team" else ["Twins"]
     place = field if field == "team" else f"{field}.0"
     reason = f"{place}: several are called Twins; refer to one by its id"
-    assert rejected(book.user(id="u1", **{field: value})) == ("conflict", reason)
+    assert rejected(memory.user(id="u1", **{field: value})) == ("conflict", reason)
     reason = "name: several are called Twins; refer to one by its id"
-    assert rejected(book.put((kind, {"name": "Twins"}))[0]) == ("conflict", reason)
-    assert book.head is before
-    assert book.user(id="u1", **{field: ids[0] if field == "team" else [ids[0]]}).status is UPDATED
+    assert rejected(memory.put((kind, {"name": "Twins"}))[0]) == ("conflict", reason)
+    assert memory.head is before
+    assert (
+        memory.user(id="u1", **{field: ids[0] if field == "team" else [ids[0]]}).status is UPDATED
+    )
 
 
-def test_only_a_change_moves_the_time_of_the_last_change(book: MemoryDirectory) -> None:
+def test_only_a_change_moves_the_time_of_the_last_change(memory: MemoryDirectory) -> None:
     later = NOON + timedelta(hours=1)
-    assert book.put(("user", JO), now=later)[0].status is UNCHANGED
-    assert jo(book)["updated_at"] == NOON_MS
-    assert book.put(("user", {**JO, "verified": True}), now=later)[0].status is UPDATED
-    assert jo(book)["updated_at"] == NOON_MS + HOUR_MS
+    assert memory.put(("user", JO), now=later)[0].status is UNCHANGED
+    assert jo(memory)["updated_at"] == NOON_MS
+    assert memory.put(("user", {**JO, "verified": True}), now=later)[0].status is UPDATED
+    assert jo(memory)["updated_at"] == NOON_MS + HOUR_MS
 
 
 # the states of a user
 
 
-def test_a_change_of_state_keeps_the_states_that_were(book: MemoryDirectory) -> None:
+def test_a_change_of_state_keeps_the_states_that_were(memory: MemoryDirectory) -> None:
     steps: list[Row] = [
         {"state": State.DEACTIVATED},
         {"state": State.DEACTIVATED},
         {"state": State.REGISTERED, "state_since": NOON_MS + 3 * HOUR_MS},
     ]
     found = [
-        book.put(("user", {"id": "u1", **row}), now=NOON + timedelta(hours=hour))[0].status
+        memory.put(("user", {"id": "u1", **row}), now=NOON + timedelta(hours=hour))[0].status
         for hour, row in enumerate(steps, 1)
     ]
     assert found == [UPDATED, UNCHANGED, UPDATED]
-    assert jo(book)["state"] == "registered"
-    assert jo(book)["history"] == [
+    assert jo(memory)["state"] == "registered"
+    assert jo(memory)["history"] == [
         ["registered", NOON_MS],
         ["deactivated", NOON_MS + HOUR_MS],
         ["registered", NOON_MS + 3 * HOUR_MS],
     ]
 
 
-def test_the_beginning_of_the_present_state_can_be_corrected(book: MemoryDirectory) -> None:
-    book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 2)
-    assert book.user(id="u1", state_since=NOON_MS + 1).status is UPDATED
-    assert jo(book)["history"] == [["registered", NOON_MS], ["deactivated", NOON_MS + 1]]
+def test_the_beginning_of_the_present_state_can_be_corrected(memory: MemoryDirectory) -> None:
+    memory.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 2)
+    assert memory.user(id="u1", state_since=NOON_MS + 1).status is UPDATED
+    assert jo(memory)["history"] == [["registered", NOON_MS], ["deactivated", NOON_MS + 1]]
 
 
 @pytest.mark.parametrize("state", [State.DEACTIVATED, State.REGISTERED])
 def test_a_state_cannot_begin_before_the_one_that_came_before(
-    book: MemoryDirectory, state: State
+    memory: MemoryDirectory, state: State
 ) -> None:
-    book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 2)
-    before = book.head
-    outcome = book.user(id="u1", verified=True, state=state, state_since=NOON_MS - 1)
+    memory.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 2)
+    before = memory.head
+    outcome = memory.user(id="u1", verified=True, state=state, state_since=NOON_MS - 1)
     assert rejected(outcome) == ("conflict", "state_since: before the state that came before")
-    assert book.head is before
+    assert memory.head is before
 
 
 MINUTES_MS = 5 * 60 * 1000
 
 
 def test_a_state_begins_no_later_than_now_on_a_clock_that_is_a_little_ahead(
-    book: MemoryDirectory,
+    memory: MemoryDirectory,
 ) -> None:
-    before = book.head
+    before = memory.head
     late: Row = {"state": State.DEACTIVATED, "state_since": NOON_MS + MINUTES_MS + 1}
     reason = "state_since: more than 5 minutes ahead"
-    assert rejected(book.user(id="u1", **late)) == ("invalid_parameter", reason)
-    assert rejected(book.user(username="kim", **late)) == ("invalid_parameter", reason)
-    assert book.head is before
+    assert rejected(memory.user(id="u1", **late)) == ("invalid_parameter", reason)
+    assert rejected(memory.user(username="kim", **late)) == ("invalid_parameter", reason)
+    assert memory.head is before
     soon: Row = {"state": State.DEACTIVATED, "state_since": NOON_MS + MINUTES_MS}
-    assert book.user(id="u1", **soon).status is UPDATED
-    assert book.user(username="kim", **soon).status is CREATED
+    assert memory.user(id="u1", **soon).status is UPDATED
+    assert memory.user(username="kim", **soon).status is CREATED
 
 
 def test_to_correct_the_first_state_is_to_correct_when_a_user_was_created(
-    book: MemoryDirectory,
+    memory: MemoryDirectory,
 ) -> None:
     years_ago = NOON_MS - 10**11
-    assert book.user(id="u1", state_since=years_ago).status is UPDATED
-    found = book.directory.users[0]
+    assert memory.user(id="u1", state_since=years_ago).status is UPDATED
+    found = memory.directory.users[0]
     assert (found.created_at, found.updated_at) == (years_ago, NOON_MS)
     assert [tuple(each) for each in found.history] == [("registered", years_ago)]
 
 
-def test_null_leaves_the_state_alone(book: MemoryDirectory) -> None:
-    book.user(id="u1", state=State.DEACTIVATED)
-    assert book.user(id="u1", state=None, state_since=None).status is UNCHANGED
+def test_null_leaves_the_state_alone(memory: MemoryDirectory) -> None:
+    memory.user(id="u1", state=State.DEACTIVATED)
+    assert memory.user(id="u1", state=None, state_since=None).status is UNCHANGED
 
 
-def test_a_user_is_deactivated_since_that_state_began(book: MemoryDirectory) -> None:
-    book.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 5)
-    assert [user.deactivated_at for user in book.directory.users] == [NOON_MS + 5, None]
+def test_a_user_is_deactivated_since_that_state_began(memory: MemoryDirectory) -> None:
+    memory.user(id="u1", state=State.DEACTIVATED, state_since=NOON_MS + 5)
+    assert [user.deactivated_at for user in memory.directory.users] == [NOON_MS + 5, None]
 
 
 # the last Admin
@@ -345,27 +349,29 @@ def test_a_user_is_deactivated_since_that_state_began(book: MemoryDirectory) -> 
         {"role": Role.MEMBER, "state": State.DEACTIVATED},
     ],
 )
-def test_nobody_takes_the_last_admin_away(book: MemoryDirectory, row: Row) -> None:
-    book.user(id="u1", role=Role.ADMIN)
+def test_nobody_takes_the_last_admin_away(memory: MemoryDirectory, row: Row) -> None:
+    memory.user(id="u1", role=Role.ADMIN)
     gone = {"role": Role.ADMIN, "state": State.DEACTIVATED}
-    book.user(id="u3", username="gone", **gone)
-    before = book.head
+    memory.user(id="u3", username="gone", **gone)
+    before = memory.head
     field = "role" if "role" in row else "state"
     reason = f"{field}: user u1 is the last Admin; make somebody else one first"
-    assert rejected(book.user(id="u1", **row)) == ("conflict", reason)
-    assert book.head is before
-    assert book.user(id="u1", username="joan").status is UPDATED
-    assert statuses(book, ("user", {"id": "u2", "role": Role.ADMIN}), ("user", {"id": "u1", **row}))
-    assert [user.id for user in book.directory.users if is_admin(user)] == ["u2"]
+    assert rejected(memory.user(id="u1", **row)) == ("conflict", reason)
+    assert memory.head is before
+    assert memory.user(id="u1", username="joan").status is UPDATED
+    assert statuses(
+        memory, ("user", {"id": "u2", "role": Role.ADMIN}), ("user", {"id": "u1", **row})
+    )
+    assert [user.id for user in memory.directory.users if is_admin(user)] == ["u2"]
 
 
 def is_admin(user: User) -> bool:
     return user.role == Role.ADMIN and user.state != State.DEACTIVATED
 
 
-def test_where_nobody_is_an_admin_none_is_needed(book: MemoryDirectory) -> None:
-    assert book.user(id="u1", role=Role.MANAGER).status is UPDATED
-    assert book.user(id="u1", state=State.DEACTIVATED).status is UPDATED
+def test_where_nobody_is_an_admin_none_is_needed(memory: MemoryDirectory) -> None:
+    assert memory.user(id="u1", role=Role.MANAGER).status is UPDATED
+    assert memory.user(id="u1", state=State.DEACTIVATED).status is UPDATED
 
 
 # everything that has a name
@@ -374,8 +380,10 @@ def test_where_nobody_is_an_admin_none_is_needed(book: MemoryDirectory) -> None:
 @pytest.mark.parametrize(
     ("kind", "row"), [("team", {}), ("department", {}), ("product", {"kind": "app"})]
 )
-def test_a_named_row_is_found_by_id_or_by_name(book: MemoryDirectory, kind: str, row: Row) -> None:
-    made, found, renamed, again = book.put(
+def test_a_named_row_is_found_by_id_or_by_name(
+    memory: MemoryDirectory, kind: str, row: Row
+) -> None:
+    made, found, renamed, again = memory.put(
         (kind, {"name": "New", **row}),
         (kind, {"name": "New", **row}),
         (kind, {"id": NEW, "name": "New", **row}),
@@ -391,55 +399,55 @@ def test_a_named_row_is_found_by_id_or_by_name(book: MemoryDirectory, kind: str,
 
 
 @pytest.mark.parametrize("kind", ["team", "department", "product"])
-def test_a_new_named_row_needs_a_name(book: MemoryDirectory, kind: str) -> None:
+def test_a_new_named_row_needs_a_name(memory: MemoryDirectory, kind: str) -> None:
     rows: list[Row] = [{"id": NEW, "kind": "app"}, {"kind": "app"}]
     for row in rows:
         wanted = row if kind == "product" else {name: row[name] for name in row if name != "kind"}
-        code, message = rejected(book.put((kind, wanted))[0])
+        code, message = rejected(memory.put((kind, wanted))[0])
         assert (code, message) == ("invalid_parameter", "name: required")
 
 
-def test_a_name_cannot_be_cleared(book: MemoryDirectory) -> None:
-    before = book.head
+def test_a_name_cannot_be_cleared(memory: MemoryDirectory) -> None:
+    before = memory.head
     for kind, name in (("team", "t1"), ("department", D1), ("product", APP)):
-        outcome = book.put((kind, {"id": name, "name": None}))[0]
+        outcome = memory.put((kind, {"id": name, "name": None}))[0]
         assert rejected(outcome) == ("invalid_parameter", "name: cannot be cleared")
-    assert book.head is before
+    assert memory.head is before
 
 
-def test_a_team_is_no_default_when_that_is_cleared(book: MemoryDirectory) -> None:
-    assert statuses(book, ("team", {"id": "t2", "is_default": None})) == [UPDATED]
-    assert [team.is_default for team in book.directory.teams] == [False, False]
+def test_a_team_is_no_default_when_that_is_cleared(memory: MemoryDirectory) -> None:
+    assert statuses(memory, ("team", {"id": "t2", "is_default": None})) == [UPDATED]
+    assert [team.is_default for team in memory.directory.teams] == [False, False]
 
 
-def test_a_product_keeps_its_kind(book: MemoryDirectory) -> None:
-    before = book.head
-    assert rejected(book.put(("product", {"id": APP, "kind": "test"}))[0]) == (
+def test_a_product_keeps_its_kind(memory: MemoryDirectory) -> None:
+    before = memory.head
+    assert rejected(memory.put(("product", {"id": APP, "kind": "test"}))[0]) == (
         "conflict",
         "kind: is app and stays so",
     )
-    assert rejected(book.put(("product", {"id": APP, "kind": None}))[0]) == (
+    assert rejected(memory.put(("product", {"id": APP, "kind": None}))[0]) == (
         "invalid_parameter",
         "kind: cannot be cleared",
     )
-    assert rejected(book.put(("product", {"id": "p2", "name": "New"}))[0]) == (
+    assert rejected(memory.put(("product", {"id": "p2", "name": "New"}))[0]) == (
         "invalid_parameter",
         "kind: required",
     )
-    assert book.head is before
-    assert book.directory.products[0].kind == "app"
+    assert memory.head is before
+    assert memory.directory.products[0].kind == "app"
 
 
 @pytest.mark.parametrize("kind", ["department", "product"])
 def test_what_reports_name_by_a_uuid_has_none_but_a_uuid_for_its_id(
-    book: MemoryDirectory, kind: str
+    memory: MemoryDirectory, kind: str
 ) -> None:
-    before = book.head
+    before = memory.head
     row = {"name": "New", **({"kind": "app"} if kind == "product" else {})}
     for wrong in ("notes", f"{NEW}0", NEW[:-1]):
-        outcome = book.put((kind, {"id": wrong, **row}))[0]
+        outcome = memory.put((kind, {"id": wrong, **row}))[0]
         assert rejected(outcome) == ("invalid_parameter", NO_UUID)
-    assert book.head is before
+    assert memory.head is before
 
 
 def test_every_product_has_a_row_in_the_totals(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -469,13 +477,13 @@ def test_a_product_that_everybody_has_is_of_its_own_kind(product: str) -> None:
 
 
 def test_the_organization_keeps_what_is_absent_and_resets_what_is_null(
-    book: MemoryDirectory,
+    memory: MemoryDirectory,
 ) -> None:
     row: Row = {"time_zone": "Europe/Berlin", "domains": ["example.com"], "retention_years": 5}
-    assert statuses(book, ("organization", row), ("organization", row)) == [UPDATED, UNCHANGED]
+    assert statuses(memory, ("organization", row), ("organization", row)) == [UPDATED, UNCHANGED]
     cleared = dict.fromkeys(row, None)
-    assert statuses(book, ("organization", cleared), ("organization", {})) == [UPDATED, UNCHANGED]
-    organization = book.directory.organization
+    assert statuses(memory, ("organization", cleared), ("organization", {})) == [UPDATED, UNCHANGED]
+    organization = memory.directory.organization
     assert (organization.name, organization.time_zone, organization.domains) == (
         "Acme Corp",
         "UTC",
@@ -484,32 +492,32 @@ def test_the_organization_keeps_what_is_absent_and_resets_what_is_null(
     assert organization.retention_years == 3
 
 
-def test_the_name_of_the_organization_cannot_be_cleared(book: MemoryDirectory) -> None:
-    outcome = book.put(("organization", {"name": None}))[0]
+def test_the_name_of_the_organization_cannot_be_cleared(memory: MemoryDirectory) -> None:
+    outcome = memory.put(("organization", {"name": None}))[0]
     assert rejected(outcome) == ("invalid_parameter", "name: cannot be cleared")
 
 
 LICENSE: Row = {"exp": 2, "iat": 1, "seats": 3, "seats_cap": 4}
 
 
-def test_a_license_begins_whole_and_changes_in_part(book: MemoryDirectory) -> None:
-    assert rejected(book.put(("license", {"exp": 1, "iat": 1}))[0]) == (
+def test_a_license_begins_whole_and_changes_in_part(memory: MemoryDirectory) -> None:
+    assert rejected(memory.put(("license", {"exp": 1, "iat": 1}))[0]) == (
         "invalid_parameter",
         "seats: required; seats_cap: required",
     )
-    assert book.directory.license is None
+    assert memory.directory.license is None
     assert statuses(
-        book, ("license", LICENSE), ("license", LICENSE), ("license", {"seats": 9})
+        memory, ("license", LICENSE), ("license", LICENSE), ("license", {"seats": 9})
     ) == [CREATED, UNCHANGED, UPDATED]
-    license_ = book.directory.license
+    license_ = memory.directory.license
     assert license_ is not None
     assert (license_.exp, license_.seats, license_.features) == (2, 9, [])
 
 
 @pytest.mark.parametrize("name", LICENSE)
-def test_what_a_license_needs_cannot_be_cleared(book: MemoryDirectory, name: str) -> None:
-    book.put(("license", LICENSE))
-    outcome = book.put(("license", {name: None}))[0]
+def test_what_a_license_needs_cannot_be_cleared(memory: MemoryDirectory, name: str) -> None:
+    memory.put(("license", LICENSE))
+    outcome = memory.put(("license", {name: None}))[0]
     assert rejected(outcome) == ("invalid_parameter", f"{name}: cannot be cleared")
 
 
@@ -555,73 +563,73 @@ def test_what_a_license_needs_cannot_be_cleared(book: MemoryDirectory, name: str
     ],
 )
 def test_a_row_is_rejected_whole_with_all_its_faults(
-    book: MemoryDirectory, kind: str, row: Row, reason: str
+    memory: MemoryDirectory, kind: str, row: Row, reason: str
 ) -> None:
-    book.user(id="u1", role=Role.ADMIN)
-    before = book.head
-    (outcome,) = book.put((kind, row))
+    memory.user(id="u1", role=Role.ADMIN)
+    before = memory.head
+    (outcome,) = memory.put((kind, row))
     assert rejected(outcome)[1] == reason
-    assert book.head is before
+    assert memory.head is before
 
 
 def test_where_all_faults_are_too_long_the_first_is_told_and_the_others_named(
-    book: MemoryDirectory,
+    memory: MemoryDirectory,
 ) -> None:
     row: Row = {"id": "u9", "user_key": "k2", "team": "t" * 256, "departments": ["d" * 256]}
-    assert rejected(book.user(**row)) == (
+    assert rejected(memory.user(**row)) == (
         "conflict",
         "user_key: belongs to user u2; also at fault: username, team, departments.0",
     )
     long = {"id": "u1", "team": "t" * 256, "departments": ["d" * 256]}
-    told = rejected(book.user(**long))[1] or ""
-    assert told.startswith("team: nothing is called ttt")
-    assert told.endswith("t…; also at fault: departments.0")
-    assert len(told) <= upsert.LONGEST_REASON
+    found = rejected(memory.user(**long))[1] or ""
+    assert found.startswith("team: nothing is called ttt")
+    assert found.endswith("t…; also at fault: departments.0")
+    assert len(found) <= upsert.LONGEST_REASON
 
 
 # all at once
 
 
-def test_one_rejected_row_spoils_no_other(book: MemoryDirectory) -> None:
+def test_one_rejected_row_spoils_no_other(memory: MemoryDirectory) -> None:
     assert statuses(
-        book,
+        memory,
         ("user", {"id": "u1", "verified": True}),
         ("user", {"id": "u1", "username": "sam"}),
         ("user", {"id": "u2", "verified": True}),
     ) == [UPDATED, REJECTED, UPDATED]
-    assert [user.verified for user in book.directory.users] == [True, True]
+    assert [user.verified for user in memory.directory.users] == [True, True]
 
 
-def test_a_change_touches_only_the_blocks_that_it_changes(book: MemoryDirectory) -> None:
-    before = book.head.blocks
-    book.put(("user", {"id": "u1", "role": Role.ADMIN}), now=NOON + timedelta(hours=1))
-    after = book.head.blocks
+def test_a_change_touches_only_the_blocks_that_it_changes(memory: MemoryDirectory) -> None:
+    before = memory.head.blocks
+    memory.put(("user", {"id": "u1", "role": Role.ADMIN}), now=NOON + timedelta(hours=1))
+    after = memory.head.blocks
     changed = {(block.register, block.family) for block in after if after[block] != before[block]}
     assert changed == {("users", "roster"), ("users", "profile")}  # the profile: updated_at
 
 
-def test_nothing_is_written_when_nothing_changes(book: MemoryDirectory) -> None:
-    before = book.head
-    rows = [(kind, renamed(row)) for kind, row in exported(book.directory)]
-    assert set(statuses(book, *rows)) == {UNCHANGED}
-    assert book.head is before
+def test_nothing_is_written_when_nothing_changes(memory: MemoryDirectory) -> None:
+    before = memory.head
+    rows = [(kind, renamed(row)) for kind, row in exported(memory.directory)]
+    assert set(statuses(memory, *rows)) == {UNCHANGED}
+    assert memory.head is before
 
 
 def test_rows_go_on_in_the_next_block() -> None:
-    book = MemoryDirectory()
+    memory = MemoryDirectory()
     count = 2 * BLOCK_ROWS + 1
-    book.put(*(("user", {"id": f"u{n}", "username": f"user {n}"}) for n in range(count)))
-    assert len(book.head.blocks) == 3 * len(FAMILIES["users"])
+    memory.put(*(("user", {"id": f"u{n}", "username": f"user {n}"}) for n in range(count)))
+    assert len(memory.head.blocks) == 3 * len(FAMILIES["users"])
     for number in (0, BLOCK_ROWS - 1, BLOCK_ROWS, 2 * BLOCK_ROWS - 1, 2 * BLOCK_ROWS):
-        user = book.directory.user_by_id(f"u{number}")
+        user = memory.directory.user_by_id(f"u{number}")
         assert user is not None
         assert (user.ordinal, user.username) == (number, f"user {number}")
-        assert book.directory.key_owner(number).id == f"u{number}"
-    before = book.head.blocks
-    book.user(id=f"u{BLOCK_ROWS}", email="x@example.com")
-    after = book.head.blocks
+        assert memory.directory.key_owner(number).id == f"u{number}"
+    before = memory.head.blocks
+    memory.user(id=f"u{BLOCK_ROWS}", email="x@example.com")
+    after = memory.head.blocks
     assert [block.number for block in after if after[block] != before[block]] == [1]
-    assert [user.ordinal for user in book.directory.users] == list(range(count))
+    assert [user.ordinal for user in memory.directory.users] == list(range(count))
 
 
 def renamed(row: Row) -> Row:
@@ -637,29 +645,29 @@ def renamed(row: Row) -> Row:
 
 
 @pytest.fixture
-def met(book: MemoryDirectory) -> Row:
+def met(memory: MemoryDirectory) -> Row:
     """Somebody with a colon in the name, whom an event has brought, as exported."""
-    draft = Draft(book.directory, NOON)
+    draft = Draft(memory.directory, NOON)
     register(draft, "urn:who:1", NOON_MS)
-    book.kept |= {(b, "met"): json.dumps(each) for b, each in draft.touched.items()}
-    book.head = draft.head("met")
-    rows = [row for kind, row in exported(book.directory) if kind == "user"]
+    memory.kept |= {(b, "met"): json.dumps(each) for b, each in draft.touched.items()}
+    memory.head = draft.head("met")
+    rows = [row for kind, row in exported(memory.directory) if kind == "user"]
     return {**rows[-1], "state_since": NOON_MS}
 
 
 def test_a_stranger_with_a_colon_in_the_name_can_be_put_again_and_elsewhere(
-    book: MemoryDirectory, met: Row
+    memory: MemoryDirectory, met: Row
 ) -> None:
     assert met["username"] == met["user_key"] == "urn:who:1"
     elsewhere = {**met, "team": None}
-    assert statuses(book, ("user", met), ("user", elsewhere)) == [UNCHANGED, UNCHANGED]
+    assert statuses(memory, ("user", met), ("user", elsewhere)) == [UNCHANGED, UNCHANGED]
     assert statuses(MemoryDirectory(), ("user", elsewhere)) == [CREATED]
 
 
 def test_a_colon_is_in_a_username_only_where_it_is_what_events_name_the_user_by(
-    book: MemoryDirectory, met: Row
+    memory: MemoryDirectory, met: Row
 ) -> None:
-    before = book.head
+    before = memory.head
     rows: list[Row] = [
         {"username": "a:b"},
         {"username": "a:b", "user_key": None},
@@ -670,8 +678,8 @@ def test_a_colon_is_in_a_username_only_where_it_is_what_events_name_the_user_by(
     ]
     for row in rows:
         reason = "username: a colon would end it in a Basic header"
-        assert rejected(book.user(**row)) == ("invalid_parameter", reason)
-    assert book.head is before
+        assert rejected(memory.user(**row)) == ("invalid_parameter", reason)
+    assert memory.head is before
     named = {"id": met["id"], "username": "Who", "user_key": "urn:who:1"}
-    assert book.user(**named).status is UPDATED
-    assert book.user(user_key="urn:who:1", email="who@example.com").status is UPDATED
+    assert memory.user(**named).status is UPDATED
+    assert memory.user(user_key="urn:who:1", email="who@example.com").status is UPDATED

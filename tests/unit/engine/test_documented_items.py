@@ -19,5 +19,5 @@ ITEMS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", ITEMS)
 def test_an_item_holds_what_the_data_model_says(name: str) -> None:
     (row,) = re.findall(rf"^\| {name} \| (.*) \|$", TEXT, re.MULTILINE)
-    told = set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", row)))
-    assert told == ITEMS[name].keys() - {"pk", "sk"}
+    found = set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", row)))
+    assert found == ITEMS[name].keys() - {"pk", "sk"}

@@ -30,10 +30,10 @@ NOON = epoch_second(datetime(2026, 11, 20, 12, tzinfo=UTC))
 
 
 class Clockwork:
-    """A world in which things happen in order."""
+    """An engine whose steps are taken in order."""
 
     def __init__(self, zone: str = "UTC", spread: int = 1) -> None:
-        self.world = SimulatedEngine(NOON, zone, PRODUCTS, spread)
+        self.simulated = SimulatedEngine(NOON, zone, PRODUCTS, spread)
         self._random = Random(1)
 
     def use(self, who: str, second: int, *measures: int, **other: Any) -> Event[str]:
@@ -43,20 +43,20 @@ class Clockwork:
         return Event(who, product.id, "ci", second, other.pop("platform", 0), filled, digest)
 
     def send(self, *events: Event[str]) -> int:
-        item = self.world.accept(events, self._random, 0)
-        return self.world.folding.fold_new(ORGANIZATION, [item], self.world.now_ms)
+        item = self.simulated.accept(events, self._random, 0)
+        return self.simulated.folding.fold_new(ORGANIZATION, [item], self.simulated.now_ms)
 
     def settle(self) -> None:
-        while self.world.settling.settle(ORGANIZATION, self.world.zone, self.world.now):
+        while self.simulated.settling.settle(ORGANIZATION, self.simulated.zone, self.simulated.now):
             pass
 
     def rebuild(self, scope: str, zone: str = "UTC") -> None:
-        self.world.rebuilding.request(ORGANIZATION, scope, zone)
-        while self.world.rebuilding.rebuild(ORGANIZATION, self.world.now):
+        self.simulated.rebuilding.request(ORGANIZATION, scope, zone)
+        while self.simulated.rebuilding.rebuild(ORGANIZATION, self.simulated.now):
             pass
 
     def view(self) -> View:
-        return self.world.view()
+        return self.simulated.view()
 
     def used(self, first: str, last: str, product: Any = TEST) -> dict[int, tuple[int, ...]]:
         return rows(measure(self.view(), product, days(first, last)))
@@ -91,7 +91,7 @@ def test_the_same_name_on_another_utc_date_is_another_event(clockwork: Clockwork
 def test_a_late_event_changes_yesterdays_total(clockwork: Clockwork) -> None:
     clockwork.send(clockwork.use("ann", NOON, 1, 10))
     clockwork.settle()
-    clockwork.world.pass_time(DAY)
+    clockwork.simulated.pass_time(DAY)
     clockwork.send(clockwork.use("ann", NOON + DAY, 7, 0))
     clockwork.settle()
     assert clockwork.used("2026-11-20", "2026-11-20") == {0: (1, 10, 1)}
@@ -103,28 +103,32 @@ def test_a_late_event_changes_yesterdays_total(clockwork: Clockwork) -> None:
 
 
 def test_a_lost_bell_is_made_up_for_by_the_sweep(clockwork: Clockwork) -> None:
-    clockwork.world.accept([clockwork.use("ann", NOON, 1, 10)], Random(2), lands_after=0)
+    clockwork.simulated.accept([clockwork.use("ann", NOON, 1, 10)], Random(2), lands_after=0)
     assert clockwork.view().unsettled == []
-    assert clockwork.world.folding.fold_outstanding(ORGANIZATION, clockwork.world.now_ms) == 1
+    assert (
+        clockwork.simulated.folding.fold_outstanding(ORGANIZATION, clockwork.simulated.now_ms) == 1
+    )
     assert clockwork.used("2026-11-20", "2026-11-20") == {0: (1, 10, 1)}
 
 
 def test_the_watermark_passes_a_batch_two_minutes_after_it_came(clockwork: Clockwork) -> None:
     clockwork.send(clockwork.use("ann", NOON, 1, 10))
-    fold_outstanding = clockwork.world.folding.fold_outstanding
+    fold_outstanding = clockwork.simulated.folding.fold_outstanding
     for minutes, through in [(0, 0), (1, 0), (1, 0), (1, NOON + 60), (60, NOON + 60)]:
-        clockwork.world.pass_time(60 * minutes)
-        assert fold_outstanding(ORGANIZATION, clockwork.world.now_ms) == 0
+        clockwork.simulated.pass_time(60 * minutes)
+        assert fold_outstanding(ORGANIZATION, clockwork.simulated.now_ms) == 0
         assert clockwork.view().through_ms == through * 1000
 
 
 def test_an_entry_that_cannot_be_decoded_is_parked_and_passed_over(clockwork: Clockwork) -> None:
-    world = clockwork.world
-    good = world.accept([clockwork.use("ann", NOON, 1, 10)], Random(3), lands_after=0)
-    broken: Item = {**good, "sk": keys.entry(world.now_ms, "broken"), "second": b"?"}
-    world.log.put_new(broken)
-    assert world.folding.fold_outstanding(ORGANIZATION, world.now_ms) == 1
-    parked = [item for item in world.usage.everything() if item["pk"] == keys.parked(ORGANIZATION)]
+    simulated = clockwork.simulated
+    good = simulated.accept([clockwork.use("ann", NOON, 1, 10)], Random(3), lands_after=0)
+    broken: Item = {**good, "sk": keys.entry(simulated.now_ms, "broken"), "second": b"?"}
+    simulated.log.put_new(broken)
+    assert simulated.folding.fold_outstanding(ORGANIZATION, simulated.now_ms) == 1
+    parked = [
+        item for item in simulated.usage.everything() if item["pk"] == keys.parked(ORGANIZATION)
+    ]
     assert [item["sk"] for item in parked] == [broken["sk"]]
 
 
@@ -132,7 +136,7 @@ def test_users_of_several_shards_are_summed_apart() -> None:
     clockwork = Clockwork(spread=SHARD - 1)
     names = ["ann", "bob", "cid", "dot"]
     for day in (0, 1, 9):
-        clockwork.world.now = NOON + day * DAY
+        clockwork.simulated.now = NOON + day * DAY
         clockwork.send(*(clockwork.use(who, NOON + day * DAY, 1, 10) for who in names))
         clockwork.settle()
     expected = {place * (SHARD - 1): (2, 20, 2) for place in range(4)}
@@ -143,23 +147,23 @@ def test_users_of_several_shards_are_summed_apart() -> None:
 
 
 def test_two_organizations_never_meet(clockwork: Clockwork) -> None:
-    world = clockwork.world
+    simulated = clockwork.simulated
     before = clockwork.view().pin
     event = clockwork.use("ann", NOON, 1, 10)
-    item = world.accept([event], Random(4), lands_after=0)
+    item = simulated.accept([event], Random(4), lands_after=0)
     neighbours = {**item, "pk": keys.log(NEIGHBOUR)}
-    world.log.put_new(neighbours)
-    assert world.folding.fold_new(NEIGHBOUR, [neighbours], world.now_ms) == 1
-    world.settling.settle(NEIGHBOUR, "UTC", world.now)
+    simulated.log.put_new(neighbours)
+    assert simulated.folding.fold_new(NEIGHBOUR, [neighbours], simulated.now_ms) == 1
+    simulated.settling.settle(NEIGHBOUR, "UTC", simulated.now)
     assert clockwork.view().pin == before
     assert clockwork.used("2026-11-20", "2026-11-20") == {}
-    assert world.folding.fold_new(ORGANIZATION, [item], world.now_ms) == 1
+    assert simulated.folding.fold_new(ORGANIZATION, [item], simulated.now_ms) == 1
 
 
 def test_a_missing_keyframe_is_an_error_and_never_zero(clockwork: Clockwork) -> None:
     weeks_of_use(clockwork, range(0, 30, 3))
     pk = keys.frames(ORGANIZATION, TEST.id, 2026, 0, 0)
-    clockwork.world.usage.delete(pk, keys.keyframe(date(2026, 12, 14), 0))
+    clockwork.simulated.usage.delete(pk, keys.keyframe(date(2026, 12, 14), 0))
     with pytest.raises(MissingKeyframe):
         clockwork.used("2026-11-20", "2026-12-15")
     assert clockwork.used("2026-11-20", "2026-12-10") == {0: (7, 7, 7)}
@@ -170,9 +174,9 @@ def test_verify_names_the_day_and_the_keyframe_that_drifted(clockwork: Clockwork
     audit = YearCheck(clockwork.view(), TEST, 2026)
     assert audit.compare().drifts == []
     pk = keys.frames(ORGANIZATION, TEST.id, 2026, 0, 0)
-    clockwork.world.usage.delete(pk, keys.keyframe(date(2026, 12, 14), 0))
-    delta = clockwork.world.usage.read([KeyRange(pk, "F#2026-11-26#1", "F#2026-11-26#2")])[0][0]
-    clockwork.world.usage.delete(pk, delta["sk"])
+    clockwork.simulated.usage.delete(pk, keys.keyframe(date(2026, 12, 14), 0))
+    delta = clockwork.simulated.usage.read([KeyRange(pk, "F#2026-11-26#1", "F#2026-11-26#2")])[0][0]
+    clockwork.simulated.usage.delete(pk, delta["sk"])
     assert audit.compare().drifts == [
         Drift(TEST.id, 0, date(2026, 11, 26), "day"),
         Drift(TEST.id, 0, date(2026, 11, 30), "keyframe"),
@@ -185,8 +189,8 @@ def test_verify_names_the_day_and_the_keyframe_that_drifted(clockwork: Clockwork
 
 def weeks_of_use(clockwork: Clockwork, when: Sequence[int]) -> None:
     for day in when:
-        clockwork.world.now = NOON + day * DAY
-        clockwork.send(clockwork.use("ann", clockwork.world.now, 1, 1))
+        clockwork.simulated.now = NOON + day * DAY
+        clockwork.send(clockwork.use("ann", clockwork.simulated.now, 1, 1))
         clockwork.settle()
 
 
@@ -204,7 +208,7 @@ def test_a_range_of_any_length_takes_as_many_queries(first: str, last: str, quer
     weeks_of_use(clockwork, [-600, -322, 0])
     view = clockwork.view()
     asked: list[str] = []
-    clockwork.world.usage.before_each = asked.append
+    clockwork.simulated.usage.before_each = asked.append
     measure(view, TEST, days(first, last))
     assert asked == ["read"] * queries
 
@@ -214,15 +218,15 @@ def test_an_organization_that_moves_counts_the_days_of_its_new_zone_after_a_rebu
     night = epoch_second(datetime(2026, 11, 20, 1, tzinfo=UTC))
     evening = [clockwork.use("ann", night + day * DAY, 5, 1, product=APP) for day in (0, 1)]
     clockwork.send(*evening)
-    clockwork.world.pass_time(3 * DAY)
+    clockwork.simulated.pass_time(3 * DAY)
     clockwork.settle()
     assert clockwork.used("2026-11-20", "2026-11-21", APP) == {0: (10, 2, 2)}
     one_night = Period(*(datetime(2026, 11, 20, hour, tzinfo=UTC) for hour in (0, 20)))
     assert clockwork.view().head.zone == "America/New_York"
-    assert clockwork.world.rebuilding.wanted(ORGANIZATION, "Asia/Tokyo") == LOCAL
+    assert clockwork.simulated.rebuilding.wanted(ORGANIZATION, "Asia/Tokyo") == LOCAL
     clockwork.rebuild(LOCAL, "Asia/Tokyo")
     assert clockwork.view().head.zone == "Asia/Tokyo"
-    assert clockwork.world.rebuilding.wanted(ORGANIZATION, "Asia/Tokyo") is None
+    assert clockwork.simulated.rebuilding.wanted(ORGANIZATION, "Asia/Tokyo") is None
     assert rows(measure(clockwork.view(), APP, one_night)) == {0: (5, 1, 1)}
 
 
@@ -245,7 +249,7 @@ def test_a_year_with_much_that_came_late_is_worth_a_rebuild(clockwork: Clockwork
         )
     clockwork.settle()
     scope = f"{TEST.id}#2026"
-    assert clockwork.world.rebuilding.wanted(ORGANIZATION, "UTC") is None
+    assert clockwork.simulated.rebuilding.wanted(ORGANIZATION, "UTC") is None
     weigh = clockwork.view().head.late_bytes[scope]
     assert 20_000 < weigh < 32_768
     clockwork.send(
@@ -255,7 +259,7 @@ def test_a_year_with_much_that_came_late_is_worth_a_rebuild(clockwork: Clockwork
         )
     )
     clockwork.settle()
-    assert clockwork.world.rebuilding.wanted(ORGANIZATION, "UTC") == scope
+    assert clockwork.simulated.rebuilding.wanted(ORGANIZATION, "UTC") == scope
     before = clockwork.used("2026-08-01", "2026-11-20")
     clockwork.rebuild(scope)
     assert clockwork.view().head.late_bytes == {}
@@ -266,8 +270,8 @@ def test_a_rebuild_on_its_way_is_not_overtaken_by_another(clockwork: Clockwork) 
     clockwork.send(clockwork.use("ann", NOON, 1, 1))
     clockwork.settle()
     for scope in (LOCAL, ALL):
-        clockwork.world.rebuilding.request(ORGANIZATION, scope, "UTC")
-    while clockwork.world.rebuilding.rebuild(ORGANIZATION, clockwork.world.now):
+        clockwork.simulated.rebuilding.request(ORGANIZATION, scope, "UTC")
+    while clockwork.simulated.rebuilding.rebuild(ORGANIZATION, clockwork.simulated.now):
         pass
     assert clockwork.view().head.generations == {LOCAL: 1}
 
@@ -298,13 +302,15 @@ def test_last_activity_months_and_coverage_follow_the_events(clockwork: Clockwor
     assert last_active(view, [0, 1]) == seen
     months = users_by_month(view, date(2026, 9, 1), date(2026, 11, 1))
     assert dict(months) == {date(2026, 10, 1): 0b01, date(2026, 11, 1): 0b11}
-    stored = clockwork.world.usage.get(keys.coverage(ORGANIZATION, APP.id), "ci")
+    stored = clockwork.simulated.usage.get(keys.coverage(ORGANIZATION, APP.id), "ci")
     assert stored is not None
     assert Coverage.from_item(stored) == Coverage.of([NOON - 40 * DAY, NOON - 60, NOON - DAY])
 
 
 def partitions(clockwork: Clockwork, kind: str) -> set[str]:
-    return {item["pk"] for item in clockwork.world.usage.everything() if f"#{kind}#" in item["pk"]}
+    return {
+        item["pk"] for item in clockwork.simulated.usage.everything() if f"#{kind}#" in item["pk"]
+    }
 
 
 def test_replaced_frames_go_when_no_cursor_can_name_them(clockwork: Clockwork) -> None:
@@ -314,15 +320,17 @@ def test_replaced_frames_go_when_no_cursor_can_name_them(clockwork: Clockwork) -
     both = {keys.frames(ORGANIZATION, TEST.id, 2026, g, 0) for g in (0, 1)}
     clockwork.rebuild(ALL)
     for hours, left in [(0, both), (25, both), (2, both - {min(both)})]:
-        clockwork.world.pass_time(3600 * hours)
-        clockwork.world.retirement.generations(ORGANIZATION, clockwork.world.now)
+        clockwork.simulated.pass_time(3600 * hours)
+        clockwork.simulated.retirement.generations(ORGANIZATION, clockwork.simulated.now)
         assert partitions(clockwork, "R") == left
         if left == both:
-            pinned = View.pinned(ORGANIZATION, clockwork.world.usage, pin, clockwork.world.now)
+            pinned = View.pinned(
+                ORGANIZATION, clockwork.simulated.usage, pin, clockwork.simulated.now
+            )
             assert rows(measure(pinned, TEST, whole)) == seen
     assert rows(measure(clockwork.view(), TEST, whole)) == seen
     clockwork.rebuild(ALL)
-    clockwork.world.retirement.generations(ORGANIZATION, clockwork.world.now)
+    clockwork.simulated.retirement.generations(ORGANIZATION, clockwork.simulated.now)
     assert partitions(clockwork, "R") == {
         keys.frames(ORGANIZATION, TEST.id, 2026, g, 0) for g in (1, 2)
     }
@@ -334,7 +342,7 @@ def test_years_that_are_not_kept_leave_nothing_and_change_nothing_else(
     weeks_of_use(clockwork, [-700, -400, -100, 0])
     clockwork.rebuild(ALL)
     kept = clockwork.used("2026-01-01", "2026-11-20")
-    clockwork.world.retirement.years(ORGANIZATION, 2026)
+    clockwork.simulated.retirement.years(ORGANIZATION, 2026)
     assert clockwork.used("2026-01-01", "2026-11-20") == kept == {0: (2, 2, 2)}
     assert clockwork.used("2024-01-01", "2025-12-31") == {}
     assert {name.split("#")[3] for name in partitions(clockwork, "R")} == {"2026"}
@@ -344,10 +352,10 @@ def test_years_that_are_not_kept_leave_nothing_and_change_nothing_else(
 
 def test_events_of_a_product_that_the_directory_lacks_wait_for_it(clockwork: Clockwork) -> None:
     clockwork.send(clockwork.use("ann", NOON, 1, 10))
-    clockwork.world.products = [VISUAL]
+    clockwork.simulated.products = [VISUAL]
     with pytest.raises(UnknownProduct):
         clockwork.settle()
-    clockwork.world.products = PRODUCTS
+    clockwork.simulated.products = PRODUCTS
     clockwork.settle()
     assert clockwork.view().unsettled == []
     assert clockwork.used("2026-11-20", "2026-11-20") == {0: (1, 10, 1)}

@@ -22,23 +22,23 @@ def at(clock: str) -> int:
     return epoch_second(datetime.fromisoformat(f"2026-03-{clock}Z"))
 
 
-def settled(world: SimulatedEngine, clock: str, product: MeteredProduct, second: int) -> None:
+def settled(simulated: SimulatedEngine, clock: str, product: MeteredProduct, second: int) -> None:
     """An event that is settled at once."""
-    world.pass_time(at(clock) - world.now)
+    simulated.pass_time(at(clock) - simulated.now)
     wide = len(product.kind.measures)
     measures = (1,) * wide + (0,) * (MEASURES - wide)
     platform = int(bool(product.kind.platforms))
     digest = digest_of("ci", f"{clock} {second}")
     event = Event("ann", product.id, "ci", second, platform, measures, digest)
-    world.accept([event], Random(0), 0)
-    world.folding.fold_outstanding(ORGANIZATION, world.now_ms)
-    world.settling.settle(ORGANIZATION, world.zone, world.now)
+    simulated.accept([event], Random(0), 0)
+    simulated.folding.fold_outstanding(ORGANIZATION, simulated.now_ms)
+    simulated.settling.settle(ORGANIZATION, simulated.zone, simulated.now)
 
 
-def used_on(world: SimulatedEngine, product: MeteredProduct, day: date) -> int:
+def used_on(simulated: SimulatedEngine, product: MeteredProduct, day: date) -> int:
     """How much of the first measure was used on a day."""
-    zone = calendar.zone_of(product.kind, world.zone)
-    used = measure(world.view(), product, Period.of_days(day, day, zone))
+    zone = calendar.zone_of(product.kind, simulated.zone)
+    used = measure(simulated.view(), product, Period.of_days(day, day, zone))
     return used.totals[product.kind.measures[0]]
 
 
@@ -47,31 +47,31 @@ def used_on(world: SimulatedEngine, product: MeteredProduct, day: date) -> int:
 def test_what_comes_late_to_a_sealed_day_is_seen_at_once(
     zone: str, product: MeteredProduct
 ) -> None:
-    world = SimulatedEngine(at("08 12:00:00"), zone, PRODUCTS)
-    settled(world, "08 12:00:00", product, at("08 05:00:00"))
-    settled(world, "12 12:00:00", product, at("12 05:00:00"))
+    simulated = SimulatedEngine(at("08 12:00:00"), zone, PRODUCTS)
+    settled(simulated, "08 12:00:00", product, at("08 05:00:00"))
+    settled(simulated, "12 12:00:00", product, at("12 05:00:00"))
     place = calendar.zone_of(product.kind, zone)
     seconds = calendar.seconds_of(date(2026, 3, 10), date(2026, 3, 11), place)
-    settled(world, "12 12:30:00", product, seconds.start)
-    assert used_on(world, product, date(2026, 3, 10)) == 1
-    settled(world, "12 13:30:00", product, seconds.stop - 1)
-    assert used_on(world, product, date(2026, 3, 10)) == 2
+    settled(simulated, "12 12:30:00", product, seconds.start)
+    assert used_on(simulated, product, date(2026, 3, 10)) == 1
+    settled(simulated, "12 13:30:00", product, seconds.stop - 1)
+    assert used_on(simulated, product, date(2026, 3, 10)) == 2
 
 
 def test_yesterday_is_not_read_twice_as_dearly_because_of_today(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    world = SimulatedEngine(at("10 12:00:00"), "UTC", PRODUCTS)
-    settled(world, "10 12:00:00", TESTS, at("10 11:00:00"))
-    settled(world, "11 12:00:00", TESTS, at("11 11:00:00"))
-    settled(world, "11 12:30:00", TESTS, at("11 12:10:00"))
-    view, read, key_ranges = world.view(), world.usage.read, list[KeyRange]()
+    simulated = SimulatedEngine(at("10 12:00:00"), "UTC", PRODUCTS)
+    settled(simulated, "10 12:00:00", TESTS, at("10 11:00:00"))
+    settled(simulated, "11 12:00:00", TESTS, at("11 11:00:00"))
+    settled(simulated, "11 12:30:00", TESTS, at("11 12:10:00"))
+    view, read, key_ranges = simulated.view(), simulated.usage.read, list[KeyRange]()
 
     def watched(wanted: Sequence[KeyRange]) -> list[list[Item]]:
         key_ranges.extend(wanted)
         return read(wanted)
 
-    monkeypatch.setattr(world.usage, "read", watched)
+    monkeypatch.setattr(simulated.usage, "read", watched)
     yesterday = datetime(2026, 3, 10, tzinfo=UTC)
     measure(view, TESTS, Period(yesterday, yesterday + timedelta(days=1.25)))
     strong: dict[Any, bool] = {

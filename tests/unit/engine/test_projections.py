@@ -16,18 +16,22 @@ APPS = [MeteredProduct(f"app {number}", KINDS["app"]) for number in range(5)]
 BEGIN = epoch_second(datetime(2026, 1, 20, tzinfo=UTC))
 
 
-def lived() -> SimulatedEngine:
+def with_usage() -> SimulatedEngine:
     """A month in which everybody used every product every day, each day sealed after it ended."""
-    world = SimulatedEngine(BEGIN, "Europe/Berlin", [*PRODUCTS, *APPS, TOTALS, PEOPLE])
+    simulated = SimulatedEngine(BEGIN, "Europe/Berlin", [*PRODUCTS, *APPS, TOTALS, PEOPLE])
     for day in range(30):
         events = [
-            use(who, product, world.now - 3600) for who in "ab" for product in (*PRODUCTS, *APPS)
+            use(who, product, simulated.now - 3600)
+            for who in "ab"
+            for product in (*PRODUCTS, *APPS)
         ]
-        world.folding.fold_new(ORGANIZATION, [world.accept(events, Random(day), 0)], world.now_ms)
-        world.settling.settle(ORGANIZATION, world.zone, world.now)
-        world.pass_time(DAY)
-    world.settling.settle(ORGANIZATION, world.zone, world.now)
-    return world
+        simulated.folding.fold_new(
+            ORGANIZATION, [simulated.accept(events, Random(day), 0)], simulated.now_ms
+        )
+        simulated.settling.settle(ORGANIZATION, simulated.zone, simulated.now)
+        simulated.pass_time(DAY)
+    simulated.settling.settle(ORGANIZATION, simulated.zone, simulated.now)
+    return simulated
 
 
 def use(who: str, product: MeteredProduct, second: int) -> Event[str]:
@@ -36,18 +40,18 @@ def use(who: str, product: MeteredProduct, second: int) -> Event[str]:
 
 
 def test_one_person_across_ten_products_and_the_totals_of_all_are_a_few_queries() -> None:
-    world = lived()
-    view, asked = world.view(), list[str]()
+    simulated = with_usage()
+    view, asked = simulated.view(), list[str]()
     zone_midnight = BEGIN - 3600
     period = Period(*(instant_at(zone_midnight + day * DAY) for day in (5, 25)))
-    world.usage.before_each = asked.append
-    mine = usage_of_rows(view, world.products, period, PEOPLE, 1)
+    simulated.usage.before_each = asked.append
+    mine = usage_of_rows(view, simulated.products, period, PEOPLE, 1)
     assert [(row.product.id, row.days) for row in mine] == [
         (product.id, 20) for product in (*PRODUCTS, *APPS)
     ]
     assert len(asked) <= 3
     asked.clear()
-    assert {row.days for row in usage_of_rows(view, world.products, period, TOTALS)} == {20}
+    assert {row.days for row in usage_of_rows(view, simulated.products, period, TOTALS)} == {20}
     assert len(asked) <= 3
     asked.clear()
     for product in (*PRODUCTS, *APPS):

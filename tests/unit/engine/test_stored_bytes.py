@@ -31,23 +31,23 @@ DAY = 86_400
 def history() -> SimulatedEngine:
     """Fourteen months with a New Year, late events, a rebuild, a new zone and an unsettled tail."""
     random = Random(20_261_121)
-    world = SimulatedEngine(
+    simulated = SimulatedEngine(
         epoch_second(datetime(2025, 11, 3, 9, tzinfo=UTC)), "Europe/Berlin", PRODUCTS
     )
     for week in range(60):
         for _ in range(3):
-            events = [an_event(random, world.now) for _ in range(6)]
-            entry = world.accept(events, random, 0)
-            world.folding.fold_new(ORGANIZATION, [entry], world.now_ms)
-            world.pass_time(2 * DAY + 3_600)
+            events = [an_event(random, simulated.now) for _ in range(6)]
+            entry = simulated.accept(events, random, 0)
+            simulated.folding.fold_new(ORGANIZATION, [entry], simulated.now_ms)
+            simulated.pass_time(2 * DAY + 3_600)
         if week < 59:
-            while world.settling.settle(ORGANIZATION, world.zone, world.now):
+            while simulated.settling.settle(ORGANIZATION, simulated.zone, simulated.now):
                 pass
         if week == 30:
-            world.rebuilding.request(ORGANIZATION, ALL, "Asia/Kolkata")
-            while world.rebuilding.rebuild(ORGANIZATION, world.now):
+            simulated.rebuilding.request(ORGANIZATION, ALL, "Asia/Kolkata")
+            while simulated.rebuilding.rebuild(ORGANIZATION, simulated.now):
                 pass
-    return world
+    return simulated
 
 
 def an_event(random: Random, now: int) -> Event[str]:
@@ -69,15 +69,15 @@ def an_event(random: Random, now: int) -> Event[str]:
 
 def directory() -> Iterable[Item]:
     """The items of a directory, a credential and a remembered answer."""
-    book = MemoryDirectory()
-    book.put(
+    memory = MemoryDirectory()
+    memory.put(
         ("organization", {"name": "Acme Corp", "time_zone": "Europe/Berlin"}),
         ("team", {"id": "core", "name": "Core"}),
         ("user", {"id": "u1", "username": "ann@acme.example", "team": "core", "role": "Admin"}),
         ("user", {"id": "u2", "username": "bob@acme.example", "state": "invited"}),
     )
-    yield item_of(book.head)
-    for block, columns in book.read(book.head, list(book.head.blocks)).items():
+    yield item_of(memory.head)
+    for block, columns in memory.read(memory.head, list(memory.head.blocks)).items():
         yield block_item(ACME, block, "commit", columns)
     yield credential_item(
         Credential(
@@ -108,8 +108,8 @@ def test_a_history_is_stored_in_the_same_bytes_as_ever() -> None:
     stored = json.loads(STORED.read_text()) if STORED.exists() else {}
     if stored.get("zlib", zlib.ZLIB_RUNTIME_VERSION) != zlib.ZLIB_RUNTIME_VERSION:
         pytest.skip(f"the bytes were written by zlib {stored['zlib']}: another may pack otherwise")
-    world = history()
-    assert {item["pk"].split("#")[1] for item in world.usage.everything()} >= set("FPHBIERAMC")
-    items = [*world.log.everything(), *world.usage.everything(), *directory()]
+    simulated = history()
+    assert {item["pk"].split("#")[1] for item in simulated.usage.everything()} >= set("FPHBIERAMC")
+    items = [*simulated.log.everything(), *simulated.usage.everything(), *directory()]
     found = {"zlib": zlib.ZLIB_RUNTIME_VERSION, "partitions": digests(items)}
     compare(STORED, json.dumps(found, indent=1) + "\n")

@@ -100,8 +100,8 @@ def test_usage_metrics_words_its_errors_as_published(status: int, word: str, mes
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_an_error_says_what_to_do_about_it(family: Family) -> None:
-    told = {kind.code: dict(family.headers(example(kind))) for kind in tree()}
-    assert {code: headers for code, headers in told.items() if headers} == {
+    found = {kind.code: dict(family.headers(example(kind))) for kind in tree()}
+    assert {code: headers for code, headers in found.items() if headers} == {
         "unauthorized": {"WWW-Authenticate": family.challenge},
         "method_not_allowed": {"Allow": "GET, PUT"},
         "too_many_requests": {"Retry-After": "2"},
