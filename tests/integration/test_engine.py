@@ -21,6 +21,7 @@ from odometer.engine.read.measuring import measure
 from odometer.engine.read.views import View
 from odometer.services.engine import Engine
 from odometer.storage.dynamo import Meter
+from odometer.triggers import UNVISITED
 from tests.support.copies import copy_of_tables, restore_tables
 from tests.support.intake import ago, log_of, run, send, stream, usage_event
 from tests.support.memory_directory import ACME
@@ -222,15 +223,15 @@ def test_what_a_schedule_does_not_reach_is_counted_and_named(
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "odometer-dev")
     assert run("settle", context=context_with(iter([60_000, 4_000]))) == {}
     (metric,) = emf_in(capsys.readouterr().out)
-    assert (metric["unvisited"], metric["service"]) == ([1.0], "odometer-dev")
+    assert (metric[UNVISITED], metric["service"]) == ([1.0], "odometer-dev")
     assert metric["_aws"]["CloudWatchMetrics"] == [
         {
             "Namespace": "Odometer",
             "Dimensions": [["service"]],
-            "Metrics": [{"Name": "unvisited", "Unit": "Count"}],
+            "Metrics": [{"Name": UNVISITED, "Unit": "Count"}],
         }
     ]
-    (named,) = [vars(record) for record in caplog.records if record.message == "unvisited"]
+    (named,) = [vars(record) for record in caplog.records if record.message == UNVISITED]
     assert (named["levelname"], named["count"]) == ("WARNING", 1)
     assert set(named["organizations"]) < {ACME, OTHER}
 
@@ -239,7 +240,7 @@ def test_a_schedule_that_reaches_everyone_counts_nothing(
     stack: Stack, keys: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("settle")
-    assert "unvisited" not in capsys.readouterr().out
+    assert UNVISITED not in capsys.readouterr().out
 
 
 def context_with(remaining: Any) -> Any:
