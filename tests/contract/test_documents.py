@@ -159,8 +159,8 @@ def test_an_instant_is_a_date_time(family: str) -> None:
 
 NULLABLE = {
     "app_utilization": {
-        "Period.compare_start_date",
-        "Period.compare_end_date",
+        "ComparedDays.compare_start_date",
+        "ComparedDays.compare_end_date",
         "MetricWithDelta.change_pct",
         "MetricWithDelta.compare_value",
         "LastActivity.at",
@@ -170,7 +170,7 @@ NULLABLE = {
         "AppsAnswer.next_cursor",
         "UsersAnswer.next_cursor",
     },
-    "usage_metrics": {"Meta.next", "UserRow.deactivatedAt"},
+    "usage_metrics": {"Meta.next", "ListedUser.deactivatedAt"},
     "usage_report": set[str](),
 }
 """The fields for which the published families know a null."""

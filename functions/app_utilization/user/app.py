@@ -2,7 +2,7 @@
 
 from odometer.access.policy import READ_PERSON
 from odometer.api.app_utilization.family import app_utilization
-from odometer.api.app_utilization.users import NothingAsked, UserAnswer, one_user
+from odometer.api.app_utilization.users import ClientUser, NothingAsked, one_user
 from odometer.directory.people import User
 from odometer.services.usage import Usage
 from odometer.web.context import user as user_named
@@ -10,6 +10,6 @@ from odometer.web.report import Report
 
 
 @app_utilization("/users/{user_id}", may=READ_PERSON, about=user_named("user_id"))
-def handler(_: NothingAsked, user: User, usage: Usage) -> Report[UserAnswer]:
+def handler(_: NothingAsked, user: User, usage: Usage) -> Report[ClientUser]:
     """Answer with the user."""
     return one_user(user, usage)

@@ -3,12 +3,12 @@
 from odometer.access.policy import READ_ORGANIZATION
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import OrganizationUsageQuery
-from odometer.api.usage_metrics.usage import OrganizationUsage, usage_over_time
+from odometer.api.usage_metrics.usage import OrganizationUsageAnswer, usage_over_time
 from odometer.services.usage import Usage
 from odometer.web.report import Report
 
 
 @usage_metrics("/organization/usage", may=READ_ORGANIZATION, organization="organizationId")
-def handler(query: OrganizationUsageQuery, usage: Usage) -> Report[OrganizationUsage]:
+def handler(query: OrganizationUsageQuery, usage: Usage) -> Report[OrganizationUsageAnswer]:
     """Answer with the usage of the organization."""
-    return usage_over_time(OrganizationUsage, query, usage)
+    return usage_over_time(OrganizationUsageAnswer, query, usage)

@@ -1,7 +1,7 @@
 """GET /api/v1/organization/users: users in a team or in none, registered or deactivated."""
 
 from odometer.access.policy import READ_ORGANIZATION
-from odometer.api.usage_metrics.answers import UserList, UserRow, by_name
+from odometer.api.usage_metrics.answers import ListedUser, UserList, by_name
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import UserFilter
 from odometer.directory.snapshot import Directory
@@ -12,4 +12,4 @@ from odometer.web.report import Report
 def handler(query: UserFilter, directory: Directory) -> Report[UserList]:
     """Answer with a page of the users that the query asks for, by name."""
     users = by_name(filter(query.matches, directory.users))
-    return UserList.report(query, users, UserRow.of, narrowed_by=("teamMember", "active"))
+    return UserList.report(query, users, ListedUser.of, narrowed_by=("teamMember", "active"))

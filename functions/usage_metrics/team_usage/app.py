@@ -3,7 +3,7 @@
 from odometer.access.policy import READ_TEAM
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import TeamUsageQuery
-from odometer.api.usage_metrics.usage import TeamUsage, usage_over_time
+from odometer.api.usage_metrics.usage import TeamUsageAnswer, usage_over_time
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
 from odometer.services.usage import Usage
@@ -14,6 +14,6 @@ from odometer.web.report import Report
 @usage_metrics("/team/usage", may=READ_TEAM, about=team("teamId"), organization="organizationId")
 def handler(
     query: TeamUsageQuery, team: Team, directory: Directory, usage: Usage
-) -> Report[TeamUsage]:
+) -> Report[TeamUsageAnswer]:
     """Answer with the usage of the users who are in the team now, whatever their state."""
-    return usage_over_time(TeamUsage, query, usage, directory.users_of_team(team.ordinal))
+    return usage_over_time(TeamUsageAnswer, query, usage, directory.users_of_team(team.ordinal))

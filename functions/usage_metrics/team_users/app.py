@@ -1,7 +1,7 @@
 """GET /api/v1/team/{teamId}/users: the users of one team, by name."""
 
 from odometer.access.policy import READ_TEAM
-from odometer.api.usage_metrics.answers import UserList, UserRow, by_name
+from odometer.api.usage_metrics.answers import ListedUser, UserList, by_name
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import Page
 from odometer.directory.people import Team
@@ -14,4 +14,4 @@ from odometer.web.report import Report
 def handler(query: Page, team: Team, directory: Directory) -> Report[UserList]:
     """Answer with a page of the users who are in the team now, whatever their state."""
     members = by_name(user for user in directory.users if user.team == team.ordinal)
-    return UserList.report(query, members, UserRow.of)
+    return UserList.report(query, members, ListedUser.of)

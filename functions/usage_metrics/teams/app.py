@@ -1,7 +1,7 @@
 """GET /api/v1/organization/teams: the teams of the organization, by name."""
 
 from odometer.access.policy import READ_ORGANIZATION
-from odometer.api.usage_metrics.answers import TeamList, TeamRow, by_name
+from odometer.api.usage_metrics.answers import ListedTeam, TeamList, by_name
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import OptionalPage
 from odometer.directory.snapshot import Directory
@@ -13,5 +13,5 @@ def handler(query: OptionalPage, directory: Directory) -> Report[TeamList]:
     """Answer with a page of teams and how many users each has."""
     sizes = directory.team_sizes
     return TeamList.report(
-        query, by_name(directory.teams), lambda team: TeamRow.of(team, sizes[team.ordinal])
+        query, by_name(directory.teams), lambda team: ListedTeam.of(team, sizes[team.ordinal])
     )

@@ -3,7 +3,7 @@
 from odometer.access.policy import READ_PERSON
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import UserUsageQuery
-from odometer.api.usage_metrics.usage import UserUsage, usage_over_time
+from odometer.api.usage_metrics.usage import UserUsageAnswer, usage_over_time
 from odometer.directory.people import User
 from odometer.services.usage import Usage
 from odometer.web.context import user
@@ -11,6 +11,6 @@ from odometer.web.report import Report
 
 
 @usage_metrics("/user/usage", may=READ_PERSON, about=user("userId"), organization="organizationId")
-def handler(query: UserUsageQuery, user: User, usage: Usage) -> Report[UserUsage]:
+def handler(query: UserUsageQuery, user: User, usage: Usage) -> Report[UserUsageAnswer]:
     """Answer with the usage of the user."""
-    return usage_over_time(UserUsage, query, usage, {user.ordinal})
+    return usage_over_time(UserUsageAnswer, query, usage, {user.ordinal})

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from odometer.access.policy import WRITE_DIRECTORY, Caller
-from odometer.api.v1.directory import Results, SentDirectory, rows_sent, taken
+from odometer.api.v1.directory import RowResults, SentDirectory, rows_sent, taken
 from odometer.api.v1.family import v1
 from odometer.storage.directory import DirectoryStore
 from odometer.web.context import Deadline
@@ -16,7 +16,7 @@ def handler(
     directories: DirectoryStore,
     now: datetime,
     deadline: Deadline,
-) -> Results:
+) -> RowResults:
     """Answer with what became of each row."""
     rows = rows_sent(request)
     return directories.change(caller.organization, now, lambda draft: taken(draft, rows, deadline))

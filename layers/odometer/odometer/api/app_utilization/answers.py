@@ -9,7 +9,7 @@ from odometer.reports.figures import Metric
 from odometer.web.models import Answer, Timestamp
 
 
-class Period(Answer):
+class ComparedDays(Answer):
     """The days that were asked about."""
 
     start_date: date
@@ -18,7 +18,7 @@ class Period(Answer):
     compare_end_date: date | None
 
     @classmethod
-    def of(cls, days: Days, comparison: Days | None = None) -> "Period":
+    def of(cls, days: Days, comparison: Days | None = None) -> "ComparedDays":
         """The days as they are published."""
         return cls(
             start_date=days.first,

@@ -50,14 +50,14 @@ class AppActivityQuery(OfDepartments, Dated, Granular):
     )
 
 
-class Span(Answer):
+class ActivityDays(Answer):
     """The days that were asked about."""
 
     start: date
     end: date
 
 
-class Point(Answer):
+class ActivityPoint(Answer):
     """A stretch by its first day, and what it comes to."""
 
     date: date
@@ -69,8 +69,8 @@ class AppActivityAnswer(Answer):
 
     metric: ActivityMetric
     label: str
-    period: Span
-    data: list[Point]
+    period: ActivityDays
+    data: list[ActivityPoint]
 
 
 def app_activity(
@@ -79,11 +79,13 @@ def app_activity(
     """The course of one app: a value for every stretch, also where nothing was used."""
     firsts = first_days(query.days, query.granularity)
     values = series_of_users(app.id, query, usage, firsts, query.members(directory))
-    points = [Point(date=first, value=value) for first, value in zip(firsts, values, strict=True)]
+    points = [
+        ActivityPoint(date=first, value=value) for first, value in zip(firsts, values, strict=True)
+    ]
     answer = AppActivityAnswer(
         metric=query.metric,
         label=LABELS[query.metric],
-        period=Span(start=query.start_date, end=query.end_date),
+        period=ActivityDays(start=query.start_date, end=query.end_date),
         data=points,
     )
     return Report(
@@ -91,7 +93,7 @@ def app_activity(
         lambda: points,
         [query.days.period(usage.zone)],
         usage.through_ms,
-        columns=columns_of(Point),
+        columns=columns_of(ActivityPoint),
         narrowed_by=DATES,
         headers=headers_of(query.deprecation),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from odometer.api.app_utilization.answers import MetricWithDelta, Period
+from odometer.api.app_utilization.answers import ComparedDays, MetricWithDelta
 from odometer.api.app_utilization.parameters import Compared, Granular, OfDepartments
 from odometer.directory.people import Product
 from odometer.directory.snapshot import Directory
@@ -22,7 +22,7 @@ class AppDetailQuery(OfDepartments, Compared, Granular):
 class AppDetailAnswer(Answer):
     """The totals of an app in a period."""
 
-    period: Period
+    period: ComparedDays
     unique_users: MetricWithDelta
     active_time_ms: MetricWithDelta
     avg_time_ms_per_day: MetricWithDelta
@@ -35,7 +35,9 @@ def app_detail(
     """The totals of one app, of all users or of some departments."""
     among = query.members(directory)
     totals = totals_of(app.id, query, usage, among)
-    answer = AppDetailAnswer(period=Period.of(query.days, query.comparison), **published(totals))
+    answer = AppDetailAnswer(
+        period=ComparedDays.of(query.days, query.comparison), **published(totals)
+    )
     return Report(
         answer,
         lambda: [answer],

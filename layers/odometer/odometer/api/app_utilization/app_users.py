@@ -6,7 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from odometer.api.app_utilization.answers import LastActivity, MetricWithDelta, Period, UserRef
+from odometer.api.app_utilization.answers import (
+    ComparedDays,
+    LastActivity,
+    MetricWithDelta,
+    UserRef,
+)
 from odometer.api.app_utilization.app_detail import periods_of
 from odometer.api.app_utilization.parameters import (
     Compared,
@@ -44,7 +49,7 @@ class AppUserUtilization(Answer):
 class AppUsersAnswer(Answer):
     """A page of the users of an app."""
 
-    period: Period
+    period: ComparedDays
     data: list[AppUserUtilization]
     total_count: int
     next_cursor: str | None
@@ -74,7 +79,7 @@ def app_users(
         return user_rows(users, names, shown, usage.last_active(shown))
 
     answer = AppUsersAnswer(
-        period=Period.of(days, comparison),
+        period=ComparedDays.of(days, comparison),
         data=rows(page),
         total_count=len(ranked),
         next_cursor=following,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from odometer.api.app_utilization.answers import MetricWithDelta, Period
+from odometer.api.app_utilization.answers import ComparedDays, MetricWithDelta
 from odometer.api.app_utilization.app_detail import periods_of, published, totals_of
 from odometer.api.app_utilization.app_users import DATES
 from odometer.api.app_utilization.parameters import Compared, Ordered, Paged, Searched
@@ -44,7 +44,7 @@ class AppRef(Answer):
     name: str
 
 
-class AppRow(Answer):
+class RankedApp(Answer):
     """The totals of one app."""
 
     app: AppRef
@@ -57,8 +57,8 @@ class AppRow(Answer):
 class AppsAnswer(Answer):
     """A page of the apps."""
 
-    period: Period
-    data: list[AppRow]
+    period: ComparedDays
+    data: list[RankedApp]
     total_count: int
     next_cursor: str | None
 
@@ -73,7 +73,7 @@ def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report[AppsAnswer]:
     products = [TOTALS.id, *(app.id for app in directory.apps)]
     following = next_page(chain, usage, directory, products, len(page), len(ranked))
     answer = AppsAnswer(
-        period=Period.of(query.days, query.comparison),
+        period=ComparedDays.of(query.days, query.comparison),
         data=app_rows(page, query, usage),
         total_count=len(ranked),
         next_cursor=following,
@@ -83,16 +83,16 @@ def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report[AppsAnswer]:
         lambda: app_rows(ranked, query, usage),
         periods_of(query, usage),
         usage.through_ms,
-        columns=columns_of(AppRow),
+        columns=columns_of(RankedApp),
         narrowed_by=(*DATES, "q"),
         headers=headers_of({}, chain, following),
     )
 
 
-def app_rows(shown: Iterable[Product], query: AppsQuery, usage: Usage) -> list[AppRow]:
+def app_rows(shown: Iterable[Product], query: AppsQuery, usage: Usage) -> list[RankedApp]:
     """Apps with their totals; who is distinct among their users, only their own frames tell."""
     return [
-        AppRow(
+        RankedApp(
             app=AppRef(id=app.id, name=app.name),
             **published(totals_of(app.id, query, usage, None)),
         )

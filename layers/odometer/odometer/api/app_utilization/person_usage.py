@@ -1,6 +1,6 @@
 """One person across all products."""
 
-from odometer.api.app_utilization.answers import LastActivity, Period, UserRef
+from odometer.api.app_utilization.answers import ComparedDays, LastActivity, UserRef
 from odometer.api.app_utilization.parameters import Dated
 from odometer.directory.people import User
 from odometer.domain.kinds import KINDS
@@ -21,7 +21,7 @@ class ProductRef(Answer):
     kind: str
 
 
-class ProductUsage(Answer):
+class PersonProductUsage(Answer):
     """What a user has used of a product."""
 
     product: ProductRef
@@ -41,9 +41,9 @@ USAGE_COLUMNS = [
 class PersonUsageAnswer(Answer):
     """One user across all products."""
 
-    period: Period
+    period: ComparedDays
     user: UserRef
-    products: list[ProductUsage]
+    products: list[PersonProductUsage]
 
 
 def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report[PersonUsageAnswer]:
@@ -51,7 +51,7 @@ def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report[Pe
     period = query.days.period(usage.zone)
     names = {product.id: product.name for product in usage.directory.products}
     products = [
-        ProductUsage(
+        PersonProductUsage(
             product=ProductRef(
                 id=used.product.id,
                 name=names.get(used.product.id, used.product.id),
@@ -69,7 +69,7 @@ def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report[Pe
         user_key=user.user_key,
         last_activity=LastActivity.of(presence),
     )
-    answer = PersonUsageAnswer(period=Period.of(query.days), user=who, products=products)
+    answer = PersonUsageAnswer(period=ComparedDays.of(query.days), user=who, products=products)
     return Report(
         answer,
         lambda: products,

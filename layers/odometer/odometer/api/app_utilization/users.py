@@ -42,7 +42,7 @@ class DepartmentRef(Answer):
     name: str
 
 
-class UserAnswer(Answer):
+class ClientUser(Answer):
     """A user as the directory knows them."""
 
     id: str
@@ -54,7 +54,7 @@ class UserAnswer(Answer):
     updated_at: Timestamp
 
     @classmethod
-    def of(cls, user: User, presence: LastActive, directory: Directory) -> "UserAnswer":
+    def of(cls, user: User, presence: LastActive, directory: Directory) -> "ClientUser":
         """The published part of a user."""
         departments = [directory.departments[number] for number in user.departments]
         return cls(
@@ -71,7 +71,7 @@ class UserAnswer(Answer):
 class UsersAnswer(Answer):
     """A page of the users."""
 
-    data: list[UserAnswer]
+    data: list[ClientUser]
     total_count: int
     next_cursor: str | None
 
@@ -89,15 +89,15 @@ def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report[UsersAnswer]:
     page = ranked[chain.row :][: query.page_size]
     following = next_page(chain, usage, directory, [], len(page), len(ranked), ordinals)
 
-    def rows(shown: Sequence[User]) -> list[UserAnswer]:
+    def rows(shown: Sequence[User]) -> list[ClientUser]:
         presence = usage.last_active([user.ordinal for user in shown])
-        return [UserAnswer.of(user, presence[user.ordinal], directory) for user in shown]
+        return [ClientUser.of(user, presence[user.ordinal], directory) for user in shown]
 
     answer = UsersAnswer(data=rows(page), total_count=len(ranked), next_cursor=following)
     return Report(
         answer,
         lambda: rows(ranked),
-        columns=columns_of(UserAnswer),
+        columns=columns_of(ClientUser),
         narrowed_by=("q", "department_ids"),
         headers=headers_of(query.deprecation, chain, following),
     )
@@ -107,8 +107,8 @@ class NothingAsked(Strict):
     """No parameters."""
 
 
-def one_user(user: User, usage: Usage) -> Report[UserAnswer]:
+def one_user(user: User, usage: Usage) -> Report[ClientUser]:
     """One user of the client."""
     presence = usage.last_active([user.ordinal])
-    answer = UserAnswer.of(user, presence[user.ordinal], usage.directory)
+    answer = ClientUser.of(user, presence[user.ordinal], usage.directory)
     return Report(answer, lambda: [answer])

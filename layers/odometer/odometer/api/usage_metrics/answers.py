@@ -31,7 +31,7 @@ class OrganizationAnswer(Answer):
         return cls(**{name: getattr(organization, name) for name in cls.model_fields})
 
 
-class TeamRow(Answer):
+class ListedTeam(Answer):
     """A team in the list of teams."""
 
     id: str
@@ -40,7 +40,7 @@ class TeamRow(Answer):
     is_default_team: bool = Field(alias="isDefaultTeam")
 
     @classmethod
-    def of(cls, team: people.Team, users_count: int) -> "TeamRow":
+    def of(cls, team: people.Team, users_count: int) -> "ListedTeam":
         """The published part of a team."""
         return cls(
             id=team.id, name=team.name, users_count=users_count, is_default_team=team.is_default
@@ -54,7 +54,7 @@ class TeamAnswer(Answer):
     name: str
 
 
-class UserRow(Answer):
+class ListedUser(Answer):
     """A user in a list of users."""
 
     id: str
@@ -66,7 +66,7 @@ class UserRow(Answer):
     updated_at: Timestamp = Field(alias="updatedAt")
 
     @classmethod
-    def of(cls, user: people.User) -> "UserRow":
+    def of(cls, user: people.User) -> "ListedUser":
         """The published part of a user."""
         return cls(
             id=user.id,
@@ -125,7 +125,7 @@ class Permissions(RootModel[list[Permission]]):
         return Report(cls(rows), lambda: rows, columns=names_of(Permission), narrowed_by=("role",))
 
 
-class UserDetails(Answer):
+class UserOfTeam(Answer):
     """A user, by the names of this endpoint."""
 
     organization_id: str
@@ -143,18 +143,18 @@ class UserTeam(Answer):
     team_name: str | MISSING = MISSING
 
 
-class UserAnswer(Answer):
+class UserWithTeam(Answer):
     """A user and their team, if they have one."""
 
-    user: UserDetails
+    user: UserOfTeam
     teams: UserTeam
 
     @classmethod
     def of(
         cls, organization: people.Organization, user: people.User, team: people.Team | None
-    ) -> "UserAnswer":
+    ) -> "UserWithTeam":
         """The published part of a user."""
-        details = UserDetails(
+        details = UserOfTeam(
             organization_id=organization.id,
             user_id=user.id,
             email=user.email,
@@ -226,11 +226,11 @@ class Listing(Answer, Generic[Row]):
         )
 
 
-class TeamList(Listing[TeamRow]):
+class TeamList(Listing[ListedTeam]):
     """A part of the teams."""
 
 
-class UserList(Listing[UserRow]):
+class UserList(Listing[ListedUser]):
     """A part of some users."""
 
 

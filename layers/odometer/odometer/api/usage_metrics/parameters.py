@@ -131,7 +131,7 @@ class OfUser(OfOrganization):
     user_id: str = Field(alias="userId", description="A user, by their id.")
 
 
-class Range(Query):
+class BlockRange(Query):
     """From when up to, but not including, when, and in which blocks."""
 
     start: Annotated[datetime, Moment()] = Field(
@@ -163,15 +163,15 @@ class Range(Query):
         return Period.until(self.start, self.end)
 
 
-class OrganizationUsageQuery(Range, OfOrganization):
+class OrganizationUsageQuery(BlockRange, OfOrganization):
     """Everybody's usage."""
 
 
-class TeamUsageQuery(Range, OfTeam):
+class TeamUsageQuery(BlockRange, OfTeam):
     """The usage of a team."""
 
 
-class UserUsageQuery(Range, OfUser):
+class UserUsageQuery(BlockRange, OfUser):
     """The usage of one user."""
 
 

@@ -44,7 +44,7 @@ class CodeCompletions(Answer):
         )
 
 
-class Chat(Answer):
+class ChatUsage(Answer):
     """What the chats were used for."""
 
     active_users: int = Field(alias="activeUsers")
@@ -76,7 +76,7 @@ class Block(Answer):
     active_users: int = Field(alias="activeUsers")
     productivity_factor: float = Field(alias="productivityFactor")
     code_completions: CodeCompletions = Field(alias="codeCompletions")
-    chat: Chat
+    chat: ChatUsage
 
     @classmethod
     def of(cls, period: Period, tally: Tally) -> Self:
@@ -88,7 +88,7 @@ class Block(Answer):
             active_users=tally[ANY, USERS],
             productivity_factor=share(chars, chars + tally[COMPLETION, "keystrokes"]),
             code_completions=CodeCompletions.of(tally),
-            chat=Chat.of(tally),
+            chat=ChatUsage.of(tally),
         )
 
 
@@ -125,15 +125,15 @@ class UsageInBlocks(Answer):
     usage: Blocks
 
 
-class OrganizationUsage(UsageInBlocks, InOrganization):
+class OrganizationUsageAnswer(UsageInBlocks, InOrganization):
     """Everybody's usage over time."""
 
 
-class TeamUsage(UsageInBlocks, InTeam):
+class TeamUsageAnswer(UsageInBlocks, InTeam):
     """The usage of a team over time."""
 
 
-class UserUsage(UsageInBlocks, InUser):
+class UserUsageAnswer(UsageInBlocks, InUser):
     """The usage of one user over time."""
 
 

@@ -36,7 +36,7 @@ class Pagination(Answer):
     total_pages: int = Field(alias="totalPages")
 
 
-class Totals(Answer):
+class ProductTotals(Answer):
     """The measures of a product, by the names that its kind has here."""
 
     tests: int | MISSING = Field(MISSING, alias="totalTests")
@@ -44,7 +44,7 @@ class Totals(Answer):
     screenshots: int | MISSING = Field(MISSING, alias="totalScreenshots")
 
 
-class Echo(Answer):
+class EchoedRange(Answer):
     """What was asked, of whom, and whether there was no full answer."""
 
     start: str = Field(alias="from")
@@ -61,7 +61,7 @@ class OfType(Answer):
     total_users: int = Field(alias="totalUsers")
 
 
-class SummaryMetadata(Echo, OfType):
+class SummaryMetadata(EchoedRange, OfType):
     """Of all products."""
 
 
@@ -69,7 +69,7 @@ class SummaryData(Answer):
     """The totals of every product."""
 
     metadata: SummaryMetadata
-    products: dict[ReportedProduct, Totals] = Field(
+    products: dict[ReportedProduct, ProductTotals] = Field(
         json_schema_extra={"required": [*ReportedProduct]}
     )
 
@@ -89,13 +89,13 @@ class OfProduct(Answer):
     total_users: int = Field(alias="totalUsers")
 
 
-class DrilldownMetadata(Echo, Totals, OfProduct):
+class DrilldownMetadata(EchoedRange, ProductTotals, OfProduct):
     """Of one product: the totals of the organization, and where the page stands."""
 
     pagination: Pagination
 
 
-class UserRow(Answer):
+class DrilldownUser(Answer):
     """What one user has used."""
 
     id: str
@@ -112,7 +112,7 @@ class ProductName(Answer):
     product: ReportedProduct
 
 
-class ProductRow(Totals, ProductName):
+class SummaryProduct(ProductTotals, ProductName):
     """The totals of one product, as a line."""
 
 
@@ -120,7 +120,7 @@ class DrilldownData(Answer):
     """One product, user by user."""
 
     metadata: DrilldownMetadata
-    users: list[UserRow]
+    users: list[DrilldownUser]
 
 
 class DrilldownAnswer(Answer):

@@ -83,7 +83,7 @@ def iso_offset(text: str) -> timedelta | None:
     return -offset if sign == "-" else offset
 
 
-class Population(Query):
+class UserTypeFilter(Query):
     """Whom the report is about."""
 
     empty_is_missing: ClassVar[bool] = True
@@ -93,13 +93,13 @@ class Population(Query):
     )
 
 
-class OneProduct(Query):
+class ProductFilter(Query):
     """Which product the report is about."""
 
     product: Annotated[ReportedProduct, Choice()] = Field(description="The usage of which product.")
 
 
-class Range(Query):
+class WallClockRange(Query):
     """A range of wall-clock time at an offset, up to and with its last second."""
 
     start: Annotated[datetime, WallClock()] = Field(
@@ -160,9 +160,9 @@ class Paging(Query):
         return Pagination(limit=self.limit, page=self.page, total=total, total_pages=pages)
 
 
-class SummaryQuery(Range, Population):
+class SummaryQuery(WallClockRange, UserTypeFilter):
     """All products, one population."""
 
 
-class DrilldownQuery(Paging, Range, OneProduct, Population):
+class DrilldownQuery(Paging, WallClockRange, ProductFilter, UserTypeFilter):
     """One product, one population, user by user."""

@@ -8,16 +8,16 @@ from odometer.api.usage_report.answers import (
     DrilldownAnswer,
     DrilldownData,
     DrilldownMetadata,
+    DrilldownUser,
     OrganizationName,
-    ProductRow,
+    ProductTotals,
     ReportedProduct,
     SummaryAnswer,
     SummaryData,
     SummaryMetadata,
-    Totals,
-    UserRow,
+    SummaryProduct,
 )
-from odometer.api.usage_report.parameters import DrilldownQuery, Range, SummaryQuery
+from odometer.api.usage_report.parameters import DrilldownQuery, SummaryQuery, WallClockRange
 from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import Kind
 from odometer.engine.read.measuring import Used, distinct_users
@@ -46,7 +46,7 @@ def summary(query: SummaryQuery, usage: Usage) -> Report[SummaryAnswer]:
         for product in ReportedProduct
     }
     page = SummaryAnswer(status="success", data=SummaryData(metadata=metadata, products=products))
-    rows = [ProductRow(product=each, **products[each].model_dump()) for each in ReportedProduct]
+    rows = [SummaryProduct(product=each, **products[each].model_dump()) for each in ReportedProduct]
     return report(page, lambda: rows, query, usage, found.values())
 
 
@@ -74,7 +74,7 @@ def drilldown(query: DrilldownQuery, usage: Usage) -> Report[DrilldownAnswer]:
 def report(
     page: Page,
     rows: Callable[[], Iterable[Answer]],
-    query: Range,
+    query: WallClockRange,
     usage: Usage,
     found: Collection[Used | None],
     columns: Sequence[str] = (),
@@ -85,7 +85,9 @@ def report(
     return Report(page, rows, [query.period], through_ms, incomplete, columns)
 
 
-def echo(query: Range, directory: Directory, found: Collection[Used | None]) -> dict[str, Any]:
+def echo(
+    query: WallClockRange, directory: Directory, found: Collection[Used | None]
+) -> dict[str, Any]:
     """What every answer says of its request."""
     organization = OrganizationName(id=directory.organization.id, name=directory.organization.name)
     partial = {"partial": True} if None in found else {}
@@ -95,13 +97,13 @@ def echo(query: Range, directory: Directory, found: Collection[Used | None]) -> 
 def columns_of(kind: Kind) -> list[str]:
     """The columns of a table of users."""
     names = ("id", "username", "email", *(NAMES[name] for name in kind.measures if name in NAMES))
-    return [UserRow.model_fields[name].alias or name for name in names]
+    return [DrilldownUser.model_fields[name].alias or name for name in names]
 
 
-def totals_of(kind: Kind, used: Used | None, population: Collection[int] | None) -> Totals:
+def totals_of(kind: Kind, used: Used | None, population: Collection[int] | None) -> ProductTotals:
     """The measures of a product, of some users or of all; 0 where nothing could be read."""
     totals = totals_among(used, population) if used else dict.fromkeys(kind.measures, 0)
-    return Totals(**published(totals))
+    return ProductTotals(**published(totals))
 
 
 def published(measures: Mapping[str, int]) -> dict[str, int]:
@@ -111,7 +113,7 @@ def published(measures: Mapping[str, int]) -> dict[str, int]:
 
 def user_rows(
     directory: Directory, kind: Kind, ranked: Sequence[UserUsage], shown: slice
-) -> list[UserRow]:
+) -> list[DrilldownUser]:
     """Some places of a ranking, with names."""
 
     def ids_of(users: Sequence[int]) -> list[str]:
@@ -119,7 +121,7 @@ def user_rows(
 
     rows = page_of_ranking(ranked, shown, ids_of)
     return [
-        UserRow(
+        DrilldownUser(
             id=user.id,
             username=user.username,
             email=user.email,

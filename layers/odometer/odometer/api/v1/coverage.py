@@ -48,7 +48,7 @@ class CoverageQuery(Query):
         return last
 
 
-class Outer(Answer):
+class FirstAndLast(Answer):
     """The first and the last event of all, whatever days were asked for, and how many of those."""
 
     first_event_at: Timestamp | None
@@ -56,7 +56,7 @@ class Outer(Answer):
     events: int
 
 
-class SourceCoverage(Outer):
+class SourceCoverage(FirstAndLast):
     """What has come from one source."""
 
     source: str
@@ -69,7 +69,7 @@ class CoverageRow(SourceCoverage):
     kind: str
 
 
-class ProductCoverage(Outer):
+class ProductCoverage(FirstAndLast):
     """What has come of one product; days without any begin with its first use, if not told."""
 
     product: str
@@ -100,7 +100,7 @@ def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report
         lambda: [row for product in products for row in rows_of(product)],
         [Period.of_days(query.first, query.last, UTC)] if query.first and query.last else [],
         usage.through_ms,
-        columns=["product", "kind", "source", *Outer.model_fields],
+        columns=["product", "kind", "source", *FirstAndLast.model_fields],
         narrowed_by=("product",),
     )
 

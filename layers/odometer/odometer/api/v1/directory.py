@@ -247,7 +247,7 @@ ROWS: Mapping[str, type[Body]] = {
 }
 
 
-class Document(Body):
+class DirectoryDocument(Body):
     """A directory, or the part of one that is to change."""
 
     organization: OrganizationRow = Field(default_factory=OrganizationRow)
@@ -258,11 +258,11 @@ class Document(Body):
     users: list[UserRow] = Field(default_factory=list)
 
 
-SentDirectory = Annotated[Request, {JSON: Document, NDJSON: ROWS_SCHEMA}]
+SentDirectory = Annotated[Request, {JSON: DirectoryDocument, NDJSON: ROWS_SCHEMA}]
 ExportedDirectory = Annotated[Response, {NDJSON: ROWS_SCHEMA}]
 
 
-class Result(Answer):
+class RowResult(Answer):
     """What became of one row; `index` is its place in its list, or its line."""
 
     index: int
@@ -273,14 +273,14 @@ class Result(Answer):
     message: str | MISSING = MISSING
 
 
-class Results(Answer):
+class RowResults(Answer):
     """What became of every row, in the order in which they were sent."""
 
-    results: list[Result]
+    results: list[RowResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentRow:
     """One row as it was sent: what of it can be read, and what is wrong with the rest."""
 
     index: int
@@ -290,7 +290,7 @@ class Sent:
     id: str | None = None
 
     @classmethod
-    def read(cls, index: int, kind: str, content: object) -> "Sent":
+    def read(cls, index: int, kind: str, content: object) -> "SentRow":
         """Check one row by itself, so that it cannot spoil the others."""
         if not isinstance(content, dict):
             return cls.unreadable(index, kind, content, Invalid.parameter("row", EXPECTED_OBJECT))
@@ -303,7 +303,7 @@ class Sent:
             return cls(index, kind, row, invalid.faults, shown_id(content))
 
     @classmethod
-    def unreadable(cls, index: int, kind: str, content: object, invalid: Invalid) -> "Sent":
+    def unreadable(cls, index: int, kind: str, content: object, invalid: Invalid) -> "SentRow":
         """A row of which nothing can be said but why."""
         return cls(index, kind, {}, invalid.faults, shown_id(content))
 
@@ -322,9 +322,9 @@ class Sent:
             if fault.name not in bad and not (nameless and fault.rule == REQUIRED)
         ]
 
-    def result(self, outcome: Outcome) -> Result:
+    def result(self, outcome: Outcome) -> RowResult:
         """What is answered for this row."""
-        return Result(
+        return RowResult(
             index=self.index,
             kind=self.kind,
             id=outcome.id,
@@ -347,7 +347,7 @@ def values_of(row: Body) -> Row:
     return values
 
 
-def rows_sent(request: Request) -> list[Sent]:
+def rows_sent(request: Request) -> list[SentRow]:
     """Every row of a request, from one JSON document or from a line each."""
     sent_as = request.media_type
     if sent_as not in LARGEST_BODY:
@@ -360,7 +360,7 @@ def rows_sent(request: Request) -> list[Sent]:
     return rows
 
 
-def of_document(body: bytes) -> Iterator[Sent]:
+def of_document(body: bytes) -> Iterator[SentRow]:
     """The rows of a JSON document, list by list."""
     document = read_json(body)
     if not isinstance(document, dict):
@@ -369,13 +369,13 @@ def of_document(body: bytes) -> Iterator[Sent]:
         raise Invalid(*faults)
     for name, content in document.items():
         for index, row in enumerate(content if name in LISTS else [content]):
-            yield Sent.read(index, LISTS.get(str(name), str(name)), row)
+            yield SentRow.read(index, LISTS.get(str(name), str(name)), row)
 
 
 def misshapen(document: Mapping[str, Any]) -> Iterator[Fault]:
     """What of a document is neither a list of rows nor one row that is known."""
     for name, content in document.items():
-        if name not in Document.model_fields:
+        if name not in DirectoryDocument.model_fields:
             yield Fault(name, "unknown", "unknown parameter")
         elif name in LISTS and not isinstance(content, list):
             yield Fault(name, "list", "expected an array")
@@ -383,37 +383,37 @@ def misshapen(document: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(name, "object", "expected an object")
 
 
-def of_lines(body: bytes) -> Iterator[Sent]:
+def of_lines(body: bytes) -> Iterator[SentRow]:
     """A row of each line that is not blank, its kind beside its values."""
     for index, line in enumerate(body.split(b"\n")):
         if line.strip():
             yield of_line(index, line)
 
 
-def of_line(index: int, line: bytes) -> Sent:
+def of_line(index: int, line: bytes) -> SentRow:
     """One line; what cannot be read is that line's fault alone."""
     try:
         content = read_json(line)
     except Invalid as fault:
-        return Sent.unreadable(index, "unknown", None, fault)
+        return SentRow.unreadable(index, "unknown", None, fault)
     kind = content.pop("kind", None) if isinstance(content, dict) else None
     # a product has a kind of its own, which its line calls `product_kind`
     if kind == "product" and "product_kind" in content:
         content["kind"] = content.pop("product_kind")
     if not isinstance(kind, str) or kind not in ROWS:
         unknown = Invalid.parameter("kind", f"expected one of {', '.join(ORDER)}", kind)
-        return Sent.unreadable(index, "unknown", content, unknown)
-    return Sent.read(index, kind, content)
+        return SentRow.unreadable(index, "unknown", content, unknown)
+    return SentRow.read(index, kind, content)
 
 
-def taken(draft: Draft, rows: Sequence[Sent], deadline: Deadline) -> Results:
+def taken(draft: Draft, rows: Sequence[SentRow], deadline: Deadline) -> RowResults:
     """Apply rows to a draft, those of a kind that others refer to first."""
     order = sorted(range(len(rows)), key=lambda place: rank(rows[place]))
     outcomes = {place: taken_row(draft, rows[place], deadline) for place in order}
-    return Results(results=[row.result(outcomes[place]) for place, row in enumerate(rows)])
+    return RowResults(results=[row.result(outcomes[place]) for place, row in enumerate(rows)])
 
 
-def taken_row(draft: Draft, sent: Sent, deadline: Deadline) -> Outcome:
+def taken_row(draft: Draft, sent: SentRow, deadline: Deadline) -> Outcome:
     """Apply one row, unless it is unreadable or there is no time left."""
     if deadline.passed:
         return Outcome(Status.NOT_ATTEMPTED, code="timeout", message="send this row again")
@@ -422,7 +422,7 @@ def taken_row(draft: Draft, sent: Sent, deadline: Deadline) -> Outcome:
     return draft.apply(sent.kind, sent.row)
 
 
-def rank(sent: Sent) -> int:
+def rank(sent: SentRow) -> int:
     """When a row's kind is taken."""
     return ORDER.index(sent.kind) if sent.kind in ORDER else len(ORDER)
 

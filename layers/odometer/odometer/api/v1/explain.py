@@ -108,7 +108,7 @@ class ExplainQuery(WhoQuery):
         return Period.until(self.start, self.end)
 
 
-class TermAnswer(Answer):
+class ExplainedTerm(Answer):
     """What is added, or taken away where the sign is negative."""
 
     term: TermKind
@@ -117,7 +117,7 @@ class TermAnswer(Answer):
     value: int
 
 
-class EventAnswer(Answer):
+class ExplainedEvent(Answer):
     """An event that is told apart from the others of its day."""
 
     at: Timestamp
@@ -137,8 +137,8 @@ class ExplainAnswer(Answer):
 
     range: str
     value: int
-    terms: list[TermAnswer]
-    events: list[EventAnswer]
+    terms: list[ExplainedTerm]
+    events: list[ExplainedEvent]
     excluded: Excluded
     next_cursor: str | None
 
@@ -160,7 +160,7 @@ def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report[ExplainAn
         lambda: terms_of(found, found.users, ids),
         [query.period],
         usage.through_ms,
-        columns=columns_of(TermAnswer),
+        columns=columns_of(ExplainedTerm),
         headers=headers_of({}, chain, following),
     )
 
@@ -178,7 +178,7 @@ def answer_of(
         value=found.value,
         terms=terms_of(found, found.users[page], ids),
         events=[
-            EventAnswer(
+            ExplainedEvent(
                 at=format_seconds(instant_at(each.second)),
                 user=None if each.who is None else ids[each.who],
                 value=each.value,
@@ -261,14 +261,14 @@ def names_asked(given: str | None, known: Collection[str]) -> list[str]:
 
 def terms_of(
     found: Explanation, users: Sequence[int], ids: Sequence[str | None]
-) -> list[TermAnswer]:
+) -> list[ExplainedTerm]:
     """The terms by their published names, and users who count for one each, also without a name."""
     parts = [
-        TermAnswer(term=part.kind, key=part.key, sign=part.sign, value=part.value)
+        ExplainedTerm(term=part.kind, key=part.key, sign=part.sign, value=part.value)
         for part in found.parts
     ]
     return parts + [
-        TermAnswer(term=TermKind.USER, key=ids[u] or "", sign=1, value=1) for u in users
+        ExplainedTerm(term=TermKind.USER, key=ids[u] or "", sign=1, value=1) for u in users
     ]
 
 

@@ -55,7 +55,7 @@ class KeyPath(Query):
     key_id: str
 
 
-class KeyRow(Answer):
+class ListedKey(Answer):
     """A key without its secret."""
 
     key_id: str
@@ -69,7 +69,7 @@ class KeyRow(Answer):
     last_used_at: Timestamp | None
 
     @classmethod
-    def of(cls, credential: Credential, user: str, used_at: datetime | None) -> "KeyRow":
+    def of(cls, credential: Credential, user: str, used_at: datetime | None) -> "ListedKey":
         """What may be shown of a credential."""
         return cls(
             key_id=credential.key_id,
@@ -87,7 +87,7 @@ class KeyRow(Answer):
 class KeyList(Answer):
     """The keys that the caller may manage, oldest first."""
 
-    keys: list[KeyRow]
+    keys: list[ListedKey]
 
     @classmethod
     def of(
@@ -97,7 +97,7 @@ class KeyList(Answer):
         ids = directory.shown_ids
         return cls(
             keys=[
-                KeyRow.of(each, owner, used.get(each.key_id))
+                ListedKey.of(each, owner, used.get(each.key_id))
                 for each in credentials
                 if (owner := ids[each.user]) is not None
             ]
