@@ -37,9 +37,9 @@ from odometer.engine.read.views import View
 from odometer.engine.write.settle import Settling
 from odometer.storage.dynamo import Meter
 from tests.support.counting_engine import stack_on_counting_engine
-from tests.support.intake import run, stream
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of, functions, proxy_event
+from tests.support.usage_sender import run, stream
 
 AUTOMATION = MeteredProduct("automation", KINDS["test"])
 USERS = 10_000

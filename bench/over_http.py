@@ -15,8 +15,8 @@ from uuid import uuid4
 
 import httpx
 
-from tests.support.intake import ago, usage_event
 from tests.support.live_deployment import Deployment, running
+from tests.support.usage_sender import ago, usage_event
 
 USERS = 500
 PATIENCE_SECONDS = 600

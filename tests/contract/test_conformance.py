@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from odometer.domain.kinds import DEFAULT_PRODUCTS
-from tests.support.conformance import hold, keeps_to_its_document
+from tests.support.conformance import application, hold, keeps_to_its_document
 from tests.support.memory_directory import ACME
 from tests.support.people import people_of
 from tests.support.stack import OTHER, stack_on_moto
 from tests.support.usage_sender import UsageSender, used
-from tests.support.wsgi import application
 
 CASES = int(os.environ.get("CASES", "1000"))
 APP = "cc7cf840-9ca9-46a3-9778-9015d6580d52"

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from tests.contract.questions import FAMILIES, QUESTIONS, Answering, Question, answering
 from tests.support.conformance import DOCUMENTS
-from tests.support.questions import FAMILIES, QUESTIONS, Answering, Question, answering
 from tests.support.stack import ROOT, stack_on_moto
 
 GENERATE = [

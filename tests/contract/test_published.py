@@ -7,8 +7,8 @@ import pytest
 from jsonschema_rs import validate
 
 from tests.contract.published import ANSWERS, ERRORS
+from tests.contract.questions import FAMILIES, QUESTIONS, Answering, Question, answering
 from tests.support.conformance import DOCUMENTS
-from tests.support.questions import FAMILIES, QUESTIONS, Answering, Question, answering
 from tests.support.stack import stack_on_moto
 
 PATHS = {path for family in FAMILIES for path in DOCUMENTS[family]["paths"]}

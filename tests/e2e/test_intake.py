@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.conftest import Fresh
-from tests.support.intake import ago, usage_event
 from tests.support.live_deployment import Deployment
+from tests.support.usage_sender import ago, usage_event
 
 PATIENCE_SECONDS = 120
 SETTLED_SECONDS = 3

@@ -12,8 +12,8 @@ import pytest
 
 from local.demo import NAMES
 from local.stack import Stack
-from tests.support.intake import ago
 from tests.support.live_deployment import Deployment
+from tests.support.usage_sender import ago
 
 
 def test_the_three_lines_that_the_demo_prints_answer_when_pasted(deployment: Deployment) -> None:

@@ -22,9 +22,8 @@ from tests.support.apps import (
     sarah,
     use,
 )
-from tests.support.intake import run
 from tests.support.stack import Stack
-from tests.support.usage_sender import used
+from tests.support.usage_sender import run, used
 
 DAYS = "start_date=2026-02-01&end_date=2026-02-28"
 

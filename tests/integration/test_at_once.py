@@ -24,9 +24,9 @@ from odometer.engine.read.views import View
 from odometer.services.engine import Engine
 from odometer.storage.dynamo import Meter
 from tests.support.counting_engine import stack_on_counting_engine
-from tests.support.intake import ago, log_of, receipt, send, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
+from tests.support.usage_sender import ago, log_of, receipt, send, usage_event
 
 pytestmark = pytest.mark.engine
 

@@ -19,9 +19,9 @@ from local.stack import Stack as LocalRecord
 from odometer.access.policy import Scope
 from odometer_cli import app
 from tests.support.in_process_client import ADDRESS, open_to_clients
-from tests.support.intake import ago, run, send, usage_event
 from tests.support.memory_directory import ACME, new_head
 from tests.support.stack import ENVIRONMENT, OTHER, Stack, admin_of
+from tests.support.usage_sender import ago, run, send, usage_event
 
 NEW = "cc7cf840-9ca9-46a3-9778-9015d6580d52"
 

@@ -8,9 +8,9 @@ import pytest
 from odometer.bootstrap import process
 from odometer.domain.people import Role
 from odometer.domain.time import format_seconds
-from tests.support.intake import refused, run, send, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, admin_of
+from tests.support.usage_sender import refused, run, send, usage_event
 
 COVERAGE = "/v1/coverage"
 TODAY = datetime.now(UTC).date()

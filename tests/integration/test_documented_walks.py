@@ -7,10 +7,9 @@ from pathlib import Path
 
 from tests.integration.test_walks import FUNCTIONS, HOME, Walk, walked
 from tests.support import apps
-from tests.support.intake import log_of, run, stream, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
-from tests.support.usage_sender import used
+from tests.support.usage_sender import log_of, run, stream, usage_event, used
 
 TEXT = Path("docs/architecture.md").read_text()
 ROOTS = (f"{HOME}/", f"{FUNCTIONS.removesuffix('functions')}")

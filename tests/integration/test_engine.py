@@ -22,10 +22,8 @@ from odometer.engine.read.views import View
 from odometer.services.engine import Engine
 from odometer.storage.dynamo import Meter
 from odometer.triggers import UNVISITED
-from tests.support.copies import copy_of_tables, restore_tables
-from tests.support.intake import ago, log_of, run, send, stream, usage_event
 from tests.support.memory_directory import ACME
-from tests.support.stack import OTHER, Stack, admin_of
+from tests.support.stack import OTHER, Stack, admin_of, copy_of_tables, restore_tables
 from tests.support.storage_calls import (
     Answer,
     Call,
@@ -34,6 +32,7 @@ from tests.support.storage_calls import (
     throttled,
     timed_out,
 )
+from tests.support.usage_sender import ago, log_of, run, send, stream, usage_event
 from tests.unit.test_template import granted
 
 AUTOMATION = MeteredProduct("automation", KINDS["test"])

@@ -16,9 +16,9 @@ from odometer.domain.events import Event
 from odometer.domain.people import Role
 from odometer.engine.format import log_entries
 from odometer.storage.log import size_of
-from tests.support.intake import ago, log_of, receipt, refused, send, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack, stack_on_moto
+from tests.support.usage_sender import ago, log_of, receipt, refused, send, usage_event
 
 APP = "6f2d4a2e-0b1c-4d3e-8f5a-6b7c8d9e0f1a"
 HUGE = 2**40

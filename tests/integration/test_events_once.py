@@ -14,7 +14,6 @@ from odometer.engine.format import log_entries
 from odometer.engine.write.fold import SETTLING_MS
 from odometer.storage.dynamo import PATIENCE, Meter, Table
 from odometer.storage.log import EventLog, KeptAnswer
-from tests.support.intake import log_of, receipt, refused, send, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack
 from tests.support.storage_calls import (
@@ -26,6 +25,7 @@ from tests.support.storage_calls import (
     timed_out,
 )
 from tests.support.storage_calls import refused as refused_by_storage
+from tests.support.usage_sender import log_of, receipt, refused, send, usage_event
 
 KEY = {"idempotency_key": "batch-1"}
 BATCH = [usage_event("a"), {}, usage_event("b"), usage_event("a")]

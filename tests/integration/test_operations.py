@@ -18,10 +18,10 @@ from odometer.engine.format.decisions import read_folds
 from odometer_cli import app, event_files, event_import
 from odometer_cli.event_files import Format, lines_of
 from tests.support.in_process_client import ADDRESS, open_to_clients
-from tests.support.intake import ago, log_of, run, send, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import ENVIRONMENT, OTHER, Stack, admin_of
 from tests.support.storage_calls import Call, record_calls, throttled
+from tests.support.usage_sender import ago, log_of, run, send, usage_event
 
 Type = Callable[..., Result]
 

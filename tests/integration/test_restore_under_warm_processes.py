@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from odometer.bootstrap import Process, Settings
-from tests.support.copies import copy_of_tables, restore_tables
-from tests.support.intake import ago, log_of, run, send, stream, usage_event
 from tests.support.memory_directory import ACME
-from tests.support.stack import OTHER, Reply, Stack, admin_of
+from tests.support.stack import OTHER, Reply, Stack, admin_of, copy_of_tables, restore_tables
+from tests.support.usage_sender import ago, log_of, run, send, stream, usage_event
 
 SPAN = f"from={ago(days=100)}&to={ago(days=-1)}"
 

@@ -9,9 +9,9 @@ import pytest
 
 from odometer.bootstrap import process
 from odometer.storage import dynamo
-from tests.support.intake import log_of, receipt, refused, run, send, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
+from tests.support.usage_sender import log_of, receipt, refused, run, send, usage_event
 
 EMPTY: dict[str, dict[str, Any]] = {"BatchGetItem": {"Responses": {}}, "BatchWriteItem": {}}
 LEFT = {"BatchGetItem": "UnprocessedKeys", "BatchWriteItem": "UnprocessedItems"}

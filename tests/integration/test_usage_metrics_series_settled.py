@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.integration.test_usage_metrics_series import CHAT, COMPLETION, NOW, ask, at, blocks
 from tests.support.memory_directory import ACME
 from tests.support.people import People, people_of
-from tests.support.series import CHAT, COMPLETION, NOW, ask, at, blocks
 from tests.support.stack import Stack
 from tests.support.usage_sender import UsageSender, used
 

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 from odometer.bootstrap import process
 from tests.support import apps
-from tests.support.intake import log_of, run, stream, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
-from tests.support.usage_sender import used
+from tests.support.usage_sender import log_of, run, stream, usage_event, used
 
 HOME = str(Path("layers/odometer/odometer").resolve())
 FUNCTIONS = str(Path("functions").resolve())

@@ -4,7 +4,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Any
@@ -23,18 +22,13 @@ from odometer.domain.events import Event
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import UserType
 from odometer.domain.time import SECOND, epoch_second
-from odometer.engine.format import log_entries
-from odometer.engine.format.decisions import ALL
-from odometer.engine.format.products import MeteredProduct
-from odometer.engine.write.fold import Folding
-from odometer.engine.write.rebuild import Rebuilding
-from odometer.engine.write.settle import Settling
+from odometer.services.engine import Engine
 from odometer.services.usage import Usage
 from odometer.web.models import read_query
 from tests.support.memory_directory import ACME, MemoryDirectory
 from tests.support.memory_store import MemoryStore
 from tests.support.stack import OTHER
-from tests.support.usage_sender import used
+from tests.support.usage_sender import UsageSender, used
 
 BEGIN = datetime(2025, 11, 27, tzinfo=UTC)
 NOW = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
@@ -47,70 +41,31 @@ EDGES = [0, 1, 86_399, 20_699, 20_700, 28_799, 43_200]
 Query = Mapping[str, str]
 
 
-class Registry:
+class MemoryDirectories:
     """Directories in memory, as far as reports and the engine ask."""
 
     def __init__(self) -> None:
-        self.books = {ACME: MemoryDirectory(), OTHER: MemoryDirectory()}
+        self.each = {ACME: MemoryDirectory(), OTHER: MemoryDirectory()}
 
     def open(self, organization: str) -> Directory:
-        return self.books[organization].directory
+        return self.each[organization].directory
 
     def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
         for name in subjects:
-            self.books[organization].user(username=name)
+            self.each[organization].user(username=name)
         users = self.open(organization).users
         return {user.username: user.ordinal for user in users if user.username in subjects}
-
-
-@dataclass
-class UsageSender:
-    """An organization's meters, the engine behind them, and what was sent."""
-
-    organization: str
-    registry: Registry
-    store: MemoryStore
-    now: datetime = BEGIN
-    sent: list[Event[str]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.settling = Settling(self.store, lambda _: [measured(each) for each in ReportedProduct])
-        self.rebuilding = Rebuilding(self.store, self.settling)
-        self.log = MemoryStore(lambda: epoch_second(self.now))
-        self.folding = Folding(self.log, self.store, self.registry)
-
-    def send(self, events: Sequence[Event[str]], now: datetime) -> None:
-        self.now = now
-        for first in range(0, len(events), 50):
-            batch = events[first : first + 50]
-            stamp = epoch_second(now) * 1000 + first
-            self.log.put(log_entries.to_item(self.organization, batch, stamp, f"{len(self.sent)}"))
-            self.sent += batch
-        self.folding.fold_outstanding(self.organization, epoch_second(now) * 1000)
-
-    def settle(self, now: datetime) -> None:
-        self.now = now
-        while self.settling.settle(self.organization, "UTC", epoch_second(now)):
-            pass
-
-    def rebuild(self) -> None:
-        self.rebuilding.request(self.organization, ALL, "UTC")
-        while self.rebuilding.rebuild(self.organization, epoch_second(self.now)):
-            pass
-
-
-def measured(product: ReportedProduct) -> MeteredProduct:
-    return MeteredProduct(product.value, DEFAULT_PRODUCTS[product])
 
 
 class Reading(Usage):
     """What reports read, from memory."""
 
     def __init__(self, usage_sender: UsageSender) -> None:
-        self._directory = usage_sender.registry.open(usage_sender.organization)
-        self._directories = usage_sender.registry  # type: ignore[assignment]
-        self._store = usage_sender.store  # type: ignore[assignment]
-        self._log = usage_sender.log  # type: ignore[assignment]
+        engine = usage_sender.engine
+        self._directory = engine.directories.open(usage_sender.organization)
+        self._directories = engine.directories
+        self._store = engine.usage
+        self._log = engine.log
         self._now = NOW
         self._until = time.monotonic() + 60
 
@@ -158,7 +113,7 @@ def rebuilt(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
     """The frames were made again."""
     arrived_over_time(usage_sender, events)
     usage_sender.settle(NOW)
-    usage_sender.rebuild()
+    usage_sender.rebuild(NOW)
 
 
 @pytest.fixture(
@@ -167,15 +122,16 @@ def rebuilt(usage_sender: UsageSender, events: Sequence[Event[str]]) -> None:
 def usage_sender(request: pytest.FixtureRequest) -> UsageSender:
     """An organization with usage, and a neighbour who uses the same products all the time."""
     arrive: Callable[[UsageSender, Sequence[Event[str]]], None] = request.param
-    registry, random = Registry(), Random(20)
+    directories, random = MemoryDirectories(), Random(20)
     ours: list[UsageSender] = []
-    store = MemoryStore(lambda: epoch_second(ours[-1].now))
+    usage, log = (MemoryStore(lambda: epoch_second(ours[-1].now)) for _ in range(2))
+    engine = Engine(directories, usage, log)  # type: ignore[arg-type]
     for organization in (OTHER, ACME):
-        ours.append(UsageSender(organization, registry, store))
+        ours.append(UsageSender(organization, engine))
         names = [f"user{number}" for number in range(24)]
         for name in names:
             kind = random.choice(list(UserType))
-            registry.books[organization].user(
+            directories.each[organization].user(
                 username=name, email=f"{name}@acme.example", type=kind
             )
         events = list(some_events(random, [*names, "stranger"], BEGIN, NOW))
@@ -267,9 +223,8 @@ def expected_summary(usage_sender: UsageSender, query: Query) -> dict[str, Any]:
 
 
 def people_of(usage_sender: UsageSender) -> dict[str, Any]:
-    return {
-        user.username: user for user in usage_sender.registry.open(usage_sender.organization).users
-    }
+    directory = usage_sender.engine.directories.open(usage_sender.organization)
+    return {user.username: user for user in directory.users}
 
 
 def read_summary(usage_sender: UsageSender, query: Query) -> Any:
@@ -285,11 +240,13 @@ def read_drilldown(usage_sender: UsageSender, query: Query) -> Any:
 @pytest.fixture(scope="module")
 def demo() -> UsageSender:
     """The organization of the demo, with all that it has used in ninety days."""
-    registry, organization = Registry(), DemoOrganization("demo", 60, 4, NOW.date())
-    ours = UsageSender(ACME, registry, MemoryStore(lambda: epoch_second(ours.now)))
+    directories, organization = MemoryDirectories(), DemoOrganization("demo", 60, 4, NOW.date())
+    usage, log = (MemoryStore(lambda: epoch_second(ours.now)) for _ in range(2))
+    engine = Engine(directories, usage, log)  # type: ignore[arg-type]
+    ours = UsageSender(ACME, engine)
     for person in organization.people:
         names = {name: person.row[name] for name in ("id", "username", "email", "type")}
-        registry.books[ACME].user(**names)
+        directories.each[ACME].user(**names)
     sent = demo_events(organization, organization.first_day, organization.last_day)
     arrived_over_time(ours, [event for each in sent for event in of_demo(each)])
     return ours

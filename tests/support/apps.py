@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.kinds import KINDS
 from odometer.domain.people import Role
-from odometer.domain.time import epoch_ms, epoch_second
-from odometer.engine.format import log_entries
+from odometer.domain.time import epoch_second
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack
 from tests.support.usage_sender import UsageSender
@@ -92,15 +91,6 @@ class Client:
         """Accept events and decide about them."""
         self.usage_sender.send(events, self.now)
 
-    def rung(self, event: Event[str]) -> None:
-        """Accept one more event, and let the bell bring it, without a look at the others."""
-        entry = log_entries.to_item(
-            self.organization, [event], epoch_ms(self.now), event.digest.hex()
-        )
-        self.usage_sender.event_log.log.put_new(entry)
-        self.usage_sender.engine.fold_new(self.organization, [entry], self.now)
-        self.usage_sender.sent.append(event)
-
     def settle(self) -> None:
         self.usage_sender.settle(self.now)
 
@@ -148,43 +138,32 @@ FEBRUARY = "granularity=monthly&start_date=2026-02-01&end_date=2026-02-28"
 COMPARED = f"{FEBRUARY}&compare_start_date=2026-01-01&compare_end_date=2026-01-31"
 
 
-def james(change: float | None = None, compared: int | None = None) -> dict[str, Any]:
-    at = "2026-02-28T17:42:00.000Z"
+def user_row(
+    user: str, username: str, desktop_at: str, web_at: str | None, average: list[Any], days: int
+) -> dict[str, Any]:
+    """A row of an app's users; `average` is its value, its change and the value compared with."""
     return {
         "user": {
-            "id": JAMES,
-            "username": "james.wilson",
-            "user_key": "james.wilson@example.com",
-            "last_activity": {"at": at, "desktop_at": at, "web_at": None},
+            "id": user,
+            "username": username,
+            "user_key": f"{username}@example.com",
+            "last_activity": {"at": desktop_at, "desktop_at": desktop_at, "web_at": web_at},
         },
-        "avg_time_ms_per_day": {
-            "value": 6_060_000,
-            "change_pct": change,
-            "compare_value": compared,
-        },
-        "days_active": 24,
+        "avg_time_ms_per_day": dict(
+            zip(("value", "change_pct", "compare_value"), average, strict=True)
+        ),
+        "days_active": days,
     }
+
+
+def james(change: float | None = None, compared: int | None = None) -> dict[str, Any]:
+    at = "2026-02-28T17:42:00.000Z"
+    return user_row(JAMES, "james.wilson", at, None, [6_060_000, change, compared], 24)
 
 
 def sarah(change: float | None = None, compared: int | None = None) -> dict[str, Any]:
-    return {
-        "user": {
-            "id": SARAH,
-            "username": "sarah.chen",
-            "user_key": "sarah.chen@example.com",
-            "last_activity": {
-                "at": "2026-02-28T16:10:00.000Z",
-                "desktop_at": "2026-02-28T16:10:00.000Z",
-                "web_at": "2026-02-27T09:00:00.000Z",
-            },
-        },
-        "avg_time_ms_per_day": {
-            "value": 5_520_000,
-            "change_pct": change,
-            "compare_value": compared,
-        },
-        "days_active": 21,
-    }
+    desktop_at, web_at = "2026-02-28T16:10:00.000Z", "2026-02-27T09:00:00.000Z"
+    return user_row(SARAH, "sarah.chen", desktop_at, web_at, [5_520_000, change, compared], 21)
 
 
 PERIOD = {

@@ -1,7 +1,7 @@
 """All checks of schemathesis, on the documents that the endpoints have written of themselves."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import schemathesis
@@ -10,9 +10,10 @@ from schemathesis.specs.openapi.checks import (
     negative_data_rejection,
     positive_data_acceptance,
 )
+from werkzeug.http import HTTP_STATUS_CODES
 
 from odometer.web.messages import NDJSON
-from tests.support.stack import endpoints
+from tests.support.stack import answer_to, endpoints, proxy_event
 from tools.openapi import documents, is_report
 
 Test = TypeVar("Test", bound=Callable[..., None])
@@ -104,3 +105,19 @@ def values(content: Any) -> Iterator[object]:
 def lines(context: Any, value: Any) -> bytes:
     """Lines are sent as they were drawn."""
     return str(value).encode()
+
+
+def application(
+    environ: Mapping[str, Any], start: Callable[[str, list[tuple[str, str]]], object]
+) -> Iterable[bytes]:
+    """The public API in this process as a WSGI application."""
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
+        for name, value in environ.items()
+        if name.startswith("HTTP_") or (name == "CONTENT_TYPE" and value)
+    }
+    body = environ["wsgi.input"].read()
+    url = f"{environ['REQUEST_URI'].partition('?')[0]}?{environ['QUERY_STRING']}"
+    reply = answer_to(proxy_event(environ["REQUEST_METHOD"], url, headers, body))
+    start(f"{reply.status} {HTTP_STATUS_CODES[reply.status]}", list(reply.headers.items()))
+    return [reply.text.encode()]

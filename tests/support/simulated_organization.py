@@ -21,11 +21,11 @@ from odometer.engine.format.products import TOTALS
 from odometer.services.engine import Engine
 from odometer.web.endpoint import wall_clock
 from tests.support.apps import APP, OFFICE, OTHER_APP, PLATFORMS, SALES, Client, use
-from tests.support.intake import BATCH, EVENTS
 from tests.support.memory_directory import new_head
 from tests.support.memory_store import MemoryStore
 from tests.support.stack import Stack
 from tests.support.usage_oracle import MEASURES, Moment
+from tests.support.usage_sender import BATCH, EVENTS
 
 APPS = [APP, OTHER_APP, *(f"f{n}a2b3c4-d5e6-7890-abcd-ef1234567890" for n in range(3, 6))]
 PLATFORM_NAMES = {number: name for name, number in PLATFORMS.items()}

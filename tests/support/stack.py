@@ -45,6 +45,10 @@ TABLES = ("directory", "usage", "log", "activity")
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 29_000)
 
 
+Copy = Mapping[str, list[dict[str, Any]]]
+"""The items of tables, by the names of the tables."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """An answer as a client sees it."""
@@ -236,6 +240,29 @@ def create_tables(client: Any, names: Iterable[str] = TABLES) -> None:
                 {"AttributeName": "sk", "KeyType": "RANGE"},
             ],
         )
+
+
+def items_of(table: str) -> list[dict[str, Any]]:
+    """All items of a table, as they are stored."""
+    found: list[dict[str, Any]] = process().dynamodb.scan(TableName=table, ConsistentRead=True)[
+        "Items"
+    ]
+    return found
+
+
+def copy_of_tables(names: Iterable[str] = ("directory", "log", "usage")) -> Copy:
+    """All items of some tables, by default those that the engine works on."""
+    return {name: items_of(name) for name in names}
+
+
+def restore_tables(copy: Copy) -> None:
+    """Make tables again under their names, with the items of a copy and no others."""
+    client = process().dynamodb
+    for table, items in copy.items():
+        client.delete_table(TableName=table)
+        create_tables(client, [table])
+        for item in items:
+            client.put_item(TableName=table, Item=item)
 
 
 def admin_of(stack: Stack, organization: str) -> str:

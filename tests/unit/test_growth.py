@@ -130,7 +130,7 @@ LAST_ROW = '            Kind("app",'
 ROW = '            Kind("storage", ("stored_bytes",), ("object-storage",)),\n'
 PROBE = """
 import pytest
-from tests.support.intake import log_of, run, send, stream, usage_event
+from tests.support.usage_sender import log_of, run, send, stream, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
 

@@ -29,7 +29,7 @@ WIDTHS = {product.id: len(product.kind.measures) for product in PRODUCTS}
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.one_measure_more", STORED],
+        [sys.executable, "-m", "tests.unit.engine.one_measure_more", STORED],
         capture_output=True,
         text=True,
         check=False,
