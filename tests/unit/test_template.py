@@ -266,9 +266,9 @@ BANNERS = {
     "usage_report": "/insights: usage report",
     "usage_metrics": "/api/v1: usage metrics",
     "app_utilization": "/v2: app utilization",
-    "v1": "/v1: what organizations bring",
-    "edge": "everything else that can be asked",
-    "engine": "the engine: no route, a stream and schedules",
+    "v1": "/v1: events, directory and keys",
+    "edge": "every other path",
+    "engine": "the engine: called by a stream and by schedules",
 }
 
 
