@@ -1,4 +1,4 @@
-"""What the engine asks of storage: seven verbs on items with two keys."""
+"""The storage that the engine needs: items with two keys, and the ordinals of users."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Store(Protocol):
         """Several items of one partition, as they are now."""
 
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
-        """The items of every span, in the order asked; a strong span sees all that was put."""
+        """The items of every key range, in order; a strong range sees all that was put."""
 
     def put(self, item: Item) -> None:
         """Store an item that is the same whoever writes it."""
@@ -45,7 +45,7 @@ class Store(Protocol):
 
 
 class SubjectDirectory(Protocol):
-    """Who a subject is."""
+    """Knows which user a subject is."""
 
     def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
         """The ordinal of every subject; an unknown one is registered as of that second."""

@@ -8,7 +8,6 @@ from itertools import pairwise
 
 from odometer.domain.time import DAY, day_start, epoch_second
 from odometer.engine.read.measuring import Used
-from odometer.engine.read.series import Series, lanes_filled, only
 from odometer.reports.blocks import BEGINS_WITH
 from odometer.reports.days import Days
 from odometer.reports.figures import Metric, rounded
@@ -82,15 +81,3 @@ def sums_of_days(daily: Sequence[int], firsts: Sequence[date], days: Days) -> li
     """The sum of each block whose every day is known."""
     cuts = [(first - days.first).days for first in (*firsts, days.last + DAY)]
     return [sum(daily[start:end]) for start, end in pairwise(cuts)]
-
-
-def days_used(daily: Series, among: Collection[int]) -> int:
-    """On how many days of a series any of some users used the app."""
-    lanes = lanes_filled(among)
-    days = {
-        day
-        for shard in lanes.keys() & set(daily.shards)
-        for day, (frame,) in enumerate(daily.blocks(shard))
-        if any(only(frame, lanes[shard]))
-    }
-    return len(days)

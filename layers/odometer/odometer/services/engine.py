@@ -2,13 +2,14 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import NamedTuple
 
-from odometer.domain.time import DAY, KEPT_FOR_CURSORS, epoch_ms, epoch_second, instant_at
+from odometer.domain.time import KEPT_FOR_CURSORS, epoch_ms, epoch_second, instant_at
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
 from odometer.engine.format.records import Undecodable
+from odometer.engine.format.segments import years_with_frames
 from odometer.engine.read.verify import Comparison, YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
@@ -112,11 +113,8 @@ class Engine:
                 yield YearCheck(view, product, year).compare()
 
     def years(self, organization: str, product: str, now: datetime) -> range:
-        """The years in which a product may have frames, in whatever zone its days are."""
-        key_range = KeyRange(keys.segments(organization, product), keys.BOTTOM, keys.TOP, limit=1)
-        (segments,) = self.usage.read([key_range])
-        firsts = [date.fromisoformat(segment["sk"][:10]) - DAY for segment in segments]
-        return range(firsts[0].year if firsts else now.year + 1, now.year + 1)
+        """The years in which a product may have frames."""
+        return years_with_frames(organization, self.usage, product, now.year + 1)
 
     def last_event(self, organization: str, now: datetime) -> datetime | None:
         """The instant of the latest event that has been folded; None before the first."""

@@ -7,7 +7,7 @@ from odometer.api.app_utilization.parameters import Compared, Granular, OfDepart
 from odometer.directory.people import Product
 from odometer.directory.snapshot import Directory
 from odometer.domain import time
-from odometer.reports.app_totals import AppTotals, days_used, edges_of_days, metrics
+from odometer.reports.app_totals import AppTotals, edges_of_days, metrics
 from odometer.reports.days import Days
 from odometer.services.usage import Usage
 from odometer.web.cursors import headers_of
@@ -64,7 +64,8 @@ def days_of(app: str, days: Days, usage: Usage, among: Collection[int] | None) -
     if among is None:
         used = usage.totals(days.period(usage.zone)).get(app)
         return used.days if used else 0
-    return days_used(usage.course(app, edges_of_days(days, usage.zone)), among)
+    daily = usage.course(app, edges_of_days(days, usage.zone))
+    return len(daily.blocks_used_by(among))
 
 
 def spans(query: Compared) -> list[Days]:

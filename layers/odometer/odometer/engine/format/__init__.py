@@ -1,1 +1,1 @@
-"""What the engine stores: keys, columns, and the items that decide."""
+"""What the engine stores: keys, and what each kind of item holds."""

@@ -1,4 +1,4 @@
-"""The four items that decide: fold, plan, rebuild, head. Everything else follows from them."""
+"""The four items that decide: fold, plan, rebuild and head. All others follow from them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Fold:
 
     @cached_property
     def identities(self) -> frozenset[tuple[date, bytes]]:
-        """What these events are known by."""
+        """The identities of the events."""
         return frozenset(event.identity for event in self.events)
 
     def to_item(self, organization: str, now: int) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is materialized next: some folds, and the days that end by an instant."""
+    """What is settled next: some folds, and the days that end by an instant."""
 
     number: int
     after: int
@@ -68,7 +68,7 @@ class Plan:
 
     @property
     def ends(self) -> tuple[int, int]:
-        """What its head shows: the last fold, and the second up to which days are sealed."""
+        """The last fold and the second up to which days are sealed, as its head shows them."""
         return self.upto, self.sealed
 
     def to_item(self, organization: str) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class Rebuild:
     done: str = ""
     """The last year of a product that is written, in the order of their names."""
     shown: int = 0
-    """When its generation had been noticed in the head; what it replaced goes a day later."""
+    """When its generation was noticed in the head; what it replaced is removed a day later."""
 
     def to_item(self, organization: str) -> dict[str, Any]:
         number = keys.number(self.generation)
@@ -108,12 +108,10 @@ class Rebuild:
 
     @classmethod
     def from_item(cls, item: Item) -> Self:
-        names = ("generation", "plan", "sealed", "shown")
-        numbers = {name: int(item[name]) for name in names}
+        numbers = {name: int(item[name]) for name in ("generation", "plan", "sealed", "shown")}
         return cls(scope=item["scope"], zone=item["zone"], done=item["done"], **numbers)
 
     def covers(self, product: MeteredProduct, year: int) -> bool:
-        """Whether a year of a product is made again."""
         return self.scope in scopes(product, year)
 
 
@@ -124,7 +122,7 @@ def scopes(product: MeteredProduct, year: int) -> tuple[str, ...]:
 
 
 class Touched(NamedTuple):
-    """Items of a product from a UTC date on were written at a second."""
+    """A second in which items of a product were written, and their first UTC date."""
 
     at: int
     since: str
@@ -178,7 +176,6 @@ class UsageHead:
         )
 
     def generation(self, product: MeteredProduct, year: int) -> int:
-        """The generation of frames that readers see."""
         return max(self.generations.get(scope, 0) for scope in scopes(product, year))
 
     def shards(self, product: MeteredProduct) -> int:
@@ -195,7 +192,7 @@ class UsageHead:
 
 
 def still_fresh(fresh: Mapping[str, Sequence[Touched]], now: int) -> dict[str, list[Touched]]:
-    """What is not older than an eventually consistent read may be."""
+    """What an eventually consistent read may not see yet."""
     kept = {
         product: [touch for touch in touches if now - touch.at < FRESH_SECONDS]
         for product, touches in fresh.items()
@@ -224,18 +221,16 @@ def read_folds(organization: str, store: Store, after: int, upto: int | None = N
 
 
 def read_head(organization: str, store: Store) -> UsageHead | None:
-    """What readers see, as of now."""
     item = store.get(keys.head(organization), "H")
     return UsageHead.from_item(item) if item else None
 
 
 def read_plan(organization: str, store: Store, number: int) -> Plan | None:
-    """A plan, if it is decided."""
     item = store.get(keys.plans(organization), keys.number(number))
     return Plan.from_item(item) if item else None
 
 
 def is_settled_in(organization: str, store: Store, head: UsageHead) -> bool:
-    """Whether these tables are the ones whose plan a head shows; plans end at different seconds."""
+    """Whether these tables have the plan that a head shows; no two plans end at the same second."""
     plan = read_plan(organization, store, head.plan) if head.plan else None
     return not head.plan or (plan is not None and plan.ends == (head.upto, head.sealed))

@@ -29,7 +29,6 @@ class Segment(NamedTuple):
 
     @classmethod
     def of(cls, events: Iterable[Event[int]], product: MeteredProduct) -> Segment:
-        """The events of a product among these."""
         wide = len(product.kind.measures)
         mine = (event for event in events if event.product == product.id)
         rows = sorted((event.second, event.who, *event.measures[:wide]) for event in mine)
@@ -51,7 +50,6 @@ class Segment(NamedTuple):
 
     @classmethod
     def from_item(cls, item: Item, product: MeteredProduct) -> Segment:
-        """What an item holds."""
         midnight = calendar.first_second(date.fromisoformat(item["sk"][:10]), UTC)
         seconds = list(accumulate(unpack(item["gaps"]), initial=midnight))[1:]
         who = unpack(item["who"])
@@ -64,13 +62,13 @@ class Segment(NamedTuple):
         if max(self.who) < SHARD:
             yield 0, self
             return
-        found: defaultdict[int, list[int]] = defaultdict(list)
+        by_shard: defaultdict[int, list[int]] = defaultdict(list)
         for place, user in enumerate(self.who):
-            found[user // SHARD].append(place)
-        for shard, at in found.items():
-            who = [self.who[place] % SHARD for place in at]
-            measures = [[column[place] for place in at] for column in self.measures]
-            yield shard, Segment([self.seconds[place] for place in at], who, measures)
+            by_shard[user // SHARD].append(place)
+        for shard, places in by_shard.items():
+            who = [self.who[place] % SHARD for place in places]
+            measures = [[column[place] for place in places] for column in self.measures]
+            yield shard, Segment([self.seconds[place] for place in places], who, measures)
 
     def halves(self) -> Iterator[Segment]:
         """The earlier and the later half."""
@@ -80,10 +78,10 @@ class Segment(NamedTuple):
 
 
 def by_day(
-    found: Iterable[Segment], seconds: range, zone: tzinfo
+    segments: Iterable[Segment], seconds: range, zone: tzinfo
 ) -> Iterator[tuple[date, list[Segment]]]:
     """The events in these seconds by local day; only days with any."""
-    within = [cut for cut in (s.cut(seconds.start, seconds.stop) for s in found) if cut.who]
+    within = [cut for cut in (s.cut(seconds.start, seconds.stop) for s in segments) if cut.who]
     while within:
         day = calendar.day_of(min(segment.seconds[0] for segment in within), zone)
         end = calendar.first_second(day + DAY, zone)
@@ -92,12 +90,12 @@ def by_day(
 
 
 def day_frames(segments: Iterable[Segment], product: MeteredProduct) -> dict[int, Frame]:
-    """What these events, all of one day, come to: a frame for every shard with users in it."""
-    found: defaultdict[int, list[Segment]] = defaultdict(list)
+    """The frames of events of one day, by shard."""
+    by_shard: defaultdict[int, list[Segment]] = defaultdict(list)
     for segment in segments:
-        for shard, mine in segment.by_shard():
-            found[shard].append(mine)
-    frames = {shard: _frame(mine, product) for shard, mine in sorted(found.items())}
+        for shard, of_shard in segment.by_shard():
+            by_shard[shard].append(of_shard)
+    frames = {shard: _frame(several, product) for shard, several in sorted(by_shard.items())}
     return {shard: frame for shard, frame in frames.items() if any(frame)}
 
 
@@ -119,19 +117,24 @@ def key_range(organization: str, product: str, seconds: range, *, strong: bool =
     return KeyRange(pk, str(utc_date(seconds[0])), f"{utc_date(seconds[-1])}{keys.TOP}", strong)
 
 
-def first_date(organization: str, store: Store, product: MeteredProduct) -> date | None:
+def first_date(organization: str, store: Store, product: str) -> date | None:
     """The UTC date of the first event of a product."""
-    pk = keys.segments(organization, product.id)
+    pk = keys.segments(organization, product)
     (first,) = store.read([KeyRange(pk, keys.BOTTOM, keys.TOP, limit=1)])
     return date.fromisoformat(first[0]["sk"][:10]) if first else None
 
 
+def years_with_frames(organization: str, store: Store, product: str, end: int) -> range:
+    """The years before `end` in which a product may have frames, in whatever zone its days are."""
+    first = first_date(organization, store, product)
+    return range((first - DAY).year if first else end, end)
+
+
 def from_items(items: Iterable[Item], plan: int, product: MeteredProduct) -> list[Segment]:
-    """The segments of items that this plan or an earlier one brought."""
+    """The segments that this plan or an earlier one wrote."""
     return [Segment.from_item(i, product) for i in items if keys.plan_of(i["sk"]) <= plan]
 
 
 def digests_of(item: Item) -> Iterator[bytes]:
-    """The digests of an item."""
     digests: bytes = item["digests"]
     return (digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES))

@@ -1,1 +1,1 @@
-"""How usage is answered from frames, segments and the unsettled tail."""
+"""How usage is read from frames, segments and unsettled folds."""

@@ -32,21 +32,20 @@ class LastActive(NamedTuple):
 
 
 def last_active(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
-    """When some users were last active on any app, as it stands by now."""
+    """When some users were last active on any app, as of now."""
     return _with_tail(view, _settled(view, users))
 
 
 def former_last_active(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
-    """The same as it stood for a view, whatever was settled since.
+    """The same as of a view, whatever was settled since.
 
     Former seconds are read after the present ones, so that none is overwritten between.
     """
-    seen = dict(_settled(view, users))
-    key_ranges = [_since(view, block) for block in _blocks(users)]
-    for items in view.store.read(key_ranges) if key_ranges else ():
+    last = dict(_settled(view, users))
+    for items in view.store.read([_since(view, block) for block in _blocks(users)]):
         for item in reversed(items):
-            seen |= {user: was for user, was in _former(item) if user in seen}
-    return _with_tail(view, seen)
+            last |= {user: was for user, was in _former(item) if user in last}
+    return _with_tail(view, last)
 
 
 def _since(view: View, block: int) -> KeyRange:
@@ -81,9 +80,9 @@ def _former(item: Item) -> Iterator[tuple[int, LastActive]]:
     return ((first + place, was(number)) for place, number in at.items())
 
 
-def _with_tail(view: View, seen: Mapping[int, LastActive]) -> Mapping[int, LastActive]:
+def _with_tail(view: View, last: Mapping[int, LastActive]) -> Mapping[int, LastActive]:
     """What was settled, and what was decided since."""
-    found = dict(seen)
+    found = dict(last)
     for event in view.unsettled_events:
         if event.platform and event.who in found:
             desktop, web = found[event.who]

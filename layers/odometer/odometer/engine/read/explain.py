@@ -1,7 +1,7 @@
-"""Explain: the readings, deltas, late items and events that a figure is the sum of.
+"""Explains a figure: the readings, deltas, late items and events that it is the sum of.
 
 The terms are what `Measuring` reads for the same figure, item by item, so that whoever adds them up
-checks the report and not a second way of counting.
+checks the report itself and not a second way of counting.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TermKind(StrEnum):
 
 
 class Part(NamedTuple):
-    """One term of a figure: what it is, where it stands, and how it enters the sum."""
+    """One term of a figure: what it is, its key, and how it enters the sum."""
 
     kind: TermKind
     key: str
@@ -57,12 +57,12 @@ class ExplainedEvent(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """A figure with all that it is made of, and what was read and is not in it."""
+    """A figure with all that it is the sum of, and what was read and is not in it."""
 
     parts: Sequence[Part] = ()
     events: Sequence[ExplainedEvent] = ()
     users: Sequence[int] = ()
-    """Whoever counts for one, where users are counted."""
+    """The users who count, where users are counted."""
     later_items: int = 0
     """Items of plans that the view does not see."""
     outside: int = 0
@@ -70,17 +70,17 @@ class Explanation(NamedTuple):
 
     @property
     def value(self) -> int:
-        """What all of it adds up to."""
+        """The sum."""
         return sum(part.sign * part.value for part in self.parts) + len(self.users)
 
     @property
     def entries(self) -> Sequence[object]:
-        """What is told in pages: users where they are counted, else events."""
+        """What pages list: users where they are counted, otherwise events."""
         return self.users or self.events
 
     @property
     def people(self) -> list[int]:
-        """Everyone who is named in it."""
+        """All users in it."""
         return [*self.users, *(event.who for event in self.events if event.who is not None)]
 
 
@@ -112,8 +112,7 @@ def explain_days(
 ) -> Explanation:
     """On how many days of the organization one user, or anybody, used a product.
 
-    A kind that counts such days itself has them in its own frames, user by user; of all others, and
-    of everybody together, a projection tells.
+    For one user of a kind that counts local days, its own frames answer; for all else a projection.
     """
     to = TOTALS if user is None else PEOPLE
     known = places(catalog, to)
@@ -121,8 +120,9 @@ def explain_days(
         return Explainer(view, product, DAYS, [user]).of(period.seconds)
     row = PROJECTIONS[to](known[product.id], user or 0)
     rows = projected_view(view, catalog, to, row // SHARD)
-    found = Explainer(rows, to, DAYS, [row]).of(period.seconds)
-    return found._replace(events=[event._replace(who=user) for event in found.events])
+    explanation = Explainer(rows, to, DAYS, [row]).of(period.seconds)
+    events = [event._replace(who=user) for event in explanation.events]
+    return explanation._replace(events=events)
 
 
 def explain_days_of_some(
@@ -131,13 +131,8 @@ def explain_days_of_some(
     """On which of its days any of several users used a product."""
     zone = calendar.zone_of(product.kind, view.head.zone)
     edges = calendar.day_edges(period.seconds, zone)
-    lanes = lanes_filled(users)
-    series = Series(view, [product], edges)
-    used = [False] * (len(edges) - 1)
-    for shard in lanes.keys() & set(series.shards):
-        for at, (frame,) in enumerate(series.blocks(shard)):
-            used[at] |= any(only(frame, lanes[shard]))
-    days = (calendar.day_of(edge, zone) for edge, was in zip(edges, used, strict=False) if was)
+    used = Series(view, [product], edges).blocks_used_by(users)
+    days = (calendar.day_of(edges[block], zone) for block in sorted(used))
     return Explanation([Part(TermKind.DAY, f"{day}", 1, 1) for day in days])
 
 
@@ -149,7 +144,7 @@ class Explainer(Measuring):
     users: Collection[int] | None
 
     def of(self, seconds: range) -> Explanation:
-        """The parts of the figure, and the events that are told apart."""
+        """The parts of the figure, and the events that are counted one by one."""
         reads = self.reads(seconds)
         answers = self.view.store.read(reads.key_ranges)
         of_terms, of_seconds = reads.with_items(answers)
@@ -176,7 +171,7 @@ class Explainer(Measuring):
         return [shard for shard in shards if self._lanes is None or shard in self._lanes]
 
     def _of_frames(self, term: Term, items: Sequence[Item]) -> Iterator[Part]:
-        self._frame(term, items)  # a keyframe that is missing is an error here as well
+        self._frame(term, items)  # raises for a missing keyframe
         for item in items:
             if not self._is_later(item):
                 frame = from_attributes(item, len(self.product.kind.measures))
@@ -198,9 +193,9 @@ class Explainer(Measuring):
                 yield Part(TermKind.LATE, key, 1, value)
 
     def _events(self, seconds: range, items: Sequence[Item]) -> Iterator[ExplainedEvent]:
-        found = self._within(seconds, items)
-        column = [0] * len(found.who) if self.place == DAYS else found.measures[self.place]
-        for second, who, value in zip(found.seconds, found.who, column, strict=True):
+        events = self._within(seconds, items)
+        column = [0] * len(events.who) if self.place == DAYS else events.measures[self.place]
+        for second, who, value in zip(events.seconds, events.who, column, strict=True):
             if self.users is None or who in self.users:
                 yield ExplainedEvent(second, who, value)
 
@@ -227,7 +222,7 @@ class Explainer(Measuring):
         return keys.plan_of(item["sk"]) > self.view.head.plan
 
     def _key(self, item: Item) -> str:
-        """Where an item stands, but for the organization."""
+        """The key of an item without its organization."""
         return f"{item['pk'].removeprefix(self.view.organization + '#')}/{item['sk']}"
 
 

@@ -220,7 +220,7 @@ class Measuring:
                 self._pk(day.year, shard), day, strong=self._strong(day + DAY)
             )
         ]
-        answers = iter(self.view.store.read(key_ranges) if key_ranges else ())
+        answers = iter(self.view.store.read(key_ranges))
         for _, shard, frame in frames:
             items = [*next(answers), *next(answers)]
             yield shard, without_days(frame, frames_in(items, self.view.head.plan, self.product))
@@ -260,7 +260,7 @@ class ShardMeasuring(Measuring):
 def read_joined(store: Store, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
     """The items of every key range, in the order asked; ranges that meet are one request."""
     joined = joined_key_ranges(key_ranges)
-    answers = list(zip(joined, store.read(joined) if joined else (), strict=True))
+    answers = list(zip(joined, store.read(joined), strict=True))
     return [
         [item for item in items if key_range.first <= item["sk"] <= key_range.last]
         for key_range in key_ranges

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -193,12 +193,22 @@ class Series:
         Everything that a shard takes is read in one round, and decoded block by block.
         """
         terms = [series.terms(shard) for series in self._by_product]
-        answers = iter(self._read([term.key_range for each in terms for term in each]))
+        answers = iter(self.view.store.read([term.key_range for each in terms for term in each]))
         blocks = [
             series.blocks(shard, [(term, next(answers)) for term in each], events)
             for series, each, events in zip(self._by_product, terms, self._events, strict=True)
         ]
         return zip(*blocks, strict=True)
+
+    def blocks_used_by(self, users: Collection[int]) -> set[int]:
+        """The blocks in which any of some users used any of the products."""
+        lanes = lanes_filled(users)
+        return {
+            block
+            for shard in lanes.keys() & set(self.shards)
+            for block, frames in enumerate(self.blocks(shard))
+            if any(any(only(frame, lanes[shard])) for frame in frames)
+        }
 
     @cached_property
     def _by_product(self) -> list[ProductSeries]:
@@ -208,14 +218,13 @@ class Series:
     def _events(self) -> list[list[Mapping[int, Frame]]]:
         """By product, block and shard, what no frame answers."""
         key_ranges = [series.event_key_ranges() for series in self._by_product]
-        answers = iter(self._read([key_range for each in key_ranges for key_range in each]))
+        answers = iter(
+            self.view.store.read([key_range for each in key_ranges for key_range in each])
+        )
         return [
             series.event_frames([next(answers) for _ in each])
             for series, each in zip(self._by_product, key_ranges, strict=True)
         ]
-
-    def _read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
-        return self.view.store.read(key_ranges) if key_ranges else []
 
 
 def joined(several: Iterable[WholeDays]) -> list[tuple[date, date]]:

@@ -1,4 +1,4 @@
-"""Verify: what the frames of a year say, against the events that they were made from."""
+"""Verifies frames: compares them with the events that they were made from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from odometer.engine.store import Item, KeyRange
 
 
 class Drift(NamedTuple):
-    """A frame that does not say what the events say."""
+    """A frame that differs from the events."""
 
     product: str
     shard: int
@@ -28,7 +28,7 @@ class Drift(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """How many frames were compared with the events, and which of them say otherwise."""
+    """How many frames were compared with the events, and which of them differ."""
 
     frames: int
     drifts: list[Drift]
@@ -43,16 +43,18 @@ class YearCheck:
     year: int
 
     def compare(self) -> Comparison:
-        """Every day and keyframe beside what segments add up to."""
+        """Compare every day and keyframe with the sum of the segments."""
         from_events, frames, drifts = self._frames_of_events(), 0, list[Drift]()
         for shard in range(self.view.head.shards(self.product)):
             items = self._items(shard)
             expected = {
                 day: by_shard[shard] for day, by_shard in from_events.items() if shard in by_shard
             }
+            keyframes = [item for item in items if keys.is_keyframe(item["sk"])]
+            others = [item for item in items if not keys.is_keyframe(item["sk"])]
             pairs = {
-                "day": (self._by_day(items), expected),
-                "keyframe": (self._keyframes(items), self._readings(items)),
+                "day": (self._sums(others), expected),
+                "keyframe": (self._sums(keyframes), self._readings(others)),
             }
             for what, (stored, wanted) in pairs.items():
                 days = sorted({*stored, *wanted})
@@ -86,21 +88,15 @@ class YearCheck:
         return [item for item in items if keys.plan_of(item["sk"]) <= self.view.head.plan]
 
     def _sums(self, items: Iterable[Item]) -> dict[date, Frame]:
-        """By the day in their keys, what items add up to."""
+        """The sums of items by the day in their keys."""
         sums: dict[date, Frame] = {}
         for item in items:
             day, frame = keys.day_of(item["sk"]), self._frame(item)
             sums[day] = plus(sums[day], frame) if day in sums else frame
         return sums
 
-    def _by_day(self, items: Sequence[Item]) -> dict[date, Frame]:
-        return self._sums(item for item in items if not keys.is_keyframe(item["sk"]))
-
-    def _keyframes(self, items: Sequence[Item]) -> dict[date, Frame]:
-        return self._sums(item for item in items if keys.is_keyframe(item["sk"]))
-
     def _readings(self, items: Sequence[Item]) -> dict[date, Frame]:
-        """What keyframes must say: all deltas before them, and nothing that came late."""
+        """What keyframes must hold: all deltas before them, and nothing that came late."""
         deltas = self._sums(item for item in items if keys.is_delta(item["sk"]))
         readings, reading = {}, total((), len(self.product.kind.measures))
         for start, edge in calendar.cut_at_keyframes(calendar.new_year(self.year), self._end):

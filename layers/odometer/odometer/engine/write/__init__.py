@@ -1,1 +1,1 @@
-"""How usage gets from the log into frames: fold, settle, seal, rebuild, retire."""
+"""How usage gets from the log into frames."""

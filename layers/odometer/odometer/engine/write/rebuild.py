@@ -24,7 +24,7 @@ from odometer.engine.format.decisions import (
     still_fresh,
 )
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.format.segments import first_date
+from odometer.engine.format.segments import years_with_frames
 from odometer.engine.store import Store
 from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.settle import Settling
@@ -84,14 +84,13 @@ class Rebuilding:
         return sorted(
             (f"{product.id}#{year}", product, year)
             for product in self.settling.catalog(organization)
-            for year in self._used_years(organization, rebuild, product)
+            for year in self._years_of(organization, rebuild, product)
             if rebuild.covers(product, year)
         )
 
-    def _used_years(self, organization: str, rebuild: Rebuild, product: MeteredProduct) -> range:
-        first = first_date(organization, self.usage, product)
+    def _years_of(self, organization: str, rebuild: Rebuild, product: MeteredProduct) -> range:
         end = self._sealed(rebuild, product).year + 1
-        return range(first.year - 1 if first else end, end)
+        return years_with_frames(organization, self.usage, product.id, end)
 
     def _sealed(self, rebuild: Rebuild, product: MeteredProduct) -> date:
         return calendar.day_of(rebuild.sealed, calendar.zone_of(product.kind, rebuild.zone))

@@ -16,7 +16,7 @@ from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import Rebuild, UsageHead, read_head
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.format.segments import first_date
+from odometer.engine.format.segments import first_date, years_with_frames
 from odometer.engine.store import KeyRange, Store
 from odometer.engine.write.settle import Catalog
 
@@ -52,9 +52,9 @@ class Retirement:
         kept_from = calendar.new_year(first_kept) - DAY
         generations = [0, *(each.generation for each in self._rebuilds(organization, head))]
         for product in self.catalog(organization):
-            first = first_date(organization, self.usage, product)
+            first = first_date(organization, self.usage, product.id)
             if first and first < kept_from:
-                for year, generation in pairs(range(first.year - 1, first_kept), generations):
+                for year, generation in pairs(range((first - DAY).year, first_kept), generations):
                     self._clear_frames(organization, head, product, year, generation)
                 for day in calendar.days(first, kept_from):
                     self._clear(keys.identities(organization, day))
@@ -78,12 +78,13 @@ class Retirement:
     def _covered(
         self, organization: str, head: UsageHead, rebuild: Rebuild
     ) -> Iterator[tuple[MeteredProduct, int]]:
-        last = utc_date(head.sealed).year + 1
-        for product in self.catalog(organization):
-            first = first_date(organization, self.usage, product)
-            for year in range(first.year - 1 if first else last, last + 1):
-                if rebuild.covers(product, year):
-                    yield product, year
+        end = utc_date(head.sealed).year + 2
+        return (
+            (product, year)
+            for product in self.catalog(organization)
+            for year in years_with_frames(organization, self.usage, product.id, end)
+            if rebuild.covers(product, year)
+        )
 
     def _clear_frames(
         self,
