@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from odometer.domain.events import Event, digest_of, utc_date
 from odometer.domain.time import epoch_second
 from odometer.engine.format.latest import Coverage
-from odometer.engine.read.coverage import Received, events, received
+from odometer.engine.read.coverage import Received, events_between, received
 from tests.support.memory_store import dying
 from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine
 
@@ -86,7 +86,7 @@ def compare(found: Received, first: date, last: date) -> None:
     for coverage in found.by_source.values():
         by_day.update(coverage.by_date)
         in_range = sum(coverage.by_date.get(day, 0) for day in every_day(first, last))
-        assert events(coverage, first, last) == in_range
+        assert events_between(coverage, first, last) == in_range
     for start in (first, None):
         begin = start or min(by_day, default=date.max)
         without = sum(not by_day[day] for day in every_day(begin, last))

@@ -35,13 +35,11 @@ class AppTotals:
 
     @classmethod
     def of(cls, used: Used, among: Collection[int] | None, days: int) -> "AppTotals":
-        """The totals of all users or of some."""
         sums = totals_among(used, among)
         return cls(len(used.among(among)), sums["active_ms"], sums["sessions"], days)
 
     @property
     def ms_per_day(self) -> int:
-        """Average milliseconds on a day on which the app was used."""
         return rounded(self.active_ms, self.days) if self.days else 0
 
 
@@ -54,7 +52,7 @@ FIGURES: Sequence[tuple[str, Callable[[AppTotals], int]]] = (
 
 
 def metrics(now: AppTotals, before: AppTotals | None) -> dict[str, Metric]:
-    """Every figure beside that of the comparison period."""
+    """Each figure beside that of the comparison period."""
     return {
         name: Metric(figure(now), None if before is None else figure(before))
         for name, figure in FIGURES

@@ -30,7 +30,6 @@ class AppUsers:
 
     @classmethod
     def of(cls, used: Used, before: Used | None, among: Collection[int] | None) -> "AppUsers":
-        """The users with any usage, all of them or only those among some."""
         compared = average_times(before, None) if before else None
         return cls(average_times(used, among), used.days_active, compared)
 
@@ -39,7 +38,6 @@ class AppUsers:
         return Metric(self.times[user], self._compared(user))
 
     def change(self, user: int) -> int | None:
-        """The change of a user's average time, in tenths of a percent."""
         return change_tenths(self.times[user], self._compared(user))
 
     def ranked(

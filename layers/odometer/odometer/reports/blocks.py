@@ -46,7 +46,7 @@ def blocks(period: Period, granularity: Granularity) -> list[Period]:
 
 
 def edges(periods: Sequence[Period]) -> list[int]:
-    """Where periods that follow each other begin and end, to the second that events have."""
+    """The seconds at which consecutive periods begin and end."""
     return [second_from(each.start) for each in periods] + [second_from(periods[-1].end)]
 
 
@@ -55,7 +55,7 @@ Tally = Counter[tuple[str, str]]
 
 
 def tally_blocks(series: Series, users: Collection[int] | None) -> list[Tally]:
-    """What these users, or all of them, did in each block."""
+    """What some users, or all of them, did in each block."""
     tallies: list[Tally] = [Counter() for _ in pairwise(series.edges)]
     lanes = None if users is None else lanes_filled(users)
     for shard in series.shards:
@@ -67,7 +67,6 @@ def tally_blocks(series: Series, users: Collection[int] | None) -> list[Tally]:
 
 
 def tally_of(frames: Iterable[Frame], kinds: Sequence[Kind]) -> Tally:
-    """What the users of a shard did with products of these kinds."""
     of_kind: dict[Kind, Frame] = {}
     for frame, kind in zip(frames, kinds, strict=True):
         of_kind[kind] = plus(frame, of_kind[kind]) if kind in of_kind else frame
@@ -83,5 +82,4 @@ def tally_of(frames: Iterable[Frame], kinds: Sequence[Kind]) -> Tally:
 
 
 def users_in(frame: Frame) -> int:
-    """How many users have any of the measures."""
     return active(frame).bit_count() if frame else 0

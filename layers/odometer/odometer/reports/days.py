@@ -24,5 +24,4 @@ class Days:
         return Days(self.first - self.count * DAY, self.first - DAY)
 
     def period(self, zone: tzinfo) -> Period:
-        """These days as instants."""
         return Period.of_days(self.first, self.last, zone)

@@ -30,7 +30,7 @@ def share(part: int, whole: int) -> float:
 
 
 def change_tenths(value: int, compare_value: int | None) -> int | None:
-    """By how much a figure has changed, in tenths of a percent; from nothing there is no change."""
+    """The change in tenths of a percent; a change from nothing is None."""
     if not compare_value:
         return None
     return rounded(1000 * (value - compare_value), compare_value)
@@ -45,5 +45,5 @@ class Metric:
 
     @property
     def change_tenths(self) -> int | None:
-        """The change from the comparison period, in tenths of a percent."""
+        """The change in tenths of a percent; a change from nothing is None."""
         return change_tenths(self.value, self.compare_value)

@@ -29,7 +29,7 @@ class Utilization:
 
 
 def months(start: date, now: datetime) -> list[date]:
-    """The first days of the months from one up to the present one, the latest 120 of them."""
+    """The first days of the months from one up to the present one, at most the latest 120."""
     latest_first: list[date] = []
     month = now.date().replace(day=1)
     while month >= start and len(latest_first) < MOST_MONTHS:
@@ -39,7 +39,6 @@ def months(start: date, now: datetime) -> list[date]:
 
 
 def month_of(milliseconds: int) -> date:
-    """The first day of the month of a moment."""
     return instant_of_ms(milliseconds).date().replace(day=1)
 
 

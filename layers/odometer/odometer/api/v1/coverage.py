@@ -12,7 +12,7 @@ from odometer.domain.identity import as_kept
 from odometer.domain.kinds import Kind
 from odometer.domain.time import Period, format_seconds, instant_at, instant_of_ms
 from odometer.engine.format.latest import Coverage
-from odometer.engine.read.coverage import Received, events, received
+from odometer.engine.read.coverage import Received, events_between, received
 from odometer.services.usage import Usage
 from odometer.web.fields import Day, Text, refuse
 from odometer.web.models import Answer, Query, Timestamp
@@ -132,5 +132,5 @@ def outer(found: Coverage | None, query: CoverageQuery) -> dict[str, Any]:
     return {
         "first_event_at": format_seconds(instant_at(found.first)) if found else None,
         "last_event_at": format_seconds(instant_at(found.last)) if found else None,
-        "events": events(found, query.first, query.last) if found else 0,
+        "events": events_between(found, query.first, query.last) if found else 0,
     }

@@ -16,16 +16,15 @@ LANE_BYTES: Final = 8
 _RAW: Final = -15
 
 
-def squeeze(lanes: bytes) -> bytes:
-    """Pack a column of lanes; an empty column is an empty text."""
+def pack_lanes(lanes: bytes) -> bytes:
+    """An empty column is an empty text."""
     planes = [lanes[place::LANE_BYTES] for place in range(LANE_BYTES)]
     while len(planes) > 1 and not any(planes[-1]):
         planes.pop()
     return b"".join(map(_deflate, planes)) if lanes else b""
 
 
-def expand(packed: bytes) -> bytearray:
-    """Unpack a column into its lanes."""
+def unpack_lanes(packed: bytes) -> bytearray:
     planes = list(_inflate(packed))
     lanes = bytearray(LANE_BYTES * len(planes[0]) if planes else 0)
     for place, plane in enumerate(planes):
@@ -34,13 +33,11 @@ def expand(packed: bytes) -> bytearray:
 
 
 def pack(numbers: Iterable[int]) -> bytes:
-    """Pack a column of numbers."""
-    return squeeze(array("Q", numbers).tobytes())
+    return pack_lanes(array("Q", numbers).tobytes())
 
 
 def unpack(packed: bytes) -> array[int]:
-    """Unpack a column of numbers."""
-    return array("Q", bytes(expand(packed)))
+    return array("Q", bytes(unpack_lanes(packed)))
 
 
 def measures_in(item: Mapping[str, Any], of: int) -> int:
@@ -49,7 +46,7 @@ def measures_in(item: Mapping[str, Any], of: int) -> int:
 
 
 def unpack_measures(item: Mapping[str, Any], of: int, rows: int) -> list[array[int]]:
-    """The measures of rows, which are 0 where they were added to the kind later."""
+    """The measures of rows; those that were added to the kind later are 0."""
     stored = measures_in(item, of)
     columns = [unpack(item[f"m{place}"]) for place in range(stored)]
     return columns + [array("Q", bytes(LANE_BYTES * rows))] * (of - stored)

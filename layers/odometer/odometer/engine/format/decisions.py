@@ -37,7 +37,6 @@ class Fold:
 
     @cached_property
     def identities(self) -> frozenset[tuple[date, bytes]]:
-        """The identities of the events."""
         return frozenset(event.identity for event in self.events)
 
     def to_item(self, organization: str, now: int) -> dict[str, Any]:
@@ -116,7 +115,7 @@ class Rebuild:
 
 
 def scopes(product: MeteredProduct, year: int) -> tuple[str, ...]:
-    """The scopes of a rebuild that take in a year of a product."""
+    """The scopes of a rebuild that include a year of a product."""
     own = f"{product.id}#{year}"
     return (own, ALL, LOCAL) if product.kind.local_days else (own, ALL)
 

@@ -12,7 +12,7 @@ from functools import reduce
 from operator import add, or_, sub
 from typing import Any, Final
 
-from odometer.engine.format.codec import LANE_BYTES, expand, measures_in, squeeze
+from odometer.engine.format.codec import LANE_BYTES, measures_in, pack_lanes, unpack_lanes
 
 SHARD: Final = 16_384
 """Users in a shard, so that a frame fits an item."""
@@ -33,47 +33,43 @@ class LaneOverflow(ArithmeticError):
 
 
 def plus(one: Frame, other: Frame) -> Frame:
-    """Both together."""
     return tuple(map(add, one, other))
 
 
 def total(frames: Iterable[Frame], measures: int) -> Frame:
-    """All of them together."""
     return reduce(plus, frames, (0,) * (measures + 1))
 
 
-def reach(frame: Frame) -> int:
+def lane_count(frame: Frame) -> int:
     """How many lanes a frame has, up to the last user in it."""
     return -(-reduce(or_, frame).bit_length() // LANE_BITS)
 
 
 def lanes_of(column: int, users: int) -> bytes:
-    """The lanes of one column, for that many users."""
     return column.to_bytes(LANE_BYTES * users, "little")
 
 
 def active(measures: Frame) -> int:
     """A 1 in the lane of everyone with any of the measures."""
     anything = reduce(or_, measures)
-    ones = _ONES & (1 << LANE_BITS * reach(measures)) - 1
+    ones = _ONES & (1 << LANE_BITS * lane_count(measures)) - 1
     return (anything + (ones << LANE_BITS - 1) - ones >> LANE_BITS - 1) & ones
 
 
 def check(frame: Frame) -> Frame:
-    """Refuse a frame in which a lane is about to reach its neighbour."""
+    """Raise an error if a lane is about to reach its neighbour."""
     if reduce(or_, frame) & _RESERVE:
         raise LaneOverflow
     return frame
 
 
 def to_attributes(frame: Frame) -> dict[str, bytes]:
-    """The frame as the binary attributes of an item; day flags that speak for themselves go."""
-    columns = {f"m{place}": _squeezed(column) for place, column in enumerate(frame[:-1])}
-    return columns if frame[-1] == active(frame[:-1]) else {**columns, "days": _squeezed(frame[-1])}
+    """The binary attributes of an item; day flags that follow from the measures are left out."""
+    columns = {f"m{place}": _packed(column) for place, column in enumerate(frame[:-1])}
+    return columns if frame[-1] == active(frame[:-1]) else {**columns, "days": _packed(frame[-1])}
 
 
 def from_attributes(attributes: Mapping[str, Any], measures: int) -> Frame:
-    """The frame that an item holds."""
     stored = measures_in(attributes, measures)
     columns = tuple(_lanes(attributes[f"m{place}"]) for place in range(stored))
     columns += (0,) * (measures - stored)
@@ -88,9 +84,9 @@ def parts(frame: Frame) -> list[Frame]:
     return [low, tuple(map(sub, frame, low))]
 
 
-def _squeezed(column: int) -> bytes:
-    return squeeze(lanes_of(column, reach((column,))))
+def _packed(column: int) -> bytes:
+    return pack_lanes(lanes_of(column, lane_count((column,))))
 
 
 def _lanes(packed: bytes) -> int:
-    return int.from_bytes(expand(packed), "little")
+    return int.from_bytes(unpack_lanes(packed), "little")

@@ -20,18 +20,18 @@ _PLATFORMS: Final = {"p1": 1, "p2": 2}
 
 
 def last_seconds(item: Item) -> dict[int, array[int]]:
-    """By platform, the last active second of every user of a block; 0 for never."""
+    """By platform, the last active second of each user of a block; 0 for never."""
     return {place: unpack(item[name]) for name, place in _PLATFORMS.items() if name in item}
 
 
 def users_bits(item: Item) -> bytes:
-    """A bit for every user, the first user lowest."""
+    """A bit for each user, the first user lowest."""
     return zlib.decompress(item["users"]) if "users" in item else b""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What a product has received from a source: the outer events, and how many a UTC date."""
+    """What a product has received from a source: first and last event, events by UTC date."""
 
     first: int
     last: int
@@ -39,18 +39,15 @@ class Coverage:
 
     @classmethod
     def of(cls, seconds: Collection[int]) -> Coverage:
-        """The coverage of some events."""
         return cls(min(seconds), max(seconds), Counter(map(utc_date, seconds)))
 
     @classmethod
     def from_item(cls, item: Item) -> Coverage:
-        """What an item holds."""
         dates = map(date.fromordinal, unpack(item["dates"]))
         by_date = dict(zip(dates, unpack(item["events"]), strict=True))
         return cls(int(item["first"]), int(item["last"]), by_date)
 
     def to_attributes(self) -> dict[str, int | bytes]:
-        """The columns of an item."""
         dates = sorted(self.by_date)
         return {
             "first": self.first,
@@ -60,6 +57,5 @@ class Coverage:
         }
 
     def __add__(self, other: Coverage) -> Coverage:
-        """Both together."""
         by_date = Counter(self.by_date) + Counter(other.by_date)
         return Coverage(min(self.first, other.first), max(self.last, other.last), by_date)

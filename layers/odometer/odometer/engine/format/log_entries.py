@@ -17,7 +17,6 @@ _DAY_SECONDS: Final = 86_400
 def to_item(
     organization: str, events: Sequence[Event[str]], accepted_ms: int, random: str
 ) -> dict[str, str | int | bytes]:
-    """One accepted batch as an item of the log."""
     subjects = records.places(event.who for event in events)
     return {
         "pk": keys.log(organization),
@@ -29,7 +28,7 @@ def to_item(
 
 
 def events_of(item: Item) -> list[Event[str]]:
-    """The events of a log entry; `Undecodable` when it holds anything else."""
+    """The events of a log entry; raises `Undecodable` for anything else."""
     events = records.from_attributes(item)
     try:
         subjects = records.unpack_names(item["subjects"])
@@ -39,5 +38,4 @@ def events_of(item: Item) -> list[Event[str]]:
 
 
 def numbered(event: Event[str], who: int) -> Event[int]:
-    """The event with a number for its subject."""
     return Event(who, *event[1:])

@@ -53,14 +53,13 @@ PROJECTIONS: Final[Mapping[MeteredProduct, Callable[[int, int], int]]] = {
 
 
 def shards_of(product: MeteredProduct, users: int) -> int:
-    """How many shards the rows of a product need."""
     if product == TOTALS:
         return min(users, 1)
     return -(-users // (_PEOPLE_SHARD if product == PEOPLE else SHARD))
 
 
 def places(catalog: Iterable[MeteredProduct], to: MeteredProduct) -> dict[str, int]:
-    """The place of every product: those that all have by their table, the others as they came."""
+    """The place of each product: fixed for those that all organizations have, then in order."""
     fixed = {product: place for place, product in enumerate(DEFAULT_PRODUCTS)}
     own = (product.id for product in catalog if product.id not in fixed and product.id[0] != "%")
     numbered = {product: place for place, product in enumerate(own, RESERVED)}

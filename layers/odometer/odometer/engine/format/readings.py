@@ -1,4 +1,4 @@
-"""The items that add up to a reading: the keyframe of a week, and the deltas after it."""
+"""Readings: the frames that add up to the totals of a year at the start of a day."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ class MissingKeyframe(RuntimeError):
 
 
 def frames_in(items: Iterable[Item], plan: int, product: MeteredProduct) -> list[Frame]:
-    """The frames that this plan or an earlier one wrote."""
+    """The frames that a plan or an earlier one wrote."""
     measures = len(product.kind.measures)
     return [from_attributes(i, measures) for i in items if keys.plan_of(i["sk"]) <= plan]
 
 
 def day_key_ranges(pk: str, day: date, *, strong: bool = True) -> list[KeyRange]:
-    """Where the deltas and the late items of a day are."""
+    """The key ranges of the deltas and of the late items of a day."""
     starts = (keys.deltas_from(day), keys.late_from(day))
     return [KeyRange(pk, start, start + keys.TOP, strong) for start in starts]
 
 
 def without_days(frame: Frame, known: Iterable[Frame]) -> Frame:
-    """The frame of a day, less the flags of users whose day is counted already."""
+    """The frame of a day without the flags of users whose day is counted already."""
     return (*frame[:-1], reduce(lambda days, other: days & ~other[-1], known, frame[-1]))
 
 
 class Reading(NamedTuple):
-    """The items that add up to a reading: the keyframe of a week and the deltas since.
+    """The totals at the start of a day: the keyframe of its week and the deltas since.
 
-    The first run of a year begins with nothing, and the reading at its end is a keyframe alone.
+    In the first week of a year there is no keyframe; at the end of a year there is nothing else.
     """
 
     pk: str
@@ -52,14 +52,13 @@ class Reading(NamedTuple):
         return cls(pk, year, calendar.keyframe_before(day), day)
 
     def key_range(self, *, strong: bool = True) -> KeyRange:
-        """Where the items are."""
         last = max(keys.deltas_from(self.base), keys.frames_from(self.day))
         return KeyRange(self.pk, keys.frames_from(self.base), last, strong)
 
     def frame(
         self, store: Store, items: Sequence[Item], plan: int, product: MeteredProduct
     ) -> Frame:
-        """The reading, as one plan left it; never a reading without its keyframe."""
+        """The reading as of a plan; raises `MissingKeyframe` rather than leave its keyframe out."""
         if not any(item["sk"] < keys.deltas_from(self.base) for item in items):
             self._require_nothing_before(store)
         return total(frames_in(items, plan, product), len(product.kind.measures))

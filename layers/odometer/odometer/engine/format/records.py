@@ -18,7 +18,6 @@ class Undecodable(ValueError):
 
 
 def to_attributes(events: Sequence[Event[int]]) -> dict[str, bytes]:
-    """The columns of some events."""
     products, sources = places(e.product for e in events), places(e.source for e in events)
     return {
         "who": pack(e.who for e in events),
@@ -34,7 +33,7 @@ def to_attributes(events: Sequence[Event[int]]) -> dict[str, bytes]:
 
 
 def from_attributes(item: Item) -> list[Event[int]]:
-    """The events of an item, in the order in which they were put there."""
+    """The events of an item, in order."""
     try:
         return _events(item)
     except (LookupError, TypeError, ValueError, struct_error, zlib.error) as error:
@@ -71,7 +70,6 @@ def pack_names(names: Iterable[str]) -> bytes:
 
 
 def unpack_names(packed: bytes) -> list[str]:
-    """The names of a list, in order."""
     cut = 4 + int.from_bytes(packed[:4], "big")
     text = zlib.decompress(packed[cut:]).decode(errors="surrogatepass")
     ends = accumulate(unpack(packed[4:cut]), initial=0)

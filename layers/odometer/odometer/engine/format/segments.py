@@ -37,13 +37,13 @@ class Segment(NamedTuple):
         return cls(seconds, who, measures)
 
     def cut(self, first: int, end: int) -> Segment:
-        """The events from a second up to, but not including, another."""
+        """The events from the first second up to, but not including, the end."""
         within = slice(bisect_left(self.seconds, first), bisect_left(self.seconds, end))
         measures = [column[within] for column in self.measures]
         return Segment(self.seconds[within], self.who[within], measures)
 
     def to_attributes(self, midnight: int) -> dict[str, bytes]:
-        """The columns of an item; times as what lies between them, from midnight UTC."""
+        """The columns of an item; times as the gaps between them, from midnight UTC."""
         gaps = (later - earlier for earlier, later in pairwise((midnight, *self.seconds)))
         measures = {f"m{at}": pack(column) for at, column in enumerate(self.measures)}
         return {"gaps": pack(gaps), "who": pack(self.who), **measures}
@@ -71,7 +71,6 @@ class Segment(NamedTuple):
             yield shard, Segment([self.seconds[place] for place in places], who, measures)
 
     def halves(self) -> Iterator[Segment]:
-        """The earlier and the later half."""
         middle = len(self.who) // 2
         for half in (slice(middle), slice(middle, None)):
             yield Segment(self.seconds[half], self.who[half], [c[half] for c in self.measures])
@@ -100,7 +99,6 @@ def day_frames(segments: Iterable[Segment], product: MeteredProduct) -> dict[int
 
 
 def _frame(segments: Sequence[Segment], product: MeteredProduct) -> Frame:
-    """The frame of one shard, whose users are counted from its first."""
     users = max(max(segment.who) for segment in segments) + 1
     columns = [array("Q", bytes(LANE_BYTES * users)) for _ in product.kind.measures]
     for segment in segments:
@@ -112,13 +110,12 @@ def _frame(segments: Sequence[Segment], product: MeteredProduct) -> Frame:
 
 
 def key_range(organization: str, product: str, seconds: range, *, strong: bool = True) -> KeyRange:
-    """Where the events of these seconds are."""
     pk = keys.segments(organization, product)
     return KeyRange(pk, str(utc_date(seconds[0])), f"{utc_date(seconds[-1])}{keys.TOP}", strong)
 
 
 def first_date(organization: str, store: Store, product: str) -> date | None:
-    """The UTC date of the first event of a product."""
+    """The UTC date of the first event."""
     pk = keys.segments(organization, product)
     (first,) = store.read([KeyRange(pk, keys.BOTTOM, keys.TOP, limit=1)])
     return date.fromisoformat(first[0]["sk"][:10]) if first else None
@@ -131,7 +128,7 @@ def years_with_frames(organization: str, store: Store, product: str, end: int) -
 
 
 def from_items(items: Iterable[Item], plan: int, product: MeteredProduct) -> list[Segment]:
-    """The segments that this plan or an earlier one wrote."""
+    """The segments that a plan or an earlier one wrote."""
     return [Segment.from_item(i, product) for i in items if keys.plan_of(i["sk"]) <= plan]
 
 

@@ -27,7 +27,6 @@ class LastActive(NamedTuple):
 
     @property
     def last(self) -> int:
-        """The later of the two."""
         return max(self)
 
 
@@ -49,7 +48,7 @@ def former_last_active(view: View, users: Collection[int]) -> Mapping[int, LastA
 
 
 def _since(view: View, block: int) -> KeyRange:
-    """Where the former seconds of a block are that later plans have overwritten."""
+    """The former seconds of a block that plans after the view's have overwritten."""
     first = keys.former_activity(block, view.head.plan + 1)
     return KeyRange(keys.activity(view.organization), first, f"{keys.number(block)}#{keys.TOP}")
 
@@ -66,14 +65,14 @@ def _settled(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
 
 
 def _by_place(item: Item | None) -> Callable[[int], LastActive]:
-    """What a block, if there is one, says of the user at a place."""
+    """Tells the last activity of the user at a place in a block, if there is one."""
     columns = last_seconds(item) if item else {}
     both = [columns.get(platform) for platform in (DESKTOP, WEB)]
     return lambda place: LastActive(*(column[place] if column else NEVER for column in both))
 
 
 def _former(item: Item) -> Iterator[tuple[int, LastActive]]:
-    """What users had before the plan of an item."""
+    """When users were last active before the plan of an item."""
     first = int(item["sk"][: len(keys.number(0))]) * BLOCK
     at = {place: number for number, place in enumerate(unpack(item["who"]))}
     was = _by_place(item)
@@ -81,7 +80,6 @@ def _former(item: Item) -> Iterator[tuple[int, LastActive]]:
 
 
 def _with_tail(view: View, last: Mapping[int, LastActive]) -> Mapping[int, LastActive]:
-    """What was settled, and what was decided since."""
     found = dict(last)
     for event in view.unsettled_events:
         if event.platform and event.who in found:

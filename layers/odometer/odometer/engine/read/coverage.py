@@ -1,7 +1,7 @@
 """Arrivals: what has come of a product from every source, settled or not.
 
-The items of coverage are overwritten, so they may know more than a view does: what a plan has
-brought to an item already is not added to it again.
+The items of coverage are overwritten, so they may contain plans that a view does not see. Events of
+those plans are not added again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from operator import add
 from typing import Final
 
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import Fold, Plan
+from odometer.engine.format.decisions import Plan
 from odometer.engine.format.latest import Coverage
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
@@ -32,11 +32,11 @@ class Received:
 
     @cached_property
     def whole(self) -> Coverage | None:
-        """From all sources together, if anything has come."""
+        """All sources together, if anything has come."""
         return reduce(add, self.by_source.values()) if self.by_source else None
 
     def days_without(self, first: date | None, last: date) -> int:
-        """On how many UTC dates nothing was used; they begin with the first use, if not told."""
+        """The number of UTC dates without usage, from the first use if no date is given."""
         if self.whole is None and first is None:
             return 0
         dates = self.whole.by_date if self.whole else {}
@@ -45,46 +45,46 @@ class Received:
         return max(0, (last - begin).days + 1 - with_events)
 
 
-def events(coverage: Coverage, first: date | None, last: date | None) -> int:
-    """How many events there are of some UTC dates, both included."""
+def events_between(coverage: Coverage, first: date | None, last: date | None) -> int:
+    """The number of events of some UTC dates, both included."""
     begin, end = first or date.min, last or date.max
     return sum(count for day, count in coverage.by_date.items() if begin <= day <= end)
 
 
 def received(view: View, products: Sequence[str]) -> list[Received]:
-    """What has come of these products, in their order."""
     key_ranges = [
         KeyRange(keys.coverage(view.organization, product), keys.BOTTOM, _LAST_SOURCE)
         for product in products
     ]
-    waiting = _waiting(view.unsettled)
+    unsettled = _unsettled(view)
     return [
-        Received(product, _by_source(view, items, waiting.get(product, {})))
+        Received(product, _by_source(view, items, unsettled.get(product, {})))
         for product, items in zip(products, view.store.read(key_ranges), strict=True)
     ]
 
 
-Waiting = Mapping[str, Sequence[tuple[int, int]]]
+UnsettledSeconds = Mapping[str, Sequence[tuple[int, int]]]
 """By source, the number of the fold and the second of every event that is not settled."""
 
 
-def _waiting(tail: Iterable[Fold]) -> Mapping[str, Waiting]:
-    """The unsettled events by product and source."""
+def _unsettled(view: View) -> Mapping[str, UnsettledSeconds]:
     found: defaultdict[str, defaultdict[str, list[tuple[int, int]]]]
     found = defaultdict(lambda: defaultdict(list))
-    for fold in tail:
+    for fold in view.unsettled:
         for event in fold.events:
             found[event.product][event.source].append((fold.number, event.second))
     return found
 
 
-def _by_source(view: View, items: Iterable[Item], waiting: Waiting) -> dict[str, Coverage]:
+def _by_source(
+    view: View, items: Iterable[Item], unsettled: UnsettledSeconds
+) -> dict[str, Coverage]:
     settled = {str(item["sk"]): item for item in items}
     found = {}
-    for source in sorted({*settled, *waiting}):
+    for source in sorted({*settled, *unsettled}):
         item = settled.get(source)
         upto = _settled_upto(view, item) if item else 0
-        new = [second for fold, second in waiting.get(source, ()) if fold > upto]
+        new = [second for fold, second in unsettled.get(source, ()) if fold > upto]
         parts = [Coverage.from_item(item)] if item else []
         parts += [Coverage.of(new)] if new else []
         found[source] = reduce(add, parts)
@@ -92,7 +92,7 @@ def _by_source(view: View, items: Iterable[Item], waiting: Waiting) -> dict[str,
 
 
 def _settled_upto(view: View, item: Item) -> int:
-    """The last fold of which an item knows: maybe of a plan that the view has not seen done."""
+    """The last fold in an item, which may be of a plan that the view has not seen."""
     if item["k"] <= view.head.plan:
         return view.head.upto
     plan = view.store.get(keys.plans(view.organization), keys.number(item["k"]))

@@ -70,7 +70,6 @@ class Explanation(NamedTuple):
 
     @property
     def value(self) -> int:
-        """The sum."""
         return sum(part.sign * part.value for part in self.parts) + len(self.users)
 
     @property
@@ -80,12 +79,10 @@ class Explanation(NamedTuple):
 
     @property
     def people(self) -> list[int]:
-        """All users in it."""
         return [*self.users, *(event.who for event in self.events if event.who is not None)]
 
 
 def sum_of(several: Iterable[Explanation]) -> Explanation:
-    """The sum of several figures."""
     figures = list(several)
     return Explanation(
         parts=[part for each in figures for part in each.parts],
@@ -162,7 +159,6 @@ class Explainer(Measuring):
 
     @cached_property
     def _lanes(self) -> Mapping[int, int] | None:
-        """The lanes of the users who are asked about, by shard."""
         return None if self.users is None else lanes_filled(self.users)
 
     @property
@@ -185,7 +181,6 @@ class Explainer(Measuring):
             yield Part(TermKind.SEGMENT, f"E#{self.product.id}/{day}", 1, value)
 
     def _of_late_events(self, framed: range) -> Iterator[Part]:
-        """The unsettled events of days that are sealed."""
         folds = [fold.number for fold in self.view.unsettled]
         for shard, frame in self._late_frames(framed):
             if value := self._value(shard, frame):
@@ -210,7 +205,7 @@ class Explainer(Measuring):
         return Segment(columns[0], columns[1], columns[2:])
 
     def _value(self, shard: int, frame: Frame) -> int:
-        """What the users who are asked about have in a frame."""
+        """The sum of a frame over the users who are asked about."""
         column = (frame[self.place],)
         (value,) = sums(column if self._lanes is None else only(column, self._lanes.get(shard, 0)))
         return value
@@ -227,7 +222,6 @@ class Explainer(Measuring):
 
 
 def kind_of(sort_key: str) -> TermKind:
-    """What an item of frames is."""
     if keys.is_keyframe(sort_key):
         return TermKind.READING
     return TermKind.DELTA if keys.is_delta(sort_key) else TermKind.LATE

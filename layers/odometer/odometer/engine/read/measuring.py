@@ -18,7 +18,7 @@ from odometer.domain.events import utc_date
 from odometer.domain.time import DAY, Period
 from odometer.engine import calendar
 from odometer.engine.format import keys, segments
-from odometer.engine.format.frames import SHARD, Frame, active, lanes_of, reach, total
+from odometer.engine.format.frames import SHARD, Frame, active, lane_count, lanes_of, total
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, day_key_ranges, frames_in, without_days
 from odometer.engine.format.segments import Segment, by_day, day_frames
@@ -43,7 +43,7 @@ class Used:
 
     @cached_property
     def users(self) -> list[int]:
-        """The users with any measure, by ordinal."""
+        """The ordinals of users with any measure."""
         return list(compress(count(), self._joined([active(frame[:-1]) for frame in self.frames])))
 
     def among(self, some: Collection[int] | None) -> list[int]:
@@ -59,7 +59,7 @@ class Used:
         return self._joined([frame[place] for frame in self.frames])
 
     def _joined(self, shards: Sequence[int]) -> array[int]:
-        sizes = [SHARD] * (len(shards) - 1) + [reach(frame) for frame in self.frames[-1:]]
+        sizes = [SHARD] * (len(shards) - 1) + [lane_count(frame) for frame in self.frames[-1:]]
         return array("Q", b"".join(map(lanes_of, shards, sizes)))
 
 
@@ -69,12 +69,11 @@ def distinct_users(several: Iterable[Used]) -> list[int]:
 
 
 def measure(view: View, product: MeteredProduct, period: Period) -> Used:
-    """What every user has used of a product in a period."""
     return measure_each(view, product, [period])[0]
 
 
 def measure_each(view: View, product: MeteredProduct, periods: Sequence[Period]) -> list[Used]:
-    """The same of several periods, read together: neighbours share a reading."""
+    """What every user has used in each period; neighbours share a reading."""
     measuring = Measuring(view, product)
     reads = [measuring.reads(period.seconds) for period in periods]
     key_ranges = [key_range for each in reads for key_range in each.key_ranges]
@@ -84,7 +83,6 @@ def measure_each(view: View, product: MeteredProduct, periods: Sequence[Period])
 
 
 def measure_shard(view: View, product: MeteredProduct, period: Period, shard: int) -> Frame:
-    """What the users of one shard have used of a product in a period."""
     measuring = ShardMeasuring(view, product, shard)
     reads = measuring.reads(period.seconds)
     frames = measuring.add_up(reads, view.store.read(reads.key_ranges))
@@ -115,7 +113,6 @@ class Reads(NamedTuple):
     def with_items(
         self, answers: Sequence[Sequence[Item]]
     ) -> tuple[list[tuple[Term, Sequence[Item]]], list[tuple[range, Sequence[Item]]]]:
-        """The items of every term, and of every range without frames."""
         cut = len(self.terms)
         frames = zip(self.terms, answers[:cut], strict=True)
         return list(frames), list(zip(self.unframed, answers[cut:], strict=True))
@@ -130,11 +127,10 @@ class Measuring:
 
     @cached_property
     def zone(self) -> tzinfo:
-        """The zone whose days are counted."""
         return calendar.zone_of(self.product.kind, self.view.head.zone)
 
     def reads(self, seconds: range) -> Reads:
-        """What is to be read for these seconds, all in one round."""
+        """What to read for these seconds, all in one round."""
         first, end = self._whole_days(seconds)
         framed = calendar.seconds_of(first, end, self.zone)
         outer = (range(seconds.start, framed.start), range(framed.stop, seconds.stop))
@@ -152,7 +148,7 @@ class Measuring:
         return [total(by_shard[shard], len(self.product.kind.measures)) for shard in shards]
 
     def _whole_days(self, seconds: range) -> tuple[date, date]:
-        """The days that lie in these seconds whole and are sealed: what frames answer."""
+        """The sealed whole days in these seconds, which frames answer."""
         first = calendar.day_of(seconds.start - 1, self.zone) + DAY
         sealed = calendar.day_of(self.view.head.sealed, self.zone)
         end = min(sealed, calendar.day_of(seconds.stop, self.zone))
@@ -161,7 +157,7 @@ class Measuring:
     def _read_frames(
         self, reads: Reads, answers: Sequence[Sequence[Item]]
     ) -> Iterator[tuple[int, Frame]]:
-        """The frames that were read, and those of events, by shard."""
+        """The frames that were read and those of events, by shard."""
         of_terms, of_seconds = reads.with_items(answers)
         for term, items in of_terms:
             yield term.shard, self._frame(term, items)
@@ -207,7 +203,7 @@ class Measuring:
         return segments.key_range(self.view.organization, self.product.id, seconds, strong=strong)
 
     def _late_frames(self, framed: range) -> Iterator[tuple[int, Frame]]:
-        """What unsettled events bring to days that frames answer; nobody's day counts twice."""
+        """What unsettled events add to days that frames answer; no user's day counts twice."""
         frames = [
             (day, shard, frame)
             for day, within in by_day([self._unsettled], framed, self.zone)

@@ -25,7 +25,7 @@ class RowUsage(NamedTuple):
 def usage_of_rows(
     view: View, catalog: Sequence[MeteredProduct], period: Period, to: MeteredProduct, user: int = 0
 ) -> list[RowUsage]:
-    """What each product was used, by everybody or by one user, as far as it was at all."""
+    """What everybody, or one user, used of each product, as far as it was used at all."""
     at, shard = places(catalog, to), PROJECTIONS[to](0, user) // SHARD
     frame = measure_shard(projected_view(view, catalog, to, shard), to, period, shard)
     rows = {each: PROJECTIONS[to](at[each.id], user) % SHARD for each in catalog if each.id in at}
@@ -38,7 +38,7 @@ def usage_of_rows(
 def totals_in_blocks(
     view: View, catalog: Sequence[MeteredProduct], product: MeteredProduct, edges: Sequence[int]
 ) -> list[Mapping[str, int]]:
-    """What everybody used of a product, block by block between edges of time."""
+    """What everybody used of a product in each block between edges of time."""
     row = places(catalog, TOTALS)[product.id]
     blocks = Series(projected_view(view, catalog, TOTALS, 0), [TOTALS], edges).blocks(0)
     return [
@@ -48,14 +48,13 @@ def totals_in_blocks(
 
 
 def _beyond(view: View, product: MeteredProduct, period: Period, user: int) -> list[RowUsage]:
-    """What one user used of a product that has no place."""
+    """What one user used of a product without a place."""
     shard, row = divmod(user, SHARD)
     values = [_lane(column, row) for column in measure_shard(view, product, period, shard)]
     return [_row(product, values)] if values[-1] else []
 
 
 def _row(product: MeteredProduct, values: Sequence[int]) -> RowUsage:
-    """A row by the names of the product's measures."""
     return RowUsage(product, dict(zip(product.kind.measures, values, strict=False)), values[-1])
 
 
@@ -71,5 +70,4 @@ def projected_view(
 
 
 def _lane(column: int, row: int) -> int:
-    """What a column has in a row."""
     return column >> LANE_BITS * row & (1 << LANE_BITS) - 1

@@ -21,7 +21,7 @@ from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.codec import LANE_BYTES
-from odometer.engine.format.frames import SHARD, Frame, lanes_of, reach, total
+from odometer.engine.format.frames import SHARD, Frame, lane_count, lanes_of, total
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, frames_in
 from odometer.engine.format.segments import day_frames
@@ -65,11 +65,10 @@ class ProductSeries(Measuring):
         ]
 
     def event_key_ranges(self) -> list[KeyRange]:
-        """Where the events are that no frame answers for."""
         return [self._segments_range(seconds) for seconds in self._unframed()]
 
     def event_frames(self, answers: Iterable[Sequence[Item]]) -> list[Mapping[int, Frame]]:
-        """By block and shard, what events add up to in the seconds that no frame answers."""
+        """By block and shard, the frames of events in the seconds that no frame answers."""
         settled = [
             segment.cut(seconds.start, seconds.stop)
             for seconds, items in zip(self._unframed(), answers, strict=True)
@@ -104,7 +103,6 @@ class ProductSeries(Measuring):
         read: Sequence[tuple[Term, Sequence[Item]]],
         events: Iterable[Mapping[int, Frame]],
     ) -> Iterator[Frame]:
-        """The measures of every block in turn."""
         by_block = self._by_block(
             item for term, items in read if not term.reading for item in items
         )
@@ -138,11 +136,11 @@ class ProductSeries(Measuring):
         return [seconds for seconds in outer if seconds]
 
     def _before(self, end: date, first: str, last: str, shard: int) -> KeyRange:
-        """Items of days that end, all in one year, with this one."""
+        """Items of days of one year up to an end."""
         return KeyRange(self._pk((end - DAY).year, shard), first, last, self._strong(end))
 
     def _edges(self, days: WholeDays, shard: int) -> Iterator[tuple[int, Reading]]:
-        """The readings whose difference the usage of some days is, with their signs."""
+        """The readings whose difference is the usage of some days, with their signs."""
         if not days.are_part_of_week:
             year = days.start.year
             pk = self._pk(year, shard)
@@ -151,7 +149,7 @@ class ProductSeries(Measuring):
                 yield -1, Reading.of(pk, year, days.start)
 
     def _by_block(self, items: Iterable[Item]) -> dict[int, list[Item]]:
-        """Deltas and late items; the keyframes that stand between them are left out."""
+        """Deltas and late items, without the keyframes between them."""
         starts = [each.start for each in self.whole_days]
         by_block: defaultdict[int, list[Item]] = defaultdict(list)
         for item in items:
@@ -161,7 +159,7 @@ class ProductSeries(Measuring):
         return by_block
 
     def _frames_of(self, read: Mapping[Reading, Sequence[Item]]) -> Mapping[Reading, Frame]:
-        """The readings; what is true of the last empty one is true of those before it."""
+        """The readings. If the last empty one lacks no keyframe, neither do those before it."""
         store, plan = self.view.store, self.view.head.plan
         for reading in {each.pk: each for each in sorted(read) if not read[each]}.values():
             reading.frame(store, (), plan, self.product)
@@ -188,10 +186,6 @@ class Series:
         return range(max([0, *settled, *(shard + 1 for shard in with_events)]))
 
     def blocks(self, shard: int) -> Iterator[tuple[Frame, ...]]:
-        """For each block in turn, what the users of a shard used of every product.
-
-        Everything that a shard takes is read in one round, and decoded block by block.
-        """
         terms = [series.terms(shard) for series in self._by_product]
         answers = iter(self.view.store.read([term.key_range for each in terms for term in each]))
         blocks = [
@@ -238,7 +232,7 @@ def joined(several: Iterable[WholeDays]) -> list[tuple[date, date]]:
 
 
 def only(frame: Frame, users: int) -> Frame:
-    """What those users used whose lanes are filled."""
+    """The lanes of some users."""
     return tuple(column & users for column in frame)
 
 
@@ -252,6 +246,6 @@ def lanes_filled(users: Iterable[int]) -> dict[int, int]:
 
 
 def sums(frame: Frame) -> list[int]:
-    """Every column of a frame, all users together."""
-    users = reach(frame)
+    """Each column of a frame, summed over all users."""
+    users = lane_count(frame)
     return [sum(array("Q", lanes_of(column, users))) for column in frame]

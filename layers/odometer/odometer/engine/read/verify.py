@@ -88,7 +88,6 @@ class YearCheck:
         return [item for item in items if keys.plan_of(item["sk"]) <= self.view.head.plan]
 
     def _sums(self, items: Iterable[Item]) -> dict[date, Frame]:
-        """The sums of items by the day in their keys."""
         sums: dict[date, Frame] = {}
         for item in items:
             day, frame = keys.day_of(item["sk"]), self._frame(item)

@@ -38,13 +38,12 @@ class View:
 
     @classmethod
     def latest(cls, organization: str, store: Store, zone: str, now: int) -> Self:
-        """Everything that has been decided by now."""
         head = read_head(organization, store) or UsageHead(zone, 0)
         return cls(organization, store, head, read_folds(organization, store, head.upto), now)
 
     @classmethod
     def pinned(cls, organization: str, store: Store, pin: Mapping[str, Any], now: int) -> Self:
-        """The view that a cursor has kept; `Gap` when the tables are not those it was read from."""
+        """The view of a cursor; raises `Gap` when the tables are not those it was read from."""
         head = UsageHead.from_item(pin)
         folds = read_folds(organization, store, head.upto, pin["fold"])
         if pin["mark"] != mark_of(folds) or not is_settled_in(organization, store, head):
@@ -53,7 +52,7 @@ class View:
 
     @property
     def pin(self) -> dict[str, Any]:
-        """What brings this view back; it means nothing to another organization."""
+        """What a cursor keeps of this view; it is of no use to another organization."""
         kept = replace(self.head, late_bytes={ALL: 1}).to_item(self.organization)
         last = self.head.upto + len(self.unsettled)
         return {**kept, "fold": last, "mark": mark_of(self.unsettled)}
@@ -65,15 +64,14 @@ class View:
 
     @property
     def unsettled_events(self) -> Iterator[Event[int]]:
-        """What was decided by then and is in no frame or segment of this view."""
         return (event for fold in self.unsettled for event in fold.events)
 
     def partition(self, product: MeteredProduct, year: int, shard: int) -> str:
-        """Where the frames of a shard are, in the generation that this view sees."""
+        """The partition of a shard's frames, in the generation that this view sees."""
         generation = self.head.generation(product, year)
         return keys.frames(self.organization, product.id, year, generation, shard)
 
 
 def mark_of(folds: Iterable[Fold]) -> int:
-    """What tells folds from others of the same numbers."""
+    """Tells folds from others with the same numbers."""
     return crc32(b"".join(event.digest for fold in folds for event in fold.events))

@@ -1,8 +1,8 @@
 """Fold: decide once, in order, which of the accepted events count.
 
 The stream brings new entries; the schedule reads the log from where nothing is outstanding. Both
-may run at once and die anywhere: the one put of a fold's number decides it, and an event that is in
-an earlier fold is left out.
+may run at once and die anywhere: the one put of a fold's number decides, and events of earlier
+folds are left out.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _CACHED_DATES: Final = 64
 
 @dataclass(slots=True)
 class FoldCache:
-    """What a warm process keeps of items that never change.
+    """Items that never change, kept by a warm process.
 
-    It is dropped when the tables turn out to be others, restored from an older copy.
+    It is emptied when the tables turn out to be restored from an older copy.
     """
 
     heads: dict[str, UsageHead | None] = field(default_factory=dict)
@@ -47,7 +47,6 @@ class FoldCache:
     dates: dict[tuple[str, date], tuple[int, set[bytes]]] = field(default_factory=dict)
 
     def unsettled(self, organization: str, store: Store, head: UsageHead | None) -> list[Fold]:
-        """All folds after the head's."""
         known = self.heads.get(organization)
         if known != head and known and not is_settled_in(organization, store, known):
             self.forget(organization)
@@ -56,7 +55,7 @@ class FoldCache:
         return self.folds[organization]
 
     def counted(self, organization: str, store: Store, day: date, plan: int) -> list[set[bytes]]:
-        """The digests of a UTC date that are settled by a plan, and maybe some later ones."""
+        """The digests of a UTC date that are settled by a plan, and those of later plans."""
         known, digests = self.dates.pop((organization, day), (0, set()))
         pk = keys.identities(organization, day)
         (items,) = store.read([KeyRange(pk, keys.number(known + 1), keys.TOP)])
@@ -69,12 +68,11 @@ class FoldCache:
         return [digests, later]
 
     def forget(self, organization: str) -> None:
-        """Know nothing of an organization, as a new process does."""
         self.folds.pop(organization, None)
         self.dates = {key: known for key, known in self.dates.items() if key[0] != organization}
 
     def _after(self, organization: str, store: Store, after: int) -> list[Fold]:
-        """The folds after a number; the last known one is read again to see that it is there."""
+        """The folds after a number; the last cached one is read again to see whether it exists."""
         known = [fold for fold in self.folds.get(organization, ()) if fold.number > after]
         if known and known[0].number == after + 1:
             read = read_folds(organization, store, known[-1].number - 1)
@@ -107,7 +105,7 @@ class Folding:
         return sum(self._fold(organization, batch, 0, now_ms) for batch in _batches(entries))
 
     def fold_outstanding(self, organization: str, now_ms: int, since_ms: int | None = None) -> int:
-        """Fold what the stream has not brought, or the whole log since then; how many count."""
+        """Fold what the stream has not brought, or all since then; how many events count."""
         landed_ms = max(0, now_ms - SETTLING_MS)
         start = min(self._decided(organization).through_ms, since_ms or _NEVER_MS)
         batches = chain(_batches(self._entries(organization, start)), [None])
@@ -126,7 +124,7 @@ class Folding:
             first = page[-1]["sk"] + "\0" if len(page) == _PAGE else ""
 
     def _fold(self, organization: str, batch: list[Item], through_ms: int, now_ms: int) -> int:
-        """Decide about a batch of entries, again until the number of the fold was free."""
+        """Decide about a batch; once more for as long as the number of the fold is taken."""
         sent = list(self._events(organization, batch))
         while True:
             decided = self._decided(organization)
@@ -162,7 +160,7 @@ class Folding:
     def _new(
         self, organization: str, decided: Decided, sent: Iterable[Event[str]]
     ) -> Iterator[Event[str]]:
-        """The first of every event that neither a fold nor the settled past has."""
+        """The first of each event that neither a fold nor a settled plan has."""
         folded = set().union(*(fold.identities for fold in decided.unsettled))
         settled = {
             day: self.cache.counted(organization, self.usage, day, decided.settled_plan)
@@ -177,19 +175,18 @@ class Folding:
     def _numbered(
         self, organization: str, events: Sequence[Event[str]], now: int
     ) -> list[Event[int]]:
-        """The events with the ordinals of their subjects; unknown subjects are registered."""
         subjects = list(dict.fromkeys(event.who for event in events))
         ordinals = self.subjects.ordinals(organization, subjects, now) if subjects else {}
         return [log_entries.numbered(event, ordinals[event.who]) for event in events]
 
 
 def _accepted_ms(batch: Sequence[Item] | None) -> int:
-    """The millisecond of the first entry; without any, a time that never comes."""
+    """The millisecond of the first entry; without any, one that never comes."""
     return int(batch[0]["sk"][:13]) if batch else _NEVER_MS
 
 
 def _batches(entries: Iterable[Item]) -> Iterator[list[Item]]:
-    """Entries in order, as many together as fit a fold."""
+    """Entries in order, as many together as fit in a fold."""
     batch: list[Item] = []
     size = 0
     for entry in entries:

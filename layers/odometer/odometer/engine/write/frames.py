@@ -1,7 +1,7 @@
-"""Writes frames: deltas and late items as events come, keyframes as weeks are sealed.
+"""Writes frames: deltas and late items as events come, keyframes as weeks and years are sealed.
 
-What is written follows from the plan that it is written for and from what earlier plans wrote, so
-anyone may write it again at any time.
+Frames follow from their plan and from what earlier plans wrote, so anyone may write them again at
+any time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from odometer.engine.store import Store
 
 @dataclass(frozen=True, slots=True)
 class FrameWriter:
-    """What one plan writes into the frames of one product."""
+    """Writes what one plan adds to the frames of one product."""
 
     organization: str
     store: Store
@@ -80,7 +80,7 @@ class FrameWriter:
             self._put(start.year, shard, partial(keys.keyframe, edge), check(frame))
 
     def _put(self, year: int, shard: int, key: Callable[[int], str], frame: Frame) -> int:
-        """Store a frame, in parts where it is too large; its bytes."""
+        """Store a frame, in parts if it is too large; returns its bytes."""
         weight = 0
         for part, piece in enumerate(parts(frame)):
             attributes = to_attributes(piece)

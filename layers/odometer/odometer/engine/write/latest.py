@@ -23,7 +23,7 @@ from odometer.engine.store import Item, Store
 
 @dataclass(frozen=True, slots=True)
 class LatestValues:
-    """What one plan does to the items that are overwritten."""
+    """Overwrites items with the events of one plan."""
 
     organization: str
     store: Store
@@ -31,20 +31,19 @@ class LatestValues:
     now: int
 
     def record(self, events: Sequence[Event[int]]) -> None:
-        """Take the events of the plan into account."""
         activity, months = keys.activity(self.organization), keys.months(self.organization)
         on_platforms = (event for event in events if event.platform)
         for block, of_block in _grouped(on_platforms, lambda e: e.who // BLOCK).items():
             former = partial(self._keep_former, block, of_block)
-            self._renew(activity, keys.number(block), partial(_with_activity, of_block), former)
+            self._overwrite(activity, keys.number(block), partial(_with_activity, of_block), former)
         for month, of_month in _grouped(events, lambda e: f"{utc_date(e.second):%Y-%m}").items():
-            self._renew(months, month, partial(_with_users, {event.who for event in of_month}))
+            self._overwrite(months, month, partial(_with_users, {event.who for event in of_month}))
         for (product, source), sent in _grouped(events, lambda e: (e.product, e.source)).items():
             pk = keys.coverage(self.organization, product)
-            self._renew(pk, source, partial(_with_seconds, [event.second for event in sent]))
+            self._overwrite(pk, source, partial(_with_seconds, [event.second for event in sent]))
 
     def _keep_former(self, block: int, events: Sequence[Event[int]], old: Item) -> None:
-        """Keep what is about to be overwritten: a cursor may ask how it stood."""
+        """Keep what is about to be overwritten, because a cursor may ask for it."""
         pk, sk = keys.activity(self.organization), keys.former_activity(block, self.plan)
         users = sorted({event.who % BLOCK for event in events})
         former = {
@@ -54,7 +53,7 @@ class LatestValues:
         expiry = self.now + KEPT_FOR_CURSORS // SECOND
         self.store.put({"pk": pk, "sk": sk, "ttl": expiry, "who": pack(users), **former})
 
-    def _renew(
+    def _overwrite(
         self,
         pk: str,
         sk: str,

@@ -41,7 +41,7 @@ class Rebuilding:
     settling: Settling
 
     def wanted(self, organization: str, zone: str) -> str | None:
-        """The scope of the rebuild that is due, if any is."""
+        """The scope of the rebuild that is due, if any."""
         head = read_head(organization, self.usage)
         if head is None or head.zone != zone:
             return LOCAL if head else None
@@ -49,7 +49,7 @@ class Rebuilding:
         return min(heavy, default=None)
 
     def request(self, organization: str, scope: str, zone: str) -> None:
-        """Decide on the next rebuild, unless one is on its way."""
+        """Decide on the next rebuild, unless one is under way."""
         head = read_head(organization, self.usage)
         if head:
             zone = zone if scope in {ALL, LOCAL} else head.zone
@@ -57,7 +57,7 @@ class Rebuilding:
             self.usage.put_new(rebuild.to_item(organization))
 
     def rebuild(self, organization: str, now: int) -> bool:
-        """Take the rebuild that is on its way one step further; whether there was one."""
+        """Take the rebuild that is under way one step further; whether there was one."""
         head = read_head(organization, self.usage)
         rebuild = self._current(organization, head) if head else None
         if head is None or rebuild is None:
@@ -126,7 +126,7 @@ class Rebuilding:
 
 
 def _with_generation(head: UsageHead, rebuild: Rebuild, late: Counter[str], now: int) -> UsageHead:
-    """The head that names the new generation; everything it shows was written just now."""
+    """The head with the new generation; everything in it was written just now."""
     fresh = still_fresh(head.fresh, now)
     fresh.setdefault(ALL, []).append(Touched(now, ""))
     everything = rebuild.scope == ALL

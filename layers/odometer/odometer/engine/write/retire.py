@@ -45,7 +45,7 @@ class Retirement:
                 self.usage.put_newer(cleared.to_item(organization), "done")
 
     def years(self, organization: str, first_kept: int) -> None:
-        """Remove what is of the years before this one; events of a zone's New Year stay."""
+        """Remove what is of earlier years; events of a zone's New Year stay."""
         head = read_head(organization, self.usage)
         if head is None:
             return
@@ -62,7 +62,6 @@ class Retirement:
                 self._clear(keys.segments(organization, product.id), before=str(kept_from))
 
     def _rebuilds(self, organization: str, head: UsageHead) -> list[Rebuild]:
-        """The rebuilds that readers see or have seen."""
         shown = KeyRange(keys.rebuilds(organization), keys.BOTTOM, keys.number(head.rebuilt))
         return [Rebuild.from_item(item) for item in self.usage.read([shown])[0]]
 

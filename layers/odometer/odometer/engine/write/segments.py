@@ -1,4 +1,4 @@
-"""Writes the events of a plan as segments, and remembers their identities."""
+"""Writes the events of a plan as segments, and their identities."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DIGESTS_IN_PART: Final = PART_BYTES // DIGEST_BYTES
 def put_segments(
     organization: str, store: Store, plan: int, product: MeteredProduct, whole: Segment
 ) -> None:
-    """Store the events that a plan brings to a product, by UTC date."""
+    """Store the events of a product in a plan, by UTC date."""
     if not whole.who:
         return
     for day in calendar.days(utc_date(whole.seconds[0]), utc_date(whole.seconds[-1] + 86_400)):
@@ -37,7 +37,7 @@ def put_segments(
 def put_identities(
     organization: str, store: Store, plan: int, events: Iterable[Event[int]]
 ) -> None:
-    """Remember for good which events of every UTC date have counted."""
+    """Store which events of each UTC date have counted."""
     digests: defaultdict[date, list[bytes]] = defaultdict(list)
     for event in events:
         digests[utc_date(event.second)].append(event.digest)

@@ -1,7 +1,7 @@
-"""Settle: write what was folded where readings find it, then show it to the readers.
+"""Settle: write what was folded as segments and frames, then show it to readers.
 
 A plan says what is next, and storing it is the decision. Doing a plan only stores items that follow
-from it, so it may be done by several at once, or begun again after any death. The new head makes
+from it, so several processes may do it at once, and any may die and begin again. The new head makes
 all of it visible in one write; whoever comes second finds the version taken and stops.
 """
 
@@ -63,12 +63,11 @@ class Planned(NamedTuple):
 
     @property
     def all(self) -> list[Event[int]]:
-        """The events, one product after the other."""
         return [event for events in self.events.values() for event in events]
 
     @property
     def users(self) -> int:
-        """The ordinals of all users are below this."""
+        """Higher than the ordinals of all users."""
         return max((1 + event.who for event in self.all), default=0)
 
     def with_projections(self, catalog: Sequence[MeteredProduct]) -> ByProduct:
@@ -131,7 +130,7 @@ class Settling:
         return late
 
     def _head(self, organization: str, zone: str, now: int) -> UsageHead:
-        """The head, which is made when an organization settles for the first time."""
+        """The head; it is made when an organization settles for the first time."""
         head = read_head(organization, self.usage)
         if head:
             return head
@@ -140,7 +139,7 @@ class Settling:
         return read_head(organization, self.usage) or first
 
     def _decide(self, organization: str, head: UsageHead, now: int) -> Plan | None:
-        """Store the next plan if there is anything to do; whoever was first has decided."""
+        """Store the next plan if there is anything to do; whoever stores it first has decided."""
         folds = read_folds(organization, self.usage, head.upto)
         sizes = accumulate(len(fold.events) for fold in folds)
         taken = max(min(len(folds), 1), sum(size <= PLAN_EVENTS for size in sizes))
@@ -156,7 +155,7 @@ class Settling:
         return Planned.of(plan, read_folds(organization, self.usage, plan.after, plan.upto))
 
     def _do(self, organization: str, head: UsageHead, planned: Planned, now: int) -> UsageHead:
-        """Store all that follows from a plan; the head that will show it."""
+        """Store all that follows from a plan; returns the head that will show it."""
         plan, events = planned.plan, planned.all
         products = self.catalog(organization)
         if unknown := planned.events.keys() - {product.id for product in products}:
@@ -183,7 +182,7 @@ class Settling:
 
 
 def _seals_anything(head: UsageHead, sealed: int) -> bool:
-    """Whether a day with events that is not sealed by now would be."""
+    """Whether a day with events would be sealed that is not sealed yet."""
     zones = (calendar.zone_of(kind, head.zone) for kind in KINDS.values())
     return any(
         calendar.day_of(head.sealed, zone) <= calendar.day_of(head.last, zone)
