@@ -80,15 +80,15 @@ def _by_source(
     view: View, items: Iterable[Item], unsettled: UnsettledSeconds
 ) -> dict[str, Coverage]:
     settled = {str(item["sk"]): item for item in items}
-    found = {}
+    by_source = {}
     for source in sorted({*settled, *unsettled}):
         item = settled.get(source)
         upto = _settled_upto(view, item) if item else 0
         new = [second for fold, second in unsettled.get(source, ()) if fold > upto]
         parts = [Coverage.from_item(item)] if item else []
         parts += [Coverage.of(new)] if new else []
-        found[source] = reduce(add, parts)
-    return found
+        by_source[source] = reduce(add, parts)
+    return by_source
 
 
 def _settled_upto(view: View, item: Item) -> int:
