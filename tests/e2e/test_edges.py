@@ -124,13 +124,17 @@ def request_ids(deployment: Deployment, sent: str | None) -> set[str]:
     return {answer.headers["x-request-id"] for answer in answers}
 
 
-def test_a_directory_of_five_megabytes_is_taken_and_one_byte_more_is_not(
-    deployment: Deployment,
+@pytest.mark.parametrize(
+    ("media_type", "kind", "mebibytes"),
+    [("application/x-ndjson", {"kind": "team"}, 4), ("application/json", {}, 5)],
+)
+def test_the_largest_directory_is_taken_and_one_byte_more_is_not(
+    deployment: Deployment, media_type: str, kind: dict[str, str], mebibytes: int
 ) -> None:
-    row = {"kind": "team", "id": deployment["TEAM_ID"]}
-    line = json.dumps(row).encode()
-    body = line + b" " * (5 * MEBIBYTE - len(line))
-    headers = {"Content-Type": "application/x-ndjson"}
+    row: Any = {**kind, "id": deployment["TEAM_ID"]}
+    line = json.dumps(row if kind else {"teams": [row]}).encode()
+    body = line + b" " * (mebibytes * MEBIBYTE - len(line))
+    headers = {"Content-Type": media_type}
 
     def put(content: bytes) -> httpx.Response:
         key = "ADMIN_TOKEN"

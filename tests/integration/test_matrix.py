@@ -543,7 +543,10 @@ ENVELOPE_ERRORS = {
 def error_body(route: Route, status: int, sent: Any, credential: str) -> dict[str, Any]:
     """The published error of the route's family."""
     if status == 400:
-        message, details = "user: expected the id of a user", {"user": sent["user"]}
+        message, details = (
+            "user: expected the id, username or user_key of a user",
+            {"user": sent["user"]},
+        )
         return {"error": {"code": "invalid_parameter", "message": message, "details": details}}
     if route.path.startswith("/api/v1/"):
         word, message = USAGE_METRICS_ERRORS[status]
