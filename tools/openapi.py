@@ -237,7 +237,11 @@ def operation(name: str, endpoint: Endpoint, models: Models) -> Schema:
     return {
         "operationId": re.sub(r"[/_](\w)", lambda found: found[1].upper(), name),
         "summary": str(endpoint.handler.__globals__["__doc__"]).partition(": ")[2].split("\n")[0],
-        **({"parameters": each} if (each := [*parameters(endpoint), *sent(contents)]) else {}),
+        **(
+            {"parameters": each}
+            if (each := [*parameters(endpoint), *header_parameters(contents)])
+            else {}
+        ),
         **({"requestBody": request_body(contents, models)} if contents.body else {}),
         "responses": {
             **success(endpoint.status, contents, models),
@@ -283,7 +287,7 @@ def in_query(name: str, described: Schema) -> Schema:
     }
 
 
-def sent(contents: Contents) -> list[Schema]:
+def header_parameters(contents: Contents) -> list[Schema]:
     """The headers that a request may have."""
     if BATCH in contents.body:
         return [IDEMPOTENCY_KEY]
@@ -295,9 +299,9 @@ def success(status: int, contents: Contents, models: Models) -> Schema:
     if not contents.answer:
         return {"204": {"description": "Done.", "headers": headers("X-Request-Id")}}
     content = {kind: {"schema": models[each]} for kind, each in contents.answer.items()}
-    told = ["X-Request-Id", *(OF_REPORTS if CSV in contents.answer else ())]
-    told += ["Idempotent-Replayed", "Warning"] if BATCH in contents.body else []
-    answer = {"description": "Answered.", "headers": headers(*told), "content": content}
+    named = ["X-Request-Id", *(OF_REPORTS if CSV in contents.answer else ())]
+    named += ["Idempotent-Replayed", "Warning"] if BATCH in contents.body else []
+    answer = {"description": "Answered.", "headers": headers(*named), "content": content}
     return {str(status): answer, **(UNCHANGED if CSV in contents.answer else {})}
 
 
@@ -314,17 +318,19 @@ def refusals(endpoint: Endpoint) -> list[str]:
     names = "{" in endpoint.path
     found |= {"not_found"} if names or needs & {Directory, Team, User} else set()
     found |= (
-        {"not_acceptable"} if CSV in contents.answer and endpoint.family.unfit is None else set()
+        {"not_acceptable"}
+        if CSV in contents.answer and endpoint.family.fallback_type is None
+        else set()
     )
     return sorted(found, key=lambda code: STATUS[code])
 
 
 def refusal(endpoint: Endpoint, code: str, models: Models) -> Schema:
     """One kind of error in the shape of the family."""
-    told = {"unauthorized": "WWW-Authenticate", "unavailable": "Retry-After"}
+    named = {"unauthorized": "WWW-Authenticate", "unavailable": "Retry-After"}
     return {
         "description": code.replace("_", " ").capitalize() + ".",
-        "headers": headers("X-Request-Id", *([told[code]] if code in told else [])),
+        "headers": headers("X-Request-Id", *([named[code]] if code in named else [])),
         "content": {JSON: {"schema": models[ERRORS[endpoint.family.name]]}},
     }
 

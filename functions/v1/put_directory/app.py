@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from odometer.access.policy import WRITE_DIRECTORY, Caller
-from odometer.api.v1.directory import RowResults, SentDirectory, rows_sent, taken
+from odometer.api.v1.directory import RowResults, SentDirectory, apply_rows, rows_sent
 from odometer.api.v1.family import v1
 from odometer.storage.directory import DirectoryStore
 from odometer.web.context import Deadline
@@ -19,4 +19,6 @@ def handler(
 ) -> RowResults:
     """Answer with what became of each row."""
     rows = rows_sent(request)
-    return directories.change(caller.organization, now, lambda draft: taken(draft, rows, deadline))
+    return directories.change(
+        caller.organization, now, lambda draft: apply_rows(draft, rows, deadline)
+    )

@@ -12,7 +12,7 @@ from odometer.storage.log import EventLog
 
 @v1("/events", "POST", may=SEND_EVENTS, status=202, raises=(Conflict,))
 def handler(
-    request: SentEvents, caller: Caller, directory: Directory, door: EventLog, now: datetime
+    request: SentEvents, caller: Caller, directory: Directory, log: EventLog, now: datetime
 ) -> ReceiptAnswer:
     """Answer with how many events count and why the others do not."""
-    return accept(request, caller, directory, door, now)
+    return accept(request, caller, directory, log, now)

@@ -3,7 +3,7 @@
 import pytest
 
 from odometer.domain.errors import Unacceptable
-from odometer.web.messages import chosen
+from odometer.web.messages import preferred_type
 
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 
@@ -44,7 +44,7 @@ JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 )
 def test_the_form_that_the_client_likes_best_is_chosen(accept: str, media_type: str | None) -> None:
     if media_type:
-        assert chosen(accept) == media_type
+        assert preferred_type(accept) == media_type
     else:
         with pytest.raises(Unacceptable):
-            chosen(accept)
+            preferred_type(accept)

@@ -76,13 +76,13 @@ def test_a_chain_of_users_goes_on_with_the_next_who_is_there(
     gone: list[int], next_user: int
 ) -> None:
     left = [user for user in USERS if user not in gone]
-    found = chain(cursor=AHEAD).among(left, 1 + len(gone))
+    found = chain(cursor=AHEAD).after_erasures(left, 1 + len(gone))
     assert next_user in left[found.row :]
     assert left[found.row] == next_user or len(gone) > 1
 
 
 def test_a_chain_rather_repeats_a_row_than_skips_one() -> None:
-    found = chain(cursor=AHEAD).among([9, 4, 7, 3], 3)
+    found = chain(cursor=AHEAD).after_erasures([9, 4, 7, 3], 3)
     assert found.row == 1
 
 
@@ -178,5 +178,5 @@ def test_the_next_page_is_linked_relative_to_this_one() -> None:
         "<?granularity=daily&start_date=2026-02-01&end_date=2026-02-28"
         '&sort_by=username&cursor=next>; rel="next"'
     )
-    going = replace(begun, asked={**begun.asked, "cursor": ["this"]})
+    going = replace(begun, query={**begun.query, "cursor": ["this"]})
     assert going.link("next") == begun.link("next")

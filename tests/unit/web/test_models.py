@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from odometer.api.v1.directory import ROWS
 from odometer.domain.errors import Invalid
 from odometer.web.fields import Flag, Text, Whole
-from odometer.web.models import Body, Query, fill, names_of, read_body, read_json, read_query
+from odometer.web.models import Body, Query, fill, parameter_names, read_body, read_json, read_query
 from tests.support.stack import endpoints
 
 
@@ -136,6 +136,8 @@ def test_whatever_is_wrong_is_said_in_our_own_words() -> None:
     needs = {need for each in endpoints().values() for need in each.needs.values()}
     models = {*ROWS.values(), *(need for need in needs if issubclass(need, Query | Body))}
     said = [
-        said_of(model, dict.fromkeys(names_of(model), junk)) for model in models for junk in JUNK
+        said_of(model, dict.fromkeys(parameter_names(model), junk))
+        for model in models
+        for junk in JUNK
     ]
     assert not [words for words in said if re.search(r"Input|should|\{", words)]

@@ -1,4 +1,4 @@
-"""Reports on the wire: tables that no spreadsheet executes, lines, and answers already known."""
+"""Reports as sent: tables that no spreadsheet executes, lines, and answers a client has."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ import pytest
 from odometer.api.app_utilization.users import NothingAsked
 from odometer.storage.dynamo import Meter
 from odometer.web.messages import Request
-from odometer.web.report import Report, as_csv, as_lines, known
+from odometer.web.report import Report, as_csv, as_lines, client_has
 from tests.support.stack import proxy_event
 
 
@@ -72,5 +72,5 @@ def test_read_units_have_one_decimal_half_away_from_zero(units: float, shown: st
     ],
 )
 def test_a_client_knows_an_answer_by_its_tag(sent: str, expected: bool) -> None:  # noqa: FBT001
-    assert known('W/"tag"', sent) is expected
-    assert not known(None, sent)
+    assert client_has('W/"tag"', sent) is expected
+    assert not client_has(None, sent)

@@ -1,4 +1,4 @@
-"""One request and everything that serves it: how each type that a handler asks for is come by."""
+"""One request and everything that serves it, by the types that a handler asks for."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -24,39 +24,39 @@ from odometer.web.messages import Request
 from odometer.web.models import Query
 
 MARGIN_SECONDS = 3.0
-Found = Product | Team | User | None
+Subject = Product | Team | User | None
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """Whom a request is about, named by a parameter of its path or of its query."""
+class SubjectParameter:
+    """A parameter of the path or the query that names what the request is about."""
 
     parameter: str
-    find: Callable[[Directory, str], Found]
+    find: Callable[[Directory, str], Subject]
 
-    def given(self, request: Request) -> str | None:
-        """The name that was sent; a parameter sent twice names nobody."""
+    def name_in(self, request: Request) -> str | None:
+        """The name that was sent; None for a parameter that was sent twice."""
         values = request.values(self.parameter)
         return values[0] if len(values) == 1 else None
 
 
-def team(parameter: str) -> Named:
-    """The request is about the team of that id."""
-    return Named(parameter, Directory.team_by_id)
+def team(parameter: str) -> SubjectParameter:
+    """The team whose id the parameter holds."""
+    return SubjectParameter(parameter, Directory.team_by_id)
 
 
-def user(parameter: str) -> Named:
-    """The request is about the user of that id."""
-    return Named(parameter, Directory.user_by_id)
+def user(parameter: str) -> SubjectParameter:
+    """The user whose id the parameter holds."""
+    return SubjectParameter(parameter, Directory.user_by_id)
 
 
-def app(parameter: str) -> Named:
-    """The request is about the app of that id."""
-    return Named(parameter, Directory.app_by_id)
+def app(parameter: str) -> SubjectParameter:
+    """The app whose id the parameter holds."""
+    return SubjectParameter(parameter, Directory.app_by_id)
 
 
-def target_of(found: Found) -> Target | None:
-    """What the policy asks of a team or a user."""
+def target_of(found: Subject) -> Target | None:
+    """The team or user as the policy sees it."""
     match found:
         case Team():
             return Target(team=found.ordinal)
@@ -67,13 +67,12 @@ def target_of(found: Found) -> Target | None:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When this request must be answered by."""
+    """When this request must be answered."""
 
     at: float
 
     @property
     def passed(self) -> bool:
-        """Whether it is time to say what was not reached."""
         return time.monotonic() >= self.at
 
 
@@ -81,7 +80,11 @@ class RequestContext:
     """One request and everything that serves it, each part made when it is first needed."""
 
     def __init__(
-        self, request: Request, about: Named | None, now: datetime, remaining_seconds: float
+        self,
+        request: Request,
+        about: SubjectParameter | None,
+        now: datetime,
+        remaining_seconds: float,
     ) -> None:
         self.request = request
         self.about = about
@@ -119,7 +122,7 @@ class RequestContext:
 
     @cached_property
     def chain(self) -> Chain:
-        """Which page of which chain is asked for; only a query that has been read tells."""
+        """The page that the query asks for; the query must have been read before."""
         if self.query is None:
             raise TypeError("a chain of pages needs a query before it")
         key = self.process.cursor_key
@@ -157,17 +160,17 @@ class RequestContext:
         return self._entered[1]
 
     @cached_property
-    def found(self) -> Found:
+    def named_subject(self) -> Subject:
         """The product, team or user that the request is about, if there is one."""
-        name = self.about.given(self.request) if self.about else None
+        name = self.about.name_in(self.request) if self.about else None
         return self.about.find(self.directory, name) if self.about and name is not None else None
 
     @property
     def subject(self) -> Product | Team | User:
         """The product, team or user that the request is about."""
-        if self.found is None:
+        if self.named_subject is None:
             raise NotFound
-        return self.found
+        return self.named_subject
 
 
 PROVIDERS: Mapping[type, Callable[[RequestContext], Any]] = {

@@ -1,4 +1,4 @@
-"""Cursors: where a chain of pages stands. The client keeps it; nothing is stored for it here.
+"""Cursors and pages: a cursor says where a chain of pages stands. The client keeps it.
 
 A cursor names what page one was made from (the view of usage, the version of the directory), the
 row that comes next and when the chain ends. It is signed together with what it belongs to, so that
@@ -20,17 +20,19 @@ from odometer.domain.errors import Fault, Invalid, NotFound
 from odometer.domain.time import CURSOR_LIFE, SECOND, epoch_second
 from odometer.engine.format.decisions import Gap
 from odometer.services.usage import Usage
-from odometer.web.messages import Request, takes_every_row
+from odometer.web.messages import Request, wants_all_rows
 from odometer.web.models import PAGING, Query
 
-HALF_A_DAY: Final = 12 * 3_600
+HALF_LIFE_SECONDS: Final = CURSOR_LIFE // 2 // SECOND
 LONGEST_CURSOR: Final = 8_192
 """More than the gateway lets through; nothing longer is looked at."""
 TAG_BYTES: Final = 16
 EXPIRED: Final = "Cursor expired"
-CURSOR = "The `next_cursor` of the page before; everything but the size of a page stays the same."
-AHEAD = 8
-"""So many rows that follow are told by a cursor: erasure would have to take all of them."""
+CURSOR_DESCRIPTION = (
+    "The `next_cursor` of the page before; everything but the size of a page stays the same."
+)
+USERS_NAMED = 8
+"""A cursor names the next 8 users, so that it finds its place again after an erasure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,9 @@ class Chain:
 
     key: bytes
     belongs_to: bytes
-    asked: Mapping[str, Sequence[str]]
+    query: Mapping[str, Sequence[str]]
     now: int
-    whole: bool = False
+    all_rows: bool = False
     """Whether this page is every row, so that none follows."""
     mark: Mark | None = None
 
@@ -67,8 +69,8 @@ class Chain:
         filters = query.model_dump(mode="json", exclude=set(PAGING))
         places = {name: value.lower() for name, value in request.parameters.items()}
         belongs_to = json.dumps([organization, type(query).__name__, places, filters])
-        whole = takes_every_row(request)
-        chain = cls(key, belongs_to.encode(), request.query, epoch_second(now), whole)
+        all_rows = wants_all_rows(request)
+        chain = cls(key, belongs_to.encode(), request.query, epoch_second(now), all_rows)
         cursor = getattr(query, "cursor", None)
         return chain if cursor is None else replace(chain, mark=chain.read(cursor))
 
@@ -77,10 +79,10 @@ class Chain:
         """The first row of the page."""
         return self.mark.row if self.mark else 0
 
-    def among(self, users: Sequence[int], erased: int) -> Self:
-        """The chain among the users who are there yet: it goes on with the next of them.
+    def after_erasures(self, users: Sequence[int], erased: int) -> Self:
+        """The chain at the first of the users named by the cursor who has not been erased.
 
-        Should none of those be there whom the cursor names, it rather repeats a row than skip one.
+        If all of them were erased, the page may repeat rows but never skips one.
         """
         if self.mark is None or erased == self.mark.erased:
             return self
@@ -97,48 +99,48 @@ class Chain:
         ahead: Sequence[int] = (),
         erased: int = 0,
     ) -> str:
-        """The cursor of a later page; all of a chain end together."""
+        """The cursor of a later page; all cursors of a chain expire together."""
         expires = self.mark.expires if self.mark else self.now + CURSOR_LIFE // SECOND
         mark = asdict(Mark(row, expires, directory, pin, ahead, erased))
         body = zlib.compress(json.dumps(mark, separators=(",", ":")).encode(), 9)
         return urlsafe_b64encode(self._tag(body) + body).rstrip(b"=").decode()
 
     def read(self, cursor: str) -> Mark:
-        """The mark of a cursor that was made here for this very chain."""
-        content = decoded(cursor)
+        """The mark of a cursor; one that was made for another chain is refused."""
+        content = bytes_of(cursor)
         tag, body = content[:TAG_BYTES], content[TAG_BYTES:]
         if not hmac.compare_digest(tag, self._tag(body)):
-            raise refused("Invalid cursor", cursor)
+            raise cursor_fault("Invalid cursor", cursor)
         mark = Mark(**json.loads(zlib.decompress(body)))
         if mark.expires <= self.now:
-            raise refused(EXPIRED, cursor)
+            raise cursor_fault(EXPIRED, cursor)
         return mark
 
     @property
     def expired(self) -> Invalid:
-        """The fault of a cursor that names what is not there any more."""
-        return refused(EXPIRED, self.asked["cursor"][-1])
+        """The fault of a cursor that names what has been removed."""
+        return cursor_fault(EXPIRED, self.query["cursor"][-1])
 
     def link(self, cursor: str) -> str:
-        """The next page, relative to this one."""
-        return f'<?{urlencode({**self.asked, "cursor": cursor}, doseq=True)}>; rel="next"'
+        """The `Link` to the next page, relative to this one."""
+        return f'<?{urlencode({**self.query, "cursor": cursor}, doseq=True)}>; rel="next"'
 
     def _tag(self, body: bytes) -> bytes:
         message = len(self.belongs_to).to_bytes(8, "big") + self.belongs_to + body
         return hmac.digest(self.key, message, "sha256")[:TAG_BYTES]
 
 
-def leads_to(cursor: str) -> bytes:
-    """What a cursor says, but for the moment: those of one half day that say the same are alike.
+def content_without_expiry(cursor: str) -> bytes:
+    """The cursor's content without its exact expiry, so that a page's ETag stays the same.
 
-    So a page that a client has kept is like one made now, as long as its cursor lives for hours.
+    The half day in which it expires stays: a page that a client has kept has hours to live.
     """
-    mark = json.loads(zlib.decompress(decoded(cursor)[TAG_BYTES:]))
-    return json.dumps({**mark, "expires": mark["expires"] // HALF_A_DAY}).encode()
+    mark = json.loads(zlib.decompress(bytes_of(cursor)[TAG_BYTES:]))
+    return json.dumps({**mark, "expires": mark["expires"] // HALF_LIFE_SECONDS}).encode()
 
 
-def decoded(cursor: str) -> bytes:
-    """The bytes of a cursor; what is none has none."""
+def bytes_of(cursor: str) -> bytes:
+    """The bytes of a cursor; none where the text is no cursor."""
     try:
         letters = cursor.encode("ascii") if len(cursor) <= LONGEST_CURSOR else b""
         content = urlsafe_b64decode(letters + b"=" * (-len(letters) % 4))
@@ -147,13 +149,12 @@ def decoded(cursor: str) -> bytes:
     return content if urlsafe_b64encode(content).rstrip(b"=") == letters else b""
 
 
-def refused(message: str, cursor: str) -> Invalid:
-    """The fault of a cursor that leads nowhere."""
+def cursor_fault(message: str, cursor: str) -> Invalid:
     return Invalid(Fault("cursor", "cursor", message, cursor))
 
 
-def begin(chain: Chain, usage: Usage) -> None:
-    """See what the first page of the chain saw."""
+def restore_view(chain: Chain, usage: Usage) -> None:
+    """Show the usage and the directory that the first page of the chain was made from."""
     if chain.mark:
         try:
             usage.go_back(chain.mark.directory, chain.mark.pin)
@@ -161,7 +162,7 @@ def begin(chain: Chain, usage: Usage) -> None:
             raise chain.expired from None
 
 
-def next_page(
+def next_cursor(
     chain: Chain,
     usage: Usage,
     directory: Directory,
@@ -170,18 +171,18 @@ def next_page(
     total: int,
     users: Sequence[int] = (),
 ) -> str | None:
-    """The cursor of the page that follows, if one does; in a chain of users, with who they are."""
+    """The cursor of the page that follows, if one does."""
     row = chain.row + shown
-    if chain.whole or row >= total:
+    if chain.all_rows or row >= total:
         return None
-    ahead, erased = users[row:][:AHEAD], len(directory.erased)
+    ahead, erased = users[row:][:USERS_NAMED], len(directory.erased)
     return chain.cursor(row, directory.head.version, usage.pin(products), ahead, erased)
 
 
-def headers_of(
+def link_headers(
     deprecation: Mapping[str, str], chain: Chain | None = None, cursor: str | None = None
 ) -> dict[str, str]:
-    """What is said beside the answer; both kinds of link share a header."""
+    """The headers of a deprecation and of the next page, whose links share one header."""
     links = [deprecation["Link"]] if deprecation else []
     links += [chain.link(cursor)] if chain and cursor else []
     return {**deprecation, **({"Link": ", ".join(links)} if links else {})}

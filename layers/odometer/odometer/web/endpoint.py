@@ -22,34 +22,33 @@ from pydantic import BaseModel
 
 from odometer.access.policy import Rule
 from odometer.domain.errors import OdometerError, TimedOut, Unsupported
-from odometer.web.context import PROVIDERS, Named, RequestContext, target_of
+from odometer.web.context import PROVIDERS, RequestContext, SubjectParameter, target_of
 from odometer.web.cursors import Chain
 from odometer.web.family import STATUS, Family
-from odometer.web.messages import JSON, Request, Response, as_json, takes_every_row
+from odometer.web.messages import JSON, Request, Response, as_json, wants_all_rows
 from odometer.web.models import Body, Query, read_body, read_query, without_paging
 from odometer.web.report import Report
 
 logger = Logger(use_rfc3339=True)
 
-SENT = (Query, Body, Chain)
-"""What comes with a request, in the order in which it is read; a cursor belongs to its query."""
+SENT_BY_CLIENT = (Query, Body, Chain)
+"""What a client sends, in the order of reading: a cursor is checked against its query."""
 Clock = Callable[[], datetime]
 
 
 def wall_clock() -> datetime:
-    """What time it is."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A route: what Lambda calls, what the tests call, what the OpenAPI is written from."""
+    """One published operation: Lambda calls it, and its OpenAPI is made from it."""
 
     family: Family
     method: str
     path: str
     may: Rule | None
-    about: Named | None
+    about: SubjectParameter | None
     organization: str | None
     status: int
     raises: tuple[type[OdometerError], ...]
@@ -62,7 +61,7 @@ class Endpoint:
         request = Request.of(event)
         remaining_seconds = lambda_context.get_remaining_time_in_millis() / 1000
         context = RequestContext(request, self.about, self.clock(), remaining_seconds)
-        answer = self._answered(context)
+        answer = self._answer(context)
         logger.info(
             "answered",
             request_id=request.id,
@@ -80,16 +79,16 @@ class Endpoint:
         """The types of the handler's parameters by name, in the order in which they are read."""
         hints = get_type_hints(self.handler)
         hints.pop("return", None)
-        return dict(sorted(hints.items(), key=lambda hint: turn_of(hint[1])))
+        return dict(sorted(hints.items(), key=lambda hint: reading_order(hint[1])))
 
-    def _answered(self, context: RequestContext) -> dict[str, Any]:
+    def _answer(self, context: RequestContext) -> dict[str, Any]:
         try:
             return self._response(context).for_gateway(context.request)
         except OdometerError as error:
-            return self._refusal(context, error).for_gateway(context.request)
+            return self._error_response(context, error).for_gateway(context.request)
         except Exception:
             logger.exception("failed", request_id=context.request.id)
-            return self._refusal(context, OdometerError()).for_gateway(context.request)
+            return self._error_response(context, OdometerError()).for_gateway(context.request)
 
     def _response(self, context: RequestContext) -> Response:
         if self.organization:
@@ -97,18 +96,18 @@ class Endpoint:
             self.family.check_organization(context.caller, sent)
         if self.may:
             self.may.admit(context.caller)
-        if self.may and self.about and self.about.given(context.request) is not None:
-            self.may.admit_to(context.caller, target_of(context.found))
-        given = {name: self._provided(context, kind) for name, kind in self.needs.items()}
-        answer = self.handler(**given)
+        if self.may and self.about and self.about.name_in(context.request) is not None:
+            self.may.admit_to(context.caller, target_of(context.named_subject))
+        arguments = {name: self._argument(context, kind) for name, kind in self.needs.items()}
+        answer = self.handler(**arguments)
         if isinstance(answer, Report):
-            return answer.response(context.request, context.meter, self.family.unfit)
+            return answer.response(context.request, context.meter, self.family.fallback_type)
         return as_response(answer, self.status)
 
-    def _provided(self, context: RequestContext, kind: type) -> object:
+    def _argument(self, context: RequestContext, kind: type) -> object:
         request = context.request
         if issubclass(kind, Query):
-            every_row = takes_every_row(request)
+            every_row = wants_all_rows(request)
             sent = without_paging(kind, request.query) if every_row else request.query
             context.query = read_query(kind, request.parameters, sent)
             return context.query
@@ -116,7 +115,7 @@ class Endpoint:
             return read_body(kind, json_body(request))
         return PROVIDERS[kind](context)
 
-    def _refusal(self, context: RequestContext, error: OdometerError) -> Response:
+    def _error_response(self, context: RequestContext, error: OdometerError) -> Response:
         if context.deadline.passed and error.code == "unavailable":
             error = TimedOut()
         status = self.family.status(error)
@@ -127,9 +126,12 @@ class Endpoint:
         return Response(status, as_json(body), headers=self.family.headers(error))
 
 
-def turn_of(need: type) -> int:
-    """When a parameter is read: what was sent is validated before anything is looked up."""
-    return next((turn for turn, kind in enumerate(SENT) if issubclass(need, kind)), len(SENT))
+def reading_order(need: type) -> int:
+    """The rank of a parameter: what was sent is validated before anything is looked up."""
+    return next(
+        (turn for turn, kind in enumerate(SENT_BY_CLIENT) if issubclass(need, kind)),
+        len(SENT_BY_CLIENT),
+    )
 
 
 def endpoint(
@@ -138,7 +140,7 @@ def endpoint(
     method: str = "GET",
     *,
     may: Rule | None = None,
-    about: Named | None = None,
+    about: SubjectParameter | None = None,
     organization: str | None = None,
     status: int = 200,
     raises: tuple[type[OdometerError], ...] = (),
@@ -154,7 +156,6 @@ def endpoint(
 
 
 def as_response(answer: object, status: int) -> Response:
-    """A handler's answer on the wire."""
     match answer:
         case Response():
             return answer
@@ -167,7 +168,7 @@ def as_response(answer: object, status: int) -> Response:
 
 
 def json_body(request: Request) -> bytes:
-    """The body of a request that sends JSON; nothing at all is an empty object."""
+    """The JSON body of a request; an empty body stands for `{}`."""
     if request.body and request.media_type != JSON:
         raise Unsupported
     return request.body or b"{}"

@@ -1,4 +1,4 @@
-"""An API family: how one published API speaks of errors. The mechanism is the same for all."""
+"""An API family: how one published API words its errors; and the common envelope."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -52,15 +52,15 @@ LONGEST_VALUE = 64
 
 
 class Family:
-    """What a family adds: its name, its challenge, the shape of its errors, its own admission."""
+    """What a family adds: its name, paths, challenge and the shape of its errors."""
 
     name: ClassVar[str]
     base: ClassVar[str] = ""
     """How the paths of the family begin."""
     challenge: ClassVar[str] = 'Bearer realm="odometer"'
 
-    unfit: ClassVar[str | None] = None
-    """The media type for a client who takes none of those offered; without one it is a 406."""
+    fallback_type: ClassVar[str | None] = None
+    """The media type for a client who accepts none of those offered; None answers 406."""
 
     def check_organization(self, caller: Caller, sent: Sequence[str]) -> None:
         """Refuse a caller who names an organization that is not theirs."""
@@ -95,23 +95,23 @@ class Envelope(Family):
         details = {}
         message = MESSAGES.get(error.code, "")
         if isinstance(error, Invalid):
-            message = "; ".join(dict.fromkeys(map(told, error.faults)))
-            details = {fault.name: shown(fault.value) for fault in error.faults}
+            message = "; ".join(dict.fromkeys(map(fault_message, error.faults)))
+            details = {fault.name: echoed(fault.value) for fault in error.faults}
         elif isinstance(error, TooLarge) and error.limit:
             message = f"{message}: at most {error.limit}"
         elif isinstance(error, NotFound) and error.parameter:
             message = f"{error.parameter}: not found"
-            details = {error.parameter: shown(error.name)}
+            details = {error.parameter: echoed(error.name)}
         return {"error": {"code": error.code, "message": message, "details": details}}
 
 
-def told(fault: Fault) -> str:
-    """A fault in words; that an answer is too large is no fault of one parameter."""
+def fault_message(fault: Fault) -> str:
+    """A fault in words, with its parameter unless the whole answer is too large."""
     return fault.message if fault.rule == "size" else f"{fault.name}: {fault.message}"
 
 
-def shown(value: object) -> object:
-    """A value as it may be sent back: never long, never nested."""
+def echoed(value: object) -> object:
+    """A value as it is sent back: short and not nested."""
     if value is None or isinstance(value, bool | int):
         return value
     return str(value)[:LONGEST_VALUE].encode(errors="backslashreplace").decode()

@@ -24,11 +24,11 @@ FIRST_YEAR, LAST_YEAR = 1970, 2999
 """Dates of other years are refused in all families."""
 YEARS = f"of the years {FIRST_YEAR} to {LAST_YEAR}"
 YEAR_PATTERN = "(?:19[7-9]|2[0-9]{2})[0-9]"
-ID_SHOWN = 64
+LONGEST_ECHOED_ID = 64
 MOST_DEPARTMENTS = 50
 LARGEST_INT32 = 2**31 - 1
-AS_TEXT = object()
-"""The context in which numbers and booleans are spelled out, as in a query string."""
+FROM_QUERY_STRING = object()
+"""The validation context in which numbers and booleans are text."""
 
 
 def refuse(rule: str, message: str, expected: str = "") -> PydanticCustomError:
@@ -53,12 +53,12 @@ def instant_within_years(text: str, form: re.Pattern[str], expected: str) -> dat
     return None
 
 
-def shown_id(content: object) -> str | None:
-    """The id of something that was sent and is no good, as far as it can be said back."""
+def echoed_id(content: object) -> str | None:
+    """The id of a refused object, cut and cleaned so that it can be echoed."""
     sent = content.get("id") if isinstance(content, Mapping) else None
     if not isinstance(sent, str):
         return None
-    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", sent)[:ID_SHOWN]
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", sent)[:LONGEST_ECHOED_ID]
 
 
 class Reader:
@@ -95,7 +95,7 @@ class Reader:
         raise NotImplementedError
 
     def _read(self, value: Any, info: ValidationInfo) -> object:
-        return self.read(self.spelled(value) if info.context is AS_TEXT else value)
+        return self.read(self.spelled(value) if info.context is FROM_QUERY_STRING else value)
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,11 @@ class Whole(Reader):
     """Whether anything above the highest number means the highest."""
 
     def spelled(self, text: str) -> object:
-        """Digits only: no sign, no underscore, no fraction, no exponent."""
+        """The number of ASCII digits; other text stays text and is refused."""
         return int(text) if DIGITS.fullmatch(text) else text
 
     def read(self, value: object) -> int:
-        """The number; a boolean is none, and neither is 5.0."""
+        """The number; `true` and `5.0` are refused."""
         if type(value) is not int or value < self.low or (value > self.high and not self.clamped):
             raise refuse("integer", f"expected an integer {self._bounds()}")
         return min(value, self.high)
@@ -204,11 +204,10 @@ class Text(Reader):
 
 
 @dataclass(frozen=True)
-class Called(Text):
-    """What somebody or something is called: it does not merely look like another name."""
+class VisibleName(Text):
+    """A name without invisible characters, so that no two names look the same."""
 
     def read(self, value: object) -> str:
-        """Text of which a reader sees all, from its first character to its last."""
         text = super().read(value)
         if fault := fault_of_name(text):
             raise refuse("text", fault)
@@ -283,10 +282,10 @@ class Day(Reader):
 
 
 class Ids(Reader):
-    """UUIDs with commas between them; one may stand there more than once."""
+    """UUIDs separated by commas, repeats allowed."""
 
     def read(self, value: object) -> tuple[str, ...]:
-        """The different ones in lower case and in order, so that equal filters look equal."""
+        """Each UUID once, in lower case and sorted, so that equal filters are equal values."""
         ids = value.split(",") if isinstance(value, str) else []
         if not all(map(UUID.fullmatch, ids)):
             raise refuse("ids", "expected UUIDs separated by commas")

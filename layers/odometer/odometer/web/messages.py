@@ -30,7 +30,7 @@ WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it was sent, decoded once and not yet believed."""
+    """One request as it was sent, decoded and not yet validated."""
 
     method: str
     path: str
@@ -92,7 +92,7 @@ class Response:
     media_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
     narrowed_by: Sequence[str] = ()
-    """The parameters that make less of it."""
+    """The parameters that make the answer smaller."""
 
     def for_gateway(self, request: Request) -> dict[str, Any]:
         """The answer as the gateway takes it, compressed when that is needed and accepted."""
@@ -107,15 +107,17 @@ class Response:
         if len(body) > COMPRESSED_FROM and self._may_be_compressed(request):
             body = gzip.compress(body, 6, mtime=0)
             headers = {"Vary": "Accept-Encoding", **headers, "Content-Encoding": "gzip"}
-            return self._fitting(request, headers, base64.b64encode(body).decode(), encoded=True)
-        return self._fitting(request, headers, body.decode(), encoded=False)
+            return self._gateway_answer(
+                request, headers, base64.b64encode(body).decode(), encoded=True
+            )
+        return self._gateway_answer(request, headers, body.decode(), encoded=False)
 
     def _may_be_compressed(self, request: Request) -> bool:
-        """Whether gateway and client both take it: the gateway looks at what is accepted first."""
-        return self.media_type in COMPRESSED and not any(self._hindering(request))
+        """Whether gateway and client both accept it compressed."""
+        return self.media_type in COMPRESSED and not any(self._compression_faults(request))
 
-    def _hindering(self, request: Request) -> Iterator[Fault]:
-        """Which headers keep a body from being compressed that could be."""
+    def _compression_faults(self, request: Request) -> Iterator[Fault]:
+        """The headers that keep a body from being compressed."""
         accept, encoding = request.header("accept"), request.header("accept-encoding")
         if accept.partition(",")[0].partition(";")[0].strip().lower() != self.media_type:
             words = f"{WITHOUT_GZIP}, which needs {self.media_type} to come first"
@@ -123,13 +125,13 @@ class Response:
         if not ACCEPTS_GZIP.search(encoding):
             yield Fault("Accept-Encoding", "header", WITHOUT_GZIP, encoding)
 
-    def _fitting(
+    def _gateway_answer(
         self, request: Request, headers: dict[str, str], body: str, *, encoded: bool
     ) -> dict[str, Any]:
         """What Lambda can carry in its JSON, or an error: never an answer that is cut."""
         if len(json.dumps(body)) > ANSWER_LIMIT:
             if self.media_type in COMPRESSED and not encoded:
-                raise Invalid(*self._hindering(request))
+                raise Invalid(*self._compression_faults(request))
             raise self._too_large(request)
         return {
             "statusCode": self.status,
@@ -139,7 +141,7 @@ class Response:
         }
 
     def _too_large(self, request: Request) -> OdometerError:
-        """What is told of an answer that nothing carries: each parameter that makes less of it."""
+        """The error of an answer that is too large, with each parameter that makes it smaller."""
         words = f"the answer is too large: narrow {', '.join(self.narrowed_by)}"
         sent = {name: values[-1] for name, values in request.query.items()}
         faults = [Fault(name, "size", words, sent.get(name)) for name in self.narrowed_by]
@@ -152,18 +154,18 @@ def as_json(content: object) -> bytes:
     return text.encode(errors="replace")
 
 
-def takes_every_row(request: Request) -> bool:
-    """Whether the answer is lines, which are no page but all there is."""
-    return chosen(request.header("accept"), otherwise=JSON) != JSON
+def wants_all_rows(request: Request) -> bool:
+    """Whether the client prefers CSV or NDJSON, which hold all rows and not one page."""
+    return preferred_type(request.header("accept"), otherwise=JSON) != JSON
 
 
-def chosen(accept: str, otherwise: str | None = None) -> str:
-    """The offered media type that the client likes best, and named most closely; else JSON.
+def preferred_type(accept: str, otherwise: str | None = None) -> str:
+    """The offered media type that the client prefers, by weight and then by how exact its range is.
 
-    Where the client takes none of them, the answer is `otherwise`; without one it is refused.
+    If the client accepts none, the answer is `otherwise`; without one, `Unacceptable` is raised.
     """
-    wishes = list(wished(accept)) or [("*/*", 1.0)]
-    liked = {offer: liking(offer, wishes) for offer in OFFERED}
+    accepted = list(accepted_ranges(accept)) or [("*/*", 1.0)]
+    liked = {offer: preference_for(offer, accepted) for offer in OFFERED}
     best = max(OFFERED, key=lambda offer: liked[offer])
     if liked[best][0]:
         return best
@@ -172,7 +174,7 @@ def chosen(accept: str, otherwise: str | None = None) -> str:
     return otherwise
 
 
-def wished(accept: str) -> Iterator[tuple[str, float]]:
+def accepted_ranges(accept: str) -> Iterator[tuple[str, float]]:
     """The ranges of an Accept header with their weights."""
     for each in filter(None, (part.strip().lower() for part in accept.split(","))):
         media_range, *parameters = (part.strip() for part in each.split(";"))
@@ -181,13 +183,17 @@ def wished(accept: str) -> Iterator[tuple[str, float]]:
 
 
 def weight_of(text: str) -> float:
-    """A weight from 0 to 1; what is none weighs nothing."""
+    """A weight from 0 to 1; 0 for any other text."""
     return float(text) if WEIGHT.fullmatch(text) else 0.0
 
 
-def liking(offer: str, wishes: Sequence[tuple[str, float]]) -> tuple[float, int]:
-    """How much a client likes an offer by the closest range that it fits, and how close it is."""
+def preference_for(offer: str, accepted: Sequence[tuple[str, float]]) -> tuple[float, int]:
+    """The weight of the most exact range that an offer fits, and how exact that range is."""
     ranges = ("*/*", f"{offer.partition('/')[0]}/*", offer)
-    fitting = [(ranges.index(wish), weight) for wish, weight in wishes if wish in ranges]
+    fitting = [
+        (ranges.index(media_range), weight)
+        for media_range, weight in accepted
+        if media_range in ranges
+    ]
     closeness, weight = max(fitting, default=(0, 0.0))
     return weight, closeness

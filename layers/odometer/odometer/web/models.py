@@ -1,4 +1,4 @@
-"""Requests as models: one model per query or body is the single truth about its parameters.
+"""Requests as models: one model per query or body defines its parameters.
 
 The order of its fields is the order in which faults are reported; its schema is the OpenAPI.
 """
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
 from odometer.domain.errors import Fault, Invalid
-from odometer.web.fields import AS_TEXT
+from odometer.web.fields import FROM_QUERY_STRING
 
 Model = TypeVar("Model", bound=BaseModel)
 Asked = TypeVar("Asked", bound="Query")
@@ -48,16 +48,16 @@ class Answer(BaseModel):
 def read_query(
     model: type[Asked], path: Mapping[str, str], query: Mapping[str, Sequence[str]]
 ) -> Asked:
-    """Fill a query model; a parameter that was sent twice has no one value, so it is a fault."""
+    """Fill a query model; a parameter that was sent twice is a fault."""
     repeated = [
         Fault(name, "repeated", "sent more than once", values[-1])
         for name, values in query.items()
-        if len(values) > 1 and name in names_of(model)
+        if len(values) > 1 and name in parameter_names(model)
     ]
     unknown = [
         Fault(name, "extra_forbidden", WORDS["extra_forbidden"], sent[-1])
         for name, sent in query.items()
-        if model.refuses_unknown and (name in path or name not in names_of(model))
+        if model.refuses_unknown and (name in path or name not in parameter_names(model))
     ]
     values = {
         name: sent[0]
@@ -65,7 +65,7 @@ def read_query(
         if len(sent) == 1 and (sent[0] or not model.empty_is_missing)
     }
     try:
-        filled = model.model_validate({**values, **path}, context=AS_TEXT)
+        filled = model.model_validate({**values, **path}, context=FROM_QUERY_STRING)
     except ValidationError as error:
         faults = [*faults_of(error), *unknown, *repeated]
     else:
@@ -78,7 +78,7 @@ def read_query(
 def without_paging(
     model: type[Query], query: Mapping[str, Sequence[str]]
 ) -> Mapping[str, Sequence[str]]:
-    """What was sent without its paging; paging that the model requires is that of all rows."""
+    """The query without its paging parameters; a required one is set to 0."""
     fields = model.model_fields
     paging = PAGING & fields.keys()
     others = {name: values for name, values in query.items() if name not in paging}
@@ -88,11 +88,11 @@ def without_paging(
 def in_order(model: type[BaseModel], faults: Sequence[Fault]) -> list[Fault]:
     """One fault per parameter, in the order of the model's fields."""
     by_name = {fault.name: fault for fault in faults}
-    ranks = {name: rank for rank, name in enumerate(names_of(model))}
+    ranks = {name: rank for rank, name in enumerate(parameter_names(model))}
     return sorted(by_name.values(), key=lambda fault: ranks.get(fault.name, len(ranks)))
 
 
-def names_of(model: type[BaseModel]) -> list[str]:
+def parameter_names(model: type[BaseModel]) -> list[str]:
     """The published names of a model's parameters, in their order."""
     return [field.alias or name for name, field in model.model_fields.items()]
 
@@ -129,7 +129,7 @@ def faults_of(error: ValidationError) -> list[Fault]:
 
 
 def words_of(found: ErrorDetails) -> str:
-    """What is wrong in our words: pydantic's where we have none are ours already, by `refuse`."""
+    """A finding in our words; those of `refuse` are already ours."""
     words = WORDS.get(found["type"])
     return found["msg"] if words is None else words.format_map(found.get("ctx", {}))
 
@@ -147,7 +147,7 @@ WORDS = {
 
 
 def read_json(body: bytes) -> Any:
-    """JSON by the letter: UTF-8, no NaN, no name twice in one object, not nested without end."""
+    """Strict JSON: UTF-8, no NaN, no repeated name in an object, bounded nesting."""
     try:
         content = json.loads(
             body.decode(),
@@ -182,7 +182,7 @@ def finite(digits: str) -> float:
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, unless it says something twice."""
+    """An object, unless a name is repeated in it."""
     content = dict(pairs)
     if len(content) < len(pairs):
         message = "a name stands twice in one object"

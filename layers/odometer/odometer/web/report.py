@@ -16,8 +16,8 @@ from odometer.domain.errors import Incomplete
 from odometer.domain.time import Period, format_seconds, instant_of_ms
 from odometer.reports.figures import one_decimal
 from odometer.storage.dynamo import Meter
-from odometer.web.cursors import leads_to
-from odometer.web.messages import CSV, JSON, Request, Response, chosen
+from odometer.web.cursors import content_without_expiry
+from odometer.web.messages import CSV, JSON, Request, Response, preferred_type
 from odometer.web.models import Answer
 
 VARY = "Accept, Accept-Encoding"
@@ -34,21 +34,23 @@ class Report(Generic[Page]):
     page: Page
     rows: Callable[[], Iterable[Answer]]
     periods: Sequence[Period] = ()
-    """What it speaks of; a list of the directory speaks of no time."""
+    """The periods that it covers; a list of the directory covers none."""
     through_ms: int | None = None
     partial: bool = False
     columns: Sequence[str] = ()
-    """The first columns of a table, which are there also when no row is."""
+    """The first columns of a table, also of one without rows."""
     narrowed_by: Sequence[str] = ("from", "to")
     """The parameters that make fewer rows of it."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self, request: Request, meter: Meter, unfit: str | None = None) -> Response:
-        """The report as the client accepts it; a complete one may be kept and asked about."""
-        media_type = chosen(request.header("accept"), otherwise=unfit)
+    def response(
+        self, request: Request, meter: Meter, fallback_type: str | None = None
+    ) -> Response:
+        """The report in the form that the client accepts; a complete one has an ETag."""
+        media_type = preferred_type(request.header("accept"), otherwise=fallback_type)
         body = self._body(media_type)
         headers = {**self._provenance(meter.read_units), **self._caching(body), **self.headers}
-        if known(headers.get("ETag"), request.header("if-none-match")):
+        if client_has(headers.get("ETag"), request.header("if-none-match")):
             return Response(304, headers=headers)
         return Response(200, body, media_type, headers, self.narrowed_by)
 
@@ -62,7 +64,7 @@ class Report(Generic[Page]):
         return text.encode()
 
     def _provenance(self, read_units: float) -> dict[str, str]:
-        """What the figures speak of, how far they are complete, and what they cost."""
+        """The headers that say which periods are covered, how completely, and at what cost."""
         through = (
             {}
             if self.through_ms is None
@@ -79,13 +81,13 @@ class Report(Generic[Page]):
         return {"Cache-Control": "private, no-cache", "ETag": f'W/"{tag}"', "Vary": VARY}
 
     def _content(self, body: bytes) -> bytes:
-        """What makes the answer another one; no two cursors are the same."""
+        """The body for its ETag: two cursors to the same page count as the same."""
         cursor = getattr(self.page, "next_cursor", None)
-        return body.replace(cursor.encode(), leads_to(cursor)) if cursor else body
+        return body.replace(cursor.encode(), content_without_expiry(cursor)) if cursor else body
 
 
-def known(tag: str | None, if_none_match: str) -> bool:
-    """Whether the client has this content already, in whichever bytes."""
+def client_has(tag: str | None, if_none_match: str) -> bool:
+    """Whether `If-None-Match` names this ETag."""
     tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
     return tag is not None and (tag.removeprefix("W/") in tags or tags == ["*"])
 
@@ -102,7 +104,7 @@ def as_csv(rows: Iterable[Mapping[str, Any]], first: Iterable[str] = ()) -> str:
     columns = dict.fromkeys(chain(first, *flat))
     writer = csv.DictWriter(text, columns, lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows({name: harmless(value) for name, value in row.items()} for row in flat)
+    writer.writerows({name: without_formula(value) for name, value in row.items()} for row in flat)
     return text.getvalue()
 
 
@@ -115,20 +117,20 @@ def flattened(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield prefix + name, value
 
 
-def harmless(value: object) -> object:
+def without_formula(value: object) -> object:
     """A cell that no spreadsheet takes for a formula, nor any element of a list in it."""
     if isinstance(value, list):
-        return ";".join(map(told, value))
+        return ";".join(map(cell_text, value))
     if isinstance(value, bool):
         return json.dumps(value)
     return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
-def told(element: object) -> str:
-    """An element of a list in a cell; a thing goes by its name."""
+def cell_text(element: object) -> str:
+    """An element of a list in a cell; an object is shown by its name."""
     if isinstance(element, dict) and "name" in element:
         element = element["name"]
-    return str(harmless(element)) if isinstance(element, str) else json.dumps(element)
+    return str(without_formula(element)) if isinstance(element, str) else json.dumps(element)
 
 
 def columns_of(row: type[Answer], prefix: str = "") -> list[str]:

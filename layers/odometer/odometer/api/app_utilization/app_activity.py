@@ -14,7 +14,7 @@ from odometer.directory.snapshot import APP, Directory
 from odometer.reports.app_totals import edges, edges_of_days, first_days, sums_of_days
 from odometer.reports.blocks import USERS, tally_blocks
 from odometer.services.usage import Usage
-from odometer.web.cursors import headers_of
+from odometer.web.cursors import link_headers
 from odometer.web.fields import Choice
 from odometer.web.models import Answer
 from odometer.web.report import Report, columns_of
@@ -95,7 +95,7 @@ def app_activity(
         usage.through_ms,
         columns=columns_of(ActivityPoint),
         narrowed_by=DATES,
-        headers=headers_of(query.deprecation),
+        headers=link_headers(query.deprecation),
     )
 
 

@@ -10,7 +10,7 @@ from odometer.domain import time
 from odometer.reports.app_totals import AppTotals, edges_of_days, metrics
 from odometer.reports.days import Days
 from odometer.services.usage import Usage
-from odometer.web.cursors import headers_of
+from odometer.web.cursors import link_headers
 from odometer.web.models import Answer
 from odometer.web.report import Report
 
@@ -43,7 +43,7 @@ def app_detail(
         lambda: [answer],
         periods_of(query, usage),
         usage.through_ms,
-        headers=headers_of(query.deprecation),
+        headers=link_headers(query.deprecation),
     )
 
 

@@ -24,7 +24,7 @@ from odometer.directory.people import Product
 from odometer.engine.read.activity import LastActive
 from odometer.reports.app_users import AppUsers, UserOrder
 from odometer.services.usage import Usage
-from odometer.web.cursors import Chain, begin, headers_of, next_page
+from odometer.web.cursors import Chain, link_headers, next_cursor, restore_view
 from odometer.web.fields import Choice
 from odometer.web.models import Answer
 from odometer.web.report import Report, columns_of
@@ -62,7 +62,7 @@ def app_users(
     query: AppUsersQuery, app: Product, usage: Usage, chain: Chain
 ) -> Report[AppUsersAnswer]:
     """The users of one app, ranked: a page as JSON, or all of them."""
-    begin(chain, usage)
+    restore_view(chain, usage)
     days, comparison = query.days, query.comparison
     periods = periods_of(query, usage)
     used, *before = usage.of_periods(app.id, periods)
@@ -71,9 +71,9 @@ def app_users(
     names = directory.columns("users", "names")
     everyone = users.ranked(query.sort_by, query.sort_order, names["id"], names["username"])
     ranked = list(filterfalse(directory.erased.__contains__, everyone))
-    chain = chain.among(ranked, len(directory.erased))
+    chain = chain.after_erasures(ranked, len(directory.erased))
     page = ranked[chain.row :][: query.page_size]
-    following = next_page(chain, usage, directory, [app.id], len(page), len(ranked), ranked)
+    following = next_cursor(chain, usage, directory, [app.id], len(page), len(ranked), ranked)
 
     def rows(shown: Sequence[int]) -> list[AppUserUtilization]:
         return user_rows(users, names, shown, usage.last_active(shown))
@@ -91,7 +91,7 @@ def app_users(
         usage.through_ms,
         columns=columns_of(AppUserUtilization),
         narrowed_by=(*DATES, "department_ids"),
-        headers=headers_of(query.deprecation, chain, following),
+        headers=link_headers(query.deprecation, chain, following),
     )
 
 

@@ -15,7 +15,7 @@ from odometer.engine.format.products import TOTALS
 from odometer.engine.read.projections import RowUsage
 from odometer.reports.ranking import Key, in_order
 from odometer.services.usage import Usage
-from odometer.web.cursors import Chain, begin, headers_of, next_page
+from odometer.web.cursors import Chain, link_headers, next_cursor, restore_view
 from odometer.web.fields import Choice
 from odometer.web.models import Answer
 from odometer.web.report import Report, columns_of
@@ -65,13 +65,13 @@ class AppsAnswer(Answer):
 
 def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report[AppsAnswer]:
     """The apps that were used, ranked: a page as JSON, or all of them."""
-    begin(chain, usage)
+    restore_view(chain, usage)
     directory = usage.directory
     used = usage.totals(query.days.period(usage.zone))
     ranked = ranked_apps([app for app in directory.apps if app.id in used], used, query)
     page = ranked[chain.row :][: query.page_size]
     products = [TOTALS.id, *(app.id for app in directory.apps)]
-    following = next_page(chain, usage, directory, products, len(page), len(ranked))
+    following = next_cursor(chain, usage, directory, products, len(page), len(ranked))
     answer = AppsAnswer(
         period=ComparedDays.of(query.days, query.comparison),
         data=app_rows(page, query, usage),
@@ -85,7 +85,7 @@ def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report[AppsAnswer]:
         usage.through_ms,
         columns=columns_of(RankedApp),
         narrowed_by=(*DATES, "q"),
-        headers=headers_of({}, chain, following),
+        headers=link_headers({}, chain, following),
     )
 
 

@@ -8,7 +8,7 @@ from odometer.access.policy import READ_ORGANIZATION, Caller
 from odometer.domain.errors import Fault, Forbidden, Invalid, NotFound, OdometerError
 from odometer.domain.identity import UUID
 from odometer.web.endpoint import endpoint
-from odometer.web.family import Envelope, shown
+from odometer.web.family import Envelope, echoed
 from odometer.web.messages import Request
 
 WORDS = {
@@ -20,12 +20,12 @@ WORDS = {
 """Faults that need no more than the name and the value; `{expected}` is what could be sent."""
 SENTENCES = frozenset({"order", "span", "pair", "either", "cursor", "value", "size"})
 """Faults that speak for themselves."""
-TOGETHER: Mapping[str, tuple[str, ...]] = {
+RELATED_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "end_date": ("start_date", "end_date"),
     "compare_end_date": ("compare_start_date", "compare_end_date"),
     "compare": ("compare", "compare_start_date", "compare_end_date"),
 }
-"""The parameters that are at fault together, by the one that is checked last."""
+"""The parameters that are at fault related, by the one that is checked last."""
 
 
 class AppUtilization(Envelope):
@@ -49,7 +49,7 @@ class AppUtilization(Envelope):
             first = error.faults[0]
             at_fault = error.faults if first.rule == "size" else (first,)
             details = {k: v for each in at_fault for k, v in details_of(each, request).items()}
-            content |= {"message": worded(first), "details": details}
+            content |= {"message": fault_message(first), "details": details}
         elif error.code in MESSAGES:
             things = [name for key, name in THINGS.items() if key in request.parameters]
             words = MESSAGES[error.code].replace("{things}", " or ".join(things))
@@ -70,7 +70,7 @@ app_utilization = partial(
 )
 
 
-def worded(fault: Fault) -> str:
+def fault_message(fault: Fault) -> str:
     """A fault as a sentence."""
     if fault.rule in SENTENCES:
         return fault.message
@@ -78,15 +78,15 @@ def worded(fault: Fault) -> str:
     return (
         words.replace("{expected}", fault.expected)
         .replace("{message}", fault.message[:1].upper() + fault.message[1:])
-        .replace("{name}", str(shown(fault.name)))
-        .replace("{value}", str(shown(fault.value)))
+        .replace("{name}", str(echoed(fault.name)))
+        .replace("{value}", str(echoed(fault.value)))
     )
 
 
 def details_of(fault: Fault, request: Request) -> dict[str, object]:
     """The parameters of a fault as they were sent; null where they were not."""
-    together = fault.rule in SENTENCES and TOGETHER.get(fault.name)
-    if not together:
-        return {str(shown(fault.name)): shown(fault.value)}
-    sent = {name: request.query.get(name, [None]) for name in together}
-    return {name: shown(values[-1]) for name, values in sent.items()}
+    related = fault.rule in SENTENCES and RELATED_PARAMETERS.get(fault.name)
+    if not related:
+        return {str(echoed(fault.name)): echoed(fault.value)}
+    sent = {name: request.query.get(name, [None]) for name in related}
+    return {name: echoed(values[-1]) for name, values in sent.items()}

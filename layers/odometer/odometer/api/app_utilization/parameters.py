@@ -11,7 +11,7 @@ from odometer.directory.snapshot import Directory
 from odometer.reports.app_totals import Granularity
 from odometer.reports.days import Days
 from odometer.reports.ranking import Direction
-from odometer.web.cursors import CURSOR, LONGEST_CURSOR
+from odometer.web.cursors import CURSOR_DESCRIPTION, LONGEST_CURSOR
 from odometer.web.fields import Choice, Day, Ids, Text, Whole, refuse
 from odometer.web.models import Query
 
@@ -112,7 +112,7 @@ class Compared(Dated):
 
 
 def check_days(first: date | None, last: date | None, reversed_words: str) -> None:
-    """Refuse days that end before they begin, and too many."""
+    """Refuse days that end before they restore_view, and too many."""
     if first is None or last is None:
         return
     if last < first:
@@ -171,4 +171,6 @@ class Paged(Strict):
     """Which page of a chain."""
 
     page_size: Annotated[int, Whole(1, 200)] = Field(50, description="Rows on a page.")
-    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(None, description=CURSOR)
+    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(
+        None, description=CURSOR_DESCRIPTION
+    )

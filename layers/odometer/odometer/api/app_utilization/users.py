@@ -14,7 +14,14 @@ from odometer.engine.read.activity import LastActive
 from odometer.reports.people import PersonOrder, list_users, matcher
 from odometer.reports.ranking import Direction
 from odometer.services.usage import Usage
-from odometer.web.cursors import CURSOR, LONGEST_CURSOR, Chain, begin, headers_of, next_page
+from odometer.web.cursors import (
+    CURSOR_DESCRIPTION,
+    LONGEST_CURSOR,
+    Chain,
+    link_headers,
+    next_cursor,
+    restore_view,
+)
 from odometer.web.fields import Choice, Text, Whole
 from odometer.web.models import Answer, Timestamp
 from odometer.web.report import Report, columns_of
@@ -32,7 +39,9 @@ class UsersQuery(OfDepartments, Searched):
         Direction.ASCENDING, description="Smallest first, or largest first."
     )
     page_size: Annotated[int, Whole(1, LARGEST_PAGE)] = Field(100, description="Users on a page.")
-    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(None, description=CURSOR)
+    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(
+        None, description=CURSOR_DESCRIPTION
+    )
 
 
 class DepartmentRef(Answer):
@@ -78,16 +87,16 @@ class UsersAnswer(Answer):
 
 def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report[UsersAnswer]:
     """The users of the client: a page as JSON, or all of them."""
-    begin(chain, usage)
+    restore_view(chain, usage)
     directory = usage.directory
     everyone = range(directory.head.sizes["users"])
     seen = usage.was_active(everyone) if query.sort_by is PersonOrder.LAST_ACTIVITY else {}
     matches = matcher(query.q, query.members(directory))
     ranked = list_users(directory.users, matches, seen, query.sort_by, query.sort_order)
     ordinals = [user.ordinal for user in ranked]
-    chain = chain.among(ordinals, len(directory.erased))
+    chain = chain.after_erasures(ordinals, len(directory.erased))
     page = ranked[chain.row :][: query.page_size]
-    following = next_page(chain, usage, directory, [], len(page), len(ranked), ordinals)
+    following = next_cursor(chain, usage, directory, [], len(page), len(ranked), ordinals)
 
     def rows(shown: Sequence[User]) -> list[ClientUser]:
         presence = usage.last_active([user.ordinal for user in shown])
@@ -99,7 +108,7 @@ def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report[UsersAnswer]:
         lambda: rows(ranked),
         columns=columns_of(ClientUser),
         narrowed_by=("q", "department_ids"),
-        headers=headers_of(query.deprecation, chain, following),
+        headers=link_headers(query.deprecation, chain, following),
     )
 
 

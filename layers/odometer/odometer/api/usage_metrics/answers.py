@@ -9,7 +9,7 @@ from odometer.api.usage_metrics.parameters import LARGEST_PAGE, OptionalPage, Pa
 from odometer.directory import people
 from odometer.domain.people import Role
 from odometer.domain.time import format_seconds, instant_of_ms
-from odometer.web.models import Answer, Timestamp, names_of
+from odometer.web.models import Answer, Timestamp, parameter_names
 from odometer.web.report import Report
 
 
@@ -122,7 +122,9 @@ class Permissions(RootModel[list[Permission]]):
     def report(cls, holders: Iterable[people.User], organization: str) -> "Report[Permissions]":
         """All of them, in either form."""
         rows = [Permission.of(holder, organization) for holder in holders]
-        return Report(cls(rows), lambda: rows, columns=names_of(Permission), narrowed_by=("role",))
+        return Report(
+            cls(rows), lambda: rows, columns=parameter_names(Permission), narrowed_by=("role",)
+        )
 
 
 class UserOfTeam(Answer):
@@ -221,7 +223,7 @@ class Listing(Answer, Generic[Row]):
         return Report(
             cls.page(page, members, row),
             lambda: map(row, members),
-            columns=names_of(published),
+            columns=parameter_names(published),
             narrowed_by=narrowed_by,
         )
 

@@ -33,7 +33,7 @@ class UsageMetrics(Family):
 
     name = "usage_metrics"
     base = "/api/v1"
-    unfit = JSON
+    fallback_type = JSON
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
         """The published error body."""

@@ -41,7 +41,7 @@ WORDS = {
     "page": "page must be a positive integer",
     "limit": f"limit must be a positive integer between 1 and {LARGEST_PAGE}",
 }
-BETWEEN = ("order", "span", "size")
+RULES_OVER_SEVERAL = ("order", "span", "size")
 """Rules over several values: they speak for themselves."""
 
 
@@ -51,7 +51,7 @@ class UsageReport(Family):
     name = "usage_report"
     base = BASE
     challenge = 'Basic realm="odometer", charset="UTF-8"'
-    unfit = JSON
+    fallback_type = JSON
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
         """The published error body."""
@@ -70,16 +70,18 @@ def message_of(error: OdometerError) -> str:
     """An error in the words of this API."""
     match error:
         case Invalid():
-            return worded(error.faults[0])
+            return fault_message(error.faults[0])
         case Incomplete():
             return UNREAD
     return MESSAGES[error.code]
 
 
-def worded(fault: Fault) -> str:
+def fault_message(fault: Fault) -> str:
     """A fault in the words that clients of this API match on."""
     if fault.rule == "missing" and fault.name in ("from", "to"):
         return f"{fault.name} is required"
-    words = fault.message if fault.rule in BETWEEN else WORDS.get(fault.name, fault.message)
+    words = (
+        fault.message if fault.rule in RULES_OVER_SEVERAL else WORDS.get(fault.name, fault.message)
+    )
     words = words.replace("{expected}", fault.expected or CLOCK_FORM)
     return words.replace("{value}", str(fault.value)[:VALUE_SHOWN])

@@ -19,16 +19,16 @@ from odometer.domain.people import Role, State, UserType
 from odometer.domain.time import epoch_ms, format_millis, instant_of_ms
 from odometer.web.context import Deadline
 from odometer.web.fields import (
-    Called,
     Choice,
     Flag,
     Instant,
     Lines,
     Reader,
     Text,
+    VisibleName,
     Whole,
+    echoed_id,
     refuse,
-    shown_id,
 )
 from odometer.web.messages import JSON, NDJSON, Request, Response, as_json
 from odometer.web.models import Answer, Body, Query, fill, read_json
@@ -48,7 +48,7 @@ LISTS = {
     "users": "user",
 }
 ORDER = ("organization", "license", *LISTS.values())
-"""Rows are taken kind after kind, so that a user may name a team that stands further down."""
+"""Rows are apply_rows kind after kind, so that a user may name a team that stands further down."""
 
 ROWS_SCHEMA: Mapping[str, Any] = {
     "type": "string",
@@ -62,11 +62,11 @@ ROUTE_WORDS = frozenset({"usage", "account-utilizations"})
 Count = Annotated[int, Whole(0, 2**53 - 1)]
 
 
-Name = Annotated[str, Called(256)]
+Name = Annotated[str, VisibleName(256)]
 
 
 @dataclass(frozen=True)
-class Id(Called):
+class Id(VisibleName):
     """An id that can stand in a path: no separators, no word that is a route."""
 
     longest: int = 128
@@ -161,7 +161,7 @@ class OrganizationRow(Body):
 
     name: Name | None = None
     time_zone: Annotated[str, ZoneName()] | None = None
-    domains: Annotated[list[Annotated[str, Called(253)]], Field(max_length=100)] | None = None
+    domains: Annotated[list[Annotated[str, VisibleName(253)]], Field(max_length=100)] | None = None
     plan_type: Name | None = None
     public_key: Annotated[str, Lines(8192, shortest=0)] | None = Field(
         None, description="PEM; its line breaks, LF or CRLF, are given back as they were sent."
@@ -217,9 +217,9 @@ class UserRow(Body):
     """A user: of that id, else of that username, else of that user_key; no two share one."""
 
     id: Annotated[str, Id()] | None = None
-    username: Annotated[str, Called(128)] | None = None
-    user_key: Annotated[str, Called(128)] | None = None
-    email: Annotated[str, Called(254)] | None = None
+    username: Annotated[str, VisibleName(128)] | None = None
+    user_key: Annotated[str, VisibleName(128)] | None = None
+    email: Annotated[str, VisibleName(254)] | None = None
     type: Annotated[UserType, Choice()] | None = None
     role: Annotated[Role, Choice()] | None = None
     team: Name | None = None
@@ -300,12 +300,12 @@ class SentRow:
             bad = {field_of(fault) for fault in invalid.faults}
             good = {name: value for name, value in content.items() if name not in bad}
             row = values_of(fill(ROWS[kind], good))
-            return cls(index, kind, row, invalid.faults, shown_id(content))
+            return cls(index, kind, row, invalid.faults, echoed_id(content))
 
     @classmethod
     def unreadable(cls, index: int, kind: str, content: object, invalid: Invalid) -> "SentRow":
         """A row of which nothing can be said but why."""
-        return cls(index, kind, {}, invalid.faults, shown_id(content))
+        return cls(index, kind, {}, invalid.faults, echoed_id(content))
 
     def all_faults(self, draft: Draft) -> list[Fault]:
         """All that is wrong: with each field by itself, and with the others in this directory.
@@ -365,14 +365,14 @@ def of_document(body: bytes) -> Iterator[SentRow]:
     document = read_json(body)
     if not isinstance(document, dict):
         raise Invalid.parameter("body", "expected a JSON object")
-    if faults := list(misshapen(document)):
+    if faults := list(shape_faults(document)):
         raise Invalid(*faults)
     for name, content in document.items():
         for index, row in enumerate(content if name in LISTS else [content]):
             yield SentRow.read(index, LISTS.get(str(name), str(name)), row)
 
 
-def misshapen(document: Mapping[str, Any]) -> Iterator[Fault]:
+def shape_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
     """What of a document is neither a list of rows nor one row that is known."""
     for name, content in document.items():
         if name not in DirectoryDocument.model_fields:
@@ -406,14 +406,14 @@ def of_line(index: int, line: bytes) -> SentRow:
     return SentRow.read(index, kind, content)
 
 
-def taken(draft: Draft, rows: Sequence[SentRow], deadline: Deadline) -> RowResults:
+def apply_rows(draft: Draft, rows: Sequence[SentRow], deadline: Deadline) -> RowResults:
     """Apply rows to a draft, those of a kind that others refer to first."""
     order = sorted(range(len(rows)), key=lambda place: rank(rows[place]))
-    outcomes = {place: taken_row(draft, rows[place], deadline) for place in order}
+    outcomes = {place: apply_row(draft, rows[place], deadline) for place in order}
     return RowResults(results=[row.result(outcomes[place]) for place, row in enumerate(rows)])
 
 
-def taken_row(draft: Draft, sent: SentRow, deadline: Deadline) -> Outcome:
+def apply_row(draft: Draft, sent: SentRow, deadline: Deadline) -> Outcome:
     """Apply one row, unless it is unreadable or there is no time left."""
     if deadline.passed:
         return Outcome(Status.NOT_ATTEMPTED, code="timeout", message="send this row again")
@@ -423,7 +423,7 @@ def taken_row(draft: Draft, sent: SentRow, deadline: Deadline) -> Outcome:
 
 
 def rank(sent: SentRow) -> int:
-    """When a row's kind is taken."""
+    """When a row's kind is apply_rows."""
     return ORDER.index(sent.kind) if sent.kind in ORDER else len(ORDER)
 
 

@@ -18,7 +18,7 @@ from odometer.domain.events import Event
 from odometer.domain.intake import Refused, Rules
 from odometer.domain.text import CONTROL
 from odometer.storage.log import EventLog, KeptAnswer
-from odometer.web.fields import shown_id
+from odometer.web.fields import echoed_id
 from odometer.web.messages import JSON, Request, Response
 from odometer.web.models import Answer
 
@@ -77,7 +77,7 @@ SentEvents = Annotated[
 ReceiptAnswer = Annotated[Response, {JSON: Receipt}]
 
 
-class Twice(NamedTuple):
+class AmbiguousObject(NamedTuple):
     """An object that says something twice, so that nobody knows what it says."""
 
     content: dict[str, Any]
@@ -116,7 +116,7 @@ def parsed(body: bytes) -> Any:
             body.decode(),
             parse_int=whole,
             parse_constant=float,
-            object_pairs_hook=told_apart,
+            object_pairs_hook=object_of,
         )
     except (ValueError, RecursionError):
         raise Invalid.parameter("body", "not valid JSON") from None
@@ -127,10 +127,10 @@ def whole(digits: str) -> float:
     return int(digits) if len(digits) <= LONGEST_NUMBER else math.inf
 
 
-def told_apart(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Twice:
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any] | AmbiguousObject:
     """An object, or the sign that a name stands twice in it."""
     content = dict(pairs)
-    return content if len(content) == len(pairs) else Twice(content)
+    return content if len(content) == len(pairs) else AmbiguousObject(content)
 
 
 def read_batch(events: Sequence[Any], rules: Rules, passed_over: frozenset[int]) -> Batch:
@@ -165,19 +165,21 @@ def nothing_accepted(errors: Sequence[EventError]) -> str:
 
 def unambiguous(sent: Any) -> Any:
     """An event as sent, unless it or its data says something twice."""
-    if isinstance(sent, Twice) or (isinstance(sent, dict) and isinstance(sent.get("data"), Twice)):
+    if isinstance(sent, AmbiguousObject) or (
+        isinstance(sent, dict) and isinstance(sent.get("data"), AmbiguousObject)
+    ):
         raise Refused("duplicate_name", "a name stands twice in one object")
     return sent
 
 
 def error_of(index: int, sent: Any, refused: Refused) -> EventError:
     """The error of one event, with its id as far as it has one."""
-    shown = shown_id(sent.content if isinstance(sent, Twice) else sent)
+    shown = echoed_id(sent.content if isinstance(sent, AmbiguousObject) else sent)
     return EventError(index=index, id=shown, code=refused.code, message=refused.message)
 
 
 def accept(
-    request: Request, caller: Caller, directory: Directory, door: EventLog, now: datetime
+    request: Request, caller: Caller, directory: Directory, log: EventLog, now: datetime
 ) -> Response:
     """Take a batch: durable when this returns, and never twice."""
     events = sent_events(request)
@@ -185,9 +187,9 @@ def accept(
     rules = Rules(directory.kinds, now, directory.organization.retention_years)
     if not key:
         batch = read_batch(events, rules, frozenset())
-        door.put(caller.organization, batch.events, now)
+        log.put(caller.organization, batch.events, now)
         return receipt_of(batch.receipt, replayed=False)
-    return accept_once(request, caller, events, rules, door, key)
+    return accept_once(request, caller, events, rules, log, key)
 
 
 def accept_once(
@@ -195,14 +197,14 @@ def accept_once(
     caller: Caller,
     events: Sequence[Any],
     rules: Rules,
-    door: EventLog,
+    log: EventLog,
     key: str,
 ) -> Response:
     """Take a batch under a key: the same body again gets the first answer again."""
     batch = read_batch(events, rules, frozenset())
     digest = hashlib.sha256(request.body).hexdigest()
     mine = KeptAnswer(digest, batch.receipt.model_dump_json(), rules.now)
-    first = door.keep_answer(caller.organization, key, mine)
+    first = log.keep_answer(caller.organization, key, mine)
     if first.digest != digest:
         raise Conflict(key)
     receipt = Receipt.model_validate_json(first.answer)
@@ -210,7 +212,7 @@ def accept_once(
         # The first try may have died before its events were durable: put them again, by its rules.
         refused = frozenset(error.index for error in receipt.errors)
         batch = read_batch(events, Rules(rules.kinds, first.at, rules.retention_years), refused)
-    door.put(caller.organization, batch.events, rules.now)
+    log.put(caller.organization, batch.events, rules.now)
     return receipt_of(receipt, replayed=first is not mine)
 
 

@@ -23,7 +23,14 @@ from odometer.engine.read.explain import (
 from odometer.engine.read.measuring import distinct_users
 from odometer.reports.utilization import state_at
 from odometer.services.usage import Usage, products_of
-from odometer.web.cursors import CURSOR, LONGEST_CURSOR, Chain, begin, headers_of, next_page
+from odometer.web.cursors import (
+    CURSOR_DESCRIPTION,
+    LONGEST_CURSOR,
+    Chain,
+    link_headers,
+    next_cursor,
+    restore_view,
+)
 from odometer.web.fields import Choice, Ids, Instant, Text, Whole, refuse
 from odometer.web.models import Answer, Query, Timestamp
 from odometer.web.report import Report, columns_of
@@ -92,7 +99,9 @@ class ExplainQuery(WhoQuery):
         f"`/v1/coverage`; at most {LONGEST.days} days after `from`.",
     )
     page_size: Annotated[int, Whole(1, 1000)] = Field(100, description="Events on a page.")
-    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(None, description=CURSOR)
+    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(
+        None, description=CURSOR_DESCRIPTION
+    )
 
     @field_validator("end")
     @classmethod
@@ -145,7 +154,7 @@ class ExplainAnswer(Answer):
 
 def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report[ExplainAnswer]:
     """The readings, frames, events and users behind one figure."""
-    begin(chain, usage)
+    restore_view(chain, usage)
     products = products_asked(query, usage.directory)
     users = query.members(usage.directory, query.end)
     found = explained_by(query, usage, products, users)
@@ -154,14 +163,14 @@ def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report[ExplainAn
     page = slice(chain.row, chain.row + query.page_size)
     shown, total = len(found.entries[page]), len(found.entries)
     pinned = [PEOPLE.id, TOTALS.id, *(product.id for product in products)]
-    following = next_page(chain, usage, directory, pinned, shown, total)
+    following = next_cursor(chain, usage, directory, pinned, shown, total)
     return Report(
         answer_of(query, found, page, ids, following),
         lambda: terms_of(found, found.users, ids),
         [query.period],
         usage.through_ms,
         columns=columns_of(ExplainedTerm),
-        headers=headers_of({}, chain, following),
+        headers=link_headers({}, chain, following),
     )
 
 

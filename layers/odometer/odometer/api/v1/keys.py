@@ -12,7 +12,7 @@ from odometer.access.policy import Scope
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Invalid
 from odometer.domain.time import format_seconds
-from odometer.web.fields import Called, Choice, Instant, Text, Whole
+from odometer.web.fields import Choice, Instant, Text, VisibleName, Whole
 from odometer.web.models import Answer, Body, Query, Timestamp
 
 DAY_SECONDS = 24 * 3600
@@ -22,7 +22,7 @@ LONGEST_GRACE_SECONDS = 7 * DAY_SECONDS
 class NamedKey(Body):
     """A key that people know by its name."""
 
-    name: Annotated[str, Called(256)]
+    name: Annotated[str, VisibleName(256)]
 
 
 class NewKey(NamedKey):
@@ -78,9 +78,9 @@ class ListedKey(Answer):
             user=user,
             scopes=sorted(credential.scopes),
             created_at=format_seconds(credential.created_at),
-            expires_at=shown(credential.expires_at),
-            revoked_at=shown(credential.revoked_at),
-            last_used_at=shown(used_at and max(used_at, credential.created_at)),
+            expires_at=format_optional(credential.expires_at),
+            revoked_at=format_optional(credential.revoked_at),
+            last_used_at=format_optional(used_at and max(used_at, credential.created_at)),
         )
 
 
@@ -125,7 +125,7 @@ class KeyMade(Answer):
             user=directory.key_owner(credential.user).id,
             scopes=sorted(credential.scopes),
             created_at=format_seconds(credential.created_at),
-            expires_at=shown(credential.expires_at),
+            expires_at=format_optional(credential.expires_at),
         )
 
 
@@ -138,7 +138,7 @@ class KeyRotated(KeyMade):
     def of(cls, key: AccessKey, credential: Credential, directory: Directory) -> "KeyRotated":
         """The key for its owner."""
         made = KeyMade.of(key, credential, directory)
-        return cls(**dict(made), former_until=shown(credential.former_until))
+        return cls(**dict(made), former_until=format_optional(credential.former_until))
 
 
 def owner_of(directory: Directory, keyring: Keyring, name: str) -> int:
@@ -152,6 +152,6 @@ def owner_of(directory: Directory, keyring: Keyring, name: str) -> int:
     return owners[0]
 
 
-def shown(instant: datetime | None) -> str | None:
+def format_optional(instant: datetime | None) -> str | None:
     """An instant, if there is one."""
     return None if instant is None else format_seconds(instant)
