@@ -21,7 +21,7 @@ from bench.dense import END, Dense
 from odometer.access.keyring import issue
 from odometer.access.policy import Scope
 from odometer.bootstrap import process
-from odometer.directory.upsert import Draft
+from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.events import MEASURES
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_second
@@ -121,16 +121,16 @@ class Site:
         directory.add_credential(credential)
         self.key = str(key)
 
-    def _everybody(self, draft: Draft) -> None:
+    def _everybody(self, edit: DirectoryEdit) -> None:
         for number, app in enumerate(APPS):
-            draft.apply("product", {"id": app, "name": f"Editor {number}", "kind": "app"})
-        draft.apply("department", {"id": SALES, "name": "Sales"})
+            edit.apply("product", {"id": app, "name": f"Editor {number}", "kind": "app"})
+        edit.apply("department", {"id": SALES, "name": "Sales"})
         random = Random(len(APPS))
         for number in range(self.dense.users):
             name = f"user{number:06}"
             here = [SALES] if in_department(number) else []
             row = {"id": str(UUID(int=random.getrandbits(128))), "username": name}
-            draft.apply("user", {**row, "role": Role.ADMIN, "departments": here})
+            edit.apply("user", {**row, "role": Role.ADMIN, "departments": here})
             self.ids.append(row["id"])
 
 

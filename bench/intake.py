@@ -27,7 +27,7 @@ from rich.progress import track
 
 from bench.publish import publish
 from odometer.bootstrap import process
-from odometer.directory.upsert import Draft
+from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_ms, epoch_second
 from odometer.engine.format.products import MeteredProduct
@@ -96,10 +96,10 @@ def main(words: Sequence[str], *, write: bool) -> None:
         publish("intake", text)
 
 
-def everyone(draft: Draft) -> None:
+def everyone(edit: DirectoryEdit) -> None:
     """The directory knows them all, as it does after the first day."""
     for user in range(USERS):
-        draft.apply("user", {"username": subject_of(user)})
+        edit.apply("user", {"username": subject_of(user)})
 
 
 def subject_of(user: int) -> str:

@@ -14,16 +14,9 @@ from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
 from odometer.api.v1.directory import OrganizationRow, UserRow, values_of
 from odometer.api.v1.keys import NamedKey
-from odometer.directory.columns import DirectoryHead
-from odometer.directory.upsert import (
-    NEW_ORGANIZATION,
-    Draft,
-    Outcome,
-    Row,
-    Status,
-    is_admin,
-    known_as,
-)
+from odometer.directory.columns import DirectoryHead, Row
+from odometer.directory.registers import is_admin
+from odometer.directory.upsert import NEW_ORGANIZATION, DirectoryEdit, Outcome, Status
 from odometer.domain.errors import Invalid
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State
@@ -81,7 +74,7 @@ def create(
         refuse_taken(deployment, organization, row["name"])
     deployment.directories.create(new_head(organization, row, now))
     user_id = deployment.directories.change(
-        organization, now, lambda draft: add_products_and_admin(draft, admin)
+        organization, now, lambda edit: add_products_and_admin(edit, admin)
     )
     made = key_for(deployment, organization, user_id, key_name, now)
     show_key(made, {"admin_username": admin_username, "user_id": user_id}, as_json)
@@ -104,7 +97,7 @@ def key(
     deployment: Deployment = ctx.obj
     name = id_of_organization(deployment.directories, organization)
     user_id, changed = deployment.directories.change(
-        name, now, lambda draft: find_or_make_admin(draft, admin, grant=grant_admin)
+        name, now, lambda edit: find_or_make_admin(edit, admin, grant=grant_admin)
     )
     made = key_for(deployment, name, user_id, key_name, now)
     owner = {"admin_username": admin_username, "user_id": user_id, "changed": changed}
@@ -185,22 +178,22 @@ def admin_row(username: str) -> Row:
     return values_of(fill(UserRow, {"username": username, "role": Role.ADMIN}))
 
 
-def add_products_and_admin(draft: Draft, admin: Row) -> str:
+def add_products_and_admin(edit: DirectoryEdit, admin: Row) -> str:
     """Put the default products and the Admin into a new organization; answer the Admin's id."""
     for product, kind in DEFAULT_PRODUCTS.items():
-        draft.apply("product", {"id": product, "name": product, "kind": kind.name})
-    return id_of_outcome(draft.apply("user", admin))
+        edit.apply("product", {"id": product, "name": product, "kind": kind.name})
+    return id_of_outcome(edit.apply("user", admin))
 
 
-def find_or_make_admin(draft: Draft, admin: Row, *, grant: bool) -> tuple[str, list[str]]:
+def find_or_make_admin(edit: DirectoryEdit, admin: Row, *, grant: bool) -> tuple[str, list[str]]:
     """The id of an Admin and what was changed to make them one, if that is granted."""
     username = admin["username"]
-    number = known_as(draft, "username", username)
-    before = None if number is None else draft.users.row(number)
+    number = edit.user_with("username", username)
+    before = None if number is None else edit.users.row(number)
     if before and is_admin(before):
         return before["id"], []
     if not grant:
-        name = draft.organization["name"]
+        name = edit.organization["name"]
         fault = (
             f"{username} is {role_in_words(before)} of {name}."
             if before
@@ -208,7 +201,7 @@ def find_or_make_admin(draft: Draft, admin: Row, *, grant: bool) -> tuple[str, l
         )
         raise Refused(fault, "Name an Admin, or make one of this user: --grant-admin")
     state = {"state": State.REGISTERED} if before and before["state"] == State.DEACTIVATED else {}
-    user_id = id_of_outcome(draft.apply("user", {**admin, **state}))
+    user_id = id_of_outcome(edit.apply("user", {**admin, **state}))
     return user_id, changes(before, {**admin, **state})
 
 

@@ -151,7 +151,7 @@ def people(stack: Stack, users: int) -> str:
         for number, name in enumerate(f"firstname.lastname{n}@dense.example" for n in range(users))
     ]
     stack.directories.change(
-        ORGANIZATION, NOON, lambda draft: [draft.apply("user", row) for row in rows]
+        ORGANIZATION, NOON, lambda edit: [edit.apply("user", row) for row in rows]
     )
     return stack.key(ORGANIZATION, stack.directories.open(ORGANIZATION).user(0).id)
 

@@ -8,7 +8,7 @@ import pytest
 from pytest_socket import enable_socket
 
 from odometer.bootstrap import process
-from odometer.directory.upsert import Draft
+from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.errors import NotFound
 from odometer.services.erasure import erase
 from odometer.storage.directory import BlockCache, DirectoryStore
@@ -32,17 +32,17 @@ twelve times within 26 hours."""
 def people(request: pytest.FixtureRequest) -> Iterator[tuple[Stack, int]]:
     enable_socket()
     with stack_on_counting_engine() as stack:
-        stack.directories.change(ACME, NOON, lambda draft: register_many(draft, request.param))
+        stack.directories.change(ACME, NOON, lambda edit: register_many(edit, request.param))
         yield stack, request.param
 
 
-def register_many(draft: Draft, count: int) -> None:
+def register_many(edit: DirectoryEdit, count: int) -> None:
     random = Random(7)
     for number in range(count):
         name = f"{UUID(int=random.getrandbits(128)).hex[:12]}@example.com"
         key = str(UUID(int=random.getrandbits(128)))
         row = {"id": f"user-{number}", "username": name, "user_key": key, "email": name}
-        draft.apply("user", row)
+        edit.apply("user", row)
 
 
 def counted(do: Callable[[DirectoryStore], None]) -> Meter:
@@ -68,7 +68,7 @@ def test_erasing_somebody_costs_little_more_than_changing_them(people: tuple[Sta
     }
     for number in range(11):
         row = {"id": "user-500", "username": f"renamed-{number}"}
-        stack.directories.change(ACME, NOON, lambda draft, row=row: draft.apply("user", row))  # type: ignore[misc]
+        stack.directories.change(ACME, NOON, lambda edit, row=row: edit.apply("user", row))  # type: ignore[misc]
     found["somebody, twelve copies"] = counted(lambda of: erase(of, ACME, "user-8", NOON))
     for what, meter in found.items():
         COSTS[what, size] = meter

@@ -11,7 +11,7 @@ import pytest
 from odometer.api.v1.directory import LARGEST_BODY, MOST_ROWS, rows_sent
 from odometer.bootstrap import process
 from odometer.directory.columns import BLOCK_ROWS
-from odometer.directory.upsert import LONGEST_REASON, Draft
+from odometer.directory.upsert import LONGEST_REASON, DirectoryEdit
 from odometer.storage import directory
 from odometer.storage.directory import BlockCache, DirectoryStore
 from odometer.storage.dynamo import Meter, Table
@@ -603,12 +603,12 @@ def named(stack: Stack) -> set[str]:
     return {directory.block_key(block, commit) for block, commit in blocks.items()}
 
 
-def meanwhile(stack: Stack, *names: str) -> Callable[[Draft], None]:
+def meanwhile(stack: Stack, *names: str) -> Callable[[DirectoryEdit], None]:
     """Apply a team; the first times, others get in between."""
     waiting = list(names)
 
-    def apply(draft: Draft) -> None:
-        draft.apply("team", {"id": "mine", "name": "Mine"})
+    def apply(edit: DirectoryEdit) -> None:
+        edit.apply("team", {"id": "mine", "name": "Mine"})
         if waiting:
             stack.apply(ACME, "team", {"id": waiting[0], "name": waiting.pop(0)})
 
@@ -633,7 +633,7 @@ def test_a_writer_who_dies_before_the_flip_leaves_the_old_version(us: People) ->
     before = us.stack.get("/v1/directory/export", us.key("admin")).text
     broken = DirectoryStore(Dying("directory", Meter(), process().dynamodb), BlockCache())
     with pytest.raises(KeyboardInterrupt):
-        broken.change(ACME, NOON, lambda draft: draft.apply("team", {"name": "Lost"}))
+        broken.change(ACME, NOON, lambda edit: edit.apply("team", {"name": "Lost"}))
     process.cache_clear()
     assert us.stack.get("/v1/directory/export", us.key("admin")).text == before
     assert [row["status"] for row in results(put(us, {"teams": [{"name": "Lost"}]}))] == ["created"]

@@ -10,7 +10,7 @@ import pytest
 from odometer.access.policy import Scope
 from odometer.bootstrap import process
 from odometer.directory.columns import Block
-from odometer.directory.upsert import Draft
+from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.people import Role
 from odometer.services import erasure
 from odometer.storage.directory import DirectoryStore
@@ -436,10 +436,10 @@ def test_a_chain_meets_erasures_between_all_its_pages(many: Client) -> None:
 def test_a_change_that_was_on_its_way_brings_nobody_back(us: Client) -> None:
     tries: Iterator[int] = iter(range(9))
 
-    def apply(draft: Draft) -> None:
+    def apply(edit: DirectoryEdit) -> None:
         if next(tries) == 0:
             erase(us)
-        draft.apply("user", {"id": SARAH, "username": "sarah.c"})
+        edit.apply("user", {"id": SARAH, "username": "sarah.c"})
 
     us.stack.directories.change(ACME, us.now, apply)
     assert next(tries) == 2
@@ -452,14 +452,14 @@ def test_a_change_that_was_on_its_way_brings_nobody_back(us: Client) -> None:
 def test_an_erasure_that_is_overtaken_starts_again(
     us: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, once = Draft.head, iter([True])
+    begun, once = DirectoryEdit.head, iter([True])
 
-    def overtaken(draft: Draft, commit: str) -> Any:
+    def overtaken(edit: DirectoryEdit, commit: str) -> Any:
         if next(once, False):
             us.put("user", id=JAMES, username="james.wilson.renamed")
-        return begun(draft, commit)
+        return begun(edit, commit)
 
-    monkeypatch.setattr(Draft, "head", overtaken)
+    monkeypatch.setattr(DirectoryEdit, "head", overtaken)
     erase(us)
     assert traces(stored()) == []
     assert us.get(f"{CLIENT}/users/{JAMES}").status == 404

@@ -8,7 +8,7 @@ import pytest
 
 from odometer.access.keys import AccessKey, Credential
 from odometer.access.policy import Scope
-from odometer.directory.upsert import Draft
+from odometer.directory.upsert import DirectoryEdit
 from odometer.storage.directory import DirectoryStore
 from tests.support.memory_directory import ACME
 from tests.support.people import People, basic, people_of
@@ -101,7 +101,9 @@ def test_the_owner_of_a_key_is_named_by_id_username_or_user_key(us: People) -> N
 def test_an_owner_whom_several_may_be_is_a_fault(
     us: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Draft, "faults", lambda *_: [])  # a directory from before that was refused
+    monkeypatch.setattr(
+        DirectoryEdit, "faults", lambda *_: []
+    )  # a directory from before that was refused
     rows = [{"username": "twin", "user_key": "a"}, {"username": "b", "user_key": "twin"}]
     ids = [us.stack.apply(ACME, "user", {"id": f"twin-{row['user_key']}", **row}) for row in rows]
     reply = make(us, "admin", user="twin")

@@ -145,7 +145,7 @@ def test_an_email_that_nobody_gave_is_the_username_if_it_has_an_at(
         us.stack.directories.change(
             ACME,
             NOON,
-            lambda draft: draft.users.change(len(draft.users) - 1, {"email": None}),
+            lambda edit: edit.users.change(len(edit.users) - 1, {"email": None}),
         )
     exported = us.stack.get("/v1/directory/export", us.key("admin")).text
     rows = get(us, f"{USERS}?offset=0&limit=0&teamMember=false").json["data"]

@@ -56,7 +56,7 @@ def us() -> Iterator[People]:
 def born(us: People, at: datetime) -> None:
     """Let an organization have been made at an instant."""
     made = {"created_at": epoch_ms(at)}
-    us.stack.directories.change(us.organization, NOW, lambda draft: draft.organization.update(made))
+    us.stack.directories.change(us.organization, NOW, lambda edit: edit.organization.update(made))
 
 
 def ask(us: People, query: str = "", who: str = "admin", **headers: str) -> Reply:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from odometer.directory.columns import Block, Columns, DirectoryHead
+from odometer.directory.columns import Block, Columns, DirectoryHead, Row
 from odometer.directory.snapshot import Directory
-from odometer.directory.upsert import NEW_ORGANIZATION, Draft, Outcome, Row, erase
+from odometer.directory.upsert import NEW_ORGANIZATION, DirectoryEdit, Outcome
 
 ACME = "aa7cf840-9ca9-46a3-9778-9015d6580d50"
 NOON = datetime(2026, 2, 28, 12, tzinfo=UTC)
@@ -34,9 +34,9 @@ class MemoryDirectory:
 
     def put(self, *rows: tuple[str, Row], now: datetime = NOON) -> list[Outcome]:
         """Apply rows in the order given and keep the new version."""
-        draft = Draft(self.directory, now)
-        outcomes = [draft.apply(kind, row) for kind, row in rows]
-        self._keep(draft)
+        edit = DirectoryEdit(self.directory, now)
+        outcomes = [edit.apply(kind, row) for kind, row in rows]
+        self._keep(edit)
         return outcomes
 
     def user(self, **row: Any) -> Outcome:
@@ -45,13 +45,13 @@ class MemoryDirectory:
 
     def erase(self, user_id: str, now: datetime = NOON) -> int | None:
         """Erase whoever has that id; what was kept before stays as it is."""
-        draft = Draft(self.directory, now)
-        user = erase(draft, user_id)
-        self._keep(draft)
+        edit = DirectoryEdit(self.directory, now)
+        user = edit.erase(user_id)
+        self._keep(edit)
         return user
 
-    def _keep(self, draft: Draft) -> None:
-        if draft.changed:
+    def _keep(self, edit: DirectoryEdit) -> None:
+        if edit.changed:
             commit = f"commit {self.head.version}"
-            self.kept |= {(b, commit): json.dumps(each) for b, each in draft.touched.items()}
-            self.head = draft.head(commit)
+            self.kept |= {(b, commit): json.dumps(each) for b, each in edit.changed_blocks.items()}
+            self.head = edit.head(commit)

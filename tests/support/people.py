@@ -7,7 +7,7 @@ from typing import Any
 
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
-from odometer.directory.upsert import Draft
+from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.people import Role, State
 from tests.support.memory_directory import ACME, NOON
 from tests.support.stack import OTHER, Stack
@@ -65,14 +65,14 @@ def people_of(stack: Stack, organization: str) -> People:
     """Put everybody into an organization."""
     people = People(stack, organization)
 
-    def everybody(draft: Draft) -> None:
+    def everybody(edit: DirectoryEdit) -> None:
         for team in ("core", "edge"):
-            draft.apply("team", {"id": people.id(team), "name": team.title()})
-        draft.apply("license", {**LICENSE, "audience": people.name})
+            edit.apply("team", {"id": people.id(team), "name": team.title()})
+        edit.apply("license", {**LICENSE, "audience": people.name})
         for who, row in PEOPLE.items():
             names = {"id": people.id(who), "username": people.username(who)}
             email = {"email": people.username(who), "team": people.team_of(who)}
-            draft.apply("user", {**row, **names, **email})
+            edit.apply("user", {**row, **names, **email})
 
     stack.directories.change(organization, NOON, everybody)
     return people

@@ -21,7 +21,8 @@ from moto import mock_aws
 from odometer.access.keyring import issue
 from odometer.access.policy import Scope
 from odometer.bootstrap import process
-from odometer.directory.upsert import Row, Status
+from odometer.directory.columns import Row
+from odometer.directory.upsert import Status
 from odometer.domain.people import Role
 from odometer.domain.time import instant_of_ms
 from odometer.storage.directory import DirectoryStore
@@ -125,7 +126,7 @@ class Stack:
     def apply(self, organization: str, kind: str, row: Row) -> str:
         """Put one row past the API, at noon or when its state began, and answer its id."""
         now = max(NOON, instant_of_ms(row.get("state_since", 0)))
-        outcome = self.directories.change(organization, now, lambda draft: draft.apply(kind, row))
+        outcome = self.directories.change(organization, now, lambda edit: edit.apply(kind, row))
         assert outcome.status in (Status.CREATED, Status.UPDATED, Status.UNCHANGED), outcome
         return outcome.id or ""
 

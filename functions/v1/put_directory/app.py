@@ -20,5 +20,5 @@ def handler(
     """Answer with what became of each row."""
     rows = rows_sent(request)
     return directories.change(
-        caller.organization, now, lambda draft: apply_rows(draft, rows, deadline)
+        caller.organization, now, lambda edit: apply_rows(edit, rows, deadline)
     )

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from odometer.directory.columns import BLOCK_ROWS, Block, Columns, nameless
+from odometer.directory.columns import BLOCK_ROWS, Block, Columns, Row, nameless
 from odometer.directory.snapshot import Directory
-from odometer.directory.upsert import Draft, Row, Status, register
+from odometer.directory.upsert import DirectoryEdit, Status
 from odometer.domain.people import State
 from odometer.domain.time import epoch_ms
 from tests.support.memory_directory import NOON, MemoryDirectory
@@ -89,8 +89,8 @@ def test_the_names_are_free_and_lead_to_nobody(memory: MemoryDirectory) -> None:
     memory.erase("u1")
     directory = memory.directory
     assert directory.user_by_id("u1") is directory.user_by_id("") is None
-    draft = Draft(directory, LATER)
-    assert [register(draft, name, 0) for name in ("jo", "k1", "jo")] == [2, 3, 2]
+    edit = DirectoryEdit(directory, LATER)
+    assert [edit.register(name, 0) for name in ("jo", "k1", "jo")] == [2, 3, 2]
     made = memory.user(**JO)
     assert (made.id, made.status) == ("u1", Status.CREATED)
     assert [user.ordinal for user in memory.directory.users] == [1, 2]

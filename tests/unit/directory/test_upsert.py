@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from odometer.api.v1.directory import exported
-from odometer.directory import upsert
-from odometer.directory.columns import BLOCK_ROWS, FAMILIES
+from odometer.directory import faults, upsert
+from odometer.directory.columns import BLOCK_ROWS, FAMILIES, Row
 from odometer.directory.people import User
-from odometer.directory.upsert import Draft, Outcome, Row, Status, register
+from odometer.directory.upsert import DirectoryEdit, Outcome, Status
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.time import epoch_ms
@@ -451,8 +451,8 @@ def test_what_reports_name_by_a_uuid_has_none_but_a_uuid_for_its_id(
 
 
 def test_every_product_has_a_row_in_the_totals(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert PLACES[TOTALS] >= upsert.MOST_PRODUCTS + RESERVED
-    monkeypatch.setattr(upsert, "MOST_PRODUCTS", 2)
+    assert PLACES[TOTALS] >= faults.MOST_PRODUCTS + RESERVED
+    monkeypatch.setattr(faults, "MOST_PRODUCTS", 2)
     rows = [("product", {"name": name, "kind": "app"}) for name in ("a", "b", "c", "a")]
     taken = MemoryDirectory().put(*rows)
     assert [each.status for each in taken] == [CREATED, CREATED, REJECTED, UNCHANGED]
@@ -647,10 +647,10 @@ def renamed(row: Row) -> Row:
 @pytest.fixture
 def met(memory: MemoryDirectory) -> Row:
     """Somebody with a colon in the name, whom an event has brought, as exported."""
-    draft = Draft(memory.directory, NOON)
-    register(draft, "urn:who:1", NOON_MS)
-    memory.kept |= {(b, "met"): json.dumps(each) for b, each in draft.touched.items()}
-    memory.head = draft.head("met")
+    edit = DirectoryEdit(memory.directory, NOON)
+    edit.register("urn:who:1", NOON_MS)
+    memory.kept |= {(b, "met"): json.dumps(each) for b, each in edit.changed_blocks.items()}
+    memory.head = edit.head("met")
     rows = [row for kind, row in exported(memory.directory) if kind == "user"]
     return {**rows[-1], "state_since": NOON_MS}
 

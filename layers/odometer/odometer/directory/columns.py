@@ -8,11 +8,15 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from odometer.domain.identity import as_kept
+
 Columns = dict[str, list[Any]]
+Row = Mapping[str, Any]
+"""One row, or as much of it as was sent."""
 
 BLOCK_ROWS = 1024
 NAMELESS: Mapping[str, Any] = {"id": "", "username": "", "user_key": "", "email": None}
-"""What stands in the row of somebody who was erased, where others have their names."""
+"""The values of an erased user in the columns that hold names."""
 
 FAMILIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "users": {
@@ -84,7 +88,7 @@ def without(column: list[Any], places: Collection[int], blank: object) -> list[A
 
 
 class Register:
-    """One register in full, to be changed: remembers which blocks it touched."""
+    """A whole register that can be changed; it records which blocks were."""
 
     def __init__(self, name: str, columns: Columns) -> None:
         self.name = name
@@ -92,15 +96,13 @@ class Register:
         self.touched: set[Block] = set()
 
     def __len__(self) -> int:
-        """How many rows there are."""
         return len(self.columns["id"])
 
     def row(self, number: int) -> dict[str, Any]:
-        """One row by its number."""
         return {name: column[number] for name, column in self.columns.items()}
 
     def append(self, values: Mapping[str, Any]) -> int:
-        """Add a row and answer its number."""
+        """Add a row and return its number."""
         number = len(self)
         for name, column in self.columns.items():
             column.append(values[name])
@@ -108,7 +110,7 @@ class Register:
         return number
 
     def change(self, number: int, values: Mapping[str, Any]) -> bool:
-        """Set some values of a row; False when they stood there already."""
+        """Set some values of a row; return whether any of them is new."""
         changed = {
             name: value for name, value in values.items() if self.columns[name][number] != value
         }
@@ -118,10 +120,24 @@ class Register:
         return bool(changed)
 
     def content(self, block: Block) -> Columns:
-        """The columns of one block as they stand now."""
         return {name: self.columns[name][block.rows] for name in FAMILIES[self.name][block.family]}
 
     def _blocks_of(self, number: int, names: Mapping[str, Any]) -> Iterator[Block]:
         for family, members in FAMILIES[self.name].items():
             if any(name in names for name in members):
                 yield Block(self.name, family, number // BLOCK_ROWS)
+
+    def position(self, column: str, value: object) -> int | None:
+        """The number of the first row with a value in a column."""
+        values = self.columns[column]
+        return values.index(value) if value in values else None
+
+    def named(self, name: str) -> int | None:
+        """The number of the row with that id, or else with that name."""
+        by_id = self.position("id", as_kept(name))
+        return self.position("name", name) if by_id is None else by_id
+
+    def find(self, row: Row) -> int | None:
+        """The number of the row that a sent row is about: by its id if it has one, or its name."""
+        column = "name" if row.get("id") is None else "id"
+        return self.position(column, row.get(column))

@@ -8,7 +8,6 @@ the same id sent again goes on where it was left.
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from odometer.directory import upsert
 from odometer.directory.columns import BLOCK_ROWS, Block, nameless
 from odometer.domain.errors import NotFound
 from odometer.storage.directory import (
@@ -23,7 +22,7 @@ from odometer.storage.dynamo import Item, backoff
 
 def erase(directories: DirectoryStore, organization: str, user_id: str, now: datetime) -> None:
     """Forget whoever has that id, or had it when an erasure of them was begun and not ended."""
-    user = directories.change(organization, now, lambda draft: upsert.erase(draft, user_id))
+    user = directories.change(organization, now, lambda edit: edit.erase(user_id))
     erased = directories.open(organization).head.erased
     found = begun(directories, organization, erased, user_id)
     users = {each for each in (user, *found) if each is not None}

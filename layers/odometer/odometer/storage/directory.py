@@ -21,7 +21,7 @@ from odometer.access.keys import Credential
 from odometer.access.policy import Scope
 from odometer.directory.columns import Block, Columns, DirectoryHead
 from odometer.directory.snapshot import Directory
-from odometer.directory.upsert import Draft, register
+from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.errors import Conflict, Corrupt, NotFound, Unavailable
 from odometer.domain.time import KEPT_FOR_CURSORS
 from odometer.storage.dynamo import BATCH_GET, Item, Key, Table, backoff
@@ -115,15 +115,17 @@ class DirectoryStore:
             message = f"organization {head.organization['id']} exists"
             raise Conflict(message)
 
-    def change(self, organization: str, now: datetime, apply: Callable[[Draft], Answer]) -> Answer:
+    def change(
+        self, organization: str, now: datetime, apply: Callable[[DirectoryEdit], Answer]
+    ) -> Answer:
         """Change a directory all at once: read, apply, put the blocks, flip the head.
 
         When the head is no longer the one that was read, start again.
         """
         for pause in backoff():
-            draft = Draft(self.open(organization), now)
-            answer = apply(draft)
-            if not draft.changed or self._commit(draft, now):
+            edit = DirectoryEdit(self.open(organization), now)
+            answer = apply(edit)
+            if not edit.changed or self._commit(edit, now):
                 return answer
             pause()
         raise Unavailable(organization)
@@ -149,7 +151,7 @@ class DirectoryStore:
         return self.change(
             organization,
             moment,
-            lambda draft: {each: register(draft, each, at * 1000) for each in subjects},
+            lambda edit: {each: edit.register(each, at * 1000) for each in subjects},
         )
 
     def credential(self, organization: str, key_id: str) -> Credential | None:
@@ -181,18 +183,18 @@ class DirectoryStore:
         found = self.table.get(organization, credential_key(key_id), consistent=True) or {}
         return changed.items() <= found.items()
 
-    def _commit(self, draft: Draft, now: datetime) -> bool:
-        organization = draft.organization["id"]
+    def _commit(self, edit: DirectoryEdit, now: datetime) -> bool:
+        organization = edit.organization["id"]
         commit = secrets.token_hex(8)
-        touched = draft.touched
+        touched = edit.changed_blocks
         blocks = [block_item(organization, b, commit, c) for b, c in touched.items()]
-        self.table.put_many([*blocks, former_item(draft.base, now)])
-        head = draft.head(commit)
-        flipped = self.table.put_if(item_of(head), "version", draft.base.version)
+        self.table.put_many([*blocks, former_item(edit.base, now)])
+        head = edit.head(commit)
+        flipped = self.table.put_if(item_of(head), "version", edit.base.version)
         won = flipped or self._stands(head, commit)
         expiry: Item = {"ttl": int((now + KEPT_FOR_CURSORS).timestamp())}
         if won:
-            self._retire(draft.base, list(touched), expiry)
+            self._retire(edit.base, list(touched), expiry)
         else:
             self._retire(head, list(touched), expiry | {"columns": compressed({})})
         return won

@@ -9,9 +9,11 @@ from zoneinfo import available_timezones
 
 from pydantic import MISSING, Field
 
+from odometer.directory.columns import Row
+from odometer.directory.faults import REQUIRED
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
-from odometer.directory.upsert import REQUIRED, Draft, Outcome, Row, Status
+from odometer.directory.upsert import DirectoryEdit, Outcome, Status
 from odometer.domain.errors import Fault, Invalid, TooLarge, Unsupported
 from odometer.domain.identity import as_kept
 from odometer.domain.kinds import KINDS
@@ -307,7 +309,7 @@ class SentRow:
         """A row of which nothing can be said but why."""
         return cls(index, kind, {}, invalid.faults, echoed_id(content))
 
-    def all_faults(self, draft: Draft) -> list[Fault]:
+    def all_faults(self, edit: DirectoryEdit) -> list[Fault]:
         """All that is wrong: with each field by itself, and with the others in this directory.
 
         Whether a row of this name is there, nobody can say while its names cannot be read.
@@ -318,7 +320,7 @@ class SentRow:
         nameless = bool(bad & IDENTIFYING)
         return [*self.faults] + [
             fault
-            for fault in draft.faults(self.kind, self.row)
+            for fault in edit.faults(self.kind, self.row)
             if fault.name not in bad and not (nameless and fault.rule == REQUIRED)
         ]
 
@@ -406,20 +408,20 @@ def of_line(index: int, line: bytes) -> SentRow:
     return SentRow.read(index, kind, content)
 
 
-def apply_rows(draft: Draft, rows: Sequence[SentRow], deadline: Deadline) -> RowResults:
-    """Apply rows to a draft, those of a kind that others refer to first."""
+def apply_rows(edit: DirectoryEdit, rows: Sequence[SentRow], deadline: Deadline) -> RowResults:
+    """Apply rows to a edit, those of a kind that others refer to first."""
     order = sorted(range(len(rows)), key=lambda place: rank(rows[place]))
-    outcomes = {place: apply_row(draft, rows[place], deadline) for place in order}
+    outcomes = {place: apply_row(edit, rows[place], deadline) for place in order}
     return RowResults(results=[row.result(outcomes[place]) for place, row in enumerate(rows)])
 
 
-def apply_row(draft: Draft, sent: SentRow, deadline: Deadline) -> Outcome:
+def apply_row(edit: DirectoryEdit, sent: SentRow, deadline: Deadline) -> Outcome:
     """Apply one row, unless it is unreadable or there is no time left."""
     if deadline.passed:
         return Outcome(Status.NOT_ATTEMPTED, code="timeout", message="send this row again")
     if sent.faults:
-        return Outcome.rejected(sent.id, sent.all_faults(draft))
-    return draft.apply(sent.kind, sent.row)
+        return Outcome.rejected(sent.id, sent.all_faults(edit))
+    return edit.apply(sent.kind, sent.row)
 
 
 def rank(sent: SentRow) -> int:
