@@ -7,8 +7,7 @@ and the real handlers in front.
 from __future__ import annotations
 
 import os
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +17,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 from bench.dense import END, Dense
+from bench.frame_items import Item, by_shard, frame_items, frame_of, usage_head
 from odometer.access.keyring import issue
 from odometer.access.policy import Scope
 from odometer.bootstrap import process
@@ -25,13 +25,11 @@ from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.events import MEASURES
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_second
-from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.codec import pack
-from odometer.engine.format.decisions import UsageHead
-from odometer.engine.format.frames import SHARD, Frame, active, parts, plus, to_attributes, total
+from odometer.engine.format.frames import SHARD, Frame
 from odometer.engine.format.latest import BLOCK
-from odometer.engine.format.products import PEOPLE, PEOPLE_SHARD, RESERVED, TOTALS
+from odometer.engine.format.products import PEOPLE, PLACES, RESERVED, TOTALS
 from odometer.storage.dynamo import Meter, Table
 from tests.support.apps import APP, CLIENT, OTHER_APP, SALES, THEIR_APP
 from tests.support.counting_engine import counting_engine
@@ -47,8 +45,8 @@ OF_APP = f"{CLIENT}/analytics/apps/{APP}"
 ONE_IN_DEPARTMENT = 5
 SOMEONE = 500
 OK = 200
+PEOPLE_SHARD = SHARD // PLACES[PEOPLE]
 READS = frozenset({"BatchGetItem", "GetItem", "Query"})
-Stored = dict[str, Any]
 _SECRET = b"no secret at all"
 
 
@@ -61,7 +59,7 @@ class Cost:
 
 
 @dataclass
-class Site:
+class CountingDeployment:
     """A deployment on the engine, and what asking it has cost."""
 
     client: DynamoDBClient
@@ -71,7 +69,7 @@ class Site:
     ids: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._move_in()
+        self._create_organization()
         table = Table("usage", Meter(), self.client)
         table.put_many([*frames(self.dense), *last_seconds(self.dense)])
         self.client.meta.events.register("before-call.dynamodb", self._count)
@@ -112,16 +110,16 @@ class Site:
             each = consumed if isinstance(consumed, list) else [consumed]
             self.spent.units += sum(one["CapacityUnits"] for one in each)
 
-    def _move_in(self) -> None:
+    def _create_organization(self) -> None:
         directory = process().directories(Meter())
         directory.create(new_head(ACME, "Acme Corp"))
-        directory.change(ACME, NOW, self._everybody)
+        directory.change(ACME, NOW, self._fill_directory)
         pepper = process().pepper
         key, credential = issue(ACME, "bench", 0, frozenset(Scope), pepper, NOW, None)
         directory.add_credential(credential)
         self.key = str(key)
 
-    def _everybody(self, edit: DirectoryEdit) -> None:
+    def _fill_directory(self, edit: DirectoryEdit) -> None:
         for number, app in enumerate(APPS):
             edit.apply("product", {"id": app, "name": f"Editor {number}", "kind": "app"})
         edit.apply("department", {"id": SALES, "name": "Sales"})
@@ -139,40 +137,17 @@ def in_department(user: int) -> bool:
     return user % ONE_IN_DEPARTMENT == 0
 
 
-def frames(dense: Dense) -> Iterator[Stored]:
+def frames(dense: Dense) -> Iterator[Item]:
     """The frames of all apps, which are used alike, and of both projections."""
     columns = {day: (used.duration_ms, used.tests) for day, used in dense.days.items()}
-    for item in ledger(APPS[0], 2, {day: by_shard(each) for day, each in columns.items()}):
+    days = ((day, by_shard(each)) for day, each in columns.items())
+    for item in frame_items(ACME, APPS[0], 2, days):
         yield from ({**item, "pk": item["pk"].replace(APPS[0], app)} for app in APPS)
-    everyone = {day: [totals_frame(each)] for day, each in columns.items()}
-    yield from ledger(TOTALS.id, MEASURES, everyone)
-    neighbours = {day: [people_frame(each)] for day, each in columns.items()}
-    yield from ledger(PEOPLE.id, MEASURES, neighbours, SOMEONE // PEOPLE_SHARD)
-    yield UsageHead("UTC", calendar.first_second(END, UTC), plan=1, users=dense.users).to_item(ACME)
-
-
-def ledger(
-    product: str, measures: int, days: Mapping[date, Sequence[Frame]], first_shard: int = 0
-) -> Iterator[Stored]:
-    """The deltas and the keyframes of a product."""
-    readings: list[Frame] = []
-    for day, used in days.items():
-        following = day + timedelta(1)
-        readings = readings or [total((), measures)] * len(used)
-        readings = [plus(*pair) for pair in zip(readings, used, strict=True)]
-        for shard, (frame, reading) in enumerate(zip(used, readings, strict=True), first_shard):
-            pk = keys.frames(ACME, product, day.year, 0, shard)
-            yield stored(pk, keys.delta(day, 1, 0), frame)
-            if following == calendar.keyframe_after(day):
-                yield stored(pk, keys.keyframe(following, 0), reading)
-        if following.year > day.year:
-            readings = []
-
-
-def by_shard(columns: Sequence[Sequence[int]]) -> list[Frame]:
-    """What everybody did on a day, milliseconds first, then sessions."""
-    shards = range(0, len(columns[0]), SHARD)
-    return [frame_of([column[at : at + SHARD] for column in columns]) for at in shards]
+    everyone = ((day, [totals_frame(each)]) for day, each in columns.items())
+    yield from frame_items(ACME, TOTALS.id, MEASURES, everyone)
+    block = ((day, [people_frame(each)]) for day, each in columns.items())
+    yield from frame_items(ACME, PEOPLE.id, MEASURES, block, SOMEONE // PEOPLE_SHARD)
+    yield usage_head(ACME, END, dense.users)
 
 
 def totals_frame(columns: Sequence[Sequence[int]]) -> Frame:
@@ -191,19 +166,7 @@ def people_frame(columns: Sequence[Sequence[int]]) -> Frame:
     return frame_of([*rows, *[[]] * (MEASURES - len(rows))])
 
 
-def frame_of(columns: Sequence[Sequence[int]]) -> Frame:
-    """The columns as lanes, and who was active."""
-    lanes = tuple(int.from_bytes(array("Q", column).tobytes(), "little") for column in columns)
-    return (*lanes, active(lanes))
-
-
-def stored(pk: str, sk: str, frame: Frame) -> Stored:
-    """A frame as an item."""
-    (whole,) = parts(frame)
-    return {"pk": pk, "sk": sk, **to_attributes(whole)}
-
-
-def last_seconds(dense: Dense) -> Iterator[Stored]:
+def last_seconds(dense: Dense) -> Iterator[Item]:
     """When everybody was last active, on either platform, within four weeks."""
     random, now = Random(dense.users), epoch_second(NOW)
     for block in range(-(-dense.users // BLOCK)):
@@ -213,7 +176,7 @@ def last_seconds(dense: Dense) -> Iterator[Stored]:
 
 
 @contextmanager
-def site(users: int) -> Iterator[Site]:
+def counting_deployment(users: int) -> Iterator[CountingDeployment]:
     """A deployment with so many users."""
     with (
         counting_engine() as client,
@@ -221,7 +184,7 @@ def site(users: int) -> Iterator[Site]:
         patch("odometer.bootstrap.connect", lambda: client),
         patch("odometer.bootstrap.read_secret", lambda _: _SECRET),
     ):
-        yield Site(client, Dense(users))
+        yield CountingDeployment(client, Dense(users))
 
 
 def days(count: int, ago: int = 0) -> tuple[date, date]:

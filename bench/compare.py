@@ -19,7 +19,14 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
-from bench.apps import NOW, OF_APP, ONE_IN_DEPARTMENT, Site, query, site
+from bench.apps import (
+    NOW,
+    OF_APP,
+    ONE_IN_DEPARTMENT,
+    CountingDeployment,
+    counting_deployment,
+    query,
+)
 from bench.peers import peers
 from bench.picture import Line, picture
 from bench.publish import PICTURES, publish
@@ -41,7 +48,7 @@ SLOW_SECONDS = 2.0
 """Who takes longer than this is asked less often."""
 
 
-class Taken(NamedTuple):
+class Timing(NamedTuple):
     """How long an engine takes to answer, and what it reads for that."""
 
     ms: float
@@ -49,7 +56,7 @@ class Taken(NamedTuple):
     units: float | None
 
 
-Answers = dict[Question, dict[str, Taken]]
+Answers = dict[Question, dict[str, Timing]]
 
 
 def main(arguments: Sequence[str], *, write: bool) -> None:
@@ -58,7 +65,7 @@ def main(arguments: Sequence[str], *, write: bool) -> None:
     logging.disable(logging.INFO)
     texts, lines = [], list[Line]()
     for users in parser.parse_args(arguments).users:
-        with site(users) as deployment, tempfile.TemporaryDirectory() as folder:
+        with counting_deployment(users) as deployment, tempfile.TemporaryDirectory() as folder:
             before, answers = os.getloadavg()[0], compare(deployment, Path(folder))
         loads = f"load average {before:.1f} before, {os.getloadavg()[0]:.1f} after"
         texts.append(f"{users:,} users; {loads}\n\n{tables(answers)}")
@@ -69,13 +76,15 @@ def main(arguments: Sequence[str], *, write: bool) -> None:
         (PICTURES / "cost-by-range.svg").write_text(picture(lines, f"{users:,} users"))
 
 
-def compare(deployment: Site, folder: Path) -> Answers:
+def compare(deployment: CountingDeployment, folder: Path) -> Answers:
     """Ask everybody, check every answer, then take the time."""
-    engines = [handler(deployment), figures(deployment), *peers(deployment, folder)]
-    return {question: asked(deployment, engines, question) for question in questions()}
+    engines = [whole_request(deployment), report_alone(deployment), *peers(deployment, folder)]
+    return {question: measure(deployment, engines, question) for question in questions()}
 
 
-def asked(deployment: Site, engines: Sequence[Engine], question: Question) -> dict[str, Taken]:
+def measure(
+    deployment: CountingDeployment, engines: Sequence[Engine], question: Question
+) -> dict[str, Timing]:
     """Everyone who holds these days, each once a round; all of them right."""
     expected = oracle(deployment, question)
     able = [engine for engine in engines if engine.since <= question.earliest]
@@ -89,24 +98,24 @@ def asked(deployment: Site, engines: Sequence[Engine], question: Question) -> di
                 began = time.perf_counter()
                 engine.ask(question)
                 seconds[engine.name].append(time.perf_counter() - began)
-    return {engine.name: taken(seconds[engine.name], engine) for engine in able}
+    return {engine.name: timing(seconds[engine.name], engine) for engine in able}
 
 
-def taken(seconds: Sequence[float], engine: Engine) -> Taken:
+def timing(seconds: Sequence[float], engine: Engine) -> Timing:
     """The median, and half of what lies between the quartiles."""
     first, middle, third = quantiles(seconds, n=4)
-    return Taken(1000 * middle, 500 * (third - first), engine.units() if engine.units else None)
+    return Timing(1000 * middle, 500 * (third - first), engine.units() if engine.units else None)
 
 
 def tables(answers: Answers) -> str:
     """What an answer takes, with its spread and the multiple of ours; and what it reads."""
     ours = {question: next(iter(found.values())).ms for question, found in answers.items()}
-    times = table("ms", answers, lambda question, each: timed(each, ours[question]))
+    times = table("ms", answers, lambda question, each: time_cell(each, ours[question]))
     units = table("units", answers, lambda _, each: f"{each.units:,g}" if each.units else "")
     return f"{times}\n\n{units}"
 
 
-def table(of: str, answers: Answers, cell: Callable[[Question, Taken], str]) -> str:
+def table(of: str, answers: Answers, cell: Callable[[Question, Timing], str]) -> str:
     """A row for every question, a column for everyone who has something to say."""
     cells = {
         question: {name: cell(question, each) for name, each in found.items()}
@@ -123,7 +132,7 @@ def table(of: str, answers: Answers, cell: Callable[[Question, Taken], str]) -> 
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def timed(found: Taken, ours: float) -> str:
+def time_cell(found: Timing, ours: float) -> str:
     """A time in a cell."""
     return f"{found.ms:,.1f} ±{found.spread:.1f} ({found.ms / ours:.1f})"
 
@@ -138,7 +147,7 @@ def lines_of(answers: Answers) -> Iterator[Line]:
             yield Line("read units", name, units)
 
 
-def handler(deployment: Site) -> Engine:
+def whole_request(deployment: CountingDeployment) -> Engine:
     """The function of the endpoint, as Lambda calls it."""
     units = 0.0
 
@@ -163,7 +172,7 @@ def row_of(row: Any) -> tuple[str, int, int, int | None]:
     return row["user"]["id"], time_a_day["value"], row["days_active"], time_a_day["compare_value"]
 
 
-def figures(deployment: Site) -> Engine:
+def report_alone(deployment: CountingDeployment) -> Engine:
     """The same without a request: no caller to prove, no directory, no last activity."""
     table, app = Table("usage", Meter(), deployment.client), MeteredProduct(APP, KINDS["app"])
     members = set(range(0, deployment.dense.users, ONE_IN_DEPARTMENT))

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, timedelta
+from datetime import date
 from functools import cached_property
 from operator import mul
 from random import Random
 from typing import NamedTuple
 
+from bench.frame_items import by_shard, frame_items, usage_head
 from odometer.domain.kinds import KINDS
 from odometer.engine import calendar
-from odometer.engine.format import keys
-from odometer.engine.format.decisions import UsageHead
-from odometer.engine.format.frames import SHARD, Frame, active, parts, plus, to_attributes, total
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Store
 
@@ -33,16 +31,6 @@ class Day(NamedTuple):
 
     tests: array[int]
     duration_ms: array[int]
-
-    def frames(self) -> list[Frame]:
-        """The day by shard."""
-        shards = range(0, len(self.tests), SHARD)
-        measures = [tuple(_lanes(column[at : at + SHARD]) for column in self) for at in shards]
-        return [(*each, active(each)) for each in measures]
-
-
-def _lanes(column: array[int]) -> int:
-    return int.from_bytes(column.tobytes(), "little")
 
 
 class Dense:
@@ -88,25 +76,10 @@ class Dense:
 
 
 def store_usage(store: Store, organization: str, dense: Dense) -> Iterator[tuple[str, int]]:
-    """Put the frames of all days into a store; what each was, and its bytes."""
-    shards = -(-dense.users // SHARD)
-    readings = [total((), 2)] * shards
-    for day, used in dense.days.items():
-        for shard, frame in enumerate(used.frames()):
-            pk = keys.frames(organization, PRODUCT.id, day.year, 0, shard)
-            yield "delta", _put(store, pk, keys.delta(day, 1, 0), frame)
-            readings[shard] = plus(readings[shard], frame)
-            if day + timedelta(1) == calendar.keyframe_after(day):
-                edge = keys.keyframe(calendar.keyframe_after(day), 0)
-                yield "keyframe", _put(store, pk, edge, readings[shard])
-        if (day + timedelta(1)).year > day.year:
-            readings = [total((), 2)] * shards
-    head = UsageHead("UTC", calendar.first_second(END, UTC), plan=1, users=dense.users)
-    store.put(head.to_item(organization))
-
-
-def _put(store: Store, pk: str, sk: str, frame: Frame) -> int:
-    (whole,) = parts(frame)
-    attributes = to_attributes(whole)
-    store.put({"pk": pk, "sk": sk, **attributes})
-    return sum(map(len, attributes.values()))
+    """Store the frames of all days; yield the kind of each and its bytes."""
+    days = ((day, by_shard(used)) for day, used in dense.days.items())
+    for item in frame_items(organization, PRODUCT.id, len(PRODUCT.kind.measures), days):
+        store.put(item)
+        kind = "keyframe" if item["sk"].split("#")[2] == "0" else "delta"
+        yield kind, sum(len(value) for value in item.values() if isinstance(value, bytes))
+    store.put(usage_head(organization, END, dense.users))

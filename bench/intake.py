@@ -51,7 +51,7 @@ console = Console()
 
 
 @dataclass
-class ReadCosts:
+class StepCosts:
     """What each step took: seconds, write units, read units."""
 
     steps: defaultdict[str, list[float]] = field(
@@ -59,7 +59,7 @@ class ReadCosts:
     )
     step: str = ""
 
-    def hear(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    def add_call(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
         """Botocore's answer to a call, with the units that it cost."""
         consumed = parsed.get("ConsumedCapacity", [])
         writes = model.name.startswith(("Put", "Update", "Delete", "BatchWrite"))
@@ -84,11 +84,11 @@ def main(words: Sequence[str], *, write: bool) -> None:
     arguments = parser.parse_args(words)
     logging.disable(logging.INFO)
     with stack_on_counting_engine() as stack:
-        costs = ReadCosts()
+        costs = StepCosts()
         stack.directories.change(ACME, datetime.now(UTC), everyone)
-        process().dynamodb.meta.events.register("after-call.dynamodb", costs.hear)
+        process().dynamodb.meta.events.register("after-call.dynamodb", costs.add_call)
         with patch.object(Settling, "settle", counted_settling(costs)):
-            acknowledged = flow(stack, costs, arguments.events, arguments.batch)
+            acknowledged = send_all(stack, costs, arguments.events, arguments.batch)
         check(acknowledged)
     text = table(costs, len(acknowledged))
     print(f"\n{text}")
@@ -107,18 +107,18 @@ def subject_of(user: int) -> str:
     return f"user-{user}@example.com"
 
 
-def counted_settling(costs: ReadCosts) -> Callable[[Settling, str, str, int], bool]:
+def counted_settling(costs: StepCosts) -> Callable[[Settling, str, str, int], bool]:
     """Settling is a step of its own, also when the fold begins it."""
     settle = Settling.settle
 
-    def settle_and_bill(settling: Settling, organization: str, zone: str, now: int) -> bool:
+    def settle_and_count(settling: Settling, organization: str, zone: str, now: int) -> bool:
         with costs.of("settle"):
             return settle(settling, organization, zone, now)
 
-    return settle_and_bill
+    return settle_and_count
 
 
-def flow(stack: Stack, costs: ReadCosts, total: int, batch: int) -> dict[str, int]:
+def send_all(stack: Stack, costs: StepCosts, total: int, batch: int) -> dict[str, int]:
     """Send, fold and settle; the tests that were acknowledged, by event."""
     key, random, log = admin_of(stack, ACME), Random(1), process().table("log")
     began, step = datetime.now(UTC) - SPAN, SPAN / total
@@ -183,7 +183,7 @@ def expect(found: int, wanted: int) -> None:
         raise SystemExit(f"{found:,} instead of {wanted:,}")
 
 
-def table(costs: ReadCosts, events: int) -> str:
+def table(costs: StepCosts, events: int) -> str:
     """How fast every step is, and what an event costs in it."""
     lines = [
         f"{events:,} events; load average {os.getloadavg()[0]:.1f}\n",

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 from chdb.session import Session
 
-from bench.apps import Site, in_department
+from bench.apps import CountingDeployment, in_department
 from bench.dense import END
 from bench.question import PAGE, Ask, Engine, Page, Question, Row, averaged, ranked
 from odometer.storage.dynamo import Meter, Table, Value
@@ -48,7 +48,7 @@ MOST_ITEMS = 500_000
 LOADERS, BATCH = 4, 500
 
 
-def peers(deployment: Site, folder: Path) -> list[Engine]:
+def peers(deployment: CountingDeployment, folder: Path) -> list[Engine]:
     """Everybody else, with all that there is to know."""
     usage, users = folder / "usage.csv", folder / "users.csv"
     usage.write_text(
@@ -60,15 +60,15 @@ def peers(deployment: Site, folder: Path) -> list[Engine]:
         )
     )
     return [
-        Engine("DuckDB", duck(folder)),
-        Engine("chDB", click(folder)),
-        Engine("Polars", polars(folder)),
-        Engine("SQLite", lite(folder)),
-        items(deployment),
+        Engine("DuckDB", ask_duckdb(folder)),
+        Engine("chDB", ask_clickhouse(folder)),
+        Engine("Polars", ask_polars(folder)),
+        Engine("SQLite", ask_sqlite(folder)),
+        dynamodb_items(deployment),
     ]
 
 
-def rows(deployment: Site, since: date = date.min) -> Iterator[tuple[date, int, int]]:
+def rows(deployment: CountingDeployment, since: date = date.min) -> Iterator[tuple[date, int, int]]:
     """Day, user and milliseconds of everyone who used the app on a day."""
     for day, used in deployment.dense.days.items():
         if day >= since:
@@ -77,16 +77,16 @@ def rows(deployment: Site, since: date = date.min) -> Iterator[tuple[date, int, 
                     yield day, user, active_ms
 
 
-def duck(folder: Path) -> Ask:
+def ask_duckdb(folder: Path) -> Ask:
     """DuckDB, in a file."""
     database = duckdb.connect(str(folder / "usage.duckdb"), config={"threads": 1})
     for name, columns in COLUMNS.items():
         found = database.read_csv(str(folder / f"{name}.csv"), header=False, names=list(columns))
         found.create(name)
-    return sql(lambda words: database.execute(words).fetchall(), "({}) // ({})")
+    return ask_sql(lambda words: database.execute(words).fetchall(), "({}) // ({})")
 
 
-def lite(folder: Path) -> Ask:
+def ask_sqlite(folder: Path) -> Ask:
     """SQLite, in a file."""
     database = sqlite3.connect(folder / "usage.sqlite")
     database.executescript(SCHEMA)
@@ -95,12 +95,12 @@ def lite(folder: Path) -> Ask:
             split = (line.rstrip().split(",") for line in lines)
             database.executemany(f"INSERT INTO {name} VALUES (?, ?, ?)", split)  # noqa: S608
     database.commit()
-    return sql(lambda words: database.execute(words).fetchall(), "({}) / ({})")
+    return ask_sql(lambda words: database.execute(words).fetchall(), "({}) / ({})")
 
 
-def click(folder: Path) -> Ask:
+def ask_clickhouse(folder: Path) -> Ask:
     """ClickHouse, embedded."""
-    session: Any = Session(str(folder / "click"))  # type: ignore[no-untyped-call]
+    session: Any = Session(str(folder / "click"))
     session.query("CREATE DATABASE bench; SET max_threads = 1")
     session.query("USE bench")
     for name, columns in COLUMNS.items():
@@ -115,7 +115,7 @@ def click(folder: Path) -> Ask:
         lines = str(answer).splitlines()
         return [(word, *map(number, figures)) for word, *figures in csv.reader(lines)]
 
-    return sql(execute, "intDiv({}, {})")
+    return ask_sql(execute, "intDiv({}, {})")
 
 
 def number(text: str) -> int | None:
@@ -130,7 +130,7 @@ COLUMNS = {
 """Of both files."""
 
 
-def sql(execute: Callable[[str], list[Any]], division: str) -> Ask:
+def ask_sql(execute: Callable[[str], list[Any]], division: str) -> Ask:
     """A page in SQL, which engines divide whole numbers in each by another sign."""
     average = division.format("2 * sum(active_ms) + count(*)", "2 * count(*)")
 
@@ -156,7 +156,7 @@ def sql(execute: Callable[[str], list[Any]], division: str) -> Ask:
     return ask
 
 
-def polars(folder: Path) -> Ask:
+def ask_polars(folder: Path) -> Ask:
     """Polars, in memory."""
     usage, users = (
         pl.read_csv(folder / f"{name}.csv", has_header=False, new_columns=list(columns)).lazy()
@@ -186,7 +186,7 @@ def polars(folder: Path) -> Ask:
     return ask
 
 
-def items(deployment: Site) -> Engine:
+def dynamodb_items(deployment: CountingDeployment) -> Engine:
     """A DynamoDB table with an item for each user and day, on the engine that we are on."""
     a_day = max(1, deployment.dense.users * 9 // 20)
     since = END - timedelta(MOST_ITEMS // a_day)

@@ -40,12 +40,12 @@ class Pipeline:
 
     def run(self, events: Sequence[Event[str]], batch: int, begin: int) -> None:
         """Send events in batches over one day, and seal that day."""
-        memory, unsettled = Folding(*self._shelves(Meter()), Everyone()).cache, 0
+        memory, unsettled = Folding(*self._stores(Meter()), Everyone()).cache, 0
         for at in range(0, len(events), batch):
             now = begin + DAY * at // len(events)
             entry = log_entries.to_item(ORGANIZATION, events[at : at + batch], now * 1000, f"{at}")
-            with self._step("accept") as (log_shelf, _):
-                log_shelf.put_new(entry)
+            with self._step("accept") as (log, _):
+                log.put_new(entry)
             with self._step("fold") as stores:
                 Folding(*stores, Everyone(), memory).fold_new(ORGANIZATION, [entry], now * 1000)
             unsettled += batch
@@ -61,10 +61,10 @@ class Pipeline:
     @contextmanager
     def _step(self, name: str) -> Iterator[tuple[TableStore, TableStore]]:
         meter = Meter()
-        yield self._shelves(meter)
+        yield self._stores(meter)
         self.units[name] += meter.write_units
 
-    def _shelves(self, meter: Meter) -> tuple[TableStore, TableStore]:
+    def _stores(self, meter: Meter) -> tuple[TableStore, TableStore]:
         return TableStore(self.log(meter)), TableStore(self.usage(meter))
 
 

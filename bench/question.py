@@ -8,7 +8,7 @@ from datetime import date
 from random import Random
 from typing import NamedTuple
 
-from bench.apps import Site, days, in_department
+from bench.apps import CountingDeployment, days, in_department
 from odometer.reports.figures import rounded
 
 PAGE = 50
@@ -70,7 +70,7 @@ def questions() -> Iterator[Question]:
             yield Question(length, ago, compared, departments)
 
 
-def oracle(deployment: Site, question: Question) -> Page:
+def oracle(deployment: CountingDeployment, question: Question) -> Page:
     """The answer from the raw arrays."""
     now = averages(deployment, *question.range)
     before = averages(deployment, *question.before) if question.before else None
@@ -86,7 +86,7 @@ def oracle(deployment: Site, question: Question) -> Page:
     return ranked(rows)
 
 
-def averages(deployment: Site, first: date, last: date) -> dict[int, tuple[int, int]]:
+def averages(deployment: CountingDeployment, first: date, last: date) -> dict[int, tuple[int, int]]:
     """Of everyone who used the app on some days, milliseconds a day and days."""
     sums, counts = [0] * deployment.dense.users, [0] * deployment.dense.users
     for day, used in deployment.dense.days.items():

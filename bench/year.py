@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from datetime import UTC, date, timedelta
+from datetime import date
 from operator import mul
 from random import Random
 
+from bench.frame_items import by_shard, frame_items, usage_head
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.engine import calendar
-from odometer.engine.format import keys
-from odometer.engine.format.decisions import UsageHead
-from odometer.engine.format.frames import SHARD, Frame, active, parts, plus, to_attributes, total
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Store
 
@@ -58,36 +56,11 @@ class Year:
         offset = draw.randrange(_POOL - self.users)
         return self._dice[offset : offset + self.users]
 
-    def frames(self, day: date, product: MeteredProduct) -> list[Frame]:
-        """A day by shard."""
-        columns = self.day(day, product)
-        slices = [slice(at, at + SHARD) for at in range(0, self.users, SHARD)]
-        measures = [
-            tuple(int.from_bytes(column[cut].tobytes(), "little") for column in columns)
-            for cut in slices
-        ]
-        return [(*each, active(each)) for each in measures]
-
 
 def store_usage(store: Store, organization: str, year: Year) -> None:
-    """Put the frames of all days into a store."""
+    """Store the frames of all days."""
     for product in PRODUCTS:
-        readings = nothing = [total((), len(product.kind.measures))] * -(-year.users // SHARD)
-        for day in year.days():
-            following = day + timedelta(1)
-            frames = year.frames(day, product)
-            readings = [plus(*pair) for pair in zip(readings, frames, strict=True)]
-            for shard, frame in enumerate(frames):
-                pk = keys.frames(organization, product.id, day.year, 0, shard)
-                _put(store, pk, keys.delta(day, 1, 0), frame)
-                if following == calendar.keyframe_after(day):
-                    _put(store, pk, keys.keyframe(following, 0), readings[shard])
-            if following == calendar.new_year(following.year):
-                readings = nothing
-    head = UsageHead("UTC", calendar.first_second(END, UTC), plan=1, users=year.users)
-    store.put(head.to_item(organization))
-
-
-def _put(store: Store, pk: str, sk: str, frame: Frame) -> None:
-    (whole,) = parts(frame)
-    store.put({"pk": pk, "sk": sk, **to_attributes(whole)})
+        days = ((day, by_shard(year.day(day, product))) for day in year.days())
+        for item in frame_items(organization, product.id, len(product.kind.measures), days):
+            store.put(item)
+    store.put(usage_head(organization, END, year.users))

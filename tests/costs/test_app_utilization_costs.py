@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 from pytest_socket import enable_socket
 
-from bench.apps import OF_APP, Site, days, query, site
+from bench.apps import OF_APP, CountingDeployment, counting_deployment, days, query
 from odometer.domain.time import DAY
 from tests.support.apps import APP, CLIENT, SALES
 from tests.support.documents import write_section
@@ -76,13 +76,13 @@ MOST = {
 
 
 @pytest.fixture(scope="module", params=[1_000, 10_000], ids="{} users".format)
-def deployed(request: pytest.FixtureRequest) -> Iterator[Site]:
+def deployed(request: pytest.FixtureRequest) -> Iterator[CountingDeployment]:
     enable_socket()
-    with site(request.param) as deployment:
+    with counting_deployment(request.param) as deployment:
         yield deployment
 
 
-def requests(deployed: Site, length: int) -> Iterator[tuple[str, str]]:
+def requests(deployed: CountingDeployment, length: int) -> Iterator[tuple[str, str]]:
     """Every request about some days, and its path."""
     some = partial(query, length, ago=AGO)
     for name, path in {"users": "/utilization/users", "totals": "/utilization"}.items():
@@ -108,7 +108,7 @@ def marked(request: str, *, compared: bool = False, departments: bool = False) -
     return request + ", compared" * compared + ", of a department" * departments
 
 
-def cost(deployed: Site, name: str, path: str) -> list[str]:
+def cost(deployed: CountingDeployment, name: str, path: str) -> list[str]:
     """Read units and requests of a process that knows nothing, and read units of one that does."""
     cold, warm = deployed.cold(path), deployed.warm(path)
     promised = MOST[max(filter(name.startswith, MOST), key=len)]
@@ -117,7 +117,7 @@ def cost(deployed: Site, name: str, path: str) -> list[str]:
     return [f"{cold.units:,g} / {cold.requests}", f"{warm.units:,g}"]
 
 
-def test_a_request_costs_no_more_than_is_promised(deployed: Site) -> None:
+def test_a_request_costs_no_more_than_is_promised(deployed: CountingDeployment) -> None:
     rows: defaultdict[str, list[str]] = defaultdict(list)
     for length in LENGTHS:
         for name, path in requests(deployed, length):
@@ -126,7 +126,7 @@ def test_a_request_costs_no_more_than_is_promised(deployed: Site) -> None:
     publish(f"App utilization: {deployed.dense.users:,} users", head, rows)
 
 
-def test_a_list_of_users_costs_no_more_than_is_promised(deployed: Site) -> None:
+def test_a_list_of_users_costs_no_more_than_is_promised(deployed: CountingDeployment) -> None:
     rows = {name: cost(deployed, name, f"{CLIENT}/users?{asked}") for name, asked in LISTS.items()}
     publish(f"Lists of users: {deployed.dense.users:,} users", ["list", "cold | warm"], rows)
 

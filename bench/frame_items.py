@@ -1,0 +1,61 @@
+"""The items that the engine stores of a product's daily usage: deltas and keyframes."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, timedelta
+from typing import Any
+
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import UsageHead
+from odometer.engine.format.frames import SHARD, Frame, active, parts, plus, to_attributes, total
+
+Column = Sequence[int]
+Item = dict[str, Any]
+
+
+def frame_of(columns: Sequence[Column]) -> Frame:
+    """A frame of one shard, from a column for each measure."""
+    lanes = tuple(int.from_bytes(array("Q", column).tobytes(), "little") for column in columns)
+    return (*lanes, active(lanes))
+
+
+def by_shard(columns: Sequence[Column]) -> list[Frame]:
+    """The frames of a day, from a column for each measure."""
+    shards = range(0, len(columns[0]), SHARD)
+    return [frame_of([column[at : at + SHARD] for column in columns]) for at in shards]
+
+
+def frame_items(
+    organization: str,
+    product: str,
+    measures: int,
+    days: Iterable[tuple[date, Sequence[Frame]]],
+    first_shard: int = 0,
+) -> Iterator[Item]:
+    """The deltas and keyframes of a product, from its frames by day and shard."""
+    totals: list[Frame] = []
+    for day, frames in days:
+        following = day + timedelta(1)
+        totals = totals or [total((), measures)] * len(frames)
+        totals = [plus(*pair) for pair in zip(totals, frames, strict=True)]
+        for shard, (frame, so_far) in enumerate(zip(frames, totals, strict=True), first_shard):
+            pk = keys.frames(organization, product, day.year, 0, shard)
+            yield _item(pk, keys.delta(day, 1, 0), frame)
+            if following == calendar.keyframe_after(day):
+                yield _item(pk, keys.keyframe(following, 0), so_far)
+        if following.year > day.year:
+            totals = []
+
+
+def _item(pk: str, sk: str, frame: Frame) -> Item:
+    (whole,) = parts(frame)
+    return {"pk": pk, "sk": sk, **to_attributes(whole)}
+
+
+def usage_head(organization: str, end: date, users: int) -> Item:
+    """The head of usage that is settled up to a day."""
+    settled_until = calendar.first_second(end, UTC)
+    return UsageHead("UTC", settled_until, plan=1, users=users).to_item(organization)
