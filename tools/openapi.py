@@ -336,5 +336,4 @@ def refusal(endpoint: Endpoint, code: str, models: Models) -> Schema:
 
 
 def headers(*names: str) -> Schema:
-    """Headers by reference."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

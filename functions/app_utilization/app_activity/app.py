@@ -17,5 +17,4 @@ from odometer.web.report import Report
 def handler(
     query: AppActivityQuery, product: Product, usage: Usage, directory: Directory
 ) -> Report[AppActivityAnswer]:
-    """Answer with the course of one app."""
     return app_activity(query, product, usage, directory)

@@ -13,5 +13,4 @@ from odometer.web.report import Report
 def handler(
     query: AppDetailQuery, product: Product, usage: Usage, directory: Directory
 ) -> Report[AppDetailAnswer]:
-    """Answer with the totals of one app."""
     return app_detail(query, product, usage, directory)

@@ -13,5 +13,4 @@ from odometer.web.report import Report
 def handler(
     query: AppUsersQuery, chain: Chain, product: Product, usage: Usage
 ) -> Report[AppUsersAnswer]:
-    """Answer with a page of the ranking."""
     return app_users(query, product, usage, chain)

@@ -9,5 +9,4 @@ from odometer.web.report import Report
 
 @app_utilization("/analytics/apps/utilization")
 def handler(query: AppsQuery, chain: Chain, usage: Usage) -> Report[AppsAnswer]:
-    """Answer with a page of the ranking."""
     return apps(query, usage, chain)

@@ -11,5 +11,4 @@ from odometer.web.report import Report
 
 @app_utilization("/users/{user_id}", may=READ_PERSON, about=user_named("user_id"))
 def handler(_: NothingAsked, user: User, usage: Usage) -> Report[ClientUser]:
-    """Answer with the user."""
     return one_user(user, usage)

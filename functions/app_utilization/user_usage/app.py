@@ -15,5 +15,4 @@ from odometer.web.report import Report
 
 @app_utilization("/users/{user_id}/usage", may=READ_PERSON, about=user_named("user_id"))
 def handler(query: PersonUsageQuery, user: User, usage: Usage) -> Report[PersonUsageAnswer]:
-    """Answer with what the user has used of each product."""
     return person_usage(query, user, usage)

@@ -9,5 +9,4 @@ from odometer.web.report import Report
 
 @app_utilization("/users")
 def handler(query: UsersQuery, chain: Chain, usage: Usage) -> Report[UsersAnswer]:
-    """Answer with a page of the users."""
     return users(query, usage, chain)

@@ -9,5 +9,4 @@ from odometer.web.messages import Request
 
 @endpoint(ByPrefix(), "/{proxy+}", "ANY")
 def handler(request: Request) -> NoReturn:
-    """Refuse."""
     refuse_unknown(request)

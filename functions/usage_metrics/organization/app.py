@@ -8,5 +8,4 @@ from odometer.directory.snapshot import Directory
 
 @usage_metrics("/organization", may=READ_ORGANIZATION)
 def handler(directory: Directory) -> OrganizationAnswer:
-    """Answer with what the directory says of the organization."""
     return OrganizationAnswer.of(directory.organization)

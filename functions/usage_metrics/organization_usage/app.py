@@ -10,5 +10,4 @@ from odometer.web.report import Report
 
 @usage_metrics("/organization/usage", may=READ_ORGANIZATION, organization="organizationId")
 def handler(query: OrganizationUsageQuery, usage: Usage) -> Report[OrganizationUsageAnswer]:
-    """Answer with the usage of the organization."""
     return usage_over_time(OrganizationUsageAnswer, query, usage)

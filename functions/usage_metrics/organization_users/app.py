@@ -10,6 +10,5 @@ from odometer.web.report import Report
 
 @usage_metrics("/organization/users", may=READ_ORGANIZATION)
 def handler(query: UserFilter, directory: Directory) -> Report[UserList]:
-    """Answer with a page of the users that the query asks for, by name."""
     users = by_name(filter(query.matches, directory.users))
     return UserList.report(query, users, ListedUser.of, narrowed_by=("teamMember", "active"))

@@ -10,6 +10,5 @@ from odometer.web.report import Report
 
 @usage_metrics("/instance/permissions", may=READ_ORGANIZATION)
 def handler(query: RoleFilter, directory: Directory) -> Report[Permissions]:
-    """Answer with the users of the role, by name."""
     holders = by_name(user for user in directory.users if user.role == query.role)
     return Permissions.report(holders, directory.organization.id)

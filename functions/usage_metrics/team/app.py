@@ -9,5 +9,4 @@ from odometer.web.context import team
 
 @usage_metrics("/team/{teamId}", may=READ_OWN_TEAM, about=team("teamId"))
 def handler(team: Team) -> TeamAnswer:
-    """Answer with the team's id and name."""
     return TeamAnswer(id=team.id, name=team.name)

@@ -12,5 +12,4 @@ from odometer.web.report import Report
 
 @usage_metrics("/team/account-utilizations", may=READ_TEAM, about=team("teamId"))
 def handler(_: TeamQuery, team: Team, directory: Directory) -> Report[TeamUtilization]:
-    """Answer with how many users of the team are registered, deactivated and invited."""
     return team_utilization(team, directory)

@@ -10,7 +10,6 @@ from odometer.web.report import Report
 
 @usage_metrics("/organization/teams", may=READ_ORGANIZATION)
 def handler(query: OptionalPage, directory: Directory) -> Report[TeamList]:
-    """Answer with a page of teams and how many users each has."""
     sizes = directory.team_sizes
     return TeamList.report(
         query, by_name(directory.teams), lambda team: ListedTeam.of(team, sizes[team.ordinal])

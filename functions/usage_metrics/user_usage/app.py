@@ -12,5 +12,4 @@ from odometer.web.report import Report
 
 @usage_metrics("/user/usage", may=READ_PERSON, about=user("userId"), organization="organizationId")
 def handler(query: UserUsageQuery, user: User, usage: Usage) -> Report[UserUsageAnswer]:
-    """Answer with the usage of the user."""
     return usage_over_time(UserUsageAnswer, query, usage, {user.ordinal})

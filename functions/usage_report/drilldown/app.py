@@ -10,5 +10,4 @@ from odometer.web.report import Report
 
 @usage_report("/drilldown")
 def handler(query: DrilldownQuery, usage: Usage) -> Report[DrilldownAnswer]:
-    """Answer with a page of the ranking."""
     return drilldown(query, usage)

@@ -10,5 +10,4 @@ from odometer.web.report import Report
 
 @usage_report("/summary")
 def handler(query: SummaryQuery, usage: Usage) -> Report[SummaryAnswer]:
-    """Answer with what the users of one type have used of each product."""
     return summary(query, usage)

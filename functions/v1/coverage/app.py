@@ -10,5 +10,4 @@ from odometer.web.report import Report
 
 @v1("/coverage", may=READ_ORGANIZATION)
 def handler(query: CoverageQuery, directory: Directory, usage: Usage) -> Report[CoverageAnswer]:
-    """Answer with the first and last event, and the days without any."""
     return coverage(query, directory, usage)

@@ -11,7 +11,6 @@ from odometer.directory.snapshot import Directory
 
 @v1("/keys", "POST", may=MANAGE_KEYS, status=201)
 def handler(body: NewKey, directory: Directory, keyring: Keyring, now: datetime) -> KeyMade:
-    """Make the key and answer with it."""
     body.check(now)
     owner = owner_of(directory, keyring, body.user)
     key, credential = keyring.make(body.name, owner, frozenset(body.scopes), body.expires_at)

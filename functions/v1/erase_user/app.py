@@ -11,5 +11,4 @@ from odometer.storage.directory import DirectoryStore
 
 @v1("/users/{user_id}", "DELETE", may=WRITE_DIRECTORY)
 def handler(query: UserPath, caller: Caller, directories: DirectoryStore, now: datetime) -> None:
-    """Erase the user; there is nothing to answer."""
     erase(directories, caller.organization, query.user_id, now)

@@ -11,5 +11,4 @@ from odometer.web.report import Report
 
 @v1("/explain", may=READ_ORGANIZATION, raises=(NotFound,))
 def handler(query: ExplainQuery, chain: Chain, usage: Usage) -> Report[ExplainAnswer]:
-    """Answer with the terms that add up to the figure."""
     return explain(query, usage, chain)

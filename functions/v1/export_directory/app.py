@@ -9,5 +9,4 @@ from odometer.web.messages import NDJSON, Response
 
 @v1("/directory/export", may=READ_DIRECTORY)
 def handler(directory: Directory) -> ExportedDirectory:
-    """Answer with a line for each member."""
     return Response(200, export(directory), NDJSON)

@@ -17,7 +17,6 @@ def handler(
     now: datetime,
     deadline: Deadline,
 ) -> RowResults:
-    """Answer with what became of each row."""
     rows = rows_sent(request)
     return directories.change(
         caller.organization, now, lambda edit: apply_rows(edit, rows, deadline)

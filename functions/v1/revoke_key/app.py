@@ -8,5 +8,4 @@ from odometer.api.v1.keys import KeyPath
 
 @v1("/keys/{key_id}", "DELETE", may=MANAGE_KEYS)
 def handler(query: KeyPath, keyring: Keyring) -> None:
-    """Revoke the key; there is nothing to answer."""
     keyring.revoke(query.key_id)

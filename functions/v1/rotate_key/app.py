@@ -10,6 +10,5 @@ from odometer.domain.errors import Conflict
 
 @v1("/keys/{key_id}/rotate", "POST", may=MANAGE_KEYS, raises=(Conflict,))
 def handler(query: KeyPath, body: Rotation, directory: Directory, keyring: Keyring) -> KeyRotated:
-    """Rotate the key and answer with it."""
     key, credential = keyring.rotate(query.key_id, body.grace)
     return KeyRotated.of(key, credential, directory)

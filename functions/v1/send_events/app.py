@@ -14,5 +14,4 @@ from odometer.storage.log import EventLog
 def handler(
     request: SentEvents, caller: Caller, directory: Directory, log: EventLog, now: datetime
 ) -> ReceiptAnswer:
-    """Answer with how many events count and why the others do not."""
     return accept(request, caller, directory, log, now)

@@ -29,7 +29,6 @@ class ByPrefix(Family):
     name = "edge"
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
-        """The error body of that family."""
         return family_at(path_called(request)).problem(error, status, request)
 
 
@@ -55,6 +54,5 @@ def refuse_unknown(request: Request) -> NoReturn:
 
 @cache
 def routes() -> Mapping[str, Sequence[str]]:
-    """The verbs of every path."""
     content: Mapping[str, Sequence[str]] = json.loads(ROUTES.read_bytes())
     return content

@@ -130,7 +130,6 @@ class RequestContext:
 
     @cached_property
     def keyring(self) -> Keyring:
-        """The keys of the caller's organization, as far as the caller reaches."""
         return Keyring(self.directories, self.process.pepper, self.caller, self.now)
 
     @cached_property
@@ -151,7 +150,6 @@ class RequestContext:
 
     @property
     def caller(self) -> Caller:
-        """Who is calling."""
         return self._entered[0]
 
     @property

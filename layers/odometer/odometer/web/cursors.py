@@ -76,7 +76,6 @@ class Chain:
 
     @property
     def row(self) -> int:
-        """The first row of the page."""
         return self.mark.row if self.mark else 0
 
     def after_erasures(self, users: Sequence[int], erased: int) -> Self:

@@ -56,7 +56,6 @@ class Endpoint:
     clock: Clock = wall_clock
 
     def __call__(self, event: Mapping[str, Any], lambda_context: LambdaContext) -> dict[str, Any]:
-        """Answer one request."""
         began = time.monotonic()
         request = Request.of(event)
         remaining_seconds = lambda_context.get_remaining_time_in_millis() / 1000

@@ -67,11 +67,9 @@ class Family:
         raise NotImplementedError
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
-        """The body of an error."""
         raise NotImplementedError
 
     def status(self, error: OdometerError) -> int:
-        """The status of an error."""
         return STATUS[error.code]
 
     def headers(self, error: OdometerError) -> dict[str, str]:

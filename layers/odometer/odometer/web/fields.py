@@ -87,11 +87,9 @@ class Reader:
         return text
 
     def read(self, value: object) -> object:
-        """The value, or a fault."""
         raise NotImplementedError
 
     def schema(self) -> Mapping[str, Any]:
-        """The JSON schema."""
         raise NotImplementedError
 
     def _read(self, value: Any, info: ValidationInfo) -> object:
@@ -143,7 +141,6 @@ class Flag(Reader):
         return value
 
     def schema(self) -> Mapping[str, Any]:
-        """A boolean."""
         return {"type": "boolean"}
 
 
@@ -167,7 +164,6 @@ class Choice(Reader):
         return self.values[name]
 
     def schema(self) -> Mapping[str, Any]:
-        """The values and the aliases."""
         return {"type": "string", "enum": [*self.values, *self.aliases]}
 
 
@@ -235,7 +231,6 @@ class Lines(Text):
         return value
 
     def schema(self) -> Mapping[str, Any]:
-        """A string of lines."""
         return {**super().schema(), "pattern": rf"^([^{CONTROLS}]|\r?\n)*$"}
 
     def _allowed(self) -> str:
@@ -256,7 +251,6 @@ class Instant(Reader):
         return instant
 
     def schema(self) -> Mapping[str, Any]:
-        """A date-time."""
         return {"type": "string", "format": "date-time"}
 
 
@@ -264,7 +258,6 @@ class Day(Reader):
     """A calendar date."""
 
     def read(self, value: object) -> date:
-        """A date that exists."""
         if isinstance(value, str) and re.fullmatch(DATE, value):
             check_year(int(value[:4]), "a date as YYYY-MM-DD")
             with suppress(ValueError):
@@ -272,7 +265,6 @@ class Day(Reader):
         raise refuse("date", "expected a date as YYYY-MM-DD")
 
     def schema(self) -> Mapping[str, Any]:
-        """A date."""
         return {
             "type": "string",
             "format": "date",
@@ -294,7 +286,6 @@ class Ids(Reader):
         return tuple(sorted(set(map(str.lower, ids))))
 
     def schema(self) -> Mapping[str, Any]:
-        """Text in one form."""
         one = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
         return {
             "type": "string",

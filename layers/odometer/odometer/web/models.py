@@ -98,7 +98,6 @@ def parameter_names(model: type[BaseModel]) -> list[str]:
 
 
 def read_body(model: type[Model], body: bytes) -> Model:
-    """Fill a body model from JSON."""
     content = read_json(body)
     if not isinstance(content, dict):
         raise Invalid.parameter("body", "expected a JSON object")
@@ -106,7 +105,6 @@ def read_body(model: type[Model], body: bytes) -> Model:
 
 
 def fill(model: type[Model], content: Mapping[str, Any]) -> Model:
-    """Fill a model, reporting every fault."""
     try:
         return model.model_validate(content)
     except ValidationError as error:

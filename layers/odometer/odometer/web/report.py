@@ -93,7 +93,6 @@ def client_has(tag: str | None, if_none_match: str) -> bool:
 
 
 def as_lines(rows: Iterable[Mapping[str, Any]]) -> str:
-    """A JSON object on each line."""
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
 
 

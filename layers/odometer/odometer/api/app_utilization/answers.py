@@ -19,7 +19,6 @@ class ComparedDays(Answer):
 
     @classmethod
     def of(cls, days: Days, comparison: Days | None = None) -> "ComparedDays":
-        """The days as they are published."""
         return cls(
             start_date=days.first,
             end_date=days.last,
@@ -52,7 +51,6 @@ class LastActivity(Answer):
 
     @classmethod
     def of(cls, presence: LastActive) -> "LastActivity":
-        """The published instants."""
         seconds = (presence.last, presence.desktop, presence.web)
         at, desktop_at, web_at = (
             format_millis(instant_at(second)) if second else None for second in seconds

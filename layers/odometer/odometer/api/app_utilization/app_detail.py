@@ -74,7 +74,6 @@ def spans(query: Compared) -> list[Days]:
 
 
 def periods_of(query: Compared, usage: Usage) -> list[time.Period]:
-    """The same as instants."""
     return [each.period(usage.zone) for each in spans(query)]
 
 

@@ -61,7 +61,6 @@ class Dated(Strict):
 
     @property
     def days(self) -> Days:
-        """The days of the report."""
         return Days(self.start_date, self.end_date)
 
 

@@ -64,7 +64,6 @@ class ClientUser(Answer):
 
     @classmethod
     def of(cls, user: User, presence: LastActive, directory: Directory) -> "ClientUser":
-        """The published part of a user."""
         departments = [directory.departments[number] for number in user.departments]
         return cls(
             id=user.id,

@@ -27,7 +27,6 @@ class OrganizationAnswer(Answer):
 
     @classmethod
     def of(cls, organization: people.Organization) -> "OrganizationAnswer":
-        """The published part of an organization."""
         return cls(**{name: getattr(organization, name) for name in cls.model_fields})
 
 
@@ -41,7 +40,6 @@ class ListedTeam(Answer):
 
     @classmethod
     def of(cls, team: people.Team, users_count: int) -> "ListedTeam":
-        """The published part of a team."""
         return cls(
             id=team.id, name=team.name, users_count=users_count, is_default_team=team.is_default
         )
@@ -67,7 +65,6 @@ class ListedUser(Answer):
 
     @classmethod
     def of(cls, user: people.User) -> "ListedUser":
-        """The published part of a user."""
         return cls(
             id=user.id,
             username=user.username,
@@ -98,7 +95,6 @@ class LicenseAnswer(Answer):
 
     @classmethod
     def of(cls, license: people.License) -> "LicenseAnswer":  # noqa: A002  the word of the domain
-        """The published part of a license."""
         names = LicenseDetails.model_fields
         return cls(license=LicenseDetails(**{name: getattr(license, name) for name in names}))
 
@@ -155,7 +151,6 @@ class UserWithTeam(Answer):
     def of(
         cls, organization: people.Organization, user: people.User, team: people.Team | None
     ) -> "UserWithTeam":
-        """The published part of a user."""
         details = UserOfTeam(
             organization_id=organization.id,
             user_id=user.id,
@@ -242,5 +237,4 @@ def by_name(members: Iterable[Member]) -> list[Member]:
 
 
 def instant(milliseconds: int) -> Timestamp:
-    """An instant as it is published."""
     return format_seconds(instant_of_ms(milliseconds))

@@ -36,7 +36,6 @@ class UsageMetrics(Family):
     fallback_type = JSON
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
-        """The published error body."""
         word, message = WORDS[status]
         message = INVALID_ORGANIZATION if isinstance(error, ForeignOrganization) else message
         faults = error.faults if isinstance(error, Invalid) else ()

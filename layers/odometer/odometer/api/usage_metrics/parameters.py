@@ -89,7 +89,6 @@ class Moment(Reader):
         return instant + timedelta(microseconds=bool(FINER_THAN_MICROSECONDS.search(text)))
 
     def schema(self) -> Mapping[str, Any]:
-        """A date-time, or a date."""
         return {"type": "string", "format": "date-time", "examples": ["2026-02-01T00:00:00Z"]}
 
 
@@ -97,7 +96,6 @@ class Month(Reader):
     """A month, as its first day."""
 
     def read(self, value: object) -> date:
-        """`2026-02`."""
         found = MONTH.fullmatch(value) if isinstance(value, str) else None
         if not found:
             raise refuse("month", "expected YYYY-MM")
@@ -105,7 +103,6 @@ class Month(Reader):
         return date(int(found[1]), int(found[2]), 1)
 
     def schema(self) -> Mapping[str, Any]:
-        """Text in one form."""
         return {"type": "string", "pattern": r"^\d{4}-\d{2}$", "examples": ["2025-01"]}
 
 
@@ -159,7 +156,6 @@ class BlockRange(Query):
 
     @property
     def period(self) -> Period:
-        """The range as a stretch of time."""
         return Period.until(self.start, self.end)
 
 

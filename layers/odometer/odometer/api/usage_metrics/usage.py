@@ -80,7 +80,6 @@ class Block(Answer):
 
     @classmethod
     def of(cls, period: Period, tally: Tally) -> Self:
-        """The published part of a tally; users of both kinds count once."""
         chars = sum(tally[kind, "chars_completed"] for kind in (COMPLETION, CHAT))
         return cls(
             start=format_seconds(period.start),

@@ -29,7 +29,6 @@ class UtilizationMonth(Answer):
 
     @classmethod
     def of(cls, each: Utilization) -> Self:
-        """A month as it is published."""
         return cls(
             year=each.month.year,
             month=each.month.month - 1,

@@ -54,7 +54,6 @@ class UsageReport(Family):
     fallback_type = JSON
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
-        """The published error body."""
         return {"status": "error", "message": message_of(error)}
 
     def status(self, error: OdometerError) -> int:

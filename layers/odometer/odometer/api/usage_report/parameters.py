@@ -32,7 +32,6 @@ class WallClock(Reader):
     """A wall-clock time to the second; which instant it is, the offset tells."""
 
     def read(self, value: object) -> datetime:
-        """A time that exists."""
         if isinstance(value, str) and CLOCK.fullmatch(value):
             check_year(int(value[:4]), CLOCK_FORM)
             with suppress(ValueError):
@@ -40,7 +39,6 @@ class WallClock(Reader):
         raise refuse("clock", f"expected {CLOCK_FORM}", CLOCK_FORM)
 
     def schema(self) -> Mapping[str, Any]:
-        """Text in one form."""
         return {
             "type": "string",
             "pattern": f"^{YEAR_PATTERN}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -64,7 +62,6 @@ class Offset(Reader):
         return timezone(offset)
 
     def schema(self) -> Mapping[str, Any]:
-        """Text in one of two forms."""
         return {
             "type": "string",
             "default": "+00:00",
@@ -132,7 +129,6 @@ class WallClockRange(Query):
 
     @property
     def period(self) -> Period:
-        """The range as instants."""
         start, last = (clock.replace(tzinfo=self.timezone) for clock in (self.start, self.last))
         return Period.through_second(start, last)
 

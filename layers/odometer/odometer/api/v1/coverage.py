@@ -114,7 +114,6 @@ def rows_of(product: ProductCoverage) -> Iterator[CoverageRow]:
 def product_coverage(
     found: Received, kinds: Mapping[str, Kind], query: CoverageQuery, today: date
 ) -> ProductCoverage:
-    """One product."""
     return ProductCoverage(
         product=found.product,
         kind=kinds[found.product].name,

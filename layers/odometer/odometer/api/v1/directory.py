@@ -98,7 +98,6 @@ class ZoneName(Text):
     longest: int = 64
 
     def read(self, value: object) -> str:
-        """A zone that exists."""
         text = super().read(value)
         if text not in zones():
             raise refuse("zone", "expected an IANA time zone like Europe/Berlin")
@@ -118,11 +117,9 @@ class KindName(Text):
     longest: int = 64
 
     def schema(self) -> Mapping[str, Any]:
-        """One of the kinds."""
         return {"type": "string", "enum": list(KINDS)}
 
     def read(self, value: object) -> str:
-        """A kind that exists."""
         text = super().read(value)
         if text not in KINDS:
             raise refuse("kind", f"expected one of {', '.join(KINDS)}")
@@ -137,7 +134,6 @@ class Small(Reader):
     deepest: int
 
     def read(self, value: object) -> object:
-        """The object as sent."""
         if not isinstance(value, dict):
             raise refuse("object", "expected an object")
         if depth(value) > self.deepest or len(as_json(value)) > self.longest:
@@ -386,7 +382,6 @@ def shape_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def of_lines(body: bytes) -> Iterator[SentRow]:
-    """A row of each line that is not blank, its kind beside its values."""
     for index, line in enumerate(body.split(b"\n")):
         if line.strip():
             yield of_line(index, line)
@@ -436,7 +431,6 @@ def export(directory: Directory) -> bytes:
 
 
 def exported(directory: Directory) -> Iterator[tuple[str, Row]]:
-    """Every row of a directory with its kind."""
     yield "organization", exported_fields(directory.head.organization, OrganizationRow)
     if directory.head.license:
         yield "license", exported_fields(directory.head.license, LicenseRow)

@@ -45,7 +45,6 @@ class Rotation(Body):
 
     @property
     def grace(self) -> timedelta:
-        """The grace as a duration."""
         return timedelta(seconds=self.grace_seconds)
 
 
@@ -117,7 +116,6 @@ class KeyMade(Answer):
 
     @classmethod
     def of(cls, key: AccessKey, credential: Credential, directory: Directory) -> "KeyMade":
-        """The key for its owner."""
         return cls(
             key_id=credential.key_id,
             access_key=str(key),
@@ -136,7 +134,6 @@ class KeyRotated(KeyMade):
 
     @classmethod
     def of(cls, key: AccessKey, credential: Credential, directory: Directory) -> "KeyRotated":
-        """The key for its owner."""
         made = KeyMade.of(key, credential, directory)
         return cls(**dict(made), former_until=format_optional(credential.former_until))
 
@@ -153,5 +150,4 @@ def owner_of(directory: Directory, keyring: Keyring, name: str) -> int:
 
 
 def format_optional(instant: datetime | None) -> str | None:
-    """An instant, if there is one."""
     return None if instant is None else format_seconds(instant)
