@@ -21,8 +21,11 @@ def candidates(name: str) -> list[Path]:
 
 
 def defines(text: str, name: str) -> bool:
-    own = re.escape(name.rpartition(".")[2])
-    return bool(re.search(rf"^\s*(?:def|class) {own}\b|^{own}\b.*=", text, re.MULTILINE))
+    """Whether a module has a class, function or constant of this name, or all of `Class.method`."""
+    return all(
+        re.search(rf"^\s*(?:def|class) {part}\b|^{part}\b.*=", text, re.MULTILINE)
+        for part in name.split(".")
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
