@@ -119,7 +119,7 @@ def test_an_unknown_subject_is_a_user_from_then_on(stack: Stack, keys: dict[str,
     assert "build-7" in listed.text
 
 
-def test_a_failing_organization_holds_up_no_other_and_is_rung_again_from_its_first_record(
+def test_a_failing_organization_holds_up_no_other_and_is_sent_again_from_its_first_record(
     stack: Stack, keys: dict[str, str]
 ) -> None:
     for name in ("a", "b"):

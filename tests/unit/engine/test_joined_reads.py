@@ -1,4 +1,4 @@
-"""What reading together promises: the same items, in fewer requests."""
+"""Joined reads give the same items in fewer requests."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from tests.support.memory_store import MemoryStore
 
 LETTERS = "abcdefgh"
 ENDS = st.tuples(st.sampled_from(LETTERS), st.sampled_from(LETTERS)).map(sorted)
-SPANS = st.builds(
+KEY_RANGES = st.builds(
     lambda pk, ends, strong: KeyRange(pk, ends[0], ends[1], strong),
     st.sampled_from("PQ"),
     ENDS,
@@ -19,7 +19,7 @@ SPANS = st.builds(
 )
 
 
-def shelf_of_letters() -> MemoryStore:
+def store_of_letters() -> MemoryStore:
     store = MemoryStore(lambda: 10**6)
     for pk in "PQ":
         for sk in LETTERS:
@@ -28,16 +28,16 @@ def shelf_of_letters() -> MemoryStore:
 
 
 @settings(max_examples=200)
-@given(st.lists(SPANS, max_size=8))
-def test_every_span_gets_what_it_would_get_alone(key_ranges: list[KeyRange]) -> None:
-    store = shelf_of_letters()
+@given(st.lists(KEY_RANGES, max_size=8))
+def test_every_key_range_gets_what_it_would_get_alone(key_ranges: list[KeyRange]) -> None:
+    store = store_of_letters()
     alone = store.read([key_range._replace(strong=True) for key_range in key_ranges])
     strong = [key_range._replace(strong=True) for key_range in key_ranges]
     assert read_joined(store, strong) == alone
 
 
 @settings(max_examples=200)
-@given(st.lists(SPANS, max_size=8))
+@given(st.lists(KEY_RANGES, max_size=8))
 def test_no_two_requests_meet_and_none_is_weaker_than_asked(key_ranges: list[KeyRange]) -> None:
     joined = joined_key_ranges(key_ranges)
     for one, other in pairwise(joined):

@@ -1,4 +1,4 @@
-"""What projections cost to read: three spans, however many products there are."""
+"""Reading a projection costs at most three queries, however many products there are."""
 
 from datetime import UTC, datetime
 from random import Random
