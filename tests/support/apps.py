@@ -6,13 +6,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.events import Event
 from odometer.domain.kinds import KINDS
 from odometer.domain.people import Role
-from odometer.domain.time import epoch_second
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack
-from tests.support.usage_sender import UsageSender
+from tests.support.usage_sender import UsageSender, used
 
 APP = "f1a2b3c4-d5e6-7890-abcd-ef1234567890"
 OTHER_APP = "f2b3c4d5-e6f7-8901-bcde-f12345678901"
@@ -36,15 +35,13 @@ def use(
     app: str = APP,
     platform: str | None = "desktop",
 ) -> Event[str]:
-    """One use of an app."""
-    second = epoch_second(at)
-    measures = (active_ms, sessions, *[0] * (MEASURES - 2))
-    digest = digest_of("test", f"{who} {second} {active_ms} {sessions} {app} {platform}")
-    return Event(who, app, "test", second, PLATFORMS[platform], measures, digest)
+    name = f"{who} {at} {active_ms} {sessions} {app} {platform}"
+    event = used(who, app, at, active_ms, sessions, event=name)
+    return event._replace(platform=PLATFORMS[platform])
 
 
 def daily(who: str, days: Iterable[date], total_ms: int, zone: str = "UTC") -> list[Event[str]]:
-    """A use at noon of each day, all together of so many milliseconds."""
+    """A use at noon of each day; all together they take `total_ms`."""
     noons = [datetime.combine(day, time(12), ZoneInfo(zone)) for day in days]
     share, rest = divmod(total_ms, len(noons))
     return [use(who, noon, share + (at < rest)) for at, noon in enumerate(noons)]
@@ -56,7 +53,7 @@ def days_from(first: date, count: int) -> list[date]:
 
 @dataclass(eq=False)
 class Client:
-    """One organization with apps, and what was used of them."""
+    """An organization with two apps, two departments and an Admin."""
 
     stack: Stack
     organization: str = ACME
@@ -76,26 +73,23 @@ class Client:
         return self.stack.apply(self.organization, what, row)
 
     def key_of(self, role: Role) -> str:
-        """The key of a new user who holds a role."""
         name = f"{role.value}@{self.organization[:4]}.example"
         user = self.put("user", username=name, role=role)
         return self.stack.key(self.organization, user, now=self.now)
 
     def person(self, user_id: str, username: str, *departments: str, **row: object) -> str:
-        """Someone with the username's address for a key."""
+        """Put a user whose `user_key` is an e-mail address made of the username."""
         key = f"{username}@example.com"
         names = {"id": user_id, "username": username, "user_key": key}
         return self.put("user", **names, departments=list(departments), **row)
 
     def used(self, *events: Event[str]) -> None:
-        """Accept events and decide about them."""
         self.usage_sender.send(events, self.now)
 
     def settle(self) -> None:
         self.usage_sender.settle(self.now)
 
     def later(self, passed: timedelta) -> None:
-        """Let time pass, for the engine and for the functions."""
         self.now += passed
         self.stack.now = self.now
 
@@ -104,12 +98,11 @@ class Client:
         return self.stack.get(url, key or self.admin, **headers)
 
     def users(self, query: str, **headers: str) -> Reply:
-        """The users of the app."""
         return self.get(USERS, query, **headers)
 
 
 def example_client(stack: Stack) -> Client:
-    """The people and figures of the published examples, and a neighbour with the same names."""
+    """The published examples, and another organization with the same names."""
     client = Client(stack)
     client.person(JAMES, "james.wilson", SALES)
     client.person(SARAH, "sarah.chen", OFFICE)
@@ -166,17 +159,9 @@ def sarah(change: float | None = None, compared: int | None = None) -> dict[str,
     return user_row(SARAH, "sarah.chen", desktop_at, web_at, [5_520_000, change, compared], 21)
 
 
-PERIOD = {
-    "start_date": "2026-02-01",
-    "end_date": "2026-02-28",
-    "compare_start_date": None,
-    "compare_end_date": None,
-}
-COMPARED_PERIOD = {
-    **PERIOD,
-    "compare_start_date": "2026-01-01",
-    "compare_end_date": "2026-01-31",
-}
+COMPARE = ("compare_start_date", "compare_end_date")
+PERIOD = {"start_date": "2026-02-01", "end_date": "2026-02-28", **dict.fromkeys(COMPARE)}
+COMPARED_PERIOD = {**PERIOD, **dict(zip(COMPARE, ("2026-01-01", "2026-01-31"), strict=True))}
 
 
 def ranked(client: Client, query: str) -> list[str]:

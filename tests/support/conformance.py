@@ -6,10 +6,7 @@ from typing import Any, TypeVar
 
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.specs.openapi.checks import (
-    negative_data_rejection,
-    positive_data_acceptance,
-)
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from werkzeug.http import HTTP_STATUS_CODES
 
 from odometer.domain.identity import UUID
@@ -40,7 +37,7 @@ EXCLUDED: dict[str, list[Any]] = {
 def keeps_to_its_document(
     family: str, cases: int, application: Any = None
 ) -> Callable[[Test], Test]:
-    """Run a test with as many cases as a family gets, the same ones every time."""
+    """Run a test with so many cases of a family, the same ones every time."""
     schema = schemathesis.openapi.from_dict(DOCUMENTS[family])
     schema.app = application
     schema.hook("filter_body")(sayable)
@@ -62,7 +59,7 @@ def keeps_to_its_document(
 
 
 def hold(case: Any, there: Mapping[str, str], *beside: Any, **call: Any) -> None:
-    """Send a case and hold its answer against the document."""
+    """Send a case and compare its answer with the document."""
     placed(case.path_parameters, there)
     placed(case.query, there)
     excluded = EXCLUDED.get(f"{case.operation.method.upper()} {case.operation.path}", [])
@@ -106,7 +103,7 @@ def values(content: Any) -> Iterator[object]:
 
 @schemathesis.serializer(NDJSON)
 def lines(context: Any, value: Any) -> bytes:
-    """Lines are sent as they were drawn."""
+    """Send lines as they were generated."""
     return str(value).encode()
 
 

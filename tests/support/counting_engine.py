@@ -97,7 +97,7 @@ def stack_on_counting_engine() -> Iterator[Stack]:
 
 @dataclass
 class ReadCosts:
-    """Read units and calls of a request, by what they are for."""
+    """Read units and calls of a request, by purpose."""
 
     units: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)

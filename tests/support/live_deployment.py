@@ -25,7 +25,6 @@ class Deployment:
     home: Path | None
 
     def __getitem__(self, name: str) -> str:
-        """A name of `demo.env`."""
         return self.names[name]
 
     def send(
@@ -42,7 +41,7 @@ class Deployment:
         return self.send("GET", path, key, **request)
 
     def odometer(self, *words: str, key: str | None = None) -> "subprocess.CompletedProcess[str]":
-        """Type a command of the product's own, with what a local stack's operator has set."""
+        """Run the command line with the environment of an operator of a local stack."""
         stack = Stack.read(self.home) if self.home else None
         env = {
             **os.environ,
@@ -55,7 +54,7 @@ class Deployment:
 
 
 def running() -> tuple[Mapping[str, str], Path | None] | None:
-    """The names of the deployment to travel to, and its home if it is on this machine."""
+    """The names of the deployment to test, and its home if it is on this machine."""
     wanted = os.environ.get("BASE_URL")
     homes = [Path(os.environ["DEMO_ENV"]).parent] if "DEMO_ENV" in os.environ else HOMES
     for home in homes:

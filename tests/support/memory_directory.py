@@ -14,7 +14,6 @@ NOON = datetime(2026, 2, 28, 12, tzinfo=UTC)
 
 
 def new_head(organization: str, name: str) -> DirectoryHead:
-    """An organization with nobody in it."""
     return DirectoryHead(1, {**NEW_ORGANIZATION, "id": organization, "name": name, "created_at": 0})
 
 
@@ -33,18 +32,16 @@ class MemoryDirectory:
         return Directory(self.head, self)
 
     def put(self, *rows: tuple[str, Row], now: datetime = NOON) -> list[Outcome]:
-        """Apply rows in the order given and keep the new version."""
         edit = DirectoryEdit(self.directory, now)
         outcomes = [edit.apply(kind, row) for kind, row in rows]
         self._keep(edit)
         return outcomes
 
     def user(self, **row: Any) -> Outcome:
-        """Put one user."""
         return self.put(("user", row))[0]
 
     def erase(self, user_id: str, now: datetime = NOON) -> int | None:
-        """Erase whoever has that id; what was kept before stays as it is."""
+        """Erase a user; older versions stay as they are."""
         edit = DirectoryEdit(self.directory, now)
         user = edit.erase(user_id)
         self._keep(edit)

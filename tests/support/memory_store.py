@@ -15,7 +15,7 @@ CHANGES = 0.15
 
 
 class Killed(BaseException):
-    """The process died: nothing catches this."""
+    """The process died; nothing in product code catches this."""
 
 
 class MemoryStore:
@@ -64,7 +64,6 @@ class MemoryStore:
         self._items[pk].pop(sk, None)
 
     def everything(self) -> Iterator[Item]:
-        """All items, for a test to look at."""
         for partition in self._items.values():
             yield from (item for _, item in partition.values())
 

@@ -27,7 +27,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class People:
-    """An organization with somebody of every kind."""
+    """An organization with a user of every role and state."""
 
     stack: Stack
     organization: str
@@ -37,18 +37,15 @@ class People:
         return NAMES[self.organization]
 
     def id(self, who: str) -> str:
-        """The id of one of the people or teams."""
         return f"{self.name}-{who}"
 
     def username(self, who: str) -> str:
         return f"{who}@{self.name}.example"
 
     def team_of(self, who: str) -> str | None:
-        """The id of the team that one of the people is in."""
         return self.id(PEOPLE[who]["team"]) if "team" in PEOPLE[who] else None
 
     def key(self, who: str, *scopes: Scope, expires_at: datetime | None = None) -> str:
-        """A new key of one of the people."""
         return self.stack.key(self.organization, self.id(who), *scopes, expires_at=expires_at)
 
     def revoked(self, who: str) -> str:
@@ -62,7 +59,6 @@ class People:
 
 
 def people_of(stack: Stack, organization: str) -> People:
-    """Put everybody into an organization."""
     people = People(stack, organization)
 
     def everybody(edit: DirectoryEdit) -> None:

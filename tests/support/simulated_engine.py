@@ -53,14 +53,14 @@ class Subjects:
 
 @dataclass
 class SimulatedEngine:
-    """What is stored, what time it is, and what is on its way."""
+    """The engine with its stores, a clock, and batches that are not in the log yet."""
 
     now: int
     zone: str
     products: Sequence[MeteredProduct]
     spread: int = 1
     in_flight: list[tuple[int, Item]] = field(default_factory=list)
-    """Puts into the log that land later than their stamp says."""
+    """Puts into the log that land later than their timestamp says."""
     sent: defaultdict[tuple[date, bytes], list[Event[str]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -78,7 +78,7 @@ class SimulatedEngine:
         self.folding = self.fold_elsewhere()
 
     def fold_elsewhere(self) -> Folding:
-        """A process that remembers nothing."""
+        """Folding in another process, which remembers nothing."""
         return Folding(self.log, self.usage, self.subjects)
 
     @property
@@ -86,7 +86,6 @@ class SimulatedEngine:
         return self.now * 1000
 
     def accept(self, events: Sequence[Event[str]], random: Random, lands_after: int) -> Item:
-        """Accept a batch; it is in the log when its put lands."""
         self.batches += 1
         item = log_entries.to_item(
             ORGANIZATION, events, self.now_ms, f"{random.getrandbits(64):x}-{self.batches}"
@@ -109,7 +108,7 @@ class SimulatedEngine:
         return View.latest(ORGANIZATION, self.usage, self.zone, self.now)
 
     def folds(self) -> list[Fold]:
-        """All that was decided, in order, settled or not."""
+        """All folds in order, settled or not."""
         pk = keys.folds(ORGANIZATION)
         folds = [Fold.from_item(item) for item in self.usage.everything() if item["pk"] == pk]
         return sorted(folds, key=lambda fold: fold.number)
@@ -141,7 +140,7 @@ def brute_force(
 
 
 def rows(used: Used) -> dict[int, Row]:
-    """The same of an answer."""
+    """Every user's measures and days active, as the engine has them."""
     columns = [used.measure(name) for name in used.product.kind.measures]
     columns.append(used.days_active)
     table = list(zip(*columns, strict=True))

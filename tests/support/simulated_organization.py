@@ -25,7 +25,7 @@ from tests.support.memory_directory import new_head
 from tests.support.memory_store import MemoryStore
 from tests.support.stack import Stack
 from tests.support.usage_oracle import MEASURES, Moment
-from tests.support.usage_sender import BATCH, EVENTS
+from tests.support.usage_sender import BATCH, EVENTS, usage_event
 
 APPS = [APP, OTHER_APP, *(f"f{n}a2b3c4-d5e6-7890-abcd-ef1234567890" for n in range(3, 6))]
 PLATFORM_NAMES = {number: name for name, number in PLATFORMS.items()}
@@ -43,7 +43,7 @@ ZONES = [
 
 @contextmanager
 def usage_in_memory(stack: Stack) -> Iterator[MemoryStore]:
-    """Usage lies where nothing takes time, and where DynamoDB's promises are kept and no more."""
+    """Keep the usage table of a deployment in memory."""
     store = MemoryStore(lambda: epoch_second(stack.now or wall_clock()))
 
     with patch.object(Process, "usage_store", lambda *_: store):
@@ -54,7 +54,6 @@ def usage_in_memory(stack: Stack) -> Iterator[MemoryStore]:
 def new_organization(
     stack: Stack, number: int, zone: str, start: datetime
 ) -> Iterator[SimulatedOrganization]:
-    """A new organization, with nothing and nobody in it."""
     organization = str(UUID(int=number, version=4))
     stack.now = start
     stack.directories.create(new_head(organization, "Acme Corp"))
@@ -64,13 +63,13 @@ def new_organization(
 
 @dataclass
 class SimulatedOrganization:
-    """One organization, its tables, and what was accepted and decided so far."""
+    """One organization, its tables, and the events accepted and counted so far."""
 
     client: Client
     usage: MemoryStore
     zone: str
     accepted: list[Event[str]] = field(default_factory=list)
-    """Accepted and not decided; users are whatever the events call them."""
+    """Events that are not folded yet, with users by the names in the events."""
     counted: list[Event[str]] = field(default_factory=list)
     sent: int = 0
 
@@ -88,18 +87,17 @@ class SimulatedOrganization:
 
     @property
     def moment(self) -> Moment:
-        """All that counts by now."""
         directory = self.client.stack.directories.open(self.organization)
         return Moment.of(self.counted, self.zone_shown, directory)
 
     @property
     def zone_shown(self) -> str:
-        """The zone whose days are shown: the directory's, once a rebuild has flipped to it."""
+        """The zone of the days in reports: the directory's, once a rebuild has switched to it."""
         item = self.usage.get(keys.head(self.organization), "H")
         return UsageHead.from_item(item).zone if item else self.zone
 
     def begin(self, luck: Random) -> None:
-        """Weeks of use: some sealed, some settled, some decided only; frames made anew before."""
+        """Fill weeks with use: some sealed, some settled, some only folded, after rebuilds."""
         self.put(
             organization={"time_zone": self.zone},
             products=[
@@ -124,7 +122,7 @@ class SimulatedOrganization:
     # events
 
     def arrive(self, luck: Random, count: int = 3) -> None:
-        """Some use: just now, late, and by people of whom nobody has heard."""
+        """Send some use: of now, of earlier days, and by unknown users."""
         batch = [self.some_use(luck) for _ in range(count)]
         body = [self.as_sent(event) for event in batch]
         reply = self.client.stack.call("POST", EVENTS, self.client.admin, headers=BATCH, body=body)
@@ -148,24 +146,21 @@ class SimulatedOrganization:
         )
 
     def as_sent(self, event: Event[str]) -> dict[str, Any]:
-        """An event as its sender words it."""
         self.sent += 1
         measures = dict(zip(MEASURES, event.measures, strict=False))
         platform = {"platform": PLATFORM_NAMES[event.platform]} if event.platform else {}
-        return {
-            "specversion": "1.0",
-            "id": str(self.sent),
-            "source": "test",
-            "type": "usage",
-            "subject": event.who,
-            "time": format_seconds(instant_at(event.second)),
-            "data": {"product": event.product, **platform, **measures},
-        }
+        return usage_event(
+            str(self.sent),
+            source="test",
+            subject=event.who,
+            time=format_seconds(instant_at(event.second)),
+            data={"product": event.product, **platform, **measures},
+        )
 
     # the engine
 
     def fold(self, _: Random) -> None:
-        """Decide about all that was accepted; whoever was a stranger has an id from then on."""
+        """Fold all that was accepted; unknown users have an id from then on."""
         self.engine.fold_outstanding(self.organization, self.now)
         ids = self.names
         self.counted += [event._replace(who=ids[event.who]) for event in self.accepted]
@@ -178,14 +173,13 @@ class SimulatedOrganization:
         self.remake(luck.choice([ALL, APP, TOTALS.id]))
 
     def remake(self, what: str) -> None:
-        """Make the frames of a product anew, or all; those of a zone moved to come before."""
+        """Rebuild the frames of a product, or all of them."""
         scope = what if what == ALL else f"{what}#{self.now.year}"
         self.engine.rebuilding.request(self.organization, scope, self.zone)
         while self.engine.rebuild(self.organization, self.now):
             pass
 
     def step(self, luck: Random) -> None:
-        """Take a rebuild, if one is on its way, some steps further."""
         for _ in range(luck.randrange(1, 20)):
             self.engine.rebuild(self.organization, self.now)
 
@@ -193,23 +187,22 @@ class SimulatedOrganization:
         self.engine.retire(self.organization, self.now)
 
     def wait(self, luck: Random) -> None:
-        """Time passes, up to most of a day, and what has expired is gone."""
         self.client.later(timedelta(hours=luck.choice([1, 5, 5, 11, 11, 23])))
         self.expire(luck)
 
     def work(self, luck: Random) -> None:
-        """Every schedule comes round, as it does in a night, and another day is sealed."""
+        """Run every schedule once, after some hours."""
         self.wait(luck)
         for each in (self.fold, self.settle, self.rebuild, self.retire):
             each(luck)
 
     @property
     def frames(self) -> set[str]:
-        """Where frames are."""
+        """The partitions of frames."""
         return {item["pk"] for item in self.usage.everything() if "#R#" in item["pk"]}
 
     def expire(self, _: Random) -> None:
-        """Remove what may be removed by its TTL, at once, and forget what was read before."""
+        """Remove expired items, and forget what was read before."""
         second, directory = epoch_second(self.now), process().table("directory")
         for item in list(self.usage.everything()):
             if item.get("ttl", second + 1) <= second:
@@ -223,7 +216,7 @@ class SimulatedOrganization:
 
     @property
     def names(self) -> Mapping[str, str]:
-        """The ids of everyone, by all that they are called."""
+        """The ids of all users by each of their names."""
         directory = self.client.stack.directories.open(self.organization)
         columns = directory.columns("users", "names")
         return {
@@ -233,26 +226,25 @@ class SimulatedOrganization:
         }
 
     def put(self, **document: Any) -> None:
-        """Send part of a directory, all of which must be taken."""
         reply = self.client.stack.put(self.client.admin, document)
         assert reply.status == 200, reply
         assert {row["status"] for row in reply.json["results"]} <= TAKEN
 
     def person(self, user: str, luck: Random) -> dict[str, Any]:
-        """Somebody by a name that sorts otherwise than the id, somewhere."""
+        """A user with a random name, departments and team."""
         name = f"{luck.choice('aAbBcC')}{luck.randrange(10**6)}"
         departments = luck.sample([SALES, OFFICE], luck.randrange(3))
         team = luck.choice([None, "core"])
         return {"id": user, "username": name, "departments": departments, "team": team}
 
     def people(self, luck: Random) -> None:
-        """Some get other names, departments and teams; strangers as well, and some are new."""
+        """Change the names, departments and teams of some users, and add one."""
         ids = sorted(set(self.names.values()))
         some = luck.sample(ids, 3)
         self.put(users=[self.person(user, luck) for user in (*some, f"v{luck.randrange(9)}")])
 
     def names_change(self, luck: Random) -> None:
-        """A department and an app are called otherwise."""
+        """Rename a department and an app."""
         word = f"{luck.choice('aAbB')}{luck.randrange(10**6)}"
         self.put(
             departments=[{"id": luck.choice([SALES, OFFICE]), "name": f"Of {word}"}],
@@ -260,6 +252,6 @@ class SimulatedOrganization:
         )
 
     def move(self, luck: Random) -> None:
-        """The organization goes to live in another zone; a settle notices."""
+        """Change the time zone; the next settle notices."""
         self.zone = luck.choice(ZONES)
         self.put(organization={"time_zone": self.zone})

@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "SECRET_ID": "odometer",
 }
 OTHER = "bb7cf840-9ca9-46a3-9778-9015d6580d51"
+KEY_TYPES = {"pk": "HASH", "sk": "RANGE"}
 TABLES = ("directory", "usage", "log", "activity")
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 29_000)
 
@@ -65,7 +66,6 @@ class Reply:
 
 @cache
 def endpoints() -> dict[str, Endpoint]:
-    """Every function with a route, by its folder."""
     return {name: each for name, each in functions().items() if isinstance(each, Endpoint)}
 
 
@@ -79,7 +79,6 @@ def functions() -> dict[str, Any]:
 
 
 def load(path: Path) -> Any:
-    """One app.py as a module of its own."""
     spec = importlib.util.spec_from_file_location("_".join(path.parts[-3:-1]), path)
     assert spec
     assert spec.loader
@@ -90,12 +89,12 @@ def load(path: Path) -> Any:
 
 @dataclass
 class Stack:
-    """A deployment: call it like the gateway does, or look into its tables."""
+    """A deployment in this process, called like the gateway calls it."""
 
     directories: DirectoryStore
     keys: dict[str, str] = field(default_factory=dict)
     now: datetime | None = None
-    """What time it is; the real time if a test does not say."""
+    """The time in functions; None is the real time."""
 
     def call(
         self,
@@ -106,7 +105,6 @@ class Stack:
         headers: Mapping[str, str] | None = None,
         body: Any = None,
     ) -> Reply:
-        """Send a request through the route that the template gives it."""
         sent = {"authorization": f"Bearer {key}"} if key else {}
         if body is not None and not isinstance(body, str | bytes):
             body, sent = json.dumps(body), {**sent, "content-type": "application/json"}
@@ -120,11 +118,10 @@ class Stack:
         return self.call("PUT", "/v1/directory", key, body=document)
 
     def user(self, organization: str, **row: Any) -> str:
-        """Put a user and answer its id."""
         return self.apply(organization, "user", row)
 
     def apply(self, organization: str, kind: str, row: Row) -> str:
-        """Put one row past the API, at noon or when its state began, and answer its id."""
+        """Put one row past the API, at noon or when its state began, and return its id."""
         now = max(NOON, instant_of_ms(row.get("state_since", 0)))
         outcome = self.directories.change(organization, now, lambda edit: edit.apply(kind, row))
         assert outcome.status in (Status.CREATED, Status.UPDATED, Status.UNCHANGED), outcome
@@ -138,9 +135,9 @@ class Stack:
         expires_at: datetime | None = None,
         now: datetime = NOON,
     ) -> str:
-        """A key for a user; without scopes, one that may do all that the user may."""
+        """A new key of a user, with every scope by default."""
         user = self.directories.open(organization).user_by_id(user_id)
-        assert user is not None
+        assert user
         key, credential = issue(
             organization,
             "test",
@@ -177,7 +174,7 @@ def proxy_event(
 
 
 def answer_to(event: dict[str, Any], now: datetime | None = None) -> Reply:
-    """Route an event as the gateway does and answer as a client would see it."""
+    """Route an event as the gateway does; the answer is as a client sees it."""
     handler, parameters = routed(event["httpMethod"], event["path"])
     if now:
         handler = replace(handler, clock=lambda: now)
@@ -200,7 +197,7 @@ def routed(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
 
 
 def matched(route: str, path: str) -> dict[str, str] | None:
-    """The parameters of a path on a route, or None when it is another."""
+    """The path parameters, or None if the route does not match."""
     wanted, sent = route.split("/"), path.split("/")
     pairs = list(zip(wanted, sent, strict=False))
     named = {one[1:-1]: other for one, other in pairs if one.startswith("{")}
@@ -218,7 +215,7 @@ def stack_on_moto() -> Iterator[Stack]:
 
 
 def new_stack() -> Stack:
-    """A deployment with two organizations and nobody in them."""
+    """A deployment with two organizations that have no users."""
     process.cache_clear()
     stack = Stack(process().directories(Meter()))
     stack.directories.create(new_head(ACME, "Acme Corp"))
@@ -233,22 +230,14 @@ def create_tables(client: Any, names: Iterable[str] = TABLES) -> None:
             TableName=name,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
+                {"AttributeName": key, "AttributeType": "S"} for key in KEY_TYPES
             ],
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
+            KeySchema=[{"AttributeName": key, "KeyType": KEY_TYPES[key]} for key in KEY_TYPES],
         )
 
 
 def items_of(table: str) -> list[dict[str, Any]]:
-    """All items of a table, as they are stored."""
-    found: list[dict[str, Any]] = process().dynamodb.scan(TableName=table, ConsistentRead=True)[
-        "Items"
-    ]
-    return found
+    return process().dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
 
 
 def copy_of_tables(names: Iterable[str] = ("directory", "log", "usage")) -> Copy:
@@ -267,6 +256,5 @@ def restore_tables(copy: Copy) -> None:
 
 
 def admin_of(stack: Stack, organization: str) -> str:
-    """The key of a new Admin."""
     user = stack.user(organization, username=f"admin@{organization[:4]}.example", role=Role.ADMIN)
     return stack.key(organization, user)

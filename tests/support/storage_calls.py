@@ -23,26 +23,25 @@ class Call(NamedTuple):
 
 @dataclass
 class StorageCalls:
-    """Every call so far; `fail` says which to answer itself, `lose` whose answers get lost."""
+    """Every call so far; `fail` replaces an answer, `lose` says which answers get lost."""
 
     calls: list[Call] = field(default_factory=list)
     fail: Callable[[Call], Answer | None] = lambda _: None
     lose: Callable[[Call], bool] = lambda _: False
 
     def before_call(self, params: dict[str, Any], **_: Any) -> Answer | None:
-        """Botocore asks before it sends, once for each call: an answer takes the engine's place."""
+        """Called once before each call; an answer takes the place of the real one."""
         call = call_of(params["headers"], params["body"])
         self.calls.append(call)
         return self.fail(call)
 
     def after_send(self, request: Any, **_: Any) -> None:
-        """Asked for each try, when the engine in this process has answered already."""
+        """Called for each try, after the tables in this process have changed."""
         if self.lose(call_of(request.headers, request.body)):
             raise ReadTimeoutError(endpoint_url=request.url)
 
     @property
     def verbs(self) -> dict[str, set[str]]:
-        """The verbs used, by resource."""
         found: dict[str, set[str]] = {}
         for call in self.calls:
             found.setdefault(call.resource, set()).add(call.verb)
@@ -50,7 +49,6 @@ class StorageCalls:
 
 
 def call_of(headers: Any, body: Any) -> Call:
-    """What a request to AWS asks for."""
     target = headers["X-Amz-Target"]
     verb = target.decode() if isinstance(target, bytes) else target
     content = json.loads(body)
@@ -69,17 +67,15 @@ def record_calls() -> StorageCalls:
 
 
 def throttled(_: Call) -> Answer:
-    """The engine has refused, and botocore has given up."""
+    """An error after all retries of botocore."""
     return refused("ProvisionedThroughputExceededException", 400)
 
 
 def refused(code: str, status: int) -> Answer:
-    """An error as botocore passes it on."""
     error = {"Code": code, "Message": "the engine's own words"}
     metadata = {"HTTPStatusCode": status, "RetryAttempts": 3}
     return SimpleNamespace(status_code=status), {"Error": error, "ResponseMetadata": metadata}
 
 
 def timed_out(call: Call) -> Answer:
-    """No answer came."""
     raise ReadTimeoutError(endpoint_url=f"https://{call.resource}.example")

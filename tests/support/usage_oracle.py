@@ -32,7 +32,7 @@ MEASURES = KINDS["app"].measures
 
 @dataclass(frozen=True)
 class Moment:
-    """All that counts at one moment, event by event, and who is who."""
+    """The events that count at one moment, and the users as they are then."""
 
     events: Sequence[Event[str]]
     """By the ids of their users."""
@@ -44,7 +44,6 @@ class Moment:
 
     @classmethod
     def of(cls, events: Iterable[Event[str]], zone: str, directory: Directory) -> Moment:
-        """What counts, with everyone as one version of the directory has them."""
         apps = {app.id: app.name for app in directory.apps}
         return cls(list(events), ZoneInfo(zone), people_of(directory), apps)
 
@@ -52,7 +51,6 @@ class Moment:
         return datetime.fromtimestamp(event.second, self.zone).date()
 
     def within(self, app: str, days: Days) -> list[Event[str]]:
-        """The uses of an app on some days."""
         first, last = days
         mine = (event for event in self.events if event.product == app)
         return [event for event in mine if first <= self.day(event) <= last]
@@ -76,7 +74,6 @@ class Moment:
         return wanted is None or not own.isdisjoint(wanted.split(","))
 
     def last_activity(self, user: str) -> dict[str, str | None]:
-        """When a user was last active on any app."""
         mine = [event for event in self.events if event.who == user]
         desktop, web = (
             max((e.second for e in mine if e.platform == PLATFORMS[name]), default=0)
@@ -86,7 +83,7 @@ class Moment:
         return {n: format_millis(instant_at(at)) if at else None for n, at in seconds.items()}
 
     def with_activity(self, row: Row) -> Row:
-        """A row of users with their last activity, which no chain of pages holds back."""
+        """A row with the last activity of its user, which is as of now on every page."""
         match row:
             case {"username": _}:
                 return {**row, "last_activity": self.last_activity(row["id"])}
@@ -97,7 +94,6 @@ class Moment:
     # rankings, without last activities: these are as of now, whatever a chain has begun with
 
     def app_users(self, query: Query) -> list[Row]:
-        """The users of the app, ranked."""
         asked, compared = spans(query)
         used = self.by_user(APP, asked)
         before = self.by_user(APP, compared) if compared else None
@@ -113,7 +109,6 @@ class Moment:
         return ordered(rows, USERS_BY[query.get("sort_by", "avg_time")], query)
 
     def ranked_apps(self, query: Query) -> list[Row]:
-        """The apps that were used, ranked."""
         asked, compared = spans(query)
         rows = []
         for app, name in sorted(self.apps.items()):
@@ -129,7 +124,6 @@ class Moment:
 
     @property
     def figures(self) -> Mapping[str, Callable[[Sequence[Event[str]]], int]]:
-        """The figures of an app."""
         return {
             "unique_users": lambda events: len({event.who for event in events}),
             "active_time_ms": lambda events: sum(event.measures[0] for event in events),
@@ -138,7 +132,6 @@ class Moment:
         }
 
     def listed(self, query: Query) -> list[Row]:
-        """The users of the client, in order."""
         keys: Mapping[str, Key] = {
             "username": lambda row: row["username"].lower(),
             "created_at": lambda row: row["created_at"],
@@ -163,7 +156,7 @@ class Moment:
         return sorted(of_app, key=lambda each: (each.second, ordinals[each.who], each.measures))
 
     def told_apart(self, query: Query, days: Collection[str]) -> list[Row]:
-        """The same on the days whose events are explained one by one."""
+        """The same as terms, on the days whose events are explained one by one."""
         return [
             {
                 "at": format_seconds(instant_at(each.second)),
@@ -189,7 +182,7 @@ class Moment:
 
 
 def people_of(directory: Directory) -> dict[str, Row]:
-    """Everyone as they are listed, but for their last activity."""
+    """Users as they are listed, without their last activity."""
     return {
         user.id: {
             "id": user.id,
@@ -220,7 +213,7 @@ APPS_BY: Mapping[str, Key] = {
 
 
 def ordered(rows: Sequence[Row], key: Key, query: Query) -> list[Row]:
-    """Rows that stand by id, by something else: most first unless asked, those without it last."""
+    """Sort rows by a key, in descending order by default, with rows that have no key last."""
     there = [row for row in rows if key(row) is not None]
     there.sort(key=key, reverse=query.get("sort_order", "desc") == "desc")
     return there + [row for row in rows if key(row) is None]

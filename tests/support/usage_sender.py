@@ -44,7 +44,6 @@ def usage_event(name: str = "run-1", **changes: Any) -> dict[str, Any]:
 
 
 def receipt(accepted: int, duplicate: int = 0, errors: Sequence[Any] = ()) -> dict[str, Any]:
-    """The answer to a batch."""
     return {
         "accepted": accepted,
         "duplicate": duplicate,
@@ -54,7 +53,6 @@ def receipt(accepted: int, duplicate: int = 0, errors: Sequence[Any] = ()) -> di
 
 
 def refused(code: str, message: str) -> dict[str, Any]:
-    """The answer to a body that is rejected."""
     details = {message.partition(":")[0]: None} if code == "invalid_parameter" else {}
     return {"error": {"code": code, "message": message, "details": details}}
 
@@ -65,12 +63,11 @@ def send(stack: Stack, key: str, body: Any, **headers: str) -> Reply:
 
 
 def log_of(stack: Stack, organization: str) -> list[Mapping[str, Any]]:
-    """The entries of the log, oldest first."""
     return list(process().table("log").query(f"{organization}#LOG", "0", "~", consistent=True))
 
 
 def stream(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The log's stream with new entries, as Lambda gets it."""
+    """An event of the log's stream, as Lambda gets it."""
     return {"Records": [record(position, entry) for position, entry in enumerate(entries, 1)]}
 
 
@@ -83,7 +80,6 @@ def record(position: int, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def encoded(typed: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Bytes are base64 on the stream."""
     return {"B": base64.b64encode(typed["B"]).decode()} if "B" in typed else typed
 
 
@@ -114,7 +110,7 @@ class UsageSender:
     now: datetime = datetime(1, 1, 1, tzinfo=UTC)
 
     def send(self, events: Sequence[Event[str]], now: datetime) -> None:
-        """Accept events, and decide about them."""
+        """Accept and fold events."""
         self.now = now
         for first in range(0, len(events), BATCH_SIZE):
             batch, name = events[first : first + BATCH_SIZE], f"{next(NUMBERS):016x}"
@@ -124,12 +120,10 @@ class UsageSender:
         self.engine.fold_outstanding(self.organization, now)
 
     def settle(self, now: datetime) -> None:
-        """Settle all that was decided, and seal the days that are over."""
         self.now = now
         self.engine.settle(self.organization, now)
 
     def rebuild(self, now: datetime) -> None:
-        """Make all frames again from the segments."""
         self.now = now
         zone = self.engine.directories.open(self.organization).organization.time_zone
         self.engine.rebuilding.request(self.organization, ALL, zone)
