@@ -1,4 +1,4 @@
-"""GET /v2/clients/{client_id}/analytics/apps/{app_id}/activity: the course of one app."""
+"""GET /v2/clients/{client_id}/analytics/apps/{app_id}/activity: one app over time."""
 
 from odometer.api.app_utilization.app_activity import (
     AppActivityAnswer,

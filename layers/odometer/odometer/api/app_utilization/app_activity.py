@@ -21,7 +21,7 @@ from odometer.web.report import Report, columns_of
 
 
 class ActivityMetric(StrEnum):
-    """What the course of an app can show."""
+    """What can be shown of an app over time."""
 
     ACTIVE_TIME = "active-time"
     SESSIONS = "session-count"
@@ -43,10 +43,10 @@ MEASURES = {
 
 
 class AppActivityQuery(OfDepartments, Dated, Granular):
-    """The course of an app."""
+    """One app over time."""
 
     metric: Annotated[ActivityMetric, Choice()] = Field(
-        description="What is counted in each stretch."
+        description="What is counted in each block."
     )
 
 
@@ -58,14 +58,14 @@ class ActivityDays(Answer):
 
 
 class ActivityPoint(Answer):
-    """A stretch by its first day, and what it comes to."""
+    """A block by its first day, and its value."""
 
     date: date
     value: int
 
 
 class AppActivityAnswer(Answer):
-    """The course of an app over a period."""
+    """One app over a period."""
 
     metric: ActivityMetric
     label: str
@@ -76,7 +76,7 @@ class AppActivityAnswer(Answer):
 def app_activity(
     query: AppActivityQuery, app: Product, usage: Usage, directory: Directory
 ) -> Report[AppActivityAnswer]:
-    """The course of one app: a value for every stretch, also where nothing was used."""
+    """One app over time: a value for every block, also where nothing was used."""
     firsts = first_days(query.days, query.granularity)
     values = series_of_users(app.id, query, usage, firsts, query.members(directory))
     points = [
@@ -106,7 +106,7 @@ def series_of_users(
     firsts: Sequence[date],
     among: Collection[int] | None,
 ) -> list[int]:
-    """A value for every stretch.
+    """A value for every block.
 
     Sums of everybody are a row of a projection: all its days weigh less than readings at the edges.
     """

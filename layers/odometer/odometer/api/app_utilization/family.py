@@ -63,7 +63,7 @@ MESSAGES = {
     "internal_error": "Server error",
 }
 THINGS = {"user_id": "user", "app_id": "app", "client_id": "client"}
-"""What a path may name, in the order in which it is spoken of."""
+"""What a path may name, in the order of the message."""
 
 app_utilization = partial(
     endpoint, AppUtilization(), may=READ_ORGANIZATION, organization="client_id"

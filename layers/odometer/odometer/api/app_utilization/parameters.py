@@ -39,7 +39,7 @@ class Granular(Strict):
     """How finely; whatever is per day does not depend on it."""
 
     granularity: Annotated[Granularity, Choice()] = Field(
-        description="How long each stretch of a series is; averages are per day in any case."
+        description="How long each block of a series is; averages are per day in any case."
     )
 
 

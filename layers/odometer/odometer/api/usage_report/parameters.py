@@ -29,7 +29,7 @@ EASTMOST, WESTMOST = timedelta(hours=14), timedelta(hours=-12)
 
 
 class WallClock(Reader):
-    """A wall-clock time to the second; which instant it is, the offset tells."""
+    """A wall-clock time to the second; `timezone` makes it an instant."""
 
     def read(self, value: object) -> datetime:
         if isinstance(value, str) and CLOCK.fullmatch(value):

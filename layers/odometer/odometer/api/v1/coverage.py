@@ -70,7 +70,7 @@ class CoverageRow(SourceCoverage):
 
 
 class ProductCoverage(FirstAndLast):
-    """What has come of one product; days without any begin with its first use, if not told."""
+    """What has arrived of one product; without `from`, days count from its first use."""
 
     product: str
     kind: str

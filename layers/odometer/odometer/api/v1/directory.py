@@ -308,7 +308,7 @@ class SentRow:
     def all_faults(self, edit: DirectoryEdit) -> list[Fault]:
         """All that is wrong: with each field by itself, and with the others in this directory.
 
-        Whether a row of this name is there, nobody can say while its names cannot be read.
+        While its names cannot be read, it is unknown whether the row exists already.
         """
         if self.kind not in ROWS:
             return list(self.faults)

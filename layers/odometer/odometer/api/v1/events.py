@@ -51,7 +51,7 @@ class Receipt(Answer):
     accepted: int
     warning: Annotated[str | None, WithJsonSchema({"type": "string"})] = Field(
         None,
-        exclude_if=lambda told: told is None,
+        exclude_if=lambda warning: warning is None,
         json_schema_extra=without_default,
         description="Only where nothing was accepted: how many events were sent, and why not.",
     )
@@ -78,7 +78,7 @@ ReceiptAnswer = Annotated[Response, {JSON: Receipt}]
 
 
 class AmbiguousObject(NamedTuple):
-    """An object that says something twice, so that nobody knows what it says."""
+    """An object in which a name is repeated, so that its meaning is unclear."""
 
     content: dict[str, Any]
 
@@ -134,7 +134,7 @@ def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any] | AmbiguousObject:
 
 
 def read_batch(events: Sequence[Any], rules: Rules, passed_over: frozenset[int]) -> Batch:
-    """Read every event by itself; the ones passed over were refused when they first came."""
+    """Read every event by itself; events in `passed_over` were refused at the first try."""
     good: dict[tuple[Any, bytes], Event[str]] = {}
     errors = []
     for index, sent in enumerate(events):

@@ -44,7 +44,7 @@ ACCOUNTS: Final = "accounts"
 
 
 class WhoQuery(Query):
-    """Whose figure: that of everyone who is all of this; no other parameter passes unheard."""
+    """Whose figure: of all users who meet every filter; an unknown parameter is refused."""
 
     refuses_unknown: ClassVar[bool] = True
 
@@ -127,7 +127,7 @@ class ExplainedTerm(Answer):
 
 
 class ExplainedEvent(Answer):
-    """An event that is told apart from the others of its day."""
+    """An event that is stored by itself and not only in a sum of its day."""
 
     at: Timestamp
     user: str | None

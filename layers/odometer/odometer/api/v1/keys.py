@@ -139,7 +139,7 @@ class KeyRotated(KeyMade):
 
 
 def owner_of(directory: Directory, keyring: Keyring, name: str) -> int:
-    """The user whom a new key is for; who may make keys only for themselves learns of nobody."""
+    """The user whom a new key is for; who manages only their own keys learns of no others."""
     owners = directory.users_called(name)
     keyring.check(owners[0] if len(owners) == 1 else None)
     if not owners:
