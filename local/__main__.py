@@ -22,7 +22,7 @@ from local.stack import Stack
 
 console = Console(highlight=False)
 INTERRUPTED = 130
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
@@ -42,13 +42,13 @@ def main() -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Stay up until Ctrl-C, or until the command given ends; leave no process behind."""
-    for end in ENDS:
-        signal.signal(end, _interrupt)
+    """Run until Ctrl-C or until the given command ends, and leave no process behind."""
+    for end in STOP_SIGNALS:
+        signal.signal(end, _raise_interrupt)
     try:
         stack = up(arguments)
         if arguments.command:
-            return _with(arguments.home, stack, arguments.command)
+            return _run_command(arguments.home, stack, arguments.command)
         console.print("Ctrl-C stops it; what was written stays.")
         while emulator.is_alive(stack.pid):
             time.sleep(1)
@@ -56,14 +56,14 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        for end in ENDS:
+        for end in STOP_SIGNALS:
             signal.signal(end, signal.SIG_IGN)  # an impatient second Ctrl-C must not cost the data
         down(arguments.home)
     return 1
 
 
 def stay_up(arguments: argparse.Namespace) -> int:
-    """Come up and go on in the background; whoever interrupts that wants it stopped."""
+    """Start in the background; an interrupted start is stopped again."""
     try:
         stack = up(arguments)
     except KeyboardInterrupt:
@@ -76,15 +76,15 @@ def stay_up(arguments: argparse.Namespace) -> int:
 
 
 def up(arguments: argparse.Namespace) -> Stack:
-    """Bring the stack up as the sources now are, with the demo data in it."""
+    """Start the emulator, deploy the sources if they changed, and load the demo."""
     home: Path = arguments.home
     if arguments.fresh:
         down(home)
         emulator.forget(home)
-    stack = _running(home) or _started(home, arguments.port or free_port())
-    stack = _deployed(home, stack)
+    stack = _find_running(home) or _start(home, arguments.port or free_port())
+    stack = _deploy(home, stack)
     if importlib.util.find_spec("local.demo"):
-        _demo(home, stack)
+        _load_demo(home, stack)
     else:
         console.print(f"BASE_URL={stack.base_url}")
     return stack
@@ -93,11 +93,11 @@ def up(arguments: argparse.Namespace) -> Stack:
 def down(home: Path) -> None:
     stack = Stack.read(home)
     if stack and emulator.is_alive(stack.pid):
-        with _step("Saving and stopping"):
+        with _progress("Saving and stopping"):
             emulator.stop(stack.pid, home)
 
 
-def _running(home: Path) -> Stack | None:
+def _find_running(home: Path) -> Stack | None:
     stack = Stack.read(home)
     if stack is None or not emulator.is_alive(stack.pid):
         return None
@@ -105,21 +105,21 @@ def _running(home: Path) -> Stack | None:
     return stack
 
 
-def _started(home: Path, port: int) -> Stack:
-    with _step("Starting the emulator"):
+def _start(home: Path, port: int) -> Stack:
+    with _progress("Starting the emulator"):
         stack = Stack(emulator.endpoint(port), emulator.start(home, port))
         stack.write(home)
         deployment.recreate_stream_mappings(stack.endpoint)
     return stack
 
 
-def _deployed(home: Path, stack: Stack) -> Stack:
+def _deploy(home: Path, stack: Stack) -> Stack:
     digest = deployment.source_digest()
     outputs = deployment.outputs(stack.endpoint, digest)
     if not outputs:
-        with _step("Building the layer and the functions (sam build)"):
+        with _progress("Building the layer and the functions (sam build)"):
             deployment.build(home)
-        with _step("Deploying template.yaml (sam deploy)"):
+        with _progress("Deploying template.yaml (sam deploy)"):
             emulator.deploying(home).touch()
             deployment.deploy(home, stack.endpoint, digest)
         outputs = deployment.outputs(stack.endpoint)
@@ -132,27 +132,27 @@ def _deployed(home: Path, stack: Stack) -> Stack:
     return stack
 
 
-def _demo(home: Path, stack: Stack) -> None:
+def _load_demo(home: Path, stack: Stack) -> None:
     command = [sys.executable, "-m", "local.demo", "--home", str(home)]
     if subprocess.run(command, env={**os.environ, **stack.environment()}, check=False).returncode:
         raise CannotStartError("The demo data could not be loaded.")
 
 
-def _with(home: Path, stack: Stack, command: list[str]) -> int:
+def _run_command(home: Path, stack: Stack, command: list[str]) -> int:
     addresses = {"BASE_URL": stack.base_url, "DEMO_ENV": str(home / "demo.env")}
     return subprocess.run(command, env={**os.environ, **addresses}, check=False).returncode
 
 
 @contextmanager
-def _step(title: str) -> Iterator[None]:
-    """One line of progress: what is done, and how long it took."""
+def _progress(title: str) -> Iterator[None]:
+    """Print one line of progress: what is done and how long it took."""
     began = time.monotonic()
     with console.status(title + " …"):
         yield
     console.print(f"{title}: {time.monotonic() - began:.1f} s")
 
 
-def _interrupt(*_: object) -> NoReturn:
+def _raise_interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 

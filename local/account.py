@@ -1,6 +1,6 @@
-"""Ask, before anything is built for AWS, what would make a deployment fail or leave it unwatched.
+"""Check an account before a deployment: its API Gateway log role, and who is told of alarms.
 
-`python -m local.account prod` asks for that environment of samconfig.toml.
+`python -m local.account prod` checks it for that environment of samconfig.toml.
 """
 
 import sys
@@ -18,7 +18,7 @@ NO_LOG_ROLE = """\
 Not deployed: this account has no API Gateway log role in {region}, and access logs need one.
 Add "ApiLogRole=create" to parameter_overrides of [{environment}.deploy.parameters] in {config}.
 The role serves every API of the account in this region, and stays when the stack goes."""
-UNWATCHED = """\
+NO_ALARM_TOPIC = """\
 **********************************************************************************
 WARNING: nobody will be called when an alarm of this production stack goes off.
 Make an SNS topic, subscribe whoever is on call, and add "AlarmTopicArn=<its ARN>" to
@@ -41,11 +41,10 @@ def main(environment: str = "default") -> None:
     if not role:
         sys.exit(NO_LOG_ROLE.format(**place))
     if parameters.get("Production") == "true" and not parameters.get("AlarmTopicArn"):
-        print(UNWATCHED.format(**place), file=sys.stderr)
+        print(NO_ALARM_TOPIC.format(**place), file=sys.stderr)
 
 
 def signed_in(region: str) -> boto3.Session:
-    """A session of whoever deploys."""
     try:
         session = boto3.Session(region_name=region)
         found = session.get_credentials()
@@ -57,14 +56,14 @@ def signed_in(region: str) -> boto3.Session:
 
 
 def parameters_of(session: boto3.Session, config: Mapping[str, Any]) -> Parameters:
-    """The parameters of the deployment: those of the stack that is there, and those written."""
+    """The parameters of the deployed stack, updated by those of samconfig.toml."""
     written = config["deploy"]["parameters"]["parameter_overrides"]
     deployed = deployed_parameters(session, config["global"]["parameters"]["stack_name"])
     return {**deployed, **dict(each.split("=", 1) for each in written)}
 
 
 def deployed_parameters(session: boto3.Session, stack: str) -> Parameters:
-    """What the stack was deployed with; `sam deploy` keeps it. Empty for a new stack."""
+    """The parameters that `sam deploy` keeps; empty for a new stack."""
     try:
         (found,) = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:

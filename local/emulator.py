@@ -1,4 +1,4 @@
-"""The emulator process: on loopback, in its own session, stopped so that it keeps its state."""
+"""Starts and stops the emulator: a process on loopback in a session of its own."""
 
 import contextlib
 import os
@@ -19,11 +19,11 @@ STOP_SECONDS = 30  # far more than a save takes
 
 
 class CannotStartError(Exception):
-    """The stack cannot come up; the message is for the person at the keyboard."""
+    """The stack cannot start; the message says why."""
 
 
 def start(home: Path, port: int) -> int:
-    """Start the emulator on the state kept in `home` and wait until it serves. Its pid."""
+    """Start the emulator on the state kept in `home`, wait until it serves, and return its pid."""
     if is_taken(port):
         message = f"Port {port} is taken by {holder(port)}. Another one: PORT={port + 1}"
         raise CannotStartError(message)
@@ -41,7 +41,7 @@ def start(home: Path, port: int) -> int:
 
 
 def wait_for(pid: int, address: str, home: Path) -> None:
-    """Wait until an emulator serves; one that is busy takes its time."""
+    """Wait until an emulator serves; a busy one may take a while."""
     deadline = time.monotonic() + START_SECONDS
     while not is_serving(address):
         if not is_alive(pid) or time.monotonic() > deadline:
@@ -63,7 +63,7 @@ def _launch(home: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 def stop(pid: int, home: Path) -> None:
-    """Let the emulator save its state and end, with every function that it runs."""
+    """Stop the emulator after it saved its state, and every function that it runs."""
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while is_alive(pid) and time.monotonic() < deadline:
@@ -73,7 +73,7 @@ def stop(pid: int, home: Path) -> None:
 
 
 def _clear_tmp(home: Path) -> None:
-    """Delete in the background what functions unpacked: 40 MB for each that ran, soon gigabytes."""
+    """Delete in the background what functions unpacked: 40 MB for each run."""
     if (home / "tmp").exists():
         (home / "tmp").rename(home / f"tmp.{time.time_ns()}")
     if discarded := list(home.glob("tmp.*")):
@@ -82,18 +82,18 @@ def _clear_tmp(home: Path) -> None:
 
 
 def deploying(home: Path) -> Path:
-    """A file that is there while a deployment is under way: the emulator saves nothing then."""
+    """The file that exists during a deployment, when the emulator saves nothing."""
     return home / "deploying"
 
 
 def forget(home: Path) -> None:
-    """Throw away what a stopped emulator kept."""
+    """Delete the state of a stopped emulator."""
     for folder in ("state", "objects"):
         shutil.rmtree(home / folder, ignore_errors=True)
 
 
 def is_alive(pid: int) -> bool:
-    """Whether this pid is still the session that `start` made, not a later owner of the number."""
+    """Whether this pid is still the session that `start` made, and not another process since."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:
@@ -103,7 +103,7 @@ def is_alive(pid: int) -> bool:
 
 
 def is_zombie(pid: int) -> bool:
-    """Whether a process has ended unmourned, as they do in containers without an init."""
+    """Whether a process has ended and nobody waited for it, as in containers without an init."""
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
 

@@ -1,4 +1,4 @@
-"""Ports of the loopback interface: which are free, and who has the others."""
+"""Ports of loopback: which are free, and which process holds the others."""
 
 import socket
 from pathlib import Path
@@ -24,7 +24,7 @@ def is_taken(port: int) -> bool:
 
 
 def holder(port: int) -> str:
-    """Name and pid of the process that listens on a port, where the kernel tells (Linux)."""
+    """Name and pid of the process that listens on a port, as far as /proc tells (Linux)."""
     inode = _listening_inode(port)
     for entry in Path("/proc").glob("[0-9]*") if inode else ():
         if _has_socket(entry, inode):

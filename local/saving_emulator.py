@@ -26,7 +26,7 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class Application:
-    """The emulator's application, which knows whether there is anything new to save."""
+    """The emulator's application, which notes whether there is anything new to save."""
 
     def __init__(self) -> None:
         self.is_changed = False
@@ -36,9 +36,9 @@ class Application:
         self.is_changed |= scope.get("method", "GET") != "GET"
 
     def save(self) -> None:
-        """Save what is new, but never half a deployment: the state before can be deployed to again.
+        """Save what is new, but nothing during a deployment: the state before can be deployed to.
 
-        No request changes anything meanwhile: they run in this same thread.
+        No request changes anything meanwhile, because requests run in this same thread.
         """
         if self.is_changed and not Path(os.environ["DEPLOYING"]).exists():
             self.is_changed = False
@@ -62,15 +62,15 @@ def configuration() -> Config:
 
 async def main() -> None:
     """Serve until SIGTERM; then save and end at once, whatever functions are still at work."""
-    application, told_to_end = Application(), asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_end.set)
+    application, stop_requested = Application(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop_requested.set)
     serving = asyncio.create_task(
         serve(application, configuration(), shutdown_trigger=asyncio.Event().wait)
     )
     saving = asyncio.create_task(application.keep_saving())
-    ending = asyncio.create_task(told_to_end.wait())
-    await asyncio.wait({serving, saving, ending}, return_when=asyncio.FIRST_COMPLETED)
-    if not ending.done():
+    stopping = asyncio.create_task(stop_requested.wait())
+    await asyncio.wait({serving, saving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
         await asyncio.gather(serving, saving)  # one of them has failed, and says why
     application.save()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""What is running, written down for whoever comes next: `<home>/stack.json`."""
+"""The record of the running stack in `<home>/stack.json`."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ REGION = "us-east-1"
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A deployed stack: where it answers, and what its resources are called."""
+    """A deployed stack: its addresses and the names of its resources."""
 
     endpoint: str
     pid: int
@@ -19,7 +19,7 @@ class Stack:
     outputs: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        """The environment in which the functions' own code, run here, meets this stack."""
+        """The environment in which the functions' code uses this stack."""
         return {
             **aws_environment(self.endpoint),
             "DIRECTORY_TABLE": self.outputs["DirectoryTable"],
@@ -44,7 +44,7 @@ class Stack:
 
 
 def aws_environment(endpoint: str) -> dict[str, str]:
-    """AWS is this emulator and nothing else: no profile, no real credential, no proxy between."""
+    """The environment in which AWS is this emulator, without profile, credentials or proxy."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "local",

@@ -1,4 +1,4 @@
-"""The template as written, and as AWS sees it once SAM has expanded it."""
+"""The template as it is written, and as SAM expands it for AWS."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def read(path: str) -> Template:
 
 
 def expanded() -> Template:
-    """Every resource that SAM makes of ours, without asking AWS."""
+    """Every resource that SAM makes of ours, computed without AWS."""
     template = written()
     for resource in template["Resources"].values():
         code = resource["Properties"].keys() & {"CodeUri", "ContentUri"}

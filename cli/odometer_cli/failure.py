@@ -20,7 +20,7 @@ from odometer.domain.errors import (
 
 
 class Failure(Exception):
-    """A command cannot go on."""
+    """A command failed; `remedy` says what to do."""
 
     exit_code: ClassVar[int] = 1
 
@@ -59,7 +59,7 @@ SERVER_ERROR = 500
 
 
 def refusal(status: int, message: str, request_id: str) -> Failure:
-    """What an HTTP answer means to whoever typed the command."""
+    """The failure of a command whose request was refused."""
     what = f"{status}: {message}"
     if status >= SERVER_ERROR:
         return Unreachable(what, f"Try again; if it stays so, look for {request_id} in the logs.")
@@ -67,7 +67,7 @@ def refusal(status: int, message: str, request_id: str) -> Failure:
 
 
 def failure_of(error: OdometerError) -> Failure:
-    """What an error of the package means to whoever typed the command."""
+    """The failure of a command that met an error of the package."""
     match error:
         case Invalid():
             return Misused(str(error), "See `--help` for what is expected.")

@@ -40,7 +40,7 @@ def verify(ctx: typer.Context, organization: NamedOrAll = None, *, as_json: AsJs
 
 
 def verdict(organizations: int, frames: int, drifts: int) -> str:
-    """How much was compared, and what that showed."""
+    """One sentence about what was compared and found."""
     whose = count_of(organizations, "organization")
     if not frames:
         return f"Nothing to compare: no day of {whose} is settled yet."
@@ -88,7 +88,7 @@ def scope_of(engine: Engine, organization: str, product: str | None, year: int |
 
 
 def finish_rebuild(engine: Engine, organization: str) -> int:
-    """Take the rebuild that is on its way to its end; in how many steps."""
+    """Finish a rebuild that is under way; return its number of steps."""
     steps = 0
     while engine.rebuild(organization, datetime.now(UTC)):
         steps += 1
@@ -121,7 +121,7 @@ def redrive(
 
 
 def clear_queue(deployment: Deployment) -> None:
-    """Everything that was noted there is folded now."""
+    """Empty the queue of unfolded records, all of which are folded now."""
     if UNFOLDED in deployment.outputs:
         empty_queue(deployment.outputs[UNFOLDED])
     else:

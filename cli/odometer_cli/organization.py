@@ -166,13 +166,13 @@ def refuse_taken(deployment: Deployment, organization: str, name: str) -> None:
 
 
 def new_head(organization: str, row: Row, now: datetime) -> DirectoryHead:
-    """An organization with nobody in it."""
+    """An organization without users."""
     created = {"id": organization, "created_at": epoch_ms(now)}
     return DirectoryHead(version=1, organization={**NEW_ORGANIZATION, **row, **created})
 
 
 def admin_row(username: str) -> Row:
-    """Someone who may do everything in their organization, and can say who they are with Basic."""
+    """The row of an Admin, whose username works with Basic authentication."""
     if ":" in username:
         raise Invalid.parameter("username", "a colon would end it in a Basic header", username)
     return values_of(fill(UserRow, {"username": username, "role": Role.ADMIN}))
@@ -206,13 +206,13 @@ def find_or_make_admin(edit: DirectoryEdit, admin: Row, *, grant: bool) -> tuple
 
 
 def role_in_words(user: Row) -> str:
-    """What a user is who is no Admin, or not any more."""
+    """The role and state of a user, in words."""
     prefix = "a deactivated" if user["state"] == State.DEACTIVATED else "a"
     return f"{prefix} {user['role']}"
 
 
 def changes(before: Row | None, after: Row) -> list[str]:
-    """What has been changed of a user, in words."""
+    """The changes of a user, in words."""
     if before is None:
         return ["user created as Admin"]
     names = [name for name in ("role", "state") if after.get(name, before[name]) != before[name]]
@@ -220,7 +220,7 @@ def changes(before: Row | None, after: Row) -> list[str]:
 
 
 def id_of_outcome(outcome: Outcome) -> str:
-    """The id of a row that was taken."""
+    """The id of a row; a failure if it was rejected."""
     if outcome.status is Status.REJECTED or outcome.id is None:
         raise Refused(str(outcome.message), "Give another --admin-username.")
     return outcome.id
@@ -229,7 +229,7 @@ def id_of_outcome(outcome: Outcome) -> str:
 def key_for(
     deployment: Deployment, organization: str, user_id: str, key_name: str, now: datetime
 ) -> AccessKey:
-    """A new key with which its owner may do whatever they may."""
+    """A new key with every scope, so that its owner's role alone decides."""
     owner = deployment.directories.open(organization).user_by_id(user_id)
     assert owner is not None  # noqa: S101  it was found just now
     key, credential = issue(
@@ -240,7 +240,7 @@ def key_for(
 
 
 def show_key(key: AccessKey, owner: Row, as_json: bool) -> None:
-    """Show the key to its owner, this once."""
+    """Show a new key: it is not shown again."""
     values: dict[str, Any] = {
         "organization": key.organization,
         **owner,

@@ -1,4 +1,4 @@
-"""Which organization is meant: commands take its id or its name."""
+"""Finds an organization by its id or its name."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -36,18 +36,18 @@ def id_of_organization(directories: DirectoryStore, organization: str) -> str:
 
 
 def organizations_named(directories: DirectoryStore, name: str) -> Iterator[DirectoryHead]:
-    """The organizations of a name; every organization is looked at for them."""
+    """The organizations of a name; this reads every organization."""
     everyone = directories.heads(directories.organizations())
     return (head for head in everyone if head.organization["name"] == name)
 
 
 def describe(heads: list[DirectoryHead]) -> str:
-    """A line for each organization, to tell them apart."""
+    """A line for each organization, with its id and its number of users."""
     return "\n".join(
         f"  {head.organization['id']}  {count_of(users_in(head), 'user')}" for head in heads
     )
 
 
 def users_in(head: DirectoryHead) -> int:
-    """How many users an organization has, without those who were erased."""
+    """How many users an organization has, without erased ones."""
     return head.sizes["users"] - len(head.erased)

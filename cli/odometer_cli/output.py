@@ -1,4 +1,4 @@
-"""What a person sees: tables and results on stdout, progress and failures on stderr."""
+"""Prints tables and results to stdout, progress and failures to stderr."""
 
 import json
 import sys
@@ -27,34 +27,31 @@ err = Console(**AS_IT_IS, soft_wrap=True, stderr=True)
 
 
 def is_interactive() -> bool:
-    """Whether somebody is there to be asked."""
+    """Whether a question can be answered here."""
     return sys.stdin.isatty()
 
 
 def file_name(file: Path) -> str:
-    """What a file is called in a message."""
     return "standard input" if str(file) == "-" else str(file)
 
 
 def count_of(count: int, noun: str) -> str:
-    """So many of something."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def show_json(content: Any) -> None:
-    """For programs."""
     sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def show_values(values: Mapping[str, Any]) -> None:
-    """One thing, a line for each of its values."""
+    """Print a line for each value."""
     width = max(map(len, values))
     for name, value in values.items():
         out.print(f"{name:<{width}}  {cell(value)}")
 
 
 def show_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Many things of one kind."""
+    """Print a table."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in UNBROKEN_COLUMNS)
@@ -64,34 +61,31 @@ def show_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None
 
 
 def show_failure(failure: Failure) -> None:
-    """What is wrong, and what to do."""
     err.print(failure.what, style="red")
     if failure.remedy:
         err.print(failure.remedy)
 
 
 def cell(value: Any) -> str:
-    """A value in a cell."""
     if isinstance(value, list):
         return " ".join(map(str, value))
     return "" if value is None else str(value)
 
 
 class ProgressBar:
-    """How far a long piece of work has come."""
+    """The progress of a long piece of work."""
 
     def __init__(self, progress: Progress, title: str, total: int) -> None:
         self._progress = progress
         self._task = progress.add_task(title, total=total)
 
     def advance(self, steps: int) -> None:
-        """So much more is done."""
         self._progress.advance(self._task, steps)
 
 
 @contextmanager
 def progress_bar(title: str, total: int) -> Iterator[ProgressBar]:
-    """A progress bar, where a person is looking."""
+    """A progress bar, if stderr is a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal) as shows:
         yield ProgressBar(shows, title, total)

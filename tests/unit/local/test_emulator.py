@@ -64,7 +64,7 @@ def test_an_emulator_that_is_too_busy_to_answer_is_waited_for_and_not_started_ag
     monkeypatch.setattr(emulator, "is_serving", lambda _: next(answers))
     stack = Stack("http://here", 1)
     stack.write(tmp_path)
-    assert local._running(tmp_path) == stack  # noqa: SLF001
+    assert local._find_running(tmp_path) == stack  # noqa: SLF001
     assert list(answers) == []
 
 
