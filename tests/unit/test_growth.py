@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from odometer.domain.kinds import DEFAULT_PRODUCTS
+
 ROOT = Path(__file__).parents[2]
 COPIED = (
     "cli",
@@ -163,3 +165,17 @@ def test_a_kind_is_one_row_and_a_measure_one_value(copy: Path) -> None:
     )
     assert done.returncode == 0, done.stdout
     assert '"storage"' in (copy / "docs/api/v1.json").read_text()
+
+
+def test_the_products_that_every_organization_has_keep_their_places() -> None:
+    """Stored rows of totals and people hold these products by their place: append, never insert."""
+    assert list(DEFAULT_PRODUCTS)[:8] == [
+        "automation",
+        "app-automation",
+        "hyperexecute",
+        "realtime",
+        "realdevice",
+        "smartui",
+        "code-completions",
+        "chat",
+    ]
