@@ -22,7 +22,8 @@ from odometer.engine.read.measuring import measure
 from odometer.engine.read.verify import YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item
-from tests.support.memory_store import Interleaving, dying
+from tests.property.interleaving import Interleaving
+from tests.support.memory_store import dying
 from tests.support.simulated_engine import (
     ORGANIZATION,
     PRODUCTS,
