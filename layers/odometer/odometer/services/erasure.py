@@ -1,8 +1,8 @@
-"""Erasure: a person leaves the directory for good, and their names every copy of it that is kept.
+"""Erasure: a user's names leave the directory and every stored copy of it for good.
 
-The flip of the head is the decision: from then on no reader sees who the row was, in whatever copy
-of a block it stands. Then the names go from the table. As long as one copy tells whose row it was,
-the same id sent again goes on where it was left.
+The new head is the decision: from then on no reader sees the names, in whatever copy of a block.
+Then they are removed from the table. An erasure that failed on the way is finished by sending
+the same id again, which is found as long as one copy still has it.
 """
 
 from collections.abc import Collection, Iterator
@@ -21,23 +21,23 @@ from odometer.storage.dynamo import Item, backoff
 
 
 def erase(directories: DirectoryStore, organization: str, user_id: str, now: datetime) -> None:
-    """Forget whoever has that id, or had it when an erasure of them was begun and not ended."""
+    """Erase the user with that id, or finish an erasure of them that failed on the way."""
     user = directories.change(organization, now, lambda edit: edit.erase(user_id))
     erased = directories.open(organization).head.erased
-    found = begun(directories, organization, erased, user_id)
-    users = {each for each in (user, *found) if each is not None}
+    unfinished = unfinished_erasures(directories, organization, erased, user_id)
+    users = {each for each in (user, *unfinished) if each is not None}
     if not users:
         raise NotFound(user_id)
     revoke(directories, organization, users)
     for number in sorted({user // BLOCK_ROWS for user in users}):
         for family in ("profile", "names"):  # names last: until then the id is found again
-            forget(directories, organization, erased, Block("users", family, number))
+            remove_names(directories, organization, erased, Block("users", family, number))
 
 
-def begun(
+def unfinished_erasures(
     directories: DirectoryStore, organization: str, erased: Collection[int], user_id: str
 ) -> Iterator[int]:
-    """Those who were erased and whose row has that id yet, in any copy of it."""
+    """Erased users whose id is still in a copy of their block."""
     for number in sorted({user // BLOCK_ROWS for user in erased}):
         for item in copies(directories, organization, Block("users", "names", number)):
             ids = columns_of(item).get("id", ())
@@ -47,30 +47,30 @@ def begun(
 
 
 def revoke(directories: DirectoryStore, organization: str, users: Collection[int]) -> None:
-    """Remove the keys of users, which opened nothing any more since the head was flipped."""
+    """Remove the keys of users, which the new head has made useless already."""
     for credential in list(directories.credentials(organization)):
         if credential.user in users:
             directories.table.delete(organization, credential_key(credential.key_id))
 
 
-def forget(
+def remove_names(
     directories: DirectoryStore, organization: str, erased: Collection[int], block: Block
 ) -> None:
-    """Take the names of those who were erased out of every copy of a block.
+    """Remove the names of erased users from every copy of a block.
 
-    A copy that somebody else has written meanwhile is looked at again: it may have lost more.
+    If another writer was faster with a copy, all of them are looked at again.
     """
     for pause in backoff():
         found = copies(directories, organization, block)
-        if all(is_nameless(directories, block, item, erased) for item in found):
+        if all(remove_names_from(directories, block, item, erased) for item in found):
             return
         pause()
 
 
-def is_nameless(
+def remove_names_from(
     directories: DirectoryStore, block: Block, item: Item, erased: Collection[int]
 ) -> bool:
-    """Whether a copy of a block has no name of the erased, or had some that are gone now."""
+    """Remove the names of erased users from a copy; False if another writer was faster."""
     columns = columns_of(item)
     left = nameless(block, columns, erased)
     return left == columns or directories.table.change(
@@ -82,6 +82,6 @@ def is_nameless(
 
 
 def copies(directories: DirectoryStore, organization: str, block: Block) -> Iterator[Item]:
-    """Every copy of a block: those of this version, of former ones and of none."""
+    """Every copy of a block: of this version, of former ones and of changes that failed."""
     first, last = block_key(block, ""), block_key(block, "~")
     return directories.table.query(organization, first, last, consistent=True)

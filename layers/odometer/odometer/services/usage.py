@@ -1,4 +1,4 @@
-"""Usage as reports ask for it: products by name, one view for the whole request."""
+"""Usage as reports ask for it: by the names of products, in one view for the whole request."""
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ SWEPT_EVERY_MS = 60_000
 
 
 class Usage:
-    """What the caller's organization has used, as it stood when the request came."""
+    """The usage of the caller's organization, as of the time of the request."""
 
     def __init__(
         self,
@@ -59,21 +59,21 @@ class Usage:
 
     @cached_property
     def latest(self) -> View:
-        """What was decided by now."""
+        """All that has been folded by now."""
         organization = self._directory.organization
         now = epoch_second(self._now)
         return View.latest(organization.id, self._store, organization.time_zone, now)
 
     @cached_property
     def view(self) -> View:
-        """What everything in one answer is seen from: the latest, unless a cursor pins one."""
+        """The one view that an answer is read from: the latest, unless a cursor names another."""
         return self.latest
 
     @property
     def through_ms(self) -> int:
-        """Every batch accepted before this is in what is seen.
+        """The view holds every batch that was accepted before this time.
 
-        The watermark stands still where nothing comes: then the log tells that nothing has come.
+        The watermark does not move while nothing comes: then the log shows that nothing came.
         """
         organization, through_ms = self._directory.organization.id, self.view.through_ms
         settled = epoch_ms(self._now) - SETTLING_MS
@@ -86,14 +86,14 @@ class Usage:
         return through_ms
 
     def go_back(self, version: int, pin: Mapping[str, Any]) -> None:
-        """See everything as it stood when a chain of pages began."""
+        """Read everything as it was when the first page was answered."""
         organization, now = self._directory.organization.id, self._directory.head
         self.view = View.pinned(organization, self._store, pin, epoch_second(self._now))
         if version != now.version:
             self._directory = self._directories.former(organization, version, now.erased)
 
     def pin(self, products: Collection[str]) -> dict[str, Any]:
-        """What brings the view of these products back; a cursor has no room for the others."""
+        """What a cursor keeps of the view: no more than these products need."""
         head = self.view.head
         scopes = {scope for scope in head.generations if scope.rpartition("#")[0] in products}
         kept = replace(
@@ -108,7 +108,7 @@ class Usage:
 
     @property
     def directory(self) -> Directory:
-        """The directory, at the version that everything is seen from."""
+        """The directory, at the version that belongs to the view."""
         return self._directory
 
     @property
@@ -136,27 +136,26 @@ class Usage:
         return self._totals[period]
 
     def totals_in_blocks(self, product: str, edges: Sequence[int]) -> list[Mapping[str, int]]:
-        """What everybody has used of a product, stretch by stretch between edges of time."""
+        """What everybody has used of a product in each stretch between two edges of time."""
         catalog = products_of(self._directory)
         return totals_in_blocks(self.view, catalog, self.measured(product), edges)
 
     def was_active(self, users: Collection[int]) -> Mapping[int, LastActive]:
-        """When users were last active on any app, as it is seen from where everything is."""
+        """When users were last active on any app, in the view."""
         return former_last_active(self.view, users)
 
     def last_active(self, users: Collection[int]) -> Mapping[int, LastActive]:
-        """When users were last active on any app: as of now, whatever is pinned."""
+        """When users were last active on any app as of now, also where a cursor names a view."""
         return last_active(self.latest, users)
 
     def measured(self, product: str) -> MeteredProduct:
-        """A product as the engine knows it."""
+        """A product by its id, with its kind."""
         return MeteredProduct(product, self.kind(product))
 
     def kind(self, product: str) -> Kind:
-        """What is measured of a product."""
         return DEFAULT_PRODUCTS.get(product) or self._directory.kinds[product]
 
-    def along(self, edges: Sequence[int], *kinds: str) -> Series:
+    def series_of_kinds(self, edges: Sequence[int], *kinds: str) -> Series:
         """What every user has used of all products of some kinds, between edges of time."""
         products = [
             MeteredProduct(name, kind)
@@ -165,18 +164,18 @@ class Usage:
         ]
         return Series(self.view, products, edges)
 
-    def course(self, product: str, edges: Sequence[int]) -> Series:
+    def series_of(self, product: str, edges: Sequence[int]) -> Series:
         """What every user has used of one product, between edges of time."""
         return Series(self.view, [self.measured(product)], edges)
 
     def users_by_month(self, first: date, last: date) -> Mapping[date, int]:
-        """Who had any usage in which month: a bit for every user."""
+        """The users with any usage in each month, as a number with a bit for every user."""
         return users_by_month(self.view, first, last)
 
     def directory_with(self, found: Iterable[Used]) -> Directory:
         """The directory, with every user who appears in these figures.
 
-        It was opened before the view was taken, so someone may have been registered between.
+        It was opened before the view was taken: somebody may have been registered between the two.
         """
         return self.directory_of([used.users[-1] for used in found if used.users])
 
@@ -187,15 +186,15 @@ class Usage:
         return self._directory
 
     def of_each(self, products: Sequence[str], period: Period) -> Mapping[str, Used | None]:
-        """The same of several products, read in parallel; None where it was not read in time."""
+        """What every user has used of each product; None for those not read in time."""
         pool = ThreadPoolExecutor(max_workers=len(products) + 1)
         seen = pool.submit(lambda: self.view)
-        reads = [pool.submit(self._seen_of, seen, product, period) for product in products]
+        reads = [pool.submit(self._used_of, seen, product, period) for product in products]
         wait(reads, timeout=max(0.0, self._until - time.monotonic()))
         pool.shutdown(wait=False, cancel_futures=True)
-        return dict(zip(products, map(read_by, reads), strict=True))
+        return dict(zip(products, map(result_or_none, reads), strict=True))
 
-    def _seen_of(self, seen: Future[View], product: str, period: Period) -> Used:
+    def _used_of(self, seen: Future[View], product: str, period: Period) -> Used:
         """One product, once everything is seen from one view."""
         seen.result()
         return self.of(product, period)
@@ -211,7 +210,7 @@ def accepted_ms(entry: Item) -> int:
     return int(str(entry["sk"])[:13])
 
 
-def read_by(reading: Future[Used]) -> Used | None:
+def result_or_none(reading: Future[Used]) -> Used | None:
     """What was read; None where storage failed, or has not answered yet."""
     try:
         return reading.result() if reading.done() else None

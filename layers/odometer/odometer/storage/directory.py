@@ -34,17 +34,16 @@ KEPT_BLOCKS = 512
 
 
 def block_key(block: Block, commit: str) -> str:
-    """Where the content of a block stands that a commit wrote."""
+    """The sort key of a block as a commit wrote it."""
     return f"BLOCK#{block.register}#{block.family}#{block.number:05d}#{commit}"
 
 
 def former_key(version: int) -> str:
-    """Where a version of a directory stands that has been replaced."""
+    """The sort key of the head of a replaced version."""
     return f"{HEAD}#{version}"
 
 
 def credential_key(key_id: str) -> str:
-    """Where a credential stands."""
     return f"KEY#{key_id}"
 
 
@@ -68,7 +67,7 @@ class BlockCache:
 
 
 class DirectoryStore:
-    """The directories and credentials of all organizations, one organization at a time."""
+    """The directories and credentials of all organizations."""
 
     def __init__(self, table: Table, cache: BlockCache) -> None:
         self.table = table
@@ -82,14 +81,14 @@ class DirectoryStore:
         return Directory(head_of(item), self)
 
     def former(self, organization: str, version: int, erased: frozenset[int]) -> Directory:
-        """The directory as it stood a short while ago, but for those who were erased since."""
+        """A former version of the directory, without the names of users erased since."""
         item = self.table.get(organization, former_key(version), consistent=True)
         if item is None:
             raise NotFound(organization)
         return Directory(replace(head_of(item), erased=erased), self)
 
     def enter(self, organization: str, key_id: str) -> tuple[Credential | None, Directory | None]:
-        """What proving a caller takes, in one request: the credential and the directory."""
+        """A credential and its directory, which authentication needs, in one request."""
         keys = [(organization, credential_key(key_id)), (organization, HEAD)]
         found = self.table.get_many(keys, consistent=True)
         credential, head = (found.get(key) for key in keys)
@@ -99,7 +98,7 @@ class DirectoryStore:
         )
 
     def read(self, head: DirectoryHead, wanted: Sequence[Block]) -> dict[Block, Columns]:
-        """The content of blocks, from this process when it has read them before."""
+        """The content of blocks; those that the process has read before come from its cache."""
         organization = head.organization["id"]
         keys = {block: (organization, block_key(block, head.blocks[block])) for block in wanted}
         content = self.cache.known(keys.values())
@@ -118,9 +117,9 @@ class DirectoryStore:
     def change(
         self, organization: str, now: datetime, apply: Callable[[DirectoryEdit], Answer]
     ) -> Answer:
-        """Change a directory all at once: read, apply, put the blocks, flip the head.
+        """Change a directory all at once: read, apply, put the blocks, replace the head.
 
-        When the head is no longer the one that was read, start again.
+        It starts again if the head is no longer the one that was read.
         """
         for pause in backoff():
             edit = DirectoryEdit(self.open(organization), now)
@@ -131,18 +130,18 @@ class DirectoryStore:
         raise Unavailable(organization)
 
     def organizations(self, after: str = "") -> Iterator[str]:
-        """Every organization, or those after one: for schedules and operators, never a caller."""
+        """Every organization, or those after one, for schedules and operators only."""
         return (str(item["sk"]) for item in self.table.query(ORGANIZATIONS, f"{after} ", "~"))
 
     def heads(self, organizations: Iterable[str]) -> Iterator[DirectoryHead]:
-        """The directories of many organizations without their rows, as many at a time as go."""
+        """The heads of many organizations, read in batches."""
         each = iter(organizations)
         while keys := [(organization, HEAD) for organization in islice(each, BATCH_GET)]:
             found = self.table.get_many(keys)
             yield from (head_of(found[key]) for key in keys if key in found)
 
     def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
-        """The ordinals of the users whom subjects name; unknown ones are registered."""
+        """The ordinals of the users whom subjects name; unknown subjects are registered."""
         names = self.open(organization).columns("users", "names")
         known = {name: row for column in names.values() for row, name in enumerate(column)}
         if all(subject in known for subject in subjects):
@@ -170,10 +169,10 @@ class DirectoryStore:
             raise Conflict(credential.key_id)
 
     def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool:
-        """Keep what has changed of a credential, and nothing that others may be changing.
+        """Store these attributes of a credential only, since others may change the rest.
 
-        False when it is not as expected any more. A change whose answer was lost is refused when it
-        is tried again, and stands.
+        False if it is no longer as expected. The condition fails as well when a change is tried
+        again because its answer was lost: then the change is found stored, which is true.
         """
         organization, key_id = credential.organization, credential.key_id
         item = credential_item(credential)
@@ -191,7 +190,7 @@ class DirectoryStore:
         self.table.put_many([*blocks, former_item(edit.base, now)])
         head = edit.head(commit)
         flipped = self.table.put_if(item_of(head), "version", edit.base.version)
-        won = flipped or self._stands(head, commit)
+        won = flipped or self._is_stored(head, commit)
         expiry: Item = {"ttl": int((now + KEPT_FOR_CURSORS).timestamp())}
         if won:
             self._retire(edit.base, list(touched), expiry)
@@ -199,8 +198,8 @@ class DirectoryStore:
             self._retire(head, list(touched), expiry | {"columns": compressed({})})
         return won
 
-    def _stands(self, head: DirectoryHead, commit: str) -> bool:
-        """Whether a commit stands after all: a flip whose answer was lost is refused again."""
+    def _is_stored(self, head: DirectoryHead, commit: str) -> bool:
+        """Whether a commit is stored after all: a retry is refused if the first answer was lost."""
         organization = head.organization["id"]
         now = self.open(organization).head
         if now.version > head.version:
@@ -208,11 +207,11 @@ class DirectoryStore:
         return commit in now.blocks.values()
 
     def _retire(self, head: DirectoryHead, blocks: Sequence[Block], values: Item) -> None:
-        """Let the blocks that no version will name again expire when no cursor can name them.
+        """Let replaced blocks expire once no cursor can name them.
 
-        Those of a change that came too late nobody has read: they are emptied at once, for they
-        may tell the name of somebody who was erased meanwhile. What cannot be retired now only
-        stays for longer: the change is made already.
+        The blocks of a change that came too late are emptied at once: nobody reads them, and they
+        may hold the names of somebody erased meanwhile. Blocks that cannot be changed now only
+        stay longer, so this is no reason to fail: the change is made.
         """
         organization = head.organization["id"]
         with suppress(Unavailable):
@@ -232,17 +231,14 @@ class DirectoryStore:
 
 
 def compressed(columns: Any) -> bytes:
-    """Columns as stored: JSON, compressed."""
     return zlib.compress(json.dumps(columns, separators=(",", ":")).encode(), 6)
 
 
 def columns_of(item: Item) -> Columns:
-    """Columns from a stored block."""
     return cast("Columns", json.loads(zlib.decompress(cast("bytes", item["columns"]))))
 
 
 def block_item(organization: str, block: Block, commit: str, columns: Columns) -> Item:
-    """A block as stored."""
     return {
         "pk": organization,
         "sk": block_key(block, commit),
@@ -251,7 +247,6 @@ def block_item(organization: str, block: Block, commit: str, columns: Columns) -
 
 
 def item_of(head: DirectoryHead) -> Item:
-    """A head as stored; its blocks by name."""
     document = {
         "organization": head.organization,
         "license": head.license,
@@ -268,18 +263,16 @@ def item_of(head: DirectoryHead) -> Item:
 
 
 def former_item(head: DirectoryHead, now: datetime) -> Item:
-    """A head as stored beside the one that takes its place, as long as a cursor may name it."""
+    """The item of a replaced head, kept as long as a cursor may name it."""
     ttl = int((now + KEPT_FOR_CURSORS).timestamp())
     return {**item_of(head), "sk": former_key(head.version), "ttl": ttl}
 
 
 def astuple_of(block: Block) -> tuple[str, str, int]:
-    """The three words of a block's name."""
     return (block.register, block.family, block.number)
 
 
 def head_of(item: Item) -> DirectoryHead:
-    """A head from what is stored."""
     document: Any = columns_of(item)
     blocks = {Block(*words): commit for *words, commit in document.pop("blocks")}
     erased = frozenset(document.pop("erased", ()))
@@ -292,7 +285,6 @@ INSTANTS = ("created_at", "expires_at", "revoked_at", "former_until")
 
 
 def credential_item(credential: Credential) -> Item:
-    """A credential as stored; never the key itself."""
     values = asdict(credential)
     values["scopes"] = sorted(credential.scopes)
     for name in INSTANTS:
@@ -301,7 +293,6 @@ def credential_item(credential: Credential) -> Item:
 
 
 def credential_of(item: Item) -> Credential:
-    """A credential from what is stored."""
     values: dict[str, Any] = {name: item[name] for name in item if name not in ("pk", "sk")}
     for name in INSTANTS:
         seconds = values[name]

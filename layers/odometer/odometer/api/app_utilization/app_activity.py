@@ -114,5 +114,5 @@ def series_of_users(
     if among is None and measure != USERS:
         daily = usage.totals_in_blocks(app, edges_of_days(days, usage.zone))
         return sums_of_days([used[measure] for used in daily], firsts, days)
-    series = usage.course(app, edges(firsts, days, usage.zone))
+    series = usage.series_of(app, edges(firsts, days, usage.zone))
     return [tally[APP, measure] for tally in tally_blocks(series, among)]

@@ -64,7 +64,7 @@ def days_of(app: str, days: Days, usage: Usage, among: Collection[int] | None) -
     if among is None:
         used = usage.totals(days.period(usage.zone)).get(app)
         return used.days if used else 0
-    daily = usage.course(app, edges_of_days(days, usage.zone))
+    daily = usage.series_of(app, edges_of_days(days, usage.zone))
     return len(daily.blocks_used_by(among))
 
 

@@ -147,7 +147,7 @@ def usage_over_time(
 ) -> Report[InBlocks]:
     """What these users, or all of them, did in each block of the range."""
     periods = blocks(query.period, query.granularity)
-    series = usage.along(edges(periods), COMPLETION, CHAT)
+    series = usage.series_of_kinds(edges(periods), COMPLETION, CHAT)
     pairs = zip(periods, tally_blocks(series, users), strict=True)
     rows = [Block.of(period, tally) for period, tally in pairs]
     page = answer(

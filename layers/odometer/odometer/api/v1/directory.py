@@ -404,7 +404,7 @@ def of_line(index: int, line: bytes) -> SentRow:
 
 
 def apply_rows(edit: DirectoryEdit, rows: Sequence[SentRow], deadline: Deadline) -> RowResults:
-    """Apply rows to a edit, those of a kind that others refer to first."""
+    """Apply rows to a directory, those of a kind that others refer to first."""
     order = sorted(range(len(rows)), key=lambda place: rank(rows[place]))
     outcomes = {place: apply_row(edit, rows[place], deadline) for place in order}
     return RowResults(results=[row.result(outcomes[place]) for place, row in enumerate(rows)])
