@@ -67,7 +67,7 @@ def segments(organization: str, product: str) -> str:
 
 
 def segment(day: date, plan: int, part: int) -> str:
-    """One part of what a plan brought to a UTC date."""
+    """One part of the events of a plan on a UTC date."""
     return f"{day}#{number(plan)}#{part}"
 
 
@@ -82,12 +82,12 @@ def keyframe(day: date, part: int) -> str:
 
 
 def delta(day: date, plan: int, part: int) -> str:
-    """What a plan brought to a day."""
+    """What a plan adds to a day."""
     return f"F#{day}#1#{number(plan)}#{part}"
 
 
 def late(day: date, plan: int, part: int) -> str:
-    """What a plan brought to a day whose keyframe existed."""
+    """What a plan adds to a day whose keyframe exists."""
     return f"L#{day}#{number(plan)}#{part}"
 
 
@@ -132,12 +132,12 @@ def day_of(sort_key: str) -> date:
 
 
 def is_keyframe(sort_key: str) -> bool:
-    """Whether a frame holds totals; otherwise it holds what came to one day."""
+    """Whether a frame holds totals; otherwise it holds the usage of one day."""
     return sort_key.startswith("F") and sort_key[13] == "0"
 
 
 def is_delta(sort_key: str) -> bool:
-    """Whether a frame holds what came to one day before its keyframe."""
+    """Whether a frame holds usage of one day that came before its keyframe."""
     return sort_key.startswith("F") and sort_key[13] == "1"
 
 

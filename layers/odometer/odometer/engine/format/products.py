@@ -22,6 +22,11 @@ class MeteredProduct(NamedTuple):
     id: str
     kind: Kind
 
+    @property
+    def measures(self) -> int:
+        """How many measures it has."""
+        return len(self.kind.measures)
+
 
 _ANY = Kind("any", tuple(f"m{place}" for place in range(MEASURES)), local_days=True)
 TOTALS: Final = MeteredProduct("%totals", _ANY)

@@ -20,7 +20,7 @@ class MissingKeyframe(RuntimeError):
 
 def frames_in(items: Iterable[Item], plan: int, product: MeteredProduct) -> list[Frame]:
     """The frames that a plan or an earlier one wrote."""
-    measures = len(product.kind.measures)
+    measures = product.measures
     return [from_attributes(i, measures) for i in items if keys.plan_of(i["sk"]) <= plan]
 
 
@@ -61,7 +61,7 @@ class Reading(NamedTuple):
         """The reading as of a plan; raises `MissingKeyframe` rather than leave its keyframe out."""
         if not any(item["sk"] < keys.deltas_from(self.base) for item in items):
             self._require_nothing_before(store)
-        return total(frames_in(items, plan, product), len(product.kind.measures))
+        return total(frames_in(items, plan, product), product.measures)
 
     def _require_nothing_before(self, store: Store) -> None:
         """A week begins without a keyframe only where nobody had used anything."""

@@ -29,7 +29,7 @@ class Segment(NamedTuple):
 
     @classmethod
     def of(cls, events: Iterable[Event[int]], product: MeteredProduct) -> Segment:
-        wide = len(product.kind.measures)
+        wide = product.measures
         mine = (event for event in events if event.product == product.id)
         rows = sorted((event.second, event.who, *event.measures[:wide]) for event in mine)
         columns = zip(*rows, strict=True) if rows else [()] * (2 + wide)
@@ -53,7 +53,7 @@ class Segment(NamedTuple):
         midnight = calendar.first_second(date.fromisoformat(item["sk"][:10]), UTC)
         seconds = list(accumulate(unpack(item["gaps"]), initial=midnight))[1:]
         who = unpack(item["who"])
-        return cls(seconds, who, unpack_measures(item, len(product.kind.measures), len(who)))
+        return cls(seconds, who, unpack_measures(item, product.measures, len(who)))
 
     def by_shard(self) -> Iterator[tuple[int, Segment]]:
         """The events of each shard, users counted from its first one."""

@@ -32,7 +32,7 @@ class LastActive(NamedTuple):
 
 def last_active(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
     """When some users were last active on any app, as of now."""
-    return _with_tail(view, _settled(view, users))
+    return _with_unsettled(view, _settled(view, users))
 
 
 def former_last_active(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
@@ -44,7 +44,7 @@ def former_last_active(view: View, users: Collection[int]) -> Mapping[int, LastA
     for items in view.store.read([_since(view, block) for block in _blocks(users)]):
         for item in reversed(items):
             last |= {user: was for user, was in _former(item) if user in last}
-    return _with_tail(view, last)
+    return _with_unsettled(view, last)
 
 
 def _since(view: View, block: int) -> KeyRange:
@@ -60,8 +60,8 @@ def _blocks(users: Collection[int]) -> list[int]:
 def _settled(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
     pk, blocks = keys.activity(view.organization), _blocks(users)
     items = view.store.get_each(pk, list(map(keys.number, blocks)))
-    found = {block: _by_place(item) for block, item in zip(blocks, items, strict=True)}
-    return {user: found[user // BLOCK](user % BLOCK) for user in users}
+    by_block = {block: _by_place(item) for block, item in zip(blocks, items, strict=True)}
+    return {user: by_block[user // BLOCK](user % BLOCK) for user in users}
 
 
 def _by_place(item: Item | None) -> Callable[[int], LastActive]:
@@ -79,17 +79,14 @@ def _former(item: Item) -> Iterator[tuple[int, LastActive]]:
     return ((first + place, was(number)) for place, number in at.items())
 
 
-def _with_tail(view: View, last: Mapping[int, LastActive]) -> Mapping[int, LastActive]:
-    found = dict(last)
+def _with_unsettled(view: View, settled: Mapping[int, LastActive]) -> Mapping[int, LastActive]:
+    last = dict(settled)
     for event in view.unsettled_events:
-        if event.platform and event.who in found:
-            desktop, web = found[event.who]
-            if event.platform == DESKTOP:
-                desktop = max(desktop, event.second)
-            else:
-                web = max(web, event.second)
-            found[event.who] = LastActive(desktop, web)
-    return found
+        if event.platform and event.who in last:
+            on_desktop = event.platform == DESKTOP
+            new = (event.second, NEVER) if on_desktop else (NEVER, event.second)
+            last[event.who] = LastActive(*map(max, last[event.who], new))
+    return last
 
 
 def users_by_month(view: View, first: date, last: date) -> Mapping[date, int]:

@@ -68,12 +68,12 @@ UnsettledSeconds = Mapping[str, Sequence[tuple[int, int]]]
 
 
 def _unsettled(view: View) -> Mapping[str, UnsettledSeconds]:
-    found: defaultdict[str, defaultdict[str, list[tuple[int, int]]]]
-    found = defaultdict(lambda: defaultdict(list))
+    by_product: defaultdict[str, defaultdict[str, list[tuple[int, int]]]]
+    by_product = defaultdict(lambda: defaultdict(list))
     for fold in view.unsettled:
         for event in fold.events:
-            found[event.product][event.source].append((fold.number, event.second))
-    return found
+            by_product[event.product][event.source].append((fold.number, event.second))
+    return by_product
 
 
 def _by_source(

@@ -170,7 +170,7 @@ class Explainer(Measuring):
         self._frame(term, items)  # raises for a missing keyframe
         for item in items:
             if not self._is_later(item):
-                frame = from_attributes(item, len(self.product.kind.measures))
+                frame = from_attributes(item, self.product.measures)
                 value = self._value(term.shard, frame)
                 yield Part(kind_of(item["sk"]), self._key(item), term.sign, value)
 
@@ -201,7 +201,7 @@ class Explainer(Measuring):
         rows = sorted(
             row for cut in cuts for row in zip(cut.seconds, cut.who, *cut.measures, strict=True)
         )
-        columns = list(zip(*rows, strict=True)) or [()] * (2 + len(self.product.kind.measures))
+        columns = list(zip(*rows, strict=True)) or [()] * (2 + self.product.measures)
         return Segment(columns[0], columns[1], columns[2:])
 
     def _value(self, shard: int, frame: Frame) -> int:

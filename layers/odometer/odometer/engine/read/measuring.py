@@ -86,7 +86,7 @@ def measure_shard(view: View, product: MeteredProduct, period: Period, shard: in
     measuring = ShardMeasuring(view, product, shard)
     reads = measuring.reads(period.seconds)
     frames = measuring.add_up(reads, view.store.read(reads.key_ranges))
-    return frames[shard] if shard < len(frames) else total((), len(product.kind.measures))
+    return frames[shard] if shard < len(frames) else total((), product.measures)
 
 
 class Term(NamedTuple):
@@ -145,7 +145,7 @@ class Measuring:
         for shard, frame in (*self._read_frames(reads, answers), *self._late_frames(reads.framed)):
             by_shard[shard].append(frame)
         shards = range(max(by_shard, default=-1) + 1)
-        return [total(by_shard[shard], len(self.product.kind.measures)) for shard in shards]
+        return [total(by_shard[shard], self.product.measures) for shard in shards]
 
     def _whole_days(self, seconds: range) -> tuple[date, date]:
         """The sealed whole days in these seconds, which frames answer."""
@@ -195,7 +195,7 @@ class Measuring:
         if term.reading:
             frame = term.reading.frame(self.view.store, items, plan, self.product)
         else:
-            frame = total(frames_in(items, plan, self.product), len(self.product.kind.measures))
+            frame = total(frames_in(items, plan, self.product), self.product.measures)
         return tuple(term.sign * column for column in frame)
 
     def _segments_range(self, seconds: range) -> KeyRange:

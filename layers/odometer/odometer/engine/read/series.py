@@ -107,7 +107,7 @@ class ProductSeries(Measuring):
             item for term, items in read if not term.reading for item in items
         )
         readings = self._frames_of({term.reading: items for term, items in read if term.reading})
-        wide = len(self.product.kind.measures)
+        wide = self.product.measures
         for block, of_block in enumerate(events):
             frames = frames_in(by_block.pop(block, ()), self.view.head.plan, self.product)
             differences = [
@@ -163,7 +163,7 @@ class ProductSeries(Measuring):
         store, plan = self.view.store, self.view.head.plan
         for reading in {each.pk: each for each in sorted(read) if not read[each]}.values():
             reading.frame(store, (), plan, self.product)
-        nothing = total((), len(self.product.kind.measures))
+        nothing = total((), self.product.measures)
         return {
             reading: reading.frame(store, items, plan, self.product) if items else nothing
             for reading, items in read.items()

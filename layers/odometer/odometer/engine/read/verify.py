@@ -97,7 +97,7 @@ class YearCheck:
     def _readings(self, items: Sequence[Item]) -> dict[date, Frame]:
         """What keyframes must hold: all deltas before them, and nothing that came late."""
         deltas = self._sums(item for item in items if keys.is_delta(item["sk"]))
-        readings, reading = {}, total((), len(self.product.kind.measures))
+        readings, reading = {}, total((), self.product.measures)
         for start, edge in calendar.cut_at_keyframes(calendar.new_year(self.year), self._end):
             within = (deltas[day] for day in calendar.days(start, edge) if day in deltas)
             reading = reduce(plus, within, reading)
@@ -106,4 +106,4 @@ class YearCheck:
         return readings
 
     def _frame(self, item: Item) -> Frame:
-        return from_attributes(item, len(self.product.kind.measures))
+        return from_attributes(item, self.product.measures)
