@@ -81,7 +81,6 @@ class CountingDeployment:
         return self.ids[SOMEONE]
 
     def get(self, path: str) -> Reply:
-        """Ask as the gateway asks."""
         event = proxy_event("GET", path, {"authorization": f"Bearer {self.key}"})
         reply = answer_to(event, NOW)
         if reply.status != OK:
@@ -133,7 +132,6 @@ class CountingDeployment:
 
 
 def in_department(user: int) -> bool:
-    """Whether a user is in the department that is asked about."""
     return user % ONE_IN_DEPARTMENT == 0
 
 
@@ -177,7 +175,6 @@ def last_seconds(dense: Dense) -> Iterator[Item]:
 
 @contextmanager
 def counting_deployment(users: int) -> Iterator[CountingDeployment]:
-    """A deployment with so many users."""
     with (
         counting_engine() as client,
         patch.dict(os.environ, ENVIRONMENT),
@@ -194,7 +191,6 @@ def days(count: int, ago: int = 0) -> tuple[date, date]:
 
 
 def query(count: int, *, compared: bool = False, departments: bool = False, ago: int = 0) -> str:
-    """The parameters of a request."""
     first, last = days(count, ago)
     words = [f"start_date={first}&end_date={last}"]
     words += ["compare=previous_period"] if compared else []

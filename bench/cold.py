@@ -50,7 +50,6 @@ def main(words: Sequence[str], *, write: bool) -> None:
 
 
 def started(function: Path) -> float:
-    """Milliseconds until a new process could answer."""
     command = [sys.executable, "-c", PROBE, str(function)]
     path = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "layers" / "odometer")}
     found = subprocess.run(  # noqa: S603  our own functions

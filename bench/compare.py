@@ -133,7 +133,6 @@ def table(of: str, answers: Answers, cell: Callable[[Question, Timing], str]) ->
 
 
 def time_cell(found: Timing, ours: float) -> str:
-    """A time in a cell."""
     return f"{found.ms:,.1f} ±{found.spread:.1f} ({found.ms / ours:.1f})"
 
 
@@ -167,7 +166,6 @@ def whole_request(deployment: CountingDeployment) -> Engine:
 
 
 def row_of(row: Any) -> tuple[str, int, int, int | None]:
-    """A row of the published answer."""
     time_a_day = row["avg_time_ms_per_day"]
     return row["user"]["id"], time_a_day["value"], row["days_active"], time_a_day["compare_value"]
 

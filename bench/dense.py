@@ -46,7 +46,6 @@ class Dense:
 
     @cached_property
     def days(self) -> dict[date, Day]:
-        """All days, in order."""
         return {day: self._day(day) for day in calendar.days(FIRST, END)}
 
     def totals(self, first: date, end: date) -> dict[str, int]:

@@ -103,7 +103,6 @@ def everyone(edit: DirectoryEdit) -> None:
 
 
 def subject_of(user: int) -> str:
-    """Who somebody is in events."""
     return f"user-{user}@example.com"
 
 
@@ -140,7 +139,6 @@ def send_all(stack: Stack, costs: StepCosts, total: int, batch: int) -> dict[str
 
 
 def accept(body: str, key: str) -> None:
-    """Send a batch through the handler."""
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
     answer = functions()["v1/send_events"](
         proxy_event("POST", "/v1/events", headers, body), CONTEXT
@@ -149,7 +147,6 @@ def accept(body: str, key: str) -> None:
 
 
 def event(random: Random, number: int, moment: datetime) -> dict[str, Any]:
-    """One of many runs of tests."""
     return {
         "specversion": "1.0",
         "id": f"run-{number}",
@@ -184,7 +181,6 @@ def expect(found: int, wanted: int) -> None:
 
 
 def table(costs: StepCosts, events: int) -> str:
-    """How fast every step is, and what an event costs in it."""
     lines = [
         f"{events:,} events; load average {os.getloadavg()[0]:.1f}\n",
         "| step | seconds | events a second | write units an event | read units an event |",

@@ -43,7 +43,6 @@ def main() -> None:
 
 
 def new_key(deployment: Deployment) -> str:
-    """The key of a new organization's Admin."""
     username = f"bench-{uuid4().hex[:8]}@example.com"
     words = ("--name", "Bench", "--admin-username", username, "--json")
     made = deployment.odometer("organization", "create", *words)

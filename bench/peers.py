@@ -78,7 +78,6 @@ def rows(deployment: CountingDeployment, since: date = date.min) -> Iterator[tup
 
 
 def ask_duckdb(folder: Path) -> Ask:
-    """DuckDB, in a file."""
     database = duckdb.connect(str(folder / "usage.duckdb"), config={"threads": 1})
     for name, columns in COLUMNS.items():
         found = database.read_csv(str(folder / f"{name}.csv"), header=False, names=list(columns))
@@ -87,7 +86,6 @@ def ask_duckdb(folder: Path) -> Ask:
 
 
 def ask_sqlite(folder: Path) -> Ask:
-    """SQLite, in a file."""
     database = sqlite3.connect(folder / "usage.sqlite")
     database.executescript(SCHEMA)
     for name in COLUMNS:
@@ -99,7 +97,6 @@ def ask_sqlite(folder: Path) -> Ask:
 
 
 def ask_clickhouse(folder: Path) -> Ask:
-    """ClickHouse, embedded."""
     session: Any = Session(str(folder / "click"))
     session.query("CREATE DATABASE bench; SET max_threads = 1")
     session.query("USE bench")
@@ -119,7 +116,6 @@ def ask_clickhouse(folder: Path) -> Ask:
 
 
 def number(text: str) -> int | None:
-    """A figure of a line of CSV."""
     return None if text == "\\N" else int(text)
 
 
@@ -157,7 +153,6 @@ def ask_sql(execute: Callable[[str], list[Any]], division: str) -> Ask:
 
 
 def ask_polars(folder: Path) -> Ask:
-    """Polars, in memory."""
     usage, users = (
         pl.read_csv(folder / f"{name}.csv", has_header=False, new_columns=list(columns)).lazy()
         for name, columns in COLUMNS.items()

@@ -29,7 +29,6 @@ class Panel(NamedTuple):
     high: int
 
     def at(self, days: float, value: float) -> tuple[float, float]:
-        """Where a point lies."""
         across = log10(days) / log10(TICKS[-1])
         up = (log10(max(value, 10**self.low)) - self.low) / (self.high - self.low)
         return round(self.left + across * WIDTH, 1), round(TOP + HEIGHT - up * HEIGHT, 1)
@@ -61,7 +60,6 @@ def picture(lines: Sequence[Line], title: str) -> str:
 
 
 def field(lines: Sequence[Line], left: float, colors: Mapping[str, str]) -> Iterator[str]:
-    """A grid, and the lines in it."""
     values = [value for line in lines for value in line.points.values()]
     panel = Panel(left, floor(log10(min(values))), ceil(log10(max(values))))
     yield text(left, TOP - 10, lines[0].of, 13)
@@ -81,6 +79,5 @@ def field(lines: Sequence[Line], left: float, colors: Mapping[str, str]) -> Iter
 
 
 def text(x: float, y: float, words: str, size: int = 12, anchor: str = "start") -> str:
-    """Some words."""
     place = f'x="{x:.0f}" y="{y:.0f}" font-size="{size}" text-anchor="{anchor}"'
     return f"<text {place}>{escape(words)}</text>"

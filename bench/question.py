@@ -32,17 +32,14 @@ class Question(NamedTuple):
 
     @property
     def range(self) -> tuple[date, date]:
-        """The first and the last day."""
         return days(self.length, self.ago)
 
     @property
     def before(self) -> tuple[date, date] | None:
-        """The same of the days to compare with."""
         return days(self.length, self.ago + self.length) if self.compared else None
 
     @property
     def earliest(self) -> date:
-        """The first day of all."""
         return (self.before or self.range)[0]
 
 
@@ -107,5 +104,4 @@ def averaged(sums: Sequence[int], counts: Sequence[int]) -> dict[int, tuple[int,
 
 
 def ranked(rows: list[Row]) -> Page:
-    """The page and the count of all."""
     return sorted(rows, key=lambda row: (-row[1], row[0]))[:PAGE], len(rows)

@@ -32,7 +32,6 @@ class Client:
         )
 
     def get(self, path: str) -> Any:
-        """The JSON that a path answers."""
         return content_of(self.call("GET", path))
 
     def post(self, path: str, content: Any) -> Any:
@@ -76,7 +75,6 @@ def checked(response: httpx.Response) -> httpx.Response:
 
 
 def content_of(response: httpx.Response) -> Any:
-    """The JSON of a response."""
     try:
         return response.json()
     except ValueError as error:
@@ -100,5 +98,4 @@ def pause_after(response: httpx.Response) -> float:
 
 
 def segment(text: str) -> str:
-    """A text as one segment of a path."""
     return quote(text, safe="")

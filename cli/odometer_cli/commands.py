@@ -22,7 +22,6 @@ class Commands(TyperGroup):
     """Whatever goes wrong ends in two sentences and an exit code, never in a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was typed."""
         try:
             return super().invoke(ctx)
         except OdometerError as error:
@@ -52,7 +51,6 @@ for operation in (maintenance.verify, maintenance.rebuild, maintenance.redrive):
 
 
 def print_version(wanted: bool) -> None:
-    """Answer `--version`."""
     if wanted:
         typer.echo(version("odometer"))
         raise typer.Exit

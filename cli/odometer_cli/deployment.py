@@ -40,12 +40,10 @@ class Deployment:
 
     @cached_property
     def client(self) -> Client:
-        """The public API, with the caller's key."""
         return Client(self._address().rstrip("/"), str(self.key))
 
     @cached_property
     def key(self) -> AccessKey:
-        """The caller's key."""
         if not self.token:
             raise Misused("No access key was given.", "Set ODOMETER_TOKEN, or give --token.")
         key = AccessKey.parse(self.token)
@@ -55,7 +53,6 @@ class Deployment:
 
     @cached_property
     def settings(self) -> Settings:
-        """The names of the tables and of the secret."""
         if self.outputs:
             return settings_of(self.outputs)
         try:
@@ -89,12 +86,10 @@ class Deployment:
 
     @cached_property
     def directories(self) -> DirectoryStore:
-        """Directories and credentials, past the public API."""
         return self.process.directories(Meter())
 
     @property
     def engine(self) -> Engine:
-        """The engine on the tables."""
         return self.process.engine
 
     @property
@@ -104,7 +99,6 @@ class Deployment:
 
     @property
     def _is_named(self) -> bool:
-        """Whether an option or the environment names a deployment, be it in part."""
         names = (field.name.upper() for field in fields(Settings))
         return bool(self.stack or self.base_url or any(os.environ.get(name) for name in names))
 
@@ -122,7 +116,6 @@ class Deployment:
 
 
 def is_url(address: str) -> bool:
-    """Whether requests can be sent there."""
     try:
         parts = urlsplit(address)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

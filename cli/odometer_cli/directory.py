@@ -68,7 +68,6 @@ def erase(
 
 
 def show_tally(results: list[RowResult]) -> None:
-    """How many rows of each kind came to what."""
     counts: dict[tuple[str, str], int] = {}
     for result in results:
         place = (result.row.kind, result.status)
@@ -78,7 +77,6 @@ def show_tally(results: list[RowResult]) -> None:
 
 
 def show_rejected(rejected: list[RowResult]) -> None:
-    """Why rows were not taken, and where they stand in the file."""
     for result in rejected[:MOST_SHOWN]:
         err.print(f"{result.row.place}: {result.reason}", style="red")
     if len(rejected) > MOST_SHOWN:

@@ -37,7 +37,6 @@ class Format(StrEnum):
 
     @classmethod
     def of(cls, file: Path) -> Self:
-        """The format that the name of a file tells."""
         return cls("csv" if file.suffix.lower() == ".csv" else "ndjson")
 
 
@@ -56,12 +55,10 @@ class Line:
 
 
 def lines_of(file: Path, form: Format) -> Iterator[Line]:
-    """The events of a file, as they are sent."""
     return rows_of_table(file) if form is Format.CSV else lines_of_json(file)
 
 
 def lines_of_json(file: Path) -> Iterator[Line]:
-    """The lines that are not blank."""
     with file.open("rb") as content:
         for place, line in enumerate(content, 1):
             text = line.removeprefix(BOM_UTF8).strip()
@@ -83,7 +80,6 @@ def checked(place: int, line: bytes) -> bytes:
 
 
 def rows_of_table(file: Path) -> Iterator[Line]:
-    """The rows of a table as events."""
     with file.open(newline="", encoding="utf-8-sig") as text:
         reader = csv.reader(text, strict=True)
         try:

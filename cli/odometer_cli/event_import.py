@@ -187,7 +187,6 @@ def completed(
 
 
 def show(tally: Tally, *, as_json: bool) -> None:
-    """Show the counts, and why some events were rejected."""
     counts = {name: getattr(tally, name) for name in Tally.__slots__ if name != "errors"}
     if as_json:
         show_json({**counts, "errors": tally.errors})

@@ -70,7 +70,6 @@ def rotate(
 
 
 def show_secret(made: dict[str, Any], as_json: bool) -> None:
-    """Show a key to its owner, this once."""
     if as_json:
         show_json(made)
         return

@@ -53,7 +53,6 @@ def nearest_home(folder: Path) -> Path | None:
 
 
 def is_listening(host: str, port: int) -> bool:
-    """Whether something listens there."""
     try:
         socket.create_connection((host, port), PATIENCE_SECONDS).close()
     except OSError:

@@ -129,7 +129,6 @@ def clear_queue(deployment: Deployment) -> None:
 
 
 def chosen_ids(deployment: Deployment, organization: str | None) -> Iterator[str]:
-    """One organization, or all."""
     if organization is None:
         return deployment.directories.organizations()
     return iter([id_of_organization(deployment.directories, organization)])
