@@ -1,4 +1,4 @@
-"""Who may: the scopes, the reach of a role and the one table of what each role reaches."""
+"""Who may: the scopes of keys, and the one table of what each role may access."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ class Scope(StrEnum):
     WRITE_KEYS = "keys:write"
 
 
-class Reach(IntEnum):
-    """How far a role sees through one route; a larger reach includes the smaller ones."""
+class Access(IntEnum):
+    """Whose data a role may access through a route; each value includes those above it."""
 
     NOTHING = 0
     SELF = 1
@@ -30,7 +30,7 @@ class Reach(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever proved to hold a key: the only source of the organization of a request."""
+    """The owner of the key that was presented: the only source of a request's organization."""
 
     organization: str
     key_id: str
@@ -42,7 +42,7 @@ class Caller:
     team: int | None
 
     def is_of(self, organization: str) -> bool:
-        """Whether that is the id of the caller's organization, in either case."""
+        """Whether that is the id of the caller's organization, in upper or lower case."""
         return as_kept(organization) == self.organization
 
 
@@ -56,40 +56,40 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Which scope a route needs and how far each role reaches through it."""
+    """The scope that a route needs, and what each role may access through it."""
 
     scope: Scope
-    reach: Mapping[Role, Reach] = field(default_factory=dict)
+    access: Mapping[Role, Access] = field(default_factory=dict)
 
     def admit(self, caller: Caller) -> None:
-        """Let in a caller whose key and role have anything to do here."""
-        if self.scope not in caller.scopes or self.reach_of(caller) is Reach.NOTHING:
+        """Refuse a caller whose key lacks the scope, or whose role may access nothing here."""
+        if self.scope not in caller.scopes or self.access_of(caller) is Access.NOTHING:
             raise Forbidden
 
     def admit_to(self, caller: Caller, target: Target | None) -> None:
-        """Let in a caller who may see this target.
+        """Refuse a caller who may not access this target.
 
-        To those who see only some, one that does not exist (None) is like one that is not theirs.
+        If the role may access only some, a target that does not exist (None) is refused as well, so
+        that nobody learns what exists.
         """
-        reach = self.reach_of(caller)
-        if reach is Reach.ORGANIZATION:
+        access = self.access_of(caller)
+        if access is Access.ORGANIZATION:
             return
-        if target is None or not reached(reach, caller, target):
+        if target is None or not is_accessible(access, caller, target):
             raise Forbidden
 
-    def reach_of(self, caller: Caller) -> Reach:
-        """How far the caller's role reaches here."""
-        return self.reach.get(caller.role, Reach.NOTHING)
+    def access_of(self, caller: Caller) -> Access:
+        return self.access.get(caller.role, Access.NOTHING)
 
 
-def reached(reach: Reach, caller: Caller, target: Target) -> bool:
+def is_accessible(access: Access, caller: Caller, target: Target) -> bool:
     """Whether the target is the caller, or in the caller's team when that is enough."""
     if target.user is not None and target.user == caller.ordinal:
-        return reach >= Reach.SELF
-    return reach >= Reach.TEAM and target.team is not None and target.team == caller.team
+        return access >= Access.SELF
+    return access >= Access.TEAM and target.team is not None and target.team == caller.team
 
 
-ALL, TEAM, SELF = Reach.ORGANIZATION, Reach.TEAM, Reach.SELF
+ALL, TEAM, SELF = Access.ORGANIZATION, Access.TEAM, Access.SELF
 ADMINS = {Role.ADMIN: ALL}
 MANAGERS = {Role.ADMIN: ALL, Role.MANAGER: ALL}
 LEADS = {**MANAGERS, Role.TEAM_LEAD: TEAM}
