@@ -17,8 +17,8 @@ from pytest_socket import enable_socket
 
 from bench.apps import OF_APP, CountingDeployment, counting_deployment, days, query
 from odometer.domain.time import DAY
+from tests.costs.costs import write_section
 from tests.support.apps import APP, CLIENT, SALES
-from tests.support.documents import write_section
 from tests.support.stack import ROOT
 
 pytestmark = pytest.mark.engine

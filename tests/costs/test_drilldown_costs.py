@@ -25,8 +25,8 @@ from odometer.engine.format.decisions import Fold, Touched, read_head
 from odometer.engine.format.segments import Segment
 from odometer.engine.write.segments import put_segments
 from odometer.storage.dynamo import Meter
-from tests.support.counting_engine import ReadCosts, read_costs, stack_on_counting_engine
-from tests.support.documents import write_section
+from tests.costs.costs import ReadCosts, read_costs, write_section
+from tests.support.counting_engine import stack_on_counting_engine
 from tests.support.memory_directory import NOON, new_head
 from tests.support.stack import CONTEXT, ROOT, Stack, endpoints, proxy_event
 

@@ -13,8 +13,8 @@ from odometer.domain.errors import NotFound
 from odometer.services.erasure import erase
 from odometer.storage.directory import BlockCache, DirectoryStore
 from odometer.storage.dynamo import Meter
+from tests.costs.costs import write_section
 from tests.support.counting_engine import stack_on_counting_engine
-from tests.support.documents import write_section
 from tests.support.memory_directory import ACME, NOON
 from tests.support.stack import ROOT, Stack
 

@@ -19,8 +19,8 @@ from odometer.engine.read.views import View
 from odometer.reports.blocks import ANY, USERS, Granularity, Tally, blocks, edges, tally_blocks
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.store import TableStore
+from tests.costs.costs import write_section
 from tests.support.counting_engine import counting_engine
-from tests.support.documents import write_section
 from tests.support.stack import ROOT
 
 if TYPE_CHECKING:

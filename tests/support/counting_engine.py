@@ -7,12 +7,10 @@ import shutil
 import socket
 import subprocess
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import boto3
@@ -21,7 +19,6 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from odometer.bootstrap import process
-from odometer.storage.dynamo import Table
 from tests.support.stack import ENVIRONMENT, Stack, create_tables, new_stack
 
 if TYPE_CHECKING:
@@ -30,10 +27,6 @@ if TYPE_CHECKING:
 HOME = Path(__file__).parents[2] / ".local" / "dynoxide"
 BINARY = HOME / "node_modules" / "@dynoxide" / "linux-x64" / "dynoxide"
 PACKAGE = "@dynoxide/linux-x64@1.2.1"
-
-
-PARTITIONS = {"H": "head", "F": "tail", "R": "frames", "E": "segments"}
-"""What the partitions of the usage table hold."""
 
 
 def binary() -> Path:
@@ -93,47 +86,3 @@ def stack_on_counting_engine() -> Iterator[Stack]:
         with patch.dict(os.environ, {**ENVIRONMENT, **address}), known:
             yield new_stack()
         process.cache_clear()
-
-
-@dataclass
-class ReadCosts:
-    """Read units and calls of a request, by purpose."""
-
-    units: Counter[str] = field(default_factory=Counter)
-    calls: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def total(self) -> float:
-        return sum(self.units.values())
-
-    def add(self, purpose: str, consumed: Any) -> None:
-        each = consumed if isinstance(consumed, list) else [consumed]
-        self.units[purpose] += sum(one["CapacityUnits"] for one in each)
-        self.calls[purpose] += 1
-
-
-@contextmanager
-def read_costs() -> Iterator[ReadCosts]:
-    """What a process that remembers nothing pays for reading in this block."""
-    process.cache_clear()
-    costs, call = ReadCosts(), Table._call  # noqa: SLF001  every call goes through here
-
-    def counted(table: Table, operation: str, arguments: dict[str, Any], *, write: bool) -> Any:
-        answer = call(table, operation, arguments, write=write)
-        if not write:
-            costs.add(purpose_of(table.name, arguments), answer["ConsumedCapacity"])
-        return answer
-
-    with patch.object(Table, "_call", counted):
-        yield costs
-
-
-def purpose_of(table: str, arguments: Mapping[str, Any]) -> str:
-    """What a read is for, by its keys: blocks of the directory are read apart from the caller."""
-    match arguments:
-        case {"RequestItems": {"directory": {"Keys": wanted}}}:
-            is_block = any(key["sk"]["S"].startswith("BLOCK#") for key in wanted)
-            return "blocks" if is_block else "caller"
-        case {"ExpressionAttributeValues": {":pk": {"S": pk}}} | {"Key": {"pk": {"S": pk}}}:
-            return PARTITIONS.get(pk.split("#")[1], table) if table == "usage" else table
-    return table
