@@ -181,6 +181,7 @@ def counting_deployment(users: int) -> Iterator[CountingDeployment]:
         patch("odometer.bootstrap.connect", lambda: client),
         patch("odometer.bootstrap.read_secret", lambda _: _SECRET),
     ):
+        process.cache_clear()  # a deployment before this one had another engine
         yield CountingDeployment(client, Dense(users))
 
 
