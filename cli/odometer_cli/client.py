@@ -3,6 +3,7 @@
 import json
 import ssl
 import time
+import weakref
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +31,7 @@ class Client:
             transport=transport,
             verify=ssl.create_default_context(),  # the certificates that this machine trusts
         )
+        weakref.finalize(self, self._http.close)
 
     def get(self, path: str) -> Any:
         return content_of(self.call("GET", path))
