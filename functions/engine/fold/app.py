@@ -12,7 +12,6 @@ from odometer.triggers import on_log_stream
 def handler(
     engine: Engine, organization: str, entries: Sequence[Item] | None, now: datetime
 ) -> None:
-    """Fold what was just accepted, or whatever the stream has not brought."""
     if entries is None:
         engine.fold_outstanding(organization, now)
     else:

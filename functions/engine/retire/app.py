@@ -8,5 +8,4 @@ from odometer.triggers import on_schedule
 
 @on_schedule
 def handler(engine: Engine, organization: str, now: datetime) -> None:
-    """Remove what nobody can ask for any more."""
     engine.retire(organization, now)

@@ -9,7 +9,6 @@ from odometer.domain.errors import NotFound
 
 @usage_metrics("/license", may=READ_ORGANIZATION)
 def handler(directory: Directory) -> LicenseAnswer:
-    """Answer with the license; not found when none was ever put."""
     if directory.license is None:
         raise NotFound
     return LicenseAnswer.of(directory.license)

@@ -10,6 +10,5 @@ from odometer.web.context import user
 
 @usage_metrics("/user/{user_id}", may=READ_PERSON, about=user("user_id"))
 def handler(user: User, directory: Directory) -> UserWithTeam:
-    """Answer with the user; `teams` is the one team that they are in, or `{}`."""
     team = None if user.team is None else directory.teams[user.team]
     return UserWithTeam.of(directory.organization, user, team)

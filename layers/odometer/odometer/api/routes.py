@@ -33,7 +33,6 @@ class ByPrefix(Family):
 
 
 def family_at(path: str) -> Family:
-    """The family whose prefix the path has."""
     inside = f"{path.rstrip('/')}/"  # the gateway leaves out a slash at the end
     return next(family for prefix, family in FAMILIES.items() if inside.startswith(prefix))
 
@@ -44,7 +43,6 @@ def path_called(request: Request) -> str:
 
 
 def refuse_unknown(request: Request) -> NoReturn:
-    """Say that the path is unknown, or which verbs it has."""
     path = path_called(request)
     for route, verbs in routes().items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route), path):

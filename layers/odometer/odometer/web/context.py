@@ -41,22 +41,18 @@ class SubjectParameter:
 
 
 def team(parameter: str) -> SubjectParameter:
-    """The team whose id the parameter holds."""
     return SubjectParameter(parameter, Directory.team_by_id)
 
 
 def user(parameter: str) -> SubjectParameter:
-    """The user whose id the parameter holds."""
     return SubjectParameter(parameter, Directory.user_by_id)
 
 
 def app(parameter: str) -> SubjectParameter:
-    """The app whose id the parameter holds."""
     return SubjectParameter(parameter, Directory.app_by_id)
 
 
 def target_of(found: Subject) -> Target | None:
-    """The team or user as the policy sees it."""
     match found:
         case Team():
             return Target(team=found.ordinal)
@@ -102,22 +98,18 @@ class RequestContext:
 
     @cached_property
     def directories(self) -> DirectoryStore:
-        """Directories and credentials."""
         return self.process.directories(self.meter)
 
     @cached_property
     def activity(self) -> KeyActivity:
-        """The last uses of keys."""
         return self.process.key_activity(self.meter)
 
     @cached_property
     def event_log(self) -> EventLog:
-        """The log of accepted events."""
         return self.process.event_log(self.meter)
 
     @cached_property
     def usage(self) -> Usage:
-        """What the caller's organization has used."""
         return self.process.usage(self.directory, self.now, self.deadline.at, self.meter)
 
     @cached_property
@@ -154,7 +146,6 @@ class RequestContext:
 
     @property
     def directory(self) -> Directory:
-        """The directory of the caller's organization."""
         return self._entered[1]
 
     @cached_property
@@ -165,7 +156,6 @@ class RequestContext:
 
     @property
     def subject(self) -> Product | Team | User:
-        """The product, team or user that the request is about."""
         if self.named_subject is None:
             raise NotFound
         return self.named_subject

@@ -117,11 +117,9 @@ class Chain:
 
     @property
     def expired(self) -> Invalid:
-        """The fault of a cursor that names what has been removed."""
         return cursor_fault(EXPIRED, self.query["cursor"][-1])
 
     def link(self, cursor: str) -> str:
-        """The `Link` to the next page, relative to this one."""
         return f'<?{urlencode({**self.query, "cursor": cursor}, doseq=True)}>; rel="next"'
 
     def _tag(self, body: bytes) -> bytes:
@@ -139,7 +137,6 @@ def content_without_expiry(cursor: str) -> bytes:
 
 
 def bytes_of(cursor: str) -> bytes:
-    """The bytes of a cursor; none where the text is no cursor."""
     try:
         letters = cursor.encode("ascii") if len(cursor) <= LONGEST_CURSOR else b""
         content = urlsafe_b64decode(letters + b"=" * (-len(letters) % 4))
@@ -170,7 +167,6 @@ def next_cursor(
     total: int,
     users: Sequence[int] = (),
 ) -> str | None:
-    """The cursor of the page that follows, if one does."""
     row = chain.row + shown
     if chain.all_rows or row >= total:
         return None

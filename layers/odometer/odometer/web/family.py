@@ -73,7 +73,6 @@ class Family:
         return STATUS[error.code]
 
     def headers(self, error: OdometerError) -> dict[str, str]:
-        """The headers that tell a client what to do about an error."""
         match error:
             case NotAllowed():
                 return {"Allow": ", ".join(error.allowed)}

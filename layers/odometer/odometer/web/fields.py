@@ -8,11 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import (
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    ValidationInfo,
-)
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from odometer.domain.identity import UUID
@@ -38,7 +34,6 @@ def refuse(rule: str, message: str, expected: str = "") -> PydanticCustomError:
 
 
 def check_year(year: int, expected: str) -> None:
-    """Refuse a date of a year outside the bound."""
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise refuse("years", f"expected {expected} {YEARS}", f"{expected} {YEARS}")
 
@@ -65,18 +60,14 @@ class Reader:
     """A type that reads text itself."""
 
     def __get_pydantic_core_schema__(
-        self,
-        source: Any,
-        handler: GetCoreSchemaHandler,
+        self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Read by `read`, whatever the annotated type is."""
         self.learn(source)
         return core_schema.with_info_plain_validator_function(self._read)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Describe the values that are read."""
         return dict(self.schema())
 
     def learn(self, source: type[StrEnum]) -> None:
@@ -116,7 +107,6 @@ class Whole(Reader):
         return min(value, self.high)
 
     def schema(self) -> Mapping[str, Any]:
-        """An integer within bounds, of 64 bits where 32 do not hold them."""
         if self.clamped:
             return {"type": "integer", "minimum": self.low}
         wide = {"format": "int64"} if self.high > LARGEST_INT32 else {}
@@ -131,11 +121,9 @@ class Flag(Reader):
     """`true` or `false`; as text, in any case of letters."""
 
     def spelled(self, text: str) -> object:
-        """No `yes`, no `1`."""
         return {"true": True, "false": False}.get(text.lower(), text)
 
     def read(self, value: object) -> bool:
-        """Nothing else is a boolean."""
         if not isinstance(value, bool):
             raise refuse("boolean", "expected true or false")
         return value
@@ -152,11 +140,9 @@ class Choice(Reader):
     values: dict[str, StrEnum] = field(default_factory=dict)
 
     def learn(self, source: type[StrEnum]) -> None:
-        """Take the values from the enumeration."""
         self.values.update({member.value: member for member in source})
 
     def read(self, value: object) -> StrEnum:
-        """The member, by its value or by an alias."""
         name = self.aliases.get(value, value) if isinstance(value, str) else None
         if name not in self.values:
             expected = ", ".join(self.values)
@@ -210,7 +196,6 @@ class VisibleName(Text):
         return text
 
     def schema(self) -> Mapping[str, Any]:
-        """A string whose first and last characters are no blanks."""
         none = f"{CONTROLS}{re.escape(self.forbidden)}"
         return {
             **super().schema(),
@@ -242,7 +227,6 @@ class Instant(Reader):
     """An ISO 8601 instant with an offset or `Z`."""
 
     def read(self, value: object) -> datetime:
-        """The instant; a bare number is none."""
         if not isinstance(value, str) or not RFC_3339.fullmatch(value) or value != value.upper():
             raise refuse("instant", "expected an instant like 2026-02-28T17:42:00Z")
         instant = instant_within_years(value, RFC_3339, "an instant")

@@ -59,7 +59,6 @@ class Request:
         )
 
     def values(self, name: str) -> Sequence[str]:
-        """Every value that was sent for a parameter of the path or of the query."""
         in_path = self.parameters.get(name)
         return self.query.get(name, []) if in_path is None else [in_path]
 
@@ -69,12 +68,10 @@ class Request:
 
     @property
     def media_type(self) -> str:
-        """What kind of body was sent, without its parameters."""
         return self.header("content-type").partition(";")[0].strip().lower()
 
 
 def body_of(event: Mapping[str, Any]) -> bytes:
-    """The body as bytes, however the gateway passed it."""
     body = event.get("body") or ""
     return (
         base64.b64decode(body)
@@ -113,11 +110,9 @@ class Response:
         return self._gateway_answer(request, headers, body.decode(), encoded=False)
 
     def _may_be_compressed(self, request: Request) -> bool:
-        """Whether gateway and client both accept it compressed."""
         return self.media_type in COMPRESSED and not any(self._compression_faults(request))
 
     def _compression_faults(self, request: Request) -> Iterator[Fault]:
-        """The headers that keep a body from being compressed."""
         accept, encoding = request.header("accept"), request.header("accept-encoding")
         if accept.partition(",")[0].partition(";")[0].strip().lower() != self.media_type:
             words = f"{WITHOUT_GZIP}, which needs {self.media_type} to come first"
@@ -175,7 +170,6 @@ def preferred_type(accept: str, otherwise: str | None = None) -> str:
 
 
 def accepted_ranges(accept: str) -> Iterator[tuple[str, float]]:
-    """The ranges of an Accept header with their weights."""
     for each in filter(None, (part.strip().lower() for part in accept.split(","))):
         media_range, *parameters = (part.strip() for part in each.split(";"))
         weights = [weight_of(p[2:]) for p in parameters if p.startswith("q=")]

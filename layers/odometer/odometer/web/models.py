@@ -48,7 +48,6 @@ class Answer(BaseModel):
 def read_query(
     model: type[Asked], path: Mapping[str, str], query: Mapping[str, Sequence[str]]
 ) -> Asked:
-    """Fill a query model; a parameter that was sent twice is a fault."""
     repeated = [
         Fault(name, "repeated", "sent more than once", values[-1])
         for name, values in query.items()
@@ -86,14 +85,12 @@ def without_paging(
 
 
 def in_order(model: type[BaseModel], faults: Sequence[Fault]) -> list[Fault]:
-    """One fault per parameter, in the order of the model's fields."""
     by_name = {fault.name: fault for fault in faults}
     ranks = {name: rank for rank, name in enumerate(parameter_names(model))}
     return sorted(by_name.values(), key=lambda fault: ranks.get(fault.name, len(ranks)))
 
 
 def parameter_names(model: type[BaseModel]) -> list[str]:
-    """The published names of a model's parameters, in their order."""
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
@@ -112,7 +109,6 @@ def fill(model: type[Model], content: Mapping[str, Any]) -> Model:
 
 
 def faults_of(error: ValidationError) -> list[Fault]:
-    """Pydantic's findings as faults of ours."""
     found = error.errors(include_url=False)
     return [
         Fault(
@@ -168,19 +164,16 @@ class Ambiguous(ValueError):
 
 
 def refuse_constant(name: str) -> NoReturn:
-    """NaN and the infinities are not JSON."""
     message = f"{name} is not JSON"
     raise Ambiguous(message)
 
 
 def finite(digits: str) -> float:
-    """A number with a fraction or an exponent, unless it is out of range."""
     number = float(digits)
     return refuse_constant(digits) if math.isinf(number) else number
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, unless a name is repeated in it."""
     content = dict(pairs)
     if len(content) < len(pairs):
         message = "a name stands twice in one object"

@@ -64,7 +64,6 @@ class Report(Generic[Page]):
         return text.encode()
 
     def _provenance(self, read_units: float) -> dict[str, str]:
-        """The headers that say which periods are covered, how completely, and at what cost."""
         through = (
             {}
             if self.through_ms is None
@@ -87,7 +86,6 @@ class Report(Generic[Page]):
 
 
 def client_has(tag: str | None, if_none_match: str) -> bool:
-    """Whether `If-None-Match` names this ETag."""
     tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
     return tag is not None and (tag.removeprefix("W/") in tags or tags == ["*"])
 
@@ -108,7 +106,6 @@ def as_csv(rows: Iterable[Mapping[str, Any]], first: Iterable[str] = ()) -> str:
 
 
 def flattened(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of a row by their path."""
     for name, value in row.items():
         if isinstance(value, dict):
             yield from flattened(value, f"{prefix}{name}.")

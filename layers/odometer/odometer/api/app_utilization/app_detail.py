@@ -32,7 +32,6 @@ class AppDetailAnswer(Answer):
 def app_detail(
     query: AppDetailQuery, app: Product, usage: Usage, directory: Directory
 ) -> Report[AppDetailAnswer]:
-    """The totals of one app, of all users or of some departments."""
     among = query.members(directory)
     totals = totals_of(app.id, query, usage, among)
     answer = AppDetailAnswer(
@@ -50,7 +49,6 @@ def app_detail(
 def totals_of(
     app: str, query: Compared, usage: Usage, among: Collection[int] | None
 ) -> list[AppTotals]:
-    """What some users of an app come to, and what in the comparison period if there is one."""
     found = usage.of_periods(app, periods_of(query, usage))
     days = [days_of(app, each, usage, among) for each in spans(query)]
     return [AppTotals.of(used, among, of) for used, of in zip(found, days, strict=True)]
@@ -78,6 +76,5 @@ def periods_of(query: Compared, usage: Usage) -> list[time.Period]:
 
 
 def published(totals: Sequence[AppTotals]) -> dict[str, MetricWithDelta]:
-    """Totals, beside those of the comparison period if there is one."""
     found = metrics(totals[0], totals[1] if totals[1:] else None)
     return {name: MetricWithDelta.of(metric) for name, metric in found.items()}

@@ -61,7 +61,6 @@ DATES = ("start_date", "end_date")
 def app_users(
     query: AppUsersQuery, app: Product, usage: Usage, chain: Chain
 ) -> Report[AppUsersAnswer]:
-    """The users of one app, ranked: a page as JSON, or all of them."""
     restore_view(chain, usage)
     days, comparison = query.days, query.comparison
     periods = periods_of(query, usage)
@@ -101,7 +100,6 @@ def user_rows(
     shown_users: Iterable[int],
     presence: Mapping[int, LastActive],
 ) -> list[AppUserUtilization]:
-    """Users with their names and figures."""
     return [
         AppUserUtilization(
             user=UserRef(

@@ -64,7 +64,6 @@ class AppsAnswer(Answer):
 
 
 def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report[AppsAnswer]:
-    """The apps that were used, ranked: a page as JSON, or all of them."""
     restore_view(chain, usage)
     directory = usage.directory
     used = usage.totals(query.days.period(usage.zone))
@@ -93,8 +92,7 @@ def app_rows(shown: Iterable[Product], query: AppsQuery, usage: Usage) -> list[R
     """Apps with their totals; who is distinct among their users, only their own frames tell."""
     return [
         RankedApp(
-            app=AppRef(id=app.id, name=app.name),
-            **published(totals_of(app.id, query, usage, None)),
+            app=AppRef(id=app.id, name=app.name), **published(totals_of(app.id, query, usage, None))
         )
         for app in shown
     ]

@@ -71,7 +71,6 @@ app_utilization = partial(
 
 
 def fault_message(fault: Fault) -> str:
-    """A fault as a sentence."""
     if fault.rule in SENTENCES:
         return fault.message
     words = WORDS.get(fault.rule, "Invalid {name}: {value}. {message}")

@@ -102,7 +102,6 @@ class Compared(Dated):
 
     @property
     def comparison(self) -> Days | None:
-        """The days to compare with."""
         if self.compare:
             return self.days.before
         if self.compare_start_date and self.compare_end_date:
@@ -111,7 +110,7 @@ class Compared(Dated):
 
 
 def check_days(first: date | None, last: date | None, reversed_words: str) -> None:
-    """Refuse days that end before they restore_view, and too many."""
+    """Refuse days that end before they begin, and too many."""
     if first is None or last is None:
         return
     if last < first:
@@ -140,7 +139,6 @@ class OfDepartments(Strict):
 
     @property
     def deprecation(self) -> dict[str, str]:
-        """What a client hears that uses the former name."""
         if self.department_id is None:
             return {}
         return {

@@ -85,7 +85,6 @@ class UsersAnswer(Answer):
 
 
 def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report[UsersAnswer]:
-    """The users of the client: a page as JSON, or all of them."""
     restore_view(chain, usage)
     directory = usage.directory
     everyone = range(directory.head.sizes["users"])
@@ -116,7 +115,6 @@ class NothingAsked(Strict):
 
 
 def one_user(user: User, usage: Usage) -> Report[ClientUser]:
-    """One user of the client."""
     presence = usage.last_active([user.ordinal])
     answer = ClientUser.of(user, presence[user.ordinal], usage.directory)
     return Report(answer, lambda: [answer])

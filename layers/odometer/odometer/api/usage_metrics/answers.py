@@ -107,7 +107,6 @@ class Permission(Answer):
 
     @classmethod
     def of(cls, user: people.User, organization: str) -> "Permission":
-        """Who holds the role, and where."""
         return cls(username=user.username, organization_id=organization)
 
 
@@ -116,7 +115,6 @@ class Permissions(RootModel[list[Permission]]):
 
     @classmethod
     def report(cls, holders: Iterable[people.User], organization: str) -> "Report[Permissions]":
-        """All of them, in either form."""
         rows = [Permission.of(holder, organization) for holder in holders]
         return Report(
             cls(rows), lambda: rows, columns=parameter_names(Permission), narrowed_by=("role",)
@@ -179,7 +177,6 @@ class Meta(Answer):
 
     @classmethod
     def of(cls, page: Page | OptionalPage, count: int, total: int) -> "Meta":
-        """Where a page ends, and whether more follows."""
         end = page.offset + count
         more = count > 0 and end < total
         following = NextPage(limit=page.limit or LARGEST_PAGE, offset=end) if more else None
@@ -200,7 +197,6 @@ class Listing(Answer, Generic[Row]):
     def page(
         cls, page: Page | OptionalPage, members: Sequence[Member], row: Callable[[Member], Row]
     ) -> Self:
-        """The part of the members that the page asks for."""
         here = members[page.offset :][: page.limit or LARGEST_PAGE]
         meta = Meta.of(page, len(here), len(members))
         return cls(data=[row(member) for member in here], meta=meta)
@@ -232,7 +228,6 @@ class UserList(Listing[ListedUser]):
 
 
 def by_name(members: Iterable[Member]) -> list[Member]:
-    """Teams by name, users by username, then by id."""
     return sorted(members, key=lambda each: (getattr(each, "username", None) or each.name, each.id))  # type: ignore[attr-defined]
 
 

@@ -140,8 +140,7 @@ class BlockRange(Query):
         f"{LONGEST_SPAN.days} days after `from`.",
     )
     granularity: Annotated[
-        Granularity,
-        Choice({"day": "daily", "week": "weekly", "month": "monthly"}),
+        Granularity, Choice({"day": "daily", "week": "weekly", "month": "monthly"})
     ] = Field(description="How long each block of the answer is; days, weeks and months are UTC.")
 
     @field_validator("end")

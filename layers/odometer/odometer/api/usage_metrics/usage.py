@@ -32,7 +32,6 @@ class CodeCompletions(Answer):
 
     @classmethod
     def of(cls, tally: Tally) -> Self:
-        """The part of a tally, and how much of what was written was completed."""
         chars, keys = tally[COMPLETION, "chars_completed"], tally[COMPLETION, "keystrokes"]
         return cls(
             active_users=tally[COMPLETION, USERS],
@@ -56,7 +55,6 @@ class ChatUsage(Answer):
 
     @classmethod
     def of(cls, tally: Tally) -> Self:
-        """The part of a tally, and how many of the interactions were of use."""
         useful, interactions = tally[CHAT, "useful_interactions"], tally[CHAT, "interactions"]
         return cls(
             active_users=tally[CHAT, USERS],
@@ -145,7 +143,6 @@ def usage_over_time(
     usage: Usage,
     users: Collection[int] | None = None,
 ) -> Report[InBlocks]:
-    """What these users, or all of them, did in each block of the range."""
     periods = blocks(query.period, query.granularity)
     series = usage.series_of_kinds(edges(periods), COMPLETION, CHAT)
     pairs = zip(periods, tally_blocks(series, users), strict=True)

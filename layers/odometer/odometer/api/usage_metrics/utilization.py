@@ -52,7 +52,6 @@ class TeamUtilization(Answer):
 
     @classmethod
     def of(cls, states: Iterable[State]) -> Self:
-        """How many are in which state."""
         held = list(states)
         return cls(**{state: held.count(state) for state in State})
 

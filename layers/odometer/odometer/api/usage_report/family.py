@@ -66,7 +66,6 @@ usage_report = partial(endpoint, UsageReport(), may=READ_REPORT)
 
 
 def message_of(error: OdometerError) -> str:
-    """An error in the words of this API."""
     match error:
         case Invalid():
             return fault_message(error.faults[0])

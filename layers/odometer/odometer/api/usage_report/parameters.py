@@ -8,10 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from odometer.api.usage_report.answers import (
-    Pagination,
-    ReportedProduct,
-)
+from odometer.api.usage_report.answers import Pagination, ReportedProduct
 from odometer.domain.people import UserType
 from odometer.domain.time import DATE, Period
 from odometer.web.fields import YEAR_PATTERN, Choice, Reader, Whole, check_year, refuse
@@ -54,7 +51,6 @@ class Offset(Reader):
     """
 
     def read(self, value: object) -> timezone:
-        """The offset, if it is one that is in use anywhere."""
         text = value if isinstance(value, str) else ""
         offset = -timedelta(minutes=int(text)) if RAW_MINUTES.fullmatch(text) else iso_offset(text)
         if offset is None or not WESTMOST <= offset <= EASTMOST:
@@ -71,7 +67,6 @@ class Offset(Reader):
 
 
 def iso_offset(text: str) -> timedelta | None:
-    """`+05:30` as a duration."""
     found = ISO_OFFSET.fullmatch(text)
     if not found:
         return None
@@ -147,11 +142,9 @@ class Paging(Query):
 
     @property
     def places(self) -> slice:
-        """Which places of a ranking the page shows."""
         return slice((self.page - 1) * self.limit, self.page * self.limit)
 
     def pagination(self, total: int) -> "Pagination":
-        """Where the page stands."""
         pages = -(-total // self.limit)
         return Pagination(limit=self.limit, page=self.page, total=total, total_pages=pages)
 

@@ -79,7 +79,6 @@ def report(
     found: Collection[Used | None],
     columns: Sequence[str] = (),
 ) -> Report[Page]:
-    """The answer with what it was made from."""
     incomplete = None in found
     through_ms = None if incomplete else usage.through_ms
     return Report(page, rows, [query.period], through_ms, incomplete, columns)
@@ -88,14 +87,12 @@ def report(
 def echo(
     query: WallClockRange, directory: Directory, found: Collection[Used | None]
 ) -> dict[str, Any]:
-    """What every answer says of its request."""
     organization = OrganizationName(id=directory.organization.id, name=directory.organization.name)
     partial = {"partial": True} if None in found else {}
     return {**query.echo, "organization": organization, **partial}
 
 
 def columns_of(kind: Kind) -> list[str]:
-    """The columns of a table of users."""
     names = ("id", "username", "email", *(NAMES[name] for name in kind.measures if name in NAMES))
     return [DrilldownUser.model_fields[name].alias or name for name in names]
 
@@ -107,14 +104,12 @@ def totals_of(kind: Kind, used: Used | None, population: Collection[int] | None)
 
 
 def published(measures: Mapping[str, int]) -> dict[str, int]:
-    """Measures by their published names."""
     return {NAMES[name]: value for name, value in measures.items() if name in NAMES}
 
 
 def user_rows(
     directory: Directory, kind: Kind, ranked: Sequence[UserUsage], shown: slice
 ) -> list[DrilldownUser]:
-    """Some places of a ranking, with names."""
 
     def ids_of(users: Sequence[int]) -> list[str]:
         return [user.id for user in directory.users_at(users)]

@@ -106,7 +106,6 @@ def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report
 
 
 def rows_of(product: ProductCoverage) -> Iterator[CoverageRow]:
-    """A product, source by source."""
     for source in product.sources:
         yield CoverageRow(product=product.product, kind=product.kind, **source.model_dump())
 
@@ -127,7 +126,6 @@ def product_coverage(
 
 
 def outer(found: Coverage | None, query: CoverageQuery) -> dict[str, Any]:
-    """The figures of a product or of a source."""
     return {
         "first_event_at": format_seconds(instant_at(found.first)) if found else None,
         "last_event_at": format_seconds(instant_at(found.last)) if found else None,

@@ -43,14 +43,9 @@ LARGEST_SETTINGS, DEEPEST_SETTINGS = 16 * 1024, 16
 EXPECTED_OBJECT = "expected an object"
 IDENTIFYING = frozenset({"row", "id", "name", "username", "user_key"})
 """What says which row is meant."""
-LISTS = {
-    "teams": "team",
-    "departments": "department",
-    "products": "product",
-    "users": "user",
-}
+LISTS = {"teams": "team", "departments": "department", "products": "product", "users": "user"}
 ORDER = ("organization", "license", *LISTS.values())
-"""Rows are apply_rows kind after kind, so that a user may name a team that stands further down."""
+"""Rows are applied kind after kind, so that a user may name a team that stands further down."""
 
 ROWS_SCHEMA: Mapping[str, Any] = {
     "type": "string",
@@ -75,7 +70,6 @@ class Id(VisibleName):
     forbidden: str = "/\\?#%"
 
     def read(self, value: object) -> str:
-        """Text that leads to one row and nowhere else."""
         text = super().read(value)
         if text in ROUTE_WORDS or text in (".", ".."):
             raise refuse("text", f"{text} is a word of the routes")
@@ -87,7 +81,6 @@ class CaselessId(Id):
     """An id of a product, team or department, which as a UUID is the same in either case."""
 
     def read(self, value: object) -> str:
-        """The id as it is kept."""
         return as_kept(super().read(value))
 
 
@@ -147,7 +140,6 @@ class Small(Reader):
 
 
 def depth(content: object) -> int:
-    """How deep arrays and objects are nested."""
     if not isinstance(content, dict | list):
         return 0
     members = content.values() if isinstance(content, dict) else content
@@ -302,7 +294,6 @@ class SentRow:
 
     @classmethod
     def unreadable(cls, index: int, kind: str, content: object, invalid: Invalid) -> "SentRow":
-        """A row of which nothing can be said but why."""
         return cls(index, kind, {}, invalid.faults, echoed_id(content))
 
     def all_faults(self, edit: DirectoryEdit) -> list[Fault]:
@@ -321,7 +312,6 @@ class SentRow:
         ]
 
     def result(self, outcome: Outcome) -> RowResult:
-        """What is answered for this row."""
         return RowResult(
             index=self.index,
             kind=self.kind,
@@ -346,7 +336,6 @@ def values_of(row: Body) -> Row:
 
 
 def rows_sent(request: Request) -> list[SentRow]:
-    """Every row of a request, from one JSON document or from a line each."""
     sent_as = request.media_type
     if sent_as not in LARGEST_BODY:
         raise Unsupported
@@ -359,7 +348,6 @@ def rows_sent(request: Request) -> list[SentRow]:
 
 
 def of_document(body: bytes) -> Iterator[SentRow]:
-    """The rows of a JSON document, list by list."""
     document = read_json(body)
     if not isinstance(document, dict):
         raise Invalid.parameter("body", "expected a JSON object")
@@ -420,12 +408,10 @@ def apply_row(edit: DirectoryEdit, sent: SentRow, deadline: Deadline) -> Outcome
 
 
 def rank(sent: SentRow) -> int:
-    """When a row's kind is apply_rows."""
     return ORDER.index(sent.kind) if sent.kind in ORDER else len(ORDER)
 
 
 def export(directory: Directory) -> bytes:
-    """A directory as lines that `PUT /v1/directory` takes."""
     lines = (as_json({"kind": kind, **row}) for kind, row in exported(directory))
     return b"".join(line + b"\n" for line in lines)
 
@@ -445,12 +431,10 @@ def exported(directory: Directory) -> Iterator[tuple[str, Row]]:
 
 
 def exported_fields(values: Mapping[str, Any], row: type[Body]) -> Row:
-    """The values that a row of this kind sets."""
     return {name: values[name] for name in row.model_fields if name in values}
 
 
 def exported_user(directory: Directory, user: User) -> Row:
-    """A user with team and departments by id."""
     return {
         "id": user.id,
         "username": user.username,

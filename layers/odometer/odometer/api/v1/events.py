@@ -71,8 +71,7 @@ BATCH_SCHEMA: Mapping[str, Any] = {
     "maxItems": MOST_EVENTS,
 }
 SentEvents = Annotated[
-    Request,
-    {ONE: EVENT_SCHEMA, BATCH: BATCH_SCHEMA, JSON: {"oneOf": [EVENT_SCHEMA, BATCH_SCHEMA]}},
+    Request, {ONE: EVENT_SCHEMA, BATCH: BATCH_SCHEMA, JSON: {"oneOf": [EVENT_SCHEMA, BATCH_SCHEMA]}}
 ]
 ReceiptAnswer = Annotated[Response, {JSON: Receipt}]
 
@@ -92,7 +91,6 @@ class Batch:
 
 
 def sent_events(request: Request) -> list[Any]:
-    """The events of a body as they were sent."""
     if request.media_type not in (JSON, ONE, BATCH):
         raise Unsupported
     if len(request.body) > LARGEST_BODY:
@@ -113,10 +111,7 @@ def parsed(body: bytes) -> Any:
     """JSON; what only one event is spoiled by (a name that stands twice, NaN) is left to it."""
     try:
         return json.loads(
-            body.decode(),
-            parse_int=whole,
-            parse_constant=float,
-            object_pairs_hook=object_of,
+            body.decode(), parse_int=whole, parse_constant=float, object_pairs_hook=object_of
         )
     except (ValueError, RecursionError):
         raise Invalid.parameter("body", "not valid JSON") from None
@@ -156,7 +151,6 @@ def read_batch(events: Sequence[Any], rules: Rules, passed_over: frozenset[int])
 
 
 def nothing_accepted(errors: Sequence[EventError]) -> str:
-    """How many events were refused, and how often for which reason."""
     reasons = Counter(error.code for error in errors)
     why = ", ".join(f"{count} {code}" for code, count in reasons.items())
     sent = f"none of the {len(errors)} events was accepted" if len(errors) > 1 else NOT_THE_ONE
@@ -173,7 +167,6 @@ def unambiguous(sent: Any) -> Any:
 
 
 def error_of(index: int, sent: Any, refused: Refused) -> EventError:
-    """The error of one event, with its id as far as it has one."""
     shown = echoed_id(sent.content if isinstance(sent, AmbiguousObject) else sent)
     return EventError(index=index, id=shown, code=refused.code, message=refused.message)
 
@@ -193,12 +186,7 @@ def accept(
 
 
 def accept_once(
-    request: Request,
-    caller: Caller,
-    events: Sequence[Any],
-    rules: Rules,
-    log: EventLog,
-    key: str,
+    request: Request, caller: Caller, events: Sequence[Any], rules: Rules, log: EventLog, key: str
 ) -> Response:
     """Take a batch under a key: the same body again gets the first answer again."""
     batch = read_batch(events, rules, frozenset())
@@ -217,7 +205,6 @@ def accept_once(
 
 
 def idempotency_key(request: Request) -> str:
-    """The key of a request that must happen once, if it has one."""
     key = request.header("idempotency-key")
     if len(key.encode()) > LONGEST_KEY or CONTROL.search(key):
         raise Invalid.parameter("Idempotency-Key", f"expected text of at most {LONGEST_KEY} bytes")

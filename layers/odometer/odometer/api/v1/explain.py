@@ -113,7 +113,6 @@ class ExplainQuery(WhoQuery):
 
     @property
     def period(self) -> Period:
-        """From the first instant up to the other, as `X-Query-Range` shows it."""
         return Period.until(self.start, self.end)
 
 
@@ -153,7 +152,6 @@ class ExplainAnswer(Answer):
 
 
 def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report[ExplainAnswer]:
-    """The readings, frames, events and users behind one figure."""
     restore_view(chain, usage)
     products = products_asked(query, usage.directory)
     users = query.members(usage.directory, query.end)
@@ -282,7 +280,6 @@ def terms_of(
 
 
 def user_of(directory: Directory, user_id: str) -> int:
-    """The ordinal of a user, who must be known."""
     ids = directory.columns("users", "names")["id"]
     if user_id not in ids:
         raise NotFound(user_id, "user")
@@ -290,7 +287,6 @@ def user_of(directory: Directory, user_id: str) -> int:
 
 
 def team_of(directory: Directory, team_id: str) -> Collection[int]:
-    """The members of a team, which must be known."""
     team = directory.team_by_id(team_id)
     if team is None:
         raise NotFound(team_id, "team")
@@ -298,6 +294,5 @@ def team_of(directory: Directory, team_id: str) -> Collection[int]:
 
 
 def users_in(directory: Directory, at: datetime, *states: State) -> list[int]:
-    """Who was in one of some states at a moment."""
     histories = directory.columns("users", "profile")["history"]
     return [u for u, history in enumerate(histories) if state_at(history, epoch_ms(at)) in states]

@@ -69,7 +69,6 @@ class ListedKey(Answer):
 
     @classmethod
     def of(cls, credential: Credential, user: str, used_at: datetime | None) -> "ListedKey":
-        """What may be shown of a credential."""
         return cls(
             key_id=credential.key_id,
             prefix=AccessKey.prefix(credential.organization, credential.key_id),
@@ -92,7 +91,6 @@ class KeyList(Answer):
     def of(
         cls, credentials: Iterable[Credential], directory: Directory, used: Mapping[str, datetime]
     ) -> "KeyList":
-        """Keys with the ids of their owners and their last uses."""
         ids = directory.shown_ids
         return cls(
             keys=[
