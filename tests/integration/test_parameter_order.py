@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from odometer.api.app_utilization.app_users import AppUsersQuery
+from odometer.api.app_utilization.apps import AppUsersQuery
 from odometer.directory.people import Product
 from odometer.web.cursors import Chain
 from odometer.web.endpoint import Endpoint

@@ -1,6 +1,6 @@
 """GET /v2/clients/{client_id}/analytics/apps/{app_id}/activity: one app over time."""
 
-from odometer.api.app_utilization.app_activity import (
+from odometer.api.app_utilization.apps import (
     AppActivityAnswer,
     AppActivityQuery,
     app_activity,

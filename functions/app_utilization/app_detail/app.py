@@ -1,6 +1,6 @@
 """GET /v2/clients/{client_id}/analytics/apps/{app_id}/utilization: the totals of one app."""
 
-from odometer.api.app_utilization.app_detail import AppDetailAnswer, AppDetailQuery, app_detail
+from odometer.api.app_utilization.apps import AppDetailAnswer, AppDetailQuery, app_detail
 from odometer.api.app_utilization.family import app_utilization
 from odometer.directory.people import Product
 from odometer.directory.snapshot import Directory

@@ -1,6 +1,6 @@
 """GET /v2/clients/{client_id}/analytics/apps/{app_id}/utilization/users: the users of one app."""
 
-from odometer.api.app_utilization.app_users import AppUsersAnswer, AppUsersQuery, app_users
+from odometer.api.app_utilization.apps import AppUsersAnswer, AppUsersQuery, app_users
 from odometer.api.app_utilization.family import app_utilization
 from odometer.directory.people import Product
 from odometer.services.usage import Usage

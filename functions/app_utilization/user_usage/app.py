@@ -2,7 +2,7 @@
 
 from odometer.access.policy import READ_PERSON
 from odometer.api.app_utilization.family import app_utilization
-from odometer.api.app_utilization.person_usage import (
+from odometer.api.app_utilization.users import (
     PersonUsageAnswer,
     PersonUsageQuery,
     person_usage,

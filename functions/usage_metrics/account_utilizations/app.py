@@ -5,7 +5,7 @@ from datetime import datetime
 from odometer.access.policy import READ_ORGANIZATION
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import MonthsQuery
-from odometer.api.usage_metrics.utilization import UtilizationMonths, account_utilizations
+from odometer.api.usage_metrics.usage import UtilizationMonths, account_utilizations
 from odometer.directory.snapshot import Directory
 from odometer.services.usage import Usage
 from odometer.web.report import Report

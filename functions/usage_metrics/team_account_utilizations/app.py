@@ -3,7 +3,7 @@
 from odometer.access.policy import READ_TEAM
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import TeamQuery
-from odometer.api.usage_metrics.utilization import TeamUtilization, team_utilization
+from odometer.api.usage_metrics.usage import TeamUtilization, team_utilization
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
 from odometer.web.context import team

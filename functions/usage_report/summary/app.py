@@ -1,9 +1,8 @@
 """GET /insights/api/v3/public/usage-report/summary: the totals of every product."""
 
-from odometer.api.usage_report.answers import SummaryAnswer
 from odometer.api.usage_report.family import usage_report
 from odometer.api.usage_report.parameters import SummaryQuery
-from odometer.api.usage_report.usage import summary
+from odometer.api.usage_report.usage import SummaryAnswer, summary
 from odometer.services.usage import Usage
 from odometer.web.report import Report
 

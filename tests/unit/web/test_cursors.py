@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from odometer.api.app_utilization.app_users import AppUsersQuery
+from odometer.api.app_utilization.apps import AppUsersQuery
 from odometer.api.app_utilization.users import UsersQuery
 from odometer.domain.errors import Invalid
 from odometer.domain.time import CURSOR_LIFE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from odometer.api.app_utilization.app_users import AppUsersQuery
+from odometer.api.app_utilization.apps import AppUsersQuery
 from odometer.web.models import read_query
 
 ONE = "d1a2b3c4-e5f6-7890-abcd-ef1234567890"

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from odometer.access.keyring import Keyring
@@ -40,16 +40,9 @@ class SubjectParameter:
         return values[0] if len(values) == 1 else None
 
 
-def team(parameter: str) -> SubjectParameter:
-    return SubjectParameter(parameter, Directory.team_by_id)
-
-
-def user(parameter: str) -> SubjectParameter:
-    return SubjectParameter(parameter, Directory.user_by_id)
-
-
-def app(parameter: str) -> SubjectParameter:
-    return SubjectParameter(parameter, Directory.app_by_id)
+team = partial(SubjectParameter, find=Directory.team_by_id)
+user = partial(SubjectParameter, find=Directory.user_by_id)
+app = partial(SubjectParameter, find=Directory.app_by_id)
 
 
 def target_of(found: Subject) -> Target | None:
@@ -101,30 +94,6 @@ class RequestContext:
         return self.process.directories(self.meter)
 
     @cached_property
-    def activity(self) -> KeyActivity:
-        return self.process.key_activity(self.meter)
-
-    @cached_property
-    def event_log(self) -> EventLog:
-        return self.process.event_log(self.meter)
-
-    @cached_property
-    def usage(self) -> Usage:
-        return self.process.usage(self.directory, self.now, self.deadline.at, self.meter)
-
-    @cached_property
-    def chain(self) -> Chain:
-        """The page that the query asks for; the query must have been read before."""
-        if self.query is None:
-            raise TypeError("a chain of pages needs a query before it")
-        key = self.process.cursor_key
-        return Chain.of(key, self.now, self.caller.organization, self.request, self.query)
-
-    @cached_property
-    def keyring(self) -> Keyring:
-        return Keyring(self.directories, self.process.pepper, self.caller, self.now)
-
-    @cached_property
     def _entered(self) -> tuple[Caller, Directory]:
         presented = PresentedKey.from_header(self.request.header("authorization"))
         if presented is None:
@@ -137,7 +106,7 @@ class RequestContext:
         owner = directory.key_owner(credential.user)
         caller = authenticate(presented, credential, owner, self.process.pepper, self.now)
         self.identity = {"organization": caller.organization, "key_id": caller.key_id}
-        self.activity.key_used(caller.organization, caller.key_id, self.now)
+        key_activity(self).key_used(caller.organization, caller.key_id, self.now)
         return caller, directory
 
     @property
@@ -154,25 +123,46 @@ class RequestContext:
         name = self.about.name_in(self.request) if self.about else None
         return self.about.find(self.directory, name) if self.about and name is not None else None
 
-    @property
-    def subject(self) -> Product | Team | User:
-        if self.named_subject is None:
-            raise NotFound
-        return self.named_subject
+
+def chain(context: RequestContext) -> Chain:
+    """The page that the query asks for; the query must have been read before."""
+    if context.query is None:
+        raise TypeError("a chain of pages needs a query before it")
+    key, organization = context.process.cursor_key, context.caller.organization
+    return Chain.of(key, context.now, organization, context.request, context.query)
+
+
+def key_activity(context: RequestContext) -> KeyActivity:
+    return context.process.key_activity(context.meter)
+
+
+def keyring(context: RequestContext) -> Keyring:
+    return Keyring(context.directories, context.process.pepper, context.caller, context.now)
+
+
+def subject(context: RequestContext) -> Subject:
+    if context.named_subject is None:
+        raise NotFound
+    return context.named_subject
+
+
+def usage(context: RequestContext) -> Usage:
+    directory, deadline = context.directory, context.deadline.at
+    return context.process.usage(directory, context.now, deadline, context.meter)
 
 
 PROVIDERS: Mapping[type, Callable[[RequestContext], Any]] = {
     Caller: lambda context: context.caller,
     Directory: lambda context: context.directory,
     DirectoryStore: lambda context: context.directories,
-    Keyring: lambda context: context.keyring,
-    KeyActivity: lambda context: context.activity,
-    Usage: lambda context: context.usage,
-    EventLog: lambda context: context.event_log,
-    Chain: lambda context: context.chain,
-    Product: lambda context: context.subject,
-    Team: lambda context: context.subject,
-    User: lambda context: context.subject,
+    Keyring: keyring,
+    KeyActivity: key_activity,
+    Usage: usage,
+    EventLog: lambda context: context.process.event_log(context.meter),
+    Chain: chain,
+    Product: subject,
+    Team: subject,
+    User: subject,
     Request: lambda context: context.request,
     Deadline: lambda context: context.deadline,
     datetime: lambda context: context.now,

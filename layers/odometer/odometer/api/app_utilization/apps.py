@@ -1,24 +1,118 @@
-"""The apps of a client, ranked."""
+"""The apps of a client, ranked, and one of them: its totals, its users, its course over time."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date
 from enum import StrEnum
+from itertools import filterfalse
 from typing import Annotated
 
 from pydantic import Field
 
-from odometer.api.app_utilization.answers import ComparedDays, MetricWithDelta
-from odometer.api.app_utilization.app_detail import periods_of, published, totals_of
-from odometer.api.app_utilization.app_users import DATES
-from odometer.api.app_utilization.parameters import Compared, Ordered, Paged, Searched
+from odometer.api.app_utilization.answers import (
+    ComparedDays,
+    LastActivity,
+    MetricWithDelta,
+    UserRef,
+)
+from odometer.api.app_utilization.parameters import (
+    Compared,
+    Dated,
+    Granular,
+    OfDepartments,
+    Ordered,
+    Paged,
+    Searched,
+)
 from odometer.directory.people import Product
+from odometer.directory.snapshot import APP, Directory
+from odometer.domain import time
 from odometer.engine.format.products import TOTALS
+from odometer.engine.read.activity import LastActive
 from odometer.engine.read.projections import RowUsage
+from odometer.reports.app_totals import (
+    AppTotals,
+    edges,
+    edges_of_days,
+    first_days,
+    metrics,
+    sums_of_days,
+)
+from odometer.reports.app_users import AppUsers, UserOrder
+from odometer.reports.blocks import USERS, tally_blocks
+from odometer.reports.days import Days
 from odometer.reports.ranking import Key, in_order
 from odometer.services.usage import Usage
 from odometer.web.cursors import Chain, link_headers, next_cursor, restore_view
 from odometer.web.fields import Choice
 from odometer.web.models import Answer
 from odometer.web.report import Report, columns_of
+
+DATES = ("start_date", "end_date")
+
+
+class AppDetailQuery(OfDepartments, Compared, Granular):
+    """The totals of an app."""
+
+
+class AppDetailAnswer(Answer):
+    """The totals of an app in a period."""
+
+    period: ComparedDays
+    unique_users: MetricWithDelta
+    active_time_ms: MetricWithDelta
+    avg_time_ms_per_day: MetricWithDelta
+    session_count: MetricWithDelta
+
+
+def app_detail(
+    query: AppDetailQuery, app: Product, usage: Usage, directory: Directory
+) -> Report[AppDetailAnswer]:
+    among = query.members(directory)
+    totals = totals_of(app.id, query, usage, among)
+    answer = AppDetailAnswer(
+        period=ComparedDays.of(query.days, query.comparison), **published(totals)
+    )
+    return Report(
+        answer,
+        lambda: [answer],
+        periods_of(query, usage),
+        usage.through_ms,
+        headers=link_headers(query.deprecation),
+    )
+
+
+def totals_of(
+    app: str, query: Compared, usage: Usage, among: Collection[int] | None
+) -> list[AppTotals]:
+    found = usage.of_periods(app, periods_of(query, usage))
+    days = [days_of(app, each, usage, among) for each in spans(query)]
+    return [AppTotals.of(used, among, of) for used, of in zip(found, days, strict=True)]
+
+
+def days_of(app: str, days: Days, usage: Usage, among: Collection[int] | None) -> int:
+    """On how many days any of some users used an app.
+
+    Only the days themselves tell, since those of several users are no sum; of all, a projection.
+    """
+    if among is None:
+        used = usage.totals(days.period(usage.zone)).get(app)
+        return used.days if used else 0
+    daily = usage.series_of(app, edges_of_days(days, usage.zone))
+    return len(daily.blocks_used_by(among))
+
+
+def spans(query: Compared) -> list[Days]:
+    """The days that are asked about, and then those to compare with."""
+    return [each for each in (query.days, query.comparison) if each]
+
+
+def periods_of(query: Compared, usage: Usage) -> list[time.Period]:
+    return [each.period(usage.zone) for each in spans(query)]
+
+
+def published(totals: Sequence[AppTotals]) -> dict[str, MetricWithDelta]:
+    found = metrics(totals[0], totals[1] if totals[1:] else None)
+    return {name: MetricWithDelta.of(metric) for name, metric in found.items()}
 
 
 class AppOrder(StrEnum):
@@ -111,3 +205,175 @@ def ranked_apps(
     named = (app for app in found if words in app.name.casefold())
     by_id = sorted(named, key=lambda app: app.id)
     return in_order(by_id, keys[query.sort_by], query.sort_order)
+
+
+class AppUsersQuery(Paged, Ordered, OfDepartments, Compared, Granular):
+    """The users of an app, in order."""
+
+    sort_by: Annotated[UserOrder, Choice()] = Field(
+        UserOrder.TIME, description="By what users are ranked."
+    )
+
+
+class AppUserUtilization(Answer):
+    """How much one user used one app."""
+
+    user: UserRef
+    avg_time_ms_per_day: MetricWithDelta
+    days_active: int
+
+
+class AppUsersAnswer(Answer):
+    """A page of the users of an app."""
+
+    period: ComparedDays
+    data: list[AppUserUtilization]
+    total_count: int
+    next_cursor: str | None
+
+
+def app_users(
+    query: AppUsersQuery, app: Product, usage: Usage, chain: Chain
+) -> Report[AppUsersAnswer]:
+    restore_view(chain, usage)
+    days, comparison = query.days, query.comparison
+    periods = periods_of(query, usage)
+    used, *before = usage.of_periods(app.id, periods)
+    directory = usage.directory_with([used])
+    users = AppUsers.of(used, before[0] if before else None, query.members(directory))
+    names = directory.columns("users", "names")
+    everyone = users.ranked(query.sort_by, query.sort_order, names["id"], names["username"])
+    ranked = list(filterfalse(directory.erased.__contains__, everyone))
+    chain = chain.after_erasures(ranked, len(directory.erased))
+    page = ranked[chain.row :][: query.page_size]
+    following = next_cursor(chain, usage, directory, [app.id], len(page), len(ranked), ranked)
+
+    def rows(shown: Sequence[int]) -> list[AppUserUtilization]:
+        return user_rows(users, names, shown, usage.last_active(shown))
+
+    answer = AppUsersAnswer(
+        period=ComparedDays.of(days, comparison),
+        data=rows(page),
+        total_count=len(ranked),
+        next_cursor=following,
+    )
+    return Report(
+        answer,
+        lambda: rows(ranked),
+        periods,
+        usage.through_ms,
+        columns=columns_of(AppUserUtilization),
+        narrowed_by=(*DATES, "department_ids"),
+        headers=link_headers(query.deprecation, chain, following),
+    )
+
+
+def user_rows(
+    users: AppUsers,
+    names: Mapping[str, Sequence[str]],
+    shown_users: Iterable[int],
+    presence: Mapping[int, LastActive],
+) -> list[AppUserUtilization]:
+    return [
+        AppUserUtilization(
+            user=UserRef(
+                **{name: names[name][user] for name in ("id", "username", "user_key")},
+                last_activity=LastActivity.of(presence[user]),
+            ),
+            avg_time_ms_per_day=MetricWithDelta.of(users.time(user)),
+            days_active=users.days[user],
+        )
+        for user in shown_users
+    ]
+
+
+class ActivityMetric(StrEnum):
+    """What can be shown of an app over time."""
+
+    ACTIVE_TIME = "active-time"
+    SESSIONS = "session-count"
+    USERS = "user-count"
+
+
+LABELS_AND_MEASURES = {
+    ActivityMetric.ACTIVE_TIME: ("Active time (ms)", "active_ms"),
+    ActivityMetric.SESSIONS: ("Sessions", "sessions"),
+    ActivityMetric.USERS: ("Users", USERS),
+}
+
+
+class AppActivityQuery(OfDepartments, Dated, Granular):
+    """One app over time."""
+
+    metric: Annotated[ActivityMetric, Choice()] = Field(
+        description="What is counted in each block."
+    )
+
+
+class ActivityDays(Answer):
+    """The days that were asked about."""
+
+    start: date
+    end: date
+
+
+class ActivityPoint(Answer):
+    """A block by its first day, and its value."""
+
+    date: date
+    value: int
+
+
+class AppActivityAnswer(Answer):
+    """One app over a period."""
+
+    metric: ActivityMetric
+    label: str
+    period: ActivityDays
+    data: list[ActivityPoint]
+
+
+def app_activity(
+    query: AppActivityQuery, app: Product, usage: Usage, directory: Directory
+) -> Report[AppActivityAnswer]:
+    """One app over time: a value for every block, also where nothing was used."""
+    firsts = first_days(query.days, query.granularity)
+    label, _ = LABELS_AND_MEASURES[query.metric]
+    values = series_of_users(app.id, query, usage, firsts, query.members(directory))
+    points = [
+        ActivityPoint(date=first, value=value) for first, value in zip(firsts, values, strict=True)
+    ]
+    answer = AppActivityAnswer(
+        metric=query.metric,
+        label=label,
+        period=ActivityDays(start=query.start_date, end=query.end_date),
+        data=points,
+    )
+    return Report(
+        answer,
+        lambda: points,
+        [query.days.period(usage.zone)],
+        usage.through_ms,
+        columns=columns_of(ActivityPoint),
+        narrowed_by=DATES,
+        headers=link_headers(query.deprecation),
+    )
+
+
+def series_of_users(
+    app: str,
+    query: AppActivityQuery,
+    usage: Usage,
+    firsts: Sequence[date],
+    among: Collection[int] | None,
+) -> list[int]:
+    """A value for every block.
+
+    Sums of everybody are a row of a projection: all its days weigh less than readings at the edges.
+    """
+    days, (_, measure) = query.days, LABELS_AND_MEASURES[query.metric]
+    if among is None and measure != USERS:
+        daily = usage.totals_in_blocks(app, edges_of_days(days, usage.zone))
+        return sums_of_days([used[measure] for used in daily], firsts, days)
+    series = usage.series_of(app, edges(firsts, days, usage.zone))
+    return [tally[APP, measure] for tally in tally_blocks(series, among)]

@@ -5,8 +5,7 @@ from functools import partial
 from typing import Any
 
 from odometer.access.policy import READ_REPORT
-from odometer.api.usage_report.answers import ReportedProduct
-from odometer.api.usage_report.parameters import CLOCK_FORM, LARGEST_PAGE
+from odometer.api.usage_report.parameters import CLOCK_FORM, LARGEST_PAGE, ReportedProduct
 from odometer.domain.errors import Fault, Incomplete, Invalid, OdometerError, TimedOut, Unavailable
 from odometer.domain.people import UserType
 from odometer.web.endpoint import endpoint

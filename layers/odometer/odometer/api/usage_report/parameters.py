@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone, tzinfo
+from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from odometer.api.usage_report.answers import Pagination, ReportedProduct
 from odometer.domain.people import UserType
 from odometer.domain.time import DATE, Period
 from odometer.web.fields import YEAR_PATTERN, Choice, Reader, Whole, check_year, refuse
@@ -23,6 +23,17 @@ CLOCK = re.compile(rf"{DATE} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}")
 ISO_OFFSET = re.compile(r"([+ -]?)([0-9]{2}):([0-5][0-9])")
 RAW_MINUTES = re.compile(r"-?(?:0|[1-9][0-9]{0,2})")
 EASTMOST, WESTMOST = timedelta(hours=14), timedelta(hours=-12)
+
+
+class ReportedProduct(StrEnum):
+    """The products that this API reports on."""
+
+    AUTOMATION = "automation"
+    APP_AUTOMATION = "app-automation"
+    HYPEREXECUTE = "hyperexecute"
+    REALTIME = "realtime"
+    REALDEVICE = "realdevice"
+    SMARTUI = "smartui"
 
 
 class WallClock(Reader):
@@ -143,10 +154,6 @@ class Paging(Query):
     @property
     def places(self) -> slice:
         return slice((self.page - 1) * self.limit, self.page * self.limit)
-
-    def pagination(self, total: int) -> "Pagination":
-        pages = -(-total // self.limit)
-        return Pagination(limit=self.limit, page=self.page, total=total, total_pages=pages)
 
 
 class SummaryQuery(WallClockRange, UserTypeFilter):

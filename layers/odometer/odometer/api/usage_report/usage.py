@@ -1,30 +1,141 @@
-"""The summary of all products, and the drilldown into one."""
+"""The summary of all products, and the drilldown into one; field names are the published ones."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal, Self
 
-from odometer.api.usage_report.answers import (
-    DrilldownAnswer,
-    DrilldownData,
-    DrilldownMetadata,
-    DrilldownUser,
-    OrganizationName,
-    ProductTotals,
+from pydantic import MISSING, Field
+
+from odometer.api.usage_report.parameters import (
+    DrilldownQuery,
     ReportedProduct,
-    SummaryAnswer,
-    SummaryData,
-    SummaryMetadata,
-    SummaryProduct,
+    SummaryQuery,
+    WallClockRange,
 )
-from odometer.api.usage_report.parameters import DrilldownQuery, SummaryQuery, WallClockRange
 from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import Kind
+from odometer.domain.people import UserType
 from odometer.engine.read.measuring import Used, distinct_users
 from odometer.reports.ranking import UserUsage, most_used_first, page_of_ranking, totals_among
 from odometer.services.usage import Usage
 from odometer.web.models import Answer
 from odometer.web.report import Page, Report
+
+
+class OrganizationName(Answer):
+    """Whose report it is."""
+
+    id: str
+    name: str
+
+
+class Pagination(Answer):
+    """Where a page stands among all."""
+
+    limit: int
+    page: int
+    total: int
+    total_pages: int = Field(alias="totalPages")
+
+    @classmethod
+    def of(cls, query: DrilldownQuery, total: int) -> Self:
+        pages = -(-total // query.limit)
+        return cls(limit=query.limit, page=query.page, total=total, total_pages=pages)
+
+
+class ProductTotals(Answer):
+    """The measures of a product, by the names that its kind has here."""
+
+    tests: int | MISSING = Field(MISSING, alias="totalTests")
+    duration: int | MISSING = Field(MISSING, alias="totalDuration")
+    screenshots: int | MISSING = Field(MISSING, alias="totalScreenshots")
+
+
+class EchoedRange(Answer):
+    """What was asked, of whom, and whether there was no full answer."""
+
+    start: str = Field(alias="from")
+    last: str = Field(alias="to")
+    timezone: str
+    organization: OrganizationName
+    partial: bool | MISSING = MISSING
+
+
+class OfType(Answer):
+    """Whom the answer is about."""
+
+    type: UserType
+    total_users: int = Field(alias="totalUsers")
+
+
+class SummaryMetadata(EchoedRange, OfType):
+    """Of all products."""
+
+
+class SummaryData(Answer):
+    """The totals of every product."""
+
+    metadata: SummaryMetadata
+    products: dict[ReportedProduct, ProductTotals] = Field(
+        json_schema_extra={"required": [*ReportedProduct]}
+    )
+
+
+class SummaryAnswer(Answer):
+    """All products."""
+
+    status: Literal["success"]
+    data: SummaryData
+
+
+class OfProduct(Answer):
+    """Whom the answer is about, and which product."""
+
+    type: UserType
+    product: ReportedProduct
+    total_users: int = Field(alias="totalUsers")
+
+
+class DrilldownMetadata(EchoedRange, ProductTotals, OfProduct):
+    """Of one product: the totals of the organization, and where the page stands."""
+
+    pagination: Pagination
+
+
+class DrilldownUser(Answer):
+    """What one user has used."""
+
+    id: str
+    username: str
+    email: str
+    tests: int | MISSING = Field(MISSING, alias="totalTestsRun")
+    duration: int | MISSING = Field(MISSING, alias="totalDuration")
+    screenshots: int | MISSING = Field(MISSING, alias="totalScreenshots")
+
+
+class ProductName(Answer):
+    """One product."""
+
+    product: ReportedProduct
+
+
+class SummaryProduct(ProductTotals, ProductName):
+    """The totals of one product, as a line."""
+
+
+class DrilldownData(Answer):
+    """One product, user by user."""
+
+    metadata: DrilldownMetadata
+    users: list[DrilldownUser]
+
+
+class DrilldownAnswer(Answer):
+    """One product."""
+
+    status: Literal["success"]
+    data: DrilldownData
+
 
 NAMES = {"tests": "tests", "duration_ms": "duration", "screenshots": "screenshots"}
 """The published names of measures; a measure without one is not in the report."""
@@ -63,7 +174,7 @@ def drilldown(query: DrilldownQuery, usage: Usage) -> Report[DrilldownAnswer]:
         total_users=len(population.intersection(found.users)) if found else 0,
         **totals_of(kind, found, None).model_dump(),
         **echo(query, directory, [found]),
-        pagination=query.pagination(len(ranked)),
+        pagination=Pagination.of(query, len(ranked)),
     )
     users = user_rows(directory, kind, ranked, query.places)
     page = DrilldownAnswer(status="success", data=DrilldownData(metadata=metadata, users=users))
