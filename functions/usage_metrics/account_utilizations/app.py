@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from odometer.access.policy import READ_ORGANIZATION
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import MonthsQuery
 from odometer.api.usage_metrics.usage import UtilizationMonths, account_utilizations
@@ -11,9 +10,7 @@ from odometer.services.usage import Usage
 from odometer.web.report import Report
 
 
-@usage_metrics(
-    "/organization/account-utilizations", may=READ_ORGANIZATION, organization="organizationId"
-)
+@usage_metrics("/organization/account-utilizations", organization="organizationId")
 def handler(
     query: MonthsQuery, directory: Directory, usage: Usage, now: datetime
 ) -> Report[UtilizationMonths]:

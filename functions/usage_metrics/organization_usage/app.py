@@ -1,6 +1,5 @@
 """GET /api/v1/organization/usage: what everybody did, in blocks of time."""
 
-from odometer.access.policy import READ_ORGANIZATION
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import OrganizationUsageQuery
 from odometer.api.usage_metrics.usage import OrganizationUsageAnswer, usage_over_time
@@ -8,6 +7,6 @@ from odometer.services.usage import Usage
 from odometer.web.report import Report
 
 
-@usage_metrics("/organization/usage", may=READ_ORGANIZATION, organization="organizationId")
+@usage_metrics("/organization/usage", organization="organizationId")
 def handler(query: OrganizationUsageQuery, usage: Usage) -> Report[OrganizationUsageAnswer]:
     return usage_over_time(OrganizationUsageAnswer, query, usage)

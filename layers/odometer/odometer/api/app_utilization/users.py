@@ -15,15 +15,8 @@ from odometer.engine.read.activity import LastActive
 from odometer.reports.people import PersonOrder, list_users, matcher
 from odometer.reports.ranking import Direction
 from odometer.services.usage import Usage
-from odometer.web.cursors import (
-    CURSOR_DESCRIPTION,
-    LONGEST_CURSOR,
-    Chain,
-    link_headers,
-    next_cursor,
-    restore_view,
-)
-from odometer.web.fields import Choice, Text, Whole
+from odometer.web.cursors import Chain, CursorParameter, link_headers, next_cursor, restore_view
+from odometer.web.fields import Choice, Whole
 from odometer.web.models import Answer, Timestamp
 from odometer.web.report import Report, columns_of
 
@@ -40,9 +33,7 @@ class UsersQuery(OfDepartments, Searched):
         Direction.ASCENDING, description="Smallest first, or largest first."
     )
     page_size: Annotated[int, Whole(1, LARGEST_PAGE)] = Field(100, description="Users on a page.")
-    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(
-        None, description=CURSOR_DESCRIPTION
-    )
+    cursor: CursorParameter = None
 
 
 class DepartmentRef(Answer):

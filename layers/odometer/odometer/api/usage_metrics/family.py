@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from odometer.access.policy import Caller
+from odometer.access.policy import READ_ORGANIZATION, Caller
 from odometer.domain.errors import ForeignOrganization, Invalid, OdometerError
 from odometer.web.endpoint import endpoint
 from odometer.web.family import Family
@@ -53,4 +53,4 @@ class UsageMetrics(Family):
             raise ForeignOrganization
 
 
-usage_metrics = partial(endpoint, UsageMetrics())
+usage_metrics = partial(endpoint, UsageMetrics(), may=READ_ORGANIZATION)

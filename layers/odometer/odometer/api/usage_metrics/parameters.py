@@ -26,22 +26,23 @@ from odometer.web.models import Query
 LARGEST_PAGE = 1000
 LONGEST_SPAN = timedelta(days=366)
 MONTHS_BY_DEFAULT = 12
-OFFSET = "How many items to skip."
 LIMIT = f"How many items to answer at most: {LARGEST_PAGE:,} for 0 and for anything above it."
+Offset = Annotated[int, Whole(0, 2**63 - 1), Field(description="How many items to skip.")]
+Limit = Annotated[int, Whole(0, LARGEST_PAGE, clamped=True), Field(description=LIMIT)]
 
 
 class Page(Query):
     """A part of a list."""
 
-    offset: Annotated[int, Whole(0, 2**63 - 1)] = Field(description=OFFSET)
-    limit: Annotated[int, Whole(0, LARGEST_PAGE, clamped=True)] = Field(description=LIMIT)
+    offset: Offset
+    limit: Limit
 
 
 class OptionalPage(Query):
     """A part of a list; without parameters, its beginning."""
 
-    offset: Annotated[int, Whole(0, 2**63 - 1)] = Field(0, description=OFFSET)
-    limit: Annotated[int, Whole(0, LARGEST_PAGE, clamped=True)] = Field(0, description=LIMIT)
+    offset: Offset = 0
+    limit: Limit = 0
 
 
 class UserFilter(Page):

@@ -23,14 +23,7 @@ from odometer.engine.read.explain import (
 from odometer.engine.read.measuring import distinct_users
 from odometer.reports.utilization import state_at
 from odometer.services.usage import Usage, products_of
-from odometer.web.cursors import (
-    CURSOR_DESCRIPTION,
-    LONGEST_CURSOR,
-    Chain,
-    link_headers,
-    next_cursor,
-    restore_view,
-)
+from odometer.web.cursors import Chain, CursorParameter, link_headers, next_cursor, restore_view
 from odometer.web.fields import Choice, Ids, Instant, Text, Whole, refuse
 from odometer.web.models import Answer, Query, Timestamp
 from odometer.web.report import Report, columns_of
@@ -99,9 +92,7 @@ class ExplainQuery(WhoQuery):
         f"`/v1/coverage`; at most {LONGEST.days} days after `from`.",
     )
     page_size: Annotated[int, Whole(1, 1000)] = Field(100, description="Events on a page.")
-    cursor: Annotated[str, Text(LONGEST_CURSOR)] | None = Field(
-        None, description=CURSOR_DESCRIPTION
-    )
+    cursor: CursorParameter = None
 
     @field_validator("end")
     @classmethod
