@@ -23,7 +23,7 @@ from odometer.domain.time import epoch_second
 from odometer.engine import calendar
 from odometer.engine.format.decisions import Fold, Touched, read_head
 from odometer.engine.format.segments import Segment
-from odometer.engine.write.segments import put_segments
+from odometer.engine.write.settle import put_segments
 from odometer.storage.dynamo import Meter
 from tests.costs.costs import ReadCosts, read_costs, write_section
 from tests.support.counting_engine import stack_on_counting_engine
@@ -85,7 +85,7 @@ def counted(request: pytest.FixtureRequest) -> Iterator[Counted]:
             put_segments(ORGANIZATION, store, 1, PRODUCT, segment)
         tail = unsettled(dense.users)
         store.put(Fold(1, tail, 0).to_item(ORGANIZATION, epoch_second(NOW)))
-        touched = {PRODUCT.id: [Touched.of(SETTLED + 60, END)]}
+        touched = {PRODUCT.id: [Touched(SETTLED + 60, str(END))]}
         head = read_head(ORGANIZATION, store)
         assert head
         store.put(replace(head, fresh=touched).to_item(ORGANIZATION))

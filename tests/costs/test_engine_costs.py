@@ -22,7 +22,7 @@ from odometer.engine.format.segments import Segment
 from odometer.engine.read.measuring import measure
 from odometer.engine.read.views import View
 from odometer.engine.store import KeyRange
-from odometer.engine.write.segments import put_segments
+from odometer.engine.write.settle import put_segments
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.store import TableStore
 from tests.support.counting_engine import counting_engine

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from odometer.domain.events import DIGEST_BYTES, Event, digest_of
 from odometer.domain.kinds import KINDS
-from odometer.engine.format import records
+from odometer.engine.format import log_entries
 from odometer.engine.format.codec import pack, unpack
 from odometer.engine.format.frames import (
     PART_BYTES,
@@ -112,11 +112,11 @@ EVENTS = st.builds(
 @settings(max_examples=60)
 @given(st.lists(EVENTS))
 def test_events_come_back_in_order(events: list[Event[int]]) -> None:
-    assert records.from_attributes(records.to_attributes(events)) == events
+    assert log_entries.from_attributes(log_entries.to_attributes(events)) == events
 
 
 @pytest.mark.parametrize("broken", ["second", "sources", "digests", "m0"])
 def test_columns_that_do_not_fit_each_other_are_undecodable(broken: str) -> None:
     event = Event(1, "automation", "ci", 5, 0, (1, 2, 0, 0), b"twelve bytes")
-    with pytest.raises(records.Undecodable):
-        records.from_attributes({**records.to_attributes([event]), broken: b"\0\1"})
+    with pytest.raises(log_entries.Undecodable):
+        log_entries.from_attributes({**log_entries.to_attributes([event]), broken: b"\0\1"})

@@ -12,7 +12,6 @@ WEEK: Final = timedelta(7)
 
 
 def zone_of(kind: Kind, zone: str) -> tzinfo:
-    """The zone whose days a kind counts."""
     return ZoneInfo(zone) if kind.local_days else UTC
 
 
@@ -52,12 +51,10 @@ def keyframe_before(day: date) -> date:
 
 
 def keyframe_after(day: date) -> date:
-    """The first keyframe that has the day in it."""
     return min(day - timedelta(day.weekday()) + WEEK, new_year(day.year + 1))
 
 
 def cut_at_keyframes(first: date, end: date) -> list[tuple[date, date]]:
-    """The days up to the end, cut at every keyframe."""
     pieces = []
     while first < end:
         cut = min(keyframe_after(first), end)
@@ -67,7 +64,6 @@ def cut_at_keyframes(first: date, end: date) -> list[tuple[date, date]]:
 
 
 def cut_at_new_years(first: date, end: date) -> list[tuple[date, date]]:
-    """The days up to the end, cut at every New Year."""
     return [
         (max(first, new_year(year)), min(end, new_year(year + 1)))
         for year in range(first.year, (end - DAY).year + 1)

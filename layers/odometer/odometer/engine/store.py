@@ -1,7 +1,5 @@
 """The storage that the engine needs: items with two keys, and the ordinals of users."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 

@@ -1,4 +1,4 @@
-"""The totals of an app in a period, and in each block of one."""
+"""The totals of an app in a period of whole days, and in each block of one."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,9 @@ from datetime import date, timedelta, tzinfo
 from enum import StrEnum
 from itertools import pairwise
 
-from odometer.domain.time import DAY, day_start, epoch_second
+from odometer.domain.time import DAY, Period, day_start, epoch_second
 from odometer.engine.read.measuring import Used
 from odometer.reports.blocks import BEGINS_WITH
-from odometer.reports.days import Days
 from odometer.reports.figures import Metric, rounded
 from odometer.reports.ranking import totals_among
 
@@ -21,6 +20,27 @@ class Granularity(StrEnum):
     WEEKLY = "weekly"
     MONTHLY = "monthly"
     QUARTERLY = "quarterly"
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Whole local days as clients ask for them, the first and the last included."""
+
+    first: date
+    last: date
+
+    @property
+    def count(self) -> int:
+        """How many days these are; 0 or less when the last is before the first."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def before(self) -> "Days":
+        """As many days just before these."""
+        return Days(self.first - self.count * DAY, self.first - DAY)
+
+    def period(self, zone: tzinfo) -> Period:
+        return Period.of_days(self.first, self.last, zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +72,6 @@ FIGURES: Sequence[tuple[str, Callable[[AppTotals], int]]] = (
 
 
 def metrics(now: AppTotals, before: AppTotals | None) -> dict[str, Metric]:
-    """Each figure beside that of the comparison period."""
     return {
         name: Metric(figure(now), None if before is None else figure(before))
         for name, figure in FIGURES
@@ -60,22 +79,18 @@ def metrics(now: AppTotals, before: AppTotals | None) -> dict[str, Metric]:
 
 
 def first_days(days: Days, granularity: str) -> list[date]:
-    """The first day of every block of some days."""
     each = (days.first + timedelta(ahead) for ahead in range(days.count))
     return [day for day in each if day == days.first or BEGINS_WITH[granularity](day)]
 
 
 def edges(firsts: Iterable[date], days: Days, zone: tzinfo) -> list[int]:
-    """Where blocks begin and the last one ends, in seconds."""
     return [epoch_second(day_start(day, zone)) for day in (*firsts, days.last + DAY)]
 
 
 def edges_of_days(days: Days, zone: tzinfo) -> list[int]:
-    """Where each day begins and the last one ends, in seconds."""
     return edges(first_days(days, Granularity.DAILY), days, zone)
 
 
 def sums_of_days(daily: Sequence[int], firsts: Sequence[date], days: Days) -> list[int]:
-    """The sum of each block whose every day is known."""
     cuts = [(first - days.first).days for first in (*firsts, days.last + DAY)]
     return [sum(daily[start:end]) for start, end in pairwise(cuts)]

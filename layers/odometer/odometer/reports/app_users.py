@@ -1,9 +1,11 @@
-"""The users of one app, ranked by their published figures."""
+"""The users of one app ranked by their published figures, and all users as they are listed."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from odometer.directory.people import User
+from odometer.engine.read.activity import LastActive
 from odometer.engine.read.measuring import Used
 from odometer.reports.figures import Metric, change_tenths, rounded_each
 from odometer.reports.ranking import Direction, Key, in_order
@@ -34,7 +36,6 @@ class AppUsers:
         return cls(average_times(used, among), used.days_active, compared)
 
     def time(self, user: int) -> Metric:
-        """The average time of a user; nothing in the comparison period is 0."""
         return Metric(self.times[user], self._compared(user))
 
     def change(self, user: int) -> int | None:
@@ -43,7 +44,6 @@ class AppUsers:
     def ranked(
         self, order: UserOrder, direction: Direction, ids: Sequence[str], names: Sequence[str]
     ) -> list[int]:
-        """The users in order, equal ones by id."""
         keys: Mapping[UserOrder, Callable[[int], Key]] = {
             UserOrder.TIME: self.times.__getitem__,
             UserOrder.CHANGE: self.change,
@@ -63,3 +63,38 @@ def average_times(used: Used, among: Collection[int] | None) -> dict[int, int]:
     columns = (used.measure("active_ms"), used.days_active)
     times, days = (map(column.__getitem__, users) for column in columns)
     return dict(zip(users, rounded_each(times, days), strict=True))
+
+
+class PersonOrder(StrEnum):
+    """By what users can be listed."""
+
+    USERNAME = "username"
+    LAST_ACTIVITY = "last_activity"
+    CREATED = "created_at"
+
+
+def list_users(
+    users: Sequence[User],
+    matches: Callable[[User], bool],
+    last_active: Mapping[int, LastActive],
+    order: PersonOrder,
+    direction: Direction,
+) -> list[User]:
+    """The users who match, in order, equal ones by id."""
+    keys: Mapping[PersonOrder, Callable[[User], Key]] = {
+        PersonOrder.USERNAME: lambda user: user.username.casefold(),
+        PersonOrder.LAST_ACTIVITY: lambda user: last_active[user.ordinal].last or None,
+        PersonOrder.CREATED: lambda user: user.created_at,
+    }
+    by_id = sorted(filter(matches, users), key=lambda user: user.id)
+    return in_order(by_id, keys[order], direction)
+
+
+def matcher(words: str, among: Collection[int] | None) -> Callable[[User], bool]:
+    wanted = words.casefold()
+
+    def matches(user: User) -> bool:
+        named = wanted in user.username.casefold() or wanted in user.user_key.casefold()
+        return named and (among is None or user.ordinal in among)
+
+    return matches

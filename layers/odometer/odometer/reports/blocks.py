@@ -46,7 +46,6 @@ def blocks(period: Period, granularity: Granularity) -> list[Period]:
 
 
 def edges(periods: Sequence[Period]) -> list[int]:
-    """The seconds at which consecutive periods begin and end."""
     return [second_from(each.start) for each in periods] + [second_from(periods[-1].end)]
 
 
@@ -55,7 +54,6 @@ Tally = Counter[tuple[str, str]]
 
 
 def tally_blocks(series: Series, users: Collection[int] | None) -> list[Tally]:
-    """What some users, or all of them, did in each block."""
     tallies: list[Tally] = [Counter() for _ in pairwise(series.edges)]
     lanes = None if users is None else lanes_filled(users)
     for shard in series.shards:

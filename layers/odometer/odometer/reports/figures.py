@@ -45,5 +45,4 @@ class Metric:
 
     @property
     def change_tenths(self) -> int | None:
-        """The change in tenths of a percent; a change from nothing is None."""
         return change_tenths(self.value, self.compare_value)

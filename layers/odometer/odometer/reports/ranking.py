@@ -37,7 +37,6 @@ class UserUsage:
 
 
 def most_used_first(used: Used, among: Collection[int]) -> list[UserUsage]:
-    """The users among these who have used anything, by each measure in turn."""
     columns = [used.measure(name) for name in used.product.kind.measures]
     rows = [
         UserUsage(user, tuple(column[user] for column in columns)) for user in used.among(among)
@@ -46,7 +45,6 @@ def most_used_first(used: Used, among: Collection[int]) -> list[UserUsage]:
 
 
 def rank_key(row: UserUsage) -> list[int]:
-    """Sorts the most used first."""
     return [-value for value in row.measures]
 
 

@@ -50,12 +50,10 @@ def end_of(month: date, now: datetime) -> int:
 
 
 def state_at(history: History, end: int) -> State | None:
-    """The state that a user was in just before a millisecond."""
     return next((state for state, since in reversed(history) if since < end), None)
 
 
 def first_month(created_at: int, histories: Iterable[History], active: Iterable[date]) -> date:
-    """The month in which an organization was made, or had its first user or its first usage."""
     beginnings = (created_at, *(history[0][1] for history in histories))
     return min([month_of(min(beginnings)), *active])
 

@@ -7,15 +7,14 @@ from typing import NamedTuple
 
 from odometer.domain.time import KEPT_FOR_CURSORS, epoch_ms, epoch_second, instant_at
 from odometer.engine.format import keys, log_entries
+from odometer.engine.format.log_entries import Undecodable
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
-from odometer.engine.format.records import Undecodable
 from odometer.engine.format.segments import years_with_frames
 from odometer.engine.read.verify import Comparison, YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.fold import Folding
-from odometer.engine.write.rebuild import Rebuilding
-from odometer.engine.write.retire import Retirement
+from odometer.engine.write.rebuild import Rebuilding, Retirement
 from odometer.engine.write.settle import Settling
 from odometer.services.usage import products_of
 from odometer.storage.directory import DirectoryStore

@@ -31,6 +31,7 @@ from odometer.engine.read.activity import LastActive
 from odometer.engine.read.projections import RowUsage
 from odometer.reports.app_totals import (
     AppTotals,
+    Days,
     edges,
     edges_of_days,
     first_days,
@@ -39,7 +40,6 @@ from odometer.reports.app_totals import (
 )
 from odometer.reports.app_users import AppUsers, UserOrder
 from odometer.reports.blocks import USERS, tally_blocks
-from odometer.reports.days import Days
 from odometer.reports.ranking import Key, in_order
 from odometer.services.usage import Usage
 from odometer.web.cursors import Chain, link_headers, next_cursor, restore_view

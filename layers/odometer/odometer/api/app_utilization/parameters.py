@@ -8,8 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from odometer.directory.snapshot import Directory
-from odometer.reports.app_totals import Granularity
-from odometer.reports.days import Days
+from odometer.reports.app_totals import Days, Granularity
 from odometer.reports.ranking import Direction
 from odometer.web.cursors import CursorParameter
 from odometer.web.fields import Choice, Day, Ids, Text, Whole, refuse

@@ -12,7 +12,7 @@ from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import format_millis, instant_of_ms
 from odometer.engine.read.activity import LastActive
-from odometer.reports.people import PersonOrder, list_users, matcher
+from odometer.reports.app_users import PersonOrder, list_users, matcher
 from odometer.reports.ranking import Direction
 from odometer.services.usage import Usage
 from odometer.web.cursors import Chain, CursorParameter, link_headers, next_cursor, restore_view

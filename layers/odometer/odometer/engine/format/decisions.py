@@ -1,7 +1,5 @@
 """The four items that decide: fold, plan, rebuild and head. All others follow from them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,8 +8,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple, Self
 
 from odometer.domain.events import Event
-from odometer.engine.format import keys, records
-from odometer.engine.format.log_entries import LOG_DAYS
+from odometer.engine.format import keys, log_entries
 from odometer.engine.format.products import MeteredProduct, shards_of
 from odometer.engine.store import Item, KeyRange, Store
 
@@ -44,13 +41,13 @@ class Fold:
             "pk": keys.folds(organization),
             "sk": keys.number(self.number),
             "w": self.through_ms,
-            "ttl": now + LOG_DAYS * 86_400,
-            **records.to_attributes(self.events),
+            "ttl": now + log_entries.LOG_DAYS * 86_400,
+            **log_entries.to_attributes(self.events),
         }
 
     @classmethod
     def from_item(cls, item: Item) -> Self:
-        return cls(int(item["sk"]), records.from_attributes(item), int(item["w"]))
+        return cls(int(item["sk"]), log_entries.from_attributes(item), int(item["w"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +61,6 @@ class Plan:
     sealed_before: int
     sealed: int
     """Days that end at or before this second are sealed; `sealed_before` is the last plan's."""
-
-    @property
-    def ends(self) -> tuple[int, int]:
-        """The last fold and the second up to which days are sealed, as its head shows them."""
-        return self.upto, self.sealed
 
     def to_item(self, organization: str) -> dict[str, Any]:
         return {
@@ -115,7 +107,6 @@ class Rebuild:
 
 
 def scopes(product: MeteredProduct, year: int) -> tuple[str, ...]:
-    """The scopes of a rebuild that include a year of a product."""
     own = f"{product.id}#{year}"
     return (own, ALL, LOCAL) if product.kind.local_days else (own, ALL)
 
@@ -125,10 +116,6 @@ class Touched(NamedTuple):
 
     at: int
     since: str
-
-    @classmethod
-    def of(cls, at: int, since: date) -> Self:
-        return cls(at, str(since))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +168,6 @@ class UsageHead:
         return shards_of(product, self.users)
 
     def has_late(self, product: str, year: int) -> bool:
-        """Whether there may be late items in a year of a product."""
         return ALL in self.late_bytes or f"{product}#{year}" in self.late_bytes
 
     def is_fresh(self, product: str, day: date, now: int) -> bool:
@@ -191,7 +177,6 @@ class UsageHead:
 
 
 def still_fresh(fresh: Mapping[str, Sequence[Touched]], now: int) -> dict[str, list[Touched]]:
-    """What an eventually consistent read may not see yet."""
     kept = {
         product: [touch for touch in touches if now - touch.at < FRESH_SECONDS]
         for product, touches in fresh.items()
@@ -232,4 +217,6 @@ def read_plan(organization: str, store: Store, number: int) -> Plan | None:
 def is_settled_in(organization: str, store: Store, head: UsageHead) -> bool:
     """Whether these tables have the plan that a head shows; no two plans end at the same second."""
     plan = read_plan(organization, store, head.plan) if head.plan else None
-    return not head.plan or (plan is not None and plan.ends == (head.upto, head.sealed))
+    return not head.plan or (
+        plan is not None and (plan.upto, plan.sealed) == (head.upto, head.sealed)
+    )

@@ -5,8 +5,6 @@ frames is adding integers; the usage between two readings is their difference. N
 into its neighbour: readings only grow, and none holds 2^60 or more (`check`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import add, or_, sub
@@ -41,7 +39,6 @@ def total(frames: Iterable[Frame], measures: int) -> Frame:
 
 
 def lane_count(frame: Frame) -> int:
-    """How many lanes a frame has, up to the last user in it."""
     return -(-reduce(or_, frame).bit_length() // LANE_BITS)
 
 

@@ -12,17 +12,14 @@ TOP: Final = "~"
 
 
 def number(value: int) -> str:
-    """A number that sorts as text."""
     return f"{value:010d}"
 
 
 def log(organization: str) -> str:
-    """Accepted batches, by the millisecond of acceptance."""
     return f"{organization}#LOG"
 
 
 def entry(accepted_ms: int, random: str = "") -> str:
-    """One accepted batch."""
     return f"{accepted_ms:013d}#{random}"
 
 
@@ -37,12 +34,10 @@ def parked(organization: str) -> str:
 
 
 def folds(organization: str) -> str:
-    """Folds, by their number."""
     return f"{organization}#F"
 
 
 def plans(organization: str) -> str:
-    """Plans, by their number."""
     return f"{organization}#P"
 
 
@@ -67,12 +62,10 @@ def segments(organization: str, product: str) -> str:
 
 
 def segment(day: date, plan: int, part: int) -> str:
-    """One part of the events of a plan on a UTC date."""
     return f"{day}#{number(plan)}#{part}"
 
 
 def frames(organization: str, product: str, year: int, generation: int, shard: int) -> str:
-    """The frames of a shard of users in one year of a product."""
     return f"{organization}#R#{product}#{year}#{generation}#{shard}"
 
 
@@ -92,7 +85,6 @@ def late(day: date, plan: int, part: int) -> str:
 
 
 def frames_from(day: date) -> str:
-    """Sorts before the keyframe and the deltas of a day."""
     return f"F#{day}#"
 
 
@@ -107,7 +99,6 @@ def late_from(day: date) -> str:
 
 
 def activity(organization: str) -> str:
-    """When users were last active, by block of users."""
     return f"{organization}#A"
 
 
@@ -117,17 +108,14 @@ def former_activity(block: int, plan: int) -> str:
 
 
 def months(organization: str) -> str:
-    """Who was active in a month, by month."""
     return f"{organization}#M"
 
 
 def coverage(organization: str, product: str) -> str:
-    """What a product has received, by source."""
     return f"{organization}#C#{product}"
 
 
 def day_of(sort_key: str) -> date:
-    """The day of a keyframe, delta or late item."""
     return date.fromisoformat(sort_key[2:12])
 
 
@@ -137,10 +125,8 @@ def is_keyframe(sort_key: str) -> bool:
 
 
 def is_delta(sort_key: str) -> bool:
-    """Whether a frame holds usage of one day that came before its keyframe."""
     return sort_key.startswith("F") and sort_key[13] == "1"
 
 
 def plan_of(sort_key: str) -> int:
-    """The plan that a segment, delta or late item belongs to."""
     return int(sort_key.rsplit("#", 2)[1])

@@ -1,12 +1,18 @@
-"""The log: accepted batches as they came, until a fold decides about their events."""
+"""Events as columns: how folds and the log hold them.
 
-from __future__ import annotations
+The log has accepted batches as they came, until a fold decides about their events.
+"""
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
+from struct import error as struct_error
+from struct import iter_unpack
 from typing import Final
 
-from odometer.domain.events import Event
-from odometer.engine.format import keys, records
+from odometer.domain.events import DIGEST_BYTES, MEASURES, Event
+from odometer.engine.format import keys
+from odometer.engine.format.codec import pack, unpack, unpack_measures
 from odometer.engine.store import Item
 
 LOG_DAYS: Final = 35
@@ -14,27 +20,89 @@ LOG_DAYS: Final = 35
 _DAY_SECONDS: Final = 86_400
 
 
+class Undecodable(ValueError):
+    """An item does not hold what its writer puts there."""
+
+
+def to_attributes(events: Sequence[Event[int]]) -> dict[str, bytes]:
+    products, sources = places(e.product for e in events), places(e.source for e in events)
+    return {
+        "who": pack(e.who for e in events),
+        "product": pack(products[e.product] for e in events),
+        "products": pack_names(products),
+        "source": pack(sources[e.source] for e in events),
+        "sources": pack_names(sources),
+        "second": pack(e.second for e in events),
+        "platform": pack(e.platform for e in events),
+        **{f"m{at}": pack(e.measures[at] for e in events) for at in range(MEASURES)},
+        "digests": b"".join(e.digest for e in events),
+    }
+
+
+def from_attributes(item: Item) -> list[Event[int]]:
+    try:
+        return _events(item)
+    except (LookupError, TypeError, ValueError, struct_error, zlib.error) as error:
+        raise Undecodable from error
+
+
+def _events(item: Item) -> list[Event[int]]:
+    products, sources = unpack_names(item["products"]), unpack_names(item["sources"])
+    who = unpack(item["who"])
+    columns = zip(
+        who,
+        (products[place] for place in unpack(item["product"])),
+        (sources[place] for place in unpack(item["source"])),
+        unpack(item["second"]),
+        unpack(item["platform"]),
+        zip(*unpack_measures(item, MEASURES, len(who)), strict=True),
+        (digest for (digest,) in iter_unpack(f"{DIGEST_BYTES}s", item["digests"])),
+        strict=True,
+    )
+    return [Event(*values) for values in columns]
+
+
+def places(names: Iterable[str]) -> dict[str, int]:
+    """Every different name with its place in order of first appearance."""
+    return {name: place for place, name in enumerate(dict.fromkeys(names))}
+
+
+def pack_names(names: Iterable[str]) -> bytes:
+    """A list of names: how many, their lengths, then all of them as one text."""
+    listed = list(names)
+    lengths = pack(map(len, listed))
+    text = zlib.compress("".join(listed).encode(errors="surrogatepass"), 9)
+    return len(lengths).to_bytes(4, "big") + lengths + text
+
+
+def unpack_names(packed: bytes) -> list[str]:
+    cut = 4 + int.from_bytes(packed[:4], "big")
+    text = zlib.decompress(packed[cut:]).decode(errors="surrogatepass")
+    ends = accumulate(unpack(packed[4:cut]), initial=0)
+    return [text[start:end] for start, end in pairwise(ends)]
+
+
 def to_item(
     organization: str, events: Sequence[Event[str]], accepted_ms: int, random: str
 ) -> dict[str, str | int | bytes]:
-    subjects = records.places(event.who for event in events)
+    subjects = places(event.who for event in events)
     return {
         "pk": keys.log(organization),
         "sk": keys.entry(accepted_ms, random),
         "ttl": accepted_ms // 1000 + LOG_DAYS * _DAY_SECONDS,
-        "subjects": records.pack_names(subjects),
-        **records.to_attributes([numbered(event, subjects[event.who]) for event in events]),
+        "subjects": pack_names(subjects),
+        **to_attributes([numbered(event, subjects[event.who]) for event in events]),
     }
 
 
 def events_of(item: Item) -> list[Event[str]]:
     """The events of a log entry; raises `Undecodable` for anything else."""
-    events = records.from_attributes(item)
+    events = from_attributes(item)
     try:
-        subjects = records.unpack_names(item["subjects"])
+        subjects = unpack_names(item["subjects"])
         return [Event(subjects[event.who], *event[1:]) for event in events]
     except (LookupError, ValueError) as error:
-        raise records.Undecodable from error
+        raise Undecodable from error
 
 
 def numbered(event: Event[str], who: int) -> Event[int]:

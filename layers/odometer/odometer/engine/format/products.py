@@ -5,8 +5,6 @@ shard. They are settled, sealed, rebuilt and verified like any product. Both cou
 organization, in steps of a quarter of an hour.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -24,7 +22,6 @@ class MeteredProduct(NamedTuple):
 
     @property
     def measures(self) -> int:
-        """How many measures it has."""
         return len(self.kind.measures)
 
 
@@ -74,7 +71,6 @@ def places(catalog: Iterable[MeteredProduct], to: MeteredProduct) -> dict[str, i
 def projected(
     events: Iterable[Event[int]], catalog: Sequence[MeteredProduct], to: MeteredProduct
 ) -> list[Event[int]]:
-    """What these events add up to in the rows of a projection."""
     at, row = places(catalog, to), PROJECTIONS[to]
     sums: defaultdict[tuple[int, int], list[int]] = defaultdict(lambda: [0] * MEASURES)
     for event in events:

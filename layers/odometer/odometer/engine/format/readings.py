@@ -1,11 +1,9 @@
 """Readings: the frames that add up to the totals of a year at the start of a day."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import reduce
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from odometer.engine import calendar
 from odometer.engine.format import keys
@@ -19,13 +17,11 @@ class MissingKeyframe(RuntimeError):
 
 
 def frames_in(items: Iterable[Item], plan: int, product: MeteredProduct) -> list[Frame]:
-    """The frames that a plan or an earlier one wrote."""
     measures = product.measures
     return [from_attributes(i, measures) for i in items if keys.plan_of(i["sk"]) <= plan]
 
 
 def day_key_ranges(pk: str, day: date, *, strong: bool = True) -> list[KeyRange]:
-    """The key ranges of the deltas and of the late items of a day."""
     starts = (keys.deltas_from(day), keys.late_from(day))
     return [KeyRange(pk, start, start + keys.TOP, strong) for start in starts]
 
@@ -47,8 +43,7 @@ class Reading(NamedTuple):
     day: date
 
     @classmethod
-    def of(cls, pk: str, year: int, day: date) -> Reading:
-        """The reading at the start of a day, or at the end of the year."""
+    def of(cls, pk: str, year: int, day: date) -> Self:
         return cls(pk, year, calendar.keyframe_before(day), day)
 
     def key_range(self, *, strong: bool = True) -> KeyRange:

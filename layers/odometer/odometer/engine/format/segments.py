@@ -79,7 +79,6 @@ class Segment(NamedTuple):
 def by_day(
     segments: Iterable[Segment], seconds: range, zone: tzinfo
 ) -> Iterator[tuple[date, list[Segment]]]:
-    """The events in these seconds by local day; only days with any."""
     within = [cut for cut in (s.cut(seconds.start, seconds.stop) for s in segments) if cut.who]
     while within:
         day = calendar.day_of(min(segment.seconds[0] for segment in within), zone)
@@ -89,7 +88,6 @@ def by_day(
 
 
 def day_frames(segments: Iterable[Segment], product: MeteredProduct) -> dict[int, Frame]:
-    """The frames of events of one day, by shard."""
     by_shard: defaultdict[int, list[Segment]] = defaultdict(list)
     for segment in segments:
         for shard, of_shard in segment.by_shard():
@@ -115,7 +113,6 @@ def key_range(organization: str, product: str, seconds: range, *, strong: bool =
 
 
 def first_date(organization: str, store: Store, product: str) -> date | None:
-    """The UTC date of the first event."""
     pk = keys.segments(organization, product)
     (first,) = store.read([KeyRange(pk, keys.BOTTOM, keys.TOP, limit=1)])
     return date.fromisoformat(first[0]["sk"][:10]) if first else None
@@ -128,7 +125,6 @@ def years_with_frames(organization: str, store: Store, product: str, end: int) -
 
 
 def from_items(items: Iterable[Item], plan: int, product: MeteredProduct) -> list[Segment]:
-    """The segments that a plan or an earlier one wrote."""
     return [Segment.from_item(i, product) for i in items if keys.plan_of(i["sk"]) <= plan]
 
 

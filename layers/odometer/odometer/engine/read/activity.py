@@ -1,7 +1,5 @@
 """When users were last active, and who had any usage in a month of UTC: settled or not."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
@@ -31,7 +29,6 @@ class LastActive(NamedTuple):
 
 
 def last_active(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
-    """When some users were last active on any app, as of now."""
     return _with_unsettled(view, _settled(view, users))
 
 
@@ -48,7 +45,6 @@ def former_last_active(view: View, users: Collection[int]) -> Mapping[int, LastA
 
 
 def _since(view: View, block: int) -> KeyRange:
-    """The former seconds of a block that plans after the view's have overwritten."""
     first = keys.former_activity(block, view.head.plan + 1)
     return KeyRange(keys.activity(view.organization), first, f"{keys.number(block)}#{keys.TOP}")
 
@@ -65,14 +61,12 @@ def _settled(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
 
 
 def _by_place(item: Item | None) -> Callable[[int], LastActive]:
-    """Tells the last activity of the user at a place in a block, if there is one."""
     columns = last_seconds(item) if item else {}
     both = [columns.get(platform) for platform in (DESKTOP, WEB)]
     return lambda place: LastActive(*(column[place] if column else NEVER for column in both))
 
 
 def _former(item: Item) -> Iterator[tuple[int, LastActive]]:
-    """When users were last active before the plan of an item."""
     first = int(item["sk"][: len(keys.number(0))]) * BLOCK
     at = {place: number for number, place in enumerate(unpack(item["who"]))}
     was = _by_place(item)

@@ -4,8 +4,6 @@ The items of coverage are overwritten, so they may contain plans that a view doe
 those plans are not added again.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +30,6 @@ class Received:
 
     @cached_property
     def whole(self) -> Coverage | None:
-        """All sources together, if anything has come."""
         return reduce(add, self.by_source.values()) if self.by_source else None
 
     def days_without(self, first: date | None, last: date) -> int:
@@ -46,7 +43,6 @@ class Received:
 
 
 def events_between(coverage: Coverage, first: date | None, last: date | None) -> int:
-    """The number of events of some UTC dates, both included."""
     begin, end = first or date.min, last or date.max
     return sum(count for day, count in coverage.by_date.items() if begin <= day <= end)
 
@@ -92,7 +88,6 @@ def _by_source(
 
 
 def _settled_upto(view: View, item: Item) -> int:
-    """The last fold in an item, which may be of a plan that the view has not seen."""
     if item["k"] <= view.head.plan:
         return view.head.upto
     plan = view.store.get(keys.plans(view.organization), keys.number(item["k"]))

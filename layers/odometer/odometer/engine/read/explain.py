@@ -4,8 +4,6 @@ The terms are what `Measuring` reads for the same figure, item by item, so that 
 checks the report itself and not a second way of counting.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -95,7 +93,6 @@ def sum_of(several: Iterable[Explanation]) -> Explanation:
 def explain_measure(
     view: View, product: MeteredProduct, measure: str, period: Period, users: Collection[int] | None
 ) -> Explanation:
-    """A measure of some users, or of everybody, in a period."""
     place = product.kind.measures.index(measure)
     return Explainer(view, product, place, users).of(period.seconds)
 
@@ -125,7 +122,6 @@ def explain_days(
 def explain_days_of_some(
     view: View, product: MeteredProduct, period: Period, users: Collection[int]
 ) -> Explanation:
-    """On which of its days any of several users used a product."""
     zone = calendar.zone_of(product.kind, view.head.zone)
     edges = calendar.day_edges(period.seconds, zone)
     used = Series(view, [product], edges).blocks_used_by(users)
@@ -141,7 +137,6 @@ class Explainer(Measuring):
     users: Collection[int] | None
 
     def of(self, seconds: range) -> Explanation:
-        """The parts of the figure, and the events that are counted one by one."""
         reads = self.reads(seconds)
         answers = self.view.store.read(reads.key_ranges)
         of_terms, of_seconds = reads.with_items(answers)
@@ -153,9 +148,8 @@ class Explainer(Measuring):
         events = [event for seconds, items in of_seconds for event in self._events(seconds, items)]
         inside = sum(len(self._within(seconds, items).who) for seconds, items in of_seconds)
         held = sum(len(each.who) for _, items in of_seconds for each in self._settled(items))
-        return Explanation(
-            parts, events, later_items=self._later(answers), outside=max(0, held - inside)
-        )
+        later = sum(self._is_later(item) for items in answers for item in items)
+        return Explanation(parts, events, later_items=later, outside=max(0, held - inside))
 
     @cached_property
     def _lanes(self) -> Mapping[int, int] | None:
@@ -205,19 +199,14 @@ class Explainer(Measuring):
         return Segment(columns[0], columns[1], columns[2:])
 
     def _value(self, shard: int, frame: Frame) -> int:
-        """The sum of a frame over the users who are asked about."""
         column = (frame[self.place],)
         (value,) = sums(column if self._lanes is None else only(column, self._lanes.get(shard, 0)))
         return value
-
-    def _later(self, answers: Iterable[Sequence[Item]]) -> int:
-        return sum(self._is_later(item) for items in answers for item in items)
 
     def _is_later(self, item: Item) -> bool:
         return keys.plan_of(item["sk"]) > self.view.head.plan
 
     def _key(self, item: Item) -> str:
-        """The key of an item without its organization."""
         return f"{item['pk'].removeprefix(self.view.organization + '#')}/{item['sk']}"
 
 

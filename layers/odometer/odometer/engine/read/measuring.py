@@ -43,7 +43,6 @@ class Used:
 
     @cached_property
     def users(self) -> list[int]:
-        """The ordinals of users with any measure."""
         return list(compress(count(), self._joined([active(frame[:-1]) for frame in self.frames])))
 
     def among(self, some: Collection[int] | None) -> list[int]:
@@ -52,7 +51,6 @@ class Used:
 
     @property
     def totals(self) -> dict[str, int]:
-        """Every measure of all users together."""
         return {name: sum(self.measure(name)) for name in self.product.kind.measures}
 
     def _column(self, place: int) -> array[int]:
@@ -64,7 +62,6 @@ class Used:
 
 
 def distinct_users(several: Iterable[Used]) -> list[int]:
-    """The users with any measure of any of these."""
     return sorted(set().union(*(used.users for used in several)))
 
 
@@ -130,7 +127,6 @@ class Measuring:
         return calendar.zone_of(self.product.kind, self.view.head.zone)
 
     def reads(self, seconds: range) -> Reads:
-        """What to read for these seconds, all in one round."""
         first, end = self._whole_days(seconds)
         framed = calendar.seconds_of(first, end, self.zone)
         outer = (range(seconds.start, framed.start), range(framed.stop, seconds.stop))
@@ -140,7 +136,6 @@ class Measuring:
         return Reads(framed, terms, unframed, [*key_ranges, *map(self._segments_range, unframed)])
 
     def add_up(self, reads: Reads, answers: Sequence[Sequence[Item]]) -> list[Frame]:
-        """What was used, by shard."""
         by_shard: defaultdict[int, list[Frame]] = defaultdict(list)
         for shard, frame in (*self._read_frames(reads, answers), *self._late_frames(reads.framed)):
             by_shard[shard].append(frame)
@@ -148,7 +143,6 @@ class Measuring:
         return [total(by_shard[shard], self.product.measures) for shard in shards]
 
     def _whole_days(self, seconds: range) -> tuple[date, date]:
-        """The sealed whole days in these seconds, which frames answer."""
         first = calendar.day_of(seconds.start - 1, self.zone) + DAY
         sealed = calendar.day_of(self.view.head.sealed, self.zone)
         end = min(sealed, calendar.day_of(seconds.stop, self.zone))
@@ -157,7 +151,6 @@ class Measuring:
     def _read_frames(
         self, reads: Reads, answers: Sequence[Sequence[Item]]
     ) -> Iterator[tuple[int, Frame]]:
-        """The frames that were read and those of events, by shard."""
         of_terms, of_seconds = reads.with_items(answers)
         for term, items in of_terms:
             yield term.shard, self._frame(term, items)
@@ -167,7 +160,6 @@ class Measuring:
                 yield from day_frames(within, self.product).items()
 
     def _terms(self, first: date, end: date) -> Iterator[Term]:
-        """The readings whose difference is the usage of whole days, and what came late."""
         for shard in self._shards if first < end else ():
             for start, stop in calendar.cut_at_new_years(first, end):
                 pk = self._pk(start.year, shard)
@@ -254,7 +246,6 @@ class ShardMeasuring(Measuring):
 
 
 def read_joined(store: Store, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
-    """The items of every key range, in the order asked; ranges that meet are one request."""
     joined = joined_key_ranges(key_ranges)
     answers = list(zip(joined, store.read(joined), strict=True))
     return [
@@ -266,7 +257,6 @@ def read_joined(store: Store, key_ranges: Sequence[KeyRange]) -> list[list[Item]
 
 
 def joined_key_ranges(key_ranges: Sequence[KeyRange]) -> list[KeyRange]:
-    """Ranges of a partition that overlap or touch as one; strong if one of them is."""
     joined: list[KeyRange] = []
     for key_range in sorted(key_ranges, key=lambda each: (each.pk, each.first)):
         last = joined[-1] if joined else None

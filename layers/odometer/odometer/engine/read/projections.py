@@ -1,7 +1,5 @@
 """Reads the rows of a projection: totals of products, and one person across all products."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -38,7 +36,6 @@ def usage_of_rows(
 def totals_in_blocks(
     view: View, catalog: Sequence[MeteredProduct], product: MeteredProduct, edges: Sequence[int]
 ) -> list[Mapping[str, int]]:
-    """What everybody used of a product in each block between edges of time."""
     row = places(catalog, TOTALS)[product.id]
     blocks = Series(projected_view(view, catalog, TOTALS, 0), [TOTALS], edges).blocks(0)
     return [
@@ -48,7 +45,6 @@ def totals_in_blocks(
 
 
 def _beyond(view: View, product: MeteredProduct, period: Period, user: int) -> list[RowUsage]:
-    """What one user used of a product without a place."""
     shard, row = divmod(user, SHARD)
     values = [_lane(column, row) for column in measure_shard(view, product, period, shard)]
     return [_row(product, values)] if values[-1] else []
@@ -61,7 +57,6 @@ def _row(product: MeteredProduct, values: Sequence[int]) -> RowUsage:
 def projected_view(
     view: View, catalog: Sequence[MeteredProduct], to: MeteredProduct, shard: int
 ) -> View:
-    """The view with its unsettled events as the rows of one shard of a projection."""
     folds = []
     for fold in view.unsettled:
         mine = [event for event in fold.events if PROJECTIONS[to](0, event.who) // SHARD == shard]

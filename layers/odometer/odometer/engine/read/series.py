@@ -5,8 +5,6 @@ edge with its neighbour. A part of a week is the sum of the deltas of its days. 
 answers yet (parts of days, unsealed days, unsettled events) is cut at the edges.
 """
 
-from __future__ import annotations
-
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
@@ -68,7 +66,6 @@ class ProductSeries(Measuring):
         return [self._segments_range(seconds) for seconds in self._unframed()]
 
     def event_frames(self, answers: Iterable[Sequence[Item]]) -> list[Mapping[int, Frame]]:
-        """By block and shard, the frames of events in the seconds that no frame answers."""
         settled = [
             segment.cut(seconds.start, seconds.stop)
             for seconds, items in zip(self._unframed(), answers, strict=True)
@@ -81,7 +78,6 @@ class ProductSeries(Measuring):
         ]
 
     def terms(self, shard: int) -> list[Term]:
-        """What is to be read of a shard: deltas, what came late, and readings."""
         if shard >= self.view.head.shards(self.product):
             return []
         days = joined(each for each in self.whole_days if each.are_part_of_week)
@@ -126,7 +122,6 @@ class ProductSeries(Measuring):
         return by_block
 
     def _unframed(self) -> list[range]:
-        """The seconds that no frame answers."""
         start, end = self.edges[0], self.edges[-1]
         if not self.whole_days:
             return [range(start, end)] if start < end else []
@@ -136,7 +131,6 @@ class ProductSeries(Measuring):
         return [seconds for seconds in outer if seconds]
 
     def _before(self, end: date, first: str, last: str, shard: int) -> KeyRange:
-        """Items of days of one year up to an end."""
         return KeyRange(self._pk((end - DAY).year, shard), first, last, self._strong(end))
 
     def _edges(self, days: WholeDays, shard: int) -> Iterator[tuple[int, Reading]]:
@@ -149,7 +143,6 @@ class ProductSeries(Measuring):
                 yield -1, Reading.of(pk, year, days.start)
 
     def _by_block(self, items: Iterable[Item]) -> dict[int, list[Item]]:
-        """Deltas and late items, without the keyframes between them."""
         starts = [each.start for each in self.whole_days]
         by_block: defaultdict[int, list[Item]] = defaultdict(list)
         for item in items:
@@ -180,7 +173,6 @@ class Series:
 
     @cached_property
     def shards(self) -> range:
-        """The shards that may have anything in them."""
         with_events = (shard for blocks in self._events for block in blocks for shard in block)
         settled = (self.view.head.shards(product) for product in self.products)
         return range(max([0, *settled, *(shard + 1 for shard in with_events)]))
@@ -195,7 +187,6 @@ class Series:
         return zip(*blocks, strict=True)
 
     def blocks_used_by(self, users: Collection[int]) -> set[int]:
-        """The blocks in which any of some users used any of the products."""
         lanes = lanes_filled(users)
         return {
             block
@@ -210,7 +201,6 @@ class Series:
 
     @cached_property
     def _events(self) -> list[list[Mapping[int, Frame]]]:
-        """By product, block and shard, what no frame answers."""
         key_ranges = [series.event_key_ranges() for series in self._by_product]
         answers = iter(
             self.view.store.read([key_range for each in key_ranges for key_range in each])
@@ -222,7 +212,6 @@ class Series:
 
 
 def joined(several: Iterable[WholeDays]) -> list[tuple[date, date]]:
-    """Days of one year that follow each other, in one piece."""
     pieces: list[tuple[date, date]] = []
     for each in several:
         follows = pieces and pieces[-1][1] == each.start != calendar.new_year(each.start.year)
@@ -232,12 +221,10 @@ def joined(several: Iterable[WholeDays]) -> list[tuple[date, date]]:
 
 
 def only(frame: Frame, users: int) -> Frame:
-    """The lanes of some users."""
     return tuple(column & users for column in frame)
 
 
 def lanes_filled(users: Iterable[int]) -> dict[int, int]:
-    """By shard, the lanes of these users filled with ones."""
     by_shard: defaultdict[int, bytearray] = defaultdict(lambda: bytearray(LANE_BYTES * SHARD))
     for user in users:
         shard, lane = divmod(user, SHARD)
@@ -246,6 +233,5 @@ def lanes_filled(users: Iterable[int]) -> dict[int, int]:
 
 
 def sums(frame: Frame) -> list[int]:
-    """Each column of a frame, summed over all users."""
     users = lane_count(frame)
     return [sum(array("Q", lanes_of(column, users))) for column in frame]

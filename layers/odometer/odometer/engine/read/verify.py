@@ -1,7 +1,5 @@
 """Verifies frames: compares them with the events that they were made from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
@@ -43,7 +41,6 @@ class YearCheck:
     year: int
 
     def compare(self) -> Comparison:
-        """Compare every day and keyframe with the sum of the segments."""
         from_events, frames, drifts = self._frames_of_events(), 0, list[Drift]()
         for shard in range(self.view.head.shards(self.product)):
             items = self._items(shard)
@@ -90,7 +87,7 @@ class YearCheck:
     def _sums(self, items: Iterable[Item]) -> dict[date, Frame]:
         sums: dict[date, Frame] = {}
         for item in items:
-            day, frame = keys.day_of(item["sk"]), self._frame(item)
+            day, frame = keys.day_of(item["sk"]), from_attributes(item, self.product.measures)
             sums[day] = plus(sums[day], frame) if day in sums else frame
         return sums
 
@@ -104,6 +101,3 @@ class YearCheck:
             if any(reading) and edge == calendar.keyframe_after(start):
                 readings[edge] = reading
         return readings
-
-    def _frame(self, item: Item) -> Frame:
-        return from_attributes(item, self.product.measures)

@@ -4,8 +4,6 @@ All that a view reads are items that never change, so the same view gives the sa
 much arrives, is settled or is rebuilt meanwhile.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -67,7 +65,6 @@ class View:
         return (event for fold in self.unsettled for event in fold.events)
 
     def partition(self, product: MeteredProduct, year: int, shard: int) -> str:
-        """The partition of a shard's frames, in the generation that this view sees."""
         generation = self.head.generation(product, year)
         return keys.frames(self.organization, product.id, year, generation, shard)
 

@@ -5,8 +5,6 @@ may run at once and die anywhere: the one put of a fold's number decides, and ev
 folds are left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,14 +13,8 @@ from typing import Final, NamedTuple
 
 from odometer.domain.events import Event
 from odometer.engine.format import keys, log_entries
-from odometer.engine.format.decisions import (
-    Fold,
-    UsageHead,
-    is_settled_in,
-    read_folds,
-    read_head,
-)
-from odometer.engine.format.records import Undecodable
+from odometer.engine.format.decisions import Fold, UsageHead, is_settled_in, read_folds, read_head
+from odometer.engine.format.log_entries import Undecodable
 from odometer.engine.format.segments import digests_of
 from odometer.engine.store import Item, KeyRange, Store, SubjectDirectory
 
@@ -160,7 +152,6 @@ class Folding:
     def _new(
         self, organization: str, decided: Decided, sent: Iterable[Event[str]]
     ) -> Iterator[Event[str]]:
-        """The first of each event that neither a fold nor a settled plan has."""
         folded = set().union(*(fold.identities for fold in decided.unsettled))
         settled = {
             day: self.cache.counted(organization, self.usage, day, decided.settled_plan)
@@ -181,12 +172,10 @@ class Folding:
 
 
 def _accepted_ms(batch: Sequence[Item] | None) -> int:
-    """The millisecond of the first entry; without any, one that never comes."""
     return int(batch[0]["sk"][:13]) if batch else _NEVER_MS
 
 
 def _batches(entries: Iterable[Item]) -> Iterator[list[Item]]:
-    """Entries in order, as many together as fit in a fold."""
     batch: list[Item] = []
     size = 0
     for entry in entries:

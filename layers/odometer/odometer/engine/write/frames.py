@@ -4,8 +4,6 @@ Frames follow from their plan and from what earlier plans wrote, so anyone may w
 any time.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,7 +43,6 @@ class FrameWriter:
         return weights
 
     def seal_days(self, first: date, end: date, shards: int) -> None:
-        """Write the deltas of days, and the keyframe at the end of every week and year."""
         for start, cut in calendar.cut_at_keyframes(first, end):
             if self.generation(start.year) is not None:
                 self._put_deltas(start, cut)
@@ -80,7 +77,6 @@ class FrameWriter:
             self._put(start.year, shard, partial(keys.keyframe, edge), check(frame))
 
     def _put(self, year: int, shard: int, key: Callable[[int], str], frame: Frame) -> int:
-        """Store a frame, in parts if it is too large; returns its bytes."""
         weight = 0
         for part, piece in enumerate(parts(frame)):
             attributes = to_attributes(piece)

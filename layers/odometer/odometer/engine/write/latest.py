@@ -3,8 +3,6 @@
 A plan that is repeated finds its own number in an item and leaves it alone.
 """
 
-from __future__ import annotations
-
 import zlib
 from array import array
 from collections import defaultdict

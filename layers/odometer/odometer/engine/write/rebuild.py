@@ -1,16 +1,19 @@
-"""Rebuild: make frames again from segments, beside the old ones, and then show them.
+"""Rebuild: make frames again from segments, beside the old ones, and show them; retire the old.
 
 Wanted when too much came late, when the organization moves to another zone, or when `verify` has
-found drift. Readers and cursors keep the old generation until the head names the new one.
+found drift. Readers and cursors keep the old generation until the head names the new one. What is
+removed twice is removed once, so retiring may die anywhere and be run by several at once.
 """
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import product as pairs
 from typing import Final
 
+from odometer.domain.events import utc_date
+from odometer.domain.time import DAY, KEPT_FOR_CURSORS, SECOND
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import (
@@ -24,11 +27,13 @@ from odometer.engine.format.decisions import (
     still_fresh,
 )
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.format.segments import years_with_frames
-from odometer.engine.store import Store
+from odometer.engine.format.segments import first_date, years_with_frames
+from odometer.engine.store import KeyRange, Store
 from odometer.engine.write.frames import FrameWriter
-from odometer.engine.write.settle import Settling
+from odometer.engine.write.settle import Catalog, Settling
 
+_PAGE: Final = 100
+_KEPT_SECONDS: Final = KEPT_FOR_CURSORS // SECOND
 LATE_BYTES: Final = 32_768
 """A year of a product with more than this in late items is worth making again."""
 
@@ -41,7 +46,6 @@ class Rebuilding:
     settling: Settling
 
     def wanted(self, organization: str, zone: str) -> str | None:
-        """The scope of the rebuild that is due, if any."""
         head = read_head(organization, self.usage)
         if head is None or head.zone != zone:
             return LOCAL if head else None
@@ -49,7 +53,6 @@ class Rebuilding:
         return min(heavy, default=None)
 
     def request(self, organization: str, scope: str, zone: str) -> None:
-        """Decide on the next rebuild, unless one is under way."""
         head = read_head(organization, self.usage)
         if head:
             zone = zone if scope in {ALL, LOCAL} else head.zone
@@ -64,7 +67,7 @@ class Rebuilding:
             return False
         for name, product, year in self._years(organization, rebuild):
             if name > rebuild.done:
-                self._write(organization, rebuild, head, product, year)
+                self._write(organization, rebuild, product, year, head.shards(product))
                 further = replace(rebuild, done=name)
                 self.usage.put_newer(further.to_item(organization), "done")
                 return True
@@ -84,24 +87,17 @@ class Rebuilding:
         return sorted(
             (f"{product.id}#{year}", product, year)
             for product in self.settling.catalog(organization)
-            for year in self._years_of(organization, rebuild, product)
+            for year in years_with_frames(
+                organization, self.usage, product.id, self._sealed(rebuild, product).year + 1
+            )
             if rebuild.covers(product, year)
         )
-
-    def _years_of(self, organization: str, rebuild: Rebuild, product: MeteredProduct) -> range:
-        end = self._sealed(rebuild, product).year + 1
-        return years_with_frames(organization, self.usage, product.id, end)
 
     def _sealed(self, rebuild: Rebuild, product: MeteredProduct) -> date:
         return calendar.day_of(rebuild.sealed, calendar.zone_of(product.kind, rebuild.zone))
 
     def _write(
-        self,
-        organization: str,
-        rebuild: Rebuild,
-        head: UsageHead,
-        product: MeteredProduct,
-        year: int,
+        self, organization: str, rebuild: Rebuild, product: MeteredProduct, year: int, shards: int
     ) -> None:
         """Write the sealed days of a year as if all its events had come in time."""
         zone = calendar.zone_of(product.kind, rebuild.zone)
@@ -109,10 +105,9 @@ class Rebuilding:
             organization, self.usage, product, zone, lambda _: rebuild.generation, rebuild.plan
         )
         end = min(self._sealed(rebuild, product), calendar.new_year(year + 1))
-        writer.seal_days(calendar.new_year(year), end, head.shards(product))
+        writer.seal_days(calendar.new_year(year), end, shards)
 
     def _show(self, organization: str, rebuild: Rebuild, head: UsageHead, now: int) -> None:
-        """Add what was settled meanwhile, then let readers see the new generation."""
 
         def generation(product: MeteredProduct, year: int) -> int | None:
             return rebuild.generation if rebuild.covers(product, year) else None
@@ -136,10 +131,85 @@ def _with_generation(head: UsageHead, rebuild: Rebuild, late: Counter[str], now:
         version=head.version + 1,
         rebuilt=rebuild.generation,
         zone=rebuild.zone,
-        generations={
-            **({} if everything else head.generations),
-            rebuild.scope: rebuild.generation,
-        },
+        generations={**({} if everything else head.generations), rebuild.scope: rebuild.generation},
         fresh=fresh,
         late_bytes=heaviest(late + Counter(elsewhere)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """Removes what an organization no longer needs."""
+
+    usage: Store
+    catalog: Catalog
+
+    def generations(self, organization: str, now: int) -> None:
+        """Remove the frames that rebuilds have replaced, once no cursor can name them."""
+        head = read_head(organization, self.usage)
+        rebuilds = self._rebuilds(organization, head) if head else []
+        for rebuild in rebuilds:
+            if not rebuild.shown:
+                noticed = replace(rebuild, shown=now)
+                self.usage.put_newer(noticed.to_item(organization), "shown")
+            elif head and now - rebuild.shown > _KEPT_SECONDS and rebuild.done != keys.TOP:
+                self._clear_replaced(organization, head, rebuild, rebuilds)
+                cleared = replace(rebuild, done=keys.TOP)
+                self.usage.put_newer(cleared.to_item(organization), "done")
+
+    def years(self, organization: str, first_kept: int) -> None:
+        """Remove what is of earlier years; events of a zone's New Year stay."""
+        head = read_head(organization, self.usage)
+        if head is None:
+            return
+        kept_from = calendar.new_year(first_kept) - DAY
+        generations = [0, *(each.generation for each in self._rebuilds(organization, head))]
+        for product in self.catalog(organization):
+            first = first_date(organization, self.usage, product.id)
+            if first and first < kept_from:
+                for year, generation in pairs(range((first - DAY).year, first_kept), generations):
+                    self._clear_frames(
+                        organization, product, year, generation, head.shards(product)
+                    )
+                for day in calendar.days(first, kept_from):
+                    self._clear(keys.identities(organization, day))
+                # Last, because the first event says where to begin again.
+                self._clear(keys.segments(organization, product.id), before=str(kept_from))
+
+    def _rebuilds(self, organization: str, head: UsageHead) -> list[Rebuild]:
+        shown = KeyRange(keys.rebuilds(organization), keys.BOTTOM, keys.number(head.rebuilt))
+        return [Rebuild.from_item(item) for item in self.usage.read([shown])[0]]
+
+    def _clear_replaced(
+        self, organization: str, head: UsageHead, rebuild: Rebuild, rebuilds: Sequence[Rebuild]
+    ) -> None:
+        for product, year in self._covered(organization, head, rebuild):
+            made = [each.generation for each in rebuilds if each.covers(product, year)]
+            for generation in (0, *made):
+                if generation < rebuild.generation:
+                    self._clear_frames(
+                        organization, product, year, generation, head.shards(product)
+                    )
+
+    def _covered(
+        self, organization: str, head: UsageHead, rebuild: Rebuild
+    ) -> Iterator[tuple[MeteredProduct, int]]:
+        end = utc_date(head.sealed).year + 2
+        return (
+            (product, year)
+            for product in self.catalog(organization)
+            for year in years_with_frames(organization, self.usage, product.id, end)
+            if rebuild.covers(product, year)
+        )
+
+    def _clear_frames(
+        self, organization: str, product: MeteredProduct, year: int, generation: int, shards: int
+    ) -> None:
+        for shard in range(shards):
+            self._clear(keys.frames(organization, product.id, year, generation, shard))
+
+    def _clear(self, pk: str, before: str = keys.TOP) -> None:
+        key_range = KeyRange(pk, keys.BOTTOM, before, limit=_PAGE)
+        while items := self.usage.read([key_range])[0]:
+            for item in items:
+                self.usage.delete(pk, item["sk"])

@@ -5,18 +5,18 @@ from it, so several processes may do it at once, and any may die and begin again
 all of it visible in one write; whoever comes second finds the version taken and stops.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date
 from functools import partial
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
-from odometer.domain.events import Event, utc_date
+from odometer.domain.events import DIGEST_BYTES, Event, utc_date
 from odometer.domain.kinds import KINDS
 from odometer.engine import calendar
+from odometer.engine.format import keys
 from odometer.engine.format.decisions import (
     ALL,
     Fold,
@@ -29,18 +29,19 @@ from odometer.engine.format.decisions import (
     read_plan,
     still_fresh,
 )
+from odometer.engine.format.frames import PART_BYTES
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct, projected
 from odometer.engine.format.segments import Segment
 from odometer.engine.store import Store
 from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.latest import LatestValues
-from odometer.engine.write.segments import put_identities, put_segments
 
 GRACE_SECONDS: Final = 3600
 """A day is sealed this long after its end, so that few events come late."""
 PLAN_EVENTS: Final = 100_000
 """A plan takes folds up to about this many events."""
 _FRESH_PRODUCTS: Final = 100
+_DIGESTS_IN_PART: Final = PART_BYTES // DIGEST_BYTES
 
 Catalog = Callable[[str], Sequence[MeteredProduct]]
 """All products that an organization has by now."""
@@ -65,22 +66,15 @@ class Planned(NamedTuple):
     def all(self) -> list[Event[int]]:
         return [event for events in self.events.values() for event in events]
 
-    @property
-    def users(self) -> int:
-        """Higher than the ordinals of all users."""
-        return max((1 + event.who for event in self.all), default=0)
-
     def with_projections(self, catalog: Sequence[MeteredProduct]) -> ByProduct:
-        """The events by product, those of projections included."""
         projections = [product for product in catalog if product in PROJECTIONS]
         return {**self.events, **{p.id: projected(self.all, catalog, p) for p in projections}}
 
     @classmethod
-    def of(cls, plan: Plan, folds: Sequence[Fold]) -> Planned:
+    def of(cls, plan: Plan, folds: Sequence[Fold]) -> Self:
         events: defaultdict[str, list[Event[int]]] = defaultdict(list)
-        for fold in folds:
-            for event in fold.events:
-                events[event.product].append(event)
+        for event in (event for fold in folds for event in fold.events):
+            events[event.product].append(event)
         return cls(plan, events, folds[-1].through_ms if folds else 0)
 
 
@@ -104,7 +98,6 @@ class Settling:
         return True
 
     def planned(self, organization: str, number: int) -> Planned:
-        """A plan that is settled, to be written again elsewhere."""
         plan = read_plan(organization, self.usage, number)
         if plan is None:
             raise LookupError(organization, number)
@@ -165,7 +158,7 @@ class Settling:
         for product in products:
             segment = Segment.of(by_product.get(product.id, ()), product)
             put_segments(organization, self.usage, plan.number, product, segment)
-        head = replace(head, users=max(head.users, planned.users))
+        head = replace(head, users=max((head.users, *(1 + event.who for event in events))))
         late = self.write_frames(organization, planned, head, head.generation)
         LatestValues(organization, self.usage, plan.number, now).record(events)
         return replace(
@@ -182,7 +175,6 @@ class Settling:
 
 
 def _seals_anything(head: UsageHead, sealed: int) -> bool:
-    """Whether a day with events would be sealed that is not sealed yet."""
     zones = (calendar.zone_of(kind, head.zone) for kind in KINDS.values())
     return any(
         calendar.day_of(head.sealed, zone) <= calendar.day_of(head.last, zone)
@@ -194,7 +186,6 @@ def _seals_anything(head: UsageHead, sealed: int) -> bool:
 def _freshened(
     head: UsageHead, plan: Plan, by_product: ByProduct, now: int
 ) -> dict[str, list[Touched]]:
-    """What an eventually consistent read may not see yet."""
     fresh = still_fresh(head.fresh, now)
     firsts = {p: min(event.second for event in each) for p, each in by_product.items() if each}
     if len(firsts) > _FRESH_PRODUCTS:
@@ -202,5 +193,41 @@ def _freshened(
     if plan.sealed > plan.sealed_before:
         firsts[ALL] = min(plan.sealed_before, firsts.get(ALL, plan.sealed_before))
     for product, second in firsts.items():
-        fresh.setdefault(product, []).append(Touched.of(now, utc_date(second)))
+        fresh.setdefault(product, []).append(Touched(now, str(utc_date(second))))
     return fresh
+
+
+def put_segments(
+    organization: str, store: Store, plan: int, product: MeteredProduct, whole: Segment
+) -> None:
+    if not whole.who:
+        return
+    for day in calendar.days(utc_date(whole.seconds[0]), utc_date(whole.seconds[-1] + 86_400)):
+        midnight = calendar.first_second(day, UTC)
+        segment = whole.cut(midnight, midnight + 86_400)
+        for part, attributes in enumerate(_parts(segment, midnight) if segment.who else ()):
+            pk, sk = keys.segments(organization, product.id), keys.segment(day, plan, part)
+            store.put({"pk": pk, "sk": sk, **attributes})
+
+
+def put_identities(
+    organization: str, store: Store, plan: int, events: Iterable[Event[int]]
+) -> None:
+    digests: defaultdict[date, list[bytes]] = defaultdict(list)
+    for event in events:
+        digests[utc_date(event.second)].append(event.digest)
+    for day, counted in digests.items():
+        counted.sort()
+        for part, first in enumerate(range(0, len(counted), _DIGESTS_IN_PART)):
+            pk, sk = keys.identities(organization, day), f"{keys.number(plan)}#{part}"
+            some = b"".join(counted[first : first + _DIGESTS_IN_PART])
+            store.put({"pk": pk, "sk": sk, "digests": some})
+
+
+def _parts(segment: Segment, midnight: int) -> Iterator[dict[str, bytes]]:
+    attributes = segment.to_attributes(midnight)
+    if sum(map(len, attributes.values())) <= PART_BYTES:
+        yield attributes
+        return
+    for half in segment.halves():
+        yield from _parts(half, midnight)
