@@ -111,5 +111,4 @@ class Process:
 
 @cache
 def process() -> Process:
-    """This process, for the deployment that the environment names."""
     return Process(Settings.from_env())

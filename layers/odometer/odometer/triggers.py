@@ -74,7 +74,6 @@ def visit_new(work: OnNewEntries, event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def new_entries(event: Mapping[str, Any]) -> dict[str, NewEntries]:
-    """The new entries of a stream's event, by organization."""
     new: dict[str, NewEntries] = {}
     for record in event["Records"]:
         item = item_of(record["dynamodb"]["NewImage"])
@@ -85,7 +84,6 @@ def new_entries(event: Mapping[str, Any]) -> dict[str, NewEntries]:
 
 
 def item_of(image: Mapping[str, Mapping[str, Any]]) -> Item:
-    """The item of a stream's record, whose bytes are in base64."""
     return from_dynamodb(
         {
             name: {"B": base64.b64decode(typed["B"])} if "B" in typed else typed
@@ -134,7 +132,6 @@ def report_audit(organization: str, findings: Findings) -> None:
 
 
 def count(values: Mapping[str, int]) -> None:
-    """Write counts to the log as CloudWatch metrics."""
     metrics = EphemeralMetrics(namespace=METRICS)
     for name, value in values.items():
         metrics.add_metric(name, MetricUnit.Count, value)
@@ -142,7 +139,6 @@ def count(values: Mapping[str, int]) -> None:
 
 
 def attempt(organizations: Iterable[str], work: OnSchedule) -> list[str]:
-    """Work on each organization, and return those for which it failed."""
     failed = []
     for organization in organizations:
         try:

@@ -51,7 +51,6 @@ class Keyring:
         MANAGE_KEYS.admit_to(self.caller, None if user is None else Target(user=user))
 
     def all(self) -> list[Credential]:
-        """The keys that the caller may manage, oldest first."""
         credentials = self.store.credentials(self.caller.organization)
         managed = [each for each in credentials if self._may_manage(each)]
         return sorted(managed, key=lambda each: (each.created_at, each.key_id))

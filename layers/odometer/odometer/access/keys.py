@@ -66,7 +66,6 @@ class AccessKey:
 
     @staticmethod
     def is_id(text: str) -> bool:
-        """Whether the text could be the id of a key."""
         return len(text) == KEY_ID and number_of(text) is not None
 
     @staticmethod
@@ -176,7 +175,6 @@ def equal(one: str, other: str) -> bool:
 
 
 def checksum_of(body: str) -> str:
-    """Six characters by which a mistyped key is recognized."""
     return base62(zlib.crc32(body.encode()), CHECKSUM)
 
 
@@ -190,7 +188,6 @@ def base62(number: int, width: int) -> str:
 
 
 def number_of(text: str) -> int | None:
-    """The number that a text in base 62 stands for, or None."""
     number = 0
     for letter in text:
         digit = DIGITS.find(letter)

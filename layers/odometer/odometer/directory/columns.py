@@ -40,7 +40,6 @@ class Block:
 
     @property
     def rows(self) -> slice:
-        """The rows of the register that stand in this block."""
         return slice(self.number * BLOCK_ROWS, (self.number + 1) * BLOCK_ROWS)
 
 
@@ -57,12 +56,10 @@ class DirectoryHead:
     """The users who are nobody any more: their rows count, and no reader sees who they were."""
 
     def blocks_of(self, register: str, family: str) -> list[Block]:
-        """The blocks of one family, in the order of their rows."""
         count = -(-self.sizes[register] // BLOCK_ROWS)
         return [Block(register, family, number) for number in range(count)]
 
     def blocks_of_row(self, register: str, row: int, *families: str) -> list[Block]:
-        """The blocks that hold one row."""
         return [Block(register, family, row // BLOCK_ROWS) for family in families]
 
 
@@ -102,7 +99,6 @@ class Register:
         return {name: column[number] for name, column in self.columns.items()}
 
     def append(self, values: Mapping[str, Any]) -> int:
-        """Add a row and return its number."""
         number = len(self)
         for name, column in self.columns.items():
             column.append(values[name])
@@ -128,12 +124,10 @@ class Register:
                 yield Block(self.name, family, number // BLOCK_ROWS)
 
     def position(self, column: str, value: object) -> int | None:
-        """The number of the first row with a value in a column."""
         values = self.columns[column]
         return values.index(value) if value in values else None
 
     def named(self, name: str) -> int | None:
-        """The number of the row with that id, or else with that name."""
         by_id = self.position("id", as_kept(name))
         return self.position("name", name) if by_id is None else by_id
 

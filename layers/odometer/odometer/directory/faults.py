@@ -97,7 +97,6 @@ def faults_of(registers: Registers, kind: str, row: Row) -> list[Fault]:
 
 
 def kind_of(registers: Registers, row: Row, number: int | None) -> str | None:
-    """The kind of a product that exists, or that every organization has."""
     if number is not None:
         return str(registers.products.columns["kind"][number])
     default = DEFAULT_PRODUCTS.get(str(row.get("id")))
@@ -105,7 +104,6 @@ def kind_of(registers: Registers, row: Row, number: int | None) -> str | None:
 
 
 def named_faults(register: Register, row: Row) -> Iterator[Fault]:
-    """Faults of a team, department or product."""
     if row.get("id") is None:
         yield from shared_name(register, "name", row.get("name"))
     yield from uncleared(row, "name", "kind")
@@ -177,7 +175,6 @@ def uncleared(row: Row, *names: str) -> Iterator[Fault]:
 
 
 def missing(row: Row, *names: str) -> Iterator[Fault]:
-    """Fields that a new row needs."""
     for name in names:
         if row.get(name) is None:
             yield Fault(name, REQUIRED, "required")

@@ -96,12 +96,10 @@ class User:
 
     @property
     def created_at(self) -> int:
-        """When the user's first state began, in ms."""
         return self.history[0][1]
 
     @property
     def state_since(self) -> int:
-        """When the user's present state began, in ms."""
         return self.history[-1][1]
 
     @property

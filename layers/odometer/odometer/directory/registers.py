@@ -42,7 +42,6 @@ class Registers:
         self.user_names.pop("", None)
 
     def user_with(self, column: str, value: str) -> int | None:
-        """The number of the user whose id, username or user_key has that value."""
         number = self.user_names.get(value)
         if number is None or self.users.columns[column][number] != value:
             return None
@@ -65,7 +64,6 @@ class Registers:
 
 
 def names_in(row: Row) -> dict[str, str]:
-    """The names of a user that a row has, by column."""
     return {name: row[name] for name in NAMES if row.get(name) is not None}
 
 

@@ -49,32 +49,26 @@ class Directory:
 
     @cached_property
     def organization(self) -> Organization:
-        """The tenant itself."""
         return Organization(**self.head.organization)
 
     @cached_property
     def license(self) -> License | None:
-        """What the organization has bought, if that is known."""
         return License(**self.head.license) if self.head.license else None
 
     @cached_property
     def teams(self) -> list[Team]:
-        """Every team, by ordinal."""
         return [Team(*row) for row in self._rows("teams", "id", "name", "is_default")]
 
     @cached_property
     def departments(self) -> list[Department]:
-        """Every department, by ordinal."""
         return [Department(*row) for row in self._rows("departments", "id", "name")]
 
     @cached_property
     def products(self) -> list[Product]:
-        """Every product, by ordinal."""
         return [Product(*row) for row in self._rows("products", "id", "name", "kind")]
 
     @cached_property
     def apps(self) -> list[Product]:
-        """Every product of the kind `app`, by ordinal."""
         return [product for product in self.products if product.kind == APP]
 
     @cached_property
@@ -105,7 +99,6 @@ class Directory:
         return [each or None for each in self.columns("users", "names")["id"]]
 
     def user(self, ordinal: int) -> User:
-        """One user, read from the blocks that hold it."""
         return self.users_at([ordinal])[0]
 
     def key_owner(self, ordinal: int) -> KeyOwner:
@@ -135,7 +128,6 @@ class Directory:
         ]
 
     def users_of_type(self, wanted: UserType) -> set[int]:
-        """The ordinals of the users who are of that type now."""
         types = self.columns("users", "roster")["type"]
         return {ordinal for ordinal, each in enumerate(types) if each == wanted}
 
@@ -151,7 +143,6 @@ class Directory:
         return {ordinal for ordinal, each in enumerate(teams) if each == team}
 
     def user_by_id(self, user_id: str) -> User | None:
-        """The user with that id, if there is one."""
         ids = self.columns("users", "names")["id"]
         return self.user(ids.index(user_id)) if user_id and user_id in ids else None
 
@@ -164,7 +155,6 @@ class Directory:
         return [ordinal for ordinal, both in pairs if name and name in both]
 
     def team_by_id(self, team_id: str) -> Team | None:
-        """The team with that id, if there is one."""
         return next((team for team in self.teams if team.id == as_kept(team_id)), None)
 
     def app_by_id(self, app_id: str) -> Product | None:
@@ -183,7 +173,6 @@ class Directory:
         }
 
     def register(self, name: str) -> Register:
-        """A whole register, to be changed."""
         columns = self.columns(name, *FAMILIES[name])
         if name == "users":
             pairs = zip(columns["email"], columns["username"], strict=True)

@@ -75,7 +75,6 @@ def reason(faults: Sequence[Fault]) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """A text, cut with an ellipsis if it is too long."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
@@ -124,14 +123,12 @@ class DirectoryEdit(Registers):
 
     @property
     def changed(self) -> bool:
-        """Whether anything differs from the base."""
         base = self.base
         small = (self.organization, self.license, self.erased)
         return small != (base.organization, base.license, base.erased) or bool(self.changed_blocks)
 
     @property
     def changed_blocks(self) -> dict[Block, Columns]:
-        """The content of the blocks that differ from the base."""
         return {
             block: register.content(block)
             for register in self._registers()
@@ -166,7 +163,6 @@ def apply_license(edit: DirectoryEdit, row: Row) -> Outcome:
 
 
 def apply_named(register: Register, row: Row, new: Row) -> Outcome:
-    """Create or change a team, department or product."""
     number, values = register.find(row), values_set(row, new)
     if number is None:
         number = register.append({**new, "id": str(uuid4()), **values})
@@ -209,7 +205,6 @@ def references(edit: DirectoryEdit, row: Row) -> dict[str, Any]:
 
 
 def create_user(edit: DirectoryEdit, values: Row) -> int:
-    """Add a user, with a history of one state."""
     user = {**NEW_USER, "id": str(uuid4()), **values}
     fill_in(user, user["username"])
     user["history"] = [[user["state"], values.get("state_since", edit.now_ms)]]

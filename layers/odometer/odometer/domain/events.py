@@ -44,5 +44,4 @@ def digest_of(source: str, event_id: str) -> bytes:
 
 
 def utc_date(second: int) -> date:
-    """The UTC date of a second."""
     return date.fromordinal(_FIRST_DAY + second // _DAY_SECONDS)

@@ -84,7 +84,6 @@ class Rules:
 
 
 def check_constant(sent: Mapping[str, Any], name: str, expected: str) -> None:
-    """An attribute that has one value only."""
     if sent.get(name) != expected:
         raise Refused(f"invalid_{name}", f'{name}: expected "{expected}"')
 
@@ -114,7 +113,6 @@ def check_visible(source: str) -> None:
 
 
 def instant_of(time: str) -> datetime:
-    """The instant of an event, cut to the second."""
     try:
         instant = read_instant(time)
     except ValueError:
@@ -147,7 +145,6 @@ def measures_of(kind: Kind, data: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def measure(name: str, value: object) -> int:
-    """One measure."""
     if type(value) is not int or not 0 <= value <= MEASURE_LIMIT:
         raise Refused("invalid_measure", f"{name}: expected an integer from 0 to {MEASURE_LIMIT}")
     return value

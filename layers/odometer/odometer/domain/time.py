@@ -53,7 +53,6 @@ def second_from(instant: datetime) -> int:
 
 
 def instant_at(second: int) -> datetime:
-    """The instant that many seconds after 1970 began."""
     return EPOCH + second * SECOND
 
 
@@ -128,7 +127,6 @@ class Period:
         return range(second_from(self.start), second_from(self.end))
 
     def __contains__(self, instant: datetime) -> bool:
-        """Whether an instant lies in the period."""
         return self.start <= instant < self.end
 
     def __str__(self) -> str:
@@ -137,10 +135,8 @@ class Period:
 
 
 def epoch_ms(instant: datetime) -> int:
-    """The whole millisecond of an instant, counted from 1970."""
     return (instant - EPOCH) // timedelta(milliseconds=1)
 
 
 def instant_of_ms(milliseconds: int) -> datetime:
-    """The instant that many milliseconds after 1970 began."""
     return EPOCH + timedelta(milliseconds=milliseconds)

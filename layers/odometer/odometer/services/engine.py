@@ -56,7 +56,6 @@ class Engine:
         self.retirement = Retirement(self.usage, self.products)
 
     def products(self, organization: str) -> list[MeteredProduct]:
-        """Every product that an organization has by now, and what they are projected to."""
         return [*products_of(self.directories.open(organization)), *PROJECTIONS]
 
     def fold_new(self, organization: str, entries: Sequence[Item], now: datetime) -> None:
@@ -70,7 +69,6 @@ class Engine:
             self.settling.settle(organization, self._zone(organization), epoch_second(now))
 
     def fold_outstanding(self, organization: str, now: datetime) -> None:
-        """Fold what the stream has not brought."""
         self.folding.fold_outstanding(organization, epoch_ms(now))
 
     def settle(self, organization: str, now: datetime) -> None:
@@ -112,7 +110,6 @@ class Engine:
                 yield YearCheck(view, product, year).compare()
 
     def years(self, organization: str, product: str, now: datetime) -> range:
-        """The years in which a product may have frames."""
         return years_with_frames(organization, self.usage, product, now.year + 1)
 
     def last_event(self, organization: str, now: datetime) -> datetime | None:
@@ -150,7 +147,6 @@ def accepted_again(organization: str, entry: Item, now: datetime) -> Item:
 
 
 def is_readable(entry: Item) -> bool:
-    """Whether a log entry holds events."""
     try:
         return bool(log_entries.events_of(entry))
     except Undecodable:

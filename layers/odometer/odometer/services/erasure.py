@@ -47,7 +47,6 @@ def unfinished_erasures(
 
 
 def revoke(directories: DirectoryStore, organization: str, users: Collection[int]) -> None:
-    """Remove the keys of users, which the new head has made useless already."""
     for credential in list(directories.credentials(organization)):
         if credential.user in users:
             directories.table.delete(organization, credential_key(credential.key_id))

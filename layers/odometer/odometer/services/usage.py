@@ -59,7 +59,6 @@ class Usage:
 
     @cached_property
     def latest(self) -> View:
-        """All that has been folded by now."""
         organization = self._directory.organization
         now = epoch_second(self._now)
         return View.latest(organization.id, self._store, organization.time_zone, now)
@@ -108,16 +107,13 @@ class Usage:
 
     @property
     def directory(self) -> Directory:
-        """The directory, at the version that belongs to the view."""
         return self._directory
 
     @property
     def zone(self) -> tzinfo:
-        """The zone whose days are counted."""
         return ZoneInfo(self.view.head.zone)
 
     def of(self, product: str, period: Period) -> Used:
-        """What every user has used of a product."""
         return measure(self.view, self.measured(product), period)
 
     def of_periods(self, product: str, periods: Sequence[Period]) -> list[Used]:
@@ -125,7 +121,6 @@ class Usage:
         return measure_each(self.view, self.measured(product), periods)
 
     def of_person(self, user: int, period: Period) -> list[RowUsage]:
-        """What one user has used of every product, as far as they have used it."""
         return usage_of_rows(self.view, products_of(self._directory), period, PEOPLE, user)
 
     def totals(self, period: Period) -> Mapping[str, RowUsage]:
@@ -149,7 +144,6 @@ class Usage:
         return last_active(self.latest, users)
 
     def measured(self, product: str) -> MeteredProduct:
-        """A product by its id, with its kind."""
         return MeteredProduct(product, self.kind(product))
 
     def kind(self, product: str) -> Kind:
@@ -165,7 +159,6 @@ class Usage:
         return Series(self.view, products, edges)
 
     def series_of(self, product: str, edges: Sequence[int]) -> Series:
-        """What every user has used of one product, between edges of time."""
         return Series(self.view, [self.measured(product)], edges)
 
     def users_by_month(self, first: date, last: date) -> Mapping[date, int]:
@@ -180,7 +173,6 @@ class Usage:
         return self.directory_of([used.users[-1] for used in found if used.users])
 
     def directory_of(self, users: Collection[int]) -> Directory:
-        """The directory, with all of these users."""
         if max(users, default=-1) >= self._directory.head.sizes["users"]:
             self._directory = self._directories.open(self._directory.organization.id)
         return self._directory
@@ -195,7 +187,6 @@ class Usage:
         return dict(zip(products, map(result_or_none, reads), strict=True))
 
     def _used_of(self, seen: Future[View], product: str, period: Period) -> Used:
-        """One product, once everything is seen from one view."""
         seen.result()
         return self.of(product, period)
 
@@ -206,7 +197,6 @@ def products_of(directory: Directory) -> list[MeteredProduct]:
 
 
 def accepted_ms(entry: Item) -> int:
-    """When a batch of the log was accepted."""
     return int(str(entry["sk"])[:13])
 
 

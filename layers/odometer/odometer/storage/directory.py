@@ -34,12 +34,10 @@ KEPT_BLOCKS = 512
 
 
 def block_key(block: Block, commit: str) -> str:
-    """The sort key of a block as a commit wrote it."""
     return f"BLOCK#{block.register}#{block.family}#{block.number:05d}#{commit}"
 
 
 def former_key(version: int) -> str:
-    """The sort key of the head of a replaced version."""
     return f"{HEAD}#{version}"
 
 
@@ -54,7 +52,6 @@ class BlockCache:
         self._blocks: OrderedDict[Key, Columns] = OrderedDict()
 
     def known(self, keys: Iterable[Key]) -> dict[Key, Columns]:
-        """The content of those blocks that are kept."""
         return {key: self._blocks[key] for key in keys if key in self._blocks}
 
     def keep(self, content: Mapping[Key, Columns]) -> None:
@@ -74,7 +71,6 @@ class DirectoryStore:
         self.cache = cache
 
     def open(self, organization: str) -> Directory:
-        """The directory as it stands now."""
         item = self.table.get(organization, HEAD, consistent=True)
         if item is None:
             raise NotFound(organization)
@@ -108,7 +104,6 @@ class DirectoryStore:
         return {block: content[key] for block, key in keys.items()}
 
     def create(self, head: DirectoryHead) -> None:
-        """Make a new, empty organization."""
         self.table.put({"pk": ORGANIZATIONS, "sk": head.organization["id"]})
         if not self.table.put_new(item_of(head)):
             message = f"organization {head.organization['id']} exists"
@@ -134,7 +129,6 @@ class DirectoryStore:
         return (str(item["sk"]) for item in self.table.query(ORGANIZATIONS, f"{after} ", "~"))
 
     def heads(self, organizations: Iterable[str]) -> Iterator[DirectoryHead]:
-        """The heads of many organizations, read in batches."""
         each = iter(organizations)
         while keys := [(organization, HEAD) for organization in islice(each, BATCH_GET)]:
             found = self.table.get_many(keys)
@@ -154,17 +148,14 @@ class DirectoryStore:
         )
 
     def credential(self, organization: str, key_id: str) -> Credential | None:
-        """One credential."""
         item = self.table.get(organization, credential_key(key_id), consistent=True)
         return credential_of(item) if item else None
 
     def credentials(self, organization: str) -> Iterator[Credential]:
-        """All credentials of an organization."""
         first, last = credential_key(""), credential_key("~")
         return map(credential_of, self.table.query(organization, first, last, consistent=True))
 
     def add_credential(self, credential: Credential) -> None:
-        """Keep a new credential."""
         if not self.table.put_new(credential_item(credential)):
             raise Conflict(credential.key_id)
 

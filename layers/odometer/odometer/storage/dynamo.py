@@ -75,7 +75,6 @@ class Meter:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def count(self, consumed: Iterable[Mapping[str, Any]], *, write: bool) -> None:
-        """Add one call and the units that its answer reports."""
         units = sum(float(each.get("CapacityUnits", 0)) for each in consumed)
         with self._lock:
             self.read_units += 0.0 if write else units
@@ -89,7 +88,6 @@ class ConditionFailed(OdometerError):
 
 @contextmanager
 def domain_errors() -> Iterator[None]:
-    """Raise botocore's errors as errors of the domain."""
     try:
         yield
     except ClientError as error:
@@ -101,7 +99,6 @@ def domain_errors() -> Iterator[None]:
 
 
 def of_client_error(error: ClientError) -> OdometerError:
-    """The domain error for a refused call."""
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code == "ConditionalCheckFailedException":
@@ -126,12 +123,10 @@ deserialize = PlainDeserializer().deserialize
 
 
 def to_dynamodb(item: Mapping[str, Value]) -> dict[str, Any]:
-    """An item in DynamoDB's typed values."""
     return {name: serialize(value) for name, value in item.items()}
 
 
 def from_dynamodb(item: Mapping[str, Any]) -> Item:
-    """An item in plain values."""
     return {name: deserialize(value) for name, value in item.items()}
 
 
@@ -147,7 +142,6 @@ class Table:
         self.client = client
 
     def get(self, pk: str, sk: str, *, consistent: bool = False) -> Item | None:
-        """One item, or None."""
         answer = self._read(
             "get_item", TableName=self.name, Key=key_of(pk, sk), ConsistentRead=consistent
         )
@@ -185,7 +179,6 @@ class Table:
             page |= {"Limit": limit - found} if limit else {}
 
     def put(self, item: Mapping[str, Value]) -> None:
-        """Write an item, whether or not there is one."""
         self._write("put_item", TableName=self.name, Item=to_dynamodb(item))
 
     def put_new(self, item: Mapping[str, Value]) -> bool:
@@ -233,7 +226,6 @@ class Table:
         )
 
     def delete(self, pk: str, sk: str) -> None:
-        """Remove an item, if there is one."""
         self._write("delete_item", TableName=self.name, Key=key_of(pk, sk))
 
     def _get_batch(self, keys: list[dict[str, Any]], *, consistent: bool) -> Iterator[Item]:

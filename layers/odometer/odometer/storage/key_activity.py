@@ -29,7 +29,6 @@ class KeyActivity:
                 self.noted_hours[key_id] = hour
 
     def keys_used(self, organization: str) -> Mapping[str, datetime]:
-        """When each key of an organization was last used."""
         items = self.table.query(organization, "KEY#", "KEY#~")
         return {
             str(item["sk"]).removeprefix("KEY#"): datetime.fromtimestamp(
