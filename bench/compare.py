@@ -39,7 +39,6 @@ from odometer.engine.read.views import View
 from odometer.reports.app_users import AppUsers, UserOrder
 from odometer.reports.ranking import Direction
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.store import TableStore
 from tests.support.apps import APP
 from tests.support.memory_directory import ACME
 
@@ -177,7 +176,7 @@ def report_alone(deployment: CountingDeployment) -> Engine:
 
     def ask(question: Question) -> Page:
         table.meter.read_units = 0.0
-        view = View.latest(ACME, TableStore(table), "UTC", epoch_second(NOW))
+        view = View.latest(ACME, table, "UTC", epoch_second(NOW))
         ranges = [ends for ends in (question.range, question.before) if ends]
         used, *before = measure_each(view, app, [Period.of_days(*ends, UTC) for ends in ranges])
         users = AppUsers.of(

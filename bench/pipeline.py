@@ -15,7 +15,6 @@ from odometer.engine.format.products import PROJECTIONS
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.settle import Settling
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.store import TableStore
 
 DAY = 86_400
 TAIL = 5_000
@@ -59,13 +58,13 @@ class Pipeline:
             Settling(usage, lambda _: [PRODUCT, *PROJECTIONS]).settle(ORGANIZATION, "UTC", now)
 
     @contextmanager
-    def _step(self, name: str) -> Iterator[tuple[TableStore, TableStore]]:
+    def _step(self, name: str) -> Iterator[tuple[Table, Table]]:
         meter = Meter()
         yield self._stores(meter)
         self.units[name] += meter.write_units
 
-    def _stores(self, meter: Meter) -> tuple[TableStore, TableStore]:
-        return TableStore(self.log(meter)), TableStore(self.usage(meter))
+    def _stores(self, meter: Meter) -> tuple[Table, Table]:
+        return self.log(meter), self.usage(meter)
 
 
 def a_day_of_events(users: int, count: int, begin: int) -> list[Event[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 from odometer.bootstrap import process
-from odometer.storage.dynamo import Table
+from odometer.storage.dynamo import READS, Table
 
 PARTITIONS = {"H": "head", "F": "tail", "R": "frames", "E": "segments"}
 """What the partitions of the usage table hold."""
@@ -40,9 +40,9 @@ def read_costs() -> Iterator[ReadCosts]:
     process.cache_clear()
     costs, call = ReadCosts(), Table._call  # noqa: SLF001  every call goes through here
 
-    def counted(table: Table, operation: str, arguments: dict[str, Any], *, write: bool) -> Any:
-        answer = call(table, operation, arguments, write=write)
-        if not write:
+    def counted(table: Table, operation: str, **arguments: Any) -> Any:
+        answer = call(table, operation, **arguments)
+        if operation in READS:
             costs.add(purpose_of(table.name, arguments), answer["ConsumedCapacity"])
         return answer
 

@@ -24,7 +24,6 @@ from odometer.engine.read.views import View
 from odometer.engine.store import KeyRange
 from odometer.engine.write.settle import put_segments
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.store import TableStore
 from tests.support.counting_engine import counting_engine
 
 if TYPE_CHECKING:
@@ -58,9 +57,7 @@ def stored(request: pytest.FixtureRequest) -> Iterator[Stored]:
     enable_socket()
     with counting_engine() as client:
         dense, size = Dense(request.param), Counter[str]()
-        for what, weight in store_usage(
-            TableStore(Table("usage", Meter(), client)), ORGANIZATION, dense
-        ):
+        for what, weight in store_usage(Table("usage", Meter(), client), ORGANIZATION, dense):
             size[what] += weight
         yield Stored(client, dense, size)
 
@@ -75,7 +72,7 @@ class Cost(NamedTuple):
 def measured(stored: Stored, first: date, end: date) -> Cost:
     """What a range costs in frames alone; its totals are what was used."""
     meter = Meter()
-    view = View.latest(ORGANIZATION, TableStore(Table("usage", meter, stored.client)), "UTC", NOON)
+    view = View.latest(ORGANIZATION, Table("usage", meter, stored.client), "UTC", NOON)
     units, queries = meter.read_units, meter.requests
     used = measure(view, PRODUCT, Period.of_days(first, end - DAY, UTC))
     assert used.totals == stored.dense.totals(first, end)
@@ -114,7 +111,7 @@ def test_a_report_up_to_now_pays_for_a_day_of_events_and_a_tail(
     stored: Stored, capsys: pytest.CaptureFixture[str]
 ) -> None:
     users = stored.dense.users
-    store = TableStore(Table("usage", Meter(), stored.client))
+    store = Table("usage", Meter(), stored.client)
     begin = calendar.first_second(END, UTC)
     known = Everyone().ordinals
     events = [
@@ -125,7 +122,7 @@ def test_a_report_up_to_now_pays_for_a_day_of_events_and_a_tail(
     put_segments(ORGANIZATION, store, 1, PRODUCT, settled)
     store.put(Fold(1, tail, 0).to_item(ORGANIZATION, NOON))
     meter, random = Meter(), Random(1)
-    reader = TableStore(Table("usage", meter, stored.client))
+    reader = Table("usage", meter, stored.client)
     view = View.latest(ORGANIZATION, reader, "UTC", begin + 86_400)
     found = meter.read_units
     costs = []
@@ -148,7 +145,7 @@ def test_an_event_costs_a_fraction_of_a_write(
     usage, entries = (partial(Table, name, client=client) for name in ("usage", "log"))
     pipeline = Pipeline(usage, entries)
     pipeline.run(events, batch, begin)
-    store = TableStore(Table("usage", Meter(), client))
+    store = Table("usage", Meter(), client)
     view = View.latest(ORGANIZATION, store, "UTC", begin)
     day = Period.of_days(date(2026, 11, 18), date(2026, 11, 18), UTC)
     assert measure(view, PRODUCT, day).totals["tests"] == sum(each.measures[0] for each in events)
@@ -161,7 +158,7 @@ def test_an_event_costs_a_fraction_of_a_write(
     assert weight(store, keys.segments(ORGANIZATION, PRODUCT.id)) <= 6.5 * len(events)
 
 
-def weight(store: TableStore, pk: str) -> int:
+def weight(store: Table, pk: str) -> int:
     """The bytes of a partition's columns."""
     (items,) = store.read([KeyRange(pk, " ", keys.TOP)])
     columns = (value for item in items for value in item.values() if isinstance(value, bytes))

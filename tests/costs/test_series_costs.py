@@ -18,7 +18,6 @@ from odometer.engine.read.series import Series
 from odometer.engine.read.views import View
 from odometer.reports.blocks import ANY, USERS, Granularity, Tally, blocks, edges, tally_blocks
 from odometer.storage.dynamo import Meter, Table
-from odometer.storage.store import TableStore
 from tests.costs.costs import write_section
 from tests.support.counting_engine import counting_engine
 from tests.support.stack import ROOT
@@ -66,9 +65,7 @@ class Measured(NamedTuple):
     ) -> tuple[Cost, list[Period], list[Tally]]:
         """What a year from a day on costs, and what it comes to."""
         meter = Meter()
-        view = View.latest(
-            ORGANIZATION, TableStore(Table("usage", meter, self.client)), "UTC", NOON
-        )
+        view = View.latest(ORGANIZATION, Table("usage", meter, self.client), "UTC", NOON)
         before = Cost(meter.read_units, meter.requests)
         period = Period.of_days(first, first + A_YEAR - timedelta(1), UTC)
         cut = blocks(period, granularity)
@@ -80,7 +77,7 @@ class Measured(NamedTuple):
 def measured(request: pytest.FixtureRequest) -> Iterator[Measured]:
     year = Year(request.param)
     with counting_engine() as client:
-        store_usage(TableStore(Table("usage", Meter(), client)), ORGANIZATION, year)
+        store_usage(Table("usage", Meter(), client), ORGANIZATION, year)
         yield Measured(year, client)
 
 

@@ -17,7 +17,6 @@ from odometer.storage.dynamo import Meter, Table, connect
 from odometer.storage.key_activity import KeyActivity
 from odometer.storage.log import EventLog
 from odometer.storage.secret import read_secret
-from odometer.storage.store import TableStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -91,22 +90,21 @@ class Process:
         return KeyActivity(self.table(self.settings.activity_table, meter), self.noted_hours)
 
     def event_log(self, meter: Meter) -> EventLog:
-        log, activity = self.settings.log_table, self.settings.activity_table
-        return EventLog(self.table(log, meter), self.table(activity, meter))
+        return EventLog(self.log_store(meter), self.table(self.settings.activity_table, meter))
 
     def usage(self, directory: Directory, now: datetime, until: float, meter: Meter) -> Usage:
         """The usage of one organization, as it stands now."""
         usage, log = self.usage_store(meter), self.log_store(meter)
         return Usage(usage, log, directory, self.directories(meter), now, until)
 
-    def usage_store(self, meter: Meter) -> TableStore:
-        return TableStore(self.table(self.settings.usage_table, meter), self.readers)
+    def usage_store(self, meter: Meter) -> Table:
+        return self.table(self.settings.usage_table, meter)
 
-    def log_store(self, meter: Meter) -> TableStore:
-        return TableStore(self.table(self.settings.log_table, meter), self.readers)
+    def log_store(self, meter: Meter) -> Table:
+        return self.table(self.settings.log_table, meter)
 
     def table(self, name: str, meter: Meter | None = None) -> Table:
-        return Table(name, meter or Meter(), self.dynamodb)
+        return Table(name, meter or Meter(), self.dynamodb, self.readers)
 
 
 @cache

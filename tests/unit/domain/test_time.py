@@ -50,7 +50,7 @@ def test_the_three_end_rules_name_the_same_period() -> None:
     whole = Period(utc("2026-03-28T23:00:00"), utc("2026-03-29T22:00:00"))
     assert whole == Period.of_days(date(2026, 3, 29), date(2026, 3, 29), berlin)
     assert whole == Period.through_second(whole.start, utc("2026-03-29T21:59:59"))
-    assert whole == Period.until(whole.start.astimezone(berlin), whole.end)
+    assert whole == Period(whole.start.astimezone(berlin), whole.end)
     assert whole.end - whole.start == timedelta(hours=23)
     assert str(whole) == "2026-03-28T23:00:00Z/2026-03-29T22:00:00Z"
 

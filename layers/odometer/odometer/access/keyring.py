@@ -19,9 +19,7 @@ class Credentials(Protocol):
 
     def add_credential(self, credential: Credential) -> None: ...
 
-    def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool:
-        """Store these attributes of a credential; False if it is no longer as expected."""
-        ...
+    def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +83,12 @@ class Keyring:
         return key, credential
 
     def _one(self, key_id: str) -> Credential:
-        credential = self._found(key_id)
+        organization, known = self.caller.organization, AccessKey.is_id(key_id)
+        credential = self.store.credential(organization, key_id) if known else None
         self.check(credential.user if credential else None)
         if credential is None:
             raise NotFound
         return credential
-
-    def _found(self, key_id: str) -> Credential | None:
-        if not AccessKey.is_id(key_id):
-            return None
-        return self.store.credential(self.caller.organization, key_id)
 
     def _may_manage(self, credential: Credential) -> bool:
         try:

@@ -107,13 +107,12 @@ class Credential:
         """Whether the key is live and has the present secret, or the former one in its grace."""
         digest = key.digest(pepper)
         current = equal(digest, self.digest)
-        former = equal(digest, self.former_digest) and is_before(now, self.former_until)
+        in_grace = self.former_until is not None and now < self.former_until
+        former = equal(digest, self.former_digest) and in_grace
         return (current or former) and self.is_live(now)
 
     def is_live(self, now: datetime) -> bool:
-        return self.revoked_at is None and (
-            self.expires_at is None or is_before(now, self.expires_at)
-        )
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +153,6 @@ def authenticate(
         role=owner.role,
         team=owner.team,
     )
-
-
-def is_before(now: datetime, end: datetime | None) -> bool:
-    """Whether there is an end and it has not come."""
-    return end is not None and now < end
 
 
 def decode_base64(text: str) -> str:

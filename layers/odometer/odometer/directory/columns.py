@@ -6,7 +6,7 @@ register is the user's ordinal, which the usage engine counts by.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from odometer.domain.identity import as_kept
 
@@ -30,8 +30,7 @@ FAMILIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Block:
+class Block(NamedTuple):
     """The place of up to 1,024 rows of one family of one register."""
 
     register: str
@@ -58,9 +57,6 @@ class DirectoryHead:
     def blocks_of(self, register: str, family: str) -> list[Block]:
         count = -(-self.sizes[register] // BLOCK_ROWS)
         return [Block(register, family, number) for number in range(count)]
-
-    def blocks_of_row(self, register: str, row: int, *families: str) -> list[Block]:
-        return [Block(register, family, row // BLOCK_ROWS) for family in families]
 
 
 def nameless(block: Block, columns: Columns, erased: Collection[int]) -> Columns:

@@ -31,17 +31,9 @@ REQUIRED: Final = "required"
 """The rules that a row may break; a missing field counts as invalid, too."""
 
 
-def organization_faults(_: Registers, row: Row) -> Iterator[Fault]:
-    return uncleared(row, "name")
-
-
 def license_faults(registers: Registers, row: Row) -> Iterator[Fault]:
     yield from uncleared(row, *LICENSE_NEEDS)
     yield from missing({**(registers.license or {}), **row}, *LICENSE_NEEDS)
-
-
-def team_faults(registers: Registers, row: Row) -> Iterator[Fault]:
-    return named_faults(registers.teams, row)
 
 
 def department_faults(registers: Registers, row: Row) -> Iterator[Fault]:
@@ -79,9 +71,9 @@ def user_faults(registers: Registers, row: Row) -> Iterator[Fault]:
 
 
 FAULTS: Mapping[str, Callable[[Registers, Row], Iterator[Fault]]] = {
-    "organization": organization_faults,
+    "organization": lambda _, row: uncleared(row, "name"),
     "license": license_faults,
-    "team": team_faults,
+    "team": lambda registers, row: named_faults(registers.teams, row),
     "department": department_faults,
     "product": product_faults,
     "user": user_faults,

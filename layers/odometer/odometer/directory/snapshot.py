@@ -103,29 +103,14 @@ class Directory:
 
     def key_owner(self, ordinal: int) -> KeyOwner:
         """The user who owns a key, without the blocks that authentication does not need."""
-        row = self._row("users", ordinal, "roster", "names")
+        (row,) = self._rows_of_users([ordinal], "roster", "names")
         role, state = Role(row["role"]), State(row["state"])
         return KeyOwner(row["id"], row["username"], role, state, row["team"])
 
     def users_at(self, ordinals: Sequence[int]) -> list[User]:
         """Some users, in the order asked, read from the blocks that hold them."""
-        wanted = {
-            block
-            for ordinal in ordinals
-            for block in self.head.blocks_of_row("users", ordinal, *FAMILIES["users"])
-        }
-        content = self._read(sorted(wanted))
-        return [
-            User(
-                ordinal=ordinal,
-                **{
-                    name: column[ordinal % BLOCK_ROWS]
-                    for block in self.head.blocks_of_row("users", ordinal, *FAMILIES["users"])
-                    for name, column in content[block].items()
-                },
-            )
-            for ordinal in ordinals
-        ]
+        rows = self._rows_of_users(ordinals, *FAMILIES["users"])
+        return [User(ordinal, **row) for ordinal, row in zip(ordinals, rows, strict=True)]
 
     def users_of_type(self, wanted: UserType) -> set[int]:
         types = self.columns("users", "roster")["type"]
@@ -163,12 +148,11 @@ class Directory:
 
     def columns(self, register: str, *families: str) -> Columns:
         """Whole columns of a register, read in one go."""
-        wanted = [block for family in families for block in self.head.blocks_of(register, family)]
-        content = self._read(wanted)
+        blocks = {family: self.head.blocks_of(register, family) for family in families}
+        content = self._read(list(chain.from_iterable(blocks.values())))
         return {
-            name: list(chain.from_iterable(content[block][name] for block in blocks))
+            name: list(chain.from_iterable(content[block][name] for block in blocks[family]))
             for family in families
-            for blocks in [self.head.blocks_of(register, family)]
             for name in FAMILIES[register][family]
         }
 
@@ -187,10 +171,19 @@ class Directory:
         content = self._blocks.read(self.head, wanted)
         return {block: nameless(block, each, self.erased) for block, each in content.items()}
 
-    def _row(self, register: str, row: int, *families: str) -> dict[str, Any]:
-        content = self._read(self.head.blocks_of_row(register, row, *families))
-        columns = chain.from_iterable(each.items() for each in content.values())
-        return {name: column[row % BLOCK_ROWS] for name, column in columns}
+    def _rows_of_users(self, ordinals: Sequence[int], *families: str) -> list[dict[str, Any]]:
+        numbers = sorted({ordinal // BLOCK_ROWS for ordinal in ordinals})
+        content = self._read(
+            [Block("users", each, number) for each in families for number in numbers]
+        )
+        return [
+            {
+                name: column[ordinal % BLOCK_ROWS]
+                for family in families
+                for name, column in content[Block("users", family, ordinal // BLOCK_ROWS)].items()
+            }
+            for ordinal in ordinals
+        ]
 
     def _rows(self, register: str, *names: str) -> list[tuple[Any, ...]]:
         columns = self.columns(register, "rows")

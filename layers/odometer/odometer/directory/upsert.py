@@ -5,33 +5,22 @@ change nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 from uuid import uuid4
 
 from odometer.directory.columns import Block, Columns, DirectoryHead, Register, Row
 from odometer.directory.faults import CONFLICT, INVALID, LAST_ADMIN, NOT_FOUND, faults_of
-from odometer.directory.people import default_email
-from odometer.directory.registers import (
-    NAMES,
-    NEW_USER,
-    Registers,
-    history_with,
-    values_set,
-)
+from odometer.directory.people import Organization, default_email
+from odometer.directory.registers import NAMES, NEW_USER, Registers, history_with, values_set
 from odometer.domain.errors import Fault, Invalid
 from odometer.domain.people import Role, State
 
 NEW_ORGANIZATION: Row = {
-    "time_zone": "UTC",
-    "domains": [],
-    "plan_type": "standard",
-    "public_key": "",
-    "saml_enabled": False,
-    "smtp_configured": False,
-    "username_password_enabled": True,
-    "retention_years": 3,
+    name: value
+    for name, value in asdict(Organization(id="", name="")).items()
+    if name not in ("id", "name", "created_at")
 }
 NEW_LICENSE: Row = {"audience": "", "features": [], "settings": {}}
 NEW_TEAM: Row = {"is_default": False}

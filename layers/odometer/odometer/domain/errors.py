@@ -1,23 +1,5 @@
 """Everything that can go wrong, as the domain sees it.
 
-OdometerError
-├── Unauthenticated       nobody known is calling
-│   └── ForeignOrganization   the caller names an organization that is not theirs
-├── Forbidden             the caller may not do this
-├── NotFound              there is no such thing for this caller
-├── NotAllowed            the path exists, the verb does not
-├── Invalid               the request breaks its contract; carries every fault
-├── Unacceptable          no representation that the caller accepts
-├── Unsupported           a body of a kind that is not understood
-├── TooLarge              a body or an answer over its limit
-├── Conflict              the same thing was decided otherwise before
-├── Throttled             too many requests
-├── Unavailable           storage throttled or timed out: try again
-│   └── Incomplete        so that a part of the answer is missing, with no room to say so
-├── NotConfigured         nobody to be, or nowhere to go: credentials or region are missing
-├── TimedOut              the deadline passed
-└── Corrupt               stored data contradicts itself
-
 Codes are stable: clients script against them. Each API family maps them to its own shape.
 """
 

@@ -52,10 +52,12 @@ class Rules:
         check_constant(sent, "specversion", "1.0")
         event_id = text(sent, "id", LONGEST_ID)
         source = text(sent, "source", LONGEST_NAME)
-        check_visible(source)
+        if has_invisible(source):
+            raise Refused("invalid_source", "source: expected text without invisible characters")
         check_constant(sent, "type", EVENT_TYPE)
         subject = text(sent, "subject", LONGEST_NAME)
-        check_name(subject)
+        if fault := fault_of_name(subject):
+            raise Refused("invalid_subject", f"subject: {fault}")
         second = self._second(text(sent, "time", LONGEST_NAME))
         data = sent.get("data")
         if not isinstance(data, dict):
@@ -98,18 +100,6 @@ def text(sent: Mapping[str, Any], name: str, longest: int) -> str:
     if len(value.encode()) > longest:
         raise Refused(f"invalid_{name}", f"{name}: longer than {longest} bytes")
     return value
-
-
-def check_name(subject: str) -> None:
-    """Nobody is registered whose name looks like somebody else's, or like none."""
-    if fault := fault_of_name(subject):
-        raise Refused("invalid_subject", f"subject: {fault}")
-
-
-def check_visible(source: str) -> None:
-    """No two sources are listed that look the same."""
-    if has_invisible(source):
-        raise Refused("invalid_source", "source: expected text without invisible characters")
 
 
 def instant_of(time: str) -> datetime:

@@ -112,11 +112,6 @@ class Period:
         return cls(start, last + SECOND)
 
     @classmethod
-    def until(cls, start: datetime, end: datetime) -> Self:
-        """A period that ends just before an instant."""
-        return cls(start, end)
-
-    @classmethod
     def of_days(cls, first: date, last: date, zone: tzinfo) -> Self:
         """The local days of a zone from the first to the last, both included."""
         return cls(day_start(first, zone), day_start(last + DAY, zone))

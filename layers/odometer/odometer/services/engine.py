@@ -18,7 +18,7 @@ from odometer.engine.write.rebuild import Rebuilding, Retirement
 from odometer.engine.write.settle import Settling
 from odometer.services.usage import products_of
 from odometer.storage.directory import DirectoryStore
-from odometer.storage.store import TableStore
+from odometer.storage.dynamo import Table
 
 LONGEST_TAIL = 5_000
 """More events than this are settled at once: the one knob between write and read cost."""
@@ -46,7 +46,7 @@ class Redriven(NamedTuple):
 class Engine:
     """Fold, settle and rebuild, each safe to run at any time and twice at once."""
 
-    def __init__(self, directories: DirectoryStore, usage: TableStore, log: TableStore) -> None:
+    def __init__(self, directories: DirectoryStore, usage: Table, log: Table) -> None:
         self.directories = directories
         self.usage = usage
         self.log = log

@@ -73,10 +73,7 @@ def remove_names_from(
     columns = columns_of(item)
     left = nameless(block, columns, erased)
     return left == columns or directories.table.change(
-        str(item["pk"]),
-        str(item["sk"]),
-        {"columns": compressed(left)},
-        columns=item["columns"],
+        str(item["pk"]), str(item["sk"]), {"columns": compressed(left)}, columns=item["columns"]
     )
 
 

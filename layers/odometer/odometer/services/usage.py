@@ -30,7 +30,7 @@ from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.fold import SETTLING_MS
 from odometer.storage.directory import DirectoryStore
-from odometer.storage.store import TableStore
+from odometer.storage.dynamo import Table
 
 SWEPT_EVERY_MS = 60_000
 """A watermark that is younger than this is not worth a question."""
@@ -41,14 +41,15 @@ class Usage:
 
     def __init__(
         self,
-        store: TableStore,
-        log: TableStore,
+        store: Table,
+        log: Table,
         directory: Directory,
         directories: DirectoryStore,
         now: datetime,
         until: float,
     ) -> None:
-        self._directory = directory
+        self.directory = directory
+        """The directory, at the version that belongs to the view."""
         self._directories = directories
         self._store = store
         self._log = log
@@ -59,7 +60,7 @@ class Usage:
 
     @cached_property
     def latest(self) -> View:
-        organization = self._directory.organization
+        organization = self.directory.organization
         now = epoch_second(self._now)
         return View.latest(organization.id, self._store, organization.time_zone, now)
 
@@ -74,7 +75,7 @@ class Usage:
 
         The watermark does not move while nothing comes: then the log shows that nothing came.
         """
-        organization, through_ms = self._directory.organization.id, self.view.through_ms
+        organization, through_ms = self.directory.organization.id, self.view.through_ms
         settled = epoch_ms(self._now) - SETTLING_MS
         if through_ms + SWEPT_EVERY_MS >= settled:
             return through_ms
@@ -86,10 +87,10 @@ class Usage:
 
     def go_back(self, version: int, pin: Mapping[str, Any]) -> None:
         """Read everything as it was when the first page was answered."""
-        organization, now = self._directory.organization.id, self._directory.head
+        organization, now = self.directory.organization.id, self.directory.head
         self.view = View.pinned(organization, self._store, pin, epoch_second(self._now))
         if version != now.version:
-            self._directory = self._directories.former(organization, version, now.erased)
+            self.directory = self._directories.former(organization, version, now.erased)
 
     def pin(self, products: Collection[str]) -> dict[str, Any]:
         """What a cursor keeps of the view: no more than these products need."""
@@ -106,10 +107,6 @@ class Usage:
         return replace(self.view, head=kept).pin
 
     @property
-    def directory(self) -> Directory:
-        return self._directory
-
-    @property
     def zone(self) -> tzinfo:
         return ZoneInfo(self.view.head.zone)
 
@@ -121,18 +118,18 @@ class Usage:
         return measure_each(self.view, self.measured(product), periods)
 
     def of_person(self, user: int, period: Period) -> list[RowUsage]:
-        return usage_of_rows(self.view, products_of(self._directory), period, PEOPLE, user)
+        return usage_of_rows(self.view, products_of(self.directory), period, PEOPLE, user)
 
     def totals(self, period: Period) -> Mapping[str, RowUsage]:
         """What everybody has used of every product, by the product's id."""
         if period not in self._totals:
-            rows = usage_of_rows(self.view, products_of(self._directory), period, TOTALS)
+            rows = usage_of_rows(self.view, products_of(self.directory), period, TOTALS)
             self._totals[period] = {row.product.id: row for row in rows}
         return self._totals[period]
 
     def totals_in_blocks(self, product: str, edges: Sequence[int]) -> list[Mapping[str, int]]:
         """What everybody has used of a product in each stretch between two edges of time."""
-        catalog = products_of(self._directory)
+        catalog = products_of(self.directory)
         return totals_in_blocks(self.view, catalog, self.measured(product), edges)
 
     def was_active(self, users: Collection[int]) -> Mapping[int, LastActive]:
@@ -147,13 +144,13 @@ class Usage:
         return MeteredProduct(product, self.kind(product))
 
     def kind(self, product: str) -> Kind:
-        return DEFAULT_PRODUCTS.get(product) or self._directory.kinds[product]
+        return DEFAULT_PRODUCTS.get(product) or self.directory.kinds[product]
 
     def series_of_kinds(self, edges: Sequence[int], *kinds: str) -> Series:
         """What every user has used of all products of some kinds, between edges of time."""
         products = [
             MeteredProduct(name, kind)
-            for name, kind in self._directory.kinds.items()
+            for name, kind in self.directory.kinds.items()
             if kind.name in kinds
         ]
         return Series(self.view, products, edges)
@@ -173,9 +170,9 @@ class Usage:
         return self.directory_of([used.users[-1] for used in found if used.users])
 
     def directory_of(self, users: Collection[int]) -> Directory:
-        if max(users, default=-1) >= self._directory.head.sizes["users"]:
-            self._directory = self._directories.open(self._directory.organization.id)
-        return self._directory
+        if max(users, default=-1) >= self.directory.head.sizes["users"]:
+            self.directory = self._directories.open(self.directory.organization.id)
+        return self.directory
 
     def of_each(self, products: Sequence[str], period: Period) -> Mapping[str, Used | None]:
         """What every user has used of each product; None for those not read in time."""

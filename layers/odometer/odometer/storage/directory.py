@@ -71,14 +71,14 @@ class DirectoryStore:
         self.cache = cache
 
     def open(self, organization: str) -> Directory:
-        item = self.table.get(organization, HEAD, consistent=True)
+        item = self.table.get(organization, HEAD)
         if item is None:
             raise NotFound(organization)
         return Directory(head_of(item), self)
 
     def former(self, organization: str, version: int, erased: frozenset[int]) -> Directory:
         """A former version of the directory, without the names of users erased since."""
-        item = self.table.get(organization, former_key(version), consistent=True)
+        item = self.table.get(organization, former_key(version))
         if item is None:
             raise NotFound(organization)
         return Directory(replace(head_of(item), erased=erased), self)
@@ -148,7 +148,7 @@ class DirectoryStore:
         )
 
     def credential(self, organization: str, key_id: str) -> Credential | None:
-        item = self.table.get(organization, credential_key(key_id), consistent=True)
+        item = self.table.get(organization, credential_key(key_id))
         return credential_of(item) if item else None
 
     def credentials(self, organization: str) -> Iterator[Credential]:
@@ -170,7 +170,7 @@ class DirectoryStore:
         changed = {name: item[name] for name in names}
         if self.table.change(organization, credential_key(key_id), changed, **expected):
             return True
-        found = self.table.get(organization, credential_key(key_id), consistent=True) or {}
+        found = self.table.get(organization, credential_key(key_id)) or {}
         return changed.items() <= found.items()
 
     def _commit(self, edit: DirectoryEdit, now: datetime) -> bool:
@@ -178,11 +178,12 @@ class DirectoryStore:
         commit = secrets.token_hex(8)
         touched = edit.changed_blocks
         blocks = [block_item(organization, b, commit, c) for b, c in touched.items()]
-        self.table.put_many([*blocks, former_item(edit.base, now)])
+        expiry: Item = {"ttl": int((now + KEPT_FOR_CURSORS).timestamp())}
+        former = {**item_of(edit.base), "sk": former_key(edit.base.version), **expiry}
+        self.table.put_many([*blocks, former])
         head = edit.head(commit)
         flipped = self.table.put_if(item_of(head), "version", edit.base.version)
         won = flipped or self._is_stored(head, commit)
-        expiry: Item = {"ttl": int((now + KEPT_FOR_CURSORS).timestamp())}
         if won:
             self._retire(edit.base, list(touched), expiry)
         else:
@@ -230,11 +231,7 @@ def columns_of(item: Item) -> Columns:
 
 
 def block_item(organization: str, block: Block, commit: str, columns: Columns) -> Item:
-    return {
-        "pk": organization,
-        "sk": block_key(block, commit),
-        "columns": compressed(columns),
-    }
+    return {"pk": organization, "sk": block_key(block, commit), "columns": compressed(columns)}
 
 
 def item_of(head: DirectoryHead) -> Item:
@@ -242,7 +239,7 @@ def item_of(head: DirectoryHead) -> Item:
         "organization": head.organization,
         "license": head.license,
         "sizes": head.sizes,
-        "blocks": [[*astuple_of(block), commit] for block, commit in head.blocks.items()],
+        "blocks": [[*block, commit] for block, commit in head.blocks.items()],
         "erased": sorted(head.erased),
     }
     return {
@@ -251,16 +248,6 @@ def item_of(head: DirectoryHead) -> Item:
         "version": head.version,
         "columns": compressed(document),
     }
-
-
-def former_item(head: DirectoryHead, now: datetime) -> Item:
-    """The item of a replaced head, kept as long as a cursor may name it."""
-    ttl = int((now + KEPT_FOR_CURSORS).timestamp())
-    return {**item_of(head), "sk": former_key(head.version), "ttl": ttl}
-
-
-def astuple_of(block: Block) -> tuple[str, str, int]:
-    return (block.register, block.family, block.number)
 
 
 def head_of(item: Item) -> DirectoryHead:

@@ -1,10 +1,11 @@
-"""One DynamoDB table as the rest of storage sees it: plain values, domain errors, units counted."""
+"""One DynamoDB table: plain values, domain errors, units counted. The engine's `Store` is one."""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +25,8 @@ from botocore.exceptions import (
 )
 
 from odometer.domain.errors import NotConfigured, OdometerError, Unavailable
+from odometer.engine.store import Item as StoredItem
+from odometer.engine.store import KeyRange
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -133,20 +136,30 @@ def from_dynamodb(item: Mapping[str, Any]) -> Item:
 Key = tuple[str, str]
 
 
+READS = ("get_item", "batch_get_item", "query")
+
+
+@dataclass(slots=True)
 class Table:
     """One table with `pk` and `sk`, both strings; every call is counted by the meter."""
 
-    def __init__(self, name: str, meter: Meter, client: DynamoDBClient) -> None:
-        self.name = name
-        self.meter = meter
-        self.client = client
+    name: str
+    meter: Meter
+    client: DynamoDBClient
+    readers: Executor | None = None
+    """They read key ranges in parallel; without them they are read in turn."""
 
-    def get(self, pk: str, sk: str, *, consistent: bool = False) -> Item | None:
-        answer = self._read(
-            "get_item", TableName=self.name, Key=key_of(pk, sk), ConsistentRead=consistent
-        )
+    def get(self, pk: str, sk: str) -> Item | None:
+        """One item, as it is now."""
+        key = key_of(pk, sk)
+        answer = self._call("get_item", TableName=self.name, Key=key, ConsistentRead=True)
         item = answer.get("Item")
         return from_dynamodb(item) if item else None
+
+    def get_each(self, pk: str, sks: Sequence[str]) -> list[StoredItem | None]:
+        """Several items of one partition, as they are now, in one request."""
+        found = self.get_many([(pk, sk) for sk in sks], consistent=True)
+        return [found.get((pk, sk)) for sk in sks]
 
     def get_many(self, keys: Sequence[Key], *, consistent: bool = False) -> dict[Key, Item]:
         """The items of many keys, as far as they exist, also where DynamoDB answers in part."""
@@ -156,6 +169,12 @@ class Table:
             for item in self._get_batch(wanted, consistent=consistent):
                 found[str(item["pk"]), str(item["sk"])] = item
         return found
+
+    def read(self, key_ranges: Sequence[KeyRange]) -> list[list[StoredItem]]:
+        """The items of every key range, in the order asked."""
+        if len(key_ranges) == 1 or self.readers is None:
+            return [self._key_range(key_range) for key_range in key_ranges]
+        return list(self.readers.map(self._key_range, key_ranges))
 
     def query(
         self, pk: str, low: str, high: str, *, consistent: bool = False, limit: int | None = None
@@ -170,7 +189,7 @@ class Table:
         }
         found = 0
         while True:
-            answer = self._read("query", **page)
+            answer = self._call("query", **page)
             yield from map(from_dynamodb, answer["Items"])
             found += len(answer["Items"])
             if "LastEvaluatedKey" not in answer or found == limit:
@@ -179,7 +198,7 @@ class Table:
             page |= {"Limit": limit - found} if limit else {}
 
     def put(self, item: Mapping[str, Value]) -> None:
-        self._write("put_item", TableName=self.name, Item=to_dynamodb(item))
+        self._call("put_item", TableName=self.name, Item=to_dynamodb(item))
 
     def put_new(self, item: Mapping[str, Value]) -> bool:
         """Write an item unless there is one; return whether it was written."""
@@ -194,18 +213,16 @@ class Table:
         """Replace an item if an attribute has the expected value; return whether it did."""
         return self._put_where("#attribute = :value", item, attribute, expected)
 
-    def put_newer(self, item: Mapping[str, Value], attribute: str) -> bool:
+    def put_newer(self, item: Mapping[str, Value], by: str) -> bool:
         """Write an item unless the one that is there has as much or more of an attribute."""
         condition = "attribute_not_exists(pk) OR #attribute < :value"
-        return self._put_where(condition, item, attribute, item[attribute])
+        return self._put_where(condition, item, by, item[by])
 
     def put_many(self, items: Sequence[Mapping[str, Value]]) -> None:
         """Write many items with different keys, or raise an error."""
         for start in range(0, len(items), BATCH_WRITE):
-            batch = [
-                {"PutRequest": {"Item": to_dynamodb(item)}} for item in items[start:][:BATCH_WRITE]
-            ]
-            self._write_batch(batch)
+            batch = items[start : start + BATCH_WRITE]
+            self._write_batch([{"PutRequest": {"Item": to_dynamodb(item)}} for item in batch])
 
     def change(self, pk: str, sk: str, values: Mapping[str, Value], **expected: Value) -> bool:
         """Set attributes of an item that exists and is as expected; return whether it was."""
@@ -226,14 +243,16 @@ class Table:
         )
 
     def delete(self, pk: str, sk: str) -> None:
-        self._write("delete_item", TableName=self.name, Key=key_of(pk, sk))
+        self._call("delete_item", TableName=self.name, Key=key_of(pk, sk))
+
+    def _key_range(self, wanted: KeyRange) -> list[StoredItem]:
+        pk, first, last, strong, limit = wanted
+        return list(self.query(pk, first, last, consistent=strong, limit=limit))
 
     def _get_batch(self, keys: list[dict[str, Any]], *, consistent: bool) -> Iterator[Item]:
         for pause in backoff():
-            answer = self._read(
-                "batch_get_item",
-                RequestItems={self.name: {"Keys": keys, "ConsistentRead": consistent}},
-            )
+            wanted = {"Keys": keys, "ConsistentRead": consistent}
+            answer = self._call("batch_get_item", RequestItems={self.name: wanted})
             yield from map(from_dynamodb, answer["Responses"].get(self.name, []))
             left = answer.get("UnprocessedKeys", {}).get(self.name)
             if not left:
@@ -243,7 +262,7 @@ class Table:
 
     def _write_batch(self, batch: list[Any]) -> None:
         for pause in backoff():
-            answer = self._write("batch_write_item", RequestItems={self.name: batch})
+            answer = self._call("batch_write_item", RequestItems={self.name: batch})
             batch = answer.get("UnprocessedItems", {}).get(self.name, [])
             if not batch:
                 return
@@ -263,22 +282,17 @@ class Table:
 
     def _decided(self, operation: str, **arguments: Any) -> bool:
         try:
-            self._write(operation, **arguments)
+            self._call(operation, **arguments)
         except ConditionFailed:
             return False
         return True
 
-    def _read(self, operation: str, **arguments: Any) -> Any:
-        return self._call(operation, arguments, write=False)
-
-    def _write(self, operation: str, **arguments: Any) -> Any:
-        return self._call(operation, arguments, write=True)
-
-    def _call(self, operation: str, arguments: dict[str, Any], *, write: bool) -> Any:
+    def _call(self, operation: str, **arguments: Any) -> Any:
         with domain_errors():
             answer = getattr(self.client, operation)(ReturnConsumedCapacity="TOTAL", **arguments)
-        consumed = answer.get("ConsumedCapacity", [])
-        self.meter.count(consumed if isinstance(consumed, list) else [consumed], write=write)
+        found = answer.get("ConsumedCapacity", [])
+        consumed = found if isinstance(found, list) else [found]
+        self.meter.count(consumed, write=operation not in READS)
         return answer
 
 

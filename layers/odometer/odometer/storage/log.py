@@ -63,7 +63,7 @@ class EventLog:
         """Keep an answer unless the key has one; return the one that is kept."""
         item = mine.to_item(organization, key)
         while not self.answers.put_new(item):
-            stored = self.answers.get(keys.repeats(organization), key, consistent=True)
+            stored = self.answers.get(keys.repeats(organization), key)
             if stored and int(str(stored["ttl"])) > epoch_second(mine.at):
                 return KeptAnswer.from_item(stored)
             if stored and self.answers.put_if(item, "ttl", stored["ttl"]):

@@ -156,7 +156,7 @@ class BlockRange(Query):
 
     @property
     def period(self) -> Period:
-        return Period.until(self.start, self.end)
+        return Period(self.start, self.end)
 
 
 class OrganizationUsageQuery(BlockRange, OfOrganization):

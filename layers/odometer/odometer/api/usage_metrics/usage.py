@@ -212,9 +212,7 @@ def account_utilizations(
     first = first_month(directory.organization.created_at, histories, active)
     lived = [month for month in asked if month >= first]
     rows = [UtilizationMonth.of(each) for each in utilization(histories, active, lived, now)]
-    began = [
-        Period.until(datetime.combine(month, datetime.min.time(), UTC), now) for month in lived
-    ]
+    began = [Period(datetime.combine(month, datetime.min.time(), UTC), now) for month in lived]
     return Report(
         UtilizationMonths(rows),
         lambda: rows,

@@ -104,7 +104,7 @@ class ExplainQuery(WhoQuery):
 
     @property
     def period(self) -> Period:
-        return Period.until(self.start, self.end)
+        return Period(self.start, self.end)
 
 
 class ExplainedTerm(Answer):
