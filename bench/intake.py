@@ -31,7 +31,7 @@ from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_ms, epoch_second
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.read.coverage import received
+from odometer.engine.read.latest import received
 from odometer.engine.read.measuring import measure
 from odometer.engine.read.views import View
 from odometer.engine.write.settle import Settling

@@ -18,7 +18,7 @@ from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_second
 from odometer.engine.format.decisions import ALL
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.read.coverage import received
+from odometer.engine.read.latest import received
 from odometer.engine.read.measuring import measure
 from odometer.engine.read.views import View
 from odometer.services.engine import Engine

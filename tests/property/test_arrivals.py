@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from odometer.domain.events import Event, digest_of, utc_date
 from odometer.domain.time import epoch_second
 from odometer.engine.format.latest import Coverage
-from odometer.engine.read.coverage import Received, events_between, received
+from odometer.engine.read.latest import Received, events_between, received
 from tests.support.memory_store import dying
 from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine
 

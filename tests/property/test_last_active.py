@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from odometer.domain.time import epoch_second
 from odometer.engine.format.decisions import Fold
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.read.activity import LastActive, former_last_active, last_active
+from odometer.engine.read.latest import LastActive, former_last_active, last_active
 from odometer.engine.read.views import View
 from tests.property.test_engine import BEGINNINGS, STEPS, History
 from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine

@@ -16,7 +16,7 @@ from odometer.engine.format.decisions import ALL, LOCAL
 from odometer.engine.format.frames import SHARD
 from odometer.engine.format.latest import Coverage
 from odometer.engine.format.readings import MissingKeyframe
-from odometer.engine.read.activity import LastActive, last_active, users_by_month
+from odometer.engine.read.latest import LastActive, last_active, users_by_month
 from odometer.engine.read.measuring import distinct_users, measure
 from odometer.engine.read.verify import Drift, YearCheck
 from odometer.engine.read.views import View

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from odometer.directory.people import User
-from odometer.engine.read.activity import LastActive
+from odometer.engine.read.latest import LastActive
 from odometer.engine.read.measuring import Used
 from odometer.reports.figures import Metric, change_tenths, rounded_each
 from odometer.reports.ranking import Direction, Key, in_order

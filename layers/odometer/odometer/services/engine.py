@@ -24,7 +24,6 @@ LONGEST_TAIL = 5_000
 """More events than this are settled at once: the one knob between write and read cost."""
 AUDITED_HOURS = 26
 HOUR_MS = 3_600_000
-DAY_SECONDS = 86_400
 
 
 class Findings(NamedTuple):
@@ -142,7 +141,7 @@ def accepted_again(organization: str, entry: Item, now: datetime) -> Item:
         **entry,
         "pk": keys.log(organization),
         "sk": keys.entry(epoch_ms(now), secrets.token_hex(8)),
-        "ttl": epoch_second(now) + log_entries.LOG_DAYS * DAY_SECONDS,
+        "ttl": epoch_second(now) + log_entries.LOG_SECONDS,
     }
 
 

@@ -17,7 +17,7 @@ from odometer.domain.time import Period, epoch_ms, epoch_second
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL, LOCAL
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
-from odometer.engine.read.activity import (
+from odometer.engine.read.latest import (
     LastActive,
     former_last_active,
     last_active,

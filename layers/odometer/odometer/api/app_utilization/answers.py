@@ -3,7 +3,7 @@
 from datetime import date
 
 from odometer.domain.time import format_millis, instant_at
-from odometer.engine.read.activity import LastActive
+from odometer.engine.read.latest import LastActive
 from odometer.reports.app_totals import Days
 from odometer.reports.figures import Metric
 from odometer.web.models import Answer, Timestamp

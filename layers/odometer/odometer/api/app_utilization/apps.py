@@ -27,7 +27,7 @@ from odometer.directory.people import Product
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain import time
 from odometer.engine.format.products import TOTALS
-from odometer.engine.read.activity import LastActive
+from odometer.engine.read.latest import LastActive
 from odometer.engine.read.projections import RowUsage
 from odometer.reports.app_totals import (
     AppTotals,

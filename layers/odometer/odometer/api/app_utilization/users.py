@@ -11,7 +11,7 @@ from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import format_millis, instant_of_ms
-from odometer.engine.read.activity import LastActive
+from odometer.engine.read.latest import LastActive
 from odometer.reports.app_users import PersonOrder, list_users, matcher
 from odometer.reports.ranking import Direction
 from odometer.services.usage import Usage

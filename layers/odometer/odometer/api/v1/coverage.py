@@ -12,7 +12,7 @@ from odometer.domain.identity import as_kept
 from odometer.domain.kinds import Kind
 from odometer.domain.time import Period, format_seconds, instant_at, instant_of_ms
 from odometer.engine.format.latest import Coverage
-from odometer.engine.read.coverage import Received, events_between, received
+from odometer.engine.read.latest import Received, events_between, received
 from odometer.services.usage import Usage
 from odometer.web.fields import Day, Text, refuse
 from odometer.web.models import Answer, Query, Timestamp

@@ -41,7 +41,7 @@ class Fold:
             "pk": keys.folds(organization),
             "sk": keys.number(self.number),
             "w": self.through_ms,
-            "ttl": now + log_entries.LOG_DAYS * 86_400,
+            "ttl": now + log_entries.LOG_SECONDS,
             **log_entries.to_attributes(self.events),
         }
 
@@ -175,13 +175,16 @@ class UsageHead:
         touched = (*self.fresh.get(product, ()), *self.fresh.get(ALL, ()))
         return any(now - at < FRESH_SECONDS and since <= str(day) for at, since in touched)
 
-
-def still_fresh(fresh: Mapping[str, Sequence[Touched]], now: int) -> dict[str, list[Touched]]:
-    kept = {
-        product: [touch for touch in touches if now - touch.at < FRESH_SECONDS]
-        for product, touches in fresh.items()
-    }
-    return {product: touches for product, touches in kept.items() if touches}
+    def freshened(self, since: Mapping[str, str], now: int) -> dict[str, list[Touched]]:
+        """What is still fresh, and the products that are written now, with their first dates."""
+        fresh = {
+            product: kept
+            for product, touches in self.fresh.items()
+            if (kept := [touch for touch in touches if now - touch.at < FRESH_SECONDS])
+        }
+        for product, first in since.items():
+            fresh.setdefault(product, []).append(Touched(now, first))
+        return fresh
 
 
 def heaviest(late_bytes: Mapping[str, int]) -> dict[str, int]:

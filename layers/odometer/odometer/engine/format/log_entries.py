@@ -15,9 +15,8 @@ from odometer.engine.format import keys
 from odometer.engine.format.codec import pack, unpack, unpack_measures
 from odometer.engine.store import Item
 
-LOG_DAYS: Final = 35
+LOG_SECONDS: Final = 35 * 86_400
 """Log entries and folds expire after this; both are long settled by then."""
-_DAY_SECONDS: Final = 86_400
 
 
 class Undecodable(ValueError):
@@ -89,7 +88,7 @@ def to_item(
     return {
         "pk": keys.log(organization),
         "sk": keys.entry(accepted_ms, random),
-        "ttl": accepted_ms // 1000 + LOG_DAYS * _DAY_SECONDS,
+        "ttl": accepted_ms // 1000 + LOG_SECONDS,
         "subjects": pack_names(subjects),
         **to_attributes([numbered(event, subjects[event.who]) for event in events]),
     }

@@ -39,16 +39,12 @@ PLACES: Final = {TOTALS: SHARD, PEOPLE: SHARD // _PEOPLE_SHARD}
 """Products that have a row; what a user used of one beyond them is read from its own frames."""
 
 
-def row_of_total(place: int, _: int) -> int:
-    return place
-
-
 def row_of_person(place: int, user: int) -> int:
     return user // _PEOPLE_SHARD * SHARD + place * _PEOPLE_SHARD + user % _PEOPLE_SHARD
 
 
 PROJECTIONS: Final[Mapping[MeteredProduct, Callable[[int, int], int]]] = {
-    TOTALS: row_of_total,
+    TOTALS: lambda place, _: place,
     PEOPLE: row_of_person,
 }
 """The row of a product's place and a user."""

@@ -137,7 +137,7 @@ class Explainer(Measuring):
     users: Collection[int] | None
 
     def of(self, seconds: range) -> Explanation:
-        reads = self.reads(seconds)
+        reads = self.reads(seconds, self._shards)
         answers = self.view.store.read(reads.key_ranges)
         of_terms, of_seconds = reads.with_items(answers)
         parts = [

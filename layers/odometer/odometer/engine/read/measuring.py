@@ -71,8 +71,8 @@ def measure(view: View, product: MeteredProduct, period: Period) -> Used:
 
 def measure_each(view: View, product: MeteredProduct, periods: Sequence[Period]) -> list[Used]:
     """What every user has used in each period; neighbours share a reading."""
-    measuring = Measuring(view, product)
-    reads = [measuring.reads(period.seconds) for period in periods]
+    measuring, shards = Measuring(view, product), range(view.head.shards(product))
+    reads = [measuring.reads(period.seconds, shards) for period in periods]
     key_ranges = [key_range for each in reads for key_range in each.key_ranges]
     answers = iter(read_joined(view.store, key_ranges))
     read = [[next(answers) for _ in each.key_ranges] for each in reads]
@@ -80,8 +80,8 @@ def measure_each(view: View, product: MeteredProduct, periods: Sequence[Period])
 
 
 def measure_shard(view: View, product: MeteredProduct, period: Period, shard: int) -> Frame:
-    measuring = ShardMeasuring(view, product, shard)
-    reads = measuring.reads(period.seconds)
+    measuring = Measuring(view, product)
+    reads = measuring.reads(period.seconds, [shard])
     frames = measuring.add_up(reads, view.store.read(reads.key_ranges))
     return frames[shard] if shard < len(frames) else total((), product.measures)
 
@@ -126,12 +126,12 @@ class Measuring:
     def zone(self) -> tzinfo:
         return calendar.zone_of(self.product.kind, self.view.head.zone)
 
-    def reads(self, seconds: range) -> Reads:
+    def reads(self, seconds: range, shards: Iterable[int]) -> Reads:
         first, end = self._whole_days(seconds)
         framed = calendar.seconds_of(first, end, self.zone)
         outer = (range(seconds.start, framed.start), range(framed.stop, seconds.stop))
         unframed = [piece for piece in (outer if framed else (seconds,)) if piece]
-        terms = list(self._terms(first, end))
+        terms = list(self._terms(first, end, shards)) if framed else []
         key_ranges = [term.key_range for term in terms]
         return Reads(framed, terms, unframed, [*key_ranges, *map(self._segments_range, unframed)])
 
@@ -159,18 +159,14 @@ class Measuring:
             for _, within in by_day(events, piece, self.zone):
                 yield from day_frames(within, self.product).items()
 
-    def _terms(self, first: date, end: date) -> Iterator[Term]:
-        for shard in self._shards if first < end else ():
+    def _terms(self, first: date, end: date, shards: Iterable[int]) -> Iterator[Term]:
+        for shard in shards:
             for start, stop in calendar.cut_at_new_years(first, end):
                 pk = self._pk(start.year, shard)
                 yield from self._difference(pk, shard, start, stop)
                 if self.view.head.has_late(self.product.id, start.year):
                     late = (keys.late_from(start), keys.late_from(stop))
                     yield Term(1, shard, KeyRange(pk, *late, self._strong(stop)))
-
-    @property
-    def _shards(self) -> Sequence[int]:
-        return range(self.view.head.shards(self.product))
 
     def _difference(self, pk: str, shard: int, start: date, stop: date) -> Iterator[Term]:
         if calendar.keyframe_before(start) == calendar.keyframe_before(stop):
@@ -232,17 +228,6 @@ class Measuring:
 
     def _fresh(self, day: date) -> bool:
         return self.view.head.is_fresh(self.product.id, day, self.view.now)
-
-
-@dataclass(frozen=True)
-class ShardMeasuring(Measuring):
-    """One shard of a product's users; the frames of the others are incomplete."""
-
-    shard: int
-
-    @property
-    def _shards(self) -> Sequence[int]:
-        return range(self.shard, self.shard + 1)
 
 
 def read_joined(store: Store, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:

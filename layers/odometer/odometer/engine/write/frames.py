@@ -68,9 +68,8 @@ class FrameWriter:
                 self._put(day.year, shard, partial(keys.delta, day, self.plan), frame)
 
     def _put_keyframe(self, start: date, edge: date, shard: int) -> None:
-        reading = Reading(
-            self._pk(start.year, shard), start.year, calendar.keyframe_before(start), edge
-        )
+        pk, base = self._pk(start.year, shard), calendar.keyframe_before(start)
+        reading = Reading(pk, start.year, base, edge)
         (items,) = self.store.read([reading.key_range()])
         frame = reading.frame(self.store, items, self.plan, self.product)
         if any(frame):

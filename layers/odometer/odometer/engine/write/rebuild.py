@@ -16,16 +16,7 @@ from odometer.domain.events import utc_date
 from odometer.domain.time import DAY, KEPT_FOR_CURSORS, SECOND
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import (
-    ALL,
-    LOCAL,
-    Rebuild,
-    Touched,
-    UsageHead,
-    heaviest,
-    read_head,
-    still_fresh,
-)
+from odometer.engine.format.decisions import ALL, LOCAL, Rebuild, UsageHead, heaviest, read_head
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import first_date, years_with_frames
 from odometer.engine.store import KeyRange, Store
@@ -122,8 +113,6 @@ class Rebuilding:
 
 def _with_generation(head: UsageHead, rebuild: Rebuild, late: Counter[str], now: int) -> UsageHead:
     """The head with the new generation; everything in it was written just now."""
-    fresh = still_fresh(head.fresh, now)
-    fresh.setdefault(ALL, []).append(Touched(now, ""))
     everything = rebuild.scope == ALL
     elsewhere = {} if everything else {**head.late_bytes, rebuild.scope: 0}
     return replace(
@@ -132,7 +121,7 @@ def _with_generation(head: UsageHead, rebuild: Rebuild, late: Counter[str], now:
         rebuilt=rebuild.generation,
         zone=rebuild.zone,
         generations={**({} if everything else head.generations), rebuild.scope: rebuild.generation},
-        fresh=fresh,
+        fresh=head.freshened({ALL: ""}, now),
         late_bytes=heaviest(late + Counter(elsewhere)),
     )
 

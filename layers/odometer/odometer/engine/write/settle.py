@@ -21,13 +21,11 @@ from odometer.engine.format.decisions import (
     ALL,
     Fold,
     Plan,
-    Touched,
     UsageHead,
     heaviest,
     read_folds,
     read_head,
     read_plan,
-    still_fresh,
 )
 from odometer.engine.format.frames import PART_BYTES
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct, projected
@@ -169,7 +167,7 @@ class Settling:
             sealed=plan.sealed,
             through_ms=max(head.through_ms, planned.through_ms),
             last=max((head.last, *(event.second for event in events))),
-            fresh=_freshened(head, plan, by_product, now),
+            fresh=head.freshened(_first_dates(plan, by_product), now),
             late_bytes=heaviest(late + Counter(head.late_bytes)),
         )
 
@@ -183,18 +181,14 @@ def _seals_anything(head: UsageHead, sealed: int) -> bool:
     )
 
 
-def _freshened(
-    head: UsageHead, plan: Plan, by_product: ByProduct, now: int
-) -> dict[str, list[Touched]]:
-    fresh = still_fresh(head.fresh, now)
+def _first_dates(plan: Plan, by_product: ByProduct) -> dict[str, str]:
+    """By product, the first UTC date of which a plan writes items."""
     firsts = {p: min(event.second for event in each) for p, each in by_product.items() if each}
     if len(firsts) > _FRESH_PRODUCTS:
         firsts = {ALL: min(firsts.values())}
     if plan.sealed > plan.sealed_before:
         firsts[ALL] = min(plan.sealed_before, firsts.get(ALL, plan.sealed_before))
-    for product, second in firsts.items():
-        fresh.setdefault(product, []).append(Touched(now, str(utc_date(second))))
-    return fresh
+    return {product: str(utc_date(second)) for product, second in firsts.items()}
 
 
 def put_segments(
