@@ -162,8 +162,7 @@ def as_response(answer: object, status: int) -> Response:
             return Response(status, answer.model_dump_json().encode())
         case None:
             return Response(204)
-    message = f"a handler answered {type(answer).__name__}"
-    raise TypeError(message)
+    raise TypeError(f"a handler answered {type(answer).__name__}")
 
 
 def json_body(request: Request) -> bytes:

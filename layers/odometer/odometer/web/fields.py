@@ -185,7 +185,6 @@ class Text(Reader):
         return f"expected text without control characters{also}"
 
 
-@dataclass(frozen=True)
 class VisibleName(Text):
     """A name without invisible characters, so that no two names look the same."""
 
@@ -204,7 +203,6 @@ class VisibleName(Text):
         }
 
 
-@dataclass(frozen=True)
 class Lines(Text):
     """Text of several lines, which end as they did when it was sent: in LF or in CRLF."""
 
@@ -222,7 +220,6 @@ class Lines(Text):
         return f"{super()._allowed()} but line breaks"
 
 
-@dataclass(frozen=True)
 class Instant(Reader):
     """An ISO 8601 instant with an offset or `Z`."""
 

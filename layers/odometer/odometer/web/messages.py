@@ -72,12 +72,9 @@ class Request:
 
 
 def body_of(event: Mapping[str, Any]) -> bytes:
-    body = event.get("body") or ""
-    return (
-        base64.b64decode(body)
-        if event.get("isBase64Encoded")
-        else body.encode(errors="surrogatepass")
-    )
+    body: str = event.get("body") or ""
+    encoded = event.get("isBase64Encoded")
+    return base64.b64decode(body) if encoded else body.encode(errors="surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ class Response:
     """The parameters that make the answer smaller."""
 
     def for_gateway(self, request: Request) -> dict[str, Any]:
-        """The answer as the gateway takes it, compressed when that is needed and accepted."""
+        """The answer as the gateway takes it, compressed if needed and accepted, and never cut."""
         headers = {
             **({"Content-Type": self.media_type} if self.body else {}),
             "Cache-Control": "no-store",
@@ -100,14 +97,20 @@ class Response:
             "X-Request-Id": request.id,
             **self.headers,
         }
-        body = self.body
-        if len(body) > COMPRESSED_FROM and self._may_be_compressed(request):
-            body = gzip.compress(body, 6, mtime=0)
+        encoded = len(self.body) > COMPRESSED_FROM and self._may_be_compressed(request)
+        if encoded:
             headers = {"Vary": "Accept-Encoding", **headers, "Content-Encoding": "gzip"}
-            return self._gateway_answer(
-                request, headers, base64.b64encode(body).decode(), encoded=True
-            )
-        return self._gateway_answer(request, headers, body.decode(), encoded=False)
+            body = base64.b64encode(gzip.compress(self.body, 6, mtime=0)).decode()
+        else:
+            body = self.body.decode()
+        if len(json.dumps(body)) > ANSWER_LIMIT:
+            raise self._too_large(request, encoded=encoded)
+        return {
+            "statusCode": self.status,
+            "headers": headers,
+            "body": body,
+            "isBase64Encoded": encoded,
+        }
 
     def _may_be_compressed(self, request: Request) -> bool:
         return self.media_type in COMPRESSED and not any(self._compression_faults(request))
@@ -120,23 +123,10 @@ class Response:
         if not ACCEPTS_GZIP.search(encoding):
             yield Fault("Accept-Encoding", "header", WITHOUT_GZIP, encoding)
 
-    def _gateway_answer(
-        self, request: Request, headers: dict[str, str], body: str, *, encoded: bool
-    ) -> dict[str, Any]:
-        """What Lambda can carry in its JSON, or an error: never an answer that is cut."""
-        if len(json.dumps(body)) > ANSWER_LIMIT:
-            if self.media_type in COMPRESSED and not encoded:
-                raise Invalid(*self._compression_faults(request))
-            raise self._too_large(request)
-        return {
-            "statusCode": self.status,
-            "headers": headers,
-            "body": body,
-            "isBase64Encoded": encoded,
-        }
-
-    def _too_large(self, request: Request) -> OdometerError:
+    def _too_large(self, request: Request, *, encoded: bool) -> OdometerError:
         """The error of an answer that is too large, with each parameter that makes it smaller."""
+        if self.media_type in COMPRESSED and not encoded:
+            return Invalid(*self._compression_faults(request))
         words = f"the answer is too large: narrow {', '.join(self.narrowed_by)}"
         sent = {name: values[-1] for name, values in request.query.items()}
         faults = [Fault(name, "size", words, sent.get(name)) for name in self.narrowed_by]

@@ -164,8 +164,7 @@ class Ambiguous(ValueError):
 
 
 def refuse_constant(name: str) -> NoReturn:
-    message = f"{name} is not JSON"
-    raise Ambiguous(message)
+    raise Ambiguous(f"{name} is not JSON")
 
 
 def finite(digits: str) -> float:
@@ -176,6 +175,5 @@ def finite(digits: str) -> float:
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        message = "a name stands twice in one object"
-        raise Ambiguous(message)
+        raise Ambiguous("a name stands twice in one object")
     return content

@@ -105,17 +105,15 @@ class Permission(Answer):
     username: str
     organization_id: str = Field(alias="organizationId")
 
-    @classmethod
-    def of(cls, user: people.User, organization: str) -> "Permission":
-        return cls(username=user.username, organization_id=organization)
-
 
 class Permissions(RootModel[list[Permission]]):
     """Everyone who holds a role."""
 
     @classmethod
     def report(cls, holders: Iterable[people.User], organization: str) -> "Report[Permissions]":
-        rows = [Permission.of(holder, organization) for holder in holders]
+        rows = [
+            Permission(username=each.username, organization_id=organization) for each in holders
+        ]
         return Report(
             cls(rows), lambda: rows, columns=parameter_names(Permission), narrowed_by=("role",)
         )
@@ -194,14 +192,6 @@ class Listing(Answer, Generic[Row]):
     meta: Meta
 
     @classmethod
-    def page(
-        cls, page: Page | OptionalPage, members: Sequence[Member], row: Callable[[Member], Row]
-    ) -> Self:
-        here = members[page.offset :][: page.limit or LARGEST_PAGE]
-        meta = Meta.of(page, len(here), len(members))
-        return cls(data=[row(member) for member in here], meta=meta)
-
-    @classmethod
     def report(
         cls,
         page: Page | OptionalPage,
@@ -210,9 +200,11 @@ class Listing(Answer, Generic[Row]):
         narrowed_by: Sequence[str] = (),
     ) -> Report[Self]:
         """The part that the page asks for as JSON, all of the list as lines."""
+        here = members[page.offset :][: page.limit or LARGEST_PAGE]
+        meta = Meta.of(page, len(here), len(members))
         (published,) = get_args(cls.model_fields["data"].annotation)
         return Report(
-            cls.page(page, members, row),
+            cls(data=[row(member) for member in here], meta=meta),
             lambda: map(row, members),
             columns=parameter_names(published),
             narrowed_by=narrowed_by,

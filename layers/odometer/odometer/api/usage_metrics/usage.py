@@ -1,6 +1,6 @@
 """Usage in blocks of time, and how many accounts were registered, active or deactivated."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from typing import Self, TypeVar
 
@@ -196,11 +196,6 @@ class TeamUtilization(Answer):
     deactivated: int
     invited: int
 
-    @classmethod
-    def of(cls, states: Iterable[State]) -> Self:
-        held = list(states)
-        return cls(**{state: held.count(state) for state in State})
-
 
 def account_utilizations(
     query: MonthsQuery, directory: Directory, usage: Usage, now: datetime
@@ -226,5 +221,6 @@ def account_utilizations(
 def team_utilization(team: Team, directory: Directory) -> Report[TeamUtilization]:
     """The accounts of a team: states of the directory, which speak of no time."""
     states = directory.columns("users", "roster")["state"]
-    answer = TeamUtilization.of(states[user] for user in directory.users_of_team(team.ordinal))
+    held = [states[user] for user in directory.users_of_team(team.ordinal)]
+    answer = TeamUtilization(**{state: held.count(state) for state in State})
     return Report(answer, lambda: [answer], narrowed_by=("teamId",))

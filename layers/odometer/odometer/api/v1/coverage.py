@@ -1,6 +1,6 @@
 """Coverage on the wire: what has arrived from where, and how far reports are complete."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date
 from typing import Annotated, Any, ClassVar
 
@@ -97,17 +97,16 @@ def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report
     products = [product_coverage(each, kinds, query, through.date()) for each in found]
     return Report(
         CoverageAnswer(through=format_seconds(through), products=products),
-        lambda: [row for product in products for row in rows_of(product)],
+        lambda: [
+            CoverageRow(product=each.product, kind=each.kind, **source.model_dump())
+            for each in products
+            for source in each.sources
+        ],
         [Period.of_days(query.first, query.last, UTC)] if query.first and query.last else [],
         usage.through_ms,
         columns=["product", "kind", "source", *FirstAndLast.model_fields],
         narrowed_by=("product",),
     )
-
-
-def rows_of(product: ProductCoverage) -> Iterator[CoverageRow]:
-    for source in product.sources:
-        yield CoverageRow(product=product.product, kind=product.kind, **source.model_dump())
 
 
 def product_coverage(

@@ -40,7 +40,6 @@ LARGEST_BODY: Mapping[str, int] = {JSON: 5 * MEGABYTE, NDJSON: 4 * MEGABYTE}
 """Lines come to the function in base64, a third larger than they were sent: decision 0030."""
 MOST_ROWS = 10_000
 LARGEST_SETTINGS, DEEPEST_SETTINGS = 16 * 1024, 16
-EXPECTED_OBJECT = "expected an object"
 IDENTIFYING = frozenset({"row", "id", "name", "username", "user_key"})
 """What says which row is meant."""
 LISTS = {"teams": "team", "departments": "department", "products": "product", "users": "user"}
@@ -76,7 +75,6 @@ class Id(VisibleName):
         return text
 
 
-@dataclass(frozen=True)
 class CaselessId(Id):
     """An id of a product, team or department, which as a UUID is the same in either case."""
 
@@ -84,11 +82,8 @@ class CaselessId(Id):
         return as_kept(super().read(value))
 
 
-@dataclass(frozen=True)
 class ZoneName(Text):
     """A time zone of the IANA database."""
-
-    longest: int = 64
 
     def read(self, value: object) -> str:
         text = super().read(value)
@@ -103,11 +98,8 @@ def zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-@dataclass(frozen=True)
 class KindName(Text):
     """A kind of product."""
-
-    longest: int = 64
 
     def schema(self) -> Mapping[str, Any]:
         return {"type": "string", "enum": list(KINDS)}
@@ -150,7 +142,7 @@ class OrganizationRow(Body):
     """The organization's own attributes."""
 
     name: Name | None = None
-    time_zone: Annotated[str, ZoneName()] | None = None
+    time_zone: Annotated[str, ZoneName(64)] | None = None
     domains: Annotated[list[Annotated[str, VisibleName(253)]], Field(max_length=100)] | None = None
     plan_type: Name | None = None
     public_key: Annotated[str, Lines(8192, shortest=0)] | None = Field(
@@ -198,7 +190,7 @@ class ProductRow(Body):
         None, description="That of an `app` is a UUID; one is made if it is left out."
     )
     name: Name | None = None
-    kind: Annotated[str, KindName()] | None = Field(
+    kind: Annotated[str, KindName(64)] | None = Field(
         None, description="Stays as it is once it is made; `product_kind` in a line of NDJSON."
     )
 
@@ -283,7 +275,9 @@ class SentRow:
     def read(cls, index: int, kind: str, content: object) -> "SentRow":
         """Check one row by itself, so that it cannot spoil the others."""
         if not isinstance(content, dict):
-            return cls.unreadable(index, kind, content, Invalid.parameter("row", EXPECTED_OBJECT))
+            return cls.unreadable(
+                index, kind, content, Invalid.parameter("row", "expected an object")
+            )
         try:
             return cls(index, kind, values_of(fill(ROWS[kind], content)))
         except Invalid as invalid:

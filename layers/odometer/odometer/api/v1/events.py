@@ -4,8 +4,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -82,14 +81,6 @@ class AmbiguousObject(NamedTuple):
     content: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The events of a body that count, and the receipt for all of them."""
-
-    events: Sequence[Event[str]]
-    receipt: Receipt
-
-
 def sent_events(request: Request) -> list[Any]:
     if request.media_type not in (JSON, ONE, BATCH):
         raise Unsupported
@@ -128,7 +119,9 @@ def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any] | AmbiguousObject:
     return content if len(content) == len(pairs) else AmbiguousObject(content)
 
 
-def read_batch(events: Sequence[Any], rules: Rules, passed_over: frozenset[int]) -> Batch:
+def read_batch(
+    events: Sequence[Any], rules: Rules, passed_over: Collection[int] = ()
+) -> tuple[list[Event[str]], Receipt]:
     """Read every event by itself; events in `passed_over` were refused at the first try."""
     good: dict[tuple[Any, bytes], Event[str]] = {}
     errors = []
@@ -147,7 +140,7 @@ def read_batch(events: Sequence[Any], rules: Rules, passed_over: frozenset[int])
         rejected=len(errors),
         errors=errors,
     )
-    return Batch(list(good.values()), receipt)
+    return list(good.values()), receipt
 
 
 def nothing_accepted(errors: Sequence[EventError]) -> str:
@@ -179,9 +172,9 @@ def accept(
     key = idempotency_key(request)
     rules = Rules(directory.kinds, now, directory.organization.retention_years)
     if not key:
-        batch = read_batch(events, rules, frozenset())
-        log.put(caller.organization, batch.events, now)
-        return receipt_of(batch.receipt, replayed=False)
+        good, receipt = read_batch(events, rules)
+        log.put(caller.organization, good, now)
+        return receipt_of(receipt, replayed=False)
     return accept_once(request, caller, events, rules, log, key)
 
 
@@ -189,18 +182,18 @@ def accept_once(
     request: Request, caller: Caller, events: Sequence[Any], rules: Rules, log: EventLog, key: str
 ) -> Response:
     """Take a batch under a key: the same body again gets the first answer again."""
-    batch = read_batch(events, rules, frozenset())
+    good, receipt = read_batch(events, rules)
     digest = hashlib.sha256(request.body).hexdigest()
-    mine = KeptAnswer(digest, batch.receipt.model_dump_json(), rules.now)
+    mine = KeptAnswer(digest, receipt.model_dump_json(), rules.now)
     first = log.keep_answer(caller.organization, key, mine)
     if first.digest != digest:
         raise Conflict(key)
     receipt = Receipt.model_validate_json(first.answer)
     if first is not mine:
         # The first try may have died before its events were durable: put them again, by its rules.
-        refused = frozenset(error.index for error in receipt.errors)
-        batch = read_batch(events, Rules(rules.kinds, first.at, rules.retention_years), refused)
-    log.put(caller.organization, batch.events, rules.now)
+        refused = {error.index for error in receipt.errors}
+        good, _ = read_batch(events, Rules(rules.kinds, first.at, rules.retention_years), refused)
+    log.put(caller.organization, good, rules.now)
     return receipt_of(receipt, replayed=first is not mine)
 
 
