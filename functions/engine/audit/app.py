@@ -8,5 +8,4 @@ from odometer.triggers import on_schedule, report_audit
 
 @on_schedule
 def handler(engine: Engine, organization: str, now: datetime) -> None:
-    """Fold the log of a day and more again; whatever that brings is reported."""
     report_audit(organization, engine.audit(organization, now))

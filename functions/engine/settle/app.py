@@ -8,5 +8,4 @@ from odometer.triggers import on_schedule
 
 @on_schedule
 def handler(engine: Engine, organization: str, now: datetime) -> None:
-    """Settle until nothing is left, and begin a rebuild where too much came late."""
     engine.settle(organization, now)

@@ -86,7 +86,6 @@ class RequestContext:
 
     @cached_property
     def process(self) -> Process:
-        """What this process keeps; taken only where it is needed."""
         return process()
 
     @cached_property
@@ -119,7 +118,6 @@ class RequestContext:
 
     @cached_property
     def named_subject(self) -> Subject:
-        """The product, team or user that the request is about, if there is one."""
         name = self.about.name_in(self.request) if self.about else None
         return self.about.find(self.directory, name) if self.about and name is not None else None
 

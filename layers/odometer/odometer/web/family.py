@@ -88,7 +88,6 @@ class Envelope(Family):
     challenge = 'Bearer realm="odometer", Basic realm="odometer"'
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
-        """The first fault in words, every one in the details."""
         details = {}
         message = MESSAGES.get(error.code, "")
         if isinstance(error, Invalid):
@@ -108,7 +107,6 @@ def fault_message(fault: Fault) -> str:
 
 
 def echoed(value: object) -> object:
-    """A value as it is sent back: short and not nested."""
     if value is None or isinstance(value, bool | int):
         return value
     return str(value)[:LONGEST_VALUE].encode(errors="backslashreplace").decode()

@@ -167,7 +167,6 @@ def accepted_ranges(accept: str) -> Iterator[tuple[str, float]]:
 
 
 def weight_of(text: str) -> float:
-    """A weight from 0 to 1; 0 for any other text."""
     return float(text) if WEIGHT.fullmatch(text) else 0.0
 
 

@@ -130,7 +130,6 @@ def cell_text(element: object) -> str:
 
 
 def columns_of(row: type[Answer], prefix: str = "") -> list[str]:
-    """The columns of a table of such rows, nested ones joined by dots."""
     columns = []
     for name, column in row.model_fields.items():
         inner = column.annotation

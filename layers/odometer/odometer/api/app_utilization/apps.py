@@ -102,7 +102,6 @@ def days_of(app: str, days: Days, usage: Usage, among: Collection[int] | None) -
 
 
 def spans(query: Compared) -> list[Days]:
-    """The days that are asked about, and then those to compare with."""
     return [each for each in (query.days, query.comparison) if each]
 
 
@@ -195,7 +194,6 @@ def app_rows(shown: Iterable[Product], query: AppsQuery, usage: Usage) -> list[R
 def ranked_apps(
     found: Iterable[Product], used: Mapping[str, RowUsage], query: AppsQuery
 ) -> list[Product]:
-    """Apps whose names have the words, in order, equal ones by id."""
     keys: Mapping[AppOrder, Callable[[Product], Key]] = {
         AppOrder.ACTIVE_TIME: lambda app: used[app.id].measures["active_ms"],
         AppOrder.SESSIONS: lambda app: used[app.id].measures["sessions"],

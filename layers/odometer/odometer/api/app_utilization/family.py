@@ -43,7 +43,6 @@ class AppUtilization(Envelope):
                 raise Forbidden
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
-        """The first fault in words, with every parameter that it is about as it was sent."""
         content = dict(super().problem(error, status, request)["error"])
         if isinstance(error, Invalid):
             first = error.faults[0]

@@ -109,7 +109,6 @@ class Compared(Dated):
 
 
 def check_days(first: date | None, last: date | None, reversed_words: str) -> None:
-    """Refuse days that end before they begin, and too many."""
     if first is None or last is None:
         return
     if last < first:

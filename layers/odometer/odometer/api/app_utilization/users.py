@@ -150,7 +150,6 @@ class PersonUsageAnswer(Answer):
 
 
 def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report[PersonUsageAnswer]:
-    """What one user has used of every product of every kind; days are those of the client."""
     period = query.days.period(usage.zone)
     names = {product.id: product.name for product in usage.directory.products}
     products = [

@@ -199,7 +199,6 @@ class Listing(Answer, Generic[Row]):
         row: Callable[[Member], Row],
         narrowed_by: Sequence[str] = (),
     ) -> Report[Self]:
-        """The part that the page asks for as JSON, all of the list as lines."""
         here = members[page.offset :][: page.limit or LARGEST_PAGE]
         meta = Meta.of(page, len(here), len(members))
         (published,) = get_args(cls.model_fields["data"].annotation)

@@ -200,7 +200,6 @@ class TeamUtilization(Answer):
 def account_utilizations(
     query: MonthsQuery, directory: Directory, usage: Usage, now: datetime
 ) -> Report[UtilizationMonths]:
-    """The accounts month by month, from when the organization began."""
     asked = months(query.start, now) if query.start else months(date.min, now)[-MONTHS_BY_DEFAULT:]
     histories = directory.columns("users", "profile")["history"]
     active = usage.users_by_month(asked[0], asked[-1]) if asked else {}

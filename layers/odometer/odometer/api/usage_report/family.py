@@ -53,7 +53,14 @@ class UsageReport(Family):
     fallback_type = JSON
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
-        return {"status": "error", "message": message_of(error)}
+        match error:
+            case Invalid():
+                message = fault_message(error.faults[0])
+            case Incomplete():
+                message = UNREAD
+            case _:
+                message = MESSAGES[error.code]
+        return {"status": "error", "message": message}
 
     def status(self, error: OdometerError) -> int:
         """A directory that cannot be read is a 500; usage that cannot be is a partial answer."""
@@ -64,17 +71,7 @@ class UsageReport(Family):
 usage_report = partial(endpoint, UsageReport(), may=READ_REPORT)
 
 
-def message_of(error: OdometerError) -> str:
-    match error:
-        case Invalid():
-            return fault_message(error.faults[0])
-        case Incomplete():
-            return UNREAD
-    return MESSAGES[error.code]
-
-
 def fault_message(fault: Fault) -> str:
-    """A fault in the words that clients of this API match on."""
     if fault.rule == "missing" and fault.name in ("from", "to"):
         return f"{fault.name} is required"
     words = (

@@ -162,7 +162,6 @@ def summary(query: SummaryQuery, usage: Usage) -> Report[SummaryAnswer]:
 
 
 def drilldown(query: DrilldownQuery, usage: Usage) -> Report[DrilldownAnswer]:
-    """One product: totals of everybody, the users of one type, most used first."""
     found = usage.of_each([query.product], query.period)[query.product]
     directory = usage.directory_with([found] if found else [])
     kind = usage.kind(query.product)

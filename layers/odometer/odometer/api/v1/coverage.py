@@ -86,7 +86,6 @@ class CoverageAnswer(Answer):
 
 
 def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report[CoverageAnswer]:
-    """What has arrived of one product or of all; in lines, source by source."""
     kinds = directory.kinds
     product = None if query.product is None else as_kept(query.product)
     if product is not None and product not in kinds:

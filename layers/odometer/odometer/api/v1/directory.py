@@ -353,7 +353,6 @@ def of_document(body: bytes) -> Iterator[SentRow]:
 
 
 def shape_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
-    """What of a document is neither a list of rows nor one row that is known."""
     for name, content in document.items():
         if name not in DirectoryDocument.model_fields:
             yield Fault(name, "unknown", "unknown parameter")
@@ -386,14 +385,12 @@ def of_line(index: int, line: bytes) -> SentRow:
 
 
 def apply_rows(edit: DirectoryEdit, rows: Sequence[SentRow], deadline: Deadline) -> RowResults:
-    """Apply rows to a directory, those of a kind that others refer to first."""
     order = sorted(range(len(rows)), key=lambda place: rank(rows[place]))
     outcomes = {place: apply_row(edit, rows[place], deadline) for place in order}
     return RowResults(results=[row.result(outcomes[place]) for place, row in enumerate(rows)])
 
 
 def apply_row(edit: DirectoryEdit, sent: SentRow, deadline: Deadline) -> Outcome:
-    """Apply one row, unless it is unreadable or there is no time left."""
     if deadline.passed:
         return Outcome(Status.NOT_ATTEMPTED, code="timeout", message="send this row again")
     if sent.faults:

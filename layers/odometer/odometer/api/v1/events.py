@@ -114,7 +114,6 @@ def whole(digits: str) -> float:
 
 
 def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any] | AmbiguousObject:
-    """An object, or the sign that a name stands twice in it."""
     content = dict(pairs)
     return content if len(content) == len(pairs) else AmbiguousObject(content)
 
@@ -151,7 +150,6 @@ def nothing_accepted(errors: Sequence[EventError]) -> str:
 
 
 def unambiguous(sent: Any) -> Any:
-    """An event as sent, unless it or its data says something twice."""
     if isinstance(sent, AmbiguousObject) or (
         isinstance(sent, dict) and isinstance(sent.get("data"), AmbiguousObject)
     ):

@@ -170,7 +170,6 @@ def answer_of(
     ids: Sequence[str | None],
     following: str | None,
 ) -> ExplainAnswer:
-    """A page of the explanation: all of its terms but users, and some of those or of the events."""
     return ExplainAnswer(
         range=str(query.period),
         value=found.value,
@@ -194,7 +193,6 @@ def explained_by(
     products: Sequence[MeteredProduct],
     users: Collection[int] | None,
 ) -> Explanation:
-    """What the figure is made of: users one by one, days one by one, or sums."""
     if query.measure == ACCOUNTS:
         return counted(users_in(usage.directory, query.end, *State), users)
     if query.measure == USERS:
@@ -209,7 +207,6 @@ def explained_by(
 
 
 def counted(found: Sequence[int], users: Collection[int] | None) -> Explanation:
-    """Users who count for one each, as far as they are asked about."""
     return Explanation(users=[user for user in found if users is None or user in users])
 
 
@@ -219,7 +216,6 @@ def days_explained(
     products: Sequence[MeteredProduct],
     users: Collection[int] | None,
 ) -> Explanation:
-    """On how many days one product was used by one user, by several, or by anybody."""
     if len(products) > 1:
         words = f"{DAYS_ACTIVE} is a figure of one product"
         raise Invalid.parameter("product", words, query.product)
@@ -235,7 +231,6 @@ def days_explained(
 
 
 def products_asked(query: ExplainQuery, directory: Directory) -> list[MeteredProduct]:
-    """The products that are asked about; one of them must have the measure."""
     names = names_asked(query.product, directory.kinds)
     found = [MeteredProduct(name, directory.kinds[name]) for name in names]
     own = dict.fromkeys(measure for product in found for measure in product.kind.measures)
