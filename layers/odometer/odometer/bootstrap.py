@@ -53,7 +53,6 @@ class Process:
         self.settings = settings
         self.blocks = BlockCache()
         self.noted_hours: dict[str, int] = {}
-        """The hour in which the use of each key was last noted."""
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
@@ -74,7 +73,6 @@ class Process:
 
     @property
     def cursor_key(self) -> bytes:
-        """The key with which cursors are signed."""
         return hmac.digest(self.secret, b"cursor signature", "sha256")
 
     @cached_property

@@ -111,13 +111,11 @@ def visit_all(work: OnSchedule, context: LambdaContext) -> dict[str, Any]:
 
 
 def in_time(waiting: deque[str], context: LambdaContext) -> Iterator[str]:
-    """The next organization, as long as there is time to begin a step."""
     while waiting and context.get_remaining_time_in_millis() > MARGIN_MS:
         yield waiting.popleft()
 
 
 def report_unvisited(organizations: Collection[str]) -> None:
-    """Count and name the organizations that a schedule had no time for."""
     if organizations:
         count({UNVISITED: len(organizations)})
         names = sorted(organizations)[:MOST_NAMED]

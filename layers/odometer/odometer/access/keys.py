@@ -45,7 +45,6 @@ class AccessKey:
 
     @classmethod
     def make(cls, organization: str, key_id: str | None = None) -> "AccessKey":
-        """Make a new key, or a new secret for the key with that id."""
         return cls(
             organization,
             key_id or base62(secrets.randbits(KEY_ID_BITS), KEY_ID),

@@ -42,7 +42,6 @@ def department_faults(registers: Registers, row: Row) -> Iterator[Fault]:
 
 
 def product_faults(registers: Registers, row: Row) -> Iterator[Fault]:
-    """Faults of a product; its kind cannot change."""
     number = registers.products.find(row)
     kind = kind_of(registers, row, number)
     if kind is not None and row.get("kind") not in (None, kind):
@@ -146,7 +145,6 @@ def unknown_references(registers: Registers, row: Row) -> Iterator[Fault]:
 
 
 def not_one(register: Register, field: str, name: str) -> Iterator[Fault]:
-    """Why a name does not refer to exactly one row."""
     if register.position("id", as_kept(name)) is None:
         yield from shared_name(register, field, name)
         if name not in register.columns["name"]:
@@ -160,7 +158,6 @@ def shared_name(register: Register, field: str, name: str | None) -> Iterator[Fa
 
 
 def uncleared(row: Row, *names: str) -> Iterator[Fault]:
-    """Fields that are cleared and have no default."""
     for name in names:
         if name in row and row[name] is None:
             yield Fault(name, INVALID, "cannot be cleared")

@@ -104,5 +104,4 @@ class User:
 
     @property
     def deactivated_at(self) -> int | None:
-        """When the user was deactivated, in ms, if that is how they stand."""
         return self.state_since if self.state == State.DEACTIVATED else None

@@ -55,7 +55,6 @@ class Registers:
         return next((number for number in found if number is not None), None)
 
     def is_last_admin(self, user: Row) -> bool:
-        """Whether nobody else could make somebody an Admin."""
         if not is_admin(user):
             return False
         columns = self.users.columns

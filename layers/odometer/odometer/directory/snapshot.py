@@ -35,9 +35,7 @@ APP = "app"
 class Blocks(Protocol):
     """Where blocks are kept."""
 
-    def read(self, head: DirectoryHead, wanted: Sequence[Block]) -> Mapping[Block, Columns]:
-        """The content of every wanted block of this version."""
-        ...
+    def read(self, head: DirectoryHead, wanted: Sequence[Block]) -> Mapping[Block, Columns]: ...
 
 
 class Directory:
@@ -84,7 +82,9 @@ class Directory:
     @cached_property
     def users(self) -> list[User]:
         """Every user in the order of their ordinals, which leave out those who were erased."""
-        everyone = users_of(self.columns("users", *FAMILIES["users"]))
+        columns = self.columns("users", *FAMILIES["users"])
+        rows = enumerate(zip(*columns.values(), strict=True))
+        everyone = (User(ordinal, **dict(zip(columns, row, strict=True))) for ordinal, row in rows)
         return [user for user in everyone if user.ordinal not in self.erased]
 
     @cached_property
@@ -108,7 +108,6 @@ class Directory:
         return KeyOwner(row["id"], row["username"], role, state, row["team"])
 
     def users_at(self, ordinals: Sequence[int]) -> list[User]:
-        """Some users, in the order asked, read from the blocks that hold them."""
         rows = self._rows_of_users(ordinals, *FAMILIES["users"])
         return [User(ordinal, **row) for ordinal, row in zip(ordinals, rows, strict=True)]
 
@@ -123,7 +122,6 @@ class Directory:
         return {user for user, those in enumerate(memberships) if not numbers.isdisjoint(those)}
 
     def users_of_team(self, team: int) -> set[int]:
-        """The ordinals of the users who are in a team now, whatever their state."""
         teams = self.columns("users", "roster")["team"]
         return {ordinal for ordinal, each in enumerate(teams) if each == team}
 
@@ -147,7 +145,6 @@ class Directory:
         return next((app for app in self.apps if app.id == as_kept(app_id)), None)
 
     def columns(self, register: str, *families: str) -> Columns:
-        """Whole columns of a register, read in one go."""
         blocks = {family: self.head.blocks_of(register, family) for family in families}
         content = self._read(list(chain.from_iterable(blocks.values())))
         return {
@@ -189,10 +186,3 @@ class Directory:
         columns = self.columns(register, "rows")
         ordinals = range(self.head.sizes[register])
         return list(zip(ordinals, *(columns[name] for name in names), strict=True))
-
-
-def users_of(columns: Columns) -> list[User]:
-    """Users from their columns, numbered from 0."""
-    names = list(columns)
-    rows = zip(*columns.values(), strict=True)
-    return [User(ordinal, **dict(zip(names, row, strict=True))) for ordinal, row in enumerate(rows)]

@@ -71,7 +71,6 @@ class DirectoryEdit(Registers):
     """A directory being changed: apply rows, then commit the changed blocks all at once."""
 
     def apply(self, kind: str, row: Row) -> Outcome:
-        """Apply a whole row, or reject it with all of its faults."""
         if faults := self.faults(kind, row):
             return Outcome.rejected(row.get("id"), faults)
         return APPLY[kind](self, row)
@@ -184,7 +183,6 @@ def updated(row_id: str | None = None, *, changed: bool) -> Outcome:
 
 
 def references(edit: DirectoryEdit, row: Row) -> dict[str, Any]:
-    """The team and departments of a user row, by their numbers."""
     found: dict[str, Any] = {}
     if row.get("team") is not None:
         found["team"] = edit.teams.named(row["team"])
@@ -220,7 +218,6 @@ def change_user(edit: DirectoryEdit, number: int, values: Row) -> bool:
 
 
 def fill_in(values: dict[str, Any], username: str) -> None:
-    """Replace null by what the username says."""
     for name, default in {"user_key": username, "email": default_email(username)}.items():
         if name in values and values[name] is None:
             values[name] = default

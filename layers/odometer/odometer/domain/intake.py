@@ -69,7 +69,13 @@ class Rules:
         return Event(subject, product, source, second, platform, measures, digest)
 
     def _second(self, time: str) -> int:
-        instant = instant_of(time)
+        try:
+            instant = read_instant(time)
+        except ValueError:
+            raise Refused("invalid_time", "time: no such instant") from None
+        if instant is None:
+            raise Refused("invalid_time", "time: expected an instant like 2026-02-28T17:42:00Z")
+        instant = instant.replace(microsecond=0)
         if instant > self.now + AHEAD:
             raise Refused("time_ahead", "time: more than 5 minutes ahead")
         if instant < self.earliest:
@@ -100,16 +106,6 @@ def text(sent: Mapping[str, Any], name: str, longest: int) -> str:
     if len(value.encode()) > longest:
         raise Refused(f"invalid_{name}", f"{name}: longer than {longest} bytes")
     return value
-
-
-def instant_of(time: str) -> datetime:
-    try:
-        instant = read_instant(time)
-    except ValueError:
-        raise Refused("invalid_time", "time: no such instant") from None
-    if instant is None:
-        raise Refused("invalid_time", "time: expected an instant like 2026-02-28T17:42:00Z")
-    return instant.replace(microsecond=0)
 
 
 def platform_of(kind: Kind, data: Mapping[str, Any]) -> int:

@@ -58,8 +58,7 @@ def instant_at(second: int) -> datetime:
 
 def format_seconds(instant: datetime) -> str:
     """`2026-02-28T17:42:00Z`; milliseconds only where there are any."""
-    millis = format_millis(instant)
-    return millis.replace(".000Z", "Z")
+    return format_millis(instant).replace(".000Z", "Z")
 
 
 def format_millis(instant: datetime) -> str:
@@ -125,7 +124,6 @@ class Period:
         return self.start <= instant < self.end
 
     def __str__(self) -> str:
-        """The period as `X-Query-Range` shows it."""
         return f"{format_seconds(self.start)}/{format_seconds(self.end)}"
 
 

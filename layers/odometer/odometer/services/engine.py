@@ -118,7 +118,6 @@ class Engine:
         return instant_at(last) if last else None
 
     def parked(self, organization: str) -> list[Item]:
-        """The log entries that could not be decoded."""
         (entries,) = self.usage.read([KeyRange(keys.parked(organization), keys.BOTTOM, keys.TOP)])
         return entries
 
@@ -136,7 +135,6 @@ class Engine:
 
 
 def accepted_again(organization: str, entry: Item, now: datetime) -> Item:
-    """A log entry as if its batch had been accepted just now."""
     return {
         **entry,
         "pk": keys.log(organization),

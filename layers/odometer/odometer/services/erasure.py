@@ -37,7 +37,6 @@ def erase(directories: DirectoryStore, organization: str, user_id: str, now: dat
 def unfinished_erasures(
     directories: DirectoryStore, organization: str, erased: Collection[int], user_id: str
 ) -> Iterator[int]:
-    """Erased users whose id is still in a copy of their block."""
     for number in sorted({user // BLOCK_ROWS for user in erased}):
         for item in copies(directories, organization, Block("users", "names", number)):
             ids = columns_of(item).get("id", ())

@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, tzinfo
 from functools import cached_property
 from typing import Any
@@ -36,33 +36,25 @@ SWEPT_EVERY_MS = 60_000
 """A watermark that is younger than this is not worth a question."""
 
 
+@dataclass(eq=False)
 class Usage:
     """The usage of the caller's organization, as of the time of the request."""
 
-    def __init__(
-        self,
-        store: Table,
-        log: Table,
-        directory: Directory,
-        directories: DirectoryStore,
-        now: datetime,
-        until: float,
-    ) -> None:
-        self.directory = directory
-        """The directory, at the version that belongs to the view."""
-        self._directories = directories
-        self._store = store
-        self._log = log
-        self._now = now
-        self._totals: dict[Period, Mapping[str, RowUsage]] = {}
-        self._until = until
-        """When reading is given up, by the monotonic clock."""
+    store: Table
+    log: Table
+    directory: Directory
+    """The directory, at the version that belongs to the view."""
+    directories: DirectoryStore
+    now: datetime
+    until: float
+    """When reading is given up, by the monotonic clock."""
+    _totals: dict[Period, Mapping[str, RowUsage]] = field(default_factory=dict, init=False)
 
     @cached_property
     def latest(self) -> View:
         organization = self.directory.organization
-        now = epoch_second(self._now)
-        return View.latest(organization.id, self._store, organization.time_zone, now)
+        now = epoch_second(self.now)
+        return View.latest(organization.id, self.store, organization.time_zone, now)
 
     @cached_property
     def view(self) -> View:
@@ -76,21 +68,21 @@ class Usage:
         The watermark does not move while nothing comes: then the log shows that nothing came.
         """
         organization, through_ms = self.directory.organization.id, self.view.through_ms
-        settled = epoch_ms(self._now) - SETTLING_MS
+        settled = epoch_ms(self.now) - SETTLING_MS
         if through_ms + SWEPT_EVERY_MS >= settled:
             return through_ms
         key_range = KeyRange(keys.log(organization), keys.entry(through_ms), keys.TOP, limit=1)
         with suppress(Unavailable):  # then the watermark, which is true but tells less
-            (following,) = self._log.read([key_range])
+            (following,) = self.log.read([key_range])
             return max(through_ms, min([settled, *map(accepted_ms, following)]))
         return through_ms
 
     def go_back(self, version: int, pin: Mapping[str, Any]) -> None:
         """Read everything as it was when the first page was answered."""
         organization, now = self.directory.organization.id, self.directory.head
-        self.view = View.pinned(organization, self._store, pin, epoch_second(self._now))
+        self.view = View.pinned(organization, self.store, pin, epoch_second(self.now))
         if version != now.version:
-            self.directory = self._directories.former(organization, version, now.erased)
+            self.directory = self.directories.former(organization, version, now.erased)
 
     def pin(self, products: Collection[str]) -> dict[str, Any]:
         """What a cursor keeps of the view: no more than these products need."""
@@ -114,14 +106,12 @@ class Usage:
         return measure(self.view, self.measured(product), period)
 
     def of_periods(self, product: str, periods: Sequence[Period]) -> list[Used]:
-        """What every user has used of a product in each of several periods, read together."""
         return measure_each(self.view, self.measured(product), periods)
 
     def of_person(self, user: int, period: Period) -> list[RowUsage]:
         return usage_of_rows(self.view, products_of(self.directory), period, PEOPLE, user)
 
     def totals(self, period: Period) -> Mapping[str, RowUsage]:
-        """What everybody has used of every product, by the product's id."""
         if period not in self._totals:
             rows = usage_of_rows(self.view, products_of(self.directory), period, TOTALS)
             self._totals[period] = {row.product.id: row for row in rows}
@@ -147,7 +137,6 @@ class Usage:
         return DEFAULT_PRODUCTS.get(product) or self.directory.kinds[product]
 
     def series_of_kinds(self, edges: Sequence[int], *kinds: str) -> Series:
-        """What every user has used of all products of some kinds, between edges of time."""
         products = [
             MeteredProduct(name, kind)
             for name, kind in self.directory.kinds.items()
@@ -171,7 +160,7 @@ class Usage:
 
     def directory_of(self, users: Collection[int]) -> Directory:
         if max(users, default=-1) >= self.directory.head.sizes["users"]:
-            self.directory = self._directories.open(self.directory.organization.id)
+            self.directory = self.directories.open(self.directory.organization.id)
         return self.directory
 
     def of_each(self, products: Sequence[str], period: Period) -> Mapping[str, Used | None]:
@@ -179,7 +168,7 @@ class Usage:
         pool = ThreadPoolExecutor(max_workers=len(products) + 1)
         seen = pool.submit(lambda: self.view)
         reads = [pool.submit(self._used_of, seen, product, period) for product in products]
-        wait(reads, timeout=max(0.0, self._until - time.monotonic()))
+        wait(reads, timeout=max(0.0, self.until - time.monotonic()))
         pool.shutdown(wait=False, cancel_futures=True)
         return dict(zip(products, map(result_or_none, reads), strict=True))
 

@@ -171,7 +171,6 @@ class Table:
         return found
 
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[StoredItem]]:
-        """The items of every key range, in the order asked."""
         if len(key_ranges) == 1 or self.readers is None:
             return [self._key_range(key_range) for key_range in key_ranges]
         return list(self.readers.map(self._key_range, key_ranges))
@@ -219,7 +218,6 @@ class Table:
         return self._put_where(condition, item, by, item[by])
 
     def put_many(self, items: Sequence[Mapping[str, Value]]) -> None:
-        """Write many items with different keys, or raise an error."""
         for start in range(0, len(items), BATCH_WRITE):
             batch = items[start : start + BATCH_WRITE]
             self._write_batch([{"PutRequest": {"Item": to_dynamodb(item)}} for item in batch])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from odometer.domain.errors import Unavailable
@@ -10,15 +11,13 @@ from odometer.storage.dynamo import Table
 HOUR_SECONDS = 3600
 
 
+@dataclass(frozen=True, slots=True)
 class KeyActivity:
-    """The last use of every key: the one thing that any request may write.
+    """The last use of every key: the one thing that any request may write."""
 
-    `noted_hours` holds the hour in which this process last noted the use of each key.
-    """
-
-    def __init__(self, table: Table, noted_hours: dict[str, int]) -> None:
-        self.table = table
-        self.noted_hours = noted_hours
+    table: Table
+    noted_hours: dict[str, int]
+    """The hour in which this process last noted the use of each key."""
 
     def key_used(self, organization: str, key_id: str, now: datetime) -> None:
         """Note that a key was used in this hour, or go on without the note if storage fails."""
