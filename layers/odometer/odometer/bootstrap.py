@@ -91,7 +91,6 @@ class Process:
         return EventLog(self.log_store(meter), self.table(self.settings.activity_table, meter))
 
     def usage(self, directory: Directory, now: datetime, until: float, meter: Meter) -> Usage:
-        """The usage of one organization, as it stands now."""
         usage, log = self.usage_store(meter), self.log_store(meter)
         return Usage(usage, log, directory, self.directories(meter), now, until)
 

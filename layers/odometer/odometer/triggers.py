@@ -9,7 +9,6 @@ import base64
 import random
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,20 +28,11 @@ logger = Logger(use_rfc3339=True)
 
 MARGIN_MS = 20_000
 """No step begins with less time left: the longest one, a year of a product, takes seconds."""
-STOPPED = "the engine stopped for some organizations"
 
 OnSchedule = Callable[[Engine, str, datetime], bool | None]
 """Work on one organization; it returns true if there is more to do."""
 OnNewEntries = Callable[[Engine, str, Sequence[Item] | None, datetime], None]
 Handler = Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]
-
-
-@dataclass(slots=True)
-class NewEntries:
-    """New entries of one organization's log, and the sequence number of the first."""
-
-    sequence_number: str
-    entries: list[Item] = field(default_factory=list)
 
 
 def on_schedule(work: OnSchedule) -> Handler:
@@ -67,20 +57,22 @@ def on_log_stream(work: OnNewEntries) -> Handler:
 
 def visit_new(work: OnNewEntries, event: Mapping[str, Any]) -> dict[str, Any]:
     """Work on the new entries; answer with the first record of an organization that failed."""
-    new = new_entries(event)
-    failed = attempt(new, lambda engine, name, now: work(engine, name, new[name].entries, now))
-    numbers = sorted((new[name].sequence_number for name in failed), key=int)
+    new = changes_by_organization(event)
+
+    def work_on_new(engine: Engine, name: str, now: datetime) -> None:
+        work(engine, name, [item_of(change["NewImage"]) for change in new[name]], now)
+
+    failed = attempt(new, work_on_new)
+    numbers = sorted((new[name][0]["SequenceNumber"] for name in failed), key=int)
     return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers[:1]]}
 
 
-def new_entries(event: Mapping[str, Any]) -> dict[str, NewEntries]:
-    new: dict[str, NewEntries] = {}
-    for record in event["Records"]:
-        item = item_of(record["dynamodb"]["NewImage"])
-        organization = str(item["pk"]).partition("#")[0]
-        new.setdefault(organization, NewEntries(record["dynamodb"]["SequenceNumber"]))
-        new[organization].entries.append(item)
-    return new
+def changes_by_organization(event: Mapping[str, Any]) -> dict[str, list[Any]]:
+    changes: dict[str, list[Any]] = {}
+    for change in (record["dynamodb"] for record in event["Records"]):
+        organization = change["NewImage"]["pk"]["S"].partition("#")[0]
+        changes.setdefault(organization, []).append(change)
+    return changes
 
 
 def item_of(image: Mapping[str, Mapping[str, Any]]) -> Item:
@@ -106,7 +98,7 @@ def visit_all(work: OnSchedule, context: LambdaContext) -> dict[str, Any]:
     failed = attempt(in_time(waiting, context), take_turn)
     report_unvisited(unvisited)
     if failed:
-        raise RuntimeError(STOPPED, failed)
+        raise RuntimeError("the engine stopped for some organizations", failed)
     return {}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from odometer.api.v1.directory import exported
-from odometer.directory import faults, upsert
+from odometer.directory import registers, upsert
 from odometer.directory.columns import BLOCK_ROWS, FAMILIES, Row
 from odometer.directory.people import User
 from odometer.directory.upsert import DirectoryEdit, Outcome, Status
@@ -451,8 +451,8 @@ def test_what_reports_name_by_a_uuid_has_none_but_a_uuid_for_its_id(
 
 
 def test_every_product_has_a_row_in_the_totals(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert PLACES[TOTALS] >= faults.MOST_PRODUCTS + RESERVED
-    monkeypatch.setattr(faults, "MOST_PRODUCTS", 2)
+    assert PLACES[TOTALS] >= registers.MOST_PRODUCTS + RESERVED
+    monkeypatch.setattr(registers, "MOST_PRODUCTS", 2)
     rows = [("product", {"name": name, "kind": "app"}) for name in ("a", "b", "c", "a")]
     taken = MemoryDirectory().put(*rows)
     assert [each.status for each in taken] == [CREATED, CREATED, REJECTED, UNCHANGED]

@@ -11,9 +11,19 @@ from typing import Any, Final
 from uuid import uuid4
 
 from odometer.directory.columns import Block, Columns, DirectoryHead, Register, Row
-from odometer.directory.faults import CONFLICT, INVALID, LAST_ADMIN, NOT_FOUND, faults_of
 from odometer.directory.people import Organization, default_email
-from odometer.directory.registers import NAMES, NEW_USER, Registers, history_with, values_set
+from odometer.directory.registers import (
+    CONFLICT,
+    INVALID,
+    LAST_ADMIN,
+    NAMES,
+    NEW_USER,
+    NOT_FOUND,
+    Registers,
+    faults_of,
+    history_with,
+    values_set,
+)
 from odometer.domain.errors import Fault, Invalid
 from odometer.domain.people import Role, State
 
@@ -48,7 +58,6 @@ class Outcome:
 
     @classmethod
     def rejected(cls, row_id: str | None, faults: Sequence[Fault]) -> "Outcome":
-        """A row with faults: the code of the first one, and all of them in words."""
         code = faults[0].rule if faults[0].rule in (CONFLICT, NOT_FOUND) else INVALID
         return cls(Status.REJECTED, row_id, code, reason(faults))
 
@@ -124,7 +133,6 @@ class DirectoryEdit(Registers):
         }
 
     def head(self, commit: str) -> DirectoryHead:
-        """The head of the next version, whose changed blocks were written by that commit."""
         return DirectoryHead(
             version=self.base.version + 1,
             organization=self.organization,

@@ -107,7 +107,6 @@ class Period:
 
     @classmethod
     def through_second(cls, start: datetime, last: datetime) -> Self:
-        """A period that includes its last second whole."""
         return cls(start, last + SECOND)
 
     @classmethod

@@ -21,7 +21,6 @@ from odometer.storage.dynamo import Item, backoff
 
 
 def erase(directories: DirectoryStore, organization: str, user_id: str, now: datetime) -> None:
-    """Erase the user with that id, or finish an erasure of them that failed on the way."""
     user = directories.change(organization, now, lambda edit: edit.erase(user_id))
     erased = directories.open(organization).head.erased
     unfinished = unfinished_erasures(directories, organization, erased, user_id)

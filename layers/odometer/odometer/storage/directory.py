@@ -94,7 +94,6 @@ class DirectoryStore:
         )
 
     def read(self, head: DirectoryHead, wanted: Sequence[Block]) -> dict[Block, Columns]:
-        """The content of blocks; those that the process has read before come from its cache."""
         organization = head.organization["id"]
         keys = {block: (organization, block_key(block, head.blocks[block])) for block in wanted}
         content = self.cache.known(keys.values())
@@ -135,7 +134,6 @@ class DirectoryStore:
             yield from (head_of(found[key]) for key in keys if key in found)
 
     def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
-        """The ordinals of the users whom subjects name; unknown subjects are registered."""
         names = self.open(organization).columns("users", "names")
         known = {name: row for column in names.values() for row, name in enumerate(column)}
         if all(subject in known for subject in subjects):

@@ -150,14 +150,12 @@ class Table:
     """They read key ranges in parallel; without them they are read in turn."""
 
     def get(self, pk: str, sk: str) -> Item | None:
-        """One item, as it is now."""
         key = key_of(pk, sk)
         answer = self._call("get_item", TableName=self.name, Key=key, ConsistentRead=True)
         item = answer.get("Item")
         return from_dynamodb(item) if item else None
 
     def get_each(self, pk: str, sks: Sequence[str]) -> list[StoredItem | None]:
-        """Several items of one partition, as they are now, in one request."""
         found = self.get_many([(pk, sk) for sk in sks], consistent=True)
         return [found.get((pk, sk)) for sk in sks]
 
@@ -200,7 +198,6 @@ class Table:
         self._call("put_item", TableName=self.name, Item=to_dynamodb(item))
 
     def put_new(self, item: Mapping[str, Value]) -> bool:
-        """Write an item unless there is one; return whether it was written."""
         return self._decided(
             "put_item",
             TableName=self.name,
@@ -213,7 +210,6 @@ class Table:
         return self._put_where("#attribute = :value", item, attribute, expected)
 
     def put_newer(self, item: Mapping[str, Value], by: str) -> bool:
-        """Write an item unless the one that is there has as much or more of an attribute."""
         condition = "attribute_not_exists(pk) OR #attribute < :value"
         return self._put_where(condition, item, by, item[by])
 

@@ -10,8 +10,8 @@ from zoneinfo import available_timezones
 from pydantic import MISSING, Field
 
 from odometer.directory.columns import Row
-from odometer.directory.faults import REQUIRED
 from odometer.directory.people import User
+from odometer.directory.registers import REQUIRED
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit, Outcome, Status
 from odometer.domain.errors import Fault, Invalid, TooLarge, Unsupported
