@@ -80,7 +80,6 @@ def list_users(
     order: PersonOrder,
     direction: Direction,
 ) -> list[User]:
-    """The users who match, in order, equal ones by id."""
     keys: Mapping[PersonOrder, Callable[[User], Key]] = {
         PersonOrder.USERNAME: lambda user: user.username.casefold(),
         PersonOrder.LAST_ACTIVITY: lambda user: last_active[user.ordinal].last or None,

@@ -66,7 +66,6 @@ def page_of_ranking(
 
 
 def totals_among(used: Used, among: Collection[int] | None) -> dict[str, int]:
-    """Every measure of some users together; None is everybody."""
     if among is None:
         return used.totals
     users = used.among(among)

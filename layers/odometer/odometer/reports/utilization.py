@@ -29,7 +29,6 @@ class Utilization:
 
 
 def months(start: date, now: datetime) -> list[date]:
-    """The first days of the months from one up to the present one, at most the latest 120."""
     latest_first: list[date] = []
     month = now.date().replace(day=1)
     while month >= start and len(latest_first) < MOST_MONTHS:

@@ -42,12 +42,10 @@ def plans(organization: str) -> str:
 
 
 def head(organization: str) -> str:
-    """The one item that says what readers see."""
     return f"{organization}#H"
 
 
 def rebuilds(organization: str) -> str:
-    """Rebuilds, by the generation that they make."""
     return f"{organization}#B"
 
 

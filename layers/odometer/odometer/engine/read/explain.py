@@ -60,7 +60,6 @@ class Explanation(NamedTuple):
     parts: Sequence[Part] = ()
     events: Sequence[ExplainedEvent] = ()
     users: Sequence[int] = ()
-    """The users who count, where users are counted."""
     later_items: int = 0
     """Items of plans that the view does not see."""
     outside: int = 0
@@ -189,9 +188,8 @@ class Explainer(Measuring):
                 yield ExplainedEvent(second, who, value)
 
     def _within(self, seconds: range, items: Sequence[Item]) -> Segment:
-        cuts = [
-            s.cut(seconds.start, seconds.stop) for s in (*self._settled(items), self._unsettled)
-        ]
+        segments = (*self._settled(items), self._unsettled)
+        cuts = [segment.cut(seconds.start, seconds.stop) for segment in segments]
         rows = sorted(
             row for cut in cuts for row in zip(cut.seconds, cut.who, *cut.measures, strict=True)
         )

@@ -86,6 +86,11 @@ def measure_shard(view: View, product: MeteredProduct, period: Period, shard: in
     return frames[shard] if shard < len(frames) else total((), product.measures)
 
 
+def outside(framed: range, seconds: range) -> list[range]:
+    outer = (range(seconds.start, framed.start), range(framed.stop, seconds.stop))
+    return [piece for piece in (outer if framed else (seconds,)) if piece]
+
+
 class Term(NamedTuple):
     """One thing to read, and how it enters the sum."""
 
@@ -129,8 +134,7 @@ class Measuring:
     def reads(self, seconds: range, shards: Iterable[int]) -> Reads:
         first, end = self._whole_days(seconds)
         framed = calendar.seconds_of(first, end, self.zone)
-        outer = (range(seconds.start, framed.start), range(framed.stop, seconds.stop))
-        unframed = [piece for piece in (outer if framed else (seconds,)) if piece]
+        unframed = outside(framed, seconds)
         terms = list(self._terms(first, end, shards)) if framed else []
         key_ranges = [term.key_range for term in terms]
         return Reads(framed, terms, unframed, [*key_ranges, *map(self._segments_range, unframed)])

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final, NamedTuple
 
 from odometer.domain.time import DAY
@@ -23,7 +23,7 @@ from odometer.engine.format.frames import SHARD, Frame, lane_count, lanes_of, to
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, frames_in
 from odometer.engine.format.segments import day_frames
-from odometer.engine.read.measuring import Measuring, Term
+from odometer.engine.read.measuring import Measuring, Term, outside
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 
@@ -99,9 +99,8 @@ class ProductSeries(Measuring):
         read: Sequence[tuple[Term, Sequence[Item]]],
         events: Iterable[Mapping[int, Frame]],
     ) -> Iterator[Frame]:
-        by_block = self._by_block(
-            item for term, items in read if not term.reading for item in items
-        )
+        parts = (items for term, items in read if not term.reading)
+        by_block = self._by_block(chain.from_iterable(parts))
         readings = self._frames_of({term.reading: items for term, items in read if term.reading})
         wide = self.product.measures
         for block, of_block in enumerate(events):
@@ -122,13 +121,8 @@ class ProductSeries(Measuring):
         return by_block
 
     def _unframed(self) -> list[range]:
-        start, end = self.edges[0], self.edges[-1]
-        if not self.whole_days:
-            return [range(start, end)] if start < end else []
-        days = (self.whole_days[0].start, self.whole_days[-1].stop)
-        framed = calendar.seconds_of(*days, self.zone)
-        outer = (range(start, framed.start), range(framed.stop, end))
-        return [seconds for seconds in outer if seconds]
+        seconds = range(self.edges[0], self.edges[-1])
+        return outside(calendar.seconds_of(*self._whole_days(seconds), self.zone), seconds)
 
     def _before(self, end: date, first: str, last: str, shard: int) -> KeyRange:
         return KeyRange(self._pk((end - DAY).year, shard), first, last, self._strong(end))
@@ -202,9 +196,7 @@ class Series:
     @cached_property
     def _events(self) -> list[list[Mapping[int, Frame]]]:
         key_ranges = [series.event_key_ranges() for series in self._by_product]
-        answers = iter(
-            self.view.store.read([key_range for each in key_ranges for key_range in each])
-        )
+        answers = iter(self.view.store.read(list(chain.from_iterable(key_ranges))))
         return [
             series.event_frames([next(answers) for _ in each])
             for series, each in zip(self._by_product, key_ranges, strict=True)

@@ -57,7 +57,6 @@ class View:
 
     @property
     def through_ms(self) -> int:
-        """Every batch accepted before this millisecond is in this view."""
         return self.unsettled[-1].through_ms if self.unsettled else self.head.through_ms
 
     @property

@@ -142,12 +142,9 @@ class Folding:
             try:
                 yield from log_entries.events_of(entry)
             except Undecodable:
-                self._park(organization, entry)
-
-    def _park(self, organization: str, entry: Item) -> None:
-        """Keep an entry that cannot be decoded for someone to look at."""
-        lasting = {name: value for name, value in entry.items() if name != "ttl"}
-        self.usage.put({**lasting, "pk": keys.parked(organization)})
+                # It is kept for someone to look at.
+                lasting = {name: value for name, value in entry.items() if name != "ttl"}
+                self.usage.put({**lasting, "pk": keys.parked(organization)})
 
     def _new(
         self, organization: str, decided: Decided, sent: Iterable[Event[str]]

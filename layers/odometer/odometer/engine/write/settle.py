@@ -58,7 +58,6 @@ class Planned(NamedTuple):
     plan: Plan
     events: ByProduct
     through_ms: int
-    """The watermark of its last fold."""
 
     @property
     def all(self) -> list[Event[int]]:
@@ -86,9 +85,8 @@ class Settling:
     def settle(self, organization: str, zone: str, now: int) -> bool:
         """Make and do the next plan; whether there was anything to do."""
         head = self._head(organization, zone, now)
-        plan = read_plan(organization, self.usage, head.plan + 1) or self._decide(
-            organization, head, now
-        )
+        plan = read_plan(organization, self.usage, head.plan + 1)
+        plan = plan or self._decide(organization, head, now)
         if plan is None:
             return False
         new_head = self._do(organization, head, self._planned(organization, plan), now)
@@ -121,7 +119,6 @@ class Settling:
         return late
 
     def _head(self, organization: str, zone: str, now: int) -> UsageHead:
-        """The head; it is made when an organization settles for the first time."""
         head = read_head(organization, self.usage)
         if head:
             return head
