@@ -18,8 +18,8 @@ from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.stack import CONTEXT, functions, stack_on_moto
 
 EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
-RUNG = [path for path in EVENTS if path.name.startswith("engine-")]
-CALLED = [path for path in EVENTS if path not in RUNG]
+OF_THE_ENGINE = [path for path in EVENTS if path.name.startswith("engine-")]
+CALLED = [path for path in EVENTS if path not in OF_THE_ENGINE]
 SUCCESS = {"v1-create-key": 201, "v1-send-events": 202} | dict.fromkeys(
     ("v1-erase-user", "v1-revoke-key"), 204
 )
@@ -86,7 +86,7 @@ ENGINE_ANSWERS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("path", RUNG, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OF_THE_ENGINE, ids=lambda path: path.stem)
 def test_a_sample_bell_is_answered_as_its_name_says(path: Path, names: Mapping[str, str]) -> None:
     assert answer_to(path, names) == ENGINE_ANSWERS[split_name(path)[1]]
 

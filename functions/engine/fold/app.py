@@ -1,4 +1,4 @@
-"""Fold: decide which accepted events count. Rung by the log's stream; swept once a minute."""
+"""Fold: decide which accepted events count, new ones by the log's stream, others by a schedule."""
 
 from collections.abc import Sequence
 from datetime import datetime
