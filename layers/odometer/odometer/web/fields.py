@@ -41,11 +41,12 @@ def check_year(year: int, expected: str) -> None:
 def instant_within_years(text: str, form: re.Pattern[str], expected: str) -> datetime | None:
     """The instant of a text, if there is one; that of another year is refused."""
     check_year(int(text[:4]), expected)
-    with suppress(ValueError):
-        if instant := read_instant(text, form):
-            check_year(instant.year, expected)
-            return instant
-    return None
+    instant = None
+    with suppress(ValueError):  # a refusal is one too, so years are checked outside
+        instant = read_instant(text, form)
+    if instant:
+        check_year(instant.year, expected)
+    return instant
 
 
 def echoed_id(content: object) -> str | None:
