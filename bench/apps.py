@@ -71,7 +71,7 @@ class CountingDeployment:
     def __post_init__(self) -> None:
         self._create_organization()
         table = Table("usage", Meter(), self.client)
-        table.put_many([*frames(self.dense), *last_seconds(self.dense)])
+        table.put_all([*frames(self.dense), *last_seconds(self.dense)])
         self.client.meta.events.register("before-call.dynamodb", self._count)
         self.client.meta.events.register("after-call.dynamodb", self._add_up)
 

@@ -193,7 +193,7 @@ def dynamodb_items(deployment: CountingDeployment) -> Engine:
     ]
     with ThreadPoolExecutor(LOADERS) as loaders:
         cuts = range(0, len(whole), BATCH)
-        list(loaders.map(lambda at: table.put_many(whole[at : at + BATCH]), cuts))
+        list(loaders.map(lambda at: table.put_all(whole[at : at + BATCH]), cuts))
 
     def averages(ends: tuple[date, date]) -> dict[int, tuple[int, int]]:
         sums, counts = [0] * deployment.dense.users, [0] * deployment.dense.users

@@ -1,6 +1,6 @@
 """The storage that the engine needs: items with two keys, and the ordinals of users."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 Item = Mapping[str, Any]
@@ -31,6 +31,9 @@ class Store(Protocol):
 
     def put(self, item: Item) -> None:
         """Store an item that is the same whoever writes it."""
+
+    def put_all(self, items: Iterable[Item]) -> None:
+        """Store items as `put` does, many at once and in any order."""
 
     def put_new(self, item: Item) -> bool:
         """Store an item unless its key is taken; whether it was stored."""

@@ -178,7 +178,7 @@ class DirectoryStore:
         blocks = [block_item(organization, b, commit, c) for b, c in touched.items()]
         expiry: Item = {"ttl": int((now + KEPT_FOR_CURSORS).timestamp())}
         former = {**item_of(edit.base), "sk": former_key(edit.base.version), **expiry}
-        self.table.put_many([*blocks, former])
+        self.table.put_all([*blocks, former])
         head = edit.head(commit)
         flipped = self.table.put_if(item_of(head), "version", edit.base.version)
         won = flipped or self._is_stored(head, commit)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,7 @@ Item = dict[str, Value]
 
 BATCH_GET = 100
 BATCH_WRITE = 25
+BATCHES_AT_ONCE = 8
 PATIENCE_SECONDS = 5.0
 PATIENCE = Config(  # 3 tries of 5 s and 1 + 2 s between them: a call ends within 18 s
     connect_timeout=1,
@@ -213,10 +216,13 @@ class Table:
         condition = "attribute_not_exists(pk) OR #attribute < :value"
         return self._put_where(condition, item, by, item[by])
 
-    def put_many(self, items: Sequence[Mapping[str, Value]]) -> None:
-        for start in range(0, len(items), BATCH_WRITE):
-            batch = items[start : start + BATCH_WRITE]
-            self._write_batch([{"PutRequest": {"Item": to_dynamodb(item)}} for item in batch])
+    def put_all(self, items: Iterable[Mapping[str, Value]]) -> None:
+        """Store items of different keys, some batches at a time: no more are in memory."""
+        at_once = map if self.readers is None else self.readers.map
+        left = iter(items)
+        while some := list(islice(left, BATCH_WRITE * BATCHES_AT_ONCE)):
+            batches = [some[at : at + BATCH_WRITE] for at in range(0, len(some), BATCH_WRITE)]
+            deque(at_once(self._put_batch, batches), maxlen=0)
 
     def change(self, pk: str, sk: str, values: Mapping[str, Value], **expected: Value) -> bool:
         """Set attributes of an item that exists and is as expected; return whether it was."""
@@ -253,6 +259,9 @@ class Table:
                 return
             keys = left["Keys"]
             pause()
+
+    def _put_batch(self, items: Sequence[Mapping[str, Value]]) -> None:
+        self._write_batch([{"PutRequest": {"Item": to_dynamodb(item)}} for item in items])
 
     def _write_batch(self, batch: list[Any]) -> None:
         for pause in backoff():
