@@ -34,6 +34,11 @@ class MemoryStore:
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
         return [self._key_range(key_range) for key_range in key_ranges]
 
+    def pages(self, key_range: KeyRange) -> Iterator[list[Item]]:
+        """As small as they can be, so that whoever reads them meets all others between."""
+        items = self._key_range(key_range)
+        return ([item] for item in items)
+
     def put(self, item: Item) -> None:
         self.before_each("put")
         _, stored = self._items[item["pk"]].get(item["sk"], (0, item))
@@ -87,7 +92,8 @@ class MemoryStore:
             for sk, (at, item) in sorted(self._items[key_range.pk].items())
             if key_range.first <= sk <= key_range.last and (key_range.strong or at <= seen)
         ]
-        return found[: key_range.limit]
+        ordered = found[::-1] if key_range.newest_first else found
+        return ordered[: key_range.limit]
 
 
 def lasting(item: Item) -> Item:

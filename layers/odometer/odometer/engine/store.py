@@ -1,6 +1,6 @@
 """The storage that the engine needs: items with two keys, and the ordinals of users."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 Item = Mapping[str, Any]
@@ -15,6 +15,8 @@ class KeyRange(NamedTuple):
     last: str
     strong: bool = True
     limit: int | None = None
+    newest_first: bool = False
+    """From the last sort key to the first."""
 
 
 class Store(Protocol):
@@ -28,6 +30,9 @@ class Store(Protocol):
 
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
         """The items of every key range, in order; a strong range sees all that was put."""
+
+    def pages(self, key_range: KeyRange) -> Iterator[list[Item]]:
+        """The items of a key range, in order, about a megabyte at a time."""
 
     def put(self, item: Item) -> None:
         """Store an item that is the same whoever writes it."""

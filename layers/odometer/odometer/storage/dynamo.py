@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -180,17 +180,26 @@ class Table:
         self, pk: str, low: str, high: str, *, consistent: bool = False, limit: int | None = None
     ) -> Iterator[Item]:
         """The items of one partition with `low <= sk <= high`, in order, page by page."""
+        return chain.from_iterable(self._pages(KeyRange(pk, low, high, consistent, limit)))
+
+    def pages(self, key_range: KeyRange) -> Iterator[list[StoredItem]]:
+        return map(list, self._pages(key_range))
+
+    def _pages(self, wanted: KeyRange) -> Iterator[list[Item]]:
+        ends = {":pk": wanted.pk, ":low": wanted.first, ":high": wanted.last}
+        limit = wanted.limit
         page: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
-            "ExpressionAttributeValues": to_dynamodb({":pk": pk, ":low": low, ":high": high}),
-            "ConsistentRead": consistent,
+            "ExpressionAttributeValues": to_dynamodb(ends),
+            "ConsistentRead": wanted.strong,
+            "ScanIndexForward": not wanted.newest_first,
             **({"Limit": limit} if limit else {}),
         }
         found = 0
         while True:
             answer = self._call("query", **page)
-            yield from map(from_dynamodb, answer["Items"])
+            yield [from_dynamodb(item) for item in answer["Items"]]
             found += len(answer["Items"])
             if "LastEvaluatedKey" not in answer or found == limit:
                 return
@@ -246,8 +255,7 @@ class Table:
         self._call("delete_item", TableName=self.name, Key=key_of(pk, sk))
 
     def _key_range(self, wanted: KeyRange) -> list[StoredItem]:
-        pk, first, last, strong, limit = wanted
-        return list(self.query(pk, first, last, consistent=strong, limit=limit))
+        return list(chain.from_iterable(self._pages(wanted)))
 
     def _get_batch(self, keys: list[dict[str, Any]], *, consistent: bool) -> Iterator[Item]:
         for pause in backoff():
