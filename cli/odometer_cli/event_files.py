@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from odometer.api.v1.events import LARGEST_BODY, LONGEST_NUMBER
-from odometer.domain.intake import EVENT_TYPE
+from odometer.domain.events import EVENT_TYPE
 from odometer.domain.kinds import KINDS
 from odometer_cli.failure import Misused
 

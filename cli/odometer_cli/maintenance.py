@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from odometer.domain.identity import as_kept
+from odometer.domain.text import as_kept
 from odometer.engine.format.decisions import ALL
 from odometer.services.engine import Engine
 from odometer_cli.cloudformation import empty_queue

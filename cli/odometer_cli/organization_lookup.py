@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from odometer.directory.columns import DirectoryHead
-from odometer.domain.identity import UUID
+from odometer.domain.text import UUID
 from odometer.storage.directory import DirectoryStore
 from odometer_cli.failure import Refused
 from odometer_cli.output import count_of

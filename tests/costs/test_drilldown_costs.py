@@ -14,8 +14,7 @@ from pytest_socket import enable_socket
 
 from bench.dense import END, PRODUCT, Day, Dense, store_usage
 from bench.pipeline import ORGANIZATION
-from odometer.api.usage_report.family import BASE
-from odometer.api.usage_report.parameters import ReportedProduct
+from odometer.api.usage_report.family import BASE, ReportedProduct
 from odometer.bootstrap import process
 from odometer.domain.events import Event, digest_of
 from odometer.domain.people import Role

@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from odometer.access.policy import Scope
-from odometer.api.usage_report.family import BASE
-from odometer.api.usage_report.parameters import ReportedProduct
+from odometer.api.usage_report.family import BASE, ReportedProduct
 from odometer.web import messages
 from tests.support.memory_directory import ACME
 from tests.support.people import People, basic, bearer, people_of

@@ -11,8 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from odometer.api.usage_report.family import BASE
-from odometer.api.usage_report.parameters import ReportedProduct
+from odometer.api.usage_report.family import BASE, ReportedProduct
 from odometer.bootstrap import process
 from odometer.domain.errors import Unavailable
 from odometer.domain.time import Period

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from local.demo_organization import DemoOrganization
 from local.demo_usage import demo_events
-from odometer.api.usage_report.parameters import DrilldownQuery, ReportedProduct, SummaryQuery
+from odometer.api.usage_report.family import DrilldownQuery, ReportedProduct, SummaryQuery
 from odometer.api.usage_report.usage import drilldown, summary
 from odometer.directory.snapshot import Directory
 from odometer.domain.events import Event

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from werkzeug.http import HTTP_STATUS_CODES
 
-from odometer.domain.identity import UUID
+from odometer.domain.text import UUID
 from odometer.web.messages import NDJSON
 from tests.support.stack import answer_to, endpoints, proxy_event
 from tools.openapi import documents, is_report

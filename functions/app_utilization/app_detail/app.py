@@ -5,7 +5,7 @@ from odometer.api.app_utilization.family import app_utilization
 from odometer.directory.people import Product
 from odometer.directory.snapshot import Directory
 from odometer.services.usage import Usage
-from odometer.web.context import app
+from odometer.web.endpoint import app
 from odometer.web.report import Report
 
 

@@ -4,8 +4,8 @@ from odometer.api.app_utilization.apps import AppUsersAnswer, AppUsersQuery, app
 from odometer.api.app_utilization.family import app_utilization
 from odometer.directory.people import Product
 from odometer.services.usage import Usage
-from odometer.web.context import app
 from odometer.web.cursors import Chain
+from odometer.web.endpoint import app
 from odometer.web.report import Report
 
 

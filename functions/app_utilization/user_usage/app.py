@@ -9,7 +9,7 @@ from odometer.api.app_utilization.users import (
 )
 from odometer.directory.people import User
 from odometer.services.usage import Usage
-from odometer.web.context import user as user_named
+from odometer.web.endpoint import user as user_named
 from odometer.web.report import Report
 
 

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from odometer.api.usage_metrics.family import usage_metrics
-from odometer.api.usage_metrics.parameters import MonthsQuery
+from odometer.api.usage_metrics.family import MonthsQuery, usage_metrics
 from odometer.api.usage_metrics.usage import UtilizationMonths, account_utilizations
 from odometer.directory.snapshot import Directory
 from odometer.services.usage import Usage

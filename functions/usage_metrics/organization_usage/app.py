@@ -1,7 +1,6 @@
 """GET /api/v1/organization/usage: what everybody did, in blocks of time."""
 
-from odometer.api.usage_metrics.family import usage_metrics
-from odometer.api.usage_metrics.parameters import OrganizationUsageQuery
+from odometer.api.usage_metrics.family import OrganizationUsageQuery, usage_metrics
 from odometer.api.usage_metrics.usage import OrganizationUsageAnswer, usage_over_time
 from odometer.services.usage import Usage
 from odometer.web.report import Report

@@ -1,8 +1,7 @@
 """GET /api/v1/organization/users: users in a team or in none, registered or deactivated."""
 
 from odometer.api.usage_metrics.answers import ListedUser, UserList, by_name
-from odometer.api.usage_metrics.family import usage_metrics
-from odometer.api.usage_metrics.parameters import UserFilter
+from odometer.api.usage_metrics.family import UserFilter, usage_metrics
 from odometer.directory.snapshot import Directory
 from odometer.web.report import Report
 

@@ -1,8 +1,7 @@
 """GET /api/v1/instance/permissions: everyone who holds a role."""
 
 from odometer.api.usage_metrics.answers import Permissions, by_name
-from odometer.api.usage_metrics.family import usage_metrics
-from odometer.api.usage_metrics.parameters import RoleFilter
+from odometer.api.usage_metrics.family import RoleFilter, usage_metrics
 from odometer.directory.snapshot import Directory
 from odometer.web.report import Report
 

@@ -1,12 +1,11 @@
 """GET /api/v1/team/account-utilizations: the accounts of a team, as they stand now."""
 
 from odometer.access.policy import READ_TEAM
-from odometer.api.usage_metrics.family import usage_metrics
-from odometer.api.usage_metrics.parameters import TeamQuery
+from odometer.api.usage_metrics.family import TeamQuery, usage_metrics
 from odometer.api.usage_metrics.usage import TeamUtilization, team_utilization
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
-from odometer.web.context import team
+from odometer.web.endpoint import team
 from odometer.web.report import Report
 
 

@@ -1,13 +1,12 @@
 """GET /api/v1/team/usage: what the users of a team did, in blocks of time."""
 
 from odometer.access.policy import READ_TEAM
-from odometer.api.usage_metrics.family import usage_metrics
-from odometer.api.usage_metrics.parameters import TeamUsageQuery
+from odometer.api.usage_metrics.family import TeamUsageQuery, usage_metrics
 from odometer.api.usage_metrics.usage import TeamUsageAnswer, usage_over_time
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
 from odometer.services.usage import Usage
-from odometer.web.context import team
+from odometer.web.endpoint import team
 from odometer.web.report import Report
 
 

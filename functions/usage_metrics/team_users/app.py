@@ -2,11 +2,10 @@
 
 from odometer.access.policy import READ_TEAM
 from odometer.api.usage_metrics.answers import ListedUser, UserList, by_name
-from odometer.api.usage_metrics.family import usage_metrics
-from odometer.api.usage_metrics.parameters import Page
+from odometer.api.usage_metrics.family import Page, usage_metrics
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
-from odometer.web.context import team
+from odometer.web.endpoint import team
 from odometer.web.report import Report
 
 

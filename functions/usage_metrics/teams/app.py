@@ -1,8 +1,7 @@
 """GET /api/v1/organization/teams: the teams of the organization, by name."""
 
 from odometer.api.usage_metrics.answers import ListedTeam, TeamList, by_name
-from odometer.api.usage_metrics.family import usage_metrics
-from odometer.api.usage_metrics.parameters import OptionalPage
+from odometer.api.usage_metrics.family import OptionalPage, usage_metrics
 from odometer.directory.snapshot import Directory
 from odometer.web.report import Report
 

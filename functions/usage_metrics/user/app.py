@@ -5,7 +5,7 @@ from odometer.api.usage_metrics.answers import UserWithTeam
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
-from odometer.web.context import user
+from odometer.web.endpoint import user
 
 
 @usage_metrics("/user/{user_id}", may=READ_PERSON, about=user("user_id"))

@@ -1,12 +1,11 @@
 """GET /api/v1/user/usage: what one user did, in blocks of time."""
 
 from odometer.access.policy import READ_PERSON
-from odometer.api.usage_metrics.family import usage_metrics
-from odometer.api.usage_metrics.parameters import UserUsageQuery
+from odometer.api.usage_metrics.family import UserUsageQuery, usage_metrics
 from odometer.api.usage_metrics.usage import UserUsageAnswer, usage_over_time
 from odometer.directory.people import User
 from odometer.services.usage import Usage
-from odometer.web.context import user
+from odometer.web.endpoint import user
 from odometer.web.report import Report
 
 

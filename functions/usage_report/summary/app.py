@@ -1,7 +1,6 @@
 """GET /insights/api/v3/public/usage-report/summary: the totals of every product."""
 
-from odometer.api.usage_report.family import usage_report
-from odometer.api.usage_report.parameters import SummaryQuery
+from odometer.api.usage_report.family import SummaryQuery, usage_report
 from odometer.api.usage_report.usage import SummaryAnswer, summary
 from odometer.services.usage import Usage
 from odometer.web.report import Report

@@ -6,7 +6,7 @@ from odometer.access.policy import WRITE_DIRECTORY, Caller
 from odometer.api.v1.directory import RowResults, SentDirectory, apply_rows, rows_sent
 from odometer.api.v1.family import v1
 from odometer.storage.directory import DirectoryStore
-from odometer.web.context import Deadline
+from odometer.web.endpoint import Deadline
 
 
 @v1("/directory", "PUT", may=WRITE_DIRECTORY)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from odometer.domain.errors import Forbidden
-from odometer.domain.identity import as_kept
 from odometer.domain.people import Role
+from odometer.domain.text import as_kept
 
 
 class Scope(StrEnum):

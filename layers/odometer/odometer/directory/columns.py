@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from odometer.domain.identity import as_kept
+from odometer.domain.text import as_kept
 
 Columns = dict[str, list[Any]]
 Row = Mapping[str, Any]

@@ -7,10 +7,10 @@ from typing import Any, Final
 from odometer.directory.columns import Register, Row
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain.errors import Conflict, Fault, Invalid, NotFound
-from odometer.domain.identity import UUID, as_kept
-from odometer.domain.intake import AHEAD
+from odometer.domain.events import AHEAD
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State, UserType
+from odometer.domain.text import UUID, as_kept
 from odometer.domain.time import epoch_ms
 
 NEW_USER: Row = {

@@ -24,9 +24,9 @@ from odometer.directory.people import (
     User,
     default_email,
 )
-from odometer.domain.identity import as_kept
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, Kind
 from odometer.domain.people import KeyOwner, Role, State, UserType
+from odometer.domain.text import as_kept
 
 APP = "app"
 """The kind of product whose use the app utilization API reports."""

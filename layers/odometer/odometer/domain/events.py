@@ -1,13 +1,27 @@
-"""One reported use of a product, and what makes it the same event when it is sent again."""
+"""One reported use of a product: what it must be to count, and what makes it the same event.
 
-from datetime import date
+    specversion  id  source  type  subject  time  data{product, platform, measures…}
+
+Rules are checked in the order of the attributes; the first one broken is the event's error, with
+the code by which a sender learns of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from odometer.domain.kinds import KINDS
+from odometer.domain.kinds import KINDS, MEASURE_LIMIT, Kind
+from odometer.domain.text import CONTROL, as_kept, fault_of_name, has_invisible
+from odometer.domain.time import epoch_second, read_instant
 
 Who = TypeVar("Who", str, int)
 
+LONGEST_ID: Final = 256
+LONGEST_NAME: Final = 128
+AHEAD: Final = timedelta(minutes=5)
+EVENT_TYPE: Final = "usage"
 DIGEST_BYTES: Final = 12
 _DAY_SECONDS: Final = 86_400
 _FIRST_DAY: Final = date(1970, 1, 1).toordinal()
@@ -45,3 +59,117 @@ def digest_of(source: str, event_id: str) -> bytes:
 
 def utc_date(second: int) -> date:
     return date.fromordinal(_FIRST_DAY + second // _DAY_SECONDS)
+
+
+class Refused(Exception):
+    """This event does not count; the rest of its batch does."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What depends on the organization and on the moment."""
+
+    kinds: Mapping[str, Kind]
+    """The organization's products and their kinds."""
+    now: datetime
+    retention_years: int
+
+    @property
+    def earliest(self) -> datetime:
+        """The first instant that is still taken: whole years, this one included."""
+        return datetime(self.now.year - self.retention_years + 1, 1, 1, tzinfo=UTC)
+
+    def read(self, sent: Any) -> Event[str]:
+        """The event that was sent, or why it does not count."""
+        if not isinstance(sent, dict):
+            raise Refused("not_an_event", "expected an object")
+        check_constant(sent, "specversion", "1.0")
+        event_id = text(sent, "id", LONGEST_ID)
+        source = text(sent, "source", LONGEST_NAME)
+        if has_invisible(source):
+            raise Refused("invalid_source", "source: expected text without invisible characters")
+        check_constant(sent, "type", EVENT_TYPE)
+        subject = text(sent, "subject", LONGEST_NAME)
+        if fault := fault_of_name(subject):
+            raise Refused("invalid_subject", f"subject: {fault}")
+        second = self._second(text(sent, "time", LONGEST_NAME))
+        data = sent.get("data")
+        if not isinstance(data, dict):
+            raise Refused("invalid_data", "data: expected an object")
+        product, kind = self._product(data)
+        platform = platform_of(kind, data)
+        measures = measures_of(kind, data)
+        digest = digest_of(source, event_id)
+        return Event(subject, product, source, second, platform, measures, digest)
+
+    def _second(self, time: str) -> int:
+        try:
+            instant = read_instant(time)
+        except ValueError:
+            raise Refused("invalid_time", "time: no such instant") from None
+        if instant is None:
+            raise Refused("invalid_time", "time: expected an instant like 2026-02-28T17:42:00Z")
+        instant = instant.replace(microsecond=0)
+        if instant > self.now + AHEAD:
+            raise Refused("time_ahead", "time: more than 5 minutes ahead")
+        if instant < self.earliest:
+            raise Refused(
+                "time_too_old", f"time: before {self.earliest:%Y-%m-%d}, as far as usage is kept"
+            )
+        return epoch_second(instant)
+
+    def _product(self, data: Mapping[str, Any]) -> tuple[str, Kind]:
+        product = as_kept(text(data, "product", LONGEST_NAME))
+        if product not in self.kinds:
+            raise Refused("unknown_product", f"product: {product} is not in the directory")
+        return product, self.kinds[product]
+
+
+def check_constant(sent: Mapping[str, Any], name: str, expected: str) -> None:
+    if sent.get(name) != expected:
+        raise Refused(f"invalid_{name}", f'{name}: expected "{expected}"')
+
+
+def text(sent: Mapping[str, Any], name: str, longest: int) -> str:
+    """A required attribute: text without control characters, of bounded size."""
+    value = sent.get(name)
+    if value is None or value == "":
+        raise Refused(f"missing_{name}", f"{name}: required")
+    if not isinstance(value, str) or CONTROL.search(value):
+        raise Refused(f"invalid_{name}", f"{name}: expected text without control characters")
+    if len(value.encode()) > longest:
+        raise Refused(f"invalid_{name}", f"{name}: longer than {longest} bytes")
+    return value
+
+
+def platform_of(kind: Kind, data: Mapping[str, Any]) -> int:
+    """The place of the platform among those of the kind, counted from 1; 0 without one."""
+    platform = data.get("platform") if kind.platforms else None
+    if platform is None:
+        return 0
+    if platform not in kind.platforms:
+        raise Refused("unknown_platform", f"platform: expected one of {', '.join(kind.platforms)}")
+    return kind.platforms.index(platform) + 1
+
+
+def measures_of(kind: Kind, data: Mapping[str, Any]) -> tuple[int, ...]:
+    """The measures of the kind in their order; one that was left out is 0."""
+    known = {"product", *kind.measures, *(["platform"] if kind.platforms else [])}
+    if unknown := [name for name in data if name not in known]:
+        name = CONTROL.sub("\N{REPLACEMENT CHARACTER}", unknown[0])[:64]
+        raise Refused("unknown_measure", f"{name}: no measure of {kind.name}")
+    measures = tuple(measure(name, data.get(name, 0)) for name in kind.measures)
+    if not any(measures):
+        raise Refused("no_usage", f"expected one of {', '.join(kind.measures)} above 0")
+    return measures + (0,) * (MEASURES - len(measures))
+
+
+def measure(name: str, value: object) -> int:
+    if type(value) is not int or not 0 <= value <= MEASURE_LIMIT:
+        raise Refused("invalid_measure", f"{name}: expected an integer from 0 to {MEASURE_LIMIT}")
+    return value

@@ -1,4 +1,4 @@
-"""What text may hold, and what the name of somebody or something may hold beside.
+"""What text, names and ids may hold.
 
 Two names that look alike by their letters are two names. Two that differ by what nobody sees are
 one mistake, or one trick: such characters are refused, by what Unicode says of each.
@@ -8,6 +8,8 @@ import re
 from typing import Final
 from unicodedata import category
 
+UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+"""8-4-4-4-12 hexadecimal digits, whatever they say about a version."""
 CONTROLS: Final = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
 CONTROL: Final = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
 INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -36,3 +38,11 @@ def fault_of_name(text: str) -> str | None:
     if has_invisible(text):
         return "expected text without invisible characters"
     return None
+
+
+def as_kept(name: str) -> str:
+    """An id of anything but a person: as a UUID in lower case, for either case means the same.
+
+    The names of people are compared as they are sent.
+    """
+    return name.lower() if UUID.fullmatch(name) else name

@@ -11,8 +11,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from odometer.domain.identity import UUID
-from odometer.domain.text import CONTROL, CONTROLS, fault_of_name
+from odometer.domain.text import CONTROL, CONTROLS, UUID, fault_of_name
 from odometer.domain.time import DATE, RFC_3339, read_instant
 
 DIGITS = re.compile(r"[0-9]{1,4000}")  # more than 4,300 of them Python does not read

@@ -8,20 +8,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from odometer.api.app_utilization.answers import (
-    ComparedDays,
-    LastActivity,
-    MetricWithDelta,
-    UserRef,
-)
-from odometer.api.app_utilization.parameters import (
+from odometer.api.app_utilization.family import (
     Compared,
+    ComparedDays,
     Dated,
     Granular,
+    LastActivity,
+    MetricWithDelta,
     OfDepartments,
     Ordered,
     Paged,
     Searched,
+    UserRef,
 )
 from odometer.directory.people import Product
 from odometer.directory.snapshot import APP, Directory

@@ -5,8 +5,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from odometer.api.app_utilization.answers import ComparedDays, LastActivity, UserRef
-from odometer.api.app_utilization.parameters import Dated, OfDepartments, Searched, Strict
+from odometer.api.app_utilization.family import (
+    ComparedDays,
+    Dated,
+    LastActivity,
+    OfDepartments,
+    Searched,
+    Strict,
+    UserRef,
+)
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import KINDS

@@ -5,7 +5,7 @@ from typing import Any, Generic, Self, TypeVar, get_args
 
 from pydantic import MISSING, Field, RootModel
 
-from odometer.api.usage_metrics.parameters import LARGEST_PAGE, OptionalPage, Page
+from odometer.api.usage_metrics.family import LARGEST_PAGE, OptionalPage, Page
 from odometer.directory import people
 from odometer.domain.people import Role
 from odometer.domain.time import format_seconds, instant_of_ms

@@ -6,7 +6,7 @@ from typing import Self, TypeVar
 
 from pydantic import Field, RootModel
 
-from odometer.api.usage_metrics.parameters import (
+from odometer.api.usage_metrics.family import (
     MONTHS_BY_DEFAULT,
     MonthsQuery,
     OrganizationUsageQuery,

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import MISSING, Field
 
-from odometer.api.usage_report.parameters import (
+from odometer.api.usage_report.family import (
     DrilldownQuery,
     ReportedProduct,
     SummaryQuery,

@@ -8,8 +8,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound
-from odometer.domain.identity import as_kept
 from odometer.domain.kinds import Kind
+from odometer.domain.text import as_kept
 from odometer.domain.time import Period, format_seconds, instant_at, instant_of_ms
 from odometer.engine.format.latest import Coverage
 from odometer.engine.read.latest import Received, events_between, received

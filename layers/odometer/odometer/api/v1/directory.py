@@ -15,11 +15,11 @@ from odometer.directory.registers import REQUIRED
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit, Outcome, Status
 from odometer.domain.errors import Fault, Invalid, TooLarge, Unsupported
-from odometer.domain.identity import as_kept
 from odometer.domain.kinds import KINDS
 from odometer.domain.people import Role, State, UserType
+from odometer.domain.text import as_kept
 from odometer.domain.time import epoch_ms, format_millis, instant_of_ms
-from odometer.web.context import Deadline
+from odometer.web.endpoint import Deadline
 from odometer.web.fields import (
     Choice,
     Flag,

@@ -13,8 +13,7 @@ from pydantic import Field, WithJsonSchema
 from odometer.access.policy import Caller
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Conflict, Invalid, TooLarge, Unsupported
-from odometer.domain.events import Event
-from odometer.domain.intake import Refused, Rules
+from odometer.domain.events import Event, Refused, Rules
 from odometer.domain.text import CONTROL
 from odometer.storage.log import EventLog, KeptAnswer
 from odometer.web.fields import echoed_id

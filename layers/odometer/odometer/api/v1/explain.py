@@ -8,8 +8,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain.errors import Invalid, NotFound
-from odometer.domain.identity import as_kept
 from odometer.domain.people import State, UserType
+from odometer.domain.text import as_kept
 from odometer.domain.time import Period, epoch_ms, format_seconds, instant_at
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
 from odometer.engine.read.explain import (
