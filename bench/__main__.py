@@ -4,13 +4,13 @@ python -m bench --write                          # all of it, into docs/performa
 python -m bench compare --users 1000             # one part, only shown
 python -m bench intake --events 100000
 python -m bench cold
+python -m bench scale --size 0.1
 """
 
 import sys
+from importlib import import_module
 
-from bench import cold, compare, intake
-
-PARTS = {"compare": compare.main, "intake": intake.main, "cold": cold.main}
+PARTS = ("compare", "intake", "cold", "scale")
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     if words and words[0] not in PARTS:
         sys.exit(__doc__)
     for name in words[:1] or PARTS:
-        PARTS[name](words[1:], write="--write" in sys.argv)
+        import_module(f"bench.{name}").main(words[1:], write="--write" in sys.argv)
 
 
 if __name__ == "__main__":

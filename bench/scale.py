@@ -1,0 +1,377 @@
+"""Large, busy and late organizations: what they cost, counted on tables in a file.
+
+    python -m bench scale                       # all rows
+    python -m bench scale --row late --size 0.1 # one of them, a tenth as large
+
+Every row runs in a process of its own, so that its memory is what the engine holds. Nobody waits
+for storage: rounds are counted, and 5 ms a round are added to what the processor took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from rich.console import Console
+
+from bench.counted_store import ROUND_MS, CountedStore, Counts
+from bench.publish import publish
+from odometer.domain.events import MEASURES, Event
+from odometer.domain.kinds import KINDS
+from odometer.domain.time import Period, epoch_second, instant_at
+from odometer.engine.format import log_entries
+from odometer.engine.format.products import PROJECTIONS, MeteredProduct
+from odometer.engine.read.measuring import measure
+from odometer.engine.read.verify import YearCheck
+from odometer.engine.read.views import View
+from odometer.engine.write.fold import Folding
+from odometer.engine.write.rebuild import Rebuilding
+from odometer.engine.write.settle import Settling
+
+ORGANIZATION: Final = "3f0c5d1e-7a52-4b8a-9f51-5d1f0e6b7c21"
+PRODUCTS: Final = [
+    MeteredProduct("automation", KINDS["test"]),
+    MeteredProduct("smartui", KINDS["visual"]),
+    MeteredProduct("code-completions", KINDS["completion"]),
+    MeteredProduct("chat", KINDS["chat"]),
+    *(MeteredProduct(f"automation-{number}", KINDS["test"]) for number in range(6)),
+]
+DAY: Final = 86_400
+NOON: Final = epoch_second(datetime(2026, 11, 18, 12, tzinfo=UTC))
+BATCH: Final = 1_000
+LONG_TAIL: Final = 5_000
+console = Console()
+
+
+class Everyone:
+    """A directory in which `7` is the eighth user."""
+
+    def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
+        return {subject: int(subject) for subject in subjects}
+
+
+@dataclass
+class Organization:
+    """One organization on tables of its own, with a clock."""
+
+    home: Path
+    products: Sequence[MeteredProduct] = field(default_factory=lambda: PRODUCTS)
+    now: int = NOON
+    sent: int = 0
+    costs: defaultdict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    processor: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def __post_init__(self) -> None:
+        self.log, self.usage = (CountedStore(self.home / name) for name in ("log", "usage"))
+        self.folding = Folding(self.log, self.usage, Everyone())
+        self.settling = Settling(self.usage, lambda _: [*self.products, *PROJECTIONS])
+        self.rebuilding = Rebuilding(self.usage, self.settling)
+
+    def does(self, step: str, work: Callable[[], Any]) -> Any:
+        """Do something, and count what it asked of the tables and of the processor."""
+        before, begin = self.counts, time.process_time()
+        result = work()
+        self.processor[step] += time.process_time() - begin
+        spent, known = self.counts - before, self.costs[step]
+        self.costs[step] = Counts(
+            known.read_units + spent.read_units,
+            known.write_units + spent.write_units,
+            known.calls + spent.calls,
+            known.rounds + spent.rounds,
+        )
+        return result
+
+    @property
+    def counts(self) -> Counts:
+        one, other = self.log.counts, self.usage.counts
+        return Counts(
+            one.read_units + other.read_units,
+            one.write_units + other.write_units,
+            one.calls + other.calls,
+            one.rounds + other.rounds,
+        )
+
+    def send(self, events: Sequence[Event[str]]) -> None:
+        """Put a batch into the log and fold it as the stream brings it."""
+        self.sent += 1
+        entry = log_entries.to_item(ORGANIZATION, events, self.now * 1000, f"{self.sent:08d}")
+        self.does("accept", lambda: self.log.put_new(entry))
+        self.does("fold", lambda: self.folding.fold_new(ORGANIZATION, [entry], self.now * 1000))
+
+    def settle(self) -> int:
+        """Settle and rebuild until nothing is left; how many steps that took."""
+        steps = 0
+        while self.step():
+            steps += 1
+        return steps
+
+    def step(self) -> bool:
+        """One step of what a worker would do next."""
+        self.does(
+            "fold", lambda: self.folding.fold_outstanding(ORGANIZATION, self.now * 1000 + 121_000)
+        )
+        settled = self.does("settle", lambda: self.settling.settle(ORGANIZATION, "UTC", self.now))
+        if settled:
+            return True
+        if scope := self.rebuilding.wanted(ORGANIZATION, "UTC"):
+            self.rebuilding.request(ORGANIZATION, scope, "UTC")
+        return bool(self.does("rebuild", lambda: self.rebuilding.rebuild(ORGANIZATION, self.now)))
+
+    def view(self) -> View:
+        return View.latest(ORGANIZATION, self.usage, "UTC", self.now)
+
+    def report(self, seconds: range, product: MeteredProduct | None = None) -> Counts:
+        """What a ranking of a range asks of the tables, its view included."""
+        before = self.counts
+        period = Period(instant_at(seconds.start), instant_at(seconds.stop))
+        measure(self.view(), product or self.products[0], period)
+        return self.counts - before
+
+    def drifts(self) -> int:
+        """Frames that differ from the events."""
+        years = range(2024, 2027)
+        checks = (
+            YearCheck(self.view(), product, year).compare()
+            for product in self.products
+            for year in years
+        )
+        return sum(len(check.drifts) for check in checks)
+
+    def seconds_of(self, step: str) -> float:
+        """What a step would take: the processor here, and the rounds of storage."""
+        return self.processor[step] + self.costs[step].rounds * ROUND_MS / 1000
+
+
+def events_of(
+    random: Random,
+    count: int,
+    users: int,
+    products: Sequence[MeteredProduct],
+    when: Callable[[], int],
+) -> Iterator[Event[str]]:
+    for _ in range(count):
+        product = random.choice(products)
+        wide = len(product.kind.measures)
+        measures = (*(random.randrange(1, 600_000) for _ in range(wide)), *[0] * (MEASURES - wide))
+        digest = random.randbytes(12)
+        yield Event(str(random.randrange(users)), product.id, "ci", when(), 0, measures, digest)
+
+
+def late(home: Path, size: float) -> dict[str, object]:
+    """100,000 late events over 1,000 days and 10,000 users, while others send what is new."""
+    acme, random = Organization(home, PRODUCTS[:1]), Random(1)
+    count, users = int(100_000 * size), 10_000
+    acme.send(list(events_of(random, BATCH, users, acme.products, lambda: acme.now - 60)))
+    acme.now += 2 * DAY
+    acme.settle()
+    acme.costs.clear()
+    acme.processor.clear()
+    tails, waiting = [], 0
+    for _ in range(count // BATCH):
+        days_ago = lambda: acme.now - random.randrange(2, 690) * DAY  # noqa: E731  a clock
+        acme.send(list(events_of(random, BATCH, users, acme.products, days_ago)))
+        fresh = list(events_of(random, 10, users, acme.products, lambda: acme.now))
+        acme.send(fresh)
+        known = {event.digest for event in acme.view().unsettled_events}
+        tails.append(len(known))
+        waiting += sum(event.digest not in known for event in fresh)
+        if len(tails) % 10 == 0:
+            acme.step()
+    waited = acme.report(range(acme.now - 366 * DAY, acme.now))
+    steps = acme.settle()
+    settled = acme.report(range(acme.now - 366 * DAY, acme.now))
+    return {
+        "late events": count,
+        "steps": steps,
+        "longest tail": max(tails),
+        "new events that waited": waiting,
+        **spent(acme, "fold", "settle", "rebuild"),
+        "units of a year meanwhile": waited.read_units,
+        "units of a year settled": settled.read_units,
+        "drifts": acme.drifts(),
+    }
+
+
+def history(home: Path, size: float) -> dict[str, object]:
+    """The first import: 78,000 events over two years, 3,700 people, ten products, 5 % twice."""
+    acme, random = Organization(home), Random(2)
+    count = int(78_000 * size)
+    moments = lambda: acme.now - random.randrange(690 * DAY)  # noqa: E731  a clock
+    events = list(events_of(random, count, 3_700, acme.products, moments))
+    events += random.sample(events, count // 20)
+    random.shuffle(events)
+    meanwhile = []
+    for at in range(0, len(events), BATCH):
+        acme.now += 1
+        acme.send(events[at : at + BATCH])
+        if at % (4 * BATCH) == 0:
+            acme.step()
+        meanwhile.append(acme.report(range(acme.now - 366 * DAY, acme.now)).read_units)
+    steps = acme.settle()
+    settled = acme.report(range(acme.now - 366 * DAY, acme.now)).read_units
+    used = acme.view()
+    period = Period(instant_at(acme.now - 700 * DAY), instant_at(acme.now + 1))
+    found = sum(
+        sum(measure(used, product, period).measure(product.kind.measures[0]))
+        for product in acme.products
+    )
+    return {
+        "events": len(events),
+        "steps": steps,
+        **spent(acme, "fold", "settle", "rebuild"),
+        "units of a year meanwhile": max(meanwhile),
+        "units of a year settled": settled,
+        "sums equal": found == sum(e.measures[0] for e in {e.digest: e for e in events}.values()),
+        "drifts": acme.drifts(),
+    }
+
+
+def sustained(home: Path, size: float, rate: int = 300) -> dict[str, object]:
+    """An hour at a rate, with a report until now every minute."""
+    acme, random = Organization(home, PRODUCTS[:2]), Random(3)
+    users = 10_000
+    until_now, costs, memory = [], [], []
+    began = acme.now
+    for minute in range(max(2, int(60 * size))):
+        before = acme.counts
+        for _ in range(12):
+            acme.now += 5
+            batch = list(events_of(random, rate * 5, users, acme.products, lambda: acme.now))
+            for at in range(0, len(batch), BATCH):
+                acme.send(batch[at : at + BATCH])
+            if sum(len(fold.events) for fold in acme.view().unsettled) > LONG_TAIL:
+                acme.step()
+        spent_now = acme.counts - before
+        costs.append(spent_now.write_units / (rate * 60))
+        until_now.append(acme.report(range(began - 28 * DAY, acme.now + 1)).read_units)
+        memory.append(resident())
+        del minute
+    return {
+        "events": len(costs) * rate * 60,
+        **spent(acme, "fold", "settle"),
+        "write units an event": f"{costs[0]:.3f} to {costs[-1]:.3f}",
+        "units until now": f"{until_now[0]:.0f} to {max(until_now):.0f}",
+        "memory, MB": f"{memory[0] // 2**20} to {memory[-1] // 2**20}",
+    }
+
+
+def busier(home: Path, size: float) -> dict[str, object]:
+    """The same at 2,000 events a second."""
+    return sustained(home, size, rate=2_000)
+
+
+def dates(home: Path, size: float) -> dict[str, object]:
+    """One batch of 1,000 events on 1,000 dates that have 5,000 events each."""
+    acme, random = Organization(home, PRODUCTS[:1]), Random(4)
+    days = int(690 * size)
+    for day in range(days):
+        then = acme.now - (day + 2) * DAY
+        events = list(events_of(random, 5_000, 10_000, acme.products, lambda then=then: then))  # type: ignore[misc]
+        for at in range(0, 5_000, BATCH):
+            acme.send(events[at : at + BATCH])
+        acme.settle()
+    acme.folding = Folding(acme.log, acme.usage, Everyone())
+    before = resident()
+    moments = iter(acme.now - (day + 2) * DAY for day in range(days))
+    acme.send(list(events_of(random, days, 10_000, acme.products, lambda: next(moments))))
+    return {"dates": days, "memory added, MB": (peak() - before) // 2**20}
+
+
+def people(home: Path, size: float) -> dict[str, object]:
+    """1,000,000 users: a week is sealed, ranked, verified and made again."""
+    users = int(1_000_000 * size)
+    acme, random = Organization(home, PRODUCTS[:2]), Random(5)
+    acme.now = epoch_second(datetime(2026, 11, 12, 12, tzinfo=UTC))
+    for _ in range(2):
+        everyone = iter(range(users))
+        for _ in range(0, users, BATCH):
+            batch = [
+                event._replace(who=str(next(everyone)))
+                for event in events_of(random, BATCH, users, acme.products, lambda: acme.now)
+            ]
+            acme.send(batch)
+            acme.step()
+        acme.now += DAY
+    acme.now += 5 * DAY
+    sealing = acme.settle()
+    ranking = acme.report(range(acme.now - 28 * DAY, acme.now))
+    acme.rebuilding.request(ORGANIZATION, "*", "UTC")
+    rebuilding = acme.settle()
+    return {
+        "users": users,
+        "steps to seal": sealing,
+        "steps to rebuild": rebuilding,
+        **spent(acme, "fold", "settle", "rebuild"),
+        "units of a ranking": ranking.read_units,
+        "drifts": acme.drifts(),
+    }
+
+
+def spent(acme: Organization, *steps: str) -> dict[str, object]:
+    table: dict[str, object] = {}
+    for step in steps:
+        counts = acme.costs[step]
+        table[f"{step}: calls / rounds"] = f"{counts.calls:,} / {counts.rounds:,}"
+        table[f"{step}: units read / written"] = (
+            f"{counts.read_units:,.0f} / {counts.write_units:,.0f}"
+        )
+        table[f"{step}: seconds"] = f"{acme.seconds_of(step):,.1f}"
+    return table
+
+
+def resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+ROWS: Final[Mapping[str, Callable[[Path, float], dict[str, object]]]] = {
+    "history": history,
+    "late": late,
+    "dates": dates,
+    "sustained": sustained,
+    "busier": busier,
+    "people": people,
+}
+
+
+def measured(name: str, size: float) -> dict[str, object]:
+    """A row, made in a process of its own."""
+    with TemporaryDirectory() as home, multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(run, (name, size, home))
+
+
+def run(name: str, size: float, home: str) -> dict[str, object]:
+    begin = time.monotonic()
+    found = ROWS[name](Path(home), size)
+    took = f"{time.monotonic() - begin:,.0f}"
+    return {**found, "peak memory, MB": peak() // 2**20, "measured in, s": took}
+
+
+def main(words: Sequence[str], *, write: bool) -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench scale")
+    parser.add_argument("--row", choices=ROWS, action="append")
+    parser.add_argument("--size", type=float, default=1.0, help="a part of the real size")
+    asked = parser.parse_args(words)
+    lines = [f"At size {asked.size:g}, on {datetime.now(UTC):%Y-%m-%d}:", ""]
+    for name in asked.row or ROWS:
+        lines += [f"**{ROWS[name].__doc__}**", "", "| | |", "| --- | ---: |"]
+        for what, value in measured(name, asked.size).items():
+            console.print(f"{name}: {what}: {value}")
+            lines.append(f"| {what} | {value} |")
+        lines.append("")
+    if write:
+        publish("scale", "\n".join(lines))
