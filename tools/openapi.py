@@ -5,6 +5,7 @@ For tools and tests: no function imports this.
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, Field
@@ -236,7 +237,7 @@ def operation(name: str, endpoint: Endpoint, models: Models) -> Schema:
     contents = contents_of(endpoint)
     return {
         "operationId": re.sub(r"[/_](\w)", lambda found: found[1].upper(), name),
-        "summary": str(endpoint.handler.__globals__["__doc__"]).partition(": ")[2].split("\n")[0],
+        "summary": beginning_of(name).partition(": ")[2],
         **(
             {"parameters": each}
             if (each := [*parameters(endpoint), *header_parameters(contents)])
@@ -248,6 +249,12 @@ def operation(name: str, endpoint: Endpoint, models: Models) -> Schema:
             **{str(STATUS[code]): refusal(endpoint, code, models) for code in refusals(endpoint)},
         },
     }
+
+
+def beginning_of(name: str) -> str:
+    """The first line of a function: verb, path and what it answers."""
+    text = Path(__file__).parents[1].joinpath("functions", name, "app.py").read_text()
+    return text.partition("\n")[0].strip('"')
 
 
 def request_body(contents: Contents, models: Models) -> Schema:

@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from odometer.api.routes import ROUTES
 from tests.support.documents import compare
 from tests.support.stack import ROOT, endpoints
-from tools.openapi import documents
+from tools.openapi import beginning_of, documents
 
 DOCUMENTS = documents(endpoints())
 
@@ -48,8 +48,7 @@ def test_documents_are_of_all_handlers() -> None:
 @pytest.mark.parametrize("name", [name for name, each in endpoints().items() if each.may])
 def test_a_function_begins_by_saying_what_it_answers(name: str) -> None:
     each = endpoints()[name]
-    first = str(each.handler.__globals__["__doc__"]).splitlines()[0]
-    assert re.fullmatch(rf"{each.method} {re.escape(each.path)}: \w.+\.", first)
+    assert re.fullmatch(rf"{each.method} {re.escape(each.path)}: \w.+\.", beginning_of(name))
 
 
 def references(content: Any) -> set[str]:

@@ -12,9 +12,10 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from odometer.bootstrap import process
+from odometer.web.endpoint import Endpoint
 from tests.support import apps
 from tests.support.memory_directory import ACME
-from tests.support.stack import Stack, admin_of
+from tests.support.stack import Stack, admin_of, endpoints
 from tests.support.usage_sender import log_of, run, stream, usage_event, used
 
 HOME = str(Path("layers/odometer/odometer").resolve())
@@ -29,6 +30,13 @@ class Walk(NamedTuple):
     functions: dict[str, None]
 
 
+def app_of(endpoint: Endpoint) -> str:
+    """The file that gives a path to the function that answers it."""
+    route = (endpoint.method, endpoint.path)
+    (name,) = [name for name, each in endpoints().items() if (each.method, each.path) == route]
+    return f"{FUNCTIONS}/{name}/app.py"
+
+
 def walked(request: Callable[[], object]) -> Walk:
     """Do the request once to load everything, and once more to see where it goes."""
     request()
@@ -37,6 +45,8 @@ def walked(request: Callable[[], object]) -> Walk:
 
     def step(frame: FrameType, event: str, _: Any) -> None:
         code = frame.f_code
+        if event == "call" and code is Endpoint.__call__.__code__:
+            walk.files.setdefault(app_of(frame.f_locals["self"]))
         if event == "call" and code.co_filename.startswith((HOME, FUNCTIONS)):
             walk.files.setdefault(code.co_filename)
             if code.co_name not in UNNAMED:

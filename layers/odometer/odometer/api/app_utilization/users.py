@@ -113,12 +113,6 @@ class NothingAsked(Strict):
     """No parameters."""
 
 
-def one_user(user: User, usage: Usage) -> Report[ClientUser]:
-    presence = usage.last_active([user.ordinal])
-    answer = ClientUser.of(user, presence[user.ordinal], usage.directory)
-    return Report(answer, lambda: [answer])
-
-
 class PersonUsageQuery(Dated):
     """What one user has used."""
 

@@ -13,9 +13,7 @@ from odometer.api.usage_metrics.family import (
     TeamUsageQuery,
     UserUsageQuery,
 )
-from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
-from odometer.domain.people import State
 from odometer.domain.time import Period, format_seconds
 from odometer.reports.blocks import ANY, USERS, Granularity, Tally, blocks, edges, tally_blocks
 from odometer.reports.figures import share
@@ -200,6 +198,7 @@ class TeamUtilization(Answer):
 def account_utilizations(
     query: MonthsQuery, directory: Directory, usage: Usage, now: datetime
 ) -> Report[UtilizationMonths]:
+    """Every month up to the present one, as of its end or as of now."""
     asked = months(query.start, now) if query.start else months(date.min, now)[-MONTHS_BY_DEFAULT:]
     histories = directory.columns("users", "profile")["history"]
     active = usage.users_by_month(asked[0], asked[-1]) if asked else {}
@@ -215,11 +214,3 @@ def account_utilizations(
         columns=list(UtilizationMonth.model_fields),
         narrowed_by=("startDate",),
     )
-
-
-def team_utilization(team: Team, directory: Directory) -> Report[TeamUtilization]:
-    """The accounts of a team: states of the directory, which speak of no time."""
-    states = directory.columns("users", "roster")["state"]
-    held = [states[user] for user in directory.users_of_team(team.ordinal)]
-    answer = TeamUtilization(**{state: held.count(state) for state in State})
-    return Report(answer, lambda: [answer], narrowed_by=("teamId",))

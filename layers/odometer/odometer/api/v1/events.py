@@ -162,8 +162,8 @@ def error_of(index: int, sent: Any, refused: Refused) -> EventError:
 
 
 def accept(
-    request: Request, caller: Caller, directory: Directory, log: EventLog, now: datetime
-) -> Response:
+    request: SentEvents, caller: Caller, directory: Directory, log: EventLog, now: datetime
+) -> ReceiptAnswer:
     """Take a batch: durable when this returns, and never twice."""
     events = sent_events(request)
     key = idempotency_key(request)
