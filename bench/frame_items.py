@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, timedelta
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import UsageHead
-from odometer.engine.format.frames import SHARD, Frame, active, parts, plus, to_attributes, total
+from odometer.engine.format.frames import SHARD, Frame, parts, plus, to_attributes, total, with_days
 
 Column = Sequence[int]
 Item = dict[str, Any]
@@ -18,8 +17,7 @@ Item = dict[str, Any]
 
 def frame_of(columns: Sequence[Column]) -> Frame:
     """A frame of one shard, from a column for each measure."""
-    lanes = tuple(int.from_bytes(array("Q", column).tobytes(), "little") for column in columns)
-    return (*lanes, active(lanes))
+    return with_days(Frame.of(columns))
 
 
 def by_shard(columns: Sequence[Column]) -> list[Frame]:

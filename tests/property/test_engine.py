@@ -52,6 +52,9 @@ BEGINNINGS = [
     datetime(2024, 12, 31, 23, 59, tzinfo=UTC),
     datetime(2026, 11, 20, 12, 0, tzinfo=UTC),
 ]
+SIZES = [0, 1, 1, 7, 300, 2**40]
+LARGE_SIZES = [0, 1, 2**40, 2**55, 2**56, 2**60, 2**63, 2**64 - 1]
+"""Of measures: events never say more than 2^40, but many of them may come to any of these."""
 STRIDES = [5, 100, 600, 3600, 7 * 3600, DAY, 3 * DAY, 8 * DAY, 40 * DAY]
 
 
@@ -73,6 +76,7 @@ class History:
     products: list[MeteredProduct]
     entries: list[Item] = field(default_factory=list)
     pins: list[Seen] = field(default_factory=list)
+    sizes: Sequence[int] = tuple(SIZES)
 
     version: int = 0
 
@@ -97,7 +101,7 @@ class History:
         moment = random.choice([-299, 0, 60, 3600, 5 * 3600, 9 * 3600])
         source = random.choice(["ci", "laptop"])
         wide = len(product.kind.measures)
-        measures = [random.choice([0, 1, 1, 7, 300, 2**40]) for _ in range(wide)]
+        measures = [random.choice(self.sizes) for _ in range(wide)]
         measures[random.randrange(wide)] += not any(measures)
         return Event(
             who=random.choice(["ann", "ann@example.com", "bob", "cid", "dot", "eve"]),
@@ -310,3 +314,15 @@ def test_every_figure_equals_brute_force_whatever_happens(
     steps: list[tuple[str, int]],
 ) -> None:
     History(SimulatedEngine(epoch_second(start), zone, products, spread), products).run(steps)
+
+
+@histories([*[1] * 19, 9_000])
+def test_no_figure_is_too_large_to_be_exact(
+    start: datetime,
+    zone: str,
+    products: list[MeteredProduct],
+    spread: int,
+    steps: list[tuple[str, int]],
+) -> None:
+    simulated = SimulatedEngine(epoch_second(start), zone, products, spread)
+    History(simulated, products, sizes=LARGE_SIZES).run(steps)

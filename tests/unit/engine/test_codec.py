@@ -1,6 +1,5 @@
 """What items weigh, and that nothing is lost in them."""
 
-from array import array
 from random import Random
 
 import pytest
@@ -15,23 +14,18 @@ from odometer.engine.format.frames import (
     PART_BYTES,
     SHARD,
     Frame,
-    LaneOverflow,
     active,
-    check,
     from_attributes,
     parts,
     to_attributes,
     total,
+    with_days,
 )
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import Segment
 
 TEST = MeteredProduct("automation", KINDS["test"])
 USERS = 10_000
-
-
-def frame_of(*columns: list[int]) -> Frame:
-    return tuple(int.from_bytes(array("Q", column).tobytes(), "little") for column in columns)
 
 
 def weight(attributes: dict[str, bytes]) -> int:
@@ -53,13 +47,13 @@ def test_numbers_come_back_as_they_were(numbers: list[int]) -> None:
 
 @given(st.lists(st.lists(st.integers(0, 2**59), max_size=9), min_size=3, max_size=3))
 def test_a_frame_comes_back_as_it_was(columns: list[list[int]]) -> None:
-    frame = frame_of(*columns)
+    frame = Frame.of(columns)
     assert from_attributes(to_attributes(frame), 2) == frame
 
 
 def test_a_delta_weighs_four_to_five_bytes_for_each_active_user() -> None:
-    measures = frame_of(*a_day(Random(1)))
-    delta = (*measures, active(measures))
+    measures = Frame.of(a_day(Random(1)))
+    delta = with_days(measures)
     assert weight(to_attributes(delta)) < 4.5 * active(measures).bit_count()
 
 
@@ -68,7 +62,7 @@ def test_a_keyframe_weighs_less_than_seven_bytes_a_user() -> None:
     days = [random.randrange(20, 260) for _ in range(USERS)]
     tests = [day * 12 + random.randrange(90) for day in days]
     duration = [day * 1_200_000 + random.randrange(40_000_000) for day in days]
-    assert weight(to_attributes(frame_of(tests, duration, days))) < 7 * USERS
+    assert weight(to_attributes(Frame.of([tests, duration, days]))) < 7 * USERS
 
 
 def test_an_event_weighs_less_than_six_and_a_half_bytes() -> None:
@@ -85,16 +79,10 @@ def test_an_event_weighs_less_than_six_and_a_half_bytes() -> None:
 
 def test_the_heaviest_frame_there_can_be_fits_items() -> None:
     random = Random(4)
-    frame = frame_of(*([random.randrange(2**60) for _ in range(SHARD)] for _ in range(5)))
+    frame = Frame.of([[random.randrange(2**60) for _ in range(SHARD)] for _ in range(5)])
     pieces = parts(frame)
     assert total(pieces, 4) == frame
     assert all(weight(to_attributes(piece)) <= PART_BYTES for piece in pieces)
-
-
-def test_a_lane_about_to_reach_its_neighbour_is_refused() -> None:
-    check(frame_of([2**60 - 1, 0]))
-    with pytest.raises(LaneOverflow):
-        check(frame_of([1, 2**60]))
 
 
 EVENTS = st.builds(

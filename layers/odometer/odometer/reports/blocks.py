@@ -9,8 +9,8 @@ from typing import Final
 
 from odometer.domain.kinds import Kind
 from odometer.domain.time import Period, second_from
-from odometer.engine.format.frames import Frame, active, plus
-from odometer.engine.read.series import Series, lanes_filled, only, sums
+from odometer.engine.format.frames import Frame, active, beside, plus
+from odometer.engine.read.series import Series, lanes_filled, sums
 
 MONDAY: Final = 0
 ANY: Final = "*"
@@ -59,7 +59,7 @@ def tally_blocks(series: Series, users: Collection[int] | None) -> list[Tally]:
     for shard in series.shards:
         if lanes is None or shard in lanes:
             for tally, frames in zip(tallies, series.blocks(shard), strict=True):
-                mine = [only(frame, lanes[shard]) for frame in frames] if lanes else frames
+                mine = [frame.only(lanes[shard]) for frame in frames] if lanes else frames
                 tally.update(tally_of(mine, [product.kind for product in series.products]))
     return tallies
 
@@ -69,7 +69,7 @@ def tally_of(frames: Iterable[Frame], kinds: Sequence[Kind]) -> Tally:
     for frame, kind in zip(frames, kinds, strict=True):
         of_kind[kind] = plus(frame, of_kind[kind]) if kind in of_kind else frame
     users = [users_in(frame) for frame in of_kind.values()]
-    several = users_in(sum(of_kind.values(), ())) if len(users) > 1 else sum(users)
+    several = users_in(beside([*of_kind.values()])) if len(users) > 1 else sum(users)
     tally: Tally = Counter({(ANY, USERS): several})
     for (kind, frame), of_this in zip(of_kind.items(), users, strict=True):
         tally[kind.name, USERS] = of_this
@@ -80,4 +80,4 @@ def tally_of(frames: Iterable[Frame], kinds: Sequence[Kind]) -> Tally:
 
 
 def users_in(frame: Frame) -> int:
-    return active(frame).bit_count() if frame else 0
+    return active(frame).bit_count()

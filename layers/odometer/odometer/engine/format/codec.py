@@ -1,43 +1,78 @@
 """Columns of numbers as bytes: the lowest bytes together, the next together, each deflated.
 
-A lane is eight bytes, little end first. A column of lanes is cut into planes (all first bytes, all
-second bytes ...), as many as its largest number needs, and every plane is one raw deflate stream.
-The streams follow each other without a header, since each of them knows where it ends.
+A lane is eight bytes, little end first, or sixteen where a number needs more. A column of lanes is
+cut into planes (all first bytes, all second bytes ...), as many as its largest number needs, and
+every plane is one raw deflate stream. The streams follow each other without a header, since each of
+them knows where it ends.
 """
 
 from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
-LANE_BYTES: Final = 8
+NARROW: Final = 8
+"""Bytes of a lane."""
+WIDE: Final = 16
+"""Bytes of a lane where eight are too few."""
 _RAW: Final = -15
 
+Numbers: TypeAlias = "array[int] | list[int]"
+"""Numbers from 0 on; a list where one of them needs more than 64 bits."""
 
-def pack_lanes(lanes: bytes) -> bytes:
+
+def pack_lanes(lanes: bytes, lane_bytes: int = NARROW) -> bytes:
     """An empty column is an empty text."""
-    planes = [lanes[place::LANE_BYTES] for place in range(LANE_BYTES)]
+    planes = [lanes[place::lane_bytes] for place in range(lane_bytes)]
     while len(planes) > 1 and not any(planes[-1]):
         planes.pop()
     return b"".join(map(_deflate, planes)) if lanes else b""
 
 
-def unpack_lanes(packed: bytes) -> bytearray:
-    planes = list(_inflate(packed))
-    lanes = bytearray(LANE_BYTES * len(planes[0]) if planes else 0)
+def planes_in(packed: bytes) -> list[bytes]:
+    return list(_inflate(packed))
+
+
+def lanes_of(planes: Sequence[bytes], lane_bytes: int) -> bytearray:
+    lanes = bytearray(lane_bytes * len(planes[0]) if planes else 0)
     for place, plane in enumerate(planes):
-        lanes[place::LANE_BYTES] = plane
+        lanes[place::lane_bytes] = plane
     return lanes
 
 
-def pack(numbers: Iterable[int]) -> bytes:
-    return pack_lanes(array("Q", numbers).tobytes())
+def to_lanes(numbers: Iterable[int], lane_bytes: int) -> bytes:
+    if lane_bytes == NARROW:
+        return array("Q", numbers).tobytes()
+    return b"".join(number.to_bytes(lane_bytes, "little") for number in numbers)
 
 
-def unpack(packed: bytes) -> array[int]:
-    return array("Q", bytes(unpack_lanes(packed)))
+def numbers_in(lanes: bytes | bytearray, lane_bytes: int) -> Numbers:
+    halves = array("Q", lanes)
+    if lane_bytes == NARROW:
+        return halves
+    return [low | high << 64 for low, high in zip(halves[::2], halves[1::2], strict=True)]
+
+
+def numbers(several: Iterable[int]) -> Numbers:
+    listed = list(several)
+    try:
+        return array("Q", listed)
+    except OverflowError:
+        return listed
+
+
+def pack(several: Iterable[int]) -> bytes:
+    column = numbers(several)
+    lane_bytes = NARROW if isinstance(column, array) else WIDE
+    return pack_lanes(to_lanes(column, lane_bytes), lane_bytes)
+
+
+def unpack(packed: bytes) -> Numbers:
+    planes = planes_in(packed)
+    lane_bytes = NARROW if len(planes) <= NARROW else WIDE
+    return numbers_in(lanes_of(planes, lane_bytes), lane_bytes)
 
 
 def measures_in(item: Mapping[str, Any], of: int) -> int:
@@ -45,11 +80,11 @@ def measures_in(item: Mapping[str, Any], of: int) -> int:
     return next((place for place in range(1, of) if f"m{place}" not in item), of)
 
 
-def unpack_measures(item: Mapping[str, Any], of: int, rows: int) -> list[array[int]]:
+def unpack_measures(item: Mapping[str, Any], of: int, rows: int) -> list[Numbers]:
     """The measures of rows; those that were added to the kind later are 0."""
     stored = measures_in(item, of)
     columns = [unpack(item[f"m{place}"]) for place in range(stored)]
-    return columns + [array("Q", bytes(LANE_BYTES * rows))] * (of - stored)
+    return columns + [numbers([0] * rows)] * (of - stored)
 
 
 def _deflate(plane: bytes) -> bytes:

@@ -1,89 +1,205 @@
-"""Frames: what every user of a shard has used, one 64-bit lane for each user.
+"""Frames: what every user of a shard has used, one lane of some bytes for each user.
 
 A frame is a row of big integers, one for each measure and one for the days active. Adding two
 frames is adding integers; the usage between two readings is their difference. No lane ever carries
-into its neighbour: readings only grow, and none holds 2^60 or more (`check`).
+into its neighbour: a lane has eight bytes and numbers take seven of them at most. A frame in which
+a number needs more is wide: its lanes have sixteen bytes, which no sum of events can fill.
 """
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
-from operator import add, or_, sub
+from itertools import islice
+from operator import or_, sub
 from typing import Any, Final
 
-from odometer.engine.format.codec import LANE_BYTES, measures_in, pack_lanes, unpack_lanes
+from odometer.engine.format.codec import (
+    NARROW,
+    WIDE,
+    Numbers,
+    lanes_of,
+    measures_in,
+    numbers_in,
+    pack_lanes,
+    planes_in,
+    to_lanes,
+)
 
 SHARD: Final = 16_384
 """Users in a shard, so that a frame fits an item."""
+DAYS: Final = -1
+"""The place of the column of days active."""
 PART_BYTES: Final = 350_000
 """No stored item grows past this: DynamoDB takes 400 KB."""
 
-LANE_BITS: Final = 8 * LANE_BYTES
-_ONES: Final = int.from_bytes((1).to_bytes(LANE_BYTES, "little") * SHARD, "little")
-_TOP: Final = _ONES << LANE_BITS - 1
-_RESERVE: Final = _TOP | _TOP >> 1 | _TOP >> 2 | _TOP >> 3
-_LOWER_HALF: Final = (1 << LANE_BITS * SHARD // 2) - 1
+_BITS: Final = 8
+_ONES: Final = {
+    lane_bytes: int.from_bytes((1).to_bytes(lane_bytes, "little") * SHARD, "little")
+    for lane_bytes in (NARROW, WIDE)
+}
+_SPARE_BITS: Final = _BITS * (NARROW - 1)
+_SPARE: Final = 255 * _ONES[NARROW] << _SPARE_BITS
+"""The bytes of narrow lanes that no number takes."""
+_AT_ONCE: Final = 16
+"""Frames that are added before their sum is looked at: up to 255 cannot fill a spare byte."""
 
-Frame = tuple[int, ...]
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A column for each measure and one for the days active, all with lanes of one width."""
+
+    columns: tuple[int, ...]
+    lane_bytes: int = NARROW
+
+    @classmethod
+    def of(cls, columns: Sequence[Sequence[int]]) -> Frame:
+        """The frame of columns of numbers by user."""
+        largest = max((max(column, default=0) for column in columns), default=0)
+        lane_bytes = WIDE if largest >> _SPARE_BITS else NARROW
+        return cls(tuple(_column(to_lanes(each, lane_bytes)) for each in columns), lane_bytes)
+
+    def __bool__(self) -> bool:
+        return any(self.columns)
+
+    @property
+    def measures(self) -> Frame:
+        """The frame without the days active."""
+        return Frame(self.columns[:-1], self.lane_bytes)
+
+    @property
+    def lanes(self) -> int:
+        """How many lanes there are up to the last one that is not 0."""
+        return -(-reduce(or_, self.columns).bit_length() // (_BITS * self.lane_bytes))
+
+    def sum(self, place: int) -> int:
+        return sum(numbers_of([self], place))
+
+    def of_user(self, lane: int) -> list[int]:
+        """What one lane of every column holds."""
+        bits = _BITS * self.lane_bytes
+        return [column >> bits * lane & (1 << bits) - 1 for column in self.columns]
+
+    def only(self, filled: int) -> Frame:
+        """The lanes of some users, who are given as narrow lanes with all bits set."""
+        mask = filled if self.lane_bytes == NARROW else _widened(filled) * (1 | 1 << _BITS * NARROW)
+        return Frame(tuple(column & mask for column in self.columns), self.lane_bytes)
+
+    def widened(self) -> Frame:
+        return self if self.lane_bytes == WIDE else Frame(tuple(map(_widened, self.columns)), WIDE)
 
 
-class LaneOverflow(ArithmeticError):
-    """A user's total of one year needs more than 60 bits."""
+def alike(frames: Sequence[Frame]) -> Sequence[Frame]:
+    """The frames with lanes of the same width."""
+    if any(frame.lane_bytes == WIDE for frame in frames):
+        return [frame.widened() for frame in frames]
+    return frames
+
+
+def beside(frames: Sequence[Frame]) -> Frame:
+    """One frame with the columns of all."""
+    same = alike(frames)
+    return Frame(sum((each.columns for each in same), ()), same[0].lane_bytes)
+
+
+def numbers_of(shards: Sequence[Frame], place: int) -> Numbers:
+    """A column of the frames of all shards as numbers by user."""
+    frames = alike(shards)
+    users = [SHARD] * (len(frames) - 1) + [frame.lanes for frame in frames[-1:]]
+    lanes = (
+        f.columns[place].to_bytes(f.lane_bytes * n, "little")
+        for f, n in zip(frames, users, strict=True)
+    )
+    return numbers_in(b"".join(lanes), frames[0].lane_bytes if frames else NARROW)
 
 
 def plus(one: Frame, other: Frame) -> Frame:
-    return tuple(map(add, one, other))
+    return _sum([one, other])
 
 
 def total(frames: Iterable[Frame], measures: int) -> Frame:
-    return reduce(plus, frames, (0,) * (measures + 1))
+    so_far, rest = Frame((0,) * (measures + 1)), iter(frames)
+    while some := list(islice(rest, _AT_ONCE)):
+        so_far = _sum([so_far, *some])
+    return so_far
 
 
-def lane_count(frame: Frame) -> int:
-    return -(-reduce(or_, frame).bit_length() // LANE_BITS)
+def net(signed: Iterable[tuple[int, Frame]], measures: int) -> Frame:
+    """What is left of the frames to add, with 1, without those to subtract, with -1."""
+    frames = list(signed)
+    added, taken = (total((f for s, f in frames if s == sign), measures) for sign in (1, -1))
+    return minus(added, taken)
 
 
-def lanes_of(column: int, users: int) -> bytes:
-    return column.to_bytes(LANE_BYTES * users, "little")
+def minus(one: Frame, other: Frame) -> Frame:
+    """The difference of two frames of which the first has nowhere less."""
+    one, other = alike([one, other])
+    return Frame(tuple(map(sub, one.columns, other.columns)), one.lane_bytes)
 
 
 def active(measures: Frame) -> int:
     """A 1 in the lane of everyone with any of the measures."""
-    anything = reduce(or_, measures)
-    ones = _ONES & (1 << LANE_BITS * lane_count(measures)) - 1
-    return (anything + (ones << LANE_BITS - 1) - ones >> LANE_BITS - 1) & ones
+    top = _BITS * measures.lane_bytes - 1
+    ones = _ONES[measures.lane_bytes] & (1 << _BITS * measures.lane_bytes * measures.lanes) - 1
+    return (reduce(or_, measures.columns) + (ones << top) - ones >> top) & ones
 
 
-def check(frame: Frame) -> Frame:
-    """Raise an error if a lane is about to reach its neighbour."""
-    if reduce(or_, frame) & _RESERVE:
-        raise LaneOverflow
-    return frame
+def with_days(measures: Frame) -> Frame:
+    """The frame of a day: everyone with any of the measures was active on it."""
+    return Frame((*measures.columns, active(measures)), measures.lane_bytes)
 
 
 def to_attributes(frame: Frame) -> dict[str, bytes]:
     """The binary attributes of an item; day flags that follow from the measures are left out."""
-    columns = {f"m{place}": _packed(column) for place, column in enumerate(frame[:-1])}
-    return columns if frame[-1] == active(frame[:-1]) else {**columns, "days": _packed(frame[-1])}
+    columns = {f"m{place}": _packed(frame, column) for place, column in enumerate(frame.columns)}
+    days = columns.pop(f"m{len(columns) - 1}")
+    return columns if frame.columns[-1] == active(frame.measures) else {**columns, "days": days}
 
 
 def from_attributes(attributes: Mapping[str, Any], measures: int) -> Frame:
+    """The frame of an item; it is wide if a number takes more bytes than a narrow lane spares."""
     stored = measures_in(attributes, measures)
-    columns = tuple(_lanes(attributes[f"m{place}"]) for place in range(stored))
-    columns += (0,) * (measures - stored)
-    return (*columns, _lanes(attributes["days"]) if "days" in attributes else active(columns))
+    names = [*(f"m{place}" for place in range(stored)), *(["days"] if "days" in attributes else [])]
+    planes = [planes_in(attributes[name]) for name in names]
+    lane_bytes = WIDE if max(map(len, planes)) >= NARROW else NARROW
+    columns = tuple(_column(lanes_of(each, lane_bytes)) for each in planes)
+    of_measures = Frame((*columns[:stored], *[0] * (measures - stored)), lane_bytes)
+    if "days" in attributes:
+        return Frame((*of_measures.columns, columns[-1]), lane_bytes)
+    return with_days(of_measures)
 
 
-def parts(frame: Frame) -> list[Frame]:
+def parts(frame: Frame, lanes: range = range(SHARD)) -> list[Frame]:
     """The frame in pieces that fit an item each; added up they are the frame."""
     if sum(map(len, to_attributes(frame).values())) <= PART_BYTES:
         return [frame]
-    low = tuple(column & _LOWER_HALF for column in frame)
-    return [low, tuple(map(sub, frame, low))]
+    first, last = lanes[: len(lanes) // 2], lanes[len(lanes) // 2 :]
+    mask = (1 << _BITS * frame.lane_bytes * last.start) - 1
+    low = Frame(tuple(column & mask for column in frame.columns), frame.lane_bytes)
+    return [*parts(low, first), *parts(minus(frame, low), last)]
 
 
-def _packed(column: int) -> bytes:
-    return pack_lanes(lanes_of(column, lane_count((column,))))
+def _sum(several: Sequence[Frame]) -> Frame:
+    frames = alike(several)
+    columns = tuple(map(sum, zip(*(frame.columns for frame in frames), strict=True)))
+    added = Frame(columns, frames[0].lane_bytes)
+    full = added.lane_bytes == NARROW and reduce(or_, columns) & _SPARE
+    return added.widened() if full else added
 
 
-def _lanes(packed: bytes) -> int:
-    return int.from_bytes(unpack_lanes(packed), "little")
+def _packed(frame: Frame, column: int) -> bytes:
+    lanes = Frame((column,), frame.lane_bytes).lanes
+    return pack_lanes(column.to_bytes(frame.lane_bytes * lanes, "little"), frame.lane_bytes)
+
+
+def _column(lanes: bytes | bytearray) -> int:
+    return int.from_bytes(lanes, "little")
+
+
+def _widened(column: int) -> int:
+    narrow = array("Q", column.to_bytes(NARROW * Frame((column,)).lanes, "little"))
+    wide = array("Q", bytes(WIDE * len(narrow)))
+    wide[::2] = narrow
+    return _column(wide.tobytes())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from array import array
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from datetime import date
 from typing import Final
 
 from odometer.domain.events import utc_date
-from odometer.engine.format.codec import pack, unpack
+from odometer.engine.format.codec import Numbers, pack, unpack
 from odometer.engine.store import Item
 
 BLOCK: Final = 2048
@@ -19,7 +18,7 @@ BLOCK: Final = 2048
 _PLATFORMS: Final = {"p1": 1, "p2": 2}
 
 
-def last_seconds(item: Item) -> dict[int, array[int]]:
+def last_seconds(item: Item) -> dict[int, Numbers]:
     """By platform, the last active second of each user of a block; 0 for never."""
     return {place: unpack(item[name]) for name, place in _PLATFORMS.items() if name in item}
 

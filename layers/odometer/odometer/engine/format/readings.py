@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from functools import reduce
 from typing import NamedTuple, Self
 
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.frames import Frame, from_attributes, total
+from odometer.engine.format.frames import Frame, alike, from_attributes, total
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item, KeyRange, Store
 
@@ -28,7 +27,11 @@ def day_key_ranges(pk: str, day: date, *, strong: bool = True) -> list[KeyRange]
 
 def without_days(frame: Frame, known: Iterable[Frame]) -> Frame:
     """The frame of a day without the flags of users whose day is counted already."""
-    return (*frame[:-1], reduce(lambda days, other: days & ~other[-1], known, frame[-1]))
+    same, *others = alike([frame, *known])
+    *measures, days = same.columns
+    for other in others:
+        days &= ~other.columns[-1]
+    return Frame((*measures, days), same.lane_bytes)
 
 
 class Reading(NamedTuple):

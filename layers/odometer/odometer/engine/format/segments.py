@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,8 +13,8 @@ from odometer.domain.events import DIGEST_BYTES, Event, utc_date
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.codec import LANE_BYTES, pack, unpack, unpack_measures
-from odometer.engine.format.frames import SHARD, Frame, active, check
+from odometer.engine.format.codec import numbers, pack, unpack, unpack_measures
+from odometer.engine.format.frames import SHARD, Frame, with_days
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item, KeyRange, Store
 
@@ -33,7 +32,7 @@ class Segment(NamedTuple):
         mine = (event for event in events if event.product == product.id)
         rows = sorted((event.second, event.who, *event.measures[:wide]) for event in mine)
         columns = zip(*rows, strict=True) if rows else [()] * (2 + wide)
-        seconds, who, *measures = (array("Q", column) for column in columns)
+        seconds, who, *measures = map(numbers, columns)
         return cls(seconds, who, measures)
 
     def cut(self, first: int, end: int) -> Segment:
@@ -93,18 +92,17 @@ def day_frames(segments: Iterable[Segment], product: MeteredProduct) -> dict[int
         for shard, of_shard in segment.by_shard():
             by_shard[shard].append(of_shard)
     frames = {shard: _frame(several, product) for shard, several in sorted(by_shard.items())}
-    return {shard: frame for shard, frame in frames.items() if any(frame)}
+    return {shard: frame for shard, frame in frames.items() if frame}
 
 
 def _frame(segments: Sequence[Segment], product: MeteredProduct) -> Frame:
     users = max(max(segment.who) for segment in segments) + 1
-    columns = [array("Q", bytes(LANE_BYTES * users)) for _ in product.kind.measures]
+    columns = [[0] * users for _ in product.kind.measures]
     for segment in segments:
         for column, values in zip(columns, segment.measures, strict=True):
             for who, value in zip(segment.who, values, strict=True):
                 column[who] += value
-    measures = check(tuple(int.from_bytes(column.tobytes(), "little") for column in columns))
-    return (*measures, active(measures))
+    return with_days(Frame.of(columns))
 
 
 def key_range(organization: str, product: str, seconds: range, *, strong: bool = True) -> KeyRange:

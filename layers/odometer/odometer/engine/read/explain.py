@@ -8,22 +8,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from odometer.domain.time import Period
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.frames import SHARD, Frame, from_attributes
+from odometer.engine.format.frames import DAYS, SHARD, Frame, from_attributes
 from odometer.engine.format.products import PEOPLE, PROJECTIONS, TOTALS, MeteredProduct, places
 from odometer.engine.format.segments import Segment, by_day, day_frames
 from odometer.engine.read.measuring import Measuring, Term
 from odometer.engine.read.projections import projected_view
-from odometer.engine.read.series import Series, lanes_filled, only, sums
+from odometer.engine.read.series import Series, lanes_filled
 from odometer.engine.read.views import View
 from odometer.engine.store import Item
-
-DAYS: Final = -1
-"""The column that counts days."""
 
 
 class TermKind(StrEnum):
@@ -197,9 +194,8 @@ class Explainer(Measuring):
         return Segment(columns[0], columns[1], columns[2:])
 
     def _value(self, shard: int, frame: Frame) -> int:
-        column = (frame[self.place],)
-        (value,) = sums(column if self._lanes is None else only(column, self._lanes.get(shard, 0)))
-        return value
+        mine = frame if self._lanes is None else frame.only(self._lanes.get(shard, 0))
+        return mine.sum(self.place)
 
     def _is_later(self, item: Item) -> bool:
         return keys.plan_of(item["sk"]) > self.view.head.plan

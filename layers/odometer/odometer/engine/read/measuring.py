@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from odometer.domain.events import utc_date
 from odometer.domain.time import DAY, Period
 from odometer.engine import calendar
 from odometer.engine.format import keys, segments
-from odometer.engine.format.frames import SHARD, Frame, active, lane_count, lanes_of, total
+from odometer.engine.format.codec import Numbers
+from odometer.engine.format.frames import DAYS, Frame, net, numbers_of, total, with_days
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, day_key_ranges, frames_in, without_days
 from odometer.engine.format.segments import Segment, by_day, day_frames
@@ -34,16 +34,17 @@ class Used:
     frames: Sequence[Frame]
     """By shard."""
 
-    def measure(self, name: str) -> array[int]:
-        return self._column(self.product.kind.measures.index(name))
+    def measure(self, name: str) -> Numbers:
+        return numbers_of(self.frames, self.product.kind.measures.index(name))
 
     @property
-    def days_active(self) -> array[int]:
-        return self._column(-1)
+    def days_active(self) -> Numbers:
+        return numbers_of(self.frames, DAYS)
 
     @cached_property
     def users(self) -> list[int]:
-        return list(compress(count(), self._joined([active(frame[:-1]) for frame in self.frames])))
+        flags = [with_days(frame.measures) for frame in self.frames]
+        return list(compress(count(), numbers_of(flags, DAYS)))
 
     def among(self, some: Collection[int] | None) -> list[int]:
         """Those of some users who have any measure; None is everybody."""
@@ -52,13 +53,6 @@ class Used:
     @property
     def totals(self) -> dict[str, int]:
         return {name: sum(self.measure(name)) for name in self.product.kind.measures}
-
-    def _column(self, place: int) -> array[int]:
-        return self._joined([frame[place] for frame in self.frames])
-
-    def _joined(self, shards: Sequence[int]) -> array[int]:
-        sizes = [SHARD] * (len(shards) - 1) + [lane_count(frame) for frame in self.frames[-1:]]
-        return array("Q", b"".join(map(lanes_of, shards, sizes)))
 
 
 def distinct_users(several: Iterable[Used]) -> list[int]:
@@ -140,11 +134,13 @@ class Measuring:
         return Reads(framed, terms, unframed, [*key_ranges, *map(self._segments_range, unframed)])
 
     def add_up(self, reads: Reads, answers: Sequence[Sequence[Item]]) -> list[Frame]:
-        by_shard: defaultdict[int, list[Frame]] = defaultdict(list)
-        for shard, frame in (*self._read_frames(reads, answers), *self._late_frames(reads.framed)):
-            by_shard[shard].append(frame)
+        by_shard: defaultdict[int, list[tuple[int, Frame]]] = defaultdict(list)
+        for shard, sign, frame in self._read_frames(reads, answers):
+            by_shard[shard].append((sign, frame))
+        for shard, frame in self._late_frames(reads.framed):
+            by_shard[shard].append((1, frame))
         shards = range(max(by_shard, default=-1) + 1)
-        return [total(by_shard[shard], self.product.measures) for shard in shards]
+        return [net(by_shard[shard], self.product.measures) for shard in shards]
 
     def _whole_days(self, seconds: range) -> tuple[date, date]:
         first = calendar.day_of(seconds.start - 1, self.zone) + DAY
@@ -154,14 +150,16 @@ class Measuring:
 
     def _read_frames(
         self, reads: Reads, answers: Sequence[Sequence[Item]]
-    ) -> Iterator[tuple[int, Frame]]:
+    ) -> Iterator[tuple[int, int, Frame]]:
+        """By shard, each frame with its sign."""
         of_terms, of_seconds = reads.with_items(answers)
         for term, items in of_terms:
-            yield term.shard, self._frame(term, items)
+            yield term.shard, term.sign, self._frame(term, items)
         for piece, items in of_seconds:
             events = [*self._settled(items), self._unsettled]
             for _, within in by_day(events, piece, self.zone):
-                yield from day_frames(within, self.product).items()
+                for shard, frame in day_frames(within, self.product).items():
+                    yield shard, 1, frame
 
     def _terms(self, first: date, end: date, shards: Iterable[int]) -> Iterator[Term]:
         for shard in shards:
@@ -185,10 +183,8 @@ class Measuring:
     def _frame(self, term: Term, items: Sequence[Item]) -> Frame:
         plan = self.view.head.plan
         if term.reading:
-            frame = term.reading.frame(self.view.store, items, plan, self.product)
-        else:
-            frame = total(frames_in(items, plan, self.product), self.product.measures)
-        return tuple(term.sign * column for column in frame)
+            return term.reading.frame(self.view.store, items, plan, self.product)
+        return total(frames_in(items, plan, self.product), self.product.measures)
 
     def _segments_range(self, seconds: range) -> KeyRange:
         strong = self._fresh(utc_date(seconds[-1]))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from odometer.domain.time import Period
-from odometer.engine.format.frames import LANE_BITS, SHARD
+from odometer.engine.format.frames import SHARD
 from odometer.engine.format.products import PROJECTIONS, TOTALS, MeteredProduct, places, projected
 from odometer.engine.read.measuring import measure_shard
 from odometer.engine.read.series import Series
@@ -27,7 +27,7 @@ def usage_of_rows(
     at, shard = places(catalog, to), PROJECTIONS[to](0, user) // SHARD
     frame = measure_shard(projected_view(view, catalog, to, shard), to, period, shard)
     rows = {each: PROJECTIONS[to](at[each.id], user) % SHARD for each in catalog if each.id in at}
-    lanes = {each: [_lane(column, row) for column in frame] for each, row in rows.items()}
+    lanes = {each: frame.of_user(row) for each, row in rows.items()}
     beyond = [each for each in catalog if each.id not in at and each not in PROJECTIONS]
     rest = [row for each in beyond for row in _beyond(view, each, period, user)]
     return [*(_row(product, values) for product, values in lanes.items() if values[-1]), *rest]
@@ -39,14 +39,13 @@ def totals_in_blocks(
     row = places(catalog, TOTALS)[product.id]
     blocks = Series(projected_view(view, catalog, TOTALS, 0), [TOTALS], edges).blocks(0)
     return [
-        dict(zip(product.kind.measures, (_lane(column, row) for column in frame), strict=False))
-        for (frame,) in blocks
+        dict(zip(product.kind.measures, frame.of_user(row), strict=False)) for (frame,) in blocks
     ]
 
 
 def _beyond(view: View, product: MeteredProduct, period: Period, user: int) -> list[RowUsage]:
     shard, row = divmod(user, SHARD)
-    values = [_lane(column, row) for column in measure_shard(view, product, period, shard)]
+    values = measure_shard(view, product, period, shard).of_user(row)
     return [_row(product, values)] if values[-1] else []
 
 
@@ -62,7 +61,3 @@ def projected_view(
         mine = [event for event in fold.events if PROJECTIONS[to](0, event.who) // SHARD == shard]
         folds.append(replace(fold, events=projected(mine, catalog, to)))
     return replace(view, unsettled=folds)
-
-
-def _lane(column: int, row: int) -> int:
-    return column >> LANE_BITS * row & (1 << LANE_BITS) - 1

@@ -5,7 +5,6 @@ edge with its neighbour. A part of a week is the sum of the deltas of its days. 
 answers yet (parts of days, unsealed days, unsettled events) is cut at the edges.
 """
 
-from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,8 +17,8 @@ from typing import Final, NamedTuple
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.codec import LANE_BYTES
-from odometer.engine.format.frames import SHARD, Frame, lane_count, lanes_of, total
+from odometer.engine.format.codec import NARROW
+from odometer.engine.format.frames import SHARD, Frame, net, total
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, frames_in
 from odometer.engine.format.segments import day_frames
@@ -27,7 +26,7 @@ from odometer.engine.read.measuring import Measuring, Term, outside
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 
-_FULL: Final = b"\xff" * LANE_BYTES
+_FULL: Final = b"\xff" * NARROW
 
 
 class WholeDays(NamedTuple):
@@ -102,16 +101,16 @@ class ProductSeries(Measuring):
         parts = (items for term, items in read if not term.reading)
         by_block = self._by_block(chain.from_iterable(parts))
         readings = self._frames_of({term.reading: items for term, items in read if term.reading})
-        wide = self.product.measures
         for block, of_block in enumerate(events):
             frames = frames_in(by_block.pop(block, ()), self.view.head.plan, self.product)
             differences = [
-                tuple(sign * column for column in readings[reading])
+                (sign, readings[reading])
                 for days in (self._days_of_block.get(block, ()) if read else ())
                 for sign, reading in self._edges(days, shard)
             ]
             rest = [of_block[shard]] if shard in of_block else []
-            yield total((*frames, *differences, *rest), wide)[:wide]
+            added = ((1, frame) for frame in (*frames, *rest))
+            yield net((*added, *differences), self.product.measures).measures
 
     @cached_property
     def _days_of_block(self) -> Mapping[int, Sequence[WholeDays]]:
@@ -186,7 +185,7 @@ class Series:
             block
             for shard in lanes.keys() & set(self.shards)
             for block, frames in enumerate(self.blocks(shard))
-            if any(any(only(frame, lanes[shard])) for frame in frames)
+            if any(frame.only(lanes[shard]) for frame in frames)
         }
 
     @cached_property
@@ -212,18 +211,14 @@ def joined(several: Iterable[WholeDays]) -> list[tuple[date, date]]:
     return pieces
 
 
-def only(frame: Frame, users: int) -> Frame:
-    return tuple(column & users for column in frame)
-
-
 def lanes_filled(users: Iterable[int]) -> dict[int, int]:
-    by_shard: defaultdict[int, bytearray] = defaultdict(lambda: bytearray(LANE_BYTES * SHARD))
+    """By shard, all bits of the narrow lanes of some users."""
+    by_shard: defaultdict[int, bytearray] = defaultdict(lambda: bytearray(NARROW * SHARD))
     for user in users:
         shard, lane = divmod(user, SHARD)
-        by_shard[shard][LANE_BYTES * lane : LANE_BYTES * (lane + 1)] = _FULL
+        by_shard[shard][NARROW * lane : NARROW * (lane + 1)] = _FULL
     return {shard: int.from_bytes(lanes, "little") for shard, lanes in by_shard.items()}
 
 
 def sums(frame: Frame) -> list[int]:
-    users = lane_count(frame)
-    return [sum(array("Q", lanes_of(column, users))) for column in frame]
+    return [frame.sum(place) for place in range(len(frame.columns))]

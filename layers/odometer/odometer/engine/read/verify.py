@@ -98,6 +98,6 @@ class YearCheck:
         for start, edge in calendar.cut_at_keyframes(calendar.new_year(self.year), self._end):
             within = (deltas[day] for day in calendar.days(start, edge) if day in deltas)
             reading = reduce(plus, within, reading)
-            if any(reading) and edge == calendar.keyframe_after(start):
+            if reading and edge == calendar.keyframe_after(start):
                 readings[edge] = reading
         return readings

@@ -13,7 +13,7 @@ from itertools import chain
 
 from odometer.engine import calendar
 from odometer.engine.format import keys, segments
-from odometer.engine.format.frames import Frame, check, parts, to_attributes
+from odometer.engine.format.frames import Frame, parts, to_attributes
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, day_key_ranges, frames_in, without_days
 from odometer.engine.format.segments import Segment, by_day, day_frames
@@ -72,8 +72,8 @@ class FrameWriter:
         reading = Reading(pk, start.year, base, edge)
         (items,) = self.store.read([reading.key_range()])
         frame = reading.frame(self.store, items, self.plan, self.product)
-        if any(frame):
-            self._put(start.year, shard, partial(keys.keyframe, edge), check(frame))
+        if frame:
+            self._put(start.year, shard, partial(keys.keyframe, edge), frame)
 
     def _put(self, year: int, shard: int, key: Callable[[int], str], frame: Frame) -> int:
         weight = 0

@@ -4,7 +4,6 @@ A plan that is repeated finds its own number in an item and leaves it alone.
 """
 
 import zlib
-from array import array
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 from odometer.domain.events import Event, utc_date
 from odometer.domain.time import KEPT_FOR_CURSORS, SECOND
 from odometer.engine.format import keys
-from odometer.engine.format.codec import LANE_BYTES, pack
+from odometer.engine.format.codec import numbers, pack
 from odometer.engine.format.latest import BLOCK, Coverage, last_seconds, users_bits
 from odometer.engine.store import Item, Store
 
@@ -76,7 +75,7 @@ def _grouped(
 def _with_activity(events: Iterable[Event[int]], old: Item) -> Item:
     platforms = last_seconds(old)
     for event in events:
-        seconds = platforms.setdefault(event.platform, array("Q", bytes(LANE_BYTES * BLOCK)))
+        seconds = platforms.setdefault(event.platform, numbers([0] * BLOCK))
         place = event.who % BLOCK
         seconds[place] = max(seconds[place], event.second)
     return {f"p{platform}": pack(seconds) for platform, seconds in platforms.items()}
