@@ -22,6 +22,7 @@ from odometer.engine.read.measuring import measure
 from odometer.engine.read.verify import YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item
+from odometer.engine.write.steps import BUDGET
 from tests.property.interleaving import Interleaving
 from tests.support.memory_store import dying
 from tests.support.simulated_engine import (
@@ -140,17 +141,21 @@ class History:
         self.simulated.folding.fold_outstanding(ORGANIZATION, self.simulated.now_ms, since)
 
     def settle(self, random: Random) -> None:
-        self.simulated.settling.settle(ORGANIZATION, self.simulated.zone, self.simulated.now)
+        """A whole plan, or some of its steps."""
+        simulated, budget = self.simulated, random.choice([1, 2, 5, 40, BUDGET])
+        simulated.settling.settle(ORGANIZATION, simulated.zone, simulated.now, budget)
 
     def request(self, random: Random) -> None:
         product = random.choice(self.products)
         year = datetime.fromtimestamp(self.simulated.now, UTC).year - random.randrange(2)
-        scope = random.choice([ALL, LOCAL, f"{product.id}#{year}", f"{product.id}#{year}"])
+        own = f"{product.id}#{year}"
+        scope = random.choice([ALL, LOCAL, f"{ALL}#{year}", own, own])
         self.simulated.rebuilding.request(ORGANIZATION, scope, self.simulated.zone)
 
     def rebuild(self, random: Random) -> None:
         for _ in range(random.choice([1, 3, 100])):
-            if not self.simulated.rebuilding.rebuild(ORGANIZATION, self.simulated.now):
+            budget = random.choice([1, 1, 30, BUDGET])
+            if not self.simulated.rebuilding.rebuild(ORGANIZATION, self.simulated.now, budget):
                 break
 
     def retire(self, random: Random) -> None:

@@ -64,7 +64,7 @@ class MemoryStore:
     def put_newer(self, item: Item, by: str) -> bool:
         self.before_each("put")
         _, stored = self._items[item["pk"]].get(item["sk"], (0, None))
-        newer = stored is None or stored[by] < item[by]
+        newer = stored is None or by not in stored or stored[by] < item[by]
         if newer:
             self._store(item)
         return newer

@@ -44,7 +44,7 @@ class Store(Protocol):
         """Store an item unless its key is taken; whether it was stored."""
 
     def put_newer(self, item: Item, by: str) -> bool:
-        """Store an item unless the stored one has as much or more of an attribute."""
+        """Store an item unless the stored one has an attribute, and as much or more of it."""
 
     def delete(self, pk: str, sk: str) -> None:
         """Remove an item, if it is there."""

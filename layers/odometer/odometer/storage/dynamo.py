@@ -222,7 +222,7 @@ class Table:
         return self._put_where("#attribute = :value", item, attribute, expected)
 
     def put_newer(self, item: Mapping[str, Value], by: str) -> bool:
-        condition = "attribute_not_exists(pk) OR #attribute < :value"
+        condition = "attribute_not_exists(#attribute) OR #attribute < :value"
         return self._put_where(condition, item, by, item[by])
 
     def put_all(self, items: Iterable[Mapping[str, Value]]) -> None:

@@ -1,10 +1,11 @@
 """The four items that decide: fold, plan, rebuild and head. All others follow from them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cached_property
+from itertools import chain
 from typing import Any, Final, NamedTuple, Self
 
 from odometer.domain.events import Event
@@ -19,8 +20,16 @@ FRESH_SECONDS: Final = 15 * 60
 _LATE_ENTRIES: Final = 64
 
 
+FORMAT: Final = 2
+"""What these functions write: late items of a year, strips, running frames, rebuilds of a year."""
+
+
 class Gap(RuntimeError):
     """A decision that must exist cannot be read."""
+
+
+class NewerFormat(RuntimeError):
+    """These functions are older than the tables: newer ones have written what they do not know."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +70,13 @@ class Plan:
     sealed_before: int
     sealed: int
     """Days that end at or before this second are sealed; `sealed_before` is the last plan's."""
+    done: str = ""
+    """The version of the head that the plan is done for, and the last step done."""
+    late: Mapping[str, int] = field(default_factory=dict)
+    """By product and year, the bytes that these steps have written late."""
 
     def to_item(self, organization: str) -> dict[str, Any]:
+        progress = {"done": self.done, "late": json.dumps(self.late)} if self.done else {}
         return {
             "pk": keys.plans(organization),
             "sk": keys.number(self.number),
@@ -70,11 +84,14 @@ class Plan:
             "hi": self.upto,
             "t0": self.sealed_before,
             "t": self.sealed,
+            **progress,
         }
 
     @classmethod
     def from_item(cls, item: Item) -> Self:
-        return cls(int(item["sk"]), *(int(item[name]) for name in ("lo", "hi", "t0", "t")))
+        after, upto, sealed_before, sealed = (int(item[name]) for name in ("lo", "hi", "t0", "t"))
+        done, late = item.get("done", ""), json.loads(item.get("late", "{}"))
+        return cls(int(item["sk"]), after, upto, sealed_before, sealed, done, late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,32 +100,43 @@ class Rebuild:
 
     generation: int
     scope: str
-    """`*`, all products that count local days (`local`), or `product#year`."""
+    """`*`, all products of a year (`*#year`) or that count local days (`local`), `product#year`."""
     plan: int
     sealed: int
     """Frames start as of this plan, with days sealed up to this second."""
     zone: str
     done: str = ""
-    """The last year of a product that is written, in the order of their names."""
+    """The last step done."""
     shown: int = 0
     """When its generation was noticed in the head; what it replaced is removed a day later."""
+    late: Mapping[str, int] = field(default_factory=dict)
+    """By product and year, the bytes that these steps have written late."""
 
     def to_item(self, organization: str) -> dict[str, Any]:
-        number = keys.number(self.generation)
-        return {"pk": keys.rebuilds(organization), "sk": number, **asdict(self)}
+        plain = asdict(self) | {"late": json.dumps(self.late)}
+        if not self.late:
+            del plain["late"]
+        return {"pk": keys.rebuilds(organization), "sk": keys.number(self.generation), **plain}
 
     @classmethod
     def from_item(cls, item: Item) -> Self:
         numbers = {name: int(item[name]) for name in ("generation", "plan", "sealed", "shown")}
-        return cls(scope=item["scope"], zone=item["zone"], done=item["done"], **numbers)
+        late = json.loads(item.get("late", "{}"))
+        return cls(scope=item["scope"], zone=item["zone"], done=item["done"], late=late, **numbers)
 
     def covers(self, product: MeteredProduct, year: int) -> bool:
         return self.scope in scopes(product, year)
 
 
 def scopes(product: MeteredProduct, year: int) -> tuple[str, ...]:
-    own = f"{product.id}#{year}"
-    return (own, ALL, LOCAL) if product.kind.local_days else (own, ALL)
+    always = (f"{product.id}#{year}", f"{ALL}#{year}", ALL)
+    return (*always, LOCAL) if product.kind.local_days else always
+
+
+def includes(scope: str, other: str) -> bool:
+    """Whether a scope, by its name, has all of another one."""
+    year = scope.partition("#")[2]
+    return scope in {ALL, other} or (scope == f"{ALL}#{year}" and other.endswith(f"#{year}"))
 
 
 class Touched(NamedTuple):
@@ -147,10 +175,13 @@ class UsageHead:
             name: value if isinstance(value, str | int) else json.dumps(value)
             for name, value in asdict(self).items()
         }
-        return {"pk": keys.head(organization), "sk": "H", **plain}
+        return {"pk": keys.head(organization), "sk": "H", "format": FORMAT, **plain}
 
     @classmethod
     def from_item(cls, item: Item) -> Self:
+        """Raises `NewerFormat` rather than read past what these functions do not know."""
+        if int(item.get("format", 1)) > FORMAT:
+            raise NewerFormat(item["format"])
         numbers = ("sealed", "version", "plan", "upto", "through_ms", "last", "users", "rebuilt")
         fresh = json.loads(item["fresh"])
         return cls(
@@ -198,13 +229,23 @@ def read_folds(organization: str, store: Store, after: int, upto: int | None = N
     """The folds after a number; their numbers have no gaps."""
     if upto == after:
         return []
-    last = keys.TOP if upto is None else keys.number(upto)
-    (items,) = store.read([KeyRange(keys.folds(organization), keys.number(after + 1), last)])
-    folds = [Fold.from_item(item) for item in items]
-    expected = len(folds) if upto is None else upto - after
-    if [fold.number for fold in folds] != list(range(after + 1, after + 1 + expected)):
+    folds = list(each_fold(organization, store, after, upto))
+    if upto is not None and len(folds) != upto - after:
         raise Gap(organization)
     return folds
+
+
+def each_fold(
+    organization: str, store: Store, after: int, upto: int | None = None
+) -> Iterator[Fold]:
+    """Folds in turn: no more than a page of them is in memory."""
+    last = keys.TOP if upto is None else keys.number(upto)
+    folds = KeyRange(keys.folds(organization), keys.number(after + 1), last)
+    items = chain.from_iterable(store.pages(folds))
+    for number, item in enumerate(items, after + 1):
+        if int(item["sk"]) != number:
+            raise Gap(organization)
+        yield Fold.from_item(item)
 
 
 def read_head(organization: str, store: Store) -> UsageHead | None:

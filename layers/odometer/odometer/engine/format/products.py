@@ -56,6 +56,11 @@ def shards_of(product: MeteredProduct, users: int) -> int:
     return -(-users // (_PEOPLE_SHARD if product == PEOPLE else SHARD))
 
 
+def rows_in_shard(product: MeteredProduct, products: int) -> int:
+    """How many rows a shard may have in an organization with so many products."""
+    return min(_PEOPLE_SHARD * (RESERVED + products), SHARD) if product == PEOPLE else SHARD
+
+
 def places(catalog: Iterable[MeteredProduct], to: MeteredProduct) -> dict[str, int]:
     """The place of each product: fixed for those that all organizations have, then in order."""
     fixed = {product: place for place, product in enumerate(DEFAULT_PRODUCTS)}

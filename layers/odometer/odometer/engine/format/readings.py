@@ -1,6 +1,6 @@
 """Readings: the frames that add up to the totals of a year at the start of a day."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple, Self
 
@@ -57,12 +57,34 @@ class Reading(NamedTuple):
         self, store: Store, items: Sequence[Item], plan: int, product: MeteredProduct
     ) -> Frame:
         """The reading as of a plan; raises `MissingKeyframe` rather than leave its keyframe out."""
-        if not any(item["sk"] < keys.deltas_from(self.base) for item in items):
-            self._require_nothing_before(store)
+        require_keyframes(store, [(self, items)])
         return total(frames_in(items, plan, product), product.measures)
 
-    def _require_nothing_before(self, store: Store) -> None:
-        """A week begins without a keyframe only where nobody had used anything."""
-        before = KeyRange(self.pk, "F", keys.frames_from(self.base), limit=1)
-        if self.base != calendar.new_year(self.year) and store.read([before])[0]:
-            raise MissingKeyframe(self.pk, self.base)
+    def lacks_keyframe(self, items: Iterable[Item]) -> bool:
+        """Whether a week begins without one, which 1 January always does."""
+        return self.base != calendar.new_year(self.year) and not any(
+            item["sk"] < keys.deltas_from(self.base) for item in items
+        )
+
+    @property
+    def before(self) -> KeyRange:
+        """Any frame before the week: a keyframe is missing only where nobody had used anything."""
+        return KeyRange(self.pk, "F", keys.frames_from(self.base), limit=1)
+
+
+def require_keyframes(store: Store, read: Iterable[tuple[Reading, Iterable[Item]]]) -> None:
+    lacking = [reading for reading, items in read if reading.lacks_keyframe(items)]
+    before = store.read([reading.before for reading in lacking]) if lacking else []
+    for reading, found in zip(lacking, before, strict=True):
+        if found:
+            raise MissingKeyframe(reading.pk, reading.base)
+
+
+def read_frames(
+    store: Store, readings: Mapping[int, Reading], plan: int, product: MeteredProduct
+) -> Iterator[tuple[int, Frame]]:
+    """Readings by shard, all read at once; raises `MissingKeyframe` as each of them does."""
+    answers = store.read([reading.key_range() for reading in readings.values()])
+    require_keyframes(store, zip(readings.values(), answers, strict=True))
+    for shard, items in zip(readings, answers, strict=True):
+        yield shard, total(frames_in(items, plan, product), product.measures)

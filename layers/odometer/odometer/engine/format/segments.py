@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, tzinfo
-from itertools import accumulate, pairwise
+from itertools import accumulate, compress, pairwise
 from typing import NamedTuple
 
 from odometer.domain.events import DIGEST_BYTES, Event, utc_date
@@ -49,10 +49,17 @@ class Segment(NamedTuple):
 
     @classmethod
     def from_item(cls, item: Item, product: MeteredProduct) -> Segment:
-        midnight = calendar.first_second(date.fromisoformat(item["sk"][:10]), UTC)
-        seconds = list(accumulate(unpack(item["gaps"]), initial=midnight))[1:]
+        seconds = list(accumulate(unpack(item["gaps"]), initial=midnight_of(item)))[1:]
         who = unpack(item["who"])
         return cls(seconds, who, unpack_measures(item, product.measures, len(who)))
+
+    def of_shards(self, shards: range) -> Segment:
+        users = range(shards.start * SHARD, shards.stop * SHARD)
+        if not self.who or (min(self.who) in users and max(self.who) in users):
+            return self
+        here = [user in users for user in self.who]
+        measures = [list(compress(column, here)) for column in self.measures]
+        return Segment(list(compress(self.seconds, here)), list(compress(self.who, here)), measures)
 
     def by_shard(self) -> Iterator[tuple[int, Segment]]:
         """The events of each shard, users counted from its first one."""
@@ -73,6 +80,11 @@ class Segment(NamedTuple):
         middle = len(self.who) // 2
         for half in (slice(middle), slice(middle, None)):
             yield Segment(self.seconds[half], self.who[half], [c[half] for c in self.measures])
+
+
+def midnight_of(item: Item) -> int:
+    """When the UTC date of a segment begins."""
+    return calendar.first_second(date.fromisoformat(item["sk"][:10]), UTC)
 
 
 def by_day(

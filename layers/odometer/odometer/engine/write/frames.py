@@ -1,23 +1,47 @@
 """Writes frames: deltas and late items as events come, keyframes as weeks and years are sealed.
 
 Frames follow from their plan and from what earlier plans wrote, so anyone may write them again at
-any time.
+any time. However many there are, only some are in memory at once.
 """
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from functools import partial
 from itertools import chain
+from typing import Any, Final
 
+from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys, segments
-from odometer.engine.format.frames import Frame, parts, to_attributes
-from odometer.engine.format.products import MeteredProduct
-from odometer.engine.format.readings import Reading, day_key_ranges, frames_in, without_days
+from odometer.engine.format.frames import (
+    SHARD,
+    Frame,
+    parts,
+    plus,
+    to_attributes,
+    with_days,
+)
+from odometer.engine.format.products import MeteredProduct, rows_in_shard
+from odometer.engine.format.readings import (
+    Reading,
+    day_key_ranges,
+    frames_in,
+    read_frames,
+    without_days,
+)
 from odometer.engine.format.segments import Segment, by_day, day_frames
-from odometer.engine.store import Store
+from odometer.engine.store import Item, Store
+from odometer.engine.write.steps import Step, groups, some_of
+
+SHARDS_READ: Final = 256
+"""Shards whose frames one step reads."""
+ROWS_SUMMED: Final = 1 << 20
+"""Users (or rows of a projection) whose day one step adds up; they take 42 MB."""
+_READ_AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,58 +55,150 @@ class FrameWriter:
     generation: Callable[[int], int | None]
     """Of a year; a year without one is not written."""
     plan: int
+    products: int = 0
+    """How many products the organization has, which a projection has rows for."""
 
-    def add_to_sealed_days(self, events: Segment, sealed: date) -> Counter[int]:
-        """Write the events of days that are sealed; by year, the bytes that came late."""
-        weights: Counter[int] = Counter()
-        until = range(calendar.first_second(sealed, self.zone))
-        for day, within in by_day([events], until, self.zone):
-            if self.generation(day.year) is not None:
-                for shard, frame in day_frames(within, self.product).items():
-                    weights[day.year] += self._add(day, shard, frame, sealed)
-        return weights
+    def steps_of_adding(self, events: Segment, sealed: date) -> Iterator[Step]:
+        """Write the events of days that are sealed."""
+        late = events.cut(0, calendar.first_second(sealed, self.zone))
+        for name, shards in groups(max(late.who, default=-1) // SHARD + 1, SHARDS_READ):
+            some = late.of_shards(shards)
+            if some.who:
+                yield Step(name, len(some.who), partial(self.add_to_sealed_days, some, sealed))
 
-    def seal_days(self, first: date, end: date, shards: int) -> None:
+    def add_to_sealed_days(self, events: Segment, sealed: date) -> Counter[str]:
+        """Write events of sealed days; by product and year, the bytes that came late."""
+        late: Counter[str] = Counter()
+        self.store.put_all(self._additions(events, sealed, late))
+        return late
+
+    def steps_of_sealing(self, first: date, end: date, shards: int) -> Iterator[Step]:
+        """Write the deltas of days from their segments, and the keyframes at whose edge they end.
+
+        The steps of a week go through its days in turn, for some shards at a time.
+        """
+        summed = max(ROWS_SUMMED // rows_in_shard(self.product, self.products), 1)
         for start, cut in calendar.cut_at_keyframes(first, end):
             if self.generation(start.year) is not None:
-                self._put_deltas(start, cut)
+                for group, some in groups(shards, summed):
+                    in_turn = DaysInTurn(self, cut, some)
+                    for day in calendar.days(start, cut):
+                        put = partial(self._put_deltas, day, in_turn)
+                        yield Step(f"{start}#1#{group}#{day}", 1 + len(some), put)
                 if cut == calendar.keyframe_after(start):
-                    for shard in range(shards):
-                        self._put_keyframe(start, cut, shard)
+                    for group, some in groups(shards, SHARDS_READ):
+                        put = partial(self._put_keyframes, start, cut, some)
+                        yield Step(f"{start}#2#{group}", 2 * len(some), put)
 
-    def _add(self, day: date, shard: int, frame: Frame, sealed: date) -> int:
-        """Write one more delta, or a late item where the keyframe stands already."""
-        key_ranges = day_key_ranges(self._pk(day.year, shard), day)
-        items = chain.from_iterable(self.store.read(key_ranges))
-        addition = without_days(frame, frames_in(items, self.plan - 1, self.product))
-        key = keys.late if calendar.keyframe_after(day) <= sealed else keys.delta
-        weight = self._put(day.year, shard, partial(key, day, self.plan), addition)
-        return weight if key is keys.late else 0
-
-    def _put_deltas(self, first: date, end: date) -> None:
-        seconds = calendar.seconds_of(first, end, self.zone)
+    def settled(self, seconds: range) -> Iterator[Item]:
+        """The segments of these seconds as of the plan; a page of them is in memory."""
         key_range = segments.key_range(self.organization, self.product.id, seconds)
-        events = segments.from_items(self.store.read([key_range])[0], self.plan, self.product)
-        for day, within in by_day(events, seconds, self.zone):
-            for shard, frame in day_frames(within, self.product).items():
-                self._put(day.year, shard, partial(keys.delta, day, self.plan), frame)
+        items = chain.from_iterable(self.store.pages(key_range))
+        return (item for item in items if keys.plan_of(item["sk"]) <= self.plan)
 
-    def _put_keyframe(self, start: date, edge: date, shard: int) -> None:
-        pk, base = self._pk(start.year, shard), calendar.keyframe_before(start)
-        reading = Reading(pk, start.year, base, edge)
-        (items,) = self.store.read([reading.key_range()])
-        frame = reading.frame(self.store, items, self.plan, self.product)
-        if frame:
-            self._put(start.year, shard, partial(keys.keyframe, edge), frame)
+    def _additions(self, events: Segment, sealed: date, late: Counter[str]) -> Iterator[Item]:
+        """One more delta of each day, or a late item where the keyframe stands already."""
+        until = range(calendar.first_second(sealed, self.zone))
+        frames = (
+            (day, shard, frame)
+            for day, within in by_day([events], until, self.zone)
+            if self.generation(day.year) is not None
+            for shard, frame in day_frames(within, self.product).items()
+        )
+        for some in some_of(frames, _READ_AT_ONCE):
+            pks = [self._pk(day.year, shard) for day, shard, _ in some]
+            ranges = map(day_key_ranges, pks, (day for day, _, _ in some))
+            answers = iter(self.store.read(list(chain.from_iterable(ranges))))
+            for day, shard, frame in some:
+                known = frames_in(chain(next(answers), next(answers)), self.plan - 1, self.product)
+                is_late = calendar.keyframe_after(day) <= sealed
+                key = partial(keys.late if is_late else keys.delta, day, self.plan)
+                for item in self._items(day.year, shard, key, without_days(frame, known)):
+                    late[f"{self.product.id}#{day.year}"] += is_late and weight_of(item)
+                    yield item
 
-    def _put(self, year: int, shard: int, key: Callable[[int], str], frame: Frame) -> int:
-        weight = 0
+    def _put_deltas(self, day: date, in_turn: DaysInTurn) -> None:
+        self._put(day.year, partial(keys.delta, day, self.plan), in_turn.frames(day))
+
+    def _put_keyframes(self, start: date, edge: date, shards: range) -> None:
+        base = calendar.keyframe_before(start)
+        readings = {s: Reading(self._pk(start.year, s), start.year, base, edge) for s in shards}
+        frames = (
+            (shard, frame)
+            for some in some_of(readings.items(), _READ_AT_ONCE)
+            for shard, frame in read_frames(self.store, dict(some), self.plan, self.product)
+            if frame
+        )
+        self._put(start.year, partial(keys.keyframe, edge), frames)
+
+    def _put(
+        self, year: int, key: Callable[[int], str], frames: Iterable[tuple[int, Frame]]
+    ) -> None:
+        items = (self._items(year, shard, key, frame) for shard, frame in frames)
+        self.store.put_all(chain.from_iterable(items))
+
+    def _items(
+        self, year: int, shard: int, key: Callable[[int], str], frame: Frame
+    ) -> Iterator[dict[str, Any]]:
+        pk = self._pk(year, shard)
         for part, piece in enumerate(parts(frame)):
-            attributes = to_attributes(piece)
-            self.store.put({"pk": self._pk(year, shard), "sk": key(part), **attributes})
-            weight += sum(map(len, attributes.values()))
-        return weight
+            yield {"pk": pk, "sk": key(part), **to_attributes(piece)}
 
     def _pk(self, year: int, shard: int) -> str:
         generation = self.generation(year) or 0
         return keys.frames(self.organization, self.product.id, year, generation, shard)
+
+
+@dataclass(slots=True)
+class DaysInTurn:
+    """Adds up days, one after the other, in one pass through the segments of a week.
+
+    The pass begins with the first day that is asked for.
+    """
+
+    writer: FrameWriter
+    end: date
+    shards: range
+    _sums: Iterator[DaySums] | None = None
+
+    def frames(self, day: date) -> Iterator[tuple[int, Frame]]:
+        self._sums = self._sums or self._in_turn(day)
+        return next(self._sums).frames()
+
+    def _in_turn(self, first: date) -> Iterator[DaySums]:
+        """A local day lies on two UTC dates: the next one may begin before it is over."""
+        product, zone = self.writer.product, self.writer.zone
+        within = calendar.seconds_of(first, self.end, zone)
+        sums = defaultdict[date, DaySums](partial(DaySums, product))
+        items = self.writer.settled(within)
+        item = next(items, None)
+        for day in calendar.days(first, self.end):
+            over = calendar.first_second(day + DAY, zone)
+            while item and segments.midnight_of(item) < over:
+                segment = Segment.from_item(item, product).of_shards(self.shards)
+                for touched, cut in by_day([segment], within, zone):
+                    sums[touched].add(*cut)
+                item = next(items, None)
+            yield sums.pop(day, DaySums(product))
+
+
+@dataclass(slots=True)
+class DaySums:
+    """What every user of some shards has used on a day so far."""
+
+    product: MeteredProduct
+    by_shard: dict[int, Frame] = field(default_factory=dict)
+
+    def add(self, segment: Segment) -> None:
+        for shard, of_shard in segment.by_shard():
+            for frame in day_frames([of_shard], self.product).values():
+                known = self.by_shard.get(shard)
+                self.by_shard[shard] = plus(known, frame) if known else frame
+
+    def frames(self) -> Iterator[tuple[int, Frame]]:
+        for shard, frame in sorted(self.by_shard.items()):
+            yield shard, with_days(frame.measures)
+
+
+def weight_of(item: Mapping[str, Any]) -> int:
+    return sum(len(value) for value in item.values() if isinstance(value, bytes))

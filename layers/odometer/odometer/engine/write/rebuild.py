@@ -6,9 +6,10 @@ removed twice is removed once, so retiring may die anywhere and be run by severa
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from itertools import product as pairs
 from typing import Final
 
@@ -16,14 +17,31 @@ from odometer.domain.events import utc_date
 from odometer.domain.time import DAY, KEPT_FOR_CURSORS, SECOND
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import ALL, LOCAL, Rebuild, UsageHead, heaviest, read_head
+from odometer.engine.format.decisions import (
+    ALL,
+    LOCAL,
+    Gap,
+    Rebuild,
+    UsageHead,
+    heaviest,
+    includes,
+    read_head,
+    read_plan,
+)
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import first_date, years_with_frames
 from odometer.engine.store import KeyRange, Store
 from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.settle import Catalog, Settling
+from odometer.engine.write.steps import BUDGET, Progress, Reached, Step, take
 
 _PAGE: Final = 100
+_LATER_PLANS: Final = "}"
+"""Sorts after every product, and before the mark of what is cleared."""
+_PATIENCE: Final = 8
+_SEVERAL: Final = 4
+_GENERATIONS: Final = 64
+"""The head keeps no more generations than this."""
 _KEPT_SECONDS: Final = KEPT_FOR_CURSORS // SECOND
 LATE_BYTES: Final = 32_768
 """A year of a product with more than this in late items is worth making again."""
@@ -37,11 +55,13 @@ class Rebuilding:
     settling: Settling
 
     def wanted(self, organization: str, zone: str) -> str | None:
+        """What to make again, if anything; while folds wait to be settled, more is to come."""
         head = read_head(organization, self.usage)
         if head is None or head.zone != zone:
             return LOCAL if head else None
-        heavy = [scope for scope, weight in head.late_bytes.items() if weight > LATE_BYTES]
-        return min(heavy, default=None)
+        waiting = KeyRange(keys.folds(organization), keys.number(head.upto + 1), keys.TOP, limit=1)
+        most = LATE_BYTES * (_PATIENCE if self.usage.read([waiting])[0] else 1)
+        return _widest([scope for scope, weight in head.late_bytes.items() if weight > most], head)
 
     def request(self, organization: str, scope: str, zone: str) -> None:
         head = read_head(organization, self.usage)
@@ -50,25 +70,44 @@ class Rebuilding:
             rebuild = Rebuild(head.rebuilt + 1, scope, head.plan, head.sealed, zone)
             self.usage.put_new(rebuild.to_item(organization))
 
-    def rebuild(self, organization: str, now: int) -> bool:
-        """Take the rebuild that is under way one step further; whether there was one."""
+    def rebuild(self, organization: str, now: int, budget: int = BUDGET) -> bool:
+        """Do some steps of the rebuild that is under way; whether there was one."""
         head = read_head(organization, self.usage)
         rebuild = self._current(organization, head) if head else None
         if head is None or rebuild is None:
             return False
-        for name, product, year in self._years(organization, rebuild):
-            if name > rebuild.done:
-                self._write(organization, rebuild, product, year, head.shards(product))
-                further = replace(rebuild, done=name)
-                self.usage.put_newer(further.to_item(organization), "done")
-                return True
-        self._show(organization, rebuild, head, now)
+        steps, start = self._steps(organization, rebuild, head), Reached(rebuild.done, rebuild.late)
+        taken = take(steps, start, budget, partial(self._save, organization, rebuild))
+        if taken.finished:
+            new_head = _with_generation(head, rebuild, taken.reached.late, now)
+            self.usage.put_newer(new_head.to_item(organization), "version")
         return True
+
+    def progress(self, organization: str) -> Progress:
+        """How far the rebuild is that is under way."""
+        head = read_head(organization, self.usage)
+        rebuild = self._current(organization, head) if head else None
+        if head is None or rebuild is None:
+            return Progress(0, 0)
+        return Progress.along(self._steps(organization, rebuild, head), rebuild.done)
 
     def _current(self, organization: str, head: UsageHead) -> Rebuild | None:
         number = keys.number(head.rebuilt + 1)
         item = self.usage.get(keys.rebuilds(organization), number)
         return Rebuild.from_item(item) if item else None
+
+    def _save(self, organization: str, rebuild: Rebuild, reached: Reached) -> None:
+        further = replace(rebuild, done=reached.done, late=reached.late)
+        self.usage.put_newer(further.to_item(organization), "done")
+
+    def _steps(self, organization: str, rebuild: Rebuild, head: UsageHead) -> Iterator[Step]:
+        """Seal all days again as of one plan, then do the plans since."""
+        for name, product, year in self._years(organization, rebuild):
+            for step in self._steps_of_year(organization, rebuild, product, year, head):
+                yield step.of(name)
+        for number in range(rebuild.plan + 1, head.plan + 1):
+            for step in self._steps_of_plan(organization, rebuild, number, head):
+                yield step.of(f"{_LATER_PLANS}{keys.number(number)}")
 
     def _years(self, organization: str, rebuild: Rebuild) -> list[tuple[str, MeteredProduct, int]]:
         """Every year of a product to write, in the order of their names.
@@ -87,42 +126,67 @@ class Rebuilding:
     def _sealed(self, rebuild: Rebuild, product: MeteredProduct) -> date:
         return calendar.day_of(rebuild.sealed, calendar.zone_of(product.kind, rebuild.zone))
 
-    def _write(
-        self, organization: str, rebuild: Rebuild, product: MeteredProduct, year: int, shards: int
-    ) -> None:
+    def _steps_of_year(
+        self,
+        organization: str,
+        rebuild: Rebuild,
+        product: MeteredProduct,
+        year: int,
+        head: UsageHead,
+    ) -> Iterator[Step]:
         """Write the sealed days of a year as if all its events had come in time."""
-        zone = calendar.zone_of(product.kind, rebuild.zone)
         writer = FrameWriter(
-            organization, self.usage, product, zone, lambda _: rebuild.generation, rebuild.plan
+            organization,
+            self.usage,
+            product,
+            calendar.zone_of(product.kind, rebuild.zone),
+            lambda _: rebuild.generation,
+            rebuild.plan,
+            len(self.settling.catalog(organization)),
         )
         end = min(self._sealed(rebuild, product), calendar.new_year(year + 1))
-        writer.seal_days(calendar.new_year(year), end, shards)
+        return writer.steps_of_sealing(calendar.new_year(year), end, head.shards(product))
 
-    def _show(self, organization: str, rebuild: Rebuild, head: UsageHead, now: int) -> None:
+    def _steps_of_plan(
+        self, organization: str, rebuild: Rebuild, number: int, head: UsageHead
+    ) -> Iterator[Step]:
 
         def generation(product: MeteredProduct, year: int) -> int | None:
             return rebuild.generation if rebuild.covers(product, year) else None
 
-        in_zone, late = replace(head, zone=rebuild.zone), Counter[str]()
-        for number in range(rebuild.plan + 1, head.plan + 1):
-            planned = self.settling.planned(organization, number)
-            late += self.settling.write_frames(organization, planned, in_zone, generation)
-        new_head = _with_generation(head, rebuild, late, now)
-        self.usage.put_newer(new_head.to_item(organization), "version")
+        plan, in_zone = (
+            read_plan(organization, self.usage, number),
+            replace(head, zone=rebuild.zone),
+        )
+        if plan is None:
+            raise Gap(organization, number)
+        planned = self.settling.planned(organization, plan)
+        return self.settling.steps_of_frames(organization, planned, in_zone, generation)
 
 
-def _with_generation(head: UsageHead, rebuild: Rebuild, late: Counter[str], now: int) -> UsageHead:
+def _widest(heavy: Sequence[str], head: UsageHead) -> str | None:
+    """One rebuild at a time: of all, of a year of several products, or of the first one."""
+    if heavy and len(head.generations) >= _GENERATIONS:
+        return ALL
+    by_year = Counter(scope.partition("#")[2] for scope in heavy)
+    several = (f"{ALL}#{year}" for year, count in by_year.items() if count >= _SEVERAL)
+    return min(several, default=min(heavy, default=None))
+
+
+def _with_generation(
+    head: UsageHead, rebuild: Rebuild, late: Mapping[str, int], now: int
+) -> UsageHead:
     """The head with the new generation; everything in it was written just now."""
-    everything = rebuild.scope == ALL
-    elsewhere = {} if everything else {**head.late_bytes, rebuild.scope: 0}
+    kept = {s: g for s, g in head.generations.items() if not includes(rebuild.scope, s)}
+    elsewhere = {s: n for s, n in head.late_bytes.items() if not includes(rebuild.scope, s)}
     return replace(
         head,
         version=head.version + 1,
         rebuilt=rebuild.generation,
         zone=rebuild.zone,
-        generations={**({} if everything else head.generations), rebuild.scope: rebuild.generation},
+        generations={**kept, rebuild.scope: rebuild.generation},
         fresh=head.freshened({ALL: ""}, now),
-        late_bytes=heaviest(late + Counter(elsewhere)),
+        late_bytes=heaviest(Counter(late) + Counter(elsewhere)),
     )
 
 

@@ -9,9 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
-from functools import partial
-from itertools import accumulate
-from typing import Final, NamedTuple, Self
+from functools import cached_property, partial
+from typing import Final, Self
 
 from odometer.domain.events import DIGEST_BYTES, Event, utc_date
 from odometer.domain.kinds import KINDS
@@ -22,6 +21,7 @@ from odometer.engine.format.decisions import (
     Fold,
     Plan,
     UsageHead,
+    each_fold,
     heaviest,
     read_folds,
     read_head,
@@ -29,50 +29,68 @@ from odometer.engine.format.decisions import (
 )
 from odometer.engine.format.frames import PART_BYTES
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct, projected
-from odometer.engine.format.segments import Segment
+from odometer.engine.format.segments import Segment, by_day
 from odometer.engine.store import Store
 from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.latest import LatestValues
+from odometer.engine.write.steps import BUDGET, Progress, Reached, Step, some_of, take
 
 GRACE_SECONDS: Final = 3600
 """A day is sealed this long after its end, so that few events come late."""
-PLAN_EVENTS: Final = 100_000
-"""A plan takes folds up to about this many events."""
+PLAN_EVENTS: Final = 50_000
+"""A plan takes folds up to this many events, which every call decodes again."""
+PLAN_CELLS: Final = 20_000
+"""A plan takes folds up to this many pairs of a product and a UTC date: each is an item."""
 _FRESH_PRODUCTS: Final = 100
+_EVENTS_OF_A_WRITE: Final = 10
 _DIGESTS_IN_PART: Final = PART_BYTES // DIGEST_BYTES
 
 Catalog = Callable[[str], Sequence[MeteredProduct]]
 """All products that an organization has by now."""
 Generation = Callable[[MeteredProduct, int], int | None]
 """The generation of a year of a product; a year without one is not written."""
-ByProduct = Mapping[str, list[Event[int]]]
+
+
+def by_name(catalog: Iterable[MeteredProduct]) -> list[MeteredProduct]:
+    """In the order of the names of their steps."""
+    return sorted(catalog, key=lambda product: f"{product.id}#")
 
 
 class UnknownProduct(LookupError):
     """Events of a product that the directory does not have: settling waits until it does."""
 
 
-class Planned(NamedTuple):
-    """A plan with the events of its folds."""
+@dataclass(frozen=True)
+class Planned:
+    """A plan with the events of its folds, which are decoded once in each call."""
 
     plan: Plan
-    events: ByProduct
+    events: Sequence[Event[int]]
     through_ms: int
+    catalog: Sequence[MeteredProduct]
+
+    @cached_property
+    def segments(self) -> Mapping[str, Segment]:
+        """By product, also by those that hold the usage of others in other rows."""
+        by_product: defaultdict[str, list[Event[int]]] = defaultdict(list)
+        for event in self.events:
+            by_product[event.product].append(event)
+        known = {product.id: product for product in self.catalog}
+        if unknown := by_product.keys() - known:
+            raise UnknownProduct(unknown)
+        projections = (product for product in self.catalog if product in PROJECTIONS)
+        rows = {p.id: projected(self.events, self.catalog, p) for p in projections}
+        both = {**by_product, **rows}
+        return {p: Segment.of(events, known[p]) for p, events in both.items() if events}
 
     @property
-    def all(self) -> list[Event[int]]:
-        return [event for events in self.events.values() for event in events]
-
-    def with_projections(self, catalog: Sequence[MeteredProduct]) -> ByProduct:
-        projections = [product for product in catalog if product in PROJECTIONS]
-        return {**self.events, **{p.id: projected(self.all, catalog, p) for p in projections}}
+    def users(self) -> int:
+        return max((event.who for event in self.events), default=-1) + 1
 
     @classmethod
-    def of(cls, plan: Plan, folds: Sequence[Fold]) -> Self:
-        events: defaultdict[str, list[Event[int]]] = defaultdict(list)
-        for event in (event for fold in folds for event in fold.events):
-            events[event.product].append(event)
-        return cls(plan, events, folds[-1].through_ms if folds else 0)
+    def of(cls, plan: Plan, folds: Sequence[Fold], catalog: Sequence[MeteredProduct]) -> Self:
+        events = [event for fold in folds for event in fold.events]
+        return cls(plan, events, folds[-1].through_ms if folds else 0, catalog)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,41 +100,63 @@ class Settling:
     usage: Store
     catalog: Catalog
 
-    def settle(self, organization: str, zone: str, now: int) -> bool:
-        """Make and do the next plan; whether there was anything to do."""
+    def settle(self, organization: str, zone: str, now: int, budget: int = BUDGET) -> bool:
+        """Make the next plan and do some of its steps; whether there was anything to do."""
         head = self._head(organization, zone, now)
         plan = read_plan(organization, self.usage, head.plan + 1)
         plan = plan or self._decide(organization, head, now)
         if plan is None:
             return False
-        new_head = self._do(organization, head, self._planned(organization, plan), now)
-        self.usage.put_newer(new_head.to_item(organization), "version")
+        planned = self.planned(organization, plan)
+        steps = self._steps(organization, head, planned, now)
+        save = partial(self._save, organization, head, plan)
+        taken = take(steps, _reached(plan, head), budget, save)
+        if taken.finished:
+            new_head = _with_plan(head, planned, taken.reached.late, now)
+            self.usage.put_newer(new_head.to_item(organization), "version")
         return True
 
-    def planned(self, organization: str, number: int) -> Planned:
-        plan = read_plan(organization, self.usage, number)
-        if plan is None:
-            raise LookupError(organization, number)
-        return self._planned(organization, plan)
+    def progress(self, organization: str) -> Progress:
+        """How far the plan is that is under way."""
+        head = read_head(organization, self.usage)
+        plan = read_plan(organization, self.usage, head.plan + 1) if head else None
+        if head is None or plan is None:
+            return Progress(0, 0)
+        steps = self._steps(organization, head, self.planned(organization, plan), 0)
+        return Progress.along(steps, _reached(plan, head).done)
 
-    def write_frames(
+    def planned(self, organization: str, plan: Plan) -> Planned:
+        folds = read_folds(organization, self.usage, plan.after, plan.upto)
+        return Planned.of(plan, folds, self.catalog(organization))
+
+    def steps_of_frames(
         self, organization: str, planned: Planned, head: UsageHead, generation: Generation
-    ) -> Counter[str]:
-        """Write what a plan adds to frames; by product and year, the bytes that came late."""
-        late: Counter[str] = Counter()
-        plan, catalog = planned.plan, self.catalog(organization)
-        by_product = planned.with_projections(catalog)
-        for product in catalog:
-            zone = calendar.zone_of(product.kind, head.zone)
+    ) -> Iterator[Step]:
+        """Write what a plan adds to frames."""
+        plan = planned.plan
+        shown = replace(head, users=max(head.users, planned.users))
+        writers = [
+            FrameWriter(
+                organization,
+                self.usage,
+                product,
+                calendar.zone_of(product.kind, head.zone),
+                partial(generation, product),
+                plan.number,
+                len(planned.catalog),
+            )
+            for product in by_name(planned.catalog)
+        ]
+        for writer in writers:
+            if events := planned.segments.get(writer.product.id):
+                before = calendar.day_of(plan.sealed_before, writer.zone)
+                for step in writer.steps_of_adding(events, before):
+                    yield step.of(f"3#{writer.product.id}")
+        for writer in writers:
             ends = (plan.sealed_before, plan.sealed)
-            before, sealed = (calendar.day_of(second, zone) for second in ends)
-            of_year = partial(generation, product)
-            writer = FrameWriter(organization, self.usage, product, zone, of_year, plan.number)
-            events = Segment.of(by_product.get(product.id, ()), product)
-            for year, weight in writer.add_to_sealed_days(events, before).items():
-                late[f"{product.id}#{year}"] += weight
-            writer.seal_days(before, sealed, head.shards(product))
-        return late
+            before, sealed = (calendar.day_of(second, writer.zone) for second in ends)
+            for step in writer.steps_of_sealing(before, sealed, shown.shards(writer.product)):
+                yield step.of(f"4#{writer.product.id}")
 
     def _head(self, organization: str, zone: str, now: int) -> UsageHead:
         head = read_head(organization, self.usage)
@@ -128,45 +168,71 @@ class Settling:
 
     def _decide(self, organization: str, head: UsageHead, now: int) -> Plan | None:
         """Store the next plan if there is anything to do; whoever stores it first has decided."""
-        folds = read_folds(organization, self.usage, head.upto)
-        sizes = accumulate(len(fold.events) for fold in folds)
-        taken = max(min(len(folds), 1), sum(size <= PLAN_EVENTS for size in sizes))
-        sealed = max(head.sealed, now - GRACE_SECONDS) if taken == len(folds) else head.sealed
-        if not folds and not _seals_anything(head, sealed):
+        upto, all_of_them = _bound(each_fold(organization, self.usage, head.upto), head.upto)
+        sealed = max(head.sealed, now - GRACE_SECONDS) if all_of_them else head.sealed
+        if upto == head.upto and not _seals_anything(head, sealed):
             return None
-        upto = head.upto + taken
         plan = Plan(head.plan + 1, head.upto, upto, head.sealed, sealed)
         self.usage.put_new(plan.to_item(organization))
         return read_plan(organization, self.usage, plan.number)
 
-    def _planned(self, organization: str, plan: Plan) -> Planned:
-        return Planned.of(plan, read_folds(organization, self.usage, plan.after, plan.upto))
+    def _steps(
+        self, organization: str, head: UsageHead, planned: Planned, now: int
+    ) -> Iterator[Step]:
+        """All that follows from a plan, in this order: frames are sealed from segments."""
+        usage, plan, events = self.usage, planned.plan.number, planned.events
+        if events:
+            put: Callable[[], None] = partial(put_identities, organization, usage, plan, events)
+            yield Step("1", len(events) // _EVENTS_OF_A_WRITE + 1, put)
+        for product in by_name(planned.catalog):
+            if segment := planned.segments.get(product.id):
+                put = partial(put_segments, organization, usage, plan, product, segment)
+                yield Step(f"2#{product.id}", len(segment.who) // _EVENTS_OF_A_WRITE + 1, put)
+        yield from self.steps_of_frames(organization, planned, head, head.generation)
+        if events:
+            latest = LatestValues(organization, usage, plan, now)
+            put = partial(latest.record, events)
+            yield Step("5", len(events) // _EVENTS_OF_A_WRITE + 1, put)
 
-    def _do(self, organization: str, head: UsageHead, planned: Planned, now: int) -> UsageHead:
-        """Store all that follows from a plan; returns the head that will show it."""
-        plan, events = planned.plan, planned.all
-        products = self.catalog(organization)
-        if unknown := planned.events.keys() - {product.id for product in products}:
-            raise UnknownProduct(organization, unknown)
-        put_identities(organization, self.usage, plan.number, events)
-        by_product = planned.with_projections(products)
-        for product in products:
-            segment = Segment.of(by_product.get(product.id, ()), product)
-            put_segments(organization, self.usage, plan.number, product, segment)
-        head = replace(head, users=max((head.users, *(1 + event.who for event in events))))
-        late = self.write_frames(organization, planned, head, head.generation)
-        LatestValues(organization, self.usage, plan.number, now).record(events)
-        return replace(
-            head,
-            version=head.version + 1,
-            plan=plan.number,
-            upto=plan.upto,
-            sealed=plan.sealed,
-            through_ms=max(head.through_ms, planned.through_ms),
-            last=max((head.last, *(event.second for event in events))),
-            fresh=head.freshened(_first_dates(plan, by_product), now),
-            late_bytes=heaviest(late + Counter(head.late_bytes)),
-        )
+    def _save(self, organization: str, head: UsageHead, plan: Plan, reached: Reached) -> None:
+        """Steps that were done for another head may have written other generations."""
+        done = f"{keys.number(head.version)}#{reached.done}"
+        further = replace(plan, done=done, late=reached.late)
+        self.usage.put_newer(further.to_item(organization), "done")
+
+
+def _reached(plan: Plan, head: UsageHead) -> Reached:
+    version, _, done = plan.done.partition("#")
+    return Reached(done, plan.late) if version == keys.number(head.version) else Reached()
+
+
+def _with_plan(head: UsageHead, planned: Planned, late: Mapping[str, int], now: int) -> UsageHead:
+    """The head that shows a plan."""
+    plan = planned.plan
+    return replace(
+        head,
+        version=head.version + 1,
+        plan=plan.number,
+        upto=plan.upto,
+        sealed=plan.sealed,
+        through_ms=max(head.through_ms, planned.through_ms),
+        last=max((head.last, *(event.second for event in planned.events))),
+        users=max(head.users, planned.users),
+        fresh=head.freshened(_first_dates(plan, planned.segments), now),
+        late_bytes=heaviest(Counter(late) + Counter(head.late_bytes)),
+    )
+
+
+def _bound(folds: Iterable[Fold], upto: int) -> tuple[int, bool]:
+    """Up to which fold a plan goes, and whether these are all; one fold always fits."""
+    after, count, cells = upto, 0, set[tuple[str, int]]()
+    for fold in folds:
+        count += len(fold.events)
+        cells.update((event.product, event.second // 86_400) for event in fold.events)
+        if upto > after and (count > PLAN_EVENTS or len(cells) > PLAN_CELLS):
+            return upto, False
+        upto = fold.number
+    return upto, True
 
 
 def _seals_anything(head: UsageHead, sealed: int) -> bool:
@@ -178,9 +244,9 @@ def _seals_anything(head: UsageHead, sealed: int) -> bool:
     )
 
 
-def _first_dates(plan: Plan, by_product: ByProduct) -> dict[str, str]:
+def _first_dates(plan: Plan, written: Mapping[str, Segment]) -> dict[str, str]:
     """By product, the first UTC date of which a plan writes items."""
-    firsts = {p: min(event.second for event in each) for p, each in by_product.items() if each}
+    firsts = {product: segment.seconds[0] for product, segment in written.items()}
     if len(firsts) > _FRESH_PRODUCTS:
         firsts = {ALL: min(firsts.values())}
     if plan.sealed > plan.sealed_before:
@@ -191,14 +257,12 @@ def _first_dates(plan: Plan, by_product: ByProduct) -> dict[str, str]:
 def put_segments(
     organization: str, store: Store, plan: int, product: MeteredProduct, whole: Segment
 ) -> None:
-    if not whole.who:
-        return
-    for day in calendar.days(utc_date(whole.seconds[0]), utc_date(whole.seconds[-1] + 86_400)):
-        midnight = calendar.first_second(day, UTC)
-        segment = whole.cut(midnight, midnight + 86_400)
-        for part, attributes in enumerate(_parts(segment, midnight) if segment.who else ()):
-            pk, sk = keys.segments(organization, product.id), keys.segment(day, plan, part)
-            store.put({"pk": pk, "sk": sk, **attributes})
+    pk = keys.segments(organization, product.id)
+    store.put_all(
+        {"pk": pk, "sk": keys.segment(day, plan, part), **attributes}
+        for day, (segment,) in by_day([whole], range(2**63), UTC)
+        for part, attributes in enumerate(_parts(segment, calendar.first_second(day, UTC)))
+    )
 
 
 def put_identities(
@@ -207,12 +271,12 @@ def put_identities(
     digests: defaultdict[date, list[bytes]] = defaultdict(list)
     for event in events:
         digests[utc_date(event.second)].append(event.digest)
-    for day, counted in digests.items():
-        counted.sort()
-        for part, first in enumerate(range(0, len(counted), _DIGESTS_IN_PART)):
-            pk, sk = keys.identities(organization, day), f"{keys.number(plan)}#{part}"
-            some = b"".join(counted[first : first + _DIGESTS_IN_PART])
-            store.put({"pk": pk, "sk": sk, "digests": some})
+    store.put_all(
+        {"pk": keys.identities(organization, day), "sk": f"{keys.number(plan)}#{part}"}
+        | {"digests": b"".join(some)}
+        for day, counted in digests.items()
+        for part, some in enumerate(some_of(sorted(counted), _DIGESTS_IN_PART))
+    )
 
 
 def _parts(segment: Segment, midnight: int) -> Iterator[dict[str, bytes]]:
