@@ -21,7 +21,7 @@ from odometer.engine.read.explain import (
     explain_measure,
 )
 from odometer.engine.read.views import View
-from tests.property.test_engine import histories
+from tests.property.test_engine import LARGE_SIZES, histories
 from tests.property.test_projections import APP, ProjectedHistory
 from tests.support.simulated_engine import SimulatedEngine, brute_force, period
 
@@ -117,3 +117,16 @@ def test_terms_add_up_to_the_figure_whatever_happens(
 ) -> None:
     simulated = SimulatedEngine(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
     ExplainedHistory(simulated, products).run(steps)
+
+
+@settings(max_examples=50)
+@histories([1, 40], most_products=3)
+def test_terms_add_up_and_projections_are_exact_however_large(
+    start: datetime,
+    zone: str,
+    products: list[MeteredProduct],
+    spread: int,
+    steps: list[tuple[str, int]],
+) -> None:
+    simulated = SimulatedEngine(epoch_second(start), zone, [*products, TOTALS, PEOPLE], spread)
+    ExplainedHistory(simulated, products, sizes=LARGE_SIZES).run(steps)

@@ -27,6 +27,8 @@ PRODUCTS = [
     MeteredProduct("chat", KINDS["chat"]),
     MeteredProduct("second-chat", KINDS["chat"]),
 ]
+LARGE = PRODUCTS[-1].id
+"""A product with figures of any size, beside another of its kind."""
 APP = MeteredProduct("an-app", KINDS["app"])
 EVERYTHING = [*PRODUCTS, APP]
 BEGINNINGS = [
@@ -72,7 +74,8 @@ def some_event(simulated: SimulatedEngine, random: Random) -> Event[str]:
     product = random.choice(EVERYTHING)
     moment = simulated.now - random.choice([0, 60, 86_400, 5 * 86_400, 33 * 86_400, 400 * 86_400])
     moment -= random.choice([0, moment % 86_400, moment % 86_400 + 1])
-    measures = [random.choice([0, 0, 1, 7, 2**40]) for _ in product.kind.measures]
+    most = 2**62 if product.id == LARGE else 2**40
+    measures = [random.choice([0, 0, 1, 7, most]) for _ in product.kind.measures]
     measures[random.randrange(len(measures))] += 1
     filled = (*measures, *[0] * (MEASURES - len(measures)))
     name = f"{random.getrandbits(64)}"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odometer.engine.format.codec import NARROW, WIDE, pack, unpack
+from odometer.engine.format.codec import NARROW, WIDE, pack, planes_in, unpack
 from odometer.engine.format.frames import (
     DAYS,
     PART_BYTES,
@@ -73,7 +73,21 @@ def test_what_was_added_and_taken_away_leaves_the_rest(
 def test_a_stored_frame_comes_back_as_it_was(rows: list[Row]) -> None:
     frame = frame_of(rows)
     assert from_attributes(to_attributes(frame), 2) == frame
-    assert frame.lane_bytes == (WIDE if max(map(max, rows), default=0) >= 2**56 else NARROW)
+
+
+@given(ROWS)
+def test_columns_of_a_wide_frame_have_more_planes_than_narrow_lanes_can(rows: list[Row]) -> None:
+    frame = frame_of(rows)
+    planes = [len(planes_in(packed)) for packed in to_attributes(frame).values()]
+    is_wide = max(map(max, rows), default=0) >= 2**56
+    assert frame.lane_bytes == (WIDE if is_wide else NARROW)
+    assert (max(planes) > NARROW) == is_wide
+
+
+def test_a_number_that_narrow_lanes_once_held_is_read_into_a_wide_frame() -> None:
+    packed = pack([1, 2**59])
+    frame = from_attributes({"m0": packed}, 1)
+    assert (len(planes_in(packed)), frame) == (NARROW, with_days(Frame.of([[1, 2**59]])))
 
 
 @given(st.lists(ROWS, max_size=40))

@@ -24,9 +24,10 @@ Numbers: TypeAlias = "array[int] | list[int]"
 
 
 def pack_lanes(lanes: bytes, lane_bytes: int = NARROW) -> bytes:
-    """An empty column is an empty text."""
+    """An empty column is an empty text; wide lanes have more planes than narrow ones ever have."""
     planes = [lanes[place::lane_bytes] for place in range(lane_bytes)]
-    while len(planes) > 1 and not any(planes[-1]):
+    least = 1 if lane_bytes == NARROW else NARROW + 1
+    while len(planes) > least and not any(planes[-1]):
         planes.pop()
     return b"".join(map(_deflate, planes)) if lanes else b""
 
@@ -52,7 +53,8 @@ def numbers_in(lanes: bytes | bytearray, lane_bytes: int) -> Numbers:
     halves = array("Q", lanes)
     if lane_bytes == NARROW:
         return halves
-    return [low | high << 64 for low, high in zip(halves[::2], halves[1::2], strict=True)]
+    lows, highs = halves[::2], halves[1::2]
+    return [low | high << 64 for low, high in zip(lows, highs, strict=True)] if any(highs) else lows
 
 
 def numbers(several: Iterable[int]) -> Numbers:
