@@ -50,4 +50,4 @@ def describe(heads: list[DirectoryHead]) -> str:
 
 def users_in(head: DirectoryHead) -> int:
     """How many users an organization has, without erased ones."""
-    return head.sizes["users"] - len(head.erased)
+    return head.users

@@ -454,10 +454,10 @@ def test_an_erasure_that_is_overtaken_starts_again(
 ) -> None:
     begun, once = DirectoryEdit.head, iter([True])
 
-    def overtaken(edit: DirectoryEdit, commit: str) -> Any:
+    def overtaken(edit: DirectoryEdit, *commits: Any) -> Any:
         if next(once, False):
             us.put("user", id=JAMES, username="james.wilson.renamed")
-        return begun(edit, commit)
+        return begun(edit, *commits)
 
     monkeypatch.setattr(DirectoryEdit, "head", overtaken)
     erase(us)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from odometer.api.v1.directory import ROWS as WIRE_ROWS
 from odometer.api.v1.directory import exported, values_of
+from odometer.directory.history import KEPT_OF_THIS_MONTH
 from odometer.directory.upsert import Status
 from odometer.domain.errors import Invalid
 from odometer.domain.people import Role, State
@@ -179,7 +180,7 @@ class Model:
         begins = NOON_MS if state_since is None else state_since
         if earlier and begins < earlier[-1][1]:
             raise Refused
-        return [*earlier, (last if state is None else state, begins)]
+        return [*earlier[-KEPT_OF_THIS_MONTH:], (last if state is None else state, begins)]
 
 
 def is_admin(user: Row) -> bool:
@@ -189,10 +190,11 @@ def is_admin(user: Row) -> bool:
 def seen(memory: MemoryDirectory) -> dict[str, list[Row]]:
     """The directory in the words of the model."""
     directory = memory.directory
+    histories = list(directory.histories())
     users = [
         {
             **{name: getattr(user, name) for name in (*NAMES, *FRESH)},
-            "history": [tuple(each) for each in user.history],
+            "history": [tuple(each) for each in histories[user.ordinal]],
         }
         for user in directory.users
     ]

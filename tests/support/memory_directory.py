@@ -1,11 +1,12 @@
 """A directory in memory: every change is a new version, as JSON as it would be stored."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from odometer.directory.columns import Block, Columns, DirectoryHead, Row
+from odometer.directory.names import NameDigests
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import NEW_ORGANIZATION, DirectoryEdit, Outcome
 
@@ -23,9 +24,11 @@ class MemoryDirectory:
     def __init__(self) -> None:
         self.head = new_head(ACME, "Acme Corp")
         self.kept: dict[tuple[Block, str], str] = {}
+        self.digests = NameDigests()
 
-    def read(self, head: DirectoryHead, wanted: Sequence[Block]) -> Mapping[Block, Columns]:
-        return {block: json.loads(self.kept[block, head.blocks[block]]) for block in wanted}
+    def read(self, organization: str, commits: Mapping[Block, str]) -> Mapping[Block, Columns]:
+        assert organization == self.head.organization["id"]
+        return {block: json.loads(self.kept[block, commit]) for block, commit in commits.items()}
 
     @property
     def directory(self) -> Directory:
@@ -34,7 +37,7 @@ class MemoryDirectory:
     def put(self, *rows: tuple[str, Row], now: datetime = NOON) -> list[Outcome]:
         edit = DirectoryEdit(self.directory, now)
         outcomes = [edit.apply(kind, row) for kind, row in rows]
-        self._keep(edit)
+        self.keep(edit)
         return outcomes
 
     def user(self, **row: Any) -> Outcome:
@@ -44,11 +47,13 @@ class MemoryDirectory:
         """Erase a user; older versions stay as they are."""
         edit = DirectoryEdit(self.directory, now)
         user = edit.erase(user_id)
-        self._keep(edit)
+        self.keep(edit)
         return user
 
-    def _keep(self, edit: DirectoryEdit) -> None:
+    def keep(self, edit: DirectoryEdit) -> None:
         if edit.changed:
             commit = f"commit {self.head.version}"
-            self.kept |= {(b, commit): json.dumps(each) for b, each in edit.changed_blocks.items()}
-            self.head = edit.head(commit)
+            blocks = edit.changed_blocks
+            self.head, pages = edit.head(dict.fromkeys(blocks, commit), commit)
+            every = {**blocks, **pages}
+            self.kept |= {(block, commit): json.dumps(each) for block, each in every.items()}

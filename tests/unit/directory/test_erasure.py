@@ -1,7 +1,6 @@
 """Erasure in pure code: what is left of a row, and that nobody reads or writes whose it was."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from odometer.directory.columns import BLOCK_ROWS, Block, Columns, Row, nameless
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit, Status
+from odometer.directory.users import UserRegister
 from odometer.domain.people import State
 from odometer.domain.time import epoch_ms
 from tests.support.memory_directory import NOON, MemoryDirectory
@@ -35,7 +35,7 @@ def memory() -> MemoryDirectory:
 
 
 def row(directory: Directory, number: int) -> dict[str, Any]:
-    return directory.register("users").row(number)
+    return UserRegister(directory).row(number)
 
 
 def test_what_is_left_of_a_user_is_what_sums_ask(memory: MemoryDirectory) -> None:
@@ -43,8 +43,8 @@ def test_what_is_left_of_a_user_is_what_sums_ask(memory: MemoryDirectory) -> Non
     assert memory.erase("u1", LATER) == 0
     names = {"id": "", "username": "", "user_key": "", "email": None}
     account = {"role": "Member", "state": "deactivated", "verified": False}
-    history = [["registered", epoch_ms(NOON)], ["deactivated", epoch_ms(LATER)]]
-    assert row(memory.directory, 0) == before | names | account | {"history": history}
+    history = {"former": [["registered", epoch_ms(NOON)]], "state_since": epoch_ms(LATER)}
+    assert row(memory.directory, 0) == before | names | account | history
 
 
 def test_others_are_as_they_were(memory: MemoryDirectory) -> None:
@@ -71,11 +71,12 @@ def test_an_account_that_has_ended_ends_once_and_one_to_come_never_begins(
         ("user", {"id": "u2", "state": State.DEACTIVATED, "state_since": epoch_ms(NOON) + 1}),
         ("user", {"id": "u1", "state": State.REGISTERED, "state_since": coming}),
     )
-    before = row(memory.directory, 1)["history"]
+    before = [*memory.directory.histories()][1]
     memory.erase("u2", LATER)
     memory.erase("u1", NOON)
-    assert row(memory.directory, 1)["history"] == before
-    assert row(memory.directory, 0)["history"][-1] == ["deactivated", coming]
+    histories = [*memory.directory.histories()]
+    assert histories[1] == before
+    assert histories[0][-1] == ("deactivated", coming)
 
 
 def test_nobody_is_erased_by_a_name_that_is_no_id(memory: MemoryDirectory) -> None:
@@ -113,7 +114,7 @@ def test_whoever_writes_a_block_writes_no_name_of_the_erased(memory: MemoryDirec
 def test_a_former_version_is_read_without_them_too(memory: MemoryDirectory) -> None:
     former = memory.head
     memory.erase("u1")
-    seen = Directory(replace(former, erased=memory.head.erased), memory)
+    seen = Directory(former, memory, memory.directory)
     assert [user.id for user in seen.users] == ["u2"]
     assert seen.users_at([0])[0].username == seen.key_owner(0).username == ""
     assert seen.columns("users", "names")["username"] == ["", "sam"]

@@ -18,7 +18,7 @@ from odometer.domain.time import epoch_second
 from odometer.engine.format.decisions import ALL
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item
-from odometer.storage.directory import block_item, credential_item, item_of
+from odometer.storage.directory import block_items, credential_item, item_of, packed_slices
 from odometer.storage.log import KeptAnswer
 from tests.support.documents import compare
 from tests.support.memory_directory import ACME, NOON, MemoryDirectory
@@ -77,8 +77,9 @@ def directory() -> Iterable[Item]:
         ("user", {"id": "u2", "username": "bob@acme.example", "state": "invited"}),
     )
     yield item_of(memory.head)
-    for block, columns in memory.read(memory.head, list(memory.head.blocks)).items():
-        yield block_item(ACME, block, "commit", columns)
+    blocks = memory.read(ACME, memory.head.blocks)
+    packed = {block: packed_slices(columns) for block, columns in blocks.items()}
+    yield from block_items(ACME, packed, dict.fromkeys(blocks, "commit"))
     yield credential_item(
         Credential(
             organization=ACME,

@@ -1,12 +1,13 @@
 """The directory as columns: four registers whose rows are numbered and never reused.
 
 A register keeps its columns in families that are read together. A row number of the users'
-register is the user's ordinal, which the usage engine counts by.
+register is the user's ordinal, which the usage engine counts by. Many users have pages, which name
+the blocks of 65,536 users each, so that the head stays small.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from odometer.domain.text import as_kept
 
@@ -14,32 +15,55 @@ Columns = dict[str, list[Any]]
 Row = Mapping[str, Any]
 """One row, or as much of it as was sent."""
 
-BLOCK_ROWS = 1024
+BLOCK_ROWS: Final = 1024
+HISTORY_ROWS: Final = 256
+PAGE_ROWS: Final = 65_536
 NAMELESS: Mapping[str, Any] = {"id": "", "username": "", "user_key": "", "email": None}
 """The values of an erased user in the columns that hold names."""
+NAMES: Final = ("id", "username", "user_key")
+"""The columns by which a subject may name a user; no two users share a name in any of them."""
 
 FAMILIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "users": {
         "roster": ("type", "role", "state", "team", "departments"),
-        "names": ("id", "username", "user_key"),
-        "profile": ("email", "verified", "history", "updated_at"),
+        "names": NAMES,
+        "profile": ("email", "verified", "created_at", "state_since", "updated_at"),
+        "history": ("former",),
     },
     "teams": {"rows": ("id", "name", "is_default")},
     "departments": {"rows": ("id", "name")},
     "products": {"rows": ("id", "name", "kind")},
 }
+HISTORY: Final = "history"
+"""The family of the states before the present one; a block of it is only made when it is needed."""
+USER_FAMILIES: Final = tuple(family for family in FAMILIES["users"] if family != HISTORY)
 
 
 class Block(NamedTuple):
-    """The place of up to 1,024 rows of one family of one register."""
+    """The place of some rows of one family of one register, or of one page."""
 
     register: str
     family: str
     number: int
 
     @property
+    def size(self) -> int:
+        return HISTORY_ROWS if self.family == HISTORY else BLOCK_ROWS
+
+    @property
     def rows(self) -> slice:
-        return slice(self.number * BLOCK_ROWS, (self.number + 1) * BLOCK_ROWS)
+        return slice(self.number * self.size, (self.number + 1) * self.size)
+
+    @property
+    def page(self) -> "Block":
+        """The page that names this block of users."""
+        return Block("pages", "users", self.number * self.size // PAGE_ROWS)
+
+
+def history_blocks(number: int) -> list[Block]:
+    """The blocks of history of the users of one block."""
+    each = BLOCK_ROWS // HISTORY_ROWS
+    return [Block("users", HISTORY, number * each + place) for place in range(each)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +75,36 @@ class DirectoryHead:
     license: dict[str, Any] | None = None
     sizes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 0))
     blocks: dict[Block, str] = field(default_factory=dict)
+    """The commit of each block; where there are pages, they name the blocks of users."""
     erased: frozenset[int] = frozenset()
-    """The users who are nobody any more: their rows count, and no reader sees who they were."""
+    """The users who are nobody any more: their rows count, and no reader sees who they were.
+
+    Where there are pages, they name them."""
+    erased_on_pages: int = 0
+
+    @property
+    def users(self) -> int:
+        """How many users there are, without those who were erased."""
+        return self.sizes["users"] - len(self.erased) - self.erased_on_pages
+
+    @property
+    def pages(self) -> list[Block]:
+        return [block for block in self.blocks if block.register == "pages"]
 
     def blocks_of(self, register: str, family: str) -> list[Block]:
-        count = -(-self.sizes[register] // BLOCK_ROWS)
+        count = -(-self.sizes[register] // Block(register, family, 0).size)
         return [Block(register, family, number) for number in range(count)]
 
 
-def nameless(block: Block, columns: Columns, erased: Collection[int]) -> Columns:
-    """The content of a block of users without the names of those who were erased."""
-    first, end = block.rows.start, block.rows.stop
-    places = [row - first for row in erased if first <= row < end]
+def nameless(
+    block: Block, columns: Columns, erased: Collection[int], first: int | None = None
+) -> Columns:
+    """The content of a block of users without the names of those who were erased.
+
+    A slice of a block begins at another row than the block does.
+    """
+    first = block.rows.start if first is None else first
+    places = [row - first for row in erased if first <= row < block.rows.stop]
     if not places or block.register != "users":
         return columns
     return {
@@ -78,6 +120,19 @@ def without(column: list[Any], places: Collection[int], blank: object) -> list[A
         if place < len(column):
             blanked[place] = blank
     return blanked
+
+
+def with_history_apart(columns: Columns) -> Columns:
+    """A block of profiles; one of the first format holds the histories of its users, too."""
+    if "history" not in columns:
+        return columns
+    histories = columns["history"]
+    return {
+        **{name: column for name, column in columns.items() if name != "history"},
+        "created_at": [history[0][1] for history in histories],
+        "state_since": [history[-1][1] for history in histories],
+        "former": [history[:-1] for history in histories],
+    }
 
 
 class Register:

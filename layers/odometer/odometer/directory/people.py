@@ -72,7 +72,7 @@ def default_email(username: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user as the directory knows them; `history` is every state with the ms it began."""
+    """A user as the directory knows them; instants are in ms."""
 
     ordinal: int
     id: str
@@ -86,21 +86,14 @@ class User:
     team: int | None
     departments: list[int]
     verified: bool
-    history: list[tuple[State, int]]
+    created_at: int
+    state_since: int
     updated_at: int
 
     def __post_init__(self) -> None:
         """Fill in the e-mail address that an older row may lack."""
         if not self.email:
             object.__setattr__(self, "email", default_email(self.username) or "")
-
-    @property
-    def created_at(self) -> int:
-        return self.history[0][1]
-
-    @property
-    def state_since(self) -> int:
-        return self.history[-1][1]
 
     @property
     def deactivated_at(self) -> int | None:

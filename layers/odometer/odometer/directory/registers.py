@@ -1,11 +1,16 @@
 """The registers of a directory while it is changed, and what is wrong with a row sent to them."""
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
-from odometer.directory.columns import Register, Row
+from odometer.directory.columns import BLOCK_ROWS, NAMES, Register, Row
+from odometer.directory.history import history_of, history_with
 from odometer.directory.snapshot import APP, Directory
+from odometer.directory.users import UserRegister
 from odometer.domain.errors import Conflict, Fault, Invalid, NotFound
 from odometer.domain.events import AHEAD
 from odometer.domain.kinds import DEFAULT_PRODUCTS
@@ -23,12 +28,15 @@ NEW_USER: Row = {
     "departments": [],
     "verified": False,
 }
-NAMES = ("id", "username", "user_key")
-"""The columns by which a subject may name a user; no two users share a name in any of them."""
 LICENSE_NEEDS = ("exp", "iat", "seats", "seats_cap")
 LAST_ADMIN = "the last Admin; make somebody else one first"
 MOST_PRODUCTS = 16_000
 """Every product has a row in the engine's totals."""
+MOST_USERS = 2_000_000
+MOST_REGISTERED = 1_000_000
+"""Whoever has so many users registers nobody by events any more."""
+LARGEST_TEXT = 160_000
+"""So many bytes of an organization, and of a license, fit into the head, compressed."""
 INVALID: Final = Invalid.code
 CONFLICT: Final = Conflict.code
 NOT_FOUND: Final = NotFound.code
@@ -40,24 +48,36 @@ class Registers:
     """All of a directory that can be changed, and the version that it was read from."""
 
     def __init__(self, directory: Directory, now: datetime) -> None:
+        self.directory = directory
         self.base = base = directory.head
         self.now_ms = epoch_ms(now)
         self.organization = dict(base.organization)
         self.license = dict(base.license) if base.license else None
-        self.erased = base.erased
-        self.users = directory.register("users")
+        self.erased: set[int] = set()
+        """Those who are erased by this change."""
+        self.users = UserRegister(directory)
         self.teams = directory.register("teams")
         self.departments = directory.register("departments")
         self.products = directory.register("products")
-        columns = self.users.columns
-        self.user_names = {
-            name: number for column in NAMES for number, name in enumerate(columns[column])
-        }
-        self.user_names.pop("", None)
+        self.user_names = UserNames(directory)
+        self._admins: set[int] = set()
+
+    def meet(self, rows: Iterable[Row]) -> None:
+        """Find the users that rows are about and read their blocks, all at once."""
+        names = [name for row in rows for name in names_in(row).values()]
+        self.user_names.meet(names)
+        self.users.open(
+            {number for number in map(self.user_names.get, names) if number is not None}
+        )
+
+    def has_room_for(self, user: Row) -> bool:
+        """Whether a row about a user is about blocks that are in memory, or may be."""
+        found = map(self.user_names.get, names_in(user).values())
+        return self.users.has_room_for(number for number in found if number is not None)
 
     def user_with(self, column: str, value: str) -> int | None:
         number = self.user_names.get(value)
-        if number is None or self.users.columns[column][number] != value:
+        if number is None or self.users.value(number, column) != value:
             return None
         return number
 
@@ -68,12 +88,42 @@ class Registers:
         found = (self.user_with(column, names[column]) for column in columns)
         return next((number for number in found if number is not None), None)
 
-    def is_last_admin(self, user: Row) -> bool:
-        if not is_admin(user):
+    def is_last_admin(self, number: int) -> bool:
+        if not is_admin(self.users.row(number)):
             return False
-        columns = self.users.columns
-        everyone = zip(columns["role"], columns["state"], strict=True)
-        return sum(is_admin({"role": role, "state": state}) for role, state in everyone) == 1
+        others = self._admins - {number}
+        if not any(is_admin(self.users.row(other)) for other in others):
+            self._admins = set(islice(self._find_admins(), 2))
+        return self._admins == {number}
+
+    def _find_admins(self) -> Iterator[int]:
+        for place, roster in self.users.rosters():
+            pairs = enumerate(zip(roster["role"], roster["state"], strict=True))
+            for row, (role, state) in pairs:
+                if is_admin({"role": role, "state": state}):
+                    yield place * BLOCK_ROWS + row
+
+
+class UserNames:
+    """Who has which name, in a directory that is being changed."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._known: dict[str, int | None] = {}
+
+    def meet(self, names: Iterable[str]) -> None:
+        """Look up several names at once."""
+        new = {name for name in names if name not in self._known}
+        if new:
+            found = self._directory.numbers_of(new)
+            self._known |= {name: found.get(name) for name in new}
+
+    def get(self, name: str) -> int | None:
+        self.meet([name])
+        return self._known[name]
+
+    def set(self, name: str, number: int | None) -> None:
+        self._known[name] = number
 
 
 def names_in(row: Row) -> dict[str, str]:
@@ -94,17 +144,25 @@ def values_set(row: Row, defaults: Row) -> dict[str, Any]:
     }
 
 
-def history_with(history: list[list[Any]], values: Row, now_ms: int) -> list[list[Any]]:
-    """The history after a row: a new state is added, the start of the present one is corrected."""
-    state, since = history[-1]
-    new_state, new_since = values.get("state", state), values.get("state_since")
-    if new_state == state and new_since in (None, since):
-        return history
-    earlier = history[:-1] if new_state == state else history
-    return [*earlier, [new_state, values.get("state_since", now_ms)]]
+def organization_faults(registers: Registers, row: Row) -> Iterator[Fault]:
+    yield from uncleared(row, "name")
+    yield from too_large(registers.organization, row)
+
+
+def too_large(values: Row, row: Row) -> Iterator[Fault]:
+    """What would not fit into the head; the largest value is named."""
+    sizes = {name: compressed_size(value) for name, value in {**values, **row}.items()}
+    if sum(sizes.values()) > LARGEST_TEXT and (sent := [name for name in row if sizes[name]]):
+        name = max(sent, key=sizes.__getitem__)
+        yield Fault(name, INVALID, "too large to be kept with the others")
+
+
+def compressed_size(value: object) -> int:
+    return len(zlib.compress(json.dumps(value).encode(), 6))
 
 
 def license_faults(registers: Registers, row: Row) -> Iterator[Fault]:
+    yield from too_large(registers.license or {}, row)
     yield from uncleared(row, *LICENSE_NEEDS)
     yield from missing({**(registers.license or {}), **row}, *LICENSE_NEEDS)
 
@@ -138,12 +196,14 @@ def user_faults(registers: Registers, row: Row) -> Iterator[Fault]:
     yield from colon({**before, **row})
     yield from unknown_references(registers, row)
     yield from state_faults(before, row, registers.now_ms)
-    if before:
-        yield from last_admin(registers, before, {**before, **values_set(row, NEW_USER)})
+    if number is not None:
+        yield from last_admin(registers, number, {**before, **values_set(row, NEW_USER)})
+    elif len(registers.users) >= MOST_USERS:
+        yield Fault("user", CONFLICT, f"an organization has at most {MOST_USERS} users")
 
 
 FAULTS: Mapping[str, Callable[[Registers, Row], Iterator[Fault]]] = {
-    "organization": lambda _, row: uncleared(row, "name"),
+    "organization": organization_faults,
     "license": license_faults,
     "team": lambda registers, row: named_faults(registers.teams, row),
     "department": department_faults,
@@ -178,8 +238,9 @@ def named_faults(register: Register, row: Row) -> Iterator[Fault]:
 def names_of_others(registers: Registers, row: Row, number: int | None) -> Iterator[Fault]:
     """Names in a row that belong to another user: a subject names one user only."""
     for name, value in names_in(row).items():
-        if (owner := registers.user_names.get(value)) not in (None, number):
-            yield Fault(name, CONFLICT, f"belongs to user {registers.users.columns['id'][owner]}")
+        owner = registers.user_names.get(value)
+        if owner is not None and owner != number:
+            yield Fault(name, CONFLICT, f"belongs to user {registers.users.value(owner, 'id')}")
 
 
 def colon(user: Row) -> Iterator[Fault]:
@@ -192,11 +253,11 @@ def colon(user: Row) -> Iterator[Fault]:
         yield Fault("username", INVALID, "a colon would end it in a Basic header")
 
 
-def last_admin(registers: Registers, before: Row, after: Row) -> Iterator[Fault]:
+def last_admin(registers: Registers, number: int, after: Row) -> Iterator[Fault]:
     """Somebody must be left who can make others an Admin."""
-    if not is_admin(after) and registers.is_last_admin(before):
+    if not is_admin(after) and registers.is_last_admin(number):
         name = "state" if after["role"] == Role.ADMIN else "role"
-        yield Fault(name, CONFLICT, f"user {before['id']} is {LAST_ADMIN}")
+        yield Fault(name, CONFLICT, f"user {registers.users.value(number, 'id')} is {LAST_ADMIN}")
 
 
 def state_faults(before: Row, row: Row, now_ms: int) -> Iterator[Fault]:
@@ -204,7 +265,7 @@ def state_faults(before: Row, row: Row, now_ms: int) -> Iterator[Fault]:
     values = values_set(row, NEW_USER)
     if values.get("state_since", now_ms) > now_ms + AHEAD // timedelta(milliseconds=1):
         yield Fault("state_since", INVALID, "more than 5 minutes ahead")
-    history = history_with(before["history"], values, now_ms) if before else []
+    history = history_with(history_of(before), values, now_ms) if before else []
     if len(history) > 1 and history[-1][1] < history[-2][1]:
         yield Fault("state_since", CONFLICT, "before the state that came before")
 

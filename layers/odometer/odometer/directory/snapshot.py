@@ -1,20 +1,27 @@
 """One version of a directory, read as far as it is asked."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, Protocol
 
 from odometer.directory.columns import (
     BLOCK_ROWS,
     FAMILIES,
+    HISTORY,
+    HISTORY_ROWS,
+    PAGE_ROWS,
+    USER_FAMILIES,
     Block,
     Columns,
     DirectoryHead,
     Register,
+    history_blocks,
     nameless,
+    with_history_apart,
 )
+from odometer.directory.names import NameDigests, groups
 from odometer.directory.people import (
     Department,
     License,
@@ -22,7 +29,6 @@ from odometer.directory.people import (
     Product,
     Team,
     User,
-    default_email,
 )
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, Kind
 from odometer.domain.people import KeyOwner, Role, State, UserType
@@ -33,17 +39,22 @@ APP = "app"
 
 
 class Blocks(Protocol):
-    """Where blocks are kept."""
+    """Where blocks are kept, and the digests of the names in those that were read."""
 
-    def read(self, head: DirectoryHead, wanted: Sequence[Block]) -> Mapping[Block, Columns]: ...
+    @property
+    def digests(self) -> NameDigests: ...
+
+    def read(self, organization: str, commits: Mapping[Block, str]) -> Mapping[Block, Columns]: ...
 
 
 class Directory:
     """A directory at one version: the same answers for as long as it is held."""
 
-    def __init__(self, head: DirectoryHead, blocks: Blocks) -> None:
+    def __init__(self, head: DirectoryHead, blocks: Blocks, now: "Directory | None" = None) -> None:
+        """A former version needs the present one, which knows who was erased since."""
         self.head = head
         self._blocks = blocks
+        self._now = now or self
 
     @cached_property
     def organization(self) -> Organization:
@@ -74,18 +85,51 @@ class Directory:
         """The kind of every product, those that every organization has included."""
         return {**DEFAULT_PRODUCTS, **{each.id: KINDS[each.kind] for each in self.products}}
 
-    @property
+    @cached_property
     def erased(self) -> frozenset[int]:
         """The ordinals of those who were erased: they count in what was used, and are nobody."""
-        return self.head.erased
+        head = self._now.head
+        return head.erased.union(*self._now.erased_by_page(head.pages).values())
 
-    @cached_property
+    def erased_by_page(self, pages: Collection[Block]) -> dict[Block, list[int]]:
+        """Those who were erased, by the pages that say so."""
+        commits = {page: self.head.blocks[page] for page in pages if page in self.head.blocks}
+        content = self._blocks.read(self.head.organization["id"], commits)
+        return {page: columns["erased"] for page, columns in content.items()}
+
+    @property
     def users(self) -> list[User]:
         """Every user in the order of their ordinals, which leave out those who were erased."""
-        columns = self.columns("users", *FAMILIES["users"])
-        rows = enumerate(zip(*columns.values(), strict=True))
-        everyone = (User(ordinal, **dict(zip(columns, row, strict=True))) for ordinal, row in rows)
-        return [user for user in everyone if user.ordinal not in self.erased]
+        return list(self.users_from(0))
+
+    def users_from(self, ordinal: int) -> Iterator[User]:
+        """Users in the order of their ordinals, a few blocks in memory at a time."""
+        numbers = range(ordinal // BLOCK_ROWS, len(self.head.blocks_of("users", "roster")))
+        for number, columns in self.stretches(numbers, USER_FAMILIES):
+            names = [name for family in USER_FAMILIES for name in FAMILIES["users"][family]]
+            rows = zip(*(columns[name] for name in names), strict=True)
+            for user, row in enumerate(rows, number * BLOCK_ROWS):
+                if user >= ordinal and user not in self.erased:
+                    yield User(user, **dict(zip(names, row, strict=True)))
+
+    def stretches(
+        self, numbers: Sequence[int], families: Sequence[str]
+    ) -> Iterator[tuple[int, Columns]]:
+        """All columns of some families, 1,024 users at a time."""
+        for some in groups(numbers):
+            content = self._read(
+                [block for number in some for block in blocks_of_users(number, families)]
+            )
+            for number in some:
+                yield number, joined(content, number, families)
+
+    def histories(self) -> Iterator[list[tuple[State, int]]]:
+        """Every state that a user was in, with the ms in which it began, user by user."""
+        numbers = range(len(self.head.blocks_of("users", "roster")))
+        for _, columns in self.stretches(numbers, ("roster", "profile", HISTORY)):
+            rows = zip(columns["former"], columns["state"], columns["state_since"], strict=True)
+            for former, state, since in rows:
+                yield [*((was, began) for was, began in former), (state, since)]
 
     @cached_property
     def team_sizes(self) -> Counter[int | None]:
@@ -108,8 +152,17 @@ class Directory:
         return KeyOwner(row["id"], row["username"], role, state, row["team"])
 
     def users_at(self, ordinals: Sequence[int]) -> list[User]:
-        rows = self._rows_of_users(ordinals, *FAMILIES["users"])
+        rows = self._rows_of_users(ordinals, *USER_FAMILIES)
         return [User(ordinal, **row) for ordinal, row in zip(ordinals, rows, strict=True)]
+
+    def ids_at(self, ordinals: Iterable[int]) -> Iterator[str]:
+        """The ids of users whose ordinals ascend, with a few blocks in memory at a time."""
+        by_block = groupby(ordinals, key=lambda ordinal: ordinal // BLOCK_ROWS)
+        for some in groups((number, list(users)) for number, users in by_block):
+            content = self._read([Block("users", "names", number) for number, _ in some])
+            for number, users in some:
+                ids = content[Block("users", "names", number)]["id"]
+                yield from (ids[user % BLOCK_ROWS] for user in users)
 
     def users_of_type(self, wanted: UserType) -> set[int]:
         types = self.columns("users", "roster")["type"]
@@ -126,16 +179,24 @@ class Directory:
         return {ordinal for ordinal, each in enumerate(teams) if each == team}
 
     def user_by_id(self, user_id: str) -> User | None:
-        ids = self.columns("users", "names")["id"]
-        return self.user(ids.index(user_id)) if user_id and user_id in ids else None
+        found = self.numbers_of([user_id]).get(user_id)
+        user = None if found is None else self.user(found)
+        return user if user and user.id == user_id else None
 
     def users_called(self, name: str) -> list[int]:
-        """The ordinals of the users who have that id; else that username or user_key."""
-        names = self.columns("users", "names")
-        if name and name in names["id"]:
-            return [names["id"].index(name)]
-        pairs = enumerate(zip(names["username"], names["user_key"], strict=True))
-        return [ordinal for ordinal, both in pairs if name and name in both]
+        """The ordinals of the users who have that id, username or user_key: one at most."""
+        return list(self.numbers_of([name]).values())
+
+    def numbers_of(self, names: Collection[str]) -> dict[str, int]:
+        """The ordinals of the users who have some names, as far as anybody has them.
+
+        A process that knows the digests of all blocks reads none of them.
+        """
+        commits = self.commits(self.head.blocks_of("users", "names"))
+        organization = self.head.organization["id"]
+        digests = self._blocks.digests
+        found = digests.find(organization, commits, names, self._read) if any(names) else ()
+        return {name: number for name, number in found if number not in self.erased}
 
     def team_by_id(self, team_id: str) -> Team | None:
         return next((team for team in self.teams if team.id == as_kept(team_id)), None)
@@ -154,19 +215,48 @@ class Directory:
         }
 
     def register(self, name: str) -> Register:
-        columns = self.columns(name, *FAMILIES[name])
-        if name == "users":
-            pairs = zip(columns["email"], columns["username"], strict=True)
-            columns["email"] = [email or default_email(username) for email, username in pairs]
-        return Register(name, columns)
+        return Register(name, self.columns(name, *FAMILIES[name]))
+
+    def commits(self, blocks: Sequence[Block]) -> dict[Block, str]:
+        """The commits of blocks; a block of history exists only where it was needed."""
+        named = self.commits_known(blocks)
+        return {
+            block: named[block] for block in blocks if block.family != HISTORY or block in named
+        }
+
+    def commits_known(self, blocks: Iterable[Block]) -> dict[Block, str]:
+        """The commits of those of some blocks that exist."""
+        wanted = set(blocks)
+        pages = {block.page for block in wanted if block.register == "users"}
+        named = self.pages(pages & self.head.blocks.keys())
+        every = [self.head.blocks, *named.values()]
+        return {block: commits[block] for commits in every for block in wanted & commits.keys()}
+
+    def pages(self, pages: Collection[Block]) -> dict[Block, dict[Block, str]]:
+        """The blocks that pages name."""
+        commits = {page: self.head.blocks[page] for page in pages}
+        content = self._blocks.read(self.head.organization["id"], commits) if commits else {}
+        return {page: blocks_in(page, columns) for page, columns in content.items()}
 
     def _read(self, wanted: Sequence[Block]) -> Mapping[Block, Columns]:
         """Some blocks; whatever they hold yet, or this process has kept, nobody erased has a name.
 
         Everything that is read of a directory, and so all that is written back, comes through here.
         """
-        content = self._blocks.read(self.head, wanted)
-        return {block: nameless(block, each, self.erased) for block, each in content.items()}
+        content = self._blocks.read(self.head.organization["id"], self.commits(wanted))
+        erased = self._erased_among(content)
+        return {
+            block: with_history_apart(nameless(block, each, erased))
+            for block, each in content.items()
+        }
+
+    def _erased_among(self, blocks: Iterable[Block]) -> Collection[int]:
+        """Those who were erased, as far as pages of these blocks say so."""
+        head = self._now.head
+        pages = {block.page for block in blocks if block.register == "users"} & head.blocks.keys()
+        return (
+            head.erased.union(*self._now.erased_by_page(pages).values()) if pages else head.erased
+        )
 
     def _rows_of_users(self, ordinals: Sequence[int], *families: str) -> list[dict[str, Any]]:
         numbers = sorted({ordinal // BLOCK_ROWS for ordinal in ordinals})
@@ -175,9 +265,11 @@ class Directory:
         )
         return [
             {
-                name: column[ordinal % BLOCK_ROWS]
+                name: content[Block("users", family, ordinal // BLOCK_ROWS)][name][
+                    ordinal % BLOCK_ROWS
+                ]
                 for family in families
-                for name, column in content[Block("users", family, ordinal // BLOCK_ROWS)].items()
+                for name in FAMILIES["users"][family]
             }
             for ordinal in ordinals
         ]
@@ -186,3 +278,33 @@ class Directory:
         columns = self.columns(register, "rows")
         ordinals = range(self.head.sizes[register])
         return list(zip(ordinals, *(columns[name] for name in names), strict=True))
+
+
+def blocks_in(page: Block, columns: Columns) -> dict[Block, str]:
+    """The blocks of users that a page names, with their commits."""
+    found = {}
+    for family in FAMILIES["users"]:
+        first = page.number * (PAGE_ROWS // Block("users", family, 0).size)
+        for number, commit in enumerate(columns[family], first):
+            if commit:
+                found[Block("users", family, number)] = commit
+    return found
+
+
+def blocks_of_users(number: int, families: Sequence[str]) -> list[Block]:
+    blocks = [Block("users", family, number) for family in families if family != HISTORY]
+    return [*blocks, *history_blocks(number)] if HISTORY in families else blocks
+
+
+def joined(content: Mapping[Block, Columns], number: int, families: Sequence[str]) -> Columns:
+    """The columns of 1,024 users, former states among them if they were asked for."""
+    columns: Columns = {}
+    for family in families:
+        if family != HISTORY:
+            columns |= content[Block("users", family, number)]
+    if HISTORY in families and "former" not in columns:
+        rows = len(columns["state_since"])
+        apart = [content.get(block, {}).get("former", []) for block in history_blocks(number)]
+        padded = [each + [[]] * (HISTORY_ROWS - len(each)) for each in apart]
+        columns["former"] = list(chain.from_iterable(padded))[:rows]
+    return columns

@@ -4,26 +4,36 @@ Absent rows are left alone, absent fields keep their value, null clears. The sam
 change nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 from uuid import uuid4
 
-from odometer.directory.columns import Block, Columns, DirectoryHead, Register, Row
+from odometer.directory.columns import (
+    FAMILIES,
+    NAMES,
+    PAGE_ROWS,
+    Block,
+    Columns,
+    DirectoryHead,
+    Register,
+    Row,
+)
+from odometer.directory.history import as_values, history_of, history_with
 from odometer.directory.people import Organization, default_email
 from odometer.directory.registers import (
     CONFLICT,
     INVALID,
     LAST_ADMIN,
-    NAMES,
+    MOST_REGISTERED,
     NEW_USER,
     NOT_FOUND,
     Registers,
     faults_of,
-    history_with,
     values_set,
 )
+from odometer.directory.users import UserRegister
 from odometer.domain.errors import Fault, Invalid
 from odometer.domain.people import Role, State
 
@@ -34,6 +44,9 @@ NEW_ORGANIZATION: Row = {
 }
 NEW_LICENSE: Row = {"audience": "", "features": [], "settings": {}}
 NEW_TEAM: Row = {"is_default": False}
+MOST_UNPAGED: Final = 98_304
+MOST_ERASED_UNPAGED: Final = 8_192
+Pages = dict[Block, Columns]
 LONGEST_REASON: Final = 384  # so that 10,000 of them fit into one answer
 
 
@@ -87,11 +100,21 @@ class DirectoryEdit(Registers):
     def faults(self, kind: str, row: Row) -> list[Fault]:
         return faults_of(self, kind, row)
 
-    def register(self, subject: str, since_ms: int) -> int:
-        """The user whom a subject names; an unknown one is registered, so no usage is lost."""
-        if subject not in self.user_names:
-            create_user(self, {"username": subject, "state_since": since_ms})
-        return self.user_names[subject]
+    def register(self, subject: str, since_ms: int) -> int | None:
+        """The user whom a subject names; an unknown one is registered, so no usage is lost.
+
+        None where events have registered as many users as they may.
+        """
+        known = self.user_names.get(subject)
+        if known is not None or len(self.users) >= MOST_REGISTERED:
+            return known
+        return create_user(self, {"username": subject, "state_since": since_ms})
+
+    def register_all(self, subjects: Iterable[str], since_ms: int) -> dict[str, int]:
+        """The users whom subjects name, without those who cannot be registered."""
+        self.user_names.meet(subjects)
+        found = {subject: self.register(subject, since_ms) for subject in subjects}
+        return {subject: number for subject, number in found.items() if number is not None}
 
     def erase(self, user_id: str) -> int | None:
         """Anonymize a user and return their number; None if nobody has that id.
@@ -101,28 +124,21 @@ class DirectoryEdit(Registers):
         number = self.user_with("id", user_id)
         if number is None:
             return None
-        if self.is_last_admin(self.users.row(number)):
+        if self.is_last_admin(number):
             raise Invalid.parameter("user_id", LAST_ADMIN, user_id)
-        history = self.users.columns["history"][number]
-        ended = max(self.now_ms, history[-1][1])
-        self.users.change(
-            number,
-            {
-                "role": Role.MEMBER,
-                "state": State.DEACTIVATED,
-                "history": history_with(history, {"state": State.DEACTIVATED}, ended),
-                "email": None,
-                "verified": False,
-            },
-        )
-        self.erased |= {number}
+        user = self.users.row(number)
+        ended = max(self.now_ms, user["state_since"])
+        history = history_with(history_of(user), {"state": State.DEACTIVATED}, ended)
+        account = {"role": Role.MEMBER, "email": None, "verified": False}
+        self.users.change(number, {**account, **as_values(history, self.now_ms)})
+        self.erased.add(number)
         return number
 
     @property
     def changed(self) -> bool:
         base = self.base
-        small = (self.organization, self.license, self.erased)
-        return small != (base.organization, base.license, base.erased) or bool(self.changed_blocks)
+        small = (self.organization, self.license) != (base.organization, base.license)
+        return small or bool(self.erased or self.changed_blocks)
 
     @property
     def changed_blocks(self) -> dict[Block, Columns]:
@@ -132,18 +148,61 @@ class DirectoryEdit(Registers):
             for block in sorted(register.touched)
         }
 
-    def head(self, commit: str) -> DirectoryHead:
-        return DirectoryHead(
-            version=self.base.version + 1,
+    def head(self, commits: Mapping[Block, str], commit: str) -> tuple[DirectoryHead, Pages]:
+        """The head that follows once blocks are stored under their commits, and its new pages."""
+        base = self.base
+        head = DirectoryHead(
+            version=base.version + 1,
             organization=self.organization,
             license=self.license,
             sizes={register.name: len(register) for register in self._registers()},
-            blocks={**self.base.blocks, **dict.fromkeys(self.changed_blocks, commit)},
-            erased=self.erased,
+            blocks={**base.blocks, **commits},
+            erased=base.erased | self.erased,
         )
+        return self._with_pages(head, commit) if is_paged(head) else (head, {})
 
-    def _registers(self) -> tuple[Register, ...]:
+    def _with_pages(self, head: DirectoryHead, commit: str) -> tuple[DirectoryHead, Pages]:
+        """The head whose users' blocks and erased users are left to pages."""
+        paged = {block: name for block, name in head.blocks.items() if block.register == "users"}
+        others = {block: name for block, name in head.blocks.items() if block not in paged}
+        erased = {Block("pages", "users", user // PAGE_ROWS) for user in head.erased}
+        touched = sorted({block.page for block in paged} | erased)
+        before = self.base.blocks.keys() & touched
+        named, gone = self.directory.pages(before), self.directory.erased_by_page(before)
+        pages = {
+            page: page_of(
+                page,
+                {**named.get(page, {}), **{b: n for b, n in paged.items() if b.page == page}},
+                sorted({*gone.get(page, ()), *(u for u in head.erased if is_on(page, u))}),
+            )
+            for page in touched
+        }
+        blocks = {**others, **dict.fromkeys(pages, commit)}
+        count = self.base.erased_on_pages + len(head.erased)
+        return replace(head, blocks=blocks, erased=frozenset(), erased_on_pages=count), pages
+
+    def _registers(self) -> tuple[UserRegister | Register, ...]:
         return (self.users, self.teams, self.departments, self.products)
+
+
+def is_paged(head: DirectoryHead) -> bool:
+    """Whether the users have pages; then they keep them."""
+    many = head.sizes["users"] > MOST_UNPAGED or len(head.erased) > MOST_ERASED_UNPAGED
+    return many or bool(head.pages)
+
+
+def is_on(page: Block, user: int) -> bool:
+    return user // PAGE_ROWS == page.number
+
+
+def page_of(page: Block, blocks: Mapping[Block, str], erased: list[int]) -> Columns:
+    """The content of a page: the commits of its blocks in their order, and who was erased."""
+    columns: Columns = {"erased": erased}
+    for family in FAMILIES["users"]:
+        each = PAGE_ROWS // Block("users", family, 0).size
+        numbers = range(page.number * each, (page.number + 1) * each)
+        columns[family] = [blocks.get(Block("users", family, number)) for number in numbers]
+    return columns
 
 
 def apply_organization(edit: DirectoryEdit, row: Row) -> Outcome:
@@ -171,9 +230,9 @@ def apply_user(edit: DirectoryEdit, row: Row) -> Outcome:
     values = {**values_set(row, NEW_USER), **references(edit, row)}
     if number is None:
         number = create_user(edit, values)
-        return Outcome(Status.CREATED, edit.users.columns["id"][number])
+        return Outcome(Status.CREATED, edit.users.value(number, "id"))
     changed = change_user(edit, number, values)
-    return updated(edit.users.columns["id"][number], changed=changed)
+    return updated(edit.users.value(number, "id"), changed=changed)
 
 
 APPLY: Mapping[str, Callable[[DirectoryEdit, Row], Outcome]] = {
@@ -202,8 +261,9 @@ def references(edit: DirectoryEdit, row: Row) -> dict[str, Any]:
 def create_user(edit: DirectoryEdit, values: Row) -> int:
     user = {**NEW_USER, "id": str(uuid4()), **values}
     fill_in(user, user["username"])
-    user["history"] = [[user["state"], values.get("state_since", edit.now_ms)]]
-    number = edit.users.append({**user, "updated_at": edit.now_ms})
+    since = values.get("state_since", edit.now_ms)
+    times = {"created_at": since, "state_since": since, "updated_at": edit.now_ms}
+    number = edit.users.append({**user, "former": [], **times})
     index_names(edit, number)
     return number
 
@@ -214,13 +274,15 @@ def change_user(edit: DirectoryEdit, number: int, values: Row) -> bool:
     after = {name: value for name, value in values.items() if name != "state_since"}
     after.setdefault("email", before["email"])
     fill_in(after, after.get("username", before["username"]))
-    after["history"] = history_with(before["history"], values, edit.now_ms)
-    after["state"] = after["history"][-1][0]
+    history = history_of(before)
+    if (following := history_with(history, values, edit.now_ms)) != history:
+        after |= as_values(following, edit.now_ms)
+        after["created_at"] = before["created_at"] if after["former"] else after["state_since"]
     if not edit.users.change(number, after):
         return False
     edit.users.change(number, {"updated_at": edit.now_ms})
     for name in NAMES:
-        edit.user_names.pop(before[name], None)
+        edit.user_names.set(before[name], None)
     index_names(edit, number)
     return True
 
@@ -233,4 +295,4 @@ def fill_in(values: dict[str, Any], username: str) -> None:
 
 def index_names(edit: DirectoryEdit, number: int) -> None:
     for name in NAMES:
-        edit.user_names[edit.users.columns[name][number]] = number
+        edit.user_names.set(edit.users.value(number, name), number)

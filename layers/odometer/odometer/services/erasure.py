@@ -9,6 +9,9 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from odometer.directory.columns import BLOCK_ROWS, Block, nameless
+from odometer.directory.registers import MOST_USERS
+from odometer.directory.snapshot import Directory
+from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.errors import NotFound
 from odometer.storage.directory import (
     DirectoryStore,
@@ -16,32 +19,61 @@ from odometer.storage.directory import (
     columns_of,
     compressed,
     credential_key,
+    erasing_key,
+    first_row,
 )
 from odometer.storage.dynamo import Item, backoff
 
 
 def erase(directories: DirectoryStore, organization: str, user_id: str, now: datetime) -> None:
-    user = directories.change(organization, now, lambda edit: edit.erase(user_id))
-    erased = directories.open(organization).head.erased
-    unfinished = unfinished_erasures(directories, organization, erased, user_id)
-    users = {each for each in (user, *unfinished) if each is not None}
+    user = directories.change(organization, now, lambda edit: decide(directories, edit, user_id))
+    directory = directories.open(organization)
+    users = {
+        *([] if user is None else [user]),
+        *unfinished_erasures(directories, directory, user_id, among_all=user is None),
+    }
     if not users:
         raise NotFound(user_id)
     revoke(directories, organization, users)
     for number in sorted({user // BLOCK_ROWS for user in users}):
         for family in ("profile", "names"):  # names last: until then the id is found again
-            remove_names(directories, organization, erased, Block("users", family, number))
+            remove_names(
+                directories, organization, directory.erased, Block("users", family, number)
+            )
+    for each in users:
+        directories.table.delete(organization, erasing_key(each))
+
+
+def decide(directories: DirectoryStore, edit: DirectoryEdit, user_id: str) -> int | None:
+    """Erase a user from the directory, with a note of it for whoever has to finish it."""
+    user = edit.erase(user_id)
+    if user is not None:
+        directories.table.put({"pk": edit.organization["id"], "sk": erasing_key(user)})
+    return user
 
 
 def unfinished_erasures(
-    directories: DirectoryStore, organization: str, erased: Collection[int], user_id: str
+    directories: DirectoryStore, directory: Directory, user_id: str, *, among_all: bool
 ) -> Iterator[int]:
-    for number in sorted({user // BLOCK_ROWS for user in erased}):
-        for item in copies(directories, organization, Block("users", "names", number)):
+    """Users of that id whose erasure was begun and not noted as finished.
+
+    All who were erased are only looked at where nobody has the id now: that reads many blocks.
+    """
+    organization, erased = directory.organization.id, directory.erased
+    noted = erased if among_all else erased & set(erasing(directories, organization))
+    for number in sorted({user // BLOCK_ROWS for user in noted}):
+        block = Block("users", "names", number)
+        for item in copies(directories, organization, block):
             ids = columns_of(item).get("id", ())
-            for user, each in enumerate(ids, number * BLOCK_ROWS):
+            for user, each in enumerate(ids, first_row(block, str(item["sk"]))):
                 if each == user_id and user in erased:
                     yield user
+
+
+def erasing(directories: DirectoryStore, organization: str) -> Iterator[int]:
+    first, last = erasing_key(0), erasing_key(MOST_USERS)
+    for item in directories.table.query(organization, first, last, consistent=True):
+        yield int(str(item["sk"]).rpartition("#")[2])
 
 
 def revoke(directories: DirectoryStore, organization: str, users: Collection[int]) -> None:
@@ -69,7 +101,7 @@ def remove_names_from(
 ) -> bool:
     """Remove the names of erased users from a copy; False if another writer was faster."""
     columns = columns_of(item)
-    left = nameless(block, columns, erased)
+    left = nameless(block, columns, erased, first_row(block, str(item["sk"])))
     return left == columns or directories.table.change(
         str(item["pk"]), str(item["sk"]), {"columns": compressed(left)}, columns=item["columns"]
     )

@@ -79,10 +79,10 @@ class Usage:
 
     def go_back(self, version: int, pin: Mapping[str, Any]) -> None:
         """Read everything as it was when the first page was answered."""
-        organization, now = self.directory.organization.id, self.directory.head
+        organization, now = self.directory.organization.id, self.directory
         self.view = View.pinned(organization, self.store, pin, epoch_second(self.now))
-        if version != now.version:
-            self.directory = self.directories.former(organization, version, now.erased)
+        if version != now.head.version:
+            self.directory = self.directories.former(organization, version, now)
 
     def pin(self, products: Collection[str]) -> dict[str, Any]:
         """What a cursor keeps of the view: no more than these products need."""

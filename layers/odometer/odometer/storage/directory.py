@@ -3,6 +3,8 @@
 pk = organization   sk = HEAD                                        one version of the directory
                     sk = HEAD#version                                a former one, for cursors
                     sk = BLOCK#register#family#number#commit         up to 1,024 rows, immutable
+                    sk = BLOCK#register#family#number#commit/2/1     the second half of large ones
+                    sk = ERASING#number                              a user whose names are removed
                     sk = KEY#key id                                  a credential
 """
 
@@ -12,14 +14,16 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
+from sys import getsizeof
 from typing import Any, TypeVar, cast
 
 from odometer.access.keys import Credential
 from odometer.access.policy import Scope
-from odometer.directory.columns import Block, Columns, DirectoryHead
+from odometer.directory.columns import BLOCK_ROWS, HISTORY_ROWS, Block, Columns, DirectoryHead
+from odometer.directory.names import NameDigests
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.errors import Conflict, Corrupt, NotFound, Unavailable
@@ -30,15 +34,39 @@ Answer = TypeVar("Answer")
 
 HEAD = "HEAD"
 ORGANIZATIONS = "ORGANIZATIONS"
-KEPT_BLOCKS = 512
+LARGEST_SLICE = 350_000
+"""A block that is larger, compressed, is stored in slices; an item has at most 400 kB."""
+KEPT_BYTES = 96 * 1024 * 1024
+"""So much memory the blocks take that a process keeps."""
+SAMPLED = 16
 
 
 def block_key(block: Block, commit: str) -> str:
     return f"BLOCK#{block.register}#{block.family}#{block.number:05d}#{commit}"
 
 
+def slice_keys(block: Block, commit: str) -> list[str]:
+    """The keys of a block's items; a commit ends with the number of slices if it has several."""
+    key = block_key(block, commit)
+    _, _, count = commit.partition("/")
+    return [f"{key}/{place}" for place in range(int(count))] if count else [key]
+
+
+def first_row(block: Block, key: str) -> int:
+    """The first row in an item of a block."""
+    _, *places = key.split("/")
+    if not places:
+        return block.number * block.size
+    count, place = map(int, places)
+    return block.number * block.size + place * (block.size // count)
+
+
 def former_key(version: int) -> str:
     return f"{HEAD}#{version}"
+
+
+def erasing_key(user: int) -> str:
+    return f"ERASING#{user:07d}"
 
 
 def credential_key(key_id: str) -> str:
@@ -46,21 +74,37 @@ def credential_key(key_id: str) -> str:
 
 
 class BlockCache:
-    """The blocks that a process has read; they never change."""
+    """The blocks that a process has read, and the digests of names; neither ever changes."""
 
-    def __init__(self) -> None:
-        self._blocks: OrderedDict[Key, Columns] = OrderedDict()
+    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
+        self.digests = NameDigests()
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._blocks: OrderedDict[Key, tuple[Columns, int]] = OrderedDict()
 
     def known(self, keys: Iterable[Key]) -> dict[Key, Columns]:
-        return {key: self._blocks[key] for key in keys if key in self._blocks}
+        return {key: self._blocks[key][0] for key in keys if key in self._blocks}
 
     def keep(self, content: Mapping[Key, Columns]) -> None:
         """Keep the content of blocks, dropping those that were not used for longest."""
         for key, columns in content.items():
-            self._blocks[key] = columns
+            if key not in self._blocks:
+                self._blocks[key] = columns, memory_of(columns)
+                self._bytes += self._blocks[key][1]
             self._blocks.move_to_end(key)
-        while len(self._blocks) > KEPT_BLOCKS:
-            self._blocks.popitem(last=False)
+        while self._bytes > self._most_bytes:
+            _, (_, size) = self._blocks.popitem(last=False)
+            self._bytes -= size
+
+
+def memory_of(columns: Columns) -> int:
+    """About the bytes that columns take, from every 16th value."""
+    values = (value for column in columns.values() for value in column[::SAMPLED])
+    return SAMPLED * sum(8 + getsizeof(value) + inner_bytes(value) for value in values)
+
+
+def inner_bytes(value: object) -> int:
+    return sum(8 + getsizeof(each) for each in value) if isinstance(value, list) else 0
 
 
 class DirectoryStore:
@@ -76,12 +120,16 @@ class DirectoryStore:
             raise NotFound(organization)
         return Directory(head_of(item), self)
 
-    def former(self, organization: str, version: int, erased: frozenset[int]) -> Directory:
+    @property
+    def digests(self) -> NameDigests:
+        return self.cache.digests
+
+    def former(self, organization: str, version: int, now: Directory) -> Directory:
         """A former version of the directory, without the names of users erased since."""
         item = self.table.get(organization, former_key(version))
         if item is None:
             raise NotFound(organization)
-        return Directory(replace(head_of(item), erased=erased), self)
+        return Directory(head_of(item), self, now)
 
     def enter(self, organization: str, key_id: str) -> tuple[Credential | None, Directory | None]:
         """A credential and its directory, which authentication needs, in one request."""
@@ -93,14 +141,17 @@ class DirectoryStore:
             Directory(head_of(head), self) if head else None,
         )
 
-    def read(self, head: DirectoryHead, wanted: Sequence[Block]) -> dict[Block, Columns]:
-        organization = head.organization["id"]
-        keys = {block: (organization, block_key(block, head.blocks[block])) for block in wanted}
-        content = self.cache.known(keys.values())
-        if unread := [key for key in keys.values() if key not in content]:
+    def read(self, organization: str, commits: Mapping[Block, str]) -> dict[Block, Columns]:
+        keys = {
+            block: [(organization, key) for key in slice_keys(block, commit)]
+            for block, commit in commits.items()
+        }
+        every = list(chain.from_iterable(keys.values()))
+        content = self.cache.known(every)
+        if unread := [key for key in every if key not in content]:
             content |= self._fetch(unread)
         self.cache.keep(content)
-        return {block: content[key] for block, key in keys.items()}
+        return {block: whole([content[key] for key in slices]) for block, slices in keys.items()}
 
     def create(self, head: DirectoryHead) -> None:
         self.table.put({"pk": ORGANIZATIONS, "sk": head.organization["id"]})
@@ -134,16 +185,21 @@ class DirectoryStore:
             yield from (head_of(found[key]) for key in keys if key in found)
 
     def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
-        names = self.open(organization).columns("users", "names")
-        known = {name: row for column in names.values() for row, name in enumerate(column)}
-        if all(subject in known for subject in subjects):
-            return {subject: known[subject] for subject in subjects}
+        """The ordinals of subjects; unknown ones are registered, as many as there may be.
+
+        A process that has seen all names reads the head and nothing else.
+        """
+        known = self.open(organization).numbers_of(subjects)
+        unknown = [subject for subject in subjects if subject not in known]
+        if not unknown:
+            return known
         moment = datetime.fromtimestamp(at, UTC)
-        return self.change(
+        registered = self.change(
             organization,
             moment,
-            lambda edit: {each: edit.register(each, at * 1000) for each in subjects},
+            lambda edit: edit.register_all(unknown, at * 1000),
         )
+        return known | registered
 
     def credential(self, organization: str, key_id: str) -> Credential | None:
         item = self.table.get(organization, credential_key(key_id))
@@ -174,41 +230,41 @@ class DirectoryStore:
     def _commit(self, edit: DirectoryEdit, now: datetime) -> bool:
         organization = edit.organization["id"]
         commit = secrets.token_hex(8)
-        touched = edit.changed_blocks
-        blocks = [block_item(organization, b, commit, c) for b, c in touched.items()]
+        packed = {block: packed_slices(c) for block, c in edit.changed_blocks.items()}
+        commits = {block: commit_name(commit, len(slices)) for block, slices in packed.items()}
+        head, pages = edit.head(commits, commit)
+        packed |= {page: [compressed(columns)] for page, columns in pages.items()}
+        commits |= dict.fromkeys(pages, commit)
         expiry: Item = {"ttl": int((now + KEPT_FOR_CURSORS).timestamp())}
         former = {**item_of(edit.base), "sk": former_key(edit.base.version), **expiry}
-        self.table.put_all([*blocks, former])
-        head = edit.head(commit)
+        self.table.put_all([*block_items(organization, packed, commits), former])
         flipped = self.table.put_if(item_of(head), "version", edit.base.version)
         won = flipped or self._is_stored(head, commit)
         if won:
-            self._retire(edit.base, list(touched), expiry)
+            self._retire(organization, edit.directory.commits_known(commits), expiry)
         else:
-            self._retire(head, list(touched), expiry | {"columns": compressed({})})
+            self._retire(organization, commits, expiry | {"columns": compressed({})})
         return won
 
     def _is_stored(self, head: DirectoryHead, commit: str) -> bool:
         """Whether a commit is stored after all: a retry is refused if the first answer was lost."""
         organization = head.organization["id"]
-        now = self.open(organization).head
-        if now.version > head.version:
-            now = self.former(organization, head.version, now.erased).head
-        return commit in now.blocks.values()
+        now = self.open(organization)
+        if now.head.version > head.version:
+            now = self.former(organization, head.version, now)
+        return any(name.startswith(commit) for name in now.head.blocks.values())
 
-    def _retire(self, head: DirectoryHead, blocks: Sequence[Block], values: Item) -> None:
+    def _retire(self, organization: str, commits: Mapping[Block, str], values: Item) -> None:
         """Let replaced blocks expire once no cursor can name them.
 
         The blocks of a change that came too late are emptied at once: nobody reads them, and they
         may hold the names of somebody erased meanwhile. Blocks that cannot be changed now only
         stay longer, so this is no reason to fail: the change is made.
         """
-        organization = head.organization["id"]
         with suppress(Unavailable):
-            for block in blocks:
-                if block in head.blocks:
-                    place = block_key(block, head.blocks[block])
-                    self.table.change(organization, place, values)
+            for block, commit in commits.items():
+                for key in slice_keys(block, commit):
+                    self.table.change(organization, key, values)
 
     def _fetch(self, keys: Sequence[Key]) -> dict[Key, Columns]:
         """Blocks never change, so a stale read can only miss some: those are read strongly."""
@@ -228,8 +284,39 @@ def columns_of(item: Item) -> Columns:
     return cast("Columns", json.loads(zlib.decompress(cast("bytes", item["columns"]))))
 
 
-def block_item(organization: str, block: Block, commit: str, columns: Columns) -> Item:
-    return {"pk": organization, "sk": block_key(block, commit), "columns": compressed(columns)}
+def whole(slices: Sequence[Columns]) -> Columns:
+    """The columns of a block from its slices."""
+    if len(slices) == 1:
+        return slices[0]
+    return {name: list(chain.from_iterable(each[name] for each in slices)) for name in slices[0]}
+
+
+def packed_slices(columns: Columns) -> list[bytes]:
+    """A block, in as many slices of equally many rows as items need to hold it."""
+    rows = BLOCK_ROWS if "former" not in columns else HISTORY_ROWS
+    count = 1
+    while True:
+        each = rows // count
+        parts = [
+            {name: column[first : first + each] for name, column in columns.items()}
+            for first in range(0, rows, each)
+        ]
+        slices = [compressed(part) for part in parts]
+        if max(map(len, slices)) <= LARGEST_SLICE:
+            return slices
+        count *= 2
+
+
+def commit_name(commit: str, slices: int) -> str:
+    return commit if slices == 1 else f"{commit}/{slices}"
+
+
+def block_items(
+    organization: str, packed: Mapping[Block, Sequence[bytes]], commits: Mapping[Block, str]
+) -> Iterator[Item]:
+    for block, slices in packed.items():
+        for key, content in zip(slice_keys(block, commits[block]), slices, strict=True):
+            yield {"pk": organization, "sk": key, "columns": content}
 
 
 def item_of(head: DirectoryHead) -> Item:
@@ -239,6 +326,7 @@ def item_of(head: DirectoryHead) -> Item:
         "sizes": head.sizes,
         "blocks": [[*block, commit] for block, commit in head.blocks.items()],
         "erased": sorted(head.erased),
+        **({"erased_on_pages": head.erased_on_pages} if head.erased_on_pages else {}),
     }
     return {
         "pk": head.organization["id"],

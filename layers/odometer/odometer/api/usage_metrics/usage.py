@@ -200,7 +200,7 @@ def account_utilizations(
 ) -> Report[UtilizationMonths]:
     """Every month up to the present one, as of its end or as of now."""
     asked = months(query.start, now) if query.start else months(date.min, now)[-MONTHS_BY_DEFAULT:]
-    histories = directory.columns("users", "profile")["history"]
+    histories = list(directory.histories())
     active = usage.users_by_month(asked[0], asked[-1]) if asked else {}
     first = first_month(directory.organization.created_at, histories, active)
     lived = [month for month in asked if month >= first]

@@ -40,6 +40,7 @@ LARGEST_BODY: Mapping[str, int] = {JSON: 5 * MEGABYTE, NDJSON: 4 * MEGABYTE}
 """Lines come to the function in base64, a third larger than they were sent: decision 0030."""
 MOST_ROWS = 10_000
 LARGEST_SETTINGS, DEEPEST_SETTINGS = 16 * 1024, 16
+SCATTERED = "send this row again: the rows before it are about as many users as fit into memory"
 IDENTIFYING = frozenset({"row", "id", "name", "username", "user_key"})
 """What says which row is meant."""
 LISTS = {"teams": "team", "departments": "department", "products": "product", "users": "user"}
@@ -385,6 +386,7 @@ def of_line(index: int, line: bytes) -> SentRow:
 
 
 def apply_rows(edit: DirectoryEdit, rows: Sequence[SentRow], deadline: Deadline) -> RowResults:
+    edit.meet(sent.row for sent in rows if sent.kind == "user")
     order = sorted(range(len(rows)), key=lambda place: rank(rows[place]))
     outcomes = {place: apply_row(edit, rows[place], deadline) for place in order}
     return RowResults(results=[row.result(outcomes[place]) for place, row in enumerate(rows)])
@@ -393,6 +395,8 @@ def apply_rows(edit: DirectoryEdit, rows: Sequence[SentRow], deadline: Deadline)
 def apply_row(edit: DirectoryEdit, sent: SentRow, deadline: Deadline) -> Outcome:
     if deadline.passed:
         return Outcome(Status.NOT_ATTEMPTED, code="timeout", message="send this row again")
+    if sent.kind == "user" and not edit.has_room_for(sent.row):
+        return Outcome(Status.NOT_ATTEMPTED, code="too_scattered", message=SCATTERED)
     if sent.faults:
         return Outcome.rejected(sent.id, sent.all_faults(edit))
     return edit.apply(sent.kind, sent.row)

@@ -280,5 +280,5 @@ def team_of(directory: Directory, team_id: str) -> Collection[int]:
 
 
 def users_in(directory: Directory, at: datetime, *states: State) -> list[int]:
-    histories = directory.columns("users", "profile")["history"]
-    return [u for u, history in enumerate(histories) if state_at(history, epoch_ms(at)) in states]
+    histories = enumerate(directory.histories())
+    return [u for u, history in histories if state_at(history, epoch_ms(at)) in states]
