@@ -18,7 +18,7 @@ from uuid import UUID
 
 from bench.dense import END, Dense
 from bench.frame_items import Item, by_shard, frame_items, frame_of, usage_head
-from odometer.access.keyring import issue
+from odometer.access.keys import issue
 from odometer.access.policy import Scope
 from odometer.bootstrap import process
 from odometer.directory.upsert import DirectoryEdit

@@ -36,7 +36,7 @@ from odometer.domain.time import Period, epoch_second
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.measuring import measure_each
 from odometer.engine.read.views import View
-from odometer.reports.app_users import AppUsers, UserOrder
+from odometer.reports.apps import AppUsers, UserOrder
 from odometer.reports.ranking import Direction
 from odometer.storage.dynamo import Meter, Table
 from tests.support.apps import APP

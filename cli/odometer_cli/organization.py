@@ -9,8 +9,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from odometer.access.keyring import issue
-from odometer.access.keys import AccessKey
+from odometer.access.keys import AccessKey, issue
 from odometer.access.policy import Scope
 from odometer.api.v1.directory import OrganizationRow, UserRow, values_of
 from odometer.api.v1.keys import NamedKey

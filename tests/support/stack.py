@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import boto3
 from moto import mock_aws
 
-from odometer.access.keyring import issue
+from odometer.access.keys import issue
 from odometer.access.policy import Scope
 from odometer.bootstrap import process
 from odometer.directory.columns import Row

@@ -1,6 +1,6 @@
 """GET /api/v1/license: what the organization has bought."""
 
-from odometer.api.usage_metrics.answers import LicenseAnswer
+from odometer.api.usage_metrics.answers import LicenseAnswer, LicenseDetails
 from odometer.api.usage_metrics.family import usage_metrics
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound
@@ -10,4 +10,4 @@ from odometer.domain.errors import NotFound
 def handler(directory: Directory) -> LicenseAnswer:
     if directory.license is None:
         raise NotFound
-    return LicenseAnswer.of(directory.license)
+    return LicenseAnswer(license=LicenseDetails.showing(directory.license))

@@ -7,4 +7,4 @@ from odometer.directory.snapshot import Directory
 
 @usage_metrics("/organization")
 def handler(directory: Directory) -> OrganizationAnswer:
-    return OrganizationAnswer.of(directory.organization)
+    return OrganizationAnswer.showing(directory.organization)

@@ -9,4 +9,4 @@ from odometer.web.endpoint import team
 
 @usage_metrics("/team/{teamId}", may=READ_OWN_TEAM, about=team("teamId"))
 def handler(team: Team) -> TeamAnswer:
-    return TeamAnswer(id=team.id, name=team.name)
+    return TeamAnswer.showing(team)

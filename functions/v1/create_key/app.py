@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from odometer.access.keyring import Keyring
+from odometer.access.keys import Keyring
 from odometer.access.policy import MANAGE_KEYS
 from odometer.api.v1.family import v1
 from odometer.api.v1.keys import KeyMade, NewKey, owner_of

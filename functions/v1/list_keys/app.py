@@ -1,6 +1,6 @@
 """GET /v1/keys: the keys that the caller may manage, without their secrets."""
 
-from odometer.access.keyring import Keyring
+from odometer.access.keys import Keyring
 from odometer.access.policy import MANAGE_KEYS, Caller
 from odometer.api.v1.family import v1
 from odometer.api.v1.keys import KeyList

@@ -1,6 +1,6 @@
 """DELETE /v1/keys/{key_id}: end a key, now and for good."""
 
-from odometer.access.keyring import Keyring
+from odometer.access.keys import Keyring
 from odometer.access.policy import MANAGE_KEYS
 from odometer.api.v1.family import v1
 from odometer.api.v1.keys import KeyPath

@@ -1,6 +1,6 @@
 """POST /v1/keys/{key_id}/rotate: a new secret for a key; the former one works on for a while."""
 
-from odometer.access.keyring import Keyring
+from odometer.access.keys import Keyring
 from odometer.access.policy import MANAGE_KEYS
 from odometer.api.v1.family import v1
 from odometer.api.v1.keys import KeyPath, KeyRotated, Rotation

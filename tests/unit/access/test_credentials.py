@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from odometer.access.keyring import issue
-from odometer.access.keys import AccessKey, Credential, PresentedKey, authenticate
+from odometer.access.keys import AccessKey, Credential, PresentedKey, authenticate, issue
 from odometer.access.policy import Scope
 from odometer.domain.errors import Unauthenticated
 from odometer.domain.people import KeyOwner, Role, State

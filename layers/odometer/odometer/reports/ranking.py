@@ -1,11 +1,13 @@
-"""Rows in order, and users by their usage."""
+"""Rows in order: users by their usage, and users as they are listed."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from odometer.directory.people import User
+from odometer.engine.read.latest import LastActive
 from odometer.engine.read.measuring import Used
 
 Row = TypeVar("Row")
@@ -71,3 +73,37 @@ def totals_among(used: Used, among: Collection[int] | None) -> dict[str, int]:
     users = used.among(among)
     columns = {name: used.measure(name) for name in used.product.kind.measures}
     return {name: sum(map(column.__getitem__, users)) for name, column in columns.items()}
+
+
+class PersonOrder(StrEnum):
+    """By what users can be listed."""
+
+    USERNAME = "username"
+    LAST_ACTIVITY = "last_activity"
+    CREATED = "created_at"
+
+
+def list_users(
+    users: Sequence[User],
+    matches: Callable[[User], bool],
+    last_active: Mapping[int, LastActive],
+    order: PersonOrder,
+    direction: Direction,
+) -> list[User]:
+    keys: Mapping[PersonOrder, Callable[[User], Key]] = {
+        PersonOrder.USERNAME: lambda user: user.username.casefold(),
+        PersonOrder.LAST_ACTIVITY: lambda user: last_active[user.ordinal].last or None,
+        PersonOrder.CREATED: lambda user: user.created_at,
+    }
+    by_id = sorted(filter(matches, users), key=lambda user: user.id)
+    return in_order(by_id, keys[order], direction)
+
+
+def matcher(words: str, among: Collection[int] | None) -> Callable[[User], bool]:
+    wanted = words.casefold()
+
+    def matches(user: User) -> bool:
+        named = wanted in user.username.casefold() or wanted in user.user_key.casefold()
+        return named and (among is None or user.ordinal in among)
+
+    return matches

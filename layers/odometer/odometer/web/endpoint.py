@@ -20,8 +20,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
-from odometer.access.keyring import Keyring
-from odometer.access.keys import PresentedKey, authenticate
+from odometer.access.keys import Keyring, PresentedKey, authenticate
 from odometer.access.policy import Caller, Rule, Target
 from odometer.bootstrap import Process, process
 from odometer.directory.people import Product, Team, User

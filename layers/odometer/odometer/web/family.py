@@ -16,38 +16,25 @@ from odometer.domain.errors import (
 )
 from odometer.web.messages import Request
 
-STATUS: Mapping[str, int] = {
-    "invalid_parameter": 400,
-    "unauthorized": 401,
-    "forbidden": 403,
-    "not_found": 404,
-    "method_not_allowed": 405,
-    "not_acceptable": 406,
-    "conflict": 409,
-    "payload_too_large": 413,
-    "unsupported_media_type": 415,
-    "too_many_requests": 429,
-    "internal_error": 500,
-    "unavailable": 503,
-    "timeout": 504,
-}
-RETRY_AFTER_SECONDS = 2
-MESSAGES = {
-    "invalid_parameter": "The request cannot be processed",  # the gateway: functions name the fault
-    "unauthorized": "Authentication required",
-    "forbidden": "Insufficient permissions",
-    "not_found": "Not found",
-    "method_not_allowed": "Method not allowed",
-    "not_acceptable": "None of the accepted content types can be answered",
-    "conflict": "Conflicts with what is stored",
-    "payload_too_large": "Larger than can be handled at once",
-    "unsupported_media_type": "Content type not supported",
-    "too_many_requests": "Too many requests",
-    "internal_error": "Internal server error",
-    "unavailable": "Temporarily unavailable",
-    "timeout": "Timed out",
+STATUS_AND_MESSAGE: Mapping[str, tuple[int, str]] = {
+    "invalid_parameter": (400, "The request cannot be processed"),  # functions name the fault
+    "unauthorized": (401, "Authentication required"),
+    "forbidden": (403, "Insufficient permissions"),
+    "not_found": (404, "Not found"),
+    "method_not_allowed": (405, "Method not allowed"),
+    "not_acceptable": (406, "None of the accepted content types can be answered"),
+    "conflict": (409, "Conflicts with what is stored"),
+    "payload_too_large": (413, "Larger than can be handled at once"),
+    "unsupported_media_type": (415, "Content type not supported"),
+    "too_many_requests": (429, "Too many requests"),
+    "internal_error": (500, "Internal server error"),
+    "unavailable": (503, "Temporarily unavailable"),
+    "timeout": (504, "Timed out"),
 }
 """Also what the gateway says in `template.yaml`, word for word."""
+STATUS = {code: status for code, (status, _) in STATUS_AND_MESSAGE.items()}
+MESSAGES = {code: message for code, (_, message) in STATUS_AND_MESSAGE.items()}
+RETRY_AFTER_SECONDS = 2
 LONGEST_VALUE = 64
 
 

@@ -6,7 +6,7 @@ The order of its fields is the order in which faults are reported; its schema is
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Final, NoReturn, TypeVar
+from typing import Annotated, Any, ClassVar, Final, NoReturn, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
@@ -43,6 +43,12 @@ class Answer(BaseModel):
     """A JSON answer; its field names are the published ones."""
 
     model_config = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
+
+    @classmethod
+    def showing(cls, source: object, **others: Any) -> Self:
+        """The fields that a source has by the same names, and others as they are given."""
+        same = cls.model_fields.keys() - others.keys()
+        return cls(**{name: getattr(source, name) for name in same}, **others)
 
 
 def read_query(

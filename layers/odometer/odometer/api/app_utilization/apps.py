@@ -27,16 +27,17 @@ from odometer.domain import time
 from odometer.engine.format.products import TOTALS
 from odometer.engine.read.latest import LastActive
 from odometer.engine.read.projections import RowUsage
-from odometer.reports.app_totals import (
+from odometer.reports.apps import (
     AppTotals,
+    AppUsers,
     Days,
+    UserOrder,
     edges,
     edges_of_days,
     first_days,
     metrics,
     sums_of_days,
 )
-from odometer.reports.app_users import AppUsers, UserOrder
 from odometer.reports.blocks import USERS, tally_blocks
 from odometer.reports.ranking import Key, in_order
 from odometer.services.usage import Usage
@@ -108,8 +109,7 @@ def periods_of(query: Compared, usage: Usage) -> list[time.Period]:
 
 
 def published(totals: Sequence[AppTotals]) -> dict[str, MetricWithDelta]:
-    found = metrics(totals[0], totals[1] if totals[1:] else None)
-    return {name: MetricWithDelta.of(metric) for name, metric in found.items()}
+    return {name: MetricWithDelta.of(metric) for name, metric in metrics(*totals).items()}
 
 
 class AppOrder(StrEnum):
@@ -182,9 +182,7 @@ def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report[AppsAnswer]:
 def app_rows(shown: Iterable[Product], query: AppsQuery, usage: Usage) -> list[RankedApp]:
     """Apps with their totals; who is distinct among their users, only their own frames tell."""
     return [
-        RankedApp(
-            app=AppRef(id=app.id, name=app.name), **published(totals_of(app.id, query, usage, None))
-        )
+        RankedApp(app=AppRef.showing(app), **published(totals_of(app.id, query, usage, None)))
         for app in shown
     ]
 

@@ -14,7 +14,7 @@ from odometer.domain.errors import Fault, Forbidden, Invalid, NotFound, Odometer
 from odometer.domain.text import UUID
 from odometer.domain.time import format_millis, instant_at
 from odometer.engine.read.latest import LastActive
-from odometer.reports.app_totals import Days, Granularity
+from odometer.reports.apps import Days, Granularity
 from odometer.reports.figures import Metric
 from odometer.reports.ranking import Direction
 from odometer.web.cursors import CursorParameter

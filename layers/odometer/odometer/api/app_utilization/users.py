@@ -19,8 +19,7 @@ from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import format_millis, instant_of_ms
 from odometer.engine.read.latest import LastActive
-from odometer.reports.app_users import PersonOrder, list_users, matcher
-from odometer.reports.ranking import Direction
+from odometer.reports.ranking import Direction, PersonOrder, list_users, matcher
 from odometer.services.usage import Usage
 from odometer.web.cursors import Chain, CursorParameter, link_headers, next_cursor, restore_view
 from odometer.web.fields import Choice, Whole
@@ -64,12 +63,10 @@ class ClientUser(Answer):
     @classmethod
     def of(cls, user: User, presence: LastActive, directory: Directory) -> "ClientUser":
         departments = [directory.departments[number] for number in user.departments]
-        return cls(
-            id=user.id,
-            username=user.username,
-            user_key=user.user_key,
+        return cls.showing(
+            user,
             last_activity=LastActivity.of(presence),
-            departments=[DepartmentRef(id=each.id, name=each.name) for each in departments],
+            departments=[DepartmentRef.showing(each) for each in departments],
             created_at=format_millis(instant_of_ms(user.created_at)),
             updated_at=format_millis(instant_of_ms(user.updated_at)),
         )
@@ -166,12 +163,7 @@ def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report[Pe
         for used in usage.of_person(user.ordinal, period)
     ]
     presence = usage.last_active([user.ordinal])[user.ordinal]
-    who = UserRef(
-        id=user.id,
-        username=user.username,
-        user_key=user.user_key,
-        last_activity=LastActivity.of(presence),
-    )
+    who = UserRef.showing(user, last_activity=LastActivity.of(presence))
     answer = PersonUsageAnswer(period=ComparedDays.of(query.days), user=who, products=products)
     return Report(
         answer,

@@ -25,10 +25,6 @@ class OrganizationAnswer(Answer):
     domains: list[str]
     plan_type: str = Field(alias="planType")
 
-    @classmethod
-    def of(cls, organization: people.Organization) -> "OrganizationAnswer":
-        return cls(**{name: getattr(organization, name) for name in cls.model_fields})
-
 
 class ListedTeam(Answer):
     """A team in the list of teams."""
@@ -37,12 +33,6 @@ class ListedTeam(Answer):
     name: str
     users_count: int = Field(alias="usersCount")
     is_default_team: bool = Field(alias="isDefaultTeam")
-
-    @classmethod
-    def of(cls, team: people.Team, users_count: int) -> "ListedTeam":
-        return cls(
-            id=team.id, name=team.name, users_count=users_count, is_default_team=team.is_default
-        )
 
 
 class TeamAnswer(Answer):
@@ -65,15 +55,8 @@ class ListedUser(Answer):
 
     @classmethod
     def of(cls, user: people.User) -> "ListedUser":
-        return cls(
-            id=user.id,
-            username=user.username,
-            email=user.email,
-            role=user.role,
-            verified=user.verified,
-            deactivated_at=None if user.deactivated_at is None else instant(user.deactivated_at),
-            updated_at=instant(user.updated_at),
-        )
+        left = None if user.deactivated_at is None else instant(user.deactivated_at)
+        return cls.showing(user, deactivated_at=left, updated_at=instant(user.updated_at))
 
 
 class LicenseDetails(Answer):
@@ -92,11 +75,6 @@ class LicenseAnswer(Answer):
     """The license."""
 
     license: LicenseDetails
-
-    @classmethod
-    def of(cls, license: people.License) -> "LicenseAnswer":  # noqa: A002  the word of the domain
-        names = LicenseDetails.model_fields
-        return cls(license=LicenseDetails(**{name: getattr(license, name) for name in names}))
 
 
 class Permission(Answer):
@@ -147,11 +125,10 @@ class UserWithTeam(Answer):
     def of(
         cls, organization: people.Organization, user: people.User, team: people.Team | None
     ) -> "UserWithTeam":
-        details = UserOfTeam(
+        details = UserOfTeam.showing(
+            user,
             organization_id=organization.id,
             user_id=user.id,
-            email=user.email,
-            role=user.role,
             created_at=instant(user.created_at),
             updated_at=instant(user.updated_at),
         )

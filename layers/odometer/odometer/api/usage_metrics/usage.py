@@ -173,14 +173,7 @@ class UtilizationMonth(Answer):
 
     @classmethod
     def of(cls, each: Utilization) -> Self:
-        return cls(
-            year=each.month.year,
-            month=each.month.month - 1,
-            registered=each.registered,
-            deactivated=each.deactivated,
-            active=each.active,
-            pending=each.pending,
-        )
+        return cls.showing(each, year=each.month.year, month=each.month.month - 1)
 
 
 class UtilizationMonths(RootModel[list[UtilizationMonth]]):

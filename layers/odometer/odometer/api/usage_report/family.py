@@ -151,8 +151,12 @@ class WallClockRange(Query):
         return {"from": str(self.start), "to": str(self.last), "timezone": offset}
 
 
-class Paging(Query):
-    """Which part of the rows."""
+class SummaryQuery(WallClockRange, UserTypeFilter):
+    """All products, one population."""
+
+
+class DrilldownQuery(WallClockRange, ProductFilter, UserTypeFilter):
+    """One product, one population, user by user."""
 
     page: Annotated[int, Whole(1, 2**63 - 1)] = Field(1, description="Counted from 1.")
     limit: Annotated[int, Whole(1, LARGEST_PAGE)] = Field(10, description="Users on a page.")
@@ -160,14 +164,6 @@ class Paging(Query):
     @property
     def places(self) -> slice:
         return slice((self.page - 1) * self.limit, self.page * self.limit)
-
-
-class SummaryQuery(WallClockRange, UserTypeFilter):
-    """All products, one population."""
-
-
-class DrilldownQuery(Paging, WallClockRange, ProductFilter, UserTypeFilter):
-    """One product, one population, user by user."""
 
 
 BASE = "/insights/api/v3/public/usage-report"

@@ -197,7 +197,7 @@ def report(
 def echo(
     query: WallClockRange, directory: Directory, found: Collection[Used | None]
 ) -> dict[str, Any]:
-    organization = OrganizationName(id=directory.organization.id, name=directory.organization.name)
+    organization = OrganizationName.showing(directory.organization)
     partial = {"partial": True} if None in found else {}
     return {**query.echo, "organization": organization, **partial}
 

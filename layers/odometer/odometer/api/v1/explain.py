@@ -256,10 +256,7 @@ def terms_of(
     found: Explanation, users: Sequence[int], ids: Sequence[str | None]
 ) -> list[ExplainedTerm]:
     """The terms by their published names, and users who count for one each, also without a name."""
-    parts = [
-        ExplainedTerm(term=part.kind, key=part.key, sign=part.sign, value=part.value)
-        for part in found.parts
-    ]
+    parts = [ExplainedTerm.showing(part, term=part.kind) for part in found.parts]
     return parts + [
         ExplainedTerm(term=TermKind.USER, key=ids[u] or "", sign=1, value=1) for u in users
     ]

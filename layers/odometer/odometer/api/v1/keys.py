@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from odometer.access.keyring import Keyring
-from odometer.access.keys import AccessKey, Credential
+from odometer.access.keys import AccessKey, Credential, Keyring
 from odometer.access.policy import Scope
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Invalid
@@ -69,10 +68,9 @@ class ListedKey(Answer):
 
     @classmethod
     def of(cls, credential: Credential, user: str, used_at: datetime | None) -> "ListedKey":
-        return cls(
-            key_id=credential.key_id,
+        return cls.showing(
+            credential,
             prefix=AccessKey.prefix(credential.organization, credential.key_id),
-            name=credential.name,
             user=user,
             scopes=sorted(credential.scopes),
             created_at=format_seconds(credential.created_at),
@@ -114,10 +112,9 @@ class KeyMade(Answer):
 
     @classmethod
     def of(cls, key: AccessKey, credential: Credential, directory: Directory) -> "KeyMade":
-        return cls(
-            key_id=credential.key_id,
+        return cls.showing(
+            credential,
             access_key=str(key),
-            name=credential.name,
             user=directory.key_owner(credential.user).id,
             scopes=sorted(credential.scopes),
             created_at=format_seconds(credential.created_at),

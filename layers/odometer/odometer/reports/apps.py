@@ -1,6 +1,6 @@
-"""The totals of an app in a period of whole days, and in each block of one."""
+"""The figures of one app in a period of whole days: its totals, its blocks, its users ranked."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from enum import StrEnum
@@ -9,8 +9,8 @@ from itertools import pairwise
 from odometer.domain.time import DAY, Period, day_start, epoch_second
 from odometer.engine.read.measuring import Used
 from odometer.reports.blocks import BEGINS_WITH
-from odometer.reports.figures import Metric, rounded
-from odometer.reports.ranking import totals_among
+from odometer.reports.figures import Metric, change_tenths, rounded, rounded_each
+from odometer.reports.ranking import Direction, Key, in_order, totals_among
 
 
 class Granularity(StrEnum):
@@ -71,7 +71,7 @@ FIGURES: Sequence[tuple[str, Callable[[AppTotals], int]]] = (
 )
 
 
-def metrics(now: AppTotals, before: AppTotals | None) -> dict[str, Metric]:
+def metrics(now: AppTotals, before: AppTotals | None = None) -> dict[str, Metric]:
     return {
         name: Metric(figure(now), None if before is None else figure(before))
         for name, figure in FIGURES
@@ -94,3 +94,57 @@ def edges_of_days(days: Days, zone: tzinfo) -> list[int]:
 def sums_of_days(daily: Sequence[int], firsts: Sequence[date], days: Days) -> list[int]:
     cuts = [(first - days.first).days for first in (*firsts, days.last + DAY)]
     return [sum(daily[start:end]) for start, end in pairwise(cuts)]
+
+
+class UserOrder(StrEnum):
+    """The figures by which users can be ranked."""
+
+    TIME = "avg_time"
+    CHANGE = "avg_time_change"
+    DAYS = "days_active"
+    USERNAME = "username"
+
+
+@dataclass(frozen=True, slots=True)
+class AppUsers:
+    """The published figures of every user of an app, by ordinal."""
+
+    times: Mapping[int, int]
+    """Average milliseconds per active day."""
+    days: Sequence[int]
+    compared: Mapping[int, int] | None
+    """The same average in the comparison period, if there is one."""
+
+    @classmethod
+    def of(cls, used: Used, before: Used | None, among: Collection[int] | None) -> "AppUsers":
+        compared = average_times(before, None) if before else None
+        return cls(average_times(used, among), used.days_active, compared)
+
+    def time(self, user: int) -> Metric:
+        return Metric(self.times[user], self._compared(user))
+
+    def change(self, user: int) -> int | None:
+        return change_tenths(self.times[user], self._compared(user))
+
+    def ranked(
+        self, order: UserOrder, direction: Direction, ids: Sequence[str], names: Sequence[str]
+    ) -> list[int]:
+        keys: Mapping[UserOrder, Callable[[int], Key]] = {
+            UserOrder.TIME: self.times.__getitem__,
+            UserOrder.CHANGE: self.change,
+            UserOrder.DAYS: self.days.__getitem__,
+            UserOrder.USERNAME: lambda user: names[user].casefold(),
+        }
+        by_id = sorted(self.times, key=ids.__getitem__)
+        return in_order(by_id, keys[order], direction)
+
+    def _compared(self, user: int) -> int | None:
+        return None if self.compared is None else self.compared.get(user, 0)
+
+
+def average_times(used: Used, among: Collection[int] | None) -> dict[int, int]:
+    """By user, the milliseconds per day on which they used the app."""
+    users = used.among(among)
+    columns = (used.measure("active_ms"), used.days_active)
+    times, days = (map(column.__getitem__, users) for column in columns)
+    return dict(zip(users, rounded_each(times, days), strict=True))
