@@ -9,7 +9,7 @@ from itertools import pairwise
 from odometer.domain.time import DAY, Period, day_start, epoch_second
 from odometer.engine.read.measuring import Used
 from odometer.reports.blocks import BEGINS_WITH
-from odometer.reports.figures import Metric, change_tenths, rounded, rounded_each
+from odometer.reports.figures import Metric, rounded, rounded_each
 from odometer.reports.ranking import Direction, Key, in_order, totals_among
 
 
@@ -47,10 +47,10 @@ class Days:
 class AppTotals:
     """The totals of some users of an app in a period."""
 
-    users: int = 0
-    active_ms: int = 0
-    sessions: int = 0
-    days: int = 0
+    unique_users: int
+    active_time_ms: int
+    session_count: int
+    days: int
     """On how many days any of them used it."""
 
     @classmethod
@@ -59,23 +59,15 @@ class AppTotals:
         return cls(len(used.among(among)), sums["active_ms"], sums["sessions"], days)
 
     @property
-    def ms_per_day(self) -> int:
-        return rounded(self.active_ms, self.days) if self.days else 0
+    def avg_time_ms_per_day(self) -> int:
+        return rounded(self.active_time_ms, self.days) if self.days else 0
 
 
-FIGURES: Sequence[tuple[str, Callable[[AppTotals], int]]] = (
-    ("unique_users", lambda totals: totals.users),
-    ("active_time_ms", lambda totals: totals.active_ms),
-    ("avg_time_ms_per_day", lambda totals: totals.ms_per_day),
-    ("session_count", lambda totals: totals.sessions),
-)
+FIGURES = ("unique_users", "active_time_ms", "avg_time_ms_per_day", "session_count")
 
 
 def metrics(now: AppTotals, before: AppTotals | None = None) -> dict[str, Metric]:
-    return {
-        name: Metric(figure(now), None if before is None else figure(before))
-        for name, figure in FIGURES
-    }
+    return {name: Metric(getattr(now, name), getattr(before, name, None)) for name in FIGURES}
 
 
 def first_days(days: Days, granularity: str) -> list[date]:
@@ -121,25 +113,20 @@ class AppUsers:
         return cls(average_times(used, among), used.days_active, compared)
 
     def time(self, user: int) -> Metric:
-        return Metric(self.times[user], self._compared(user))
-
-    def change(self, user: int) -> int | None:
-        return change_tenths(self.times[user], self._compared(user))
+        compared = None if self.compared is None else self.compared.get(user, 0)
+        return Metric(self.times[user], compared)
 
     def ranked(
         self, order: UserOrder, direction: Direction, ids: Sequence[str], names: Sequence[str]
     ) -> list[int]:
         keys: Mapping[UserOrder, Callable[[int], Key]] = {
             UserOrder.TIME: self.times.__getitem__,
-            UserOrder.CHANGE: self.change,
+            UserOrder.CHANGE: lambda user: self.time(user).change_tenths,
             UserOrder.DAYS: self.days.__getitem__,
             UserOrder.USERNAME: lambda user: names[user].casefold(),
         }
         by_id = sorted(self.times, key=ids.__getitem__)
         return in_order(by_id, keys[order], direction)
-
-    def _compared(self, user: int) -> int | None:
-        return None if self.compared is None else self.compared.get(user, 0)
 
 
 def average_times(used: Used, among: Collection[int] | None) -> dict[int, int]:

@@ -1,7 +1,7 @@
 """Rows in order: users by their usage, and users as they are listed."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -84,8 +84,7 @@ class PersonOrder(StrEnum):
 
 
 def list_users(
-    users: Sequence[User],
-    matches: Callable[[User], bool],
+    users: Iterable[User],
     last_active: Mapping[int, LastActive],
     order: PersonOrder,
     direction: Direction,
@@ -95,15 +94,11 @@ def list_users(
         PersonOrder.LAST_ACTIVITY: lambda user: last_active[user.ordinal].last or None,
         PersonOrder.CREATED: lambda user: user.created_at,
     }
-    by_id = sorted(filter(matches, users), key=lambda user: user.id)
+    by_id = sorted(users, key=lambda user: user.id)
     return in_order(by_id, keys[order], direction)
 
 
-def matcher(words: str, among: Collection[int] | None) -> Callable[[User], bool]:
+def is_called(user: User, words: str) -> bool:
+    """Whether the words are in a name of the user, in either case."""
     wanted = words.casefold()
-
-    def matches(user: User) -> bool:
-        named = wanted in user.username.casefold() or wanted in user.user_key.casefold()
-        return named and (among is None or user.ordinal in among)
-
-    return matches
+    return wanted in user.username.casefold() or wanted in user.user_key.casefold()

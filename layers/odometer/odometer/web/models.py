@@ -33,6 +33,12 @@ class Query(BaseModel):
     refuses_unknown: ClassVar[bool] = False
 
 
+class Strict(Query):
+    """A query that takes no parameter it does not know."""
+
+    refuses_unknown: ClassVar[bool] = True
+
+
 class Body(BaseModel):
     """A JSON body; a field that it does not know is a fault."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -22,7 +22,7 @@ from odometer.web.endpoint import endpoint
 from odometer.web.family import Envelope, echoed
 from odometer.web.fields import Choice, Day, Ids, Text, Whole, refuse
 from odometer.web.messages import Request
-from odometer.web.models import Answer, Query, Timestamp
+from odometer.web.models import Answer, Strict, Timestamp
 
 LONGEST_DAYS = 366
 LONGEST_NAME = 256
@@ -36,12 +36,6 @@ class Comparison(StrEnum):
     """A comparison period that need not be spelled out."""
 
     PREVIOUS_PERIOD = "previous_period"
-
-
-class Strict(Query):
-    """A query that takes no parameter it does not know."""
-
-    refuses_unknown: ClassVar[bool] = True
 
 
 class Granular(Strict):

@@ -11,7 +11,6 @@ from odometer.api.app_utilization.family import (
     LastActivity,
     OfDepartments,
     Searched,
-    Strict,
     UserRef,
 )
 from odometer.directory.people import User
@@ -19,11 +18,11 @@ from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import format_millis, instant_of_ms
 from odometer.engine.read.latest import LastActive
-from odometer.reports.ranking import Direction, PersonOrder, list_users, matcher
+from odometer.reports.ranking import Direction, PersonOrder, is_called, list_users
 from odometer.services.usage import Usage
 from odometer.web.cursors import Chain, CursorParameter, link_headers, next_cursor, restore_view
 from odometer.web.fields import Choice, Whole
-from odometer.web.models import Answer, Timestamp
+from odometer.web.models import Answer, Strict, Timestamp
 from odometer.web.report import Report, columns_of
 
 LARGEST_PAGE = 500
@@ -85,8 +84,10 @@ def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report[UsersAnswer]:
     directory = usage.directory
     everyone = range(directory.head.sizes["users"])
     seen = usage.was_active(everyone) if query.sort_by is PersonOrder.LAST_ACTIVITY else {}
-    matches = matcher(query.q, query.members(directory))
-    ranked = list_users(directory.users, matches, seen, query.sort_by, query.sort_order)
+    among = query.members(directory)
+    asked = (user for user in directory.users if among is None or user.ordinal in among)
+    found = (user for user in asked if is_called(user, query.q))
+    ranked = list_users(found, seen, query.sort_by, query.sort_order)
     ordinals = [user.ordinal for user in ranked]
     chain = chain.after_erasures(ordinals, len(directory.erased))
     page = ranked[chain.row :][: query.page_size]

@@ -14,6 +14,7 @@ from odometer.api.usage_metrics.family import (
     UserUsageQuery,
 )
 from odometer.directory.snapshot import Directory
+from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, format_seconds
 from odometer.reports.blocks import ANY, USERS, Granularity, Tally, blocks, edges, tally_blocks
 from odometer.reports.figures import share
@@ -23,6 +24,12 @@ from odometer.web.models import Answer, Timestamp
 from odometer.web.report import Report
 
 COMPLETION, CHAT = "completion", "chat"
+
+
+def counted(tally: Tally, kind: str) -> dict[str, int]:
+    """The users and the measures of a kind, by the names of the fields that show them."""
+    measures = {name: tally[kind, name] for name in KINDS[kind].measures}
+    return {"active_users": tally[kind, USERS], **measures}
 
 
 class CodeCompletions(Answer):
@@ -38,14 +45,7 @@ class CodeCompletions(Answer):
     @classmethod
     def of(cls, tally: Tally) -> Self:
         chars, keys = tally[COMPLETION, "chars_completed"], tally[COMPLETION, "keystrokes"]
-        return cls(
-            active_users=tally[COMPLETION, USERS],
-            completions=tally[COMPLETION, "completions"],
-            chars_completed=chars,
-            keystrokes=keys,
-            lines=tally[COMPLETION, "lines"],
-            automation_factor=share(chars, chars + keys),
-        )
+        return cls(**counted(tally, COMPLETION), automation_factor=share(chars, chars + keys))
 
 
 class ChatUsage(Answer):
@@ -61,14 +61,7 @@ class ChatUsage(Answer):
     @classmethod
     def of(cls, tally: Tally) -> Self:
         useful, interactions = tally[CHAT, "useful_interactions"], tally[CHAT, "interactions"]
-        return cls(
-            active_users=tally[CHAT, USERS],
-            interactions=interactions,
-            useful_interactions=useful,
-            lines=tally[CHAT, "lines"],
-            chars_completed=tally[CHAT, "chars_completed"],
-            chat_consumption_rate=share(useful, interactions),
-        )
+        return cls(**counted(tally, CHAT), chat_consumption_rate=share(useful, interactions))
 
 
 class Block(Answer):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -15,14 +15,12 @@ from odometer.engine.format.latest import Coverage
 from odometer.engine.read.latest import Received, events_between, received
 from odometer.services.usage import Usage
 from odometer.web.fields import Day, Text, refuse
-from odometer.web.models import Answer, Query, Timestamp
+from odometer.web.models import Answer, Strict, Timestamp
 from odometer.web.report import Report
 
 
-class CoverageQuery(Query):
+class CoverageQuery(Strict):
     """Of which product, and on which days: UTC dates, both included."""
-
-    refuses_unknown: ClassVar[bool] = True
 
     product: Annotated[str, Text(128)] | None = Field(
         None, description="A product, by its id; all products without it."

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, WithJsonSchema
+from pydantic import MISSING, Field
 
 from odometer.access.policy import Caller
 from odometer.directory.snapshot import Directory
@@ -38,19 +38,12 @@ class EventError(Answer):
     message: str
 
 
-def without_default(schema: dict[str, Any]) -> None:
-    """A field that is left out has no value, not even null."""
-    schema.pop("default", None)
-
-
 class Receipt(Answer):
     """What became of a batch; `duplicate` counts repeats inside it."""
 
     accepted: int
-    warning: Annotated[str | None, WithJsonSchema({"type": "string"})] = Field(
-        None,
-        exclude_if=lambda warning: warning is None,
-        json_schema_extra=without_default,
+    warning: str | MISSING = Field(
+        MISSING,
         description="Only where nothing was accepted: how many events were sent, and why not.",
     )
     duplicate: int
@@ -133,7 +126,7 @@ def read_batch(
     repeats = len(events) - len(errors) - len(good)
     receipt = Receipt(
         accepted=len(good),
-        warning=None if good else nothing_accepted(errors),
+        warning=MISSING if good else nothing_accepted(errors),
         duplicate=repeats,
         rejected=len(errors),
         errors=errors,
@@ -204,6 +197,6 @@ def idempotency_key(request: Request) -> str:
 def receipt_of(receipt: Receipt, *, replayed: bool) -> Response:
     """202 also where nothing was accepted, which the answer then says in its body and a header."""
     headers = {"Idempotent-Replayed": "true"} if replayed else {}
-    if receipt.warning:
+    if receipt.warning is not MISSING:
         headers["Warning"] = f'199 odometer "{receipt.warning}"'
     return Response(202, receipt.model_dump_json().encode(), headers=headers)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Final
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -25,7 +25,7 @@ from odometer.reports.utilization import state_at
 from odometer.services.usage import Usage, products_of
 from odometer.web.cursors import Chain, CursorParameter, link_headers, next_cursor, restore_view
 from odometer.web.fields import Choice, Ids, Instant, Text, Whole, refuse
-from odometer.web.models import Answer, Query, Timestamp
+from odometer.web.models import Answer, Strict, Timestamp
 from odometer.web.report import Report, columns_of
 
 LONGEST: Final = timedelta(days=732)
@@ -36,10 +36,8 @@ USERS: Final = "users"
 ACCOUNTS: Final = "accounts"
 
 
-class WhoQuery(Query):
+class WhoQuery(Strict):
     """Whose figure: of all users who meet every filter; an unknown parameter is refused."""
-
-    refuses_unknown: ClassVar[bool] = True
 
     user: Annotated[str, Text(128)] | None = Field(None, description="Only this user, by id.")
     team: Annotated[str, Text(128)] | None = Field(
