@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -232,7 +233,8 @@ class Keyring:
 
     def all(self) -> list[Credential]:
         credentials = self.store.credentials(self.caller.organization)
-        managed = [each for each in credentials if self._may_manage(each)]
+        may = partial(MANAGE_KEYS.reaches, self.caller)
+        managed = [each for each in credentials if may(Target(user=each.user))]
         return sorted(managed, key=lambda each: (each.created_at, each.key_id))
 
     def revoke(self, key_id: str) -> None:
@@ -271,13 +273,6 @@ class Keyring:
         if credential is None:
             raise NotFound
         return credential
-
-    def _may_manage(self, credential: Credential) -> bool:
-        try:
-            self.check(credential.user)
-        except Forbidden:
-            return False
-        return True
 
 
 def issue(

@@ -72,11 +72,13 @@ class Rule:
         If the role may access only some, a target that does not exist (None) is refused as well, so
         that nobody learns what exists.
         """
-        access = self.access_of(caller)
-        if access is Access.ORGANIZATION:
-            return
-        if target is None or not is_accessible(access, caller, target):
+        if not self.reaches(caller, target):
             raise Forbidden
+
+    def reaches(self, caller: Caller, target: Target | None) -> bool:
+        access = self.access_of(caller)
+        found = target is not None and is_accessible(access, caller, target)
+        return found or access is Access.ORGANIZATION
 
     def access_of(self, caller: Caller) -> Access:
         return self.access.get(caller.role, Access.NOTHING)
