@@ -77,7 +77,7 @@ def test_the_users_of_an_app_are_few_files_away(stack: Stack) -> None:
     client = apps.example_client(stack)
     client.settle()
     walk = walked(lambda: client.users(apps.COMPARED))
-    assert len(walk.files) <= 36
+    assert len(walk.files) <= 35
 
 
 def test_an_accepted_event_is_few_files_away(stack: Stack) -> None:
