@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from local.demo_organization import APPS, DemoOrganization
 from local.demo_usage import demo_events, event_batches
 from odometer.access.policy import Scope
-from odometer_cli.client import Client
+from odometer_cli.client import Client, pages
+from odometer_cli.directory import EXPORT
 from odometer_cli.directory_rows import Row, put_rows
 from odometer_cli.failure import Failure, Misused, Refused, Unreachable
 from odometer_cli.output import out, progress_bar, show_failure
@@ -216,7 +217,7 @@ def admin_id(client: Client, organization: DemoOrganization) -> str:
 
 
 def exported_users(client: Client) -> list[dict[str, Any]]:
-    lines = client.call("GET", "/v1/directory/export").content.splitlines()
+    lines = [line for page in pages(client, EXPORT) for line in page.splitlines()]
     return [row for row in map(json.loads, lines) if row["kind"] == "user"]
 
 

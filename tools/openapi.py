@@ -306,7 +306,8 @@ def success(status: int, contents: Contents, models: Models) -> Schema:
     if not contents.answer:
         return {"204": {"description": "Done.", "headers": headers("X-Request-Id")}}
     content = {kind: {"schema": models[each]} for kind, each in contents.answer.items()}
-    named = ["X-Request-Id", *(OF_REPORTS if CSV in contents.answer else ())]
+    of_pages = ["Link"] if NDJSON in contents.answer else []
+    named = ["X-Request-Id", *(OF_REPORTS if CSV in contents.answer else of_pages)]
     named += ["Idempotent-Replayed", "Warning"] if BATCH in contents.body else []
     answer = {"description": "Answered.", "headers": headers(*named), "content": content}
     return {str(status): answer, **(UNCHANGED if CSV in contents.answer else {})}

@@ -4,6 +4,7 @@ import json
 import ssl
 import time
 import weakref
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -97,6 +98,15 @@ def pause_after(response: httpx.Response) -> float:
     """For how many seconds the server asks to be left alone."""
     asked = response.headers.get("retry-after", "1")
     return min(float(asked) if asked.isdecimal() else 1.0, LONGEST_PAUSE_SECONDS)
+
+
+def pages(client: Client, path: str) -> Iterator[bytes]:
+    """The content of a path and of the pages that follow it."""
+    query: str | None = ""
+    while query is not None:
+        response = client.call("GET", path + query)
+        yield response.content
+        query = response.links.get("next", {}).get("url")
 
 
 def segment(text: str) -> str:

@@ -1,12 +1,14 @@
 """`odometer directory`: put, export and erase members of an organization by the public API."""
 
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from odometer_cli.client import segment
+from odometer_cli.client import pages, segment
 from odometer_cli.deployment import Deployment
 from odometer_cli.directory_rows import RowResult, put_rows, read_rows
 from odometer_cli.output import err, out, progress_bar, show_json, show_rows
@@ -14,6 +16,7 @@ from odometer_cli.output import err, out, progress_bar, show_json, show_rows
 app = typer.Typer(no_args_is_help=True, help="Members of an organization.")
 
 MOST_SHOWN = 20
+EXPORT = "/v1/directory/export"
 
 
 @app.command("put")
@@ -42,14 +45,13 @@ def export(
     ctx: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="Where to; stdout if left out.")] = None,
 ) -> None:
-    """Write the whole directory as the lines that `put` takes."""
+    """Write the whole directory as the lines that `put` takes, page by page."""
     deployment: Deployment = ctx.obj
-    lines = deployment.client.call("GET", "/v1/directory/export").content
-    if file:
-        file.write_bytes(lines)
-        return
-    sys.stdout.buffer.write(lines)
-    sys.stdout.buffer.flush()
+    with progress_bar("Exporting the directory", None) as progress:
+        received = counted(pages(deployment.client, EXPORT), progress.advance)
+        with file.open("wb") if file else nullcontext(sys.stdout.buffer) as written:
+            written.writelines(received)
+            written.flush()
 
 
 @app.command()
@@ -65,6 +67,13 @@ def erase(
     deployment: Deployment = ctx.obj
     deployment.client.call("DELETE", f"/v1/users/{segment(user_id)}")
     out.print(f"{user_id} is erased.")
+
+
+def counted(received: Iterable[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
+    """Pages, whose lines are shown as progress."""
+    for page in received:
+        advance(page.count(b"\n"))
+        yield page
 
 
 def show_tally(results: list[RowResult]) -> None:

@@ -75,7 +75,7 @@ def cell(value: Any) -> str:
 class ProgressBar:
     """The progress of a long piece of work."""
 
-    def __init__(self, progress: Progress, title: str, total: int) -> None:
+    def __init__(self, progress: Progress, title: str, total: int | None) -> None:
         self._progress = progress
         self._task = progress.add_task(title, total=total)
 
@@ -84,7 +84,7 @@ class ProgressBar:
 
 
 @contextmanager
-def progress_bar(title: str, total: int) -> Iterator[ProgressBar]:
+def progress_bar(title: str, total: int | None) -> Iterator[ProgressBar]:
     """A progress bar, if stderr is a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal) as shows:

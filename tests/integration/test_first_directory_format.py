@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from odometer.api.v1.directory import export
+from odometer.api.v1.export import exported
 from odometer.bootstrap import process
 from odometer.domain.people import State
 from odometer.services.erasure import erase
 from odometer.storage.directory import BlockCache, columns_of
+from odometer.web.messages import as_json
 from tests.support.memory_directory import ACME, NOON
 from tests.support.stack import Stack
 
@@ -41,7 +42,7 @@ def told(stack: Stack) -> tuple[list[Any], list[Any]]:
     process().blocks = stack.directories.cache = BlockCache()
     directory = stack.directories.open(ACME)
     histories = [[list(each) for each in history] for history in directory.histories()]
-    return export(directory).decode().splitlines(), histories
+    return [as_json({"kind": kind, **row}).decode() for kind, row in exported(directory)], histories
 
 
 def test_it_is_read_as_it_was(former: Stack) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from odometer.api.v1.directory import ROWS as WIRE_ROWS
-from odometer.api.v1.directory import exported, values_of
+from odometer.api.v1.directory import values_of
+from odometer.api.v1.export import exported
 from odometer.directory.history import KEPT_OF_THIS_MONTH
 from odometer.directory.upsert import Status
 from odometer.domain.errors import Invalid

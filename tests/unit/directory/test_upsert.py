@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from odometer.api.v1.directory import exported
+from odometer.api.v1.export import exported
 from odometer.directory import registers, upsert
 from odometer.directory.columns import BLOCK_ROWS, USER_FAMILIES, Row
 from odometer.directory.people import User

@@ -10,15 +10,13 @@ from zoneinfo import available_timezones
 from pydantic import MISSING, Field
 
 from odometer.directory.columns import Row
-from odometer.directory.people import User
 from odometer.directory.registers import REQUIRED
-from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit, Outcome, Status
 from odometer.domain.errors import Fault, Invalid, TooLarge, Unsupported
 from odometer.domain.kinds import KINDS
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.text import as_kept
-from odometer.domain.time import epoch_ms, format_millis, instant_of_ms
+from odometer.domain.time import epoch_ms
 from odometer.web.endpoint import Deadline
 from odometer.web.fields import (
     Choice,
@@ -32,7 +30,7 @@ from odometer.web.fields import (
     echoed_id,
     refuse,
 )
-from odometer.web.messages import JSON, NDJSON, Request, Response, as_json
+from odometer.web.messages import JSON, NDJSON, Request, as_json
 from odometer.web.models import Answer, Body, Query, fill, read_json
 
 MEGABYTE = 1024 * 1024
@@ -242,7 +240,6 @@ class DirectoryDocument(Body):
 
 
 SentDirectory = Annotated[Request, {JSON: DirectoryDocument, NDJSON: ROWS_SCHEMA}]
-ExportedDirectory = Annotated[Response, {NDJSON: ROWS_SCHEMA}]
 
 
 class RowResult(Answer):
@@ -404,42 +401,3 @@ def apply_row(edit: DirectoryEdit, sent: SentRow, deadline: Deadline) -> Outcome
 
 def rank(sent: SentRow) -> int:
     return ORDER.index(sent.kind) if sent.kind in ORDER else len(ORDER)
-
-
-def export(directory: Directory) -> bytes:
-    lines = (as_json({"kind": kind, **row}) for kind, row in exported(directory))
-    return b"".join(line + b"\n" for line in lines)
-
-
-def exported(directory: Directory) -> Iterator[tuple[str, Row]]:
-    yield "organization", exported_fields(directory.head.organization, OrganizationRow)
-    if directory.head.license:
-        yield "license", exported_fields(directory.head.license, LicenseRow)
-    for team in directory.teams:
-        yield "team", {"id": team.id, "name": team.name, "is_default": team.is_default}
-    for department in directory.departments:
-        yield "department", {"id": department.id, "name": department.name}
-    for product in directory.products:
-        yield "product", {"id": product.id, "name": product.name, "product_kind": product.kind}
-    for user in directory.users:
-        yield "user", exported_user(directory, user)
-
-
-def exported_fields(values: Mapping[str, Any], row: type[Body]) -> Row:
-    return {name: values[name] for name in row.model_fields if name in values}
-
-
-def exported_user(directory: Directory, user: User) -> Row:
-    return {
-        "id": user.id,
-        "username": user.username,
-        "user_key": user.user_key,
-        "email": user.email or None,
-        "type": user.type,
-        "role": user.role,
-        "team": None if user.team is None else directory.teams[user.team].id,
-        "departments": [directory.departments[number].id for number in user.departments],
-        "verified": user.verified,
-        "state": user.state,
-        "state_since": format_millis(instant_of_ms(user.state_since)),
-    }
