@@ -180,6 +180,7 @@ def test_verify_names_the_day_and_the_keyframe_that_drifted(steps: StepByStep) -
         Drift(TEST.id, 0, date(2026, 11, 30), "keyframe"),
         Drift(TEST.id, 0, date(2026, 12, 7), "keyframe"),
         Drift(TEST.id, 0, date(2026, 12, 14), "keyframe"),
+        Drift(TEST.id, 0, date(2026, 11, 30), "strip"),
     ]
     steps.rebuild(ALL)
     assert YearCheck(steps.view(), TEST, 2026).compare().drifts == []

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from odometer.engine.format.codec import NARROW, WIDE, pack, planes_in, unpack
 from odometer.engine.format.frames import (
-    DAYS,
     PART_BYTES,
     SHARD,
     Frame,
@@ -24,7 +23,7 @@ from odometer.engine.format.frames import (
     total,
     with_days,
 )
-from odometer.engine.format.readings import without_days
+from odometer.engine.format.strips import users_of
 from odometer.engine.read.series import lanes_filled, sums
 
 EDGES = [0, 1, 2**40, 2**55, 2**56, 2**59, 2**60, 2**61, 2**63, 2**64, 2**100]
@@ -113,13 +112,10 @@ def test_sums_of_some_users_are_of_nobody_else(rows: list[Row], users: set[int])
     assert sums(mine) == [sum(column) for column in zip(*some, strict=True)] or not some
 
 
-@given(ROWS, ROWS)
-def test_a_day_counts_once_beside_a_frame_of_another_width(one: list[Row], two: list[Row]) -> None:
-    known = with_days(frame_of(one).measures)
-    first = [any(row[:2]) for row in one] + [False] * 6
-    left = without_days(with_days(frame_of(two).measures), [known])
-    flags = [row[DAYS] for row in rows_of(left, len(two))]
-    assert flags == [any(row[:2]) and not first[user] for user, row in enumerate(two)]
+@given(ROWS)
+def test_a_frame_of_any_width_says_whose_day_it_counts(rows: list[Row]) -> None:
+    users = users_of(with_days(frame_of(rows).measures))
+    assert [bool(users >> who & 1) for who in range(len(rows))] == [any(row[:2]) for row in rows]
 
 
 @given(st.lists(NUMBERS))

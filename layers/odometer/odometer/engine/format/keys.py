@@ -77,9 +77,14 @@ def delta(day: date, plan: int, part: int) -> str:
     return f"F#{day}#1#{number(plan)}#{part}"
 
 
-def late(day: date, plan: int, part: int) -> str:
-    """What a plan adds to a day whose keyframe exists."""
-    return f"L#{day}#{number(plan)}#{part}"
+def late(plan: int, part: int) -> str:
+    """What a plan adds to days of the year whose keyframes exist."""
+    return f"L2#{number(plan)}#{part}"
+
+
+def strip(edge: date) -> str:
+    """Who was active on each day of the week before a keyframe."""
+    return f"S#{edge}#0#0"
 
 
 def frames_from(day: date) -> str:
@@ -92,8 +97,14 @@ def deltas_from(day: date) -> str:
 
 
 def late_from(day: date) -> str:
-    """Sorts before all that came late to a day."""
+    """Sorts before all that came late to a day or a later one.
+
+    The first format has items of one day each, `L#date#plan#part`; those of a year follow them.
+    """
     return f"L#{day}#"
+
+
+LATE_END: Final = f"L2#{TOP}"
 
 
 def activity(organization: str) -> str:
@@ -124,6 +135,23 @@ def is_keyframe(sort_key: str) -> bool:
 
 def is_delta(sort_key: str) -> bool:
     return sort_key.startswith("F") and sort_key[13] == "1"
+
+
+def is_late_of_day(sort_key: str) -> bool:
+    return sort_key.startswith("L#")
+
+
+def is_late_of_year(sort_key: str) -> bool:
+    return sort_key.startswith("L2")
+
+
+def is_strip(sort_key: str) -> bool:
+    return sort_key.startswith("S")
+
+
+def year_of(frames_key: str) -> int:
+    """The year of a partition of frames; the name of a product may hold anything."""
+    return int(frames_key.rsplit("#", 3)[1])
 
 
 def plan_of(sort_key: str) -> int:

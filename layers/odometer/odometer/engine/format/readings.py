@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.frames import Frame, alike, from_attributes, total
+from odometer.engine.format.frames import Frame, from_attributes, total
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item, KeyRange, Store
 
@@ -18,20 +18,6 @@ class MissingKeyframe(RuntimeError):
 def frames_in(items: Iterable[Item], plan: int, product: MeteredProduct) -> list[Frame]:
     measures = product.measures
     return [from_attributes(i, measures) for i in items if keys.plan_of(i["sk"]) <= plan]
-
-
-def day_key_ranges(pk: str, day: date, *, strong: bool = True) -> list[KeyRange]:
-    starts = (keys.deltas_from(day), keys.late_from(day))
-    return [KeyRange(pk, start, start + keys.TOP, strong) for start in starts]
-
-
-def without_days(frame: Frame, known: Iterable[Frame]) -> Frame:
-    """The frame of a day without the flags of users whose day is counted already."""
-    same, *others = alike([frame, *known])
-    *measures, days = same.columns
-    for other in others:
-        days &= ~other.columns[-1]
-    return Frame((*measures, days), same.lane_bytes)
 
 
 class Reading(NamedTuple):
@@ -80,11 +66,10 @@ def require_keyframes(store: Store, read: Iterable[tuple[Reading, Iterable[Item]
             raise MissingKeyframe(reading.pk, reading.base)
 
 
-def read_frames(
-    store: Store, readings: Mapping[int, Reading], plan: int, product: MeteredProduct
-) -> Iterator[tuple[int, Frame]]:
-    """Readings by shard, all read at once; raises `MissingKeyframe` as each of them does."""
+def read_each(
+    store: Store, readings: Mapping[int, Reading]
+) -> Iterator[tuple[int, Sequence[Item]]]:
+    """Items of readings by shard, all read at once; raises `MissingKeyframe` as a reading does."""
     answers = store.read([reading.key_range() for reading in readings.values()])
     require_keyframes(store, zip(readings.values(), answers, strict=True))
-    for shard, items in zip(readings, answers, strict=True):
-        yield shard, total(frames_in(items, plan, product), product.measures)
+    yield from zip(readings, answers, strict=True)

@@ -108,13 +108,18 @@ def day_frames(segments: Iterable[Segment], product: MeteredProduct) -> dict[int
 
 
 def _frame(segments: Sequence[Segment], product: MeteredProduct) -> Frame:
+    return with_days(summed(segments, product.measures))
+
+
+def summed(segments: Sequence[Segment], wide: int) -> Frame:
+    """The sums of so many columns, one lane for each user."""
     users = max(max(segment.who) for segment in segments) + 1
-    columns = [[0] * users for _ in product.kind.measures]
+    columns = [[0] * users for _ in range(wide)]
     for segment in segments:
         for column, values in zip(columns, segment.measures, strict=True):
             for who, value in zip(segment.who, values, strict=True):
                 column[who] += value
-    return with_days(Frame.of(columns))
+    return Frame.of(columns)
 
 
 def key_range(organization: str, product: str, seconds: range, *, strong: bool = True) -> KeyRange:

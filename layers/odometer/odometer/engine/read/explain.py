@@ -14,6 +14,7 @@ from odometer.domain.time import Period
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.frames import DAYS, SHARD, Frame, from_attributes
+from odometer.engine.format.late import Late
 from odometer.engine.format.products import PEOPLE, PROJECTIONS, TOTALS, MeteredProduct, places
 from odometer.engine.format.segments import Segment, by_day, day_frames
 from odometer.engine.read.measuring import Measuring, Term
@@ -157,12 +158,18 @@ class Explainer(Measuring):
         return [shard for shard in shards if self._lanes is None or shard in self._lanes]
 
     def _of_frames(self, term: Term, items: Sequence[Item]) -> Iterator[Part]:
+        for item, frame in self._frames_of(term, items):
+            value = self._value(term.shard, frame)
+            yield Part(kind_of(item["sk"]), self._key(item), term.sign, value)
+
+    def _frames_of(self, term: Term, items: Sequence[Item]) -> Iterator[tuple[Item, Frame]]:
+        if term.late:
+            yield from Late.of(items, self.view.head.plan, self.product).each(*term.late)
+            return
         self._frame(term, items)  # raises for a missing keyframe
         for item in items:
             if not self._is_later(item):
-                frame = from_attributes(item, self.product.measures)
-                value = self._value(term.shard, frame)
-                yield Part(kind_of(item["sk"]), self._key(item), term.sign, value)
+                yield item, from_attributes(item, self.product.measures)
 
     def _of_days(self, seconds: range, items: Sequence[Item]) -> Iterator[Part]:
         for day, within in by_day([*self._settled(items), self._unsettled], seconds, self.zone):

@@ -16,11 +16,13 @@ from typing import NamedTuple
 from odometer.domain.events import utc_date
 from odometer.domain.time import DAY, Period
 from odometer.engine import calendar
-from odometer.engine.format import keys, segments
+from odometer.engine.format import keys, late, segments
 from odometer.engine.format.codec import Numbers
+from odometer.engine.format.counted import CountedDays
 from odometer.engine.format.frames import DAYS, Frame, net, numbers_of, total, with_days
+from odometer.engine.format.late import Late, rows_by_shard
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.format.readings import Reading, day_key_ranges, frames_in, without_days
+from odometer.engine.format.readings import Reading, frames_in
 from odometer.engine.format.segments import Segment, by_day, day_frames
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange, Store
@@ -93,6 +95,8 @@ class Term(NamedTuple):
     key_range: KeyRange
     reading: Reading | None = None
     """Where the items are a reading, not only parts of one."""
+    late: tuple[date, date] | None = None
+    """Where the items are what came late to these days and others."""
 
 
 class Reads(NamedTuple):
@@ -167,8 +171,8 @@ class Measuring:
                 pk = self._pk(start.year, shard)
                 yield from self._difference(pk, shard, start, stop)
                 if self.view.head.has_late(self.product.id, start.year):
-                    late = (keys.late_from(start), keys.late_from(stop))
-                    yield Term(1, shard, KeyRange(pk, *late, self._strong(stop)))
+                    came_late = late.key_range(pk, start, strong=self._strong(stop))
+                    yield Term(1, shard, came_late, late=(start, stop))
 
     def _difference(self, pk: str, shard: int, start: date, stop: date) -> Iterator[Term]:
         if calendar.keyframe_before(start) == calendar.keyframe_before(stop):
@@ -184,6 +188,8 @@ class Measuring:
         plan = self.view.head.plan
         if term.reading:
             return term.reading.frame(self.view.store, items, plan, self.product)
+        if term.late:
+            return Late.of(items, plan, self.product).frame(*term.late)
         return total(frames_in(items, plan, self.product), self.product.measures)
 
     def _segments_range(self, seconds: range) -> KeyRange:
@@ -192,22 +198,18 @@ class Measuring:
 
     def _late_frames(self, framed: range) -> Iterator[tuple[int, Frame]]:
         """What unsettled events add to days that frames answer; no user's day counts twice."""
-        frames = [
-            (day, shard, frame)
-            for day, within in by_day([self._unsettled], framed, self.zone)
-            for shard, frame in day_frames(within, self.product).items()
-        ]
-        key_ranges = [
-            key_range
-            for day, shard, _ in frames
-            for key_range in day_key_ranges(
-                self._pk(day.year, shard), day, strong=self._strong(day + DAY)
-            )
-        ]
-        answers = iter(self.view.store.read(key_ranges))
-        for _, shard, frame in frames:
-            items = [*next(answers), *next(answers)]
-            yield shard, without_days(frame, frames_in(items, self.view.head.plan, self.product))
+        rows = rows_by_shard(self._unsettled, framed, self.zone, self.product)
+        added = {self._pk(*key): some for key, some in rows.items()}
+        last = max((some.day(some.days[-1]) for some in rows.values()), default=date.min)
+        counted = CountedDays(
+            self.view.store,
+            self.product,
+            self.view.head.plan,
+            calendar.day_of(self.view.head.sealed, self.zone),
+            self._strong(last + DAY),
+        ).without_counted(added)
+        for (_, shard), some in zip(rows, counted.values(), strict=True):
+            yield shard, some.frame()
 
     def _settled(self, items: Iterable[Item]) -> list[Segment]:
         return segments.from_items(items, self.view.head.plan, self.product)

@@ -16,9 +16,10 @@ from typing import Final, NamedTuple
 
 from odometer.domain.time import DAY
 from odometer.engine import calendar
-from odometer.engine.format import keys
+from odometer.engine.format import keys, late
 from odometer.engine.format.codec import NARROW
 from odometer.engine.format.frames import SHARD, Frame, net, total
+from odometer.engine.format.late import Late
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, frames_in
 from odometer.engine.format.segments import day_frames
@@ -81,14 +82,19 @@ class ProductSeries(Measuring):
             return []
         days = joined(each for each in self.whole_days if each.are_part_of_week)
         deltas = [(end, keys.deltas_from(start), keys.frames_from(end)) for start, end in days]
-        late = [
-            (end, keys.late_from(start), keys.late_from(end))
+        came_late = (
+            (
+                start,
+                end,
+                late.key_range(self._pk(start.year, shard), start, strong=self._strong(end)),
+            )
             for start, end in joined(self.whole_days)
             if self.view.head.has_late(self.product.id, start.year)
-        ]
+        )
         readings = {reading for days in self.whole_days for _, reading in self._edges(days, shard)}
         return [
-            *(Term(1, shard, self._before(*each, shard)) for each in (*deltas, *late)),
+            *(Term(1, shard, self._before(*each, shard)) for each in deltas),
+            *(Term(1, shard, key_range, late=(start, end)) for start, end, key_range in came_late),
             *(Term(1, shard, r.key_range(strong=self._strong(r.day)), r) for r in sorted(readings)),
         ]
 
@@ -98,8 +104,13 @@ class ProductSeries(Measuring):
         read: Sequence[tuple[Term, Sequence[Item]]],
         events: Iterable[Mapping[int, Frame]],
     ) -> Iterator[Frame]:
-        parts = (items for term, items in read if not term.reading)
+        parts = (items for term, items in read if not term.reading and not term.late)
         by_block = self._by_block(chain.from_iterable(parts))
+        came_late = {
+            term.late[0].year: Late.of(items, self.view.head.plan, self.product)
+            for term, items in read
+            if term.late
+        }
         readings = self._frames_of({term.reading: items for term, items in read if term.reading})
         for block, of_block in enumerate(events):
             frames = frames_in(by_block.pop(block, ()), self.view.head.plan, self.product)
@@ -108,8 +119,13 @@ class ProductSeries(Measuring):
                 for days in (self._days_of_block.get(block, ()) if read else ())
                 for sign, reading in self._edges(days, shard)
             ]
+            late_frames = [
+                came_late[days.start.year].frame(days.start, days.stop)
+                for days in self._days_of_block.get(block, ())
+                if days.start.year in came_late
+            ]
             rest = [of_block[shard]] if shard in of_block else []
-            added = ((1, frame) for frame in (*frames, *rest))
+            added = ((1, frame) for frame in (*frames, *late_frames, *rest))
             yield net((*added, *differences), self.product.measures).measures
 
     @cached_property

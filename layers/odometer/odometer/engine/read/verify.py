@@ -1,14 +1,16 @@
 """Verifies frames: compares them with the events that they were made from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from functools import reduce
 from typing import NamedTuple
 
+from odometer.domain.time import DAY
 from odometer.engine import calendar
-from odometer.engine.format import keys, segments
+from odometer.engine.format import keys, segments, strips
 from odometer.engine.format.frames import Frame, from_attributes, plus, total
+from odometer.engine.format.late import Late
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import by_day, day_frames
 from odometer.engine.read.views import View
@@ -22,7 +24,7 @@ class Drift(NamedTuple):
     shard: int
     day: date
     what: str
-    """`day`: the deltas and late items of a day; `keyframe`: the totals at its start."""
+    """`day`: deltas and late items of a day; before it, `keyframe` totals and `strip` a week."""
 
 
 class Comparison(NamedTuple):
@@ -43,22 +45,31 @@ class YearCheck:
     def compare(self) -> Comparison:
         from_events, frames, drifts = self._frames_of_events(), 0, list[Drift]()
         for shard in range(self.view.head.shards(self.product)):
-            items = self._items(shard)
             expected = {
                 day: by_shard[shard] for day, by_shard in from_events.items() if shard in by_shard
             }
-            keyframes = [item for item in items if keys.is_keyframe(item["sk"])]
-            others = [item for item in items if not keys.is_keyframe(item["sk"])]
-            pairs = {
-                "day": (self._sums(others), expected),
-                "keyframe": (self._sums(keyframes), self._readings(others)),
-            }
-            for what, (stored, wanted) in pairs.items():
+            for what, stored, wanted in self._pairs(self._items(shard), expected):
                 days = sorted({*stored, *wanted})
                 frames += len(days)
                 differing = (day for day in days if stored.get(day) != wanted.get(day))
                 drifts += [Drift(self.product.id, shard, day, what) for day in differing]
         return Comparison(frames, drifts)
+
+    def _pairs(
+        self, items: Sequence[Item], from_events: Mapping[date, Frame]
+    ) -> Iterator[tuple[str, Mapping[date, object], Mapping[date, object]]]:
+        """What is stored by day, and what it must be."""
+        deltas = list(self._by_day(items, keys.is_delta))
+        late = Late.of(items, self.view.head.plan, self.product)
+        yield "day", _sums([*deltas, *late.by_day()]), from_events
+        yield "keyframe", _sums(self._by_day(items, keys.is_keyframe)), self._readings(deltas)
+        active = {day: strips.users_of(frame) for day, frame in _sums(deltas).items()}
+        for item in items:
+            if keys.is_strip(item["sk"]):
+                edge = keys.day_of(item["sk"])
+                week = calendar.days(calendar.keyframe_before(edge - DAY), edge)
+                wanted = {day: active[day] for day in week if active.get(day)}
+                yield "strip", {edge: strips.from_item(item)}, {edge: wanted}
 
     @property
     def _zone(self) -> tzinfo:
@@ -84,16 +95,16 @@ class YearCheck:
         (items,) = self.view.store.read([KeyRange(pk, keys.BOTTOM, keys.TOP)])
         return [item for item in items if keys.plan_of(item["sk"]) <= self.view.head.plan]
 
-    def _sums(self, items: Iterable[Item]) -> dict[date, Frame]:
-        sums: dict[date, Frame] = {}
+    def _by_day(
+        self, items: Iterable[Item], is_wanted: Callable[[str], bool]
+    ) -> Iterator[tuple[date, Frame]]:
         for item in items:
-            day, frame = keys.day_of(item["sk"]), from_attributes(item, self.product.measures)
-            sums[day] = plus(sums[day], frame) if day in sums else frame
-        return sums
+            if is_wanted(item["sk"]):
+                yield keys.day_of(item["sk"]), from_attributes(item, self.product.measures)
 
-    def _readings(self, items: Sequence[Item]) -> dict[date, Frame]:
+    def _readings(self, by_day: Iterable[tuple[date, Frame]]) -> dict[date, Frame]:
         """What keyframes must hold: all deltas before them, and nothing that came late."""
-        deltas = self._sums(item for item in items if keys.is_delta(item["sk"]))
+        deltas = _sums(by_day)
         readings, reading = {}, total((), self.product.measures)
         for start, edge in calendar.cut_at_keyframes(calendar.new_year(self.year), self._end):
             within = (deltas[day] for day in calendar.days(start, edge) if day in deltas)
@@ -101,3 +112,10 @@ class YearCheck:
             if reading and edge == calendar.keyframe_after(start):
                 readings[edge] = reading
         return readings
+
+
+def _sums(several: Iterable[tuple[date, Frame]]) -> dict[date, Frame]:
+    sums: dict[date, Frame] = {}
+    for day, frame in several:
+        sums[day] = plus(sums[day], frame) if day in sums else frame
+    return sums

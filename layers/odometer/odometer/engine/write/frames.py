@@ -16,25 +16,23 @@ from typing import Any, Final
 
 from odometer.domain.time import DAY
 from odometer.engine import calendar
-from odometer.engine.format import keys, segments
+from odometer.engine.format import keys, segments, strips
 from odometer.engine.format.frames import (
     SHARD,
     Frame,
     parts,
     plus,
     to_attributes,
+    total,
     with_days,
 )
+from odometer.engine.format.late import DayRows, rows_by_shard
 from odometer.engine.format.products import MeteredProduct, rows_in_shard
-from odometer.engine.format.readings import (
-    Reading,
-    day_key_ranges,
-    frames_in,
-    read_frames,
-    without_days,
-)
+from odometer.engine.format.readings import Reading, frames_in, read_each
 from odometer.engine.format.segments import Segment, by_day, day_frames
+from odometer.engine.format.strips import active_by_day
 from odometer.engine.store import Item, Store
+from odometer.engine.write.late import additions, late_bytes
 from odometer.engine.write.steps import Step, groups, some_of
 
 SHARDS_READ: Final = 256
@@ -68,9 +66,12 @@ class FrameWriter:
 
     def add_to_sealed_days(self, events: Segment, sealed: date) -> Counter[str]:
         """Write events of sealed days; by product and year, the bytes that came late."""
-        late: Counter[str] = Counter()
-        self.store.put_all(self._additions(events, sealed, late))
-        return late
+        until = range(calendar.first_second(sealed, self.zone))
+        rows = rows_by_shard(events, until, self.zone, self.product)
+        added = {self._pk(*key): each for key, each in rows.items() if self._has_year(key[0])}
+        weights: Counter[str] = Counter()
+        self.store.put_all(self._additions(added, sealed, weights))
+        return weights
 
     def steps_of_sealing(self, first: date, end: date, shards: int) -> Iterator[Step]:
         """Write the deltas of days from their segments, and the keyframes at whose edge they end.
@@ -79,7 +80,7 @@ class FrameWriter:
         """
         summed = max(ROWS_SUMMED // rows_in_shard(self.product, self.products), 1)
         for start, cut in calendar.cut_at_keyframes(first, end):
-            if self.generation(start.year) is not None:
+            if self._has_year(start.year):
                 for group, some in groups(shards, summed):
                     in_turn = DaysInTurn(self, cut, some)
                     for day in calendar.days(start, cut):
@@ -96,26 +97,13 @@ class FrameWriter:
         items = chain.from_iterable(self.store.pages(key_range))
         return (item for item in items if keys.plan_of(item["sk"]) <= self.plan)
 
-    def _additions(self, events: Segment, sealed: date, late: Counter[str]) -> Iterator[Item]:
-        """One more delta of each day, or a late item where the keyframe stands already."""
-        until = range(calendar.first_second(sealed, self.zone))
-        frames = (
-            (day, shard, frame)
-            for day, within in by_day([events], until, self.zone)
-            if self.generation(day.year) is not None
-            for shard, frame in day_frames(within, self.product).items()
-        )
-        for some in some_of(frames, _READ_AT_ONCE):
-            pks = [self._pk(day.year, shard) for day, shard, _ in some]
-            ranges = map(day_key_ranges, pks, (day for day, _, _ in some))
-            answers = iter(self.store.read(list(chain.from_iterable(ranges))))
-            for day, shard, frame in some:
-                known = frames_in(chain(next(answers), next(answers)), self.plan - 1, self.product)
-                is_late = calendar.keyframe_after(day) <= sealed
-                key = partial(keys.late if is_late else keys.delta, day, self.plan)
-                for item in self._items(day.year, shard, key, without_days(frame, known)):
-                    late[f"{self.product.id}#{day.year}"] += is_late and weight_of(item)
-                    yield item
+    def _additions(
+        self, added: Mapping[str, DayRows], sealed: date, weights: Counter[str]
+    ) -> Iterator[Item]:
+        for some in some_of(added.items(), _READ_AT_ONCE):
+            for item in additions(self.store, self.product, dict(some), self.plan, sealed):
+                weights[f"{self.product.id}#{keys.year_of(item['pk'])}"] += late_bytes(item)
+                yield item
 
     def _put_deltas(self, day: date, in_turn: DaysInTurn) -> None:
         self._put(day.year, partial(keys.delta, day, self.plan), in_turn.frames(day))
@@ -123,13 +111,23 @@ class FrameWriter:
     def _put_keyframes(self, start: date, edge: date, shards: range) -> None:
         base = calendar.keyframe_before(start)
         readings = {s: Reading(self._pk(start.year, s), start.year, base, edge) for s in shards}
-        frames = (
-            (shard, frame)
+        items = (
+            item
             for some in some_of(readings.items(), _READ_AT_ONCE)
-            for shard, frame in read_frames(self.store, dict(some), self.plan, self.product)
-            if frame
+            for shard, week in read_each(self.store, dict(some))
+            for item in self._keyframe(start.year, edge, shard, week)
         )
-        self._put(start.year, partial(keys.keyframe, edge), frames)
+        self.store.put_all(items)
+
+    def _keyframe(
+        self, year: int, edge: date, shard: int, week: Iterable[Item]
+    ) -> Iterator[dict[str, Any]]:
+        """The totals at the end of a week, and the strip of the week."""
+        frame = total(frames_in(week, self.plan, self.product), self.product.measures)
+        if frame:
+            strip = strips.to_attributes(active_by_day(week, self.plan, self.product), edge)
+            yield {"pk": self._pk(year, shard), "sk": keys.strip(edge), **strip}
+            yield from self._items(year, shard, partial(keys.keyframe, edge), frame)
 
     def _put(
         self, year: int, key: Callable[[int], str], frames: Iterable[tuple[int, Frame]]
@@ -143,6 +141,9 @@ class FrameWriter:
         pk = self._pk(year, shard)
         for part, piece in enumerate(parts(frame)):
             yield {"pk": pk, "sk": key(part), **to_attributes(piece)}
+
+    def _has_year(self, year: int) -> bool:
+        return self.generation(year) is not None
 
     def _pk(self, year: int, shard: int) -> str:
         generation = self.generation(year) or 0
@@ -198,7 +199,3 @@ class DaySums:
     def frames(self) -> Iterator[tuple[int, Frame]]:
         for shard, frame in sorted(self.by_shard.items()):
             yield shard, with_days(frame.measures)
-
-
-def weight_of(item: Mapping[str, Any]) -> int:
-    return sum(len(value) for value in item.values() if isinstance(value, bytes))
