@@ -55,6 +55,14 @@ def test_frames_add_up_whatever_their_numbers_are(several: list[list[Row]]) -> N
     assert rows_of(plus(frames[0], frames[-1]), 6) == added([several[0], several[-1]])
 
 
+@pytest.mark.parametrize("bits", [52, 56, 60])
+def test_many_narrow_frames_add_up_to_a_wide_one(bits: int) -> None:
+    frame, users = Frame.of([[2**bits - 1] * 3, [0, 1, 0]]), 3
+    several = total([frame] * 5_000, 1)
+    assert several == Frame.of([[5_000 * (2**bits - 1)] * 3, [0, 5_000, 0]])
+    assert rows_of(net([(1, several), *[(-1, frame)] * 4_999], 1), users) == rows_of(frame, users)
+
+
 @given(st.lists(ROWS, min_size=1, max_size=20), st.randoms(use_true_random=False))
 def test_what_was_added_and_taken_away_leaves_the_rest(
     several: list[list[Row]], random: Random
