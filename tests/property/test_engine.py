@@ -138,7 +138,8 @@ class History:
 
     def sweep_the_day(self, random: Random) -> None:
         since = self.simulated.now_ms - 26 * 3600 * 1000
-        self.simulated.folding.fold_outstanding(ORGANIZATION, self.simulated.now_ms, since)
+        entries = list(self.simulated.folding.entries(ORGANIZATION, since))
+        self.simulated.folding.fold_again(ORGANIZATION, entries, self.simulated.now_ms)
 
     def settle(self, random: Random) -> None:
         """A whole plan, or some of its steps."""

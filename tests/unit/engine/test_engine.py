@@ -105,7 +105,7 @@ def test_a_late_event_changes_yesterdays_total(steps: StepByStep) -> None:
 def test_the_schedule_folds_an_entry_that_the_stream_has_not_brought(steps: StepByStep) -> None:
     steps.simulated.accept([steps.use("ann", NOON, 1, 10)], Random(2), lands_after=0)
     assert steps.view().unsettled == []
-    assert steps.simulated.folding.fold_outstanding(ORGANIZATION, steps.simulated.now_ms) == 1
+    assert not steps.simulated.folding.fold_outstanding(ORGANIZATION, steps.simulated.now_ms)
     assert steps.used("2026-11-20", "2026-11-20") == {0: (1, 10, 1)}
 
 
@@ -114,7 +114,7 @@ def test_the_watermark_passes_a_batch_two_minutes_after_it_came(steps: StepBySte
     fold_outstanding = steps.simulated.folding.fold_outstanding
     for minutes, through in [(0, 0), (1, 0), (1, 0), (1, NOON + 60), (60, NOON + 60)]:
         steps.simulated.pass_time(60 * minutes)
-        assert fold_outstanding(ORGANIZATION, steps.simulated.now_ms) == 0
+        assert not fold_outstanding(ORGANIZATION, steps.simulated.now_ms)
         assert steps.view().through_ms == through * 1000
 
 
@@ -123,7 +123,8 @@ def test_an_entry_that_cannot_be_decoded_is_parked_and_passed_over(steps: StepBy
     good = simulated.accept([steps.use("ann", NOON, 1, 10)], Random(3), lands_after=0)
     broken: Item = {**good, "sk": keys.entry(simulated.now_ms, "broken"), "second": b"?"}
     simulated.log.put_new(broken)
-    assert simulated.folding.fold_outstanding(ORGANIZATION, simulated.now_ms) == 1
+    assert not simulated.folding.fold_outstanding(ORGANIZATION, simulated.now_ms)
+    assert len(list(steps.view().unsettled_events)) == 1
     parked = [
         item for item in simulated.usage.everything() if item["pk"] == keys.parked(ORGANIZATION)
     ]

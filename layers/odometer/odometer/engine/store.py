@@ -54,4 +54,7 @@ class SubjectDirectory(Protocol):
     """Knows which user a subject is."""
 
     def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
-        """The ordinal of every subject; an unknown one is registered as of that second."""
+        """The ordinal of every subject; an unknown one is registered as of that second.
+
+        Those that cannot be registered are left out.
+        """

@@ -63,12 +63,12 @@ class Engine:
         One only: the next organization with new entries waits for it.
         """
         self.folding.fold_new(organization, entries, epoch_ms(now))
-        unsettled = self.folding.cache.folds.get(organization, [])
-        if sum(len(fold.events) for fold in unsettled) > LONGEST_TAIL:
+        if self.folding.unsettled(organization) > LONGEST_TAIL:
             self.settling.settle(organization, self._zone(organization), epoch_second(now))
 
-    def fold_outstanding(self, organization: str, now: datetime) -> None:
-        self.folding.fold_outstanding(organization, epoch_ms(now))
+    def fold_outstanding(self, organization: str, now: datetime) -> bool:
+        """Fold what waits in the log; whether more waits, maybe until something is settled."""
+        return self.folding.fold_outstanding(organization, epoch_ms(now))
 
     def settle(self, organization: str, now: datetime) -> None:
         """Settle until nothing is left to do, and begin the rebuild that is due."""
@@ -98,7 +98,7 @@ class Engine:
             end = keys.entry(min(start_ms + HOUR_MS, through_ms))
             key_range = KeyRange(keys.log(organization), keys.entry(start_ms), end)
             (entries,) = self.log.read([key_range])
-            missed += self.folding.fold_new(organization, entries, now_ms)
+            missed += self.folding.fold_again(organization, entries, now_ms)
         return Findings(missed, len(self.parked(organization)))
 
     def verify(self, organization: str, now: datetime) -> Iterator[Comparison]:

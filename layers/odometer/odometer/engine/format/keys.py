@@ -29,7 +29,7 @@ def repeats(organization: str) -> str:
 
 
 def parked(organization: str) -> str:
-    """Log entries that cannot be decoded, by their key in the log."""
+    """Log entries of which something cannot be folded, by their key in the log."""
     return f"{organization}#X"
 
 

@@ -3,20 +3,25 @@
 The stream brings new entries; the schedule reads the log from where nothing is outstanding. Both
 may run at once and die anywhere: the one put of a fold's number decides, and events of earlier
 folds are left out.
+
+While many events are unsettled, entries with late events wait in the log: the stream passes them
+over, and the schedule stops before them, so that settling keeps up and reports stay cheap.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from itertools import chain, pairwise
+from enum import StrEnum
+from functools import partial
+from itertools import chain, islice, pairwise, takewhile
 from typing import Final, NamedTuple
 
 from odometer.domain.events import Event
 from odometer.engine.format import keys, log_entries
-from odometer.engine.format.decisions import Fold, UsageHead, is_settled_in, read_folds, read_head
+from odometer.engine.format.decisions import Fold
 from odometer.engine.format.log_entries import Undecodable
-from odometer.engine.format.segments import digests_of
 from odometer.engine.store import Item, KeyRange, Store, SubjectDirectory
+from odometer.engine.write.counted import Counted, Identity, Memory, Tail
+from odometer.engine.write.settle import GRACE_SECONDS
 
 SETTLING_MS: Final = 120_000
 """An entry stamped longer ago than this is in the log or never will be: a put is tried for 20 s."""
@@ -24,163 +29,210 @@ FOLD_BYTES: Final = 300_000
 """Entries are folded together up to this size; one entry alone always fits."""
 _PAGE: Final = 64
 _NEVER_MS: Final = 10**13 - 1
-_CACHED_DATES: Final = 64
 
 
-@dataclass(slots=True)
-class FoldCache:
-    """Items that never change, kept by a warm process.
+class Limits(NamedTuple):
+    """How much is folded before settling, or another organization, has its turn."""
 
-    It is emptied when the tables turn out to be restored from an older copy.
-    """
-
-    heads: dict[str, UsageHead | None] = field(default_factory=dict)
-    folds: dict[str, list[Fold]] = field(default_factory=dict)
-    dates: dict[tuple[str, date], tuple[int, set[bytes]]] = field(default_factory=dict)
-
-    def unsettled(self, organization: str, store: Store, head: UsageHead | None) -> list[Fold]:
-        known = self.heads.get(organization)
-        if known != head and known and not is_settled_in(organization, store, known):
-            self.forget(organization)
-        self.heads[organization] = head
-        self.folds[organization] = self._after(organization, store, head.upto if head else 0)
-        return self.folds[organization]
-
-    def counted(self, organization: str, store: Store, day: date, plan: int) -> list[set[bytes]]:
-        """The digests of a UTC date that are settled by a plan, and those of later plans."""
-        known, digests = self.dates.pop((organization, day), (0, set()))
-        pk = keys.identities(organization, day)
-        (items,) = store.read([KeyRange(pk, keys.number(known + 1), keys.TOP)])
-        settled, later = keys.number(plan) + keys.TOP, set[bytes]()
-        for item in items:
-            (digests if item["sk"] < settled else later).update(digests_of(item))
-        self.dates[organization, day] = (max(known, plan), digests)
-        if len(self.dates) > _CACHED_DATES:
-            del self.dates[next(iter(self.dates))]
-        return [digests, later]
-
-    def forget(self, organization: str) -> None:
-        self.folds.pop(organization, None)
-        self.dates = {key: known for key, known in self.dates.items() if key[0] != organization}
-
-    def _after(self, organization: str, store: Store, after: int) -> list[Fold]:
-        """The folds after a number; the last cached one is read again to see whether it exists."""
-        known = [fold for fold in self.folds.get(organization, ()) if fold.number > after]
-        if known and known[0].number == after + 1:
-            read = read_folds(organization, store, known[-1].number - 1)
-            if read[:1] == known[-1:]:
-                return known[:-1] + read
-            self.forget(organization)
-        return read_folds(organization, store, after)
+    tail: int = 10_000
+    """Late events wait in the log while more events than this are unsettled."""
+    events: int = 50_000
+    """A run of the schedule stops when it has read about so many."""
+    entries: int = 256
+    """What waits is counted up to this many entries of the log."""
 
 
-class Decided(NamedTuple):
-    """What has been decided so far."""
-
-    last_fold: int
-    through_ms: int
-    settled_plan: int
-    unsettled: Sequence[Fold]
+LIMITS: Final = Limits()
 
 
-@dataclass(frozen=True, slots=True)
+class Entry(NamedTuple):
+    """An entry of the log, and its events if they can be decoded."""
+
+    item: Item
+    events: Sequence[Event[str]]
+
+    @property
+    def accepted_ms(self) -> int:
+        return int(self.item["sk"][:13])
+
+    def new_to(self, tail: Tail) -> list[int]:
+        """The seconds of its events that are not among the unsettled ones."""
+        return [event.second for event in self.events if event not in tail]
+
+
+class Waiting(NamedTuple):
+    """Entries of the log that are behind the watermark for longer than usual."""
+
+    entries: int
+    """As many as these, or more if it is the limit."""
+    oldest_ms: int | None
+    """When the first of them was accepted."""
+
+
+class Folded(NamedTuple):
+    """What became of a batch."""
+
+    events: int
+    """So many events count that did not before."""
+    is_whole: bool
+    """Whether none of its entries was left in the log."""
+
+
+class Late(StrEnum):
+    """What is done with late entries while many events are unsettled."""
+
+    FOLDED = "folded"
+    LEFT = "left"
+    STOP = "stop"
+    """They are left, and so is all that follows."""
+
+
+Batch = Sequence[Entry]
+
+
+@dataclass(frozen=True)
 class Folding:
     """Folds log entries of any organization."""
 
     log: Store
     usage: Store
     subjects: SubjectDirectory
-    cache: FoldCache = field(default_factory=FoldCache)
+    memory: Memory = field(default_factory=Memory)
+    limits: Limits = LIMITS
 
     def fold_new(self, organization: str, entries: Iterable[Item], now_ms: int) -> int:
         """Fold entries that were just put into the log; how many events count."""
-        return sum(self._fold(organization, batch, 0, now_ms) for batch in _batches(entries))
+        fold = partial(self._fold, organization, now_ms=now_ms, late=Late.LEFT)
+        return sum(fold(batch).events for batch in self._batches(organization, entries))
 
-    def fold_outstanding(self, organization: str, now_ms: int, since_ms: int | None = None) -> int:
-        """Fold what the stream has not brought, or all since then; how many events count."""
-        landed_ms = max(0, now_ms - SETTLING_MS)
-        start = min(self._decided(organization).through_ms, since_ms or _NEVER_MS)
-        batches = chain(_batches(self._entries(organization, start)), [None])
-        return sum(
-            self._fold(organization, batch, min(landed_ms, _accepted_ms(following)), now_ms)
-            for batch, following in pairwise(batches)
-            if batch
-        )
+    def fold_again(self, organization: str, entries: Iterable[Item], now_ms: int) -> int:
+        """Fold entries that were folded long ago; how many events had been missed."""
+        fold = partial(self._fold, organization, now_ms=now_ms, late=Late.FOLDED)
+        return sum(fold(batch).events for batch in self._batches(organization, entries))
 
-    def _entries(self, organization: str, start_ms: int) -> Iterator[Item]:
+    def fold_outstanding(self, organization: str, now_ms: int) -> bool:
+        """Fold what the stream has not brought; whether more is outstanding.
+
+        Then what is unsettled may have to be settled first.
+        """
+        landed_ms, read = max(0, now_ms - SETTLING_MS), 0
+        entries = self.entries(organization, self._counted.tail(organization).through_ms)
+        batches = chain(self._batches(organization, entries), [None])
+        for batch, following in pairwise(batches):
+            through_ms = min(landed_ms, following[0].accepted_ms if following else _NEVER_MS)
+            done = self._fold(organization, batch or [], now_ms, through_ms, Late.STOP)
+            read += sum(len(entry.events) for entry in batch or [])
+            if not done.is_whole or (following and read >= self.limits.events):
+                return True
+        return False
+
+    def unsettled(self, organization: str) -> int:
+        """How many events were not settled when the organization was last folded here."""
+        tail = self._counted.remembered_tail(organization)
+        return tail.events if tail else 0
+
+    def waiting(self, organization: str, now_ms: int) -> Waiting:
+        """What is in the log, and no fold is known to have passed it."""
+        through_ms, landed_ms = self._counted.tail(organization).through_ms, now_ms - SETTLING_MS
+        entries = self.entries(organization, through_ms, min(_PAGE, self.limits.entries))
+        accepted = (int(entry["sk"][:13]) for entry in entries)
+        waiting = list(islice(takewhile(lambda ms: ms < landed_ms, accepted), self.limits.entries))
+        return Waiting(len(waiting), waiting[0] if waiting else None)
+
+    def entries(self, organization: str, start_ms: int, page: int = _PAGE) -> Iterator[Item]:
+        """The entries of the log that were accepted since then."""
         first = keys.entry(start_ms)
         while first:
-            key_range = KeyRange(keys.log(organization), first, keys.TOP, limit=_PAGE)
-            (page,) = self.log.read([key_range])
-            yield from page
-            first = page[-1]["sk"] + "\0" if len(page) == _PAGE else ""
+            key_range = KeyRange(keys.log(organization), first, keys.TOP, limit=page)
+            (items,) = self.log.read([key_range])
+            yield from items
+            first = items[-1]["sk"] + "\0" if len(items) == page else ""
 
-    def _fold(self, organization: str, batch: list[Item], through_ms: int, now_ms: int) -> int:
-        """Decide about a batch; once more for as long as the number of the fold is taken."""
-        sent = list(self._events(organization, batch))
-        while True:
-            decided = self._decided(organization)
-            events = list(self._new(organization, decided, sent))
-            through = max(decided.through_ms, through_ms)
-            moves_on = through > max(decided.through_ms, _accepted_ms(batch))
-            if not events and not moves_on:
-                return 0
-            numbered = self._numbered(organization, events, now_ms // 1000)
-            fold = Fold(decided.last_fold + 1, numbered, through)
-            if self.usage.put_new(fold.to_item(organization, now_ms // 1000)):
-                return len(events)
+    @property
+    def _counted(self) -> Counted:
+        return Counted(self.usage, self.memory)
 
-    def _decided(self, organization: str) -> Decided:
-        head = read_head(organization, self.usage)
-        after, through_ms, plan = (head.upto, head.through_ms, head.plan) if head else (0, 0, 0)
-        folds = self.cache.unsettled(organization, self.usage, head)
-        last = folds[-1] if folds else Fold(after, (), through_ms)
-        return Decided(last.number, last.through_ms, plan, folds)
-
-    def _events(self, organization: str, batch: Iterable[Item]) -> Iterator[Event[str]]:
-        for entry in batch:
-            try:
-                yield from log_entries.events_of(entry)
-            except Undecodable:
-                # It is kept for someone to look at.
-                lasting = {name: value for name, value in entry.items() if name != "ttl"}
-                self.usage.put({**lasting, "pk": keys.parked(organization)})
-
-    def _new(
-        self, organization: str, decided: Decided, sent: Iterable[Event[str]]
-    ) -> Iterator[Event[str]]:
-        folded = set().union(*(fold.identities for fold in decided.unsettled))
-        settled = {
-            day: self.cache.counted(organization, self.usage, day, decided.settled_plan)
-            for day in {event.identity[0] for event in sent}
-        }
-        for event in sent:
-            day, digest = event.identity
-            if (day, digest) not in folded and not any(digest in some for some in settled[day]):
-                folded.add((day, digest))
-                yield event
-
-    def _numbered(
-        self, organization: str, events: Sequence[Event[str]], now: int
-    ) -> list[Event[int]]:
-        subjects = list(dict.fromkeys(event.who for event in events))
-        ordinals = self.subjects.ordinals(organization, subjects, now) if subjects else {}
-        return [log_entries.numbered(event, ordinals[event.who]) for event in events]
-
-
-def _accepted_ms(batch: Sequence[Item] | None) -> int:
-    return int(batch[0]["sk"][:13]) if batch else _NEVER_MS
-
-
-def _batches(entries: Iterable[Item]) -> Iterator[list[Item]]:
-    batch: list[Item] = []
-    size = 0
-    for entry in entries:
-        weight = sum(len(value) for value in entry.values() if isinstance(value, bytes))
-        if batch and size + weight > FOLD_BYTES:
+    def _batches(self, organization: str, entries: Iterable[Item]) -> Iterator[Batch]:
+        batch: list[Entry] = []
+        size = 0
+        for item in entries:
+            weight = sum(len(value) for value in item.values() if isinstance(value, bytes))
+            if batch and size + weight > FOLD_BYTES:
+                yield batch
+                batch, size = [], 0
+            batch.append(Entry(item, self._events(organization, item)))
+            size += weight
+        if batch:
             yield batch
-            batch, size = [], 0
-        batch.append(entry)
-        size += weight
-    if batch:
-        yield batch
+
+    def _events(self, organization: str, item: Item) -> Sequence[Event[str]]:
+        try:
+            return log_entries.events_of(item)
+        except Undecodable:
+            self._park(organization, item, "undecodable")
+            return ()
+
+    def _park(self, organization: str, item: Item, reason: str) -> None:
+        """Keep an entry for someone to look at."""
+        lasting = {name: value for name, value in item.items() if name != "ttl"}
+        self.usage.put({**lasting, "pk": keys.parked(organization), "reason": reason})
+
+    def _fold(
+        self,
+        organization: str,
+        batch: Batch,
+        now_ms: int,
+        through_ms: int = 0,
+        late: Late = Late.FOLDED,
+    ) -> Folded:
+        """Decide about a batch; once more for as long as the number of the fold is taken."""
+        while True:
+            tail = self._counted.tail(organization)
+            chosen = list(self._chosen(tail, batch, now_ms // 1000, late))
+            is_whole = len(chosen) == len(batch)
+            if not chosen:
+                return Folded(0, is_whole)
+            if not is_whole:
+                through_ms = min(through_ms, batch[len(chosen)].accepted_ms)
+            events = self._new(organization, tail, chosen, now_ms // 1000)
+            through = max(tail.through_ms, through_ms)
+            if not events and through <= max(tail.through_ms, chosen[0].accepted_ms):
+                return Folded(0, is_whole)
+            fold = Fold(tail.last + 1, events, through).to_item(organization, now_ms // 1000)
+            if self.usage.put_new(fold):
+                self._counted.remember(organization, tail, fold)
+                return Folded(len(events), is_whole)
+
+    def _chosen(self, tail: Tail, batch: Batch, now: int, late: Late) -> Iterator[Entry]:
+        """What is folded of a batch: late entries only as long as few events are unsettled."""
+        sealed = tail.head.sealed if tail.head else now - GRACE_SECONDS
+        unsettled = tail.events
+        for entry in batch:
+            new = entry.new_to(tail)
+            if (
+                late is Late.FOLDED
+                or unsettled <= self.limits.tail
+                or min(new, default=now) >= sealed
+            ):
+                unsettled += len(new)
+                yield entry
+            elif late is Late.STOP:
+                return
+
+    def _new(self, organization: str, tail: Tail, batch: Batch, now: int) -> list[Event[int]]:
+        """The events that do not count yet, of users whom the directory knows by now."""
+        sent: dict[Identity, Event[str]] = {}
+        for event in (event for entry in batch for event in entry.events):
+            sent.setdefault(event.identity, event)
+        counted = set(self._counted.among(organization, tail, sent.values()))
+        new = [event for identity, event in sent.items() if identity not in counted]
+        subjects = list(dict.fromkeys(event.who for event in new))
+        known = self.subjects.ordinals(organization, subjects, now) if subjects else {}
+        self._park_unknown(organization, batch, set(subjects) - known.keys())
+        return [log_entries.numbered(each, known[each.who]) for each in new if each.who in known]
+
+    def _park_unknown(self, organization: str, batch: Batch, subjects: Collection[str]) -> None:
+        """Keep entries with users who cannot be registered, before a fold passes them over."""
+        for entry in batch if subjects else ():
+            if any(event.who in subjects for event in entry.events):
+                self._park(organization, entry.item, "unknown subject")

@@ -1,0 +1,267 @@
+"""What counts already: the unsettled folds of an organization, and the settled ids of its dates.
+
+A process remembers both in a bounded number of bytes. What is forgotten is read again: only time
+depends on it.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import chain
+from typing import Any, Final, Protocol, Self
+from zlib import crc32
+
+from odometer.domain.events import Event, utc_date
+from odometer.engine.format import keys
+from odometer.engine.format.codec import unpack
+from odometer.engine.format.decisions import Gap, UsageHead, is_settled_in, read_head
+from odometer.engine.store import Item, KeyRange, Store
+from odometer.engine.write.ids import DateIds, digests_of, weight_of
+
+REMEMBERED_BYTES: Final = 100 * 2**20
+"""The ids of one date at 300 events/s fit: 26 million of them take 104 MB."""
+_DATES_AT_ONCE: Final = 8
+_ITEMS_AT_ONCE: Final = 6
+"""Of each date; what follows is read page by page, one date after the other."""
+_PAGE_BYTES: Final = 2**20
+_IDENTITY_BYTES: Final = 100
+"""About what an identity takes in a set."""
+
+Identity = tuple[date, bytes]
+
+
+class Weighed(Protocol):
+    """Something that knows about how many bytes it takes."""
+
+    @property
+    def weight(self) -> int:
+        """About so many bytes."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What was used last, up to a number of bytes."""
+
+    most: int = REMEMBERED_BYTES
+    weight: int = 0
+    _known: OrderedDict[tuple[str, object], tuple[Any, int]] = field(default_factory=OrderedDict)
+
+    def get(self, organization: str, name: object) -> Any:
+        return self._known.get((organization, name), (None, 0))[0]
+
+    def keep(self, organization: str, name: object, known: Weighed) -> None:
+        """Remember this as used last, and forget what was used longest ago."""
+        self._drop((organization, name))
+        self._known[organization, name] = (known, known.weight)
+        self.weight += known.weight
+        while self.weight > self.most:
+            self._drop(next(iter(self._known)))
+
+    def forget(self, organization: str) -> None:
+        for key in [key for key in self._known if key[0] == organization]:
+            self._drop(key)
+
+    def _drop(self, key: tuple[str, object]) -> None:
+        self.weight -= self._known.pop(key, (None, 0))[1]
+
+
+@dataclass(slots=True)
+class Tail:
+    """The identities of the folds that a head has not settled."""
+
+    head: UsageHead | None
+    last: int
+    """The last fold that is known, settled or not."""
+    through_ms: int
+    mark: int = 0
+    """Tells the last fold from another one with its number."""
+    sizes: dict[int, int] = field(default_factory=dict)
+    """The number of events of each fold."""
+    runs: list[tuple[int, set[bytes]]] = field(default_factory=list)
+    """Identities of several folds, and the last of these folds."""
+
+    @classmethod
+    def after(cls, head: UsageHead | None) -> Self:
+        return cls(head, *(head.upto, head.through_ms) if head else (0, 0))
+
+    def seen_from(self, head: UsageHead | None) -> Self:
+        """The same without what a later head has settled."""
+        upto = upto_of(head)
+        sizes = {number: size for number, size in self.sizes.items() if number > upto}
+        runs = [run for run in self.runs if run[0] > upto]
+        return type(self)(head, self.last, self.through_ms, self.mark, sizes, runs)
+
+    @property
+    def events(self) -> int:
+        return sum(self.sizes.values())
+
+    @property
+    def weight(self) -> int:
+        return 200 * len(self.sizes) + sum(_IDENTITY_BYTES * len(run) for _, run in self.runs)
+
+    def add(self, fold: Item) -> None:
+        self.last, self.through_ms, self.mark = int(fold["sk"]), int(fold["w"]), mark_of(fold)
+        run = set(map(_shortened, unpack(fold["second"]), digests_of(fold)))
+        self.sizes[self.last] = len(run)
+        while self.runs and len(self.runs[-1][1]) <= len(run):
+            run |= self.runs.pop()[1]
+        self.runs.append((self.last, run))
+
+    def __contains__(self, event: Event[Any]) -> bool:
+        identity = _shortened(event.second, event.digest)
+        return any(identity in run for _, run in self.runs)
+
+
+def _shortened(second: int, digest: bytes) -> bytes:
+    """An identity in 16 bytes."""
+    return utc_date(second).toordinal().to_bytes(4, "big") + digest
+
+
+def mark_of(fold: Item | None) -> int:
+    return crc32(fold["digests"], int(fold["w"]) & 0xFFFFFFFF) if fold else -1
+
+
+def upto_of(head: UsageHead | None) -> int:
+    return head.upto if head else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Tells what counts already, of any organization.
+
+    What it remembers of an organization is dropped when the tables turn out to be restored from an
+    older copy.
+    """
+
+    usage: Store
+    memory: Memory = field(default_factory=Memory)
+
+    def tail(self, organization: str) -> Tail:
+        """The unsettled folds, as they are now."""
+        head, known = read_head(organization, self.usage), self.remembered_tail(organization)
+        if known and known.head != head and not self._is_settled(organization, known.head):
+            self.memory.forget(organization)
+            known = None
+        tail = self._continued(organization, known, head) if known else None
+        tail = tail or self._read_on(organization, Tail.after(head))
+        self.memory.keep(organization, Tail, tail)
+        return tail
+
+    def remembered_tail(self, organization: str) -> Tail | None:
+        tail: Tail | None = self.memory.get(organization, Tail)
+        return tail
+
+    def remember(self, organization: str, tail: Tail, fold: Item) -> None:
+        """Remember a fold that was just stored behind a tail."""
+        tail.add(fold)
+        self.memory.keep(organization, Tail, tail)
+
+    def among(
+        self, organization: str, tail: Tail, events: Iterable[Event[Any]]
+    ) -> Iterator[Identity]:
+        """The identities of these events that count already, date by date."""
+        wanted: defaultdict[date, set[bytes]] = defaultdict(set)
+        for event in events:
+            if event in tail:
+                yield event.identity
+            else:
+                wanted[utc_date(event.second)].add(event.digest)
+        plan = tail.head.plan if tail.head else 0
+        days = sorted(wanted) if plan else []
+        for at in range(0, len(days), _DATES_AT_ONCE):
+            some = {day: wanted[day] for day in days[at : at + _DATES_AT_ONCE]}
+            yield from self._settled(organization, plan, some)
+
+    def _is_settled(self, organization: str, head: UsageHead | None) -> bool:
+        return not head or is_settled_in(organization, self.usage, head)
+
+    def _continued(self, organization: str, known: Tail, head: UsageHead | None) -> Tail | None:
+        """A tail with the folds that came since; None where it does not go on from what is known.
+
+        The last known fold is read again to see whether it is the same.
+        """
+        if not known.last > upto_of(head) >= upto_of(known.head):
+            return None
+        folds = self._folds_from(organization, known.last)
+        if mark_of(next(folds, None)) == known.mark:
+            return self._read_on(organization, known.seen_from(head), folds)
+        self.memory.forget(organization)
+        return None
+
+    def _read_on(self, organization: str, tail: Tail, folds: Iterator[Item] | None = None) -> Tail:
+        for fold in folds or self._folds_from(organization, tail.last + 1):
+            if int(fold["sk"]) != tail.last + 1:
+                raise Gap(organization)
+            tail.add(fold)
+        return tail
+
+    def _folds_from(self, organization: str, number: int) -> Iterator[Item]:
+        key_range = KeyRange(keys.folds(organization), keys.number(number), keys.TOP)
+        return chain.from_iterable(self.usage.pages(key_range))
+
+    def _settled(
+        self, organization: str, plan: int, wanted: Mapping[date, set[bytes]]
+    ) -> Iterator[Identity]:
+        """What a plan and earlier ones have settled of the wanted digests of some dates."""
+        behind: dict[date, KeyRange] = {}
+        known = {day: self._known_date(organization, day) for day in wanted}
+        for day, ids in known.items():
+            pk = keys.identities(organization, day)
+            found = ids.remembered(self.usage, pk, wanted[day])
+            yield from ((day, digest) for digest in found)
+            if unread := ids.unread(pk, plan):
+                behind[day] = unread
+        begun = [unread._replace(limit=_ITEMS_AT_ONCE) for unread in behind.values()]
+        for day, first in zip(behind, self.usage.read(begun), strict=True):
+            others = sum(ids.weight for each, ids in known.items() if each != day)
+            learning = Learning(known[day], self.memory.most - others)
+            for page in self._pages(behind[day], first):
+                digests = sorted(chain.from_iterable(map(digests_of, page)))
+                yield from ((day, digest) for digest in wanted[day].intersection(digests))
+                learning.learn(page, digests)
+                self.memory.keep(organization, day, known[day])
+            learning.end(plan)
+            self.memory.keep(organization, day, known[day])
+
+    def _known_date(self, organization: str, day: date) -> DateIds:
+        """A copy, because whoever is at work on the same date goes on from where it began."""
+        known: DateIds = self.memory.get(organization, day) or DateIds()
+        return known.copy()
+
+    def _pages(self, key_range: KeyRange, first: list[Item]) -> Iterator[list[Item]]:
+        """The first items of a range, which are read already, and all others."""
+        yield from in_pages(first)
+        if len(first) == _ITEMS_AT_ONCE:
+            rest = key_range._replace(first=first[-1]["sk"] + "\0")
+            yield from filter(None, self.usage.pages(rest))
+
+
+def in_pages(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Ids of a date, about a megabyte at a time."""
+    page: list[Item] = []
+    for item in items:
+        page.append(item)
+        if sum(len(each["digests"]) for each in page) > _PAGE_BYTES:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+@dataclass(slots=True)
+class Learning:
+    """Remembers pages of ids in their order, until there is no room for more."""
+
+    ids: DateIds
+    room: int
+    whole: bool = True
+
+    def learn(self, page: Sequence[Item], digests: Sequence[bytes]) -> None:
+        self.whole = self.whole and self.ids.weight + weight_of(digests) <= self.room
+        if self.whole:
+            self.ids.learn(page, digests)
+
+    def end(self, plan: int) -> None:
+        if self.whole:
+            self.ids.plan = plan

@@ -1,0 +1,161 @@
+"""Late bulk waits in the log while much is unsettled; nobody else's events do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from random import Random
+
+import pytest
+
+from odometer.domain.events import Event
+from odometer.engine.format import keys
+from odometer.engine.store import Item
+from odometer.engine.write.fold import Folding, Limits, Waiting
+from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine, Subjects
+from tests.unit.engine.test_engine import DAY, NOON, StepByStep
+
+MINUTE = 60
+
+
+class Busy(StepByStep):
+    """An organization in which four unsettled events are many."""
+
+    def __init__(self, limits: Limits = Limits(tail=4, events=6)) -> None:  # noqa: B008
+        super().__init__()
+        self.simulated.folding = folding_of(self.simulated, limits)
+
+    @property
+    def folding(self) -> Folding:
+        return self.simulated.folding
+
+    def late(self, name: str, count: int = 3) -> int:
+        days = [NOON - (30 + ago) * DAY for ago in range(count)]
+        return self.send(*(self.use("ann", at, 1, 1, name=f"{name} {at}") for at in days))
+
+    def fresh(self, name: str) -> int:
+        return self.send(self.use("bob", self.simulated.now, 1, 1, name=name))
+
+    def fold_outstanding(self) -> bool:
+        return self.folding.fold_outstanding(ORGANIZATION, self.simulated.now_ms)
+
+    def waiting(self) -> Waiting:
+        return self.folding.waiting(ORGANIZATION, self.simulated.now_ms)
+
+    def decided(self) -> Counter[str]:
+        return Counter(event.digest.hex() for f in self.simulated.folds() for event in f.events)
+
+
+def folding_of(simulated: SimulatedEngine, limits: Limits) -> Folding:
+    return Folding(simulated.log, simulated.usage, simulated.subjects, limits=limits)
+
+
+@pytest.fixture
+def busy() -> Busy:
+    return Busy()
+
+
+def test_late_events_wait_and_fresh_ones_do_not(busy: Busy) -> None:
+    assert [busy.late("a"), busy.late("b"), busy.late("c"), busy.fresh("now")] == [3, 3, 0, 1]
+    assert busy.folding.unsettled(ORGANIZATION) == 7
+    busy.simulated.pass_time(5 * MINUTE)
+    assert busy.fold_outstanding(), "what waits is outstanding until something is settled"
+    assert busy.folding.unsettled(ORGANIZATION) == 7
+
+
+def test_the_watermark_stays_before_what_waits(busy: Busy) -> None:
+    accepted = []
+    for name in "abcd":
+        accepted.append(busy.simulated.now_ms)
+        busy.late(name)
+        busy.simulated.pass_time(MINUTE)
+    busy.simulated.pass_time(5 * MINUTE)
+    assert busy.fold_outstanding()
+    assert busy.view().through_ms == accepted[2]
+    assert busy.waiting() == Waiting(2, accepted[2])
+    busy.settle()
+    assert not busy.fold_outstanding()
+    assert busy.waiting() == Waiting(0, None)
+    assert busy.view().through_ms > accepted[3]
+
+
+def test_settling_and_folding_take_turns_until_nothing_waits(busy: Busy) -> None:
+    for number in range(12):
+        busy.late(f"{number}")
+        busy.fresh(f"{number}")
+        busy.simulated.pass_time(1)
+    busy.simulated.pass_time(5 * MINUTE)
+    turns = 0
+    while busy.fold_outstanding():
+        assert busy.folding.unsettled(ORGANIZATION) <= 4 + 3 + 12
+        busy.settle()
+        turns += 1
+    assert 3 <= turns <= 12
+    assert set(busy.decided().values()) == {1}
+    assert busy.decided().total() == 12 * 4
+
+
+def test_a_run_of_the_schedule_reads_a_bounded_part_of_the_log() -> None:
+    busy = Busy(Limits(tail=10**6, events=4))
+    for number in range(5):
+        item = busy.simulated.accept([busy.use("ann", NOON, 1, 1, name=f"{number}")], Random(1), 0)
+        busy.simulated.log.delete(item["pk"], item["sk"])
+        padded = {**item, "padding": bytes(200_000)}
+        busy.simulated.log.put_new(padded)
+        busy.simulated.pass_time(1)
+    busy.simulated.pass_time(5 * MINUTE)
+    assert busy.fold_outstanding()
+    assert busy.decided().total() == 4
+    assert not busy.fold_outstanding()
+    assert busy.decided().total() == 5
+
+
+def test_before_anything_is_settled_history_waits_as_late_events_do(busy: Busy) -> None:
+    assert [busy.late("a", 5), busy.late("b"), busy.fresh("now")] == [5, 0, 1]
+
+
+def test_what_waits_is_counted_up_to_a_limit() -> None:
+    busy = Busy(Limits(tail=0, entries=3))
+    busy.fresh("first")
+    for name in "abcde":
+        busy.late(name)
+    busy.simulated.pass_time(5 * MINUTE)
+    busy.fold_outstanding()
+    assert busy.waiting() == Waiting(3, NOON * 1000)
+
+
+def test_entries_that_are_not_landed_for_long_do_not_count_as_waiting(busy: Busy) -> None:
+    busy.fresh("now")
+    assert busy.waiting() == Waiting(0, None)
+
+
+class Full(Subjects):
+    """A directory without room for some people."""
+
+    refused: frozenset[str] = frozenset({"eve"})
+
+    def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
+        room = [subject for subject in subjects if subject not in self.refused]
+        return super().ordinals(organization, room, at)
+
+
+def parked(busy: Busy) -> list[Item]:
+    pk = keys.parked(ORGANIZATION)
+    return [item for item in busy.simulated.usage.everything() if item["pk"] == pk]
+
+
+def test_who_cannot_be_registered_is_parked_alone_and_comes_back() -> None:
+    busy = Busy()
+    busy.simulated.subjects = Full(1)
+    busy.simulated.folding = folding_of(busy.simulated, Limits())
+    uses: list[Event[str]] = [busy.use(who, NOON, 1, 1) for who in ("ann", "eve", "bob")]
+    assert busy.send(*uses) == 2
+    assert [item["reason"] for item in parked(busy)] == ["unknown subject"]
+    busy.simulated.pass_time(5 * MINUTE)
+    assert not busy.fold_outstanding()
+    assert busy.view().through_ms >= NOON * 1000, "the watermark passes what is parked"
+    (entry,) = parked(busy)
+    busy.simulated.subjects.refused = frozenset()
+    again = {**entry, "pk": keys.log(ORGANIZATION), "sk": keys.entry(busy.simulated.now_ms, "x")}
+    assert busy.folding.fold_new(ORGANIZATION, [again], busy.simulated.now_ms) == 1
+    assert busy.decided() == {use.digest.hex(): 1 for use in uses}
