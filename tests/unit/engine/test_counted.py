@@ -196,7 +196,7 @@ def test_events_count_once_whatever_a_process_has_forgotten(tables: Tables) -> N
     for _ in range(300):
         organization = random.choice([ORGANIZATION, NEIGHBOUR])
         second, name = NOON - random.randrange(4) * DAY, str(random.randrange(60))
-        one = named(second, name)._replace(who="ann")
+        one = Event("ann", *named(second, name)[1:])
         identity = (organization, *one.identity)
         assert tables.fold(organization, one) == (identity not in sent)
         sent.add(identity)
