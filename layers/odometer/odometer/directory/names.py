@@ -31,7 +31,7 @@ class NameDigests:
     def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
         self._key = secrets.token_bytes(16)
         self._most_bytes = most_bytes
-        self._bytes = 0
+        self.kept_bytes = 0
         self._kept: OrderedDict[tuple[str, Block], tuple[str, array[int]]] = OrderedDict()
 
     def find(
@@ -73,12 +73,12 @@ class NameDigests:
     def _keep(self, place: tuple[str, Block], commit: str, digests: "array[int]") -> None:
         """Keep the digests of a block, dropping those that were not used for longest."""
         if before := self._kept.pop(place, None):
-            self._bytes -= len(before[1]) * DIGEST_BYTES
+            self.kept_bytes -= len(before[1]) * DIGEST_BYTES
         self._kept[place] = commit, digests
-        self._bytes += len(digests) * DIGEST_BYTES
-        while self._bytes > self._most_bytes:
+        self.kept_bytes += len(digests) * DIGEST_BYTES
+        while self.kept_bytes > self._most_bytes:
             _, (_, dropped) = self._kept.popitem(last=False)
-            self._bytes -= len(dropped) * DIGEST_BYTES
+            self.kept_bytes -= len(dropped) * DIGEST_BYTES
 
 
 def groups(members: Iterable[Member]) -> Iterator[list[Member]]:

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from heapq import nlargest, nsmallest
 from typing import Any, TypeVar
 
 from odometer.directory.people import User
@@ -51,20 +52,41 @@ def rank_key(row: UserUsage) -> list[int]:
 
 
 def page_of_ranking(
-    ranked: Sequence[UserUsage], page: slice, ids_of: Callable[[Sequence[int]], Sequence[str]]
+    ranked: Sequence[UserUsage], page: slice, ids_of: Callable[[Sequence[int]], Iterable[str]]
 ) -> Sequence[UserUsage]:
     """A page of a ranking, users with equal usage by id.
 
     Only ids that decide a place on the page are asked for: reading names costs more than usage.
     """
-    if not ranked[page]:
-        return []
-    first = bisect_left(ranked, rank_key(ranked[page][0]), key=rank_key)
-    end = bisect_right(ranked, rank_key(ranked[page][-1]), key=rank_key)
-    tied = ranked[first:end]
-    ids = dict(zip(tied, ids_of([row.user for row in tied]), strict=True))
-    by_id = sorted(tied, key=lambda row: (rank_key(row), ids[row]))
-    return by_id[page.start - first : page.stop - first]
+    rows: list[UserUsage] = []
+    at = page.start
+    while at < min(page.stop, len(ranked)):
+        key = rank_key(ranked[at])
+        first = bisect_left(ranked, key, key=rank_key)
+        end = bisect_right(ranked, key, key=rank_key)
+        among = slice(at - first, min(page.stop, end) - first)
+        rows += part_by_id(ranked[first:end], among, ids_of)
+        at = end
+    return rows
+
+
+def part_by_id(
+    tied: Sequence[UserUsage], part: slice, ids_of: Callable[[Sequence[int]], Iterable[str]]
+) -> Sequence[UserUsage]:
+    """A part of equal users in the order of their ids.
+
+    Ids are looked at one after the other, and only those kept that are nearer to an end than the
+    part is: a million of equal users do not fit into memory with their names.
+    """
+    if len(tied) == 1:
+        return tied
+    by_ordinal = sorted(tied, key=lambda row: row.user)
+    ids = ids_of([row.user for row in by_ordinal])
+    pairs = ((each, row.user, row) for each, row in zip(ids, by_ordinal, strict=True))
+    if part.stop <= len(tied) - part.start:
+        return [row for _, _, row in nsmallest(part.stop, pairs)[part.start :]]
+    last = nlargest(len(tied) - part.start, pairs)[::-1]
+    return [row for _, _, row in last[: part.stop - part.start]]
 
 
 def totals_among(used: Used, among: Collection[int] | None) -> dict[str, int]:

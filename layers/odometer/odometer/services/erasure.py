@@ -6,13 +6,14 @@ the same id again, which is found as long as one copy still has it.
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import datetime
 
 from odometer.directory.columns import BLOCK_ROWS, Block, nameless
 from odometer.directory.registers import MOST_USERS
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit
-from odometer.domain.errors import NotFound
+from odometer.domain.errors import NotFound, Unavailable
 from odometer.storage.directory import (
     DirectoryStore,
     block_key,
@@ -40,8 +41,9 @@ def erase(directories: DirectoryStore, organization: str, user_id: str, now: dat
             remove_names(
                 directories, organization, directory.erased, Block("users", family, number)
             )
-    for each in users:
-        directories.table.delete(organization, erasing_key(each))
+    with suppress(Unavailable):  # a note that is left only costs a look
+        for each in users:
+            directories.table.delete(organization, erasing_key(each))
 
 
 def decide(directories: DirectoryStore, edit: DirectoryEdit, user_id: str) -> int | None:

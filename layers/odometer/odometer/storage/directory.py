@@ -79,7 +79,7 @@ class BlockCache:
     def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
         self.digests = NameDigests()
         self._most_bytes = most_bytes
-        self._bytes = 0
+        self.kept_bytes = 0
         self._blocks: OrderedDict[Key, tuple[Columns, int]] = OrderedDict()
 
     def known(self, keys: Iterable[Key]) -> dict[Key, Columns]:
@@ -90,11 +90,11 @@ class BlockCache:
         for key, columns in content.items():
             if key not in self._blocks:
                 self._blocks[key] = columns, memory_of(columns)
-                self._bytes += self._blocks[key][1]
+                self.kept_bytes += self._blocks[key][1]
             self._blocks.move_to_end(key)
-        while self._bytes > self._most_bytes:
+        while self.kept_bytes > self._most_bytes:
             _, (_, size) = self._blocks.popitem(last=False)
-            self._bytes -= size
+            self.kept_bytes -= size
 
 
 def memory_of(columns: Columns) -> int:

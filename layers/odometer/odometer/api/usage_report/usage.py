@@ -220,11 +220,7 @@ def published(measures: Mapping[str, int]) -> dict[str, int]:
 def user_rows(
     directory: Directory, kind: Kind, ranked: Sequence[UserUsage], shown: slice
 ) -> list[DrilldownUser]:
-
-    def ids_of(users: Sequence[int]) -> list[str]:
-        return [user.id for user in directory.users_at(users)]
-
-    rows = page_of_ranking(ranked, shown, ids_of)
+    rows = page_of_ranking(ranked, shown, directory.ids_at)
     return [
         DrilldownUser(
             id=user.id,
