@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from odometer.api.v1.directory import ROWS as WIRE_ROWS
 from odometer.api.v1.directory import values_of
 from odometer.api.v1.export import exported
+from odometer.directory import upsert
 from odometer.directory.history import KEPT_OF_THIS_MONTH
 from odometer.directory.upsert import Status
 from odometer.domain.errors import Invalid
@@ -208,10 +210,19 @@ def seen(memory: MemoryDirectory) -> dict[str, list[Row]]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(st.tuples(st.lists(ANY_ROW, max_size=6), few | st.none()), max_size=4))
+@given(
+    st.lists(st.tuples(st.lists(ANY_ROW, max_size=6), few | st.none()), max_size=4),
+    st.sampled_from([0, 2, upsert.MOST_UNPAGED]),
+)
 def test_a_directory_is_what_its_rows_say_without_whoever_was_erased(
-    puts: list[tuple[list[tuple[str, Row]], str | None]],
+    puts: list[tuple[list[tuple[str, Row]], str | None]], most_unpaged: int
 ) -> None:
+    """With pages, without them, and while it gets them."""
+    with patch.object(upsert, "MOST_UNPAGED", most_unpaged):
+        compare_with_model(puts)
+
+
+def compare_with_model(puts: list[tuple[list[tuple[str, Row]], str | None]]) -> None:
     memory, model = MemoryDirectory(), Model()
     for put, erased in [(FIRST, None), *puts]:
         outcomes = memory.put(*put)
