@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, Final, NamedTuple, Self
 
+from odometer.domain.errors import Unavailable
 from odometer.domain.events import Event
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.products import MeteredProduct, shards_of
@@ -28,8 +29,11 @@ class Gap(RuntimeError):
     """A decision that must exist cannot be read."""
 
 
-class NewerFormat(RuntimeError):
+class NewerFormat(Unavailable):
     """These functions are older than the tables: newer ones have written what they do not know."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(f"functions of format {FORMAT} are older than tables of format {found}")
 
 
 @dataclass(frozen=True)
@@ -180,8 +184,8 @@ class UsageHead:
     @classmethod
     def from_item(cls, item: Item) -> Self:
         """Raises `NewerFormat` rather than read past what these functions do not know."""
-        if int(item.get("format", 1)) > FORMAT:
-            raise NewerFormat(item["format"])
+        if (found := int(item.get("format", 1))) > FORMAT:
+            raise NewerFormat(found)
         numbers = ("sealed", "version", "plan", "upto", "through_ms", "last", "users", "rebuilt")
         fresh = json.loads(item["fresh"])
         return cls(

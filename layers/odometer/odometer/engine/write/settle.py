@@ -183,11 +183,11 @@ class Settling:
         usage, plan, events = self.usage, planned.plan.number, planned.events
         if events:
             put: Callable[[], None] = partial(put_identities, organization, usage, plan, events)
-            yield Step("1", len(events) // _EVENTS_OF_A_WRITE + 1, put)
+            yield Step("1", _dates(event.second for event in events), put)
         for product in by_name(planned.catalog):
             if segment := planned.segments.get(product.id):
                 put = partial(put_segments, organization, usage, plan, product, segment)
-                yield Step(f"2#{product.id}", len(segment.who) // _EVENTS_OF_A_WRITE + 1, put)
+                yield Step(f"2#{product.id}", _dates(segment.seconds), put)
         yield from self.steps_of_frames(organization, planned, head, head.generation)
         if events:
             latest = LatestValues(organization, usage, plan, now)
@@ -199,6 +199,10 @@ class Settling:
         done = f"{keys.number(head.version)}#{reached.done}"
         further = replace(plan, done=done, late=reached.late)
         self.usage.put_newer(further.to_item(organization), "done")
+
+
+def _dates(seconds: Iterable[int]) -> int:
+    return len({second // 86_400 for second in seconds})
 
 
 def _reached(plan: Plan, head: UsageHead) -> Reached:
