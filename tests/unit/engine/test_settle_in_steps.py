@@ -374,7 +374,7 @@ def test_a_day_is_sealed_in_the_memory_of_a_page_whatever_it_holds(tmp_path: Pat
         peak_of_sealing(CountedStore(tmp_path / f"{events}"), events)
         for events in (100_000, 300_000)
     )
-    assert many < 1.5 * few
+    assert many < 1.3 * few
     assert many < 5_000_000
 
 
