@@ -79,6 +79,6 @@ def store_usage(store: Store, organization: str, dense: Dense) -> Iterator[tuple
     days = ((day, by_shard(used)) for day, used in dense.days.items())
     for item in frame_items(organization, PRODUCT.id, len(PRODUCT.kind.measures), days):
         store.put(item)
-        kind = "keyframe" if item["sk"].split("#")[2] == "0" else "delta"
+        kind = {"F0": "keyframe", "F1": "delta", "S0": "strip"}[item["sk"][0] + item["sk"][13]]
         yield kind, sum(len(value) for value in item.values() if isinstance(value, bytes))
     store.put(usage_head(organization, END, dense.users))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, timedelta
 from typing import Any
 
 from odometer.engine import calendar
-from odometer.engine.format import keys
+from odometer.engine.format import keys, strips
 from odometer.engine.format.decisions import UsageHead
 from odometer.engine.format.frames import SHARD, Frame, parts, plus, to_attributes, total, with_days
 
@@ -33,8 +34,9 @@ def frame_items(
     days: Iterable[tuple[date, Sequence[Frame]]],
     first_shard: int = 0,
 ) -> Iterator[Item]:
-    """The deltas and keyframes of a product, from its frames by day and shard."""
+    """The deltas, keyframes and strips of a product, from its frames by day and shard."""
     totals: list[Frame] = []
+    week: defaultdict[int, dict[date, int]] = defaultdict(dict)
     for day, frames in days:
         following = day + timedelta(1)
         totals = totals or [total((), measures)] * len(frames)
@@ -42,8 +44,12 @@ def frame_items(
         for shard, (frame, so_far) in enumerate(zip(frames, totals, strict=True), first_shard):
             pk = keys.frames(organization, product, day.year, 0, shard)
             yield _item(pk, keys.delta(day, 1, 0), frame)
+            if users := strips.users_of(frame):
+                week[shard][day] = users
             if following == calendar.keyframe_after(day):
                 yield _item(pk, keys.keyframe(following, 0), so_far)
+                strip = strips.to_attributes(week.pop(shard, {}), following)
+                yield {"pk": pk, "sk": keys.strip(following), **strip}
         if following.year > day.year:
             totals = []
 
