@@ -117,6 +117,10 @@ class CountedStore:
         self._store(item if newer else {})
         return newer
 
+    def put_all_newer(self, items: Iterable[Item], by: str) -> None:
+        for item in items:
+            self.put_newer(item, by)
+
     def delete(self, pk: str, sk: str) -> None:
         self._waited(1)
         self.counts.calls += 1

@@ -54,6 +54,7 @@ def product(*sources: dict[str, Any], days_without: int, name: str = "automation
         "events": sum(each["events"] for each in sources),
         "days_without": days_without,
         "sources": list(sources),
+        "other_sources": None,
     }
 
 

@@ -69,6 +69,10 @@ class MemoryStore:
             self._store(item)
         return newer
 
+    def put_all_newer(self, items: Iterable[Item], by: str) -> None:
+        for item in sorted(items, key=lambda item: crc32(item["sk"].encode())):
+            self.put_newer(item, by)
+
     def delete(self, pk: str, sk: str) -> None:
         self.before_each("put")
         self._items[pk].pop(sk, None)

@@ -16,7 +16,7 @@ from odometer.engine.format.decisions import ALL, LOCAL
 from odometer.engine.format.frames import SHARD
 from odometer.engine.format.latest import Coverage
 from odometer.engine.format.readings import MissingKeyframe
-from odometer.engine.read.latest import LastActive, last_active, users_by_month
+from odometer.engine.read.latest import LastActive, last_active, received, users_by_month
 from odometer.engine.read.measuring import distinct_users, measure
 from odometer.engine.read.verify import Drift, YearCheck
 from odometer.engine.read.views import View
@@ -302,9 +302,8 @@ def test_last_activity_months_and_coverage_follow_the_events(steps: StepByStep) 
     assert last_active(view, [0, 1]) == seen
     months = users_by_month(view, date(2026, 9, 1), date(2026, 11, 1))
     assert dict(months) == {date(2026, 10, 1): 0b01, date(2026, 11, 1): 0b11}
-    stored = steps.simulated.usage.get(keys.coverage(ORGANIZATION, APP.id), "ci")
-    assert stored is not None
-    assert Coverage.from_item(stored) == Coverage.of([NOON - 40 * DAY, NOON - 60, NOON - DAY])
+    (found,) = received(view, [APP.id])
+    assert found.by_source == {"ci": Coverage.of([NOON - 40 * DAY, NOON - 60, NOON - DAY])}
 
 
 def partitions(steps: StepByStep, kind: str) -> set[str]:

@@ -46,6 +46,9 @@ class Store(Protocol):
     def put_newer(self, item: Item, by: str) -> bool:
         """Store an item unless the stored one has an attribute, and as much or more of it."""
 
+    def put_all_newer(self, items: Iterable[Item], by: str) -> None:
+        """Store items as `put_newer` does, many at once and in any order."""
+
     def delete(self, pk: str, sk: str) -> None:
         """Remove an item, if it is there."""
 

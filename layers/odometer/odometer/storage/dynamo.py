@@ -233,6 +233,10 @@ class Table:
             batches = [some[at : at + BATCH_WRITE] for at in range(0, len(some), BATCH_WRITE)]
             deque(at_once(self._put_batch, batches), maxlen=0)
 
+    def put_all_newer(self, items: Iterable[Mapping[str, Value]], by: str) -> None:
+        at_once = map if self.readers is None else self.readers.map
+        deque(at_once(lambda item: self.put_newer(item, by), items), maxlen=0)
+
     def change(self, pk: str, sk: str, values: Mapping[str, Value], **expected: Value) -> bool:
         """Set attributes of an item that exists and is as expected; return whether it was."""
         changed = {f"s{index}": pair for index, pair in enumerate(values.items())}

@@ -11,7 +11,7 @@ from odometer.domain.errors import NotFound
 from odometer.domain.kinds import Kind
 from odometer.domain.text import as_kept
 from odometer.domain.time import Period, format_seconds, instant_at, instant_of_ms
-from odometer.engine.format.latest import Coverage
+from odometer.engine.format.latest import OTHERS, Coverage
 from odometer.engine.read.latest import Received, events_between, received
 from odometer.services.usage import Usage
 from odometer.web.fields import Day, Text, refuse
@@ -61,7 +61,10 @@ class SourceCoverage(FirstAndLast):
 
 
 class CoverageRow(SourceCoverage):
-    """The same as a line: which product it is of comes with it."""
+    """The same as a line: which product it is of comes with it.
+
+    The line without a source is the sum of those that are not listed.
+    """
 
     product: str
     kind: str
@@ -74,6 +77,18 @@ class ProductCoverage(FirstAndLast):
     kind: str
     days_without: int
     sources: list[SourceCoverage]
+    other_sources: FirstAndLast | None = Field(
+        description="The sum of sources that are not listed, or not with all that they sent: "
+        "beyond about a thousand sources, those that were not used for longest are added up here."
+    )
+
+    @property
+    def all_sources(self) -> list[SourceCoverage]:
+        others = [self.other_sources] if self.other_sources else []
+        return [
+            *self.sources,
+            *(SourceCoverage(source=OTHERS, **each.model_dump()) for each in others),
+        ]
 
 
 class CoverageAnswer(Answer):
@@ -97,7 +112,7 @@ def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report
         lambda: [
             CoverageRow(product=each.product, kind=each.kind, **source.model_dump())
             for each in products
-            for source in each.sources
+            for source in each.all_sources
         ],
         [Period.of_days(query.first, query.last, UTC)] if query.first and query.last else [],
         usage.through_ms,
@@ -117,6 +132,7 @@ def product_coverage(
             SourceCoverage(source=source, **outer(each, query))
             for source, each in found.by_source.items()
         ],
+        other_sources=FirstAndLast(**outer(found.others, query)) if found.others else None,
         **outer(found.whole, query),
     )
 

@@ -120,7 +120,13 @@ def months(organization: str) -> str:
     return f"{organization}#M"
 
 
+def sources(organization: str, product: str) -> str:
+    """What has arrived of a product, by bucket of sources."""
+    return f"{organization}#S#{product}"
+
+
 def coverage(organization: str, product: str) -> str:
+    """The same by source, as the first format had it."""
     return f"{organization}#C#{product}"
 
 

@@ -1,20 +1,31 @@
-"""Items that are overwritten: last activity, users of a month, coverage of a source."""
+"""Items that are overwritten: last activity, users of a month, coverage of sources."""
 
 from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import reduce
+from itertools import accumulate, pairwise
+from operator import add
 from typing import Final
 
 from odometer.domain.events import utc_date
 from odometer.engine.format.codec import Numbers, pack, unpack
+from odometer.engine.format.log_entries import pack_names, unpack_names
 from odometer.engine.store import Item
 
 BLOCK: Final = 2048
 """Users whose last activity shares an item."""
+SOURCE_BUCKETS: Final = 64
+SOURCES_BYTES: Final = 32_000
+"""A bucket that outgrows this keeps the sources used last, and the sum of all others."""
+OTHERS: Final = ""
+"""Stands for the sources that are not kept apart; no source is named so."""
+LAST_SOURCE: Final = "\U0010ffff" * 32
+"""Sorts after every source."""
 _PLATFORMS: Final = {"p1": 1, "p2": 2}
 
 
@@ -58,3 +69,61 @@ class Coverage:
     def __add__(self, other: Coverage) -> Coverage:
         by_date = Counter(self.by_date) + Counter(other.by_date)
         return Coverage(min(self.first, other.first), max(self.last, other.last), by_date)
+
+
+BySource = Mapping[str, Coverage]
+
+
+def bucket_of(source: str) -> int:
+    return zlib.crc32(source.encode(errors="surrogatepass")) % SOURCE_BUCKETS
+
+
+def sources_of(item: Item) -> dict[str, Coverage]:
+    """What a bucket has of each source."""
+    dates, events = unpack(item["dates"]), unpack(item["events"])
+    ends = pairwise(accumulate(unpack(item["days"]), initial=0))
+    names, firsts = unpack_names(item["sources"]), unpack(item["first"])
+    columns = zip(names, firsts, unpack(item["last"]), ends, strict=True)
+    return {
+        source: Coverage(first, last, _by_date(dates[start:end], events[start:end]))
+        for source, first, last, (start, end) in columns
+    }
+
+
+def _by_date(gaps: Iterable[int], events: Iterable[int]) -> dict[date, int]:
+    return dict(zip(map(date.fromordinal, accumulate(gaps)), events, strict=True))
+
+
+def sources_to_attributes(by_source: BySource, most: int) -> dict[str, bytes]:
+    """The columns of a bucket; the sources used longest ago are summed where it is too large."""
+    attributes = _columns(by_source)
+    while sum(map(len, attributes.values())) > most and len(by_source.keys() - {OTHERS}) > 1:
+        by_source = _with_others(by_source)
+        attributes = _columns(by_source)
+    return attributes
+
+
+def _with_others(by_source: BySource) -> BySource:
+    """The older half of the sources become one."""
+    order = sorted(by_source.keys() - {OTHERS}, key=lambda name: (by_source[name].last, name))
+    older = {*order[: (len(order) + 1) // 2], *({OTHERS} & by_source.keys())}
+    kept = {source: by_source[source] for source in by_source if source not in older}
+    return {OTHERS: reduce(add, (by_source[source] for source in sorted(older))), **kept}
+
+
+def _columns(by_source: BySource) -> dict[str, bytes]:
+    dates = [sorted(each.by_date) for each in by_source.values()]
+    gaps = (
+        later - earlier
+        for days in dates
+        for earlier, later in pairwise((0, *(day.toordinal() for day in days)))
+    )
+    events = (each.by_date[day] for each in by_source.values() for day in sorted(each.by_date))
+    return {
+        "sources": pack_names(by_source),
+        "first": pack(each.first for each in by_source.values()),
+        "last": pack(each.last for each in by_source.values()),
+        "days": pack(map(len, dates)),
+        "dates": pack(gaps),
+        "events": pack(events),
+    }

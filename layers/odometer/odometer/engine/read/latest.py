@@ -5,7 +5,7 @@ added again.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, reduce
@@ -17,13 +17,21 @@ from odometer.domain.kinds import KINDS
 from odometer.engine.format import keys
 from odometer.engine.format.codec import unpack
 from odometer.engine.format.decisions import Plan
-from odometer.engine.format.latest import BLOCK, Coverage, last_seconds, users_bits
+from odometer.engine.format.latest import (
+    BLOCK,
+    LAST_SOURCE,
+    OTHERS,
+    Coverage,
+    bucket_of,
+    last_seconds,
+    sources_of,
+    users_bits,
+)
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 
 DESKTOP, WEB = (KINDS["app"].platforms.index(name) + 1 for name in ("desktop", "web"))
 NEVER: Final = 0
-_LAST_SOURCE: Final = "\U0010ffff" * 32
 
 
 class LastActive(NamedTuple):
@@ -113,10 +121,13 @@ class Received:
 
     product: str
     by_source: Mapping[str, Coverage]
+    others: Coverage | None = None
+    """What has come from sources that are not kept apart any more."""
 
     @cached_property
     def whole(self) -> Coverage | None:
-        return reduce(add, self.by_source.values()) if self.by_source else None
+        parts = [*self.by_source.values(), *filter(None, [self.others])]
+        return reduce(add, parts) if parts else None
 
     def days_without(self, first: date | None, last: date) -> int:
         """The number of UTC dates without usage, from the first use if no date is given."""
@@ -135,13 +146,16 @@ def events_between(coverage: Coverage, first: date | None, last: date | None) ->
 
 def received(view: View, products: Sequence[str]) -> list[Received]:
     key_ranges = [
-        KeyRange(keys.coverage(view.organization, product), keys.BOTTOM, _LAST_SOURCE)
+        KeyRange(pk(view.organization, product), keys.BOTTOM, LAST_SOURCE)
+        for pk in (keys.coverage, keys.sources)
         for product in products
     ]
-    unsettled = _unsettled(view)
+    unsettled, items = _unsettled(view), view.store.read(key_ranges)
     return [
-        Received(product, _by_source(view, items, unsettled.get(product, {})))
-        for product, items in zip(products, view.store.read(key_ranges), strict=True)
+        _received(product, Settled(view, *found), unsettled.get(product, {}))
+        for product, *found in zip(
+            products, items[: len(products)], items[len(products) :], strict=True
+        )
     ]
 
 
@@ -158,19 +172,41 @@ def _unsettled(view: View) -> Mapping[str, UnsettledSeconds]:
     return by_product
 
 
-def _by_source(
-    view: View, items: Iterable[Item], unsettled: UnsettledSeconds
-) -> dict[str, Coverage]:
-    settled = {str(item["sk"]): item for item in items}
-    by_source = {}
-    for source in sorted({*settled, *unsettled}):
-        item = settled.get(source)
-        upto = _settled_upto(view, item) if item else 0
-        new = [second for fold, second in unsettled.get(source, ()) if fold > upto]
-        parts = [Coverage.from_item(item)] if item else []
-        parts += [Coverage.of(new)] if new else []
-        by_source[source] = reduce(add, parts)
-    return by_source
+@dataclass(frozen=True)
+class Settled:
+    """What is settled of a product: items of one source in the first format, and buckets."""
+
+    view: View
+    of_one: Sequence[Item]
+    buckets: Sequence[Item]
+
+    def parts(self) -> Iterator[tuple[str, Coverage]]:
+        yield from ((str(item["sk"]), Coverage.from_item(item)) for item in self.of_one)
+        for item in self.buckets:
+            yield from sources_of(item).items()
+
+    @cached_property
+    def _upto(self) -> Mapping[str | int, int]:
+        upto: dict[str | int, int]
+        upto = {str(item["sk"]): _settled_upto(self.view, item) for item in self.of_one}
+        return upto | {int(item["sk"]): _settled_upto(self.view, item) for item in self.buckets}
+
+    def upto(self, source: str) -> int:
+        """The last fold whose events of a source are in the parts."""
+        return max(self._upto.get(source, 0), self._upto.get(bucket_of(source), 0))
+
+
+def _received(product: str, settled: Settled, unsettled: UnsettledSeconds) -> Received:
+    by_source: dict[str, Coverage] = {}
+    new = {
+        source: [second for fold, second in seconds if fold > settled.upto(source)]
+        for source, seconds in unsettled.items()
+    }
+    arrived = ((source, Coverage.of(seconds)) for source, seconds in new.items() if seconds)
+    for source, part in (*settled.parts(), *arrived):
+        by_source[source] = by_source[source] + part if source in by_source else part
+    others = by_source.pop(OTHERS, None)
+    return Received(product, dict(sorted(by_source.items())), others)
 
 
 def _settled_upto(view: View, item: Item) -> int:

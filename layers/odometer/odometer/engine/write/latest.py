@@ -8,14 +8,26 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from odometer.domain.events import Event, utc_date
 from odometer.domain.time import KEPT_FOR_CURSORS, SECOND
 from odometer.engine.format import keys
 from odometer.engine.format.codec import numbers, pack
-from odometer.engine.format.latest import BLOCK, Coverage, last_seconds, users_bits
-from odometer.engine.store import Item, Store
+from odometer.engine.format.latest import (
+    BLOCK,
+    LAST_SOURCE,
+    SOURCES_BYTES,
+    Coverage,
+    bucket_of,
+    last_seconds,
+    sources_of,
+    sources_to_attributes,
+    users_bits,
+)
+from odometer.engine.store import Item, KeyRange, Store
+
+_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +40,43 @@ class LatestValues:
     now: int
 
     def record(self, events: Sequence[Event[int]]) -> None:
-        activity, months = keys.activity(self.organization), keys.months(self.organization)
         on_platforms = (event for event in events if event.platform)
-        for block, of_block in _grouped(on_platforms, lambda e: e.who // BLOCK).items():
-            former = partial(self._keep_former, block, of_block)
-            self._overwrite(activity, keys.number(block), partial(_with_activity, of_block), former)
-        for month, of_month in _grouped(events, lambda e: f"{utc_date(e.second):%Y-%m}").items():
-            self._overwrite(months, month, partial(_with_users, {event.who for event in of_month}))
-        for (product, source), sent in _grouped(events, lambda e: (e.product, e.source)).items():
-            pk = keys.coverage(self.organization, product)
-            self._overwrite(pk, source, partial(_with_seconds, [event.second for event in sent]))
+        blocks = _grouped(on_platforms, lambda e: e.who // BLOCK)
+        months = _grouped(events, lambda e: f"{utc_date(e.second):%Y-%m}")
+        activity = {number: partial(_with_activity, some) for number, some in blocks.items()}
+        users = {name: {event.who for event in some} for name, some in months.items()}
+        self._overwrite(
+            keys.activity(self.organization),
+            {keys.number(block): change for block, change in activity.items()},
+            lambda sk, old: self._former(int(sk), blocks[int(sk)], old),
+        )
+        self._overwrite(
+            keys.months(self.organization),
+            {month: partial(_with_users, who) for month, who in users.items()},
+        )
+        for product, sent in _grouped(events, lambda e: e.product).items():
+            self._record_sources(product, _grouped(sent, lambda e: e.source))
 
-    def _keep_former(self, block: int, events: Sequence[Event[int]], old: Item) -> None:
-        """Keep what is about to be overwritten, because a cursor may ask for it."""
+    def _record_sources(self, product: str, by_source: Mapping[str, list[Event[int]]]) -> None:
+        buckets: defaultdict[str, dict[str, Coverage]] = defaultdict(dict)
+        done = self._recorded_before(product, by_source)
+        for source, events in by_source.items():
+            if source not in done:
+                new = Coverage.of([event.second for event in events])
+                buckets[keys.number(bucket_of(source))][source] = new
+        changes = {sk: partial(_with_sources, new) for sk, new in buckets.items()}
+        self._overwrite(keys.sources(self.organization, product), changes)
+
+    def _recorded_before(self, product: str, sources: Collection[str]) -> set[str]:
+        """Sources for which a former release has begun with this plan, in items of their own."""
+        pk = keys.coverage(self.organization, product)
+        if not self.store.read([KeyRange(pk, keys.BOTTOM, LAST_SOURCE, limit=1)])[0]:
+            return set()
+        items = self.store.get_each(pk, list(sources))
+        return {item["sk"] for item in items if item and item["k"] >= self.plan}
+
+    def _former(self, block: int, events: Sequence[Event[int]], old: Item) -> Item:
+        """What is about to be overwritten, because a cursor may ask for it."""
         pk, sk = keys.activity(self.organization), keys.former_activity(block, self.plan)
         users = sorted({event.who % BLOCK for event in events})
         former = {
@@ -48,19 +84,25 @@ class LatestValues:
             for place, seconds in last_seconds(old).items()
         }
         expiry = self.now + KEPT_FOR_CURSORS // SECOND
-        self.store.put({"pk": pk, "sk": sk, "ttl": expiry, "who": pack(users), **former})
+        return {"pk": pk, "sk": sk, "ttl": expiry, "who": pack(users), **former}
 
     def _overwrite(
         self,
         pk: str,
-        sk: str,
-        change: Callable[[Item], Item],
-        keep: Callable[[Item], None] = lambda _: None,
+        changes: Mapping[str, Callable[[Item], Item]],
+        former: Callable[[str, Item], Item] | None = None,
     ) -> None:
-        old = self.store.get(pk, sk) or {"k": 0}
-        if old["k"] < self.plan:
-            keep(old)
-            self.store.put_newer({"pk": pk, "sk": sk, "k": self.plan, **change(old)}, "k")
+        """Change items that do not have this plan yet, some at once."""
+        order = sorted(changes)
+        for at in range(0, len(order), _AT_ONCE):
+            some = order[at : at + _AT_ONCE]
+            found = zip(some, self.store.get_each(pk, some), strict=True)
+            old = {sk: item or {"k": 0} for sk, item in found}
+            old = {sk: item for sk, item in old.items() if item["k"] < self.plan}
+            if former:
+                self.store.put_all([former(sk, item) for sk, item in old.items()])
+            new = [{"pk": pk, "sk": sk, "k": self.plan, **changes[sk](old[sk])} for sk in old]
+            self.store.put_all_newer(new, "k")
 
 
 def _grouped(
@@ -89,6 +131,8 @@ def _with_users(users: Collection[int], old: Item) -> Item:
     return {"users": zlib.compress(bits, 9)}
 
 
-def _with_seconds(seconds: Collection[int], old: Item) -> Item:
-    new = Coverage.of(seconds)
-    return (Coverage.from_item(old) + new if "dates" in old else new).to_attributes()
+def _with_sources(new: Mapping[str, Coverage], old: Item) -> Item:
+    by_source = sources_of(old) if "sources" in old else {}
+    for source, coverage in new.items():
+        by_source[source] = by_source[source] + coverage if source in by_source else coverage
+    return sources_to_attributes(by_source, SOURCES_BYTES)
