@@ -174,7 +174,7 @@ def test_a_settle_that_died_before_it_was_shown_counts_nothing_twice(
     assert head
     run("settle")
     usage.put(head)
-    assert process().engine.usage.get(f"{ACME}#C#automation", "ci")
+    assert list(process().table("usage").query(f"{ACME}#S#automation", "0", "~"))
     assert ask(stack, sent) == [AUTOMATION]
 
 
