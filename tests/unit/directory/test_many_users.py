@@ -1,7 +1,8 @@
 """Directories of many users, by counts: calls, units, bytes, and what a process keeps in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from random import Random
 from typing import Any, cast
 
@@ -15,9 +16,10 @@ from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit, Status
 from odometer.domain.errors import NotFound
 from odometer.domain.people import State
+from odometer.reports.ranking import UserUsage, page_of_ranking
 from odometer.services.erasure import erase
 from odometer.storage.directory import BlockCache, DirectoryStore, columns_of, item_of
-from odometer.storage.dynamo import Table
+from odometer.storage.dynamo import Item, Key, Table
 from tests.support.memory_directory import ACME, NOON, new_head
 from tests.support.memory_store import Killed
 from tests.support.memory_table import MemoryTable, size_of
@@ -51,9 +53,16 @@ def filled(count: int) -> MemoryTable:
     return table
 
 
+@cache
+def items_of_many() -> Mapping[Key, Item]:
+    return filled(MANY).items
+
+
 @pytest.fixture
 def many(small_pages: None) -> MemoryTable:
-    return filled(MANY)
+    table = MemoryTable()
+    table.items.update(items_of_many())
+    return table
 
 
 def measured(table: MemoryTable) -> MemoryTable:
@@ -207,6 +216,35 @@ def test_everybody_is_exported_page_by_page_with_few_blocks_in_memory(many: Memo
         first = following
     assert lines == 1 + MANY
     assert pages > 1
+
+
+@pytest.mark.parametrize("start", [0, 10, MANY // 2, MANY - 10])
+def test_a_page_of_equal_users_is_read_with_few_names_in_memory(
+    many: MemoryTable, start: int
+) -> None:
+    cache = BlockCache(most_bytes=2_000_000)
+    directory = store_of(many, cache=cache).open(ACME)
+    ranked = [UserUsage(user, (1, 0)) for user in range(MANY)]
+    page = page_of_ranking(ranked, slice(start, start + 10), directory.ids_at)
+    ids = {user.ordinal: user.id for user in directory.users_from(0)}
+    assert [row.user for row in page] == sorted(ids, key=ids.__getitem__)[start : start + 10]
+    assert cache.kept_bytes <= 2_000_000
+
+
+def test_only_names_that_decide_a_place_on_the_page_are_read(many: MemoryTable) -> None:
+    asked: list[int] = []
+
+    def ids_of(users: Sequence[int]) -> Iterator[str]:
+        asked.extend(users)
+        return store_of(many).open(ACME).ids_at(users)
+
+    ranked = [UserUsage(user, (MANY - user // 4,)) for user in range(MANY)]
+    measured(many)
+    page = page_of_ranking(ranked, slice(10_001, 10_009), ids_of)
+    assert asked == list(range(10_000, 10_012))
+    assert {row.user for row in page} < set(asked)
+    assert [row.measures for row in page] == [ranked[n].measures for n in range(10_001, 10_009)]
+    assert many.calls["read"] <= 3 * 3
 
 
 def test_a_request_opens_a_bounded_number_of_blocks_and_says_which_rows_it_left(

@@ -12,6 +12,7 @@ from odometer.domain.time import epoch_ms, instant_of_ms
 
 MOST_MONTHS: Final = 120
 LONGEST_MONTH: Final = timedelta(31)
+GROWTH_BYTES: Final = 1024
 
 History = Sequence[tuple[State, int]]
 """Every state that a user was in, with the millisecond in which it began."""
@@ -58,7 +59,7 @@ def first_month(created_at: int, histories: Iterable[History], active: Iterable[
 
 
 def utilization(
-    histories: Sequence[History], active: Mapping[date, int], months: Sequence[date], now: datetime
+    histories: Iterable[History], active: Mapping[date, int], months: Sequence[date], now: datetime
 ) -> Iterator[Utilization]:
     """Every month, from the states of users and who had any usage: a bit for each user."""
     bits = dict.fromkeys(State, 0)
@@ -76,15 +77,20 @@ def utilization(
 
 
 def state_changes(
-    histories: Sequence[History], ends: Sequence[int]
+    histories: Iterable[History], ends: Sequence[int]
 ) -> list[dict[State, bytearray]]:
     """By month, who came into a state or left it: a bit for each user."""
-    size = len(histories) // 8 + 1
-    changes = [{state: bytearray(size) for state in State} for _ in ends]
+    changes = [{state: bytearray() for state in State} for _ in ends]
     for user, history in enumerate(histories):
         edges = [bisect_right(ends, since) for _, since in history] + [len(ends)]
         for (state, _), stay in zip(history, pairwise(edges), strict=True):
             for edge in stay:
                 if edge < len(ends):
-                    changes[edge][state][user // 8] ^= 1 << user % 8
+                    flip(changes[edge][state], user)
     return changes
+
+
+def flip(bits: bytearray, user: int) -> None:
+    if user // 8 >= len(bits):
+        bits.extend(bytes(user // 8 - len(bits) + GROWTH_BYTES))
+    bits[user // 8] ^= 1 << user % 8

@@ -186,11 +186,12 @@ def account_utilizations(
 ) -> Report[UtilizationMonths]:
     """Every month up to the present one, as of its end or as of now."""
     asked = months(query.start, now) if query.start else months(date.min, now)[-MONTHS_BY_DEFAULT:]
-    histories = list(directory.histories())
     active = usage.users_by_month(asked[0], asked[-1]) if asked else {}
-    first = first_month(directory.organization.created_at, histories, active)
+    first = first_month(directory.organization.created_at, directory.histories(), active)
     lived = [month for month in asked if month >= first]
-    rows = [UtilizationMonth.of(each) for each in utilization(histories, active, lived, now)]
+    rows = [
+        UtilizationMonth.of(each) for each in utilization(directory.histories(), active, lived, now)
+    ]
     began = [Period(datetime.combine(month, datetime.min.time(), UTC), now) for month in lived]
     return Report(
         UtilizationMonths(rows),
