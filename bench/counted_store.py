@@ -7,13 +7,13 @@ in batches of 25, eight batches at once.
 
 import pickle
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
-from odometer.engine.store import Item, KeyRange
+from odometer.engine.store import Item, KeyRange, Made
 from odometer.storage.dynamo import BATCH_GET, BATCH_WRITE, BATCHES_AT_ONCE
 
 PAGE_BYTES: Final = 1_000_000
@@ -79,18 +79,25 @@ class CountedStore:
         return found
 
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
-        answers, pages = [], []
-        for key_range in key_ranges:
-            before = self.counts.calls
-            answers.append([item for page in self._pages(key_range) for item in page])
-            pages.append(self.counts.calls - before)
-        self._waited(max(ceil(sum(pages) / READERS), max(pages, default=0)))
-        return answers
+        return self.pages_of_each(
+            key_ranges, lambda pages: [item for page in pages for item in page]
+        )
 
     def pages(self, key_range: KeyRange) -> Iterator[list[Item]]:
         for page in self._pages(key_range):
             self._waited(1)
             yield page
+
+    def pages_of_each(
+        self, key_ranges: Sequence[KeyRange], use: Callable[[Iterator[list[Item]]], Made]
+    ) -> list[Made]:
+        made, pages = [], []
+        for key_range in key_ranges:
+            before = self.counts.calls
+            made.append(use(self._pages(key_range)))
+            pages.append(self.counts.calls - before)
+        self._waited(max(ceil(sum(pages) / READERS), max(pages, default=0)))
+        return made
 
     def put(self, item: Item) -> None:
         self._waited(1)

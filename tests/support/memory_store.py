@@ -7,7 +7,7 @@ from typing import Any
 from zlib import crc32
 
 from odometer.engine.format.decisions import FRESH_SECONDS
-from odometer.engine.store import Item, KeyRange
+from odometer.engine.store import Item, KeyRange, Made
 
 ITEM_BYTES = 400_000
 
@@ -38,6 +38,11 @@ class MemoryStore:
         """As small as they can be, so that whoever reads them meets all others between."""
         items = self._key_range(key_range)
         return ([item] for item in items)
+
+    def pages_of_each(
+        self, key_ranges: Sequence[KeyRange], use: Callable[[Iterator[list[Item]]], Made]
+    ) -> list[Made]:
+        return [use(self.pages(key_range)) for key_range in key_ranges]
 
     def put(self, item: Item) -> None:
         self.before_each("put")

@@ -1,6 +1,6 @@
 """What was written a moment ago is read as it is now, and nothing else is: that costs twice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -65,13 +65,19 @@ def test_yesterday_is_not_read_twice_as_dearly_because_of_today(
     settled(simulated, "10 12:00:00", TESTS, at("10 11:00:00"))
     settled(simulated, "11 12:00:00", TESTS, at("11 11:00:00"))
     settled(simulated, "11 12:30:00", TESTS, at("11 12:10:00"))
-    view, read, key_ranges = simulated.view(), simulated.usage.read, list[KeyRange]()
+    view, key_ranges = simulated.view(), list[KeyRange]()
+    read, pages = simulated.usage.read, simulated.usage.pages
 
     def watched(wanted: Sequence[KeyRange]) -> list[list[Item]]:
         key_ranges.extend(wanted)
         return read(wanted)
 
+    def watched_pages(wanted: KeyRange) -> Iterator[list[Item]]:
+        key_ranges.append(wanted)
+        return pages(wanted)
+
     monkeypatch.setattr(simulated.usage, "read", watched)
+    monkeypatch.setattr(simulated.usage, "pages", watched_pages)
     yesterday = datetime(2026, 3, 10, tzinfo=UTC)
     measure(view, TESTS, Period(yesterday, yesterday + timedelta(days=1.25)))
     strong: dict[Any, bool] = {

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from odometer.engine.read.measuring import joined_key_ranges, read_joined
+from odometer.engine.read.joined import joined_key_ranges, read_joined
 from odometer.engine.store import KeyRange
 from tests.support.memory_store import MemoryStore
 

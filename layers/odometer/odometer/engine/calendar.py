@@ -9,6 +9,8 @@ from odometer.domain.time import DAY, day_start, epoch_second, instant_at
 from odometer.domain.time import day_of as local_day
 
 WEEK: Final = timedelta(7)
+NEVER: Final = 1 << 40
+"""A second after all others."""
 
 
 def zone_of(kind: Kind, zone: str) -> tzinfo:

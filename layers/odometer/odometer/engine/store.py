@@ -1,10 +1,13 @@
 """The storage that the engine needs: items with two keys, and the ordinals of users."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 Item = Mapping[str, Any]
 """`pk` and `sk` are text; the rest is text, whole numbers or bytes."""
+
+
+Made = TypeVar("Made")
 
 
 class KeyRange(NamedTuple):
@@ -33,6 +36,11 @@ class Store(Protocol):
 
     def pages(self, key_range: KeyRange) -> Iterator[list[Item]]:
         """The items of a key range, in order, about a megabyte at a time."""
+
+    def pages_of_each(
+        self, key_ranges: Sequence[KeyRange], use: Callable[[Iterator[list[Item]]], Made]
+    ) -> list[Made]:
+        """What a function makes of the pages of each key range; several are read at once."""
 
     def put(self, item: Item) -> None:
         """Store an item that is the same whoever writes it."""

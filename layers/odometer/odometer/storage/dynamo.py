@@ -28,7 +28,7 @@ from botocore.exceptions import (
 
 from odometer.domain.errors import NotConfigured, OdometerError, Unavailable
 from odometer.engine.store import Item as StoredItem
-from odometer.engine.store import KeyRange
+from odometer.engine.store import KeyRange, Made
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -172,9 +172,7 @@ class Table:
         return found
 
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[StoredItem]]:
-        if len(key_ranges) == 1 or self.readers is None:
-            return [self._key_range(key_range) for key_range in key_ranges]
-        return list(self.readers.map(self._key_range, key_ranges))
+        return self.pages_of_each(key_ranges, lambda pages: list(chain.from_iterable(pages)))
 
     def query(
         self, pk: str, low: str, high: str, *, consistent: bool = False, limit: int | None = None
@@ -184,6 +182,12 @@ class Table:
 
     def pages(self, key_range: KeyRange) -> Iterator[list[StoredItem]]:
         return map(list, self._pages(key_range))
+
+    def pages_of_each(
+        self, key_ranges: Sequence[KeyRange], use: Callable[[Iterator[list[StoredItem]]], Made]
+    ) -> list[Made]:
+        at_once = map if self.readers is None or len(key_ranges) == 1 else self.readers.map
+        return list(at_once(lambda key_range: use(self.pages(key_range)), key_ranges))
 
     def _pages(self, wanted: KeyRange) -> Iterator[list[Item]]:
         ends = {":pk": wanted.pk, ":low": wanted.first, ":high": wanted.last}
@@ -257,9 +261,6 @@ class Table:
 
     def delete(self, pk: str, sk: str) -> None:
         self._call("delete_item", TableName=self.name, Key=key_of(pk, sk))
-
-    def _key_range(self, wanted: KeyRange) -> list[StoredItem]:
-        return list(chain.from_iterable(self._pages(wanted)))
 
     def _get_batch(self, keys: list[dict[str, Any]], *, consistent: bool) -> Iterator[Item]:
         for pause in backoff():

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Self
 from odometer.domain.errors import Unavailable
 from odometer.domain.events import Event
 from odometer.engine.format import keys, log_entries
+from odometer.engine.format.inside import Running
 from odometer.engine.format.products import MeteredProduct, shards_of
 from odometer.engine.store import Item, KeyRange, Store
 
@@ -173,6 +174,8 @@ class UsageHead:
     fresh: Mapping[str, Sequence[Touched]] = field(default_factory=dict)
     late_bytes: Mapping[str, int] = field(default_factory=dict)
     """The weight of late items by product and year; `*` stands for more than are listed."""
+    running: Mapping[str, Sequence[Running]] = field(default_factory=dict)
+    """Products whose days have frames inside them; of their open days the newest."""
 
     def to_item(self, organization: str) -> dict[str, Any]:
         plain = {
@@ -187,12 +190,13 @@ class UsageHead:
         if (found := int(item.get("format", 1))) > FORMAT:
             raise NewerFormat(found)
         numbers = ("sealed", "version", "plan", "upto", "through_ms", "last", "users", "rebuilt")
-        fresh = json.loads(item["fresh"])
+        fresh, running = json.loads(item["fresh"]), json.loads(item.get("running", "{}"))
         return cls(
             zone=item["zone"],
             generations=json.loads(item["generations"]),
             fresh={product: [Touched(*touched) for touched in fresh[product]] for product in fresh},
             late_bytes=json.loads(item["late_bytes"]),
+            running={product: [Running(*each) for each in running[product]] for product in running},
             **{name: int(item[name]) for name in numbers},
         )
 

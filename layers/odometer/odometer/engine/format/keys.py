@@ -63,6 +63,11 @@ def segment(day: date, plan: int, part: int) -> str:
     return f"{day}#{number(plan)}#{part}"
 
 
+def segments_through(day: date, plan: int) -> str:
+    """Sorts after the segments that plans up to this one wrote of a UTC date."""
+    return f"{day}#{number(plan)}{TOP}"
+
+
 def frames(organization: str, product: str, year: int, generation: int, shard: int) -> str:
     return f"{organization}#R#{product}#{year}#{generation}#{shard}"
 
@@ -105,6 +110,43 @@ def late_from(day: date) -> str:
 
 
 LATE_END: Final = f"L2#{TOP}"
+
+
+def running(day: date, last: int, plan: int, part: int) -> str:
+    """All of an open day as of a plan, none of it after its last second."""
+    return with_part(f"{running_through(day, last)}#{number(plan)}#", part)
+
+
+def running_through(day: date, second: int) -> str:
+    """Sorts after the running frames of a day that end before a second."""
+    return f"O#{day}#{number(second)}"
+
+
+def chunk(day: date, first: int, plan: int, part: int) -> str:
+    """All of a day before a second, as sealed by a plan, and its events from then on."""
+    return with_part(f"T#{day}#{number(first)}#{number(plan)}#", part)
+
+
+def chunk_through(day: date, second: int) -> str:
+    """Sorts after the chunks of a day that begin by a second."""
+    return f"T#{day}#{number(second)}{TOP}"
+
+
+def running_from(day: date) -> str:
+    return f"O#{day}#"
+
+
+def chunks_from(day: date) -> str:
+    return f"T#{day}#"
+
+
+def with_part(start: str, part: int) -> str:
+    """Parts in their order, so that the last one says how many there are."""
+    return f"{start}{part:02d}"
+
+
+def without_part(sort_key: str) -> str:
+    return sort_key[: sort_key.rindex("#") + 1]
 
 
 def activity(organization: str) -> str:
@@ -158,6 +200,15 @@ def is_strip(sort_key: str) -> bool:
 def year_of(frames_key: str) -> int:
     """The year of a partition of frames; the name of a product may hold anything."""
     return int(frames_key.rsplit("#", 3)[1])
+
+
+def second_of(sort_key: str) -> int:
+    """The last second of a running frame, or the first one of a chunk."""
+    return int(sort_key.rsplit("#", 3)[1])
+
+
+def part_of(sort_key: str) -> int:
+    return int(sort_key.rsplit("#", 1)[1])
 
 
 def plan_of(sort_key: str) -> int:

@@ -49,7 +49,12 @@ class Segment(NamedTuple):
 
     @classmethod
     def from_item(cls, item: Item, product: MeteredProduct) -> Segment:
-        seconds = list(accumulate(unpack(item["gaps"]), initial=midnight_of(item)))[1:]
+        return cls.from_attributes(item, product, midnight_of(item))
+
+    @classmethod
+    def from_attributes(cls, item: Item, product: MeteredProduct, first: int) -> Segment:
+        """The events of an item whose first gap begins at a second."""
+        seconds = list(accumulate(unpack(item["gaps"]), initial=first))[1:]
         who = unpack(item["who"])
         return cls(seconds, who, unpack_measures(item, product.measures, len(who)))
 

@@ -4,11 +4,14 @@ The terms are what `Measuring` reads for the same figure, item by item, so that 
 checks the report itself and not a second way of counting.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple
+from heapq import nsmallest
+from itertools import chain
+from typing import Final, NamedTuple
 
 from odometer.domain.time import Period
 from odometer.engine import calendar
@@ -16,12 +19,16 @@ from odometer.engine.format import keys
 from odometer.engine.format.frames import DAYS, SHARD, Frame, from_attributes
 from odometer.engine.format.late import Late
 from odometer.engine.format.products import PEOPLE, PROJECTIONS, TOTALS, MeteredProduct, places
-from odometer.engine.format.segments import Segment, by_day, day_frames
+from odometer.engine.format.segments import Segment, by_day
+from odometer.engine.read.inside import Found, Piece, find_frames
 from odometer.engine.read.measuring import Measuring, Term
 from odometer.engine.read.projections import projected_view
 from odometer.engine.read.series import Series, lanes_filled
 from odometer.engine.read.views import View
 from odometer.engine.store import Item
+
+MOST_EVENTS: Final = 100_000
+"""Events that are listed, the earliest; all are in the figure."""
 
 
 class TermKind(StrEnum):
@@ -136,17 +143,24 @@ class Explainer(Measuring):
     def of(self, seconds: range) -> Explanation:
         reads = self.reads(seconds, self._shards)
         answers = self.view.store.read(reads.key_ranges)
-        of_terms, of_seconds = reads.with_items(answers)
+        reader, excluded = self.inside(self._shards), Counter[str]()
+        pieces = [piece for each in reads.unframed for piece in reader.cut(each)]
+        find_frames(pieces)
+        events = (event for piece in pieces for event in self._events(piece, excluded))
+        listed = nsmallest(MOST_EVENTS, events)
         parts = [
-            *(part for term, items in of_terms for part in self._of_frames(term, items)),
-            *(part for seconds, items in of_seconds for part in self._of_days(seconds, items)),
+            *(
+                part
+                for term, items in zip(reads.terms, answers, strict=True)
+                for part in self._of_frames(term, items)
+            ),
+            *(part for piece in pieces for part in self._of_piece(piece)),
             *self._of_late_events(reads.framed),
         ]
-        events = [event for seconds, items in of_seconds for event in self._events(seconds, items)]
-        inside = sum(len(self._within(seconds, items).who) for seconds, items in of_seconds)
-        held = sum(len(each.who) for _, items in of_seconds for each in self._settled(items))
-        later = sum(self._is_later(item) for items in answers for item in items)
-        return Explanation(parts, events, later_items=later, outside=max(0, held - inside))
+        excluded["later"] += sum(self._is_later(item) for items in answers for item in items)
+        return Explanation(
+            parts, listed, later_items=excluded["later"], outside=excluded["outside"]
+        )
 
     @cached_property
     def _lanes(self) -> Mapping[int, int] | None:
@@ -171,11 +185,20 @@ class Explainer(Measuring):
             if not self._is_later(item):
                 yield item, from_attributes(item, self.product.measures)
 
-    def _of_days(self, seconds: range, items: Sequence[Item]) -> Iterator[Part]:
-        for day, within in by_day([*self._settled(items), self._unsettled], seconds, self.zone):
-            frames = day_frames(within, self.product)
+    def _of_piece(self, piece: Piece) -> Iterator[Part]:
+        """What was used inside a day. Days do not add up of parts, so they are one figure."""
+        for day, frames in piece.frames().items():
             value = sum(self._value(shard, frame) for shard, frame in frames.items())
+            for found in piece.found if self.place != DAYS else ():
+                for part in self._of_found(found):
+                    value -= part.sign * part.value
+                    yield part
             yield Part(TermKind.SEGMENT, f"E#{self.product.id}/{day}", 1, value)
+
+    def _of_found(self, found: Found) -> Iterator[Part]:
+        for item in found.frames:
+            value = self._value(found.shard, from_attributes(item, self.product.measures))
+            yield Part(TermKind.READING, self._key(item), found.sign, value)
 
     def _of_late_events(self, framed: range) -> Iterator[Part]:
         folds = [fold.number for fold in self.view.unsettled]
@@ -184,21 +207,33 @@ class Explainer(Measuring):
                 key = f"F/{keys.number(folds[0])}..{keys.number(folds[-1])}"
                 yield Part(TermKind.LATE, key, 1, value)
 
-    def _events(self, seconds: range, items: Sequence[Item]) -> Iterator[ExplainedEvent]:
-        events = self._within(seconds, items)
+    def _events(self, piece: Piece, excluded: Counter[str]) -> Iterator[ExplainedEvent]:
+        """The events of a piece, which are added up as they pass; those taken away are negative."""
+        for found in piece.found:
+            events = found.events(self.product)
+            yield from self._listed(events, found.shard * SHARD, found.sign)
+        for events in self._segments(piece, excluded):
+            for day, (within,) in by_day([events], piece.seconds, piece.reader.zone):
+                piece.add(day, within)
+                yield from self._listed(within)
+
+    def _segments(self, piece: Piece, excluded: Counter[str]) -> Iterator[Segment]:
+        pages = map(self.view.store.pages, piece.reader.key_ranges(piece))
+        for item in chain.from_iterable(chain.from_iterable(pages)):
+            if self._is_later(item):
+                excluded["later"] += 1
+                continue
+            segment = Segment.from_item(item, self.product)
+            within = segment.cut(piece.seconds.start, piece.seconds.stop)
+            excluded["outside"] += len(segment.who) - len(within.who)
+            yield within
+        yield self._unsettled
+
+    def _listed(self, events: Segment, first: int = 0, sign: int = 1) -> Iterator[ExplainedEvent]:
         column = [0] * len(events.who) if self.place == DAYS else events.measures[self.place]
         for second, who, value in zip(events.seconds, events.who, column, strict=True):
-            if self.users is None or who in self.users:
-                yield ExplainedEvent(second, who, value)
-
-    def _within(self, seconds: range, items: Sequence[Item]) -> Segment:
-        segments = (*self._settled(items), self._unsettled)
-        cuts = [segment.cut(seconds.start, seconds.stop) for segment in segments]
-        rows = sorted(
-            row for cut in cuts for row in zip(cut.seconds, cut.who, *cut.measures, strict=True)
-        )
-        columns = list(zip(*rows, strict=True)) or [()] * (2 + self.product.measures)
-        return Segment(columns[0], columns[1], columns[2:])
+            if self.users is None or first + who in self.users:
+                yield ExplainedEvent(second, first + who, sign * value)
 
     def _value(self, shard: int, frame: Frame) -> int:
         mine = frame if self._lanes is None else frame.only(self._lanes.get(shard, 0))

@@ -1,6 +1,6 @@
 """Measures what every user has used in a period: two readings, and what is in neither.
 
-`Measuring.reads` says what to read for a range of seconds, `add_up` makes frames of the items.
+`Measuring.reads` says what to read for a range of seconds, `frames` makes frames of the items.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from functools import cached_property
 from itertools import compress, count
 from typing import NamedTuple
 
-from odometer.domain.events import utc_date
 from odometer.domain.time import DAY, Period
 from odometer.engine import calendar
-from odometer.engine.format import keys, late, segments
+from odometer.engine.format import keys, late
 from odometer.engine.format.codec import Numbers
 from odometer.engine.format.counted import CountedDays
 from odometer.engine.format.frames import DAYS, Frame, net, numbers_of, total, with_days
 from odometer.engine.format.late import Late, rows_by_shard
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, frames_in
-from odometer.engine.format.segments import Segment, by_day, day_frames
+from odometer.engine.format.segments import Segment
+from odometer.engine.read.inside import InsideReader, Sums, sums_of_each
+from odometer.engine.read.joined import read_joined
 from odometer.engine.read.views import View
-from odometer.engine.store import Item, KeyRange, Store
+from odometer.engine.store import Item, KeyRange
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,13 @@ def measure(view: View, product: MeteredProduct, period: Period) -> Used:
 
 def measure_each(view: View, product: MeteredProduct, periods: Sequence[Period]) -> list[Used]:
     """What every user has used in each period; neighbours share a reading."""
-    measuring, shards = Measuring(view, product), range(view.head.shards(product))
-    reads = [measuring.reads(period.seconds, shards) for period in periods]
-    key_ranges = [key_range for each in reads for key_range in each.key_ranges]
-    answers = iter(read_joined(view.store, key_ranges))
-    read = [[next(answers) for _ in each.key_ranges] for each in reads]
-    return [Used(product, measuring.add_up(*pair)) for pair in zip(reads, read, strict=True)]
+    shards = range(view.head.shards(product))
+    frames = Measuring(view, product).frames([period.seconds for period in periods], shards)
+    return [Used(product, each) for each in frames]
 
 
 def measure_shard(view: View, product: MeteredProduct, period: Period, shard: int) -> Frame:
-    measuring = Measuring(view, product)
-    reads = measuring.reads(period.seconds, [shard])
-    frames = measuring.add_up(reads, view.store.read(reads.key_ranges))
+    (frames,) = Measuring(view, product).frames([period.seconds], [shard])
     return frames[shard] if shard < len(frames) else total((), product.measures)
 
 
@@ -106,16 +102,11 @@ class Reads(NamedTuple):
     """The seconds of whole days that frames answer."""
     terms: Sequence[Term]
     unframed: Sequence[range]
-    """The other seconds, which segments answer."""
-    key_ranges: Sequence[KeyRange]
-    """Of the terms, and then of the seconds without frames."""
+    """The other seconds, which `InsideReader` answers."""
 
-    def with_items(
-        self, answers: Sequence[Sequence[Item]]
-    ) -> tuple[list[tuple[Term, Sequence[Item]]], list[tuple[range, Sequence[Item]]]]:
-        cut = len(self.terms)
-        frames = zip(self.terms, answers[:cut], strict=True)
-        return list(frames), list(zip(self.unframed, answers[cut:], strict=True))
+    @property
+    def key_ranges(self) -> list[KeyRange]:
+        return [term.key_range for term in self.terms]
 
 
 @dataclass(frozen=True)
@@ -129,19 +120,36 @@ class Measuring:
     def zone(self) -> tzinfo:
         return calendar.zone_of(self.product.kind, self.view.head.zone)
 
+    def frames(self, several: Sequence[range], shards: Sequence[int]) -> list[list[Frame]]:
+        """By shard, what was used in each of several ranges; neighbours share what is read."""
+        reads = [self.reads(seconds, shards) for seconds in several]
+        answers = iter(read_joined(self.view.store, [k for each in reads for k in each.key_ranges]))
+        unframed = [piece for each in reads for piece in each.unframed]
+        inside = iter(sums_of_each([(self.inside(shards), unframed)])[0])
+        return [
+            self._add_up(
+                each, [next(answers) for _ in each.terms], [next(inside) for _ in each.unframed]
+            )
+            for each in reads
+        ]
+
     def reads(self, seconds: range, shards: Iterable[int]) -> Reads:
         first, end = self._whole_days(seconds)
         framed = calendar.seconds_of(first, end, self.zone)
-        unframed = outside(framed, seconds)
         terms = list(self._terms(first, end, shards)) if framed else []
-        key_ranges = [term.key_range for term in terms]
-        return Reads(framed, terms, unframed, [*key_ranges, *map(self._segments_range, unframed)])
+        return Reads(framed, terms, outside(framed, seconds))
 
-    def add_up(self, reads: Reads, answers: Sequence[Sequence[Item]]) -> list[Frame]:
+    def inside(self, shards: Sequence[int]) -> InsideReader:
+        return InsideReader(self.view, self.product, shards)
+
+    def _add_up(
+        self, reads: Reads, answers: Sequence[Sequence[Item]], inside: Iterable[Sums]
+    ) -> list[Frame]:
         by_shard: defaultdict[int, list[tuple[int, Frame]]] = defaultdict(list)
-        for shard, sign, frame in self._read_frames(reads, answers):
-            by_shard[shard].append((sign, frame))
-        for shard, frame in self._late_frames(reads.framed):
+        for term, items in zip(reads.terms, answers, strict=True):
+            by_shard[term.shard].append((term.sign, self._frame(term, items)))
+        of_days = (frame for days in inside for by_day in days.values() for frame in by_day.items())
+        for shard, frame in (*of_days, *self._late_frames(reads.framed)):
             by_shard[shard].append((1, frame))
         shards = range(max(by_shard, default=-1) + 1)
         return [net(by_shard[shard], self.product.measures) for shard in shards]
@@ -151,19 +159,6 @@ class Measuring:
         sealed = calendar.day_of(self.view.head.sealed, self.zone)
         end = min(sealed, calendar.day_of(seconds.stop, self.zone))
         return first, max(first, end)
-
-    def _read_frames(
-        self, reads: Reads, answers: Sequence[Sequence[Item]]
-    ) -> Iterator[tuple[int, int, Frame]]:
-        """By shard, each frame with its sign."""
-        of_terms, of_seconds = reads.with_items(answers)
-        for term, items in of_terms:
-            yield term.shard, term.sign, self._frame(term, items)
-        for piece, items in of_seconds:
-            events = [*self._settled(items), self._unsettled]
-            for _, within in by_day(events, piece, self.zone):
-                for shard, frame in day_frames(within, self.product).items():
-                    yield shard, 1, frame
 
     def _terms(self, first: date, end: date, shards: Iterable[int]) -> Iterator[Term]:
         for shard in shards:
@@ -192,10 +187,6 @@ class Measuring:
             return Late.of(items, plan, self.product).frame(*term.late)
         return total(frames_in(items, plan, self.product), self.product.measures)
 
-    def _segments_range(self, seconds: range) -> KeyRange:
-        strong = self._fresh(utc_date(seconds[-1]))
-        return segments.key_range(self.view.organization, self.product.id, seconds, strong=strong)
-
     def _late_frames(self, framed: range) -> Iterator[tuple[int, Frame]]:
         """What unsettled events add to days that frames answer; no user's day counts twice."""
         rows = rows_by_shard(self._unsettled, framed, self.zone, self.product)
@@ -210,9 +201,6 @@ class Measuring:
         ).without_counted(added)
         for (_, shard), some in zip(rows, counted.values(), strict=True):
             yield shard, some.frame()
-
-    def _settled(self, items: Iterable[Item]) -> list[Segment]:
-        return segments.from_items(items, self.view.head.plan, self.product)
 
     @cached_property
     def _unsettled(self) -> Segment:
@@ -230,26 +218,3 @@ class Measuring:
 
     def _fresh(self, day: date) -> bool:
         return self.view.head.is_fresh(self.product.id, day, self.view.now)
-
-
-def read_joined(store: Store, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
-    joined = joined_key_ranges(key_ranges)
-    answers = list(zip(joined, store.read(joined), strict=True))
-    return [
-        [item for item in items if key_range.first <= item["sk"] <= key_range.last]
-        for key_range in key_ranges
-        for whole, items in answers
-        if whole.pk == key_range.pk and whole.first <= key_range.first <= whole.last
-    ]
-
-
-def joined_key_ranges(key_ranges: Sequence[KeyRange]) -> list[KeyRange]:
-    joined: list[KeyRange] = []
-    for key_range in sorted(key_ranges, key=lambda each: (each.pk, each.first)):
-        last = joined[-1] if joined else None
-        if last and last.pk == key_range.pk and key_range.first <= last.last:
-            strong = last.strong or key_range.strong
-            joined[-1] = KeyRange(key_range.pk, last.first, max(last.last, key_range.last), strong)
-        else:
-            joined.append(key_range)
-    return joined

@@ -19,10 +19,11 @@ from odometer.engine import calendar
 from odometer.engine.format import keys, late
 from odometer.engine.format.codec import NARROW
 from odometer.engine.format.frames import SHARD, Frame, net, total
+from odometer.engine.format.inside import DaySums
 from odometer.engine.format.late import Late
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, frames_in
-from odometer.engine.format.segments import day_frames
+from odometer.engine.read.inside import InsideReader, Sums, sums_of_each
 from odometer.engine.read.measuring import Measuring, Term, outside
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
@@ -62,20 +63,23 @@ class ProductSeries(Measuring):
             for ends in calendar.cut_at_new_years(start, stop)
         ]
 
-    def event_key_ranges(self) -> list[KeyRange]:
-        return [self._segments_range(seconds) for seconds in self._unframed()]
+    def unframed(self) -> tuple[InsideReader, Sequence[range]]:
+        """What is read event by event, and who reads it."""
+        seconds = range(self.edges[0], self.edges[-1])
+        shards = range(self.view.head.shards(self.product))
+        return self.inside(shards), outside(self._framed, seconds)
 
-    def event_frames(self, answers: Iterable[Sequence[Item]]) -> list[Mapping[int, Frame]]:
-        settled = [
-            segment.cut(seconds.start, seconds.stop)
-            for seconds, items in zip(self._unframed(), answers, strict=True)
-            for segment in self._settled(items)
-        ]
-        events = [*settled, self._unsettled]
-        return [
-            day_frames([segment.cut(*ends) for segment in events], self.product)
-            for ends in pairwise(self.edges)
-        ]
+    def event_frames(self, unframed: Iterable[Sums]) -> list[Mapping[int, Frame]]:
+        """By block and shard, what no frame of whole days answers, and what is not settled."""
+        by_block = [DaySums(self.product) for _ in self.edges[1:]]
+        for day, by_shard in (each for days in unframed for each in days.items()):
+            first = max(calendar.first_second(day, self.zone), self.edges[0])
+            for shard, frame in by_shard.items():
+                by_block[bisect_right(self.edges, first) - 1].add_frame(shard, frame)
+        late = self._unsettled.cut(self._framed.start, self._framed.stop)
+        for block, ends in zip(by_block, pairwise(self.edges), strict=True):
+            block.add(late.cut(*ends))
+        return [block.frames() for block in by_block]
 
     def terms(self, shard: int) -> list[Term]:
         if shard >= self.view.head.shards(self.product):
@@ -135,9 +139,10 @@ class ProductSeries(Measuring):
             by_block[each.block].append(each)
         return by_block
 
-    def _unframed(self) -> list[range]:
-        seconds = range(self.edges[0], self.edges[-1])
-        return outside(calendar.seconds_of(*self._whole_days(seconds), self.zone), seconds)
+    @property
+    def _framed(self) -> range:
+        whole_days = self._whole_days(range(self.edges[0], self.edges[-1]))
+        return calendar.seconds_of(*whole_days, self.zone)
 
     def _before(self, end: date, first: str, last: str, shard: int) -> KeyRange:
         return KeyRange(self._pk((end - DAY).year, shard), first, last, self._strong(end))
@@ -210,12 +215,9 @@ class Series:
 
     @cached_property
     def _events(self) -> list[list[Mapping[int, Frame]]]:
-        key_ranges = [series.event_key_ranges() for series in self._by_product]
-        answers = iter(self.view.store.read(list(chain.from_iterable(key_ranges))))
-        return [
-            series.event_frames([next(answers) for _ in each])
-            for series, each in zip(self._by_product, key_ranges, strict=True)
-        ]
+        unframed = sums_of_each([series.unframed() for series in self._by_product])
+        pairs = zip(self._by_product, unframed, strict=True)
+        return [series.event_frames(sums) for series, sums in pairs]
 
 
 def joined(several: Iterable[WholeDays]) -> list[tuple[date, date]]:

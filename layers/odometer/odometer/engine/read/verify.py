@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from functools import reduce
+from itertools import chain
 from typing import NamedTuple
 
 from odometer.domain.time import DAY
@@ -13,6 +14,7 @@ from odometer.engine.format.frames import Frame, from_attributes, plus, total
 from odometer.engine.format.late import Late
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import by_day, day_frames
+from odometer.engine.read.verify_inside import InsideCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 
@@ -24,7 +26,8 @@ class Drift(NamedTuple):
     shard: int
     day: date
     what: str
-    """`day`: deltas and late items of a day; before it, `keyframe` totals and `strip` a week."""
+    """`day`: deltas and late items of a day; before it, `keyframe` totals and `strip` a week;
+    inside it, `chunk` and `running`."""
 
 
 class Comparison(NamedTuple):
@@ -53,6 +56,9 @@ class YearCheck:
                 frames += len(days)
                 differing = (day for day in days if stored.get(day) != wanted.get(day))
                 drifts += [Drift(self.product.id, shard, day, what) for day in differing]
+        for shard, day, what, is_right in InsideCheck(self.view, self.product, self.year).compare():
+            frames += 1
+            drifts += [] if is_right else [Drift(self.product.id, shard, day, what)]
         return Comparison(frames, drifts)
 
     def _pairs(
@@ -92,7 +98,8 @@ class YearCheck:
 
     def _items(self, shard: int) -> list[Item]:
         pk = self.view.partition(self.product, self.year, shard)
-        (items,) = self.view.store.read([KeyRange(pk, keys.BOTTOM, keys.TOP)])
+        kinds = (KeyRange(pk, letter, f"{letter}{keys.TOP}") for letter in "FLS")
+        items = chain.from_iterable(self.view.store.read(list(kinds)))
         return [item for item in items if keys.plan_of(item["sk"]) <= self.view.head.plan]
 
     def _by_day(

@@ -32,8 +32,9 @@ from odometer.engine.format.readings import Reading, frames_in, read_each
 from odometer.engine.format.segments import Segment, by_day, day_frames
 from odometer.engine.format.strips import active_by_day
 from odometer.engine.store import Item, Store
+from odometer.engine.write.inside import InsideWriter
 from odometer.engine.write.late import additions, late_bytes
-from odometer.engine.write.steps import Step, groups, some_of
+from odometer.engine.write.steps import BUDGET, Step, groups, some_of
 
 SHARDS_READ: Final = 256
 """Shards whose frames one step reads."""
@@ -55,6 +56,8 @@ class FrameWriter:
     plan: int
     products: int = 0
     """How many products the organization has, which a projection has rows for."""
+    is_busy: bool = False
+    """Whether its days may have so many events that they need chunks."""
 
     def steps_of_adding(self, events: Segment, sealed: date) -> Iterator[Step]:
         """Write the events of days that are sealed."""
@@ -90,6 +93,8 @@ class FrameWriter:
                     for group, some in groups(shards, SHARDS_READ):
                         put = partial(self._put_keyframes, start, cut, some)
                         yield Step(f"{start}#2#{group}", 2 * len(some), put)
+                for day in calendar.days(start, cut) if self.is_busy else ():
+                    yield Step(f"{start}#3#{day}", BUDGET, partial(self._put_chunks, day))
 
     def settled(self, seconds: range) -> Iterator[Item]:
         """The segments of these seconds as of the plan; a page of them is in memory."""
@@ -107,6 +112,10 @@ class FrameWriter:
 
     def _put_deltas(self, day: date, in_turn: DaysInTurn) -> None:
         self._put(day.year, partial(keys.delta, day, self.plan), in_turn.frames(day))
+
+    def _put_chunks(self, day: date) -> None:
+        organization, store, product = self.organization, self.store, self.product
+        InsideWriter(organization, store, product, self.zone, self._pk, self.plan).put_chunks(day)
 
     def _put_keyframes(self, start: date, edge: date, shards: range) -> None:
         base = calendar.keyframe_before(start)

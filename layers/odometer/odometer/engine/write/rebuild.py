@@ -32,6 +32,7 @@ from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import first_date, years_with_frames
 from odometer.engine.store import KeyRange, Store
 from odometer.engine.write.frames import FrameWriter
+from odometer.engine.write.inside import without_replaced
 from odometer.engine.write.settle import Catalog, Settling
 from odometer.engine.write.steps import BUDGET, Progress, Reached, Step, take
 
@@ -80,6 +81,9 @@ class Rebuilding:
         taken = take(steps, start, budget, partial(self._save, organization, rebuild))
         if taken.finished:
             new_head = _with_generation(head, rebuild, taken.reached.late, now)
+            catalog = self.settling.catalog(organization)
+            running = without_replaced(head.running, catalog, rebuild)
+            new_head = replace(new_head, running=running)
             self.usage.put_newer(new_head.to_item(organization), "version")
         return True
 
@@ -143,6 +147,7 @@ class Rebuilding:
             lambda _: rebuild.generation,
             rebuild.plan,
             len(self.settling.catalog(organization)),
+            product.id in head.running,
         )
         end = min(self._sealed(rebuild, product), calendar.new_year(year + 1))
         return writer.steps_of_sealing(calendar.new_year(year), end, head.shards(product))

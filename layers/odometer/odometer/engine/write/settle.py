@@ -32,6 +32,7 @@ from odometer.engine.format.products import PROJECTIONS, MeteredProduct, project
 from odometer.engine.format.segments import Segment, by_day
 from odometer.engine.store import Store
 from odometer.engine.write.frames import FrameWriter
+from odometer.engine.write.inside import advance_all
 from odometer.engine.write.latest import LatestValues
 from odometer.engine.write.steps import BUDGET, Progress, Reached, Step, some_of, take
 
@@ -113,6 +114,10 @@ class Settling:
         taken = take(steps, _reached(plan, head), budget, save)
         if taken.finished:
             new_head = _with_plan(head, planned, taken.reached.late, now)
+            running = advance_all(
+                organization, self.usage, plan, new_head, planned.catalog, planned.segments
+            )
+            new_head = replace(new_head, running=running)
             self.usage.put_newer(new_head.to_item(organization), "version")
         return True
 
@@ -144,6 +149,7 @@ class Settling:
                 partial(generation, product),
                 plan.number,
                 len(planned.catalog),
+                product.id in head.running,
             )
             for product in by_name(planned.catalog)
         ]
