@@ -184,19 +184,26 @@ class Directory:
         return user if user and user.id == user_id else None
 
     def users_called(self, name: str) -> list[int]:
-        """The ordinals of the users who have that id, username or user_key: one at most."""
-        return list(self.numbers_of([name]).values())
+        """The ordinals of the users who have that id; else that username or user_key.
+
+        Nobody shares a name any more, but once they could.
+        """
+        found = sorted({number for _, number in self._named([name])})
+        ids = dict(zip(found, self.ids_at(found), strict=True))
+        return [user for user in found if ids[user] == name] or found
 
     def numbers_of(self, names: Collection[str]) -> dict[str, int]:
         """The ordinals of the users who have some names, as far as anybody has them.
 
         A process that knows the digests of all blocks reads none of them.
         """
+        return dict(self._named(names))
+
+    def _named(self, names: Collection[str]) -> Iterator[tuple[str, int]]:
         commits = self.commits(self.head.blocks_of("users", "names"))
-        organization = self.head.organization["id"]
-        digests = self._blocks.digests
+        organization, digests = self.head.organization["id"], self._blocks.digests
         found = digests.find(organization, commits, names, self._read) if any(names) else ()
-        return {name: number for name, number in found if number not in self.erased}
+        return ((name, number) for name, number in found if number not in self.erased)
 
     def team_by_id(self, team_id: str) -> Team | None:
         return next((team for team in self.teams if team.id == as_kept(team_id)), None)
