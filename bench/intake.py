@@ -39,7 +39,7 @@ from odometer.storage.dynamo import Meter
 from tests.support.counting_engine import stack_on_counting_engine
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of, functions, proxy_event
-from tests.support.usage_sender import run, stream
+from tests.support.usage_sender import fold, run, stream
 
 AUTOMATION = MeteredProduct("automation", KINDS["test"])
 USERS = 10_000
@@ -133,8 +133,8 @@ def send_all(stack: Stack, costs: StepCosts, total: int, batch: int) -> dict[str
         again = random.sample(events, int(batch * SENT_AGAIN))
         entries = list(log.query(f"{ACME}#LOG", f"{since}", "~"))
         with costs.of("fold"):
-            run("fold", stream(entries), CONTEXT)
-    run("settle", context=CONTEXT)
+            fold(stream(entries))
+    run("settle")
     return acknowledged
 
 

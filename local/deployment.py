@@ -46,9 +46,10 @@ def _files(path: Path) -> list[Path]:
 
 
 def recreate_stream_mappings(endpoint: str) -> None:
-    """Replace every event source mapping, because a restarted emulator delivers to no old one."""
+    """Replace the mapping of every stream, because a restarted emulator delivers to no old one."""
     functions = boto3.client("lambda", **client_options(endpoint))
-    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+    mappings = functions.list_event_source_mappings()["EventSourceMappings"]
+    for mapping in [each for each in mappings if ":dynamodb:" in each["EventSourceArn"]]:
         functions.delete_event_source_mapping(UUID=mapping["UUID"])
         functions.create_event_source_mapping(
             FunctionName=mapping["FunctionArn"],
@@ -84,12 +85,16 @@ def outputs(endpoint: str, digest: str | None = None) -> dict[str, str]:
 
 def build(home: Path) -> None:
     _sam(home, "build", "--build-dir", str(home / "build"))
-    _spell_out_media_types(home / "build/template.yaml")
+    _put_into_words_of_the_emulator(home / "build/template.yaml")
 
 
-def _spell_out_media_types(template: Path) -> None:
-    """Write `text/csv` for CloudFormation's `text~1csv`: the emulator would take it literally."""
-    template.write_text(template.read_text().replace("~1", "/"))
+def _put_into_words_of_the_emulator(template: Path) -> None:
+    """Write `text/csv` for CloudFormation's `text~1csv`, and grant sending in batches by its name.
+
+    The emulator takes the first literally. On AWS whoever may send a message may send several.
+    """
+    text = template.read_text().replace("~1", "/")
+    template.write_text(text.replace("sqs:SendMessage\n", "sqs:SendMessage*\n"))
 
 
 def deploy(home: Path, endpoint: str, digest: str) -> None:

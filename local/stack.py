@@ -27,6 +27,7 @@ class Stack:
             "LOG_TABLE": self.outputs["LogTable"],
             "USAGE_TABLE": self.outputs["UsageTable"],
             "SECRET_ID": self.outputs["SecretId"],
+            "WORK_QUEUE": self.outputs["WorkQueue"],
             "BASE_URL": self.base_url,
         }
 

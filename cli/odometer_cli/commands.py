@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from odometer.domain.errors import OdometerError
-from odometer_cli import directory, event_import, keys, maintenance, organization
+from odometer_cli import backlog, directory, event_import, keys, maintenance, organization
 from odometer_cli.client import Client, checked, content_of
 from odometer_cli.deployment import Deployment
 from odometer_cli.event_files import CSV_COLUMNS
@@ -46,7 +46,7 @@ app.add_typer(organization.app, name="organization")
 app.add_typer(directory.app, name="directory")
 app.add_typer(keys.app, name="keys")
 app.command("import", epilog=CSV_COLUMNS)(event_import.import_file)
-for operation in (maintenance.verify, maintenance.rebuild, maintenance.redrive):
+for operation in (backlog.backlog, maintenance.verify, maintenance.rebuild, maintenance.redrive):
     app.command()(operation)
 
 

@@ -15,7 +15,7 @@ from odometer_cli.failure import Misused
 from odometer_cli.organization_lookup import Named, NamedOrAll, id_of_organization
 from odometer_cli.output import count_of, err, out, progress_bar, show_json, show_rows
 
-UNFOLDED = "UnfoldedQueue"
+SET_ASIDE = ("UnfoldedQueue", "FailedWorkQueue")
 MOST_SHOWN = 20
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
@@ -98,7 +98,7 @@ def finish_rebuild(engine: Engine, organization: str) -> int:
 def redrive(
     ctx: typer.Context, organization: NamedOrAll = None, *, as_json: AsJson = False
 ) -> None:
-    """Put parked log entries back, fold all that waits, and clear the queue of what was noted."""
+    """Put parked log entries back, fold all that waits, and try again at once what has failed."""
     deployment: Deployment = ctx.obj
     engine, rows = deployment.engine, []
     names = list(chosen_ids(deployment, organization))
@@ -106,10 +106,11 @@ def redrive(
         for name in names:
             found = engine.redrive(name, datetime.now(UTC))
             engine.fold_outstanding(name, datetime.now(UTC))
+            deployment.process.work.begin_again(name, datetime.now(UTC))
             rows += [{"organization": name, **found._asdict()}] if any(found) else []
             progress.advance(1)
     if organization is None:
-        clear_queue(deployment)
+        clear_queues(deployment)
     if as_json:
         show_json(rows)
     elif rows:
@@ -120,12 +121,13 @@ def redrive(
     raise typer.Exit(1 if any(row["unreadable"] for row in rows) else 0)
 
 
-def clear_queue(deployment: Deployment) -> None:
-    """Empty the queue of unfolded records, all of which are folded now."""
-    if UNFOLDED in deployment.outputs:
-        empty_queue(deployment.outputs[UNFOLDED])
-    else:
-        err.print("Without --stack the queue of unfolded records is left as it is.")
+def clear_queues(deployment: Deployment) -> None:
+    """Empty the queues of what was set aside: all of it is folded now, or due by its marks."""
+    for name in SET_ASIDE:
+        if name in deployment.outputs:
+            empty_queue(deployment.outputs[name])
+    if not deployment.outputs:
+        err.print("Without --stack the queues of what was set aside are left as they are.")
 
 
 def chosen_ids(deployment: Deployment, organization: str | None) -> Iterator[str]:

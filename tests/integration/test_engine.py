@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -16,12 +16,12 @@ from odometer.domain.errors import Unavailable
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_ms
 from odometer.engine.format.decisions import ALL, Fold
+from odometer.engine.format.marks import SETTLE
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.measuring import measure
 from odometer.engine.read.views import View
 from odometer.services.engine import Engine
 from odometer.storage.dynamo import Meter
-from odometer.triggers import UNVISITED
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, admin_of, copy_of_tables, restore_tables
 from tests.support.storage_calls import (
@@ -32,8 +32,19 @@ from tests.support.storage_calls import (
     throttled,
     timed_out,
 )
-from tests.support.usage_sender import ago, log_of, run, send, stream, usage_event
-from tests.unit.test_template import granted
+from tests.support.usage_sender import (
+    ago,
+    fold,
+    log_of,
+    make_queue,
+    message,
+    organizations_in,
+    run,
+    send,
+    stream,
+    usage_event,
+    work,
+)
 
 AUTOMATION = MeteredProduct("automation", KINDS["test"])
 NOTHING_FAILED: dict[str, Any] = {"batchItemFailures": []}
@@ -59,7 +70,7 @@ def test_accepted_usage_shows_once_it_is_rung_and_rings_no_second_time(
     send(stack, keys[ACME], [usage_event("a"), usage_event("b")])
     assert total_of(ACME) == 0
     event = stream(log_of(stack, ACME))
-    assert [run("fold", event), run("fold", event)] == [NOTHING_FAILED] * 2
+    assert [fold(event), fold(event)] == [NOTHING_FAILED] * 2
     assert (total_of(ACME), total_of(OTHER)) == (2, 0)
 
 
@@ -76,7 +87,7 @@ def test_usage_is_the_same_settled_rebuilt_and_with_what_comes_late(
     """Accept, fold, settle and rebuild events through the functions alone."""
     days = [usage_event(f"{day}", time=ago(days=day)) for day in range(0, 40, 3)]
     send(stack, keys[ACME], days)
-    run("fold", stream(log_of(stack, ACME)))
+    fold(stream(log_of(stack, ACME)))
     assert total_of(ACME) == len(days)
     assert run("settle") == {}
     assert total_of(ACME) == len(days)
@@ -92,11 +103,15 @@ def test_usage_is_the_same_settled_rebuilt_and_with_what_comes_late(
     assert total_of(ACME) == len(days) + 1
 
 
-def test_a_long_tail_is_settled_when_the_bell_rings(stack: Stack, keys: dict[str, str]) -> None:
+def test_a_long_tail_asks_for_a_settle_once_a_minute(stack: Stack, keys: dict[str, str]) -> None:
+    queues = make_queue()
     with patch("odometer.services.engine.LONGEST_TAIL", 2):
         for name in ("ab", "c"):
             send(stack, keys[ACME], [usage_event(letter) for letter in name])
-            run("fold", stream(log_of(stack, ACME)))
+            fold(stream(log_of(stack, ACME)))
+    assert organizations_in(queues) == [ACME]
+    process().work.marks.change(ACME, lambda mark: replace(mark, due={SETTLE: 0}))
+    assert work(message(ACME)) == NOTHING_FAILED
     view = View.latest(ACME, process().usage_store(Meter()), "UTC", 0)
     assert (view.head.plan, view.unsettled, total_of(ACME)) == (1, [], 3)
 
@@ -128,9 +143,9 @@ def test_a_failing_organization_holds_up_no_other_and_is_sent_again_from_its_fir
     acme, other = log_of(stack, ACME), log_of(stack, OTHER)
     event = stream([other[0], acme[0], other[1], acme[1]])
     with failing_for(ACME):
-        assert run("fold", event) == {"batchItemFailures": [{"itemIdentifier": "200"}]}
+        assert fold(event) == {"batchItemFailures": [{"itemIdentifier": "200"}]}
     assert (total_of(ACME), total_of(OTHER)) == (0, 2)
-    assert run("fold", {"Records": event["Records"][1:]}) == NOTHING_FAILED
+    assert fold({"Records": event["Records"][1:]}) == NOTHING_FAILED
     assert (total_of(ACME), total_of(OTHER)) == (2, 2)
 
 
@@ -144,106 +159,6 @@ def failing_for(organization: str) -> Any:
         whole(self, name, *arguments)
 
     return patch.object(Engine, "fold_new", fold_new)
-
-
-@pytest.mark.parametrize("function", ["fold", "settle", "rebuild", "audit"])
-def test_a_schedule_serves_the_others_and_says_that_one_failed(
-    stack: Stack, keys: dict[str, str], function: str
-) -> None:
-    for key in keys.values():
-        send(stack, key, [usage_event("a")])
-    work = {"fold": "fold_outstanding"}.get(function, function)
-    whole, served = getattr(Engine, work), []
-
-    def fail_for_acme(self: Engine, name: str, now: datetime) -> Any:
-        served.append(name)
-        if name == ACME:
-            raise RuntimeError(name)
-        return whole(self, name, now)
-
-    with (
-        patch.object(Engine, work, fail_for_acme),
-        pytest.raises(RuntimeError, match="the engine stopped for some organizations"),
-    ):
-        run(function)
-    assert sorted(served) == sorted(keys)
-
-
-def test_one_turn_takes_every_step_of_every_rebuild(stack: Stack, keys: dict[str, str]) -> None:
-    for key in keys.values():
-        send(stack, key, [usage_event(f"{day}", time=ago(days=day)) for day in (1, 300)])
-    run("fold")
-    run("settle")
-    for organization in keys:
-        process().engine.rebuilding.request(organization, ALL, "UTC")
-    assert run("rebuild") == {}
-    assert [process().engine.rebuild(name, datetime.now(UTC)) for name in keys] == [False, False]
-
-
-def test_organizations_take_the_steps_of_their_rebuilds_in_turn(
-    stack: Stack, keys: dict[str, str]
-) -> None:
-    assert keys
-    steps = {ACME: 4, OTHER: 2}
-    taken: list[str] = []
-
-    def step(_: Engine, name: str, __: datetime) -> bool:
-        taken.append(name)
-        return taken.count(name) < steps[name]
-
-    remaining = iter([60_000] * 5 + [19_000])
-    with patch.object(Engine, "rebuild", step):
-        assert run("rebuild", context=context_with(remaining)) == {}
-    first, second = taken[:2]
-    assert {first, second} == {ACME, OTHER}
-    assert taken == [first, second, first, second, ACME]
-    assert next(remaining, "time was up") == "time was up"
-
-
-@pytest.mark.parametrize("function", ["fold", "settle", "rebuild", "audit"])
-def test_a_schedule_begins_nothing_that_it_has_no_time_for(
-    stack: Stack, keys: dict[str, str], function: str
-) -> None:
-    for key in keys.values():
-        send(stack, key, [usage_event("a")])
-    remaining = iter([60_000, 4_000])
-    assert run(function, context=context_with(remaining)) == {}
-    assert next(remaining, "both asked") == "both asked"
-    assert total_of(ACME) + total_of(OTHER) == (function == "fold")
-
-
-def test_what_a_schedule_does_not_reach_is_counted_and_named(
-    stack: Stack,
-    keys: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "odometer-dev")
-    assert run("settle", context=context_with(iter([60_000, 4_000]))) == {}
-    (metric,) = emf_in(capsys.readouterr().out)
-    assert (metric[UNVISITED], metric["service"]) == ([1.0], "odometer-dev")
-    assert metric["_aws"]["CloudWatchMetrics"] == [
-        {
-            "Namespace": "Odometer",
-            "Dimensions": [["service"]],
-            "Metrics": [{"Name": UNVISITED, "Unit": "Count"}],
-        }
-    ]
-    (named,) = [vars(record) for record in caplog.records if record.message == UNVISITED]
-    assert (named["levelname"], named["count"]) == ("WARNING", 1)
-    assert set(named["organizations"]) < {ACME, OTHER}
-
-
-def test_a_schedule_that_reaches_everyone_counts_nothing(
-    stack: Stack, keys: dict[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    run("settle")
-    assert UNVISITED not in capsys.readouterr().out
-
-
-def context_with(remaining: Any) -> Any:
-    return SimpleNamespace(get_remaining_time_in_millis=lambda: next(remaining))
 
 
 @pytest.mark.parametrize(
@@ -272,7 +187,7 @@ def test_an_entry_that_cannot_be_decoded_is_parked_and_passed_over(
     send(stack, keys[ACME], [usage_event("a")])
     (entry,) = log_of(stack, ACME)
     process().table("log").put(poisoned(entry))
-    assert run("fold", stream([poisoned(entry), entry])) == NOTHING_FAILED
+    assert fold(stream([poisoned(entry), entry])) == NOTHING_FAILED
     assert (run("fold"), total_of(ACME)) == ({}, 1)
     assert [parked["sk"] for parked in process().engine.parked(ACME)] == [poisoned(entry)["sk"]]
     assert process().engine.parked(OTHER) == []
@@ -283,7 +198,7 @@ def test_a_record_that_is_no_entry_fails_its_batch_so_that_the_stream_finds_it(
 ) -> None:
     del stack, keys
     with pytest.raises(KeyError):
-        run("fold", {"Records": [{"dynamodb": {"SequenceNumber": "1"}}]})
+        fold({"Records": [{"dynamodb": {"SequenceNumber": "1"}}]})
 
 
 def test_redrive_puts_back_what_can_be_read_by_now(stack: Stack, keys: dict[str, str]) -> None:
@@ -378,7 +293,7 @@ def fold_all(stack: Stack) -> None:
     """Fold new entries and settle a long tail, then fold what is outstanding, twice."""
     with patch("odometer.services.engine.LONGEST_TAIL", 0):
         for entry in log_of(stack, ACME):
-            run("fold", stream([entry]))
+            fold(stream([entry]))
     run("fold")
 
 
@@ -388,27 +303,6 @@ def settle_all(stack: Stack) -> None:
 
 def rebuild_all(stack: Stack) -> None:
     run("rebuild")
-
-
-def audit_all(stack: Stack) -> None:
-    run("audit")
-
-
-RESOURCES = {"DirectoryTable": "directory", "LogTable": "log", "UsageTable": "usage"}
-
-
-@pytest.mark.parametrize("work", [fold_all, settle_all, rebuild_all, audit_all])
-def test_a_function_of_the_engine_uses_exactly_the_verbs_that_it_is_granted(
-    stack: Stack, work: Callable[[Stack], None]
-) -> None:
-    function = work.__name__.removesuffix("_all")
-    key = prepared_for(stack, function)
-    calls_made = record_calls()
-    as_a_new_process()
-    work(stack)
-    assert key
-    grants = granted(f"Engine{function.capitalize()}")
-    assert calls_made.verbs == {RESOURCES[name]: verbs for name, verbs in grants.items()}
 
 
 def prepared_for(stack: Stack, function: str) -> str:

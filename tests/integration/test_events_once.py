@@ -177,9 +177,10 @@ def test_a_key_is_remembered_for_a_day(stack: Stack, key: str) -> None:
 def test_of_two_who_renew_an_expired_key_at_once_one_is_first(stack: Stack) -> None:
     now = datetime.now(UTC)
     first, second = KeptAnswer("1", "{}", now), KeptAnswer("2", "{}", now)
-    event_log = EventLog(process().table("log"), Rival("activity", Meter(), process().dynamodb))
+    marks, log = process().marks(Meter()), process().table("log")
+    event_log = EventLog(log, Rival("activity", Meter(), process().dynamodb), marks)
     event_log.keep_answer(ACME, "batch-1", KeptAnswer("0", "{}", now - timedelta(days=2)))
-    Rival.overtake = lambda: EventLog(event_log.log, process().table("activity")).keep_answer(
+    Rival.overtake = lambda: EventLog(log, process().table("activity"), marks).keep_answer(
         ACME, "batch-1", first
     )
     assert event_log.keep_answer(ACME, "batch-1", second).digest == "1"

@@ -15,13 +15,16 @@ from typer.testing import CliRunner, Result
 from odometer.bootstrap import process
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import read_folds
+from odometer.engine.format.marks import Mark
+from odometer.engine.write.steps import Progress
 from odometer_cli import app, event_files, event_import
+from odometer_cli.backlog import bar
 from odometer_cli.event_files import Format, lines_of
 from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.memory_directory import ACME
 from tests.support.stack import ENVIRONMENT, OTHER, Stack, admin_of
 from tests.support.storage_calls import Call, record_calls, throttled
-from tests.support.usage_sender import ago, log_of, run, send, usage_event
+from tests.support.usage_sender import ago, log_of, run, second_now, send, usage_event
 
 Type = Callable[..., Result]
 
@@ -404,6 +407,61 @@ def test_redrive_says_what_still_cannot_be_read(odometer: Type, parked: Mapping[
     assert (done.exit_code, json.loads(done.stdout)) == (1, expected)
 
 
+def test_redrive_tries_again_at_once_what_has_failed(odometer: Type, key: str) -> None:
+    usage = process().table("usage")
+    later = second_now() + 3_000
+    usage.put(Mark(ACME, 1, {"settle": later, "audit": later}, failures={"settle": 9}).to_item())
+    assert odometer("redrive", ACME).exit_code == 0
+    mark = process().work.marks.get(ACME)
+    assert mark
+    assert (mark.due["settle"] <= second_now(), mark.due["audit"], mark.failures) == (
+        True,
+        later,
+        {},
+    )
+
+
+# backlog
+
+
+def test_nobody_has_anything_to_do(odometer: Type) -> None:
+    assert odometer("backlog").stdout == "Nobody has anything to do.\n"
+
+
+def test_the_backlog_names_who_waits_longest_first(odometer: Type) -> None:
+    usage, now = process().table("usage"), second_now()
+    usage.put(Mark(ACME, now, {"settle": now - 10, "audit": now + 99}).to_item())
+    usage.put(Mark(OTHER, now, {"fold": now - 500}, failures={"fold": 4}).to_item())
+    first, second = json.loads(odometer("backlog", "--json").stdout)
+    assert (first["organization"], first["due"], first["overdue"]) == (OTHER, ["fold"], True)
+    assert (second["organization"], second["due"], second["overdue"]) == (ACME, ["settle"], False)
+    assert (first["failures"], second["next"] is not None) == ({"fold": 4}, True)
+    shown = odometer("backlog").stdout.splitlines()
+    assert [line.split()[0] for line in shown] == ["organization", OTHER, ACME]
+    assert "fold 4" in shown[1]
+
+
+def test_the_backlog_of_one_says_what_waits_and_since_when(
+    stack: Stack, odometer: Type, key: str
+) -> None:
+    send(stack, key, [usage_event("a"), usage_event("b")])
+    before = json.loads(odometer("backlog", ACME, "--json").stdout)
+    assert (before["batches_in_log"], before["events_unsettled"], before["due"]) == (0, 0, ["fold"])
+    run("fold")
+    found = json.loads(odometer("backlog", "Acme Corp", "--json").stdout)
+    assert (found["events_unsettled"], found["plan_steps"]) == (2, {"done": 0, "of": 0})
+    assert found["unsettled_since"] is not None
+    assert "plan_steps        none on its way" in odometer("backlog", ACME).stdout
+    run("settle")
+    assert json.loads(odometer("backlog", ACME, "--json").stdout)["events_unsettled"] == 0
+
+
+def test_a_bar_shows_how_far_it_is() -> None:
+    assert bar(Progress(0, 0)) == "none on its way"
+    assert bar(Progress(1, 4)) == "[#####...............] 1 of 4"
+    assert bar(Progress(4, 4)) == "[####################] 4 of 4"
+
+
 def test_redrive_clears_the_queue_of_what_is_folded(
     odometer: Type, parked: Mapping[str, Any]
 ) -> None:
@@ -417,6 +475,7 @@ def test_redrive_clears_the_queue_of_what_is_folded(
         "LogTable": "log",
         "ActivityTable": "activity",
         "SecretId": ENVIRONMENT["SECRET_ID"],
+        "WorkQueue": ENVIRONMENT["WORK_QUEUE"],
     }
     with patch("odometer_cli.deployment.outputs_of", lambda _: outputs):
         assert odometer("--stack", "odometer", "redrive").exit_code == 0

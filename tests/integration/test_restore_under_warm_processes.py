@@ -8,7 +8,7 @@ import pytest
 from odometer.bootstrap import Process, Settings
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack, admin_of, copy_of_tables, restore_tables
-from tests.support.usage_sender import ago, log_of, run, send, stream, usage_event
+from tests.support.usage_sender import ago, fold, log_of, run, send, stream, usage_event
 
 SPAN = f"from={ago(days=100)}&to={ago(days=-1)}"
 
@@ -26,7 +26,7 @@ class Sender:
         answer = send(self.stack, self.key, [usage_event(name, subject=name) for name in names])
         assert answer.json["accepted"] == len(names)
         entry = log_of(self.stack, self.organization)[-1]
-        assert run("fold", stream([entry])) == {"batchItemFailures": []}
+        assert fold(stream([entry])) == {"batchItemFailures": []}
 
     def send_past_the_warm_process(self, *names: str) -> None:
         """Send events that another process folds and settles, a moment after the restore."""

@@ -167,7 +167,8 @@ class SimulatedOrganization:
         self.accepted.clear()
 
     def settle(self, _: Random) -> None:
-        self.engine.settle(self.organization, self.now)
+        while self.engine.settle(self.organization, self.now):
+            pass
 
     def rebuild(self, luck: Random) -> None:
         self.remake(luck.choice([ALL, APP, TOTALS.id]))

@@ -40,6 +40,7 @@ ENVIRONMENT = {
     "LOG_TABLE": "log",
     "ACTIVITY_TABLE": "activity",
     "SECRET_ID": "odometer",
+    "WORK_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/work.fifo",
 }
 OTHER = "bb7cf840-9ca9-46a3-9778-9015d6580d51"
 KEY_TYPES = {"pk": "HASH", "sk": "RANGE"}

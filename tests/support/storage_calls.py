@@ -15,7 +15,7 @@ Answer = tuple[SimpleNamespace, dict[str, Any]]
 
 
 class Call(NamedTuple):
-    """One call: its verb, and the table or secret that it is about."""
+    """One call: its verb, and the table, secret or queue that it is about."""
 
     verb: str
     resource: str
@@ -52,7 +52,8 @@ def call_of(headers: Any, body: Any) -> Call:
     target = headers["X-Amz-Target"]
     verb = target.decode() if isinstance(target, bytes) else target
     content = json.loads(body)
-    named = content.get("TableName") or content.get("SecretId") or content.get("Name")
+    names = ("TableName", "SecretId", "Name", "QueueUrl")
+    named = next((content[name].rpartition("/")[2] for name in names if name in content), "")
     return Call(verb.rpartition(".")[2], named or next(iter(content["RequestItems"])))
 
 

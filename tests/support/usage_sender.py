@@ -1,19 +1,27 @@
 """Usage sent through the API as senders do, or past it at any time that a test chooses."""
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
+from math import inf
 from typing import Any
+
+import boto3
 
 from odometer.bootstrap import Process, Settings, process
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.time import epoch_ms, epoch_second
 from odometer.engine.format import log_entries
 from odometer.engine.format.decisions import ALL
+from odometer.engine.format.marks import Mark
 from odometer.services.engine import Engine
-from odometer.storage.dynamo import to_dynamodb
+from odometer.storage.dynamo import Meter, Table, to_dynamodb
+from odometer.storage.marks import Marks
+from odometer.storage.queue import organization_of
 from tests.support.stack import CONTEXT, Reply, Stack, functions
 
 EVENTS = "/v1/events"
@@ -83,9 +91,82 @@ def encoded(typed: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"B": base64.b64encode(typed["B"]).decode()} if "B" in typed else typed
 
 
-def run(function: str, event: Mapping[str, Any] | None = None, context: Any = CONTEXT) -> Any:
-    """Call a function of the engine with an event of the stream, or as its schedule does."""
-    return functions()[f"engine/{function}"](event or {}, context)
+def run(task: str) -> dict[str, Any]:
+    """Let workers do a task of every organization, and nothing else, until nothing of it is due."""
+    failed = [name for name in process().engine.directories.organizations() if fails(task, name)]
+    if failed:
+        raise RuntimeError("the engine stopped for some organizations", failed)
+    return {}
+
+
+def fails(task: str, organization: str) -> bool:
+    """Do all due steps of a task; true if one has failed."""
+    make_queue()
+    usage_apart().put(Mark(organization, second_now(), {task: second_now()}).to_item())
+    while is_due(task, organization):
+        if work(message(organization))["batchItemFailures"]:
+            return True
+    return False
+
+
+def is_due(task: str, organization: str) -> bool:
+    mark = Marks(usage_apart(), {}).get(organization)
+    return mark is not None and mark.due.get(task, inf) <= second_now()
+
+
+@cache
+def session_apart() -> boto3.Session:
+    """A session whose calls are not recorded and do not fail."""
+    return boto3.Session()
+
+
+def usage_apart() -> Table:
+    return Table("usage", Meter(), session_apart().client("dynamodb"))
+
+
+def second_now() -> int:
+    return epoch_second(datetime.now(UTC))
+
+
+def make_queue() -> Any:
+    """A client of the queue of work, which is made if it is missing."""
+    queues: Any = session_apart().client("sqs")
+    attributes = {"FifoQueue": "true", "DeduplicationScope": "messageGroup"}
+    attributes["FifoThroughputLimit"] = "perMessageGroupId"
+    queues.create_queue(QueueName="work.fifo", Attributes=attributes)
+    return queues
+
+
+def organizations_in(queues: Any) -> list[str]:
+    """Take the messages that wait in the queue of work; the organizations that they name."""
+    url, found = process().settings.work_queue, []
+    while answer := queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        found += [organization_of(each["Body"]) for each in answer]
+        for each in answer:
+            queues.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+    return found
+
+
+def message(organization: str, *, received: int = 1) -> dict[str, Any]:
+    """A message of the queue, as Lambda gets it."""
+    return {
+        "messageId": f"message for {organization}",
+        "body": json.dumps({"organization": organization}),
+        "attributes": {"ApproximateReceiveCount": str(received)},
+    }
+
+
+def work(*messages: Mapping[str, Any]) -> Any:
+    return functions()["engine/work"]({"Records": list(messages)}, CONTEXT)
+
+
+def dispatch() -> Any:
+    return functions()["engine/dispatch"]({}, CONTEXT)
+
+
+def fold(event: Mapping[str, Any]) -> Any:
+    """Call the fold with an event of the stream."""
+    return functions()["engine/fold"](event, CONTEXT)
 
 
 BATCH_SIZE = 100
@@ -121,7 +202,8 @@ class UsageSender:
 
     def settle(self, now: datetime) -> None:
         self.now = now
-        self.engine.settle(self.organization, now)
+        while self.engine.settle(self.organization, now):
+            pass
 
     def rebuild(self, now: datetime) -> None:
         self.now = now

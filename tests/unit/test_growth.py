@@ -132,7 +132,7 @@ LAST_ROW = '            Kind("app",'
 ROW = '            Kind("storage", ("stored_bytes",), ("object-storage",)),\n'
 PROBE = """
 import pytest
-from tests.support.usage_sender import log_of, run, send, stream, usage_event
+from tests.support.usage_sender import fold, log_of, run, send, stream, usage_event
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
 
@@ -144,7 +144,7 @@ def test_what_was_added_is_taken_and_explained(stack: Stack, product: str, measu
     key = admin_of(stack, ACME)
     event = usage_event(data={"product": product, measure: 7})
     assert send(stack, key, event).json["accepted"] == 1
-    run("fold", stream(log_of(stack, ACME)))
+    fold(stream(log_of(stack, ACME)))
     run("settle")
     time = event["time"]
     query = f"product={product}&measure={measure}&from={time}&to={time[:-1]}.999Z"

@@ -9,7 +9,8 @@ import pytest
 
 from local.template import read, written
 from odometer.services.engine import Findings
-from odometer.triggers import METRICS, UNVISITED
+from odometer.services.work import Dispatched
+from odometer.triggers import METRICS
 
 TEMPLATE = written()
 MONITORING = read("infrastructure/monitoring.yaml")
@@ -46,8 +47,9 @@ FAULTS: dict[str, Sequence[float | None]] = {
     "SlowAnswers": [3100, None] * 5,
     "FunctionThrottles": [1, 0, 1, 0, 1],
     "TableThrottles": [1, None, 1, None, 1],
-    "FailedRuns": [1],
-    "Unvisited": [None, 1],
+    "FailedWork": [1],
+    "FailingWork": [1],
+    "Overdue": [1, None, 1, None, 1],
     "LateFolds": [61_000, None, 61_000, None, 61_000],
     "Unfolded": [1],
     "MissedUsage": [1],
@@ -79,11 +81,11 @@ def test_an_alarm_ends_with_its_fault(name: str) -> None:
 TOLD = {"Fn::If": ["HasTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
 
-def test_an_audit_that_stops_calls_somebody_and_one_that_never_ran_does_not() -> None:
+@pytest.mark.parametrize("name", ["MissedUsage", "Overdue"])
+def test_an_audit_that_stops_calls_somebody_and_one_that_never_ran_does_not(name: str) -> None:
     """An alarm begins without data, and acts only when its state changes."""
-    audit = ALARMS["MissedUsage"]
-    assert state(audit, NO_DATA) == "INSUFFICIENT_DATA"
-    assert audit["InsufficientDataActions"] == TOLD
+    assert state(ALARMS[name], NO_DATA) == "INSUFFICIENT_DATA"
+    assert ALARMS[name]["InsufficientDataActions"] == TOLD
 
 
 # table throttles
@@ -115,7 +117,11 @@ def test_throttles_of_every_table_and_operation_that_functions_use_are_counted()
 # our own metrics: CloudWatch tells names apart by the case of their letters
 
 OURS = dict(zip(("MissedUsage", "ParkedUsage"), Findings._fields, strict=True))
-OURS["Unvisited"] = UNVISITED
+OURS |= {"Overdue": "overdue", "FailingWork": "failing"}
+
+
+def test_dispatch_counts_what_alarms_look_at() -> None:
+    assert Dispatched._fields == ("overdue", "overdue_seconds", "failing")
 
 
 def test_an_alarm_on_a_metric_of_ours_names_one_that_functions_emit() -> None:

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from aws_lambda_powertools.shared import constants
 
 from local.template import expanded, read, written
 from odometer.bootstrap import Settings
+from odometer.engine.format import keys
 from odometer.web.family import MESSAGES, STATUS
 from tests.support.stack import functions
 
@@ -48,19 +49,27 @@ def routes(function: str) -> set[tuple[str, str]]:
     return {(each["Method"], each["Path"]) for each in inputs}
 
 
-def statements(function: str) -> Iterator[tuple[set[str], str]]:
-    """What a function may do: verbs, and the resource that they are granted on."""
-    for policy in FUNCTIONS[function]["Properties"].get("Policies", []):
-        document = RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"]
+def policies_of(function: str) -> list[str]:
+    return [policy["Ref"] for policy in FUNCTIONS[function]["Properties"].get("Policies", [])]
+
+
+def statements(policies: Iterable[str]) -> Iterator[tuple[set[str], str]]:
+    """What policies allow: verbs, and the resource that they are granted on."""
+    for policy in policies:
+        document = RESOURCES[policy]["Properties"]["PolicyDocument"]
         for statement in document["Statement"]:
             verbs = statement["Action"]
             yield {verbs} if isinstance(verbs, str) else set(verbs), str(statement["Resource"])
 
 
 def granted(function: str) -> dict[str, set[str]]:
+    return granted_by(policies_of(function))
+
+
+def granted_by(policies: Iterable[str]) -> dict[str, set[str]]:
     """Verbs by the logical id of the resource."""
     grants: dict[str, set[str]] = {}
-    for verbs, resource in statements(function):
+    for verbs, resource in statements(policies):
         name = re.findall(r"[A-Za-z]+", resource)[-2]
         grants.setdefault(name, set()).update(verb.partition(":")[2] for verb in verbs)
     return grants
@@ -118,7 +127,7 @@ def test_every_log_group_forgets() -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_is_granted_verbs_by_name_on_resources_by_name(function: str) -> None:
-    for verbs, resource in statements(function):
+    for verbs, resource in statements(policies_of(function)):
         assert not any("*" in verb for verb in verbs)
         assert "*" not in resource
         assert "GetAtt" in resource
@@ -199,6 +208,16 @@ def test_the_layer_is_built_for_what_the_functions_run_on() -> None:
     assert defaults["ARCH"] == parameters["Architecture"]["Default"]
 
 
+def test_the_layer_carries_the_services_that_storage_calls() -> None:
+    makefile = Path("layers/odometer/Makefile").read_text()
+    (carried,) = re.findall(r"^SERVICES := (.*)$", makefile, re.MULTILINE)
+    storage = Path("layers/odometer/odometer/storage").glob("*.py")
+    called = {
+        name for path in storage for name in re.findall(r'\.client\("(\w+)"', path.read_text())
+    }
+    assert set(carried.split()) == called
+
+
 def test_the_stack_stays_one_stack() -> None:
     assert len(EXPANDED["Resources"]) < 500
 
@@ -268,7 +287,7 @@ BANNERS = {
     "app_utilization": "/v2: app utilization",
     "v1": "/v1: events, directory and keys",
     "edge": "every other path",
-    "engine": "the engine: called by a stream and by schedules",
+    "engine": "the engine: called by a stream, a schedule and a queue",
 }
 
 
@@ -280,28 +299,53 @@ def test_the_functions_of_a_family_stand_under_its_banner(family: str) -> None:
     assert sorted(re.findall(r"CodeUri: (functions/\S+)", section)) == folders
 
 
-# what nobody waits for
+# the engine
 
 
-def asynchronous() -> list[str]:
-    """The functions that schedules invoke: nobody waits for the answer."""
-    return [
-        name
-        for name, function in FUNCTIONS.items()
-        for event in function["Properties"].get("Events", {}).values()
-        if event["Type"] == "ScheduleV2"
+def events_of(function: str) -> dict[str, Any]:
+    events = FUNCTIONS[function]["Properties"]["Events"].values()
+    return {event["Type"]: event["Properties"] for event in events}
+
+
+def test_every_function_of_the_engine_has_one_caller() -> None:
+    engine = [name for name in FUNCTIONS if name.startswith("Engine")]
+    callers = {name: list(events_of(name)) for name in engine}
+    assert callers == {
+        "EngineFold": ["DynamoDB"],
+        "EngineDispatch": ["ScheduleV2"],
+        "EngineWork": ["SQS"],
+    }
+
+
+def test_one_worker_at_a_time_serves_an_organization_and_a_time_out_ends_no_other() -> None:
+    queue, mapping = RESOURCES["WorkQueue"]["Properties"], events_of("EngineWork")["SQS"]
+    assert queue["FifoQueue"]
+    assert queue["DeduplicationScope"] == "messageGroup"
+    assert mapping["BatchSize"] == 1
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "Workers"}}
+
+
+def test_a_message_comes_again_only_when_its_worker_is_dead_and_is_kept_for_somebody() -> None:
+    queue = RESOURCES["WorkQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] > FUNCTIONS["EngineWork"]["Properties"]["Timeout"]
+    dead = {"Fn::GetAtt": ["FailedWorkQueue", "Arn"]}
+    assert queue["RedrivePolicy"] == {"deadLetterTargetArn": dead, "maxReceiveCount": 3}
+    kept = RESOURCES["FailedWorkQueue"]["Properties"]
+    assert kept["FifoQueue"]  # as the queue whose messages it takes
+    assert kept["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+
+
+@pytest.mark.parametrize("policy", ["MarksWork", "ClearsMarks", "FindsWork"])
+def test_whoever_works_with_marks_touches_no_other_item_of_usage(policy: str) -> None:
+    only = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [keys.MARKS]}}
+    document = RESOURCES[policy]["Properties"]["PolicyDocument"]
+    conditions = [
+        statement.get("Condition")
+        for statement in document["Statement"]
+        if "UsageTable" in str(statement["Resource"])
     ]
-
-
-@pytest.mark.parametrize("function", asynchronous())
-def test_a_failed_run_that_nobody_waits_for_is_kept_for_somebody(function: str) -> None:
-    kept = {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedRunsQueue", "Arn"]}}
-    config = FUNCTIONS[function]["Properties"]["EventInvokeConfig"]
-    assert config == {"DestinationConfig": {"OnFailure": kept}}
-
-
-def test_every_function_of_the_engine_has_a_schedule() -> None:
-    assert asynchronous() == [name for name in FUNCTIONS if name.startswith("Engine")]
+    assert conditions == [only] * len(conditions) != []
 
 
 # a new account

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 from odometer.directory.snapshot import Directory
 from odometer.services.engine import Engine
 from odometer.services.usage import Usage
+from odometer.services.work import Work
 from odometer.storage.directory import BlockCache, DirectoryStore
 from odometer.storage.dynamo import Meter, Table, connect
 from odometer.storage.key_activity import KeyActivity
 from odometer.storage.log import EventLog
+from odometer.storage.marks import Marks
+from odometer.storage.queue import WorkQueue
 from odometer.storage.secret import read_secret
 
 if TYPE_CHECKING:
@@ -27,13 +30,14 @@ READERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The names of one deployment's tables and of its secret."""
+    """The names of one deployment's tables, of its secret and of its queue."""
 
     directory_table: str
     usage_table: str
     log_table: str
     activity_table: str
     secret_id: str
+    work_queue: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
@@ -53,6 +57,7 @@ class Process:
         self.settings = settings
         self.blocks = BlockCache()
         self.noted_hours: dict[str, int] = {}
+        self.noted_minutes: dict[str, int] = {}
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
@@ -81,6 +86,10 @@ class Process:
         meter = Meter()
         return Engine(self.directories(meter), self.usage_store(meter), self.log_store(meter))
 
+    @cached_property
+    def work(self) -> Work:
+        return Work(self.engine, self.marks(Meter()), WorkQueue(self.settings.work_queue))
+
     def directories(self, meter: Meter) -> DirectoryStore:
         return DirectoryStore(self.table(self.settings.directory_table, meter), self.blocks)
 
@@ -88,7 +97,11 @@ class Process:
         return KeyActivity(self.table(self.settings.activity_table, meter), self.noted_hours)
 
     def event_log(self, meter: Meter) -> EventLog:
-        return EventLog(self.log_store(meter), self.table(self.settings.activity_table, meter))
+        answers = self.table(self.settings.activity_table, meter)
+        return EventLog(self.log_store(meter), answers, self.marks(meter))
+
+    def marks(self, meter: Meter) -> Marks:
+        return Marks(self.usage_store(meter), self.noted_minutes)
 
     def usage(self, directory: Directory, now: datetime, until: float, meter: Meter) -> Usage:
         usage, log = self.usage_store(meter), self.log_store(meter)

@@ -1,14 +1,11 @@
-"""What starts the engine: new entries on the log's stream, or a schedule.
+"""What starts the engine: new entries on the log's stream, messages of the queue, or a schedule.
 
 Each organization is handled by itself, so that one that fails holds up no other. The caller learns
-of a failure: the stream sends the entries again and sets them aside in the end, a schedule comes
-again, and the alarm on errors tells someone.
+of a failure: the stream and the queue send the same again and set it aside in the end.
 """
 
 import base64
-import random
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,53 +15,61 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from odometer.bootstrap import process
 from odometer.engine.store import Item
-from odometer.services.engine import Engine, Findings
+from odometer.services.work import Dispatched, Step, Work
 from odometer.storage.dynamo import from_dynamodb
+from odometer.storage.queue import organization_of
 
 METRICS = "Odometer"
-UNVISITED = "unvisited"
-MOST_NAMED = 20
 logger = Logger(use_rfc3339=True)
 
-MARGIN_MS = 20_000
-"""No step begins with less time left: the longest one, a year of a product, takes seconds."""
-
-OnSchedule = Callable[[Engine, str, datetime], bool | None]
-"""Work on one organization; it returns true if there is more to do."""
-OnNewEntries = Callable[[Engine, str, Sequence[Item] | None, datetime], None]
+OnSchedule = Callable[[Work, datetime], None]
+OnMessage = Callable[[Work, str, datetime, bool], None]
+"""Work on one organization; true if a worker has had the same message before."""
+OnNewEntries = Callable[[Work, str, datetime, Sequence[Item]], None]
 Handler = Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]
 
 
 def on_schedule(work: OnSchedule) -> Handler:
-    """Make a handler that works on every organization until there is nothing left to do."""
+    """Make a handler that a schedule calls."""
 
-    def handler(_: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-        return visit_all(work, context)
+    def handler(_: Mapping[str, Any], __: LambdaContext) -> dict[str, Any]:
+        work(process().work, datetime.now(UTC))
+        return {}
+
+    return handler
+
+
+def on_messages(work: OnMessage) -> Handler:
+    """Make a handler of messages that name organizations; it answers those that failed.
+
+    After a failure the other messages of that organization come again too, in their order.
+    """
+
+    def handler(event: Mapping[str, Any], _: LambdaContext) -> dict[str, Any]:
+        failed, unfinished = set[str](), []
+        for record in event["Records"]:
+            name = organization_of(record["body"])
+            again = int(record["attributes"]["ApproximateReceiveCount"]) > 1
+            if name in failed or not attempt(work, name, again):
+                failed.add(name)
+                unfinished.append(record["messageId"])
+        return failures(unfinished)
 
     return handler
 
 
 def on_log_stream(work: OnNewEntries) -> Handler:
-    """Make a handler of new entries; on the schedule it works on every organization without any."""
+    """Make a handler of new entries; it answers the first record of those that failed."""
 
-    def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-        if "Records" in event:
-            return visit_new(work, event)
-        return visit_all(lambda engine, name, now: work(engine, name, None, now), context)
+    def handler(event: Mapping[str, Any], _: LambdaContext) -> dict[str, Any]:
+        first_failed = []
+        for name, changes in changes_by_organization(event).items():
+            new = [item_of(change["NewImage"]) for change in changes]
+            if not attempt(work, name, new):
+                first_failed.append(changes[0]["SequenceNumber"])
+        return failures(sorted(first_failed, key=int)[:1])
 
     return handler
-
-
-def visit_new(work: OnNewEntries, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Work on the new entries; answer with the first record of an organization that failed."""
-    new = changes_by_organization(event)
-
-    def work_on_new(engine: Engine, name: str, now: datetime) -> None:
-        work(engine, name, [item_of(change["NewImage"]) for change in new[name]], now)
-
-    failed = attempt(new, work_on_new)
-    numbers = sorted((new[name][0]["SequenceNumber"] for name in failed), key=int)
-    return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers[:1]]}
 
 
 def changes_by_organization(event: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -84,41 +89,17 @@ def item_of(image: Mapping[str, Mapping[str, Any]]) -> Item:
     )
 
 
-def visit_all(work: OnSchedule, context: LambdaContext) -> dict[str, Any]:
-    """Work on every organization in turn, in random order so that none is always last."""
-    organizations = list(process().engine.directories.organizations())
-    random.shuffle(organizations)
-    waiting, unvisited = deque(organizations), set(organizations)
-
-    def take_turn(engine: Engine, organization: str, now: datetime) -> None:
-        unvisited.discard(organization)
-        if work(engine, organization, now):
-            waiting.append(organization)
-
-    failed = attempt(in_time(waiting, context), take_turn)
-    report_unvisited(unvisited)
-    if failed:
-        raise RuntimeError("the engine stopped for some organizations", failed)
-    return {}
+def report_dispatch(found: Dispatched) -> None:
+    """Count what was not reached, also when all was: without these counts somebody is called."""
+    count(found._asdict())
 
 
-def in_time(waiting: deque[str], context: LambdaContext) -> Iterator[str]:
-    while waiting and context.get_remaining_time_in_millis() > MARGIN_MS:
-        yield waiting.popleft()
-
-
-def report_unvisited(organizations: Collection[str]) -> None:
-    if organizations:
-        count({UNVISITED: len(organizations)})
-        names = sorted(organizations)[:MOST_NAMED]
-        logger.warning(UNVISITED, count=len(organizations), organizations=names)
-
-
-def report_audit(organization: str, findings: Findings) -> None:
-    """Count findings for the alarms, and log them for whoever the alarms wake."""
-    count(findings._asdict())
-    if any(findings):
-        logger.error("audit", organization=organization, **findings._asdict())
+def report_step(organization: str, step: Step | None) -> None:
+    """Count what an audit has found for the alarms, and log it for whoever the alarms wake."""
+    if step and step.findings:
+        count(step.findings._asdict())
+        if any(step.findings):
+            logger.error("audit", organization=organization, **step.findings._asdict())
 
 
 def count(values: Mapping[str, int]) -> None:
@@ -128,12 +109,16 @@ def count(values: Mapping[str, int]) -> None:
     metrics.flush_metrics()
 
 
-def attempt(organizations: Iterable[str], work: OnSchedule) -> list[str]:
-    failed = []
-    for organization in organizations:
-        try:
-            work(process().engine, organization, datetime.now(UTC))
-        except Exception:
-            logger.exception("failed", organization=organization)
-            failed.append(organization)
-    return failed
+def attempt(
+    work: Callable[[Work, str, datetime, Any], None], organization: str, content: Any
+) -> bool:
+    try:
+        work(process().work, organization, datetime.now(UTC), content)
+    except Exception:
+        logger.exception("failed", organization=organization)
+        return False
+    return True
+
+
+def failures(identifiers: Iterable[str]) -> dict[str, Any]:
+    return {"batchItemFailures": [{"itemIdentifier": each} for each in identifiers]}

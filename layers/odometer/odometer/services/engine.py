@@ -4,24 +4,34 @@ import secrets
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
+from zlib import crc32
 
-from odometer.domain.time import KEPT_FOR_CURSORS, epoch_ms, epoch_second, instant_at
+from odometer.domain.kinds import KINDS
+from odometer.domain.time import DAY, KEPT_FOR_CURSORS, epoch_ms, epoch_second, instant_at
+from odometer.engine import calendar
 from odometer.engine.format import keys, log_entries
+from odometer.engine.format.decisions import UsageHead, read_head
 from odometer.engine.format.log_entries import Undecodable
+from odometer.engine.format.marks import FOLD, FOLD_AGAIN, REBUILD, SETTLE
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
 from odometer.engine.format.segments import years_with_frames
 from odometer.engine.read.verify import Comparison, YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.fold import Folding
+from odometer.engine.write.fold import Waiting as Unfolded
 from odometer.engine.write.rebuild import Rebuilding, Retirement
-from odometer.engine.write.settle import Settling
+from odometer.engine.write.settle import GRACE_SECONDS, Settling
+from odometer.engine.write.steps import Progress
 from odometer.services.usage import products_of
 from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Table
 
 LONGEST_TAIL = 5_000
-"""More events than this are settled at once: the one knob between write and read cost."""
+"""More unsettled events than this are settled at once, others after `SETTLE_AFTER` seconds: the
+two knobs between write and read cost."""
+SETTLE_AFTER = 300
+SEALS_SPREAD = 600
 AUDITED_HOURS = 26
 HOUR_MS = 3_600_000
 
@@ -33,6 +43,20 @@ class Findings(NamedTuple):
     """Events that had long been accepted and were in no fold."""
     parked: int
     """Log entries that cannot be decoded."""
+
+
+class Waiting(NamedTuple):
+    """What an organization has to do, as far as it can be counted."""
+
+    in_log: Unfolded
+    """Batches that were accepted more than two minutes ago and that no fold has passed."""
+    events: int
+    """Events that are folded, and so in reports, and not settled."""
+    since: int | None
+    """When the oldest of their folds was written."""
+    plan: Progress
+    rebuild: Progress
+    parked: int
 
 
 class Redriven(NamedTuple):
@@ -57,30 +81,39 @@ class Engine:
     def products(self, organization: str) -> list[MeteredProduct]:
         return [*products_of(self.directories.open(organization)), *PROJECTIONS]
 
-    def fold_new(self, organization: str, entries: Sequence[Item], now: datetime) -> None:
-        """Fold what was just accepted, and settle a plan when the tail has become long.
-
-        One only: the next organization with new entries waits for it.
-        """
+    def fold_new(self, organization: str, entries: Sequence[Item], now: datetime) -> bool:
+        """Fold what was just accepted; whether the tail has become long."""
         self.folding.fold_new(organization, entries, epoch_ms(now))
-        if self.folding.unsettled(organization) > LONGEST_TAIL:
-            self.settling.settle(organization, self._zone(organization), epoch_second(now))
+        return self._has_long_tail(organization)
 
     def fold_outstanding(self, organization: str, now: datetime) -> bool:
-        """Fold what waits in the log; whether more waits, maybe until something is settled."""
-        return self.folding.fold_outstanding(organization, epoch_ms(now))
+        """Fold what waits in the log; whether more can be folded before anything is settled."""
+        more = self.folding.fold_outstanding(organization, epoch_ms(now))
+        return more and not self._has_long_tail(organization)
 
-    def settle(self, organization: str, now: datetime) -> None:
-        """Settle until nothing is left to do, and begin the rebuild that is due."""
-        zone = self._zone(organization)
-        while self.settling.settle(organization, zone, epoch_second(now)):
-            pass
-        if scope := self.rebuilding.wanted(organization, zone):
-            self.rebuilding.request(organization, scope, zone)
+    def settle(self, organization: str, now: datetime) -> bool:
+        """Settle one step further; whether there was anything to do."""
+        return self.settling.settle(organization, self._zone(organization), epoch_second(now))
 
     def rebuild(self, organization: str, now: datetime) -> bool:
-        """Take the rebuild that is on its way one step further; whether there was one."""
+        """Take the rebuild that is on its way, or due, one step further; whether there was one."""
+        zone = self._zone(organization)
+        if scope := self.rebuilding.wanted(organization, zone):
+            self.rebuilding.request(organization, scope, zone)
         return self.rebuilding.rebuild(organization, epoch_second(now))
+
+    def remaining(self, organization: str, now: datetime) -> dict[str, int]:
+        """The tasks that an organization has left, and from which second on each is due."""
+        head = read_head(organization, self.usage)
+        unsettled = self._unsettled_since(organization, head.upto if head else 0)
+        waits, is_long = self._waits_in_log(organization, head), self._has_long_tail(organization)
+        due = {FOLD: epoch_second(now) + FOLD_AGAIN} if waits else {}
+        settle = [unsettled + (0 if is_long else SETTLE_AFTER)] if unsettled else []
+        if settle := settle + seals_at(organization, head):
+            due[SETTLE] = min(settle)
+        if head and self._rebuilds(organization, head):
+            due[REBUILD] = epoch_second(now)
+        return due
 
     def retire(self, organization: str, now: datetime) -> None:
         """Remove what no cursor can name any more, and years that are kept no longer."""
@@ -130,8 +163,58 @@ class Engine:
             self.usage.delete(entry["pk"], entry["sk"])
         return Redriven(len(readable), len(parked) - len(readable))
 
+    def waiting(self, organization: str, now: datetime) -> Waiting:
+        """Count all that waits, for operators: it reads every unsettled fold."""
+        view = View.latest(organization, self.usage, "UTC", epoch_second(now))
+        return Waiting(
+            self.folding.waiting(organization, epoch_ms(now)),
+            sum(len(fold.events) for fold in view.unsettled),
+            self._unsettled_since(organization, view.head.upto),
+            self.settling.progress(organization),
+            self.rebuilding.progress(organization),
+            len(self.parked(organization)),
+        )
+
+    def _has_long_tail(self, organization: str) -> bool:
+        return self.folding.unsettled(organization) > LONGEST_TAIL
+
+    def _unsettled_since(self, organization: str, upto: int) -> int | None:
+        """The second in which the oldest fold that is not settled was written."""
+        pk, first = keys.folds(organization), keys.number(upto + 1)
+        (folds,) = self.usage.read([KeyRange(pk, first, keys.TOP, limit=1)])
+        return int(folds[0]["ttl"]) - log_entries.LOG_SECONDS if folds else None
+
+    def _waits_in_log(self, organization: str, head: UsageHead | None) -> bool:
+        """Whether the log has an entry after the last watermark that is known."""
+        through = max(head.through_ms if head else 0, self.folding.through_ms(organization))
+        key_range = KeyRange(keys.log(organization), keys.entry(through), keys.TOP, limit=1)
+        return bool(self.log.read([key_range])[0])
+
+    def _rebuilds(self, organization: str, head: UsageHead) -> bool:
+        """Whether a rebuild is on its way or due."""
+        number = keys.number(head.rebuilt + 1)
+        return bool(
+            self.usage.get(keys.rebuilds(organization), number)
+            or self.rebuilding.wanted(organization, self._zone(organization))
+        )
+
     def _zone(self, organization: str) -> str:
         return self.directories.open(organization).organization.time_zone
+
+
+def seals_at(organization: str, head: UsageHead | None) -> list[int]:
+    """When the next day with events can be sealed: not all organizations in the same minute."""
+    if head is None:
+        return []
+    zones = {calendar.zone_of(kind, head.zone) for kind in KINDS.values()}
+    days = ((calendar.day_of(head.sealed, zone), zone) for zone in zones)
+    ends = [
+        calendar.first_second(day + DAY, zone)
+        for day, zone in days
+        if day <= calendar.day_of(head.last, zone)
+    ]
+    spread = crc32(organization.encode()) % SEALS_SPREAD
+    return [min(ends) + GRACE_SECONDS + spread] if ends else []
 
 
 def accepted_again(organization: str, entry: Item, now: datetime) -> Item:

@@ -174,9 +174,10 @@ class DirectoryStore:
             pause()
         raise Unavailable(organization)
 
-    def organizations(self, after: str = "") -> Iterator[str]:
+    def organizations(self, after: str = "", limit: int | None = None) -> Iterator[str]:
         """Every organization, or those after one, for schedules and operators only."""
-        return (str(item["sk"]) for item in self.table.query(ORGANIZATIONS, f"{after} ", "~"))
+        found = self.table.query(ORGANIZATIONS, f"{after} ", "~", limit=limit)
+        return (str(item["sk"]) for item in found)
 
     def heads(self, organizations: Iterable[str]) -> Iterator[DirectoryHead]:
         each = iter(organizations)

@@ -259,8 +259,60 @@ class Table:
             ),
         )
 
+    def add_missing(
+        self, pk: str, sk: str, missing: Mapping[str, Value], values: Mapping[str, Value]
+    ) -> None:
+        """Set attributes of an item, and those that it lacks; make it if it is not there."""
+        names = {f"#{name}": name for name in (*missing, *values)}
+        sets = [f"#{name} = if_not_exists(#{name}, :{name})" for name in missing]
+        sets += [f"#{name} = :{name}" for name in values]
+        self._call(
+            "update_item",
+            TableName=self.name,
+            Key=key_of(pk, sk),
+            UpdateExpression=f"SET {', '.join(sets)}",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=to_dynamodb(
+                {f":{name}": value for name, value in {**missing, **values}.items()}
+            ),
+        )
+
+    def replace(self, before: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
+        """Change the attributes that differ if nobody has changed them; return whether it did."""
+        names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+        new = {f":n{i}": after[name] for i, name in enumerate(names) if name in after}
+        old = {f":o{i}": before[name] for i, name in enumerate(names) if name in before}
+        sets = [f"#a{i} = :n{i}" for i, name in enumerate(names) if name in after]
+        gone = [f"#a{i}" for i, name in enumerate(names) if name not in after]
+        changes = [("SET", sets), ("REMOVE", gone)]
+        return self._decided(
+            "update_item",
+            TableName=self.name,
+            Key=key_of(str(before["pk"]), str(before["sk"])),
+            UpdateExpression=" ".join(
+                f"{verb} {', '.join(each)}" for verb, each in changes if each
+            ),
+            ConditionExpression=" AND ".join(unchanged(names, before)),
+            ExpressionAttributeNames={f"#a{i}": name for i, name in enumerate(names)},
+            ExpressionAttributeValues=to_dynamodb({**new, **old}),
+        )
+
     def delete(self, pk: str, sk: str) -> None:
         self._call("delete_item", TableName=self.name, Key=key_of(pk, sk))
+
+    def delete_unchanged(self, item: Mapping[str, Value]) -> bool:
+        """Remove an item if nobody has changed it; return whether it did."""
+        names = sorted(item.keys() - {"pk", "sk"})
+        return self._decided(
+            "delete_item",
+            TableName=self.name,
+            Key=key_of(str(item["pk"]), str(item["sk"])),
+            ConditionExpression=" AND ".join(unchanged(names, item)),
+            ExpressionAttributeNames={f"#a{i}": name for i, name in enumerate(names)},
+            ExpressionAttributeValues=to_dynamodb(
+                {f":o{i}": item[name] for i, name in enumerate(names)}
+            ),
+        )
 
     def _get_batch(self, keys: list[dict[str, Any]], *, consistent: bool) -> Iterator[Item]:
         for pause in backoff():
@@ -314,6 +366,13 @@ class Table:
 
 def key_of(pk: str, sk: str) -> dict[str, Any]:
     return to_dynamodb({"pk": pk, "sk": sk})
+
+
+def unchanged(names: Sequence[str], before: Mapping[str, Value]) -> Iterator[str]:
+    """The conditions that attributes are as they were, missing ones too."""
+    yield "attribute_exists(pk)"
+    for i, name in enumerate(names):
+        yield f"#a{i} = :o{i}" if name in before else f"attribute_not_exists(#a{i})"
 
 
 def backoff() -> Iterator[Callable[[], None]]:

@@ -12,6 +12,7 @@ from odometer.domain.events import Event
 from odometer.domain.time import epoch_ms, epoch_second, instant_of_ms
 from odometer.engine.format import keys, log_entries
 from odometer.storage.dynamo import Item, Table
+from odometer.storage.marks import Marks
 
 ANSWERS_KEPT = timedelta(hours=24)
 LARGEST_ENTRY = 400_000
@@ -48,15 +49,20 @@ class EventLog:
 
     log: Table
     answers: Table
+    marks: Marks
 
     def put(self, organization: str, events: Sequence[Event[str]], accepted_at: datetime) -> None:
-        """Append a batch by one write; a batch without events is not written."""
+        """Append a batch by one write; a batch without events is not written.
+
+        The organization is marked before, so that a batch that no stream brings is found.
+        """
         if events:
             entry = log_entries.to_item(
                 organization, events, epoch_ms(accepted_at), secrets.token_hex(8)
             )
             if size_of(entry) > LARGEST_ENTRY:
                 raise TooLarge
+            self.marks.accepting(organization, epoch_second(accepted_at))
             self.log.put_new(entry)
 
     def keep_answer(self, organization: str, key: str, mine: KeptAnswer) -> KeptAnswer:

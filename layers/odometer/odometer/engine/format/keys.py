@@ -1,4 +1,4 @@
-"""The key grammar of the engine: every partition begins with the organization.
+"""The key grammar of the engine: every partition but `MARKS` begins with the organization.
 
 A number that orders items (fold, plan, part) has ten digits; dates are ISO. `BOTTOM`
 and `TOP` sort before and after everything else.
@@ -9,6 +9,10 @@ from typing import Final
 
 BOTTOM: Final = " "
 TOP: Final = "~"
+MARKS: Final = "MARKS"
+"""Marks, by organization. A schedule must find who has something to do without asking everybody."""
+SWEEP: Final = "~sweep"
+"""In the partition of the marks, behind all of them: how far the daily sweep has come."""
 
 
 def number(value: int) -> str:

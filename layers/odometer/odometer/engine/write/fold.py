@@ -131,6 +131,11 @@ class Folding:
         tail = self._counted.remembered_tail(organization)
         return tail.events if tail else 0
 
+    def through_ms(self, organization: str) -> int:
+        """The watermark when the organization was last folded here."""
+        tail = self._counted.remembered_tail(organization)
+        return tail.through_ms if tail else 0
+
     def waiting(self, organization: str, now_ms: int) -> Waiting:
         """What is in the log, and no fold is known to have passed it."""
         through_ms, landed_ms = self._counted.tail(organization).through_ms, now_ms - SETTLING_MS

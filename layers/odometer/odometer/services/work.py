@@ -1,0 +1,138 @@
+"""Work: who has something to do gets a message; each message is one step of one organization."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Final, NamedTuple
+
+from odometer.domain.errors import Unavailable
+from odometer.domain.time import epoch_second
+from odometer.engine.format.marks import AUDIT, FOLD, RETIRE, SETTLE, Mark
+from odometer.engine.store import Item
+from odometer.services.engine import Engine, Findings
+from odometer.storage.marks import Marks, Sweep
+from odometer.storage.queue import WorkQueue
+
+DAY_SECONDS: Final = 86_400
+SWEPT_EACH_MINUTE: Final = 100
+"""20,000 organizations within 200 minutes; more than 144,000 would take longer than a day."""
+SWEPT_TASKS: Final = (FOLD, RETIRE, AUDIT)
+FAILING_AFTER: Final = 3
+
+
+class Dispatched(NamedTuple):
+    """What a dispatch has found; anything but zeros has waited longer than it may."""
+
+    overdue: int
+    """Organizations with a task that nobody has reached in time."""
+    overdue_seconds: int
+    """How late the oldest of these tasks is."""
+    failing: int
+    """Organizations of which a task has failed three times in a row."""
+
+
+class Step(NamedTuple):
+    """What a worker did for an organization."""
+
+    task: str
+    findings: Findings | None = None
+    folds_more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Hands out work and does it; both are safe to run at any time and twice at once."""
+
+    engine: Engine
+    marks: Marks
+    queue: WorkQueue
+
+    def dispatch(self, now: datetime) -> Dispatched:
+        """Send a message for each mark that is due, after marking some of all organizations."""
+        second = epoch_second(now)
+        self._sweep(second)
+        marks = list(self.marks.all())
+        self.queue.send(mark for mark in marks if mark.most_urgent(second))
+        late = [seconds for mark in marks if (seconds := mark.overdue_seconds(second)) > 0]
+        failing = sum(max(mark.failures.values(), default=0) >= FAILING_AFTER for mark in marks)
+        return Dispatched(len(late), max(late, default=0), failing)
+
+    def step(self, organization: str, now: datetime, *, again: bool = False) -> Step | None:
+        """Take the most urgent step that is due, and send a message for the next one.
+
+        `again`: the worker that had the message before died, perhaps of this very task. Nothing is
+        removed from a mark before its step has ended, so whoever dies loses nothing.
+        """
+        second = epoch_second(now)
+        mark = self.marks.get(organization)
+        task = mark.most_urgent(second) if mark else None
+        if task and again:
+            mark = self._postpone(organization, task, second)
+        if mark is None or task is None:
+            return None
+        try:
+            step = self._take(task, organization, now)
+            left = self.engine.remaining(organization, now)
+            left |= {FOLD: second} if step.folds_more else {}
+        except Exception:
+            if not again:
+                self._postpone(organization, task, second)
+            raise
+        due = mark.due[task]
+        after = self.marks.change(
+            organization, lambda mark: mark.done(task, due, second, left), mark
+        )
+        if after and after.most_urgent(second):
+            self._send_at_once(after)
+        return step
+
+    def fold_new(self, organization: str, now: datetime, entries: Sequence[Item]) -> None:
+        """Fold what the stream brings, and ask for a settle when the tail has become long."""
+        if self.engine.fold_new(organization, entries, now):
+            mark = self.marks.hasten(organization, SETTLE, epoch_second(now))
+            self._send_at_once(mark)
+
+    def begin_again(self, organization: str, now: datetime) -> None:
+        """Make due what was postponed, and mark the organization in case its mark was lost."""
+        second = epoch_second(now)
+        self.marks.add(organization, second, {FOLD: second})
+        self.marks.change(organization, lambda mark: mark.again(second))
+
+    def _take(self, task: str, organization: str, now: datetime) -> Step:
+        match task:
+            case "fold":
+                return Step(task, folds_more=self.engine.fold_outstanding(organization, now))
+            case "settle":
+                self.engine.settle(organization, now)
+            case "rebuild":
+                self.engine.rebuild(organization, now)
+            case "retire":
+                self.engine.retire(organization, now)
+            case "audit":
+                return Step(task, self.engine.audit(organization, now))
+        return Step(task)
+
+    def _send_at_once(self, mark: Mark | None) -> None:
+        """Send a message without waiting for the next dispatch, which sends it if this fails."""
+        with suppress(Unavailable):
+            self.queue.send([mark] if mark else [])
+
+    def _postpone(self, organization: str, task: str, second: int) -> Mark | None:
+        return self.marks.change(organization, lambda mark: mark.postponed(task, second))
+
+    def _sweep(self, second: int) -> None:
+        """Mark the next of all organizations, each once a day: a mark that was lost is found."""
+        sweep, today = self.marks.sweep, second // DAY_SECONDS
+        if sweep.is_over and sweep.day >= today:
+            return
+        if sweep.is_over:
+            sweep = Sweep(today, is_over=False)
+        each = self.engine.directories.organizations(sweep.after, limit=SWEPT_EACH_MINUTE)
+        marked = list(islice(each, SWEPT_EACH_MINUTE))
+        for organization in marked:
+            self.marks.add(organization, second, dict.fromkeys(SWEPT_TASKS, second))
+        last = marked[-1] if marked else sweep.after
+        is_over = len(marked) < SWEPT_EACH_MINUTE
+        self.marks.keep_sweep(replace(sweep, after=last, is_over=is_over))
