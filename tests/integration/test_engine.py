@@ -274,7 +274,8 @@ def test_an_audit_brings_what_was_missed_and_sounds_the_alarm(
     later = datetime.now(UTC) + timedelta(hours=1)
     send(stack, keys[ACME], [usage_event("c")])
     process().engine.fold_outstanding(ACME, later)
-    log.put(entry)
+    long_ago = int(str(entry["sk"])[:13]) - 3 * 3_600_000
+    log.put({**entry, "sk": f"{long_ago}#late"})
     process().engine.fold_outstanding(ACME, later + timedelta(minutes=1))
     assert total_of(ACME) == 1
     (missed,) = [metrics for metrics in audit() if metrics["missed"] != [0.0]]

@@ -22,6 +22,7 @@ from odometer.engine.read.measuring import measure
 from odometer.engine.read.verify import YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item
+from odometer.engine.write.audit import Audit
 from odometer.engine.write.steps import BUDGET
 from tests.property.interleaving import Interleaving
 from tests.support.memory_store import dying
@@ -137,9 +138,10 @@ class History:
         folding.fold_outstanding(ORGANIZATION, self.simulated.now_ms)
 
     def sweep_the_day(self, random: Random) -> None:
-        since = self.simulated.now_ms - 26 * 3600 * 1000
-        entries = list(self.simulated.folding.entries(ORGANIZATION, since))
-        self.simulated.folding.fold_again(ORGANIZATION, entries, self.simulated.now_ms)
+        """Audit pieces of one entry or two."""
+        auditing = Audit(self.simulated.folding, most_events=2)
+        for _ in range(random.choice([1, 3, 20])):
+            assert auditing.step(ORGANIZATION, self.simulated.now_ms).missed == 0
 
     def settle(self, random: Random) -> None:
         """A whole plan, or some of its steps."""

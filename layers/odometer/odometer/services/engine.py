@@ -18,6 +18,7 @@ from odometer.engine.format.segments import years_with_frames
 from odometer.engine.read.verify import Comparison, YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
+from odometer.engine.write.audit import Audit
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.fold import Waiting as Unfolded
 from odometer.engine.write.rebuild import Rebuilding, Retirement
@@ -32,8 +33,6 @@ LONGEST_TAIL = 5_000
 two knobs between write and read cost."""
 SETTLE_AFTER = 300
 SEALS_SPREAD = 600
-AUDITED_HOURS = 26
-HOUR_MS = 3_600_000
 
 
 class Findings(NamedTuple):
@@ -74,6 +73,7 @@ class Engine:
         self.usage = usage
         self.log = log
         self.folding = Folding(self.log, self.usage, self.directories)
+        self.auditing = Audit(self.folding)
         self.settling = Settling(self.usage, self.products)
         self.rebuilding = Rebuilding(self.usage, self.settling)
         self.retirement = Retirement(self.usage, self.products)
@@ -122,17 +122,11 @@ class Engine:
         oldest_cursor = now - KEPT_FOR_CURSORS  # it may see last year's end
         self.retirement.years(organization, oldest_cursor.year - kept + 1)
 
-    def audit(self, organization: str, now: datetime) -> Findings:
-        """Fold the log of a day and more again, which must bring nothing."""
-        now_ms = epoch_ms(now)
-        through_ms = View.latest(organization, self.usage, "UTC", now_ms // 1000).through_ms
-        missed = 0
-        for start_ms in range(now_ms - AUDITED_HOURS * HOUR_MS, through_ms, HOUR_MS):
-            end = keys.entry(min(start_ms + HOUR_MS, through_ms))
-            key_range = KeyRange(keys.log(organization), keys.entry(start_ms), end)
-            (entries,) = self.log.read([key_range])
-            missed += self.folding.fold_again(organization, entries, now_ms)
-        return Findings(missed, len(self.parked(organization)))
+    def audit(self, organization: str, now: datetime) -> tuple[Findings, bool]:
+        """Fold a piece of the log again, which must bring nothing; whether more is left."""
+        piece = self.auditing.step(organization, epoch_ms(now))
+        findings = Findings(piece.missed, len(self.parked(organization)))
+        return findings, not piece.is_last
 
     def verify(self, organization: str, now: datetime) -> Iterator[Comparison]:
         """Every frame beside what the settled events say, by product and year."""

@@ -38,7 +38,8 @@ class Step(NamedTuple):
 
     task: str
     findings: Findings | None = None
-    folds_more: bool = False
+    more: bool = False
+    """Whether the same is to be done again at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Work:
         try:
             step = self._take(task, organization, now)
             left = self.engine.remaining(organization, now)
-            left |= {FOLD: second} if step.folds_more else {}
+            left |= {task: second} if step.more else {}
         except Exception:
             if not again:
                 self._postpone(organization, task, second)
@@ -103,7 +104,7 @@ class Work:
     def _take(self, task: str, organization: str, now: datetime) -> Step:
         match task:
             case "fold":
-                return Step(task, folds_more=self.engine.fold_outstanding(organization, now))
+                return Step(task, more=self.engine.fold_outstanding(organization, now))
             case "settle":
                 self.engine.settle(organization, now)
             case "rebuild":
@@ -111,7 +112,8 @@ class Work:
             case "retire":
                 self.engine.retire(organization, now)
             case "audit":
-                return Step(task, self.engine.audit(organization, now))
+                findings, more = self.engine.audit(organization, now)
+                return Step(task, findings, more)
         return Step(task)
 
     def _send_at_once(self, mark: Mark | None) -> None:

@@ -37,6 +37,11 @@ def parked(organization: str) -> str:
     return f"{organization}#X"
 
 
+def audit(organization: str) -> str:
+    """Up to where the log was audited."""
+    return f"{organization}#V"
+
+
 def folds(organization: str) -> str:
     return f"{organization}#F"
 

@@ -104,5 +104,11 @@ def events_of(item: Item) -> list[Event[str]]:
         raise Undecodable from error
 
 
+def events_in(item: Item) -> int:
+    """How many events an entry holds, as far as that can be seen."""
+    digests = item.get("digests")
+    return len(digests) // DIGEST_BYTES if isinstance(digests, bytes) else 0
+
+
 def numbered(event: Event[str], who: int) -> Event[int]:
     return Event(who, *event[1:])

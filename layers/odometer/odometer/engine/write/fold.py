@@ -45,6 +45,10 @@ class Limits(NamedTuple):
 LIMITS: Final = Limits()
 
 
+def accepted_ms(entry: Item) -> int:
+    return int(entry["sk"][:13])
+
+
 class Entry(NamedTuple):
     """An entry of the log, and its events if they can be decoded."""
 
@@ -53,7 +57,7 @@ class Entry(NamedTuple):
 
     @property
     def accepted_ms(self) -> int:
-        return int(self.item["sk"][:13])
+        return accepted_ms(self.item)
 
     def new_to(self, tail: Tail) -> list[int]:
         """The seconds of its events that are not among the unsettled ones."""
@@ -126,6 +130,10 @@ class Folding:
                 return True
         return False
 
+    def through_ms(self, organization: str) -> int:
+        """Every batch accepted before this was folded."""
+        return self._counted.tail(organization).through_ms
+
     def unsettled(self, organization: str) -> int:
         """How many events were not settled when the organization was last folded here."""
         tail = self._counted.remembered_tail(organization)
@@ -140,7 +148,7 @@ class Folding:
         """What is in the log, and no fold is known to have passed it."""
         through_ms, landed_ms = self._counted.tail(organization).through_ms, now_ms - SETTLING_MS
         entries = self.entries(organization, through_ms, min(_PAGE, self.limits.entries))
-        accepted = (int(entry["sk"][:13]) for entry in entries)
+        accepted = map(accepted_ms, entries)
         waiting = list(islice(takewhile(lambda ms: ms < landed_ms, accepted), self.limits.entries))
         return Waiting(len(waiting), waiting[0] if waiting else None)
 

@@ -1,0 +1,65 @@
+"""Audit: fold the log again, a bounded piece at a time, which must bring nothing.
+
+A checkpoint says up to where it came. It goes on only after a piece was folded, so a piece may be
+folded again, and none is left out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from odometer.engine.format import keys, log_entries
+from odometer.engine.store import Item
+from odometer.engine.write.fold import Folding, accepted_ms
+
+HOUR_MS: Final = 3_600_000
+FIRST_MS: Final = 26 * HOUR_MS
+"""The first audit of an organization begins so long ago."""
+_ENTRY = "V"
+
+
+class Piece(NamedTuple):
+    """What one step has audited."""
+
+    missed: int
+    """Events that had long been accepted and were in no fold."""
+    is_last: bool
+    """Whether nothing is left that is an hour old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Audits the log of any organization."""
+
+    folding: Folding
+    most_events: int = 50_000
+    most_entries: int = 2_000
+
+    def step(self, organization: str, now_ms: int) -> Piece:
+        """Fold a piece of the log again, of what was accepted at least an hour ago."""
+        end_ms = min(self.folding.through_ms(organization), now_ms - HOUR_MS)
+        stored = self.folding.usage.get(keys.audit(organization), _ENTRY)
+        start_ms = int(stored["upto"]) if stored else now_ms - FIRST_MS
+        if start_ms >= end_ms:
+            return Piece(0, is_last=True)
+        entries = self.folding.entries(organization, start_ms)
+        some, upto_ms = self._piece(entries, end_ms)
+        missed = self.folding.fold_again(organization, some, now_ms)
+        checkpoint = {"pk": keys.audit(organization), "sk": _ENTRY, "upto": upto_ms}
+        self.folding.usage.put_newer(checkpoint, "upto")
+        return Piece(missed, is_last=upto_ms == end_ms)
+
+    def _piece(self, entries: Iterable[Item], end_ms: int) -> tuple[list[Item], int]:
+        """So many entries, all of the last millisecond, and the millisecond that follows them."""
+        some: list[Item] = []
+        events = 0
+        for entry in entries:
+            at = accepted_ms(entry)
+            if at >= end_ms:
+                break
+            full = events >= self.most_events or len(some) >= self.most_entries
+            if full and at > accepted_ms(some[-1]):
+                return some, at
+            some.append(entry)
+            events += log_entries.events_in(entry)
+        return some, end_ms
