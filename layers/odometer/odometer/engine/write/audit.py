@@ -37,7 +37,7 @@ class Audit:
 
     def step(self, organization: str, now_ms: int) -> Piece:
         """Fold a piece of the log again, of what was accepted at least an hour ago."""
-        end_ms = min(self.folding.through_ms(organization), now_ms - HOUR_MS)
+        end_ms = min(self.folding.watermark(organization), now_ms - HOUR_MS)
         stored = self.folding.usage.get(keys.audit(organization), _ENTRY)
         start_ms = int(stored["upto"]) if stored else now_ms - FIRST_MS
         if start_ms >= end_ms:

@@ -130,8 +130,8 @@ class Folding:
                 return True
         return False
 
-    def through_ms(self, organization: str) -> int:
-        """Every batch accepted before this was folded."""
+    def watermark(self, organization: str) -> int:
+        """Every batch accepted before this was folded, as of now."""
         return self._counted.tail(organization).through_ms
 
     def unsettled(self, organization: str) -> int:
