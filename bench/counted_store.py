@@ -134,6 +134,14 @@ class CountedStore:
         self.counts.write_units += 1
         self._rows.execute("DELETE FROM items WHERE pk = ? AND sk = ?", (pk, sk))
 
+    def delete_all(self, keys: Iterable[tuple[str, str]]) -> None:
+        some = list(keys)
+        self._rows.executemany("DELETE FROM items WHERE pk = ? AND sk = ?", some)
+        calls = ceil(len(some) / BATCH_WRITE)
+        self.counts.calls += calls
+        self.counts.write_units += len(some)
+        self._waited(ceil(calls / BATCHES_AT_ONCE))
+
     @property
     def stored_bytes(self) -> int:
         return int(self._rows.execute("SELECT coalesce(sum(size), 0) FROM items").fetchone()[0])

@@ -259,7 +259,7 @@ POLICIES = {
     "fold": (*EVERY_TASK, "WritesDirectory"),
     "settle": (*EVERY_TASK, "SettlesUsage"),
     "rebuild": (*EVERY_TASK, "SettlesUsage"),
-    "retire": (*EVERY_TASK, "RetiresUsage"),
+    "retire": (*EVERY_TASK, "SettlesUsage"),
     "audit": (*EVERY_TASK, "WritesDirectory"),
 }
 

@@ -162,7 +162,8 @@ class History:
                 break
 
     def retire(self, random: Random) -> None:
-        self.simulated.retirement.generations(ORGANIZATION, self.simulated.now)
+        while self.simulated.retirement.generations(ORGANIZATION, self.simulated.now):
+            pass
 
     def move(self, random: Random) -> None:
         self.simulated.zone = random.choice(ZONES)

@@ -82,6 +82,10 @@ class MemoryStore:
         self.before_each("put")
         self._items[pk].pop(sk, None)
 
+    def delete_all(self, keys: Iterable[tuple[str, str]]) -> None:
+        for pk, sk in keys:
+            self.delete(pk, sk)
+
     def everything(self) -> Iterator[Item]:
         for partition in self._items.values():
             yield from (item for _, item in partition.values())

@@ -19,7 +19,8 @@ from odometer.engine.read.measuring import Used
 from odometer.engine.read.views import View
 from odometer.engine.store import Item
 from odometer.engine.write.fold import Folding
-from odometer.engine.write.rebuild import Rebuilding, Retirement
+from odometer.engine.write.rebuild import Rebuilding
+from odometer.engine.write.retire import Retirement
 from odometer.engine.write.settle import Settling
 from tests.support.memory_store import MemoryStore
 

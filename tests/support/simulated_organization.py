@@ -185,7 +185,8 @@ class SimulatedOrganization:
             self.engine.rebuild(self.organization, self.now)
 
     def retire(self, _: Random) -> None:
-        self.engine.retire(self.organization, self.now)
+        while self.engine.retire(self.organization, self.now):
+            pass
 
     def wait(self, luck: Random) -> None:
         self.client.later(timedelta(hours=luck.choice([1, 5, 5, 11, 11, 23])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from random import Random
 from typing import Any
@@ -318,14 +318,16 @@ def test_replaced_frames_go_when_no_cursor_can_name_them(steps: StepByStep) -> N
     steps.rebuild(ALL)
     for hours, left in [(0, both), (25, both), (2, both - {min(both)})]:
         steps.simulated.pass_time(3600 * hours)
-        steps.simulated.retirement.generations(ORGANIZATION, steps.simulated.now)
+        while steps.simulated.retirement.generations(ORGANIZATION, steps.simulated.now):
+            pass
         assert partitions(steps, "R") == left
         if left == both:
             pinned = View.pinned(ORGANIZATION, steps.simulated.usage, pin, steps.simulated.now)
             assert rows(measure(pinned, TEST, whole)) == seen
     assert rows(measure(steps.view(), TEST, whole)) == seen
     steps.rebuild(ALL)
-    steps.simulated.retirement.generations(ORGANIZATION, steps.simulated.now)
+    while steps.simulated.retirement.generations(ORGANIZATION, steps.simulated.now):
+        pass
     assert partitions(steps, "R") == {
         keys.frames(ORGANIZATION, TEST.id, 2026, g, 0) for g in (1, 2)
     }
@@ -337,12 +339,37 @@ def test_years_that_are_not_kept_leave_nothing_and_change_nothing_else(
     weeks_of_use(steps, [-700, -400, -100, 0])
     steps.rebuild(ALL)
     kept = steps.used("2026-01-01", "2026-11-20")
-    steps.simulated.retirement.years(ORGANIZATION, 2026)
+    while steps.simulated.retirement.years(ORGANIZATION, 2026):
+        pass
     assert steps.used("2026-01-01", "2026-11-20") == kept == {0: (2, 2, 2)}
     assert steps.used("2024-01-01", "2025-12-31") == {}
     assert {name.split("#")[3] for name in partitions(steps, "R")} == {"2026"}
     dates = {name.split("#")[2] for name in partitions(steps, "I")}
     assert dates == {"2026-08-12", "2026-11-20"}
+
+
+def test_what_is_retired_goes_in_bounded_calls_and_batches(
+    steps: StepByStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odometer.engine.write.retire.MOST_REMOVED", 20)
+    monkeypatch.setattr("odometer.engine.write.retire._RANGES_AT_ONCE", 1)
+    weeks_of_use(steps, range(-700, 0, 3))
+    simulated, sizes = steps.simulated, []
+    delete_all = simulated.usage.delete_all
+
+    def count(keys: Iterable[tuple[str, str]]) -> None:
+        removed = list(keys)
+        sizes.append(len(removed))
+        delete_all(removed)
+
+    monkeypatch.setattr(simulated.usage, "delete_all", count)
+    calls = 0
+    while simulated.retirement.years(ORGANIZATION, 2026):
+        calls += 1
+        assert sum(sizes) <= calls * (20 + 100)
+    assert sum(sizes) > 300
+    assert calls > 3
+    assert {name.split("#")[3] for name in partitions(steps, "R")} == {"2026"}
 
 
 def test_events_of_a_product_that_the_directory_lacks_wait_for_it(steps: StepByStep) -> None:

@@ -60,6 +60,9 @@ class Store(Protocol):
     def delete(self, pk: str, sk: str) -> None:
         """Remove an item, if it is there."""
 
+    def delete_all(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Remove the items of these keys, as far as they are there, many at once."""
+
 
 class SubjectDirectory(Protocol):
     """Knows which user a subject is."""

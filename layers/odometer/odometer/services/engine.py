@@ -21,7 +21,8 @@ from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.audit import Audit
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.fold import Waiting as Unfolded
-from odometer.engine.write.rebuild import Rebuilding, Retirement
+from odometer.engine.write.rebuild import Rebuilding
+from odometer.engine.write.retire import Retirement
 from odometer.engine.write.settle import GRACE_SECONDS, Settling
 from odometer.engine.write.steps import Progress
 from odometer.services.usage import products_of
@@ -115,12 +116,16 @@ class Engine:
             due[REBUILD] = epoch_second(now)
         return due
 
-    def retire(self, organization: str, now: datetime) -> None:
-        """Remove what no cursor can name any more, and years that are kept no longer."""
-        self.retirement.generations(organization, epoch_second(now))
+    def retire(self, organization: str, now: datetime) -> bool:
+        """Remove what no cursor can name any more, and years that are kept no longer.
+
+        One bounded step; whether there may be more.
+        """
+        if self.retirement.generations(organization, epoch_second(now)):
+            return True
         kept = self.directories.open(organization).organization.retention_years
         oldest_cursor = now - KEPT_FOR_CURSORS  # it may see last year's end
-        self.retirement.years(organization, oldest_cursor.year - kept + 1)
+        return self.retirement.years(organization, oldest_cursor.year - kept + 1)
 
     def audit(self, organization: str, now: datetime) -> tuple[Findings, bool]:
         """Fold a piece of the log again, which must bring nothing; whether more is left."""

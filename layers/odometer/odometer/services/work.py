@@ -110,7 +110,7 @@ class Work:
             case "rebuild":
                 self.engine.rebuild(organization, now)
             case "retire":
-                self.engine.retire(organization, now)
+                return Step(task, more=self.engine.retire(organization, now))
             case "audit":
                 findings, more = self.engine.audit(organization, now)
                 return Step(task, findings, more)

@@ -231,11 +231,17 @@ class Table:
 
     def put_all(self, items: Iterable[Mapping[str, Value]]) -> None:
         """Store items of different keys, some batches at a time: no more are in memory."""
+        self._write_all({"PutRequest": {"Item": to_dynamodb(item)}} for item in items)
+
+    def delete_all(self, keys: Iterable[Key]) -> None:
+        self._write_all({"DeleteRequest": {"Key": key_of(*key)}} for key in keys)
+
+    def _write_all(self, requests: Iterable[dict[str, Any]]) -> None:
         at_once = map if self.readers is None else self.readers.map
-        left = iter(items)
+        left = iter(requests)
         while some := list(islice(left, BATCH_WRITE * BATCHES_AT_ONCE)):
             batches = [some[at : at + BATCH_WRITE] for at in range(0, len(some), BATCH_WRITE)]
-            deque(at_once(self._put_batch, batches), maxlen=0)
+            deque(at_once(self._write_batch, batches), maxlen=0)
 
     def put_all_newer(self, items: Iterable[Mapping[str, Value]], by: str) -> None:
         at_once = map if self.readers is None else self.readers.map
@@ -324,9 +330,6 @@ class Table:
                 return
             keys = left["Keys"]
             pause()
-
-    def _put_batch(self, items: Sequence[Mapping[str, Value]]) -> None:
-        self._write_batch([{"PutRequest": {"Item": to_dynamodb(item)}} for item in items])
 
     def _write_batch(self, batch: list[Any]) -> None:
         for pause in backoff():
