@@ -9,7 +9,16 @@ from tests.integration.test_walks import FUNCTIONS, HOME, Walk, walked
 from tests.support import apps
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
-from tests.support.usage_sender import fold, log_of, run, stream, usage_event, used
+from tests.support.usage_sender import (
+    dispatch,
+    fold,
+    log_of,
+    make_queue,
+    run,
+    stream,
+    usage_event,
+    used,
+)
 
 TEXT = Path("docs/architecture.md").read_text()
 ROOTS = (f"{HOME}/", f"{FUNCTIONS.removesuffix('functions')}")
@@ -45,6 +54,8 @@ def test_an_event_passes_the_files_of_its_walk(stack: Stack) -> None:
         event = usage_event(f"run-{next(names)}", time=f"{time:%Y-%m-%dT%H:%M:%SZ}")
         stack.call("POST", "/v1/events", key, body=event)
         fold(stream(log_of(stack, ACME)[-1:]))
+        make_queue()
+        dispatch()
         run("settle")
 
     check("An event, from POST to a frame", walked(sent_folded_and_settled))
