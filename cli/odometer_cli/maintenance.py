@@ -24,18 +24,23 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 def verify(ctx: typer.Context, organization: NamedOrAll = None, *, as_json: AsJson = False) -> None:
     """Add up what was settled, event by event, and report every frame that says otherwise."""
     deployment: Deployment = ctx.obj
-    names, frames, drifts = list(chosen_ids(deployment, organization)), 0, []
+    names, frames, drifts, waiting = list(chosen_ids(deployment, organization)), 0, [], 0
     for name in names:
+        waiting += deployment.engine.unsettled_events(name, datetime.now(UTC))
         for found in deployment.engine.verify(name, datetime.now(UTC)):
             frames += found.frames
             drifts += [{"organization": name, **each._asdict()} for each in found.drifts]
     if as_json:
-        compared = {"organizations": len(names), "frames": frames}
+        compared = {"organizations": len(names), "frames": frames, "unsettled_events": waiting}
         show_json({"compared": compared, "drifts": [{**d, "day": str(d["day"])} for d in drifts]})
     else:
         if drifts:
             show_rows(("organization", "product", "shard", "day", "what"), drifts)
         out.print(verdict(len(names), frames, len(drifts)))
+        if waiting:
+            out.print(
+                f"Not settled yet: {count_of(waiting, 'event')}. What waits: odometer backlog"
+            )
     raise typer.Exit(1 if drifts else 0)
 
 

@@ -111,6 +111,13 @@ def test_without_a_product_all_are_told_also_those_that_nobody_uses(
     }
 
 
+def test_it_says_how_many_events_are_not_settled(stack: Stack, sent: str) -> None:
+    waiting = stack.get(COVERAGE, sent).json["unsettled_events"]
+    assert waiting == len(EVENTS[4:])
+    run("settle")
+    assert stack.get(COVERAGE, sent).json["unsettled_events"] == 0
+
+
 def test_the_lines_are_source_by_source_and_say_how_far_they_are_complete(
     stack: Stack, sent: str
 ) -> None:

@@ -162,13 +162,18 @@ class Engine:
             self.usage.delete(entry["pk"], entry["sk"])
         return Redriven(len(readable), len(parked) - len(readable))
 
+    def unsettled_events(self, organization: str, now: datetime) -> int:
+        """How many events reports count that are not settled; `verify` does not compare them."""
+        view = View.latest(organization, self.usage, "UTC", epoch_second(now))
+        return sum(len(fold.events) for fold in view.unsettled)
+
     def waiting(self, organization: str, now: datetime) -> Waiting:
         """Count all that waits, for operators: it reads every unsettled fold."""
-        view = View.latest(organization, self.usage, "UTC", epoch_second(now))
+        head = read_head(organization, self.usage)
         return Waiting(
             self.folding.waiting(organization, epoch_ms(now)),
-            sum(len(fold.events) for fold in view.unsettled),
-            self._unsettled_since(organization, view.head.upto),
+            self.unsettled_events(organization, now),
+            self._unsettled_since(organization, head.upto if head else 0),
             self.settling.progress(organization),
             self.rebuilding.progress(organization),
             len(self.parked(organization)),

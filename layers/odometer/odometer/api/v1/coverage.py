@@ -95,6 +95,10 @@ class CoverageAnswer(Answer):
     """Every product, and the instant up to which accepted batches are in all reports."""
 
     through: Timestamp
+    unsettled_events: int = Field(
+        description="Events of all products that reports count and that are not settled yet; "
+        "many of them make reports dearer, and none of them less exact."
+    )
     products: list[ProductCoverage]
 
 
@@ -108,7 +112,11 @@ def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report
     found = received(usage.view, wanted)
     products = [product_coverage(each, kinds, query, through.date()) for each in found]
     return Report(
-        CoverageAnswer(through=format_seconds(through), products=products),
+        CoverageAnswer(
+            through=format_seconds(through),
+            unsettled_events=sum(len(fold.events) for fold in usage.view.unsettled),
+            products=products,
+        ),
         lambda: [
             CoverageRow(product=each.product, kind=each.kind, **source.model_dump())
             for each in products
