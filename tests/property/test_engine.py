@@ -23,6 +23,7 @@ from odometer.engine.read.verify import YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item
 from odometer.engine.write.audit import Audit
+from odometer.engine.write.fold import Limits
 from odometer.engine.write.steps import BUDGET
 from tests.property.interleaving import Interleaving
 from tests.support.memory_store import dying
@@ -241,7 +242,8 @@ class History:
         """All that was accepted is in every figure, once, also when frames are made anew."""
         random = Random(0)
         self.simulated.pass_time(600)
-        self.fold_outstanding(random)
+        while self.simulated.folding.fold_outstanding(ORGANIZATION, self.simulated.now_ms):
+            self.settle(random)
         decided = [event for fold in self.simulated.folds() for event in fold.events]
         assert Counter(event.identity for event in decided) == Counter(self.simulated.landed)
         assert all(self.simulated.was_sent(event) for event in decided)
@@ -336,3 +338,23 @@ def test_no_figure_is_too_large_to_be_exact(
 ) -> None:
     simulated = SimulatedEngine(epoch_second(start), zone, products, spread)
     History(simulated, products, sizes=LARGE_SIZES).run(steps)
+
+
+@settings(max_examples=settings().max_examples // 2)
+@histories([1])
+def test_the_same_where_late_events_wait_and_hardly_anything_is_remembered(
+    start: datetime,
+    zone: str,
+    products: list[MeteredProduct],
+    spread: int,
+    steps: list[tuple[str, int]],
+) -> None:
+    simulated = SimulatedEngine(
+        epoch_second(start),
+        zone,
+        products,
+        spread,
+        remembered=1_500,
+        fold_limits=Limits(tail=2, events=3),
+    )
+    History(simulated, products).run(steps)

@@ -18,7 +18,8 @@ from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.measuring import Used
 from odometer.engine.read.views import View
 from odometer.engine.store import Item
-from odometer.engine.write.fold import Folding
+from odometer.engine.write.counted import REMEMBERED_BYTES, Memory
+from odometer.engine.write.fold import LIMITS, Folding, Limits
 from odometer.engine.write.rebuild import Rebuilding
 from odometer.engine.write.retire import Retirement
 from odometer.engine.write.settle import Settling
@@ -65,6 +66,9 @@ class SimulatedEngine:
         default_factory=lambda: defaultdict(list)
     )
 
+    remembered: int = REMEMBERED_BYTES
+    """A process that folds remembers so many bytes."""
+    fold_limits: Limits = LIMITS
     batches: int = 0
     landed: set[tuple[date, bytes]] = field(default_factory=set)
 
@@ -79,7 +83,9 @@ class SimulatedEngine:
 
     def fold_elsewhere(self) -> Folding:
         """Folding in another process, which remembers nothing."""
-        return Folding(self.log, self.usage, self.subjects)
+        return Folding(
+            self.log, self.usage, self.subjects, Memory(self.remembered), self.fold_limits
+        )
 
     @property
     def now_ms(self) -> int:

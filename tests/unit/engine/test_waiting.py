@@ -110,6 +110,17 @@ def test_a_run_of_the_schedule_reads_a_bounded_part_of_the_log() -> None:
     assert busy.decided().total() == 5
 
 
+def test_a_run_reads_on_where_the_watermark_could_not_move() -> None:
+    """Much was accepted in one millisecond: a run that stopped there would begin there for good."""
+    busy = Busy(Limits(tail=10**6, events=1))
+    for number in range(3):
+        item = busy.simulated.accept([busy.use("ann", NOON, 1, 1, name=f"{number}")], Random(1), 0)
+        busy.simulated.log.delete(item["pk"], item["sk"])
+        busy.simulated.log.put_new({**item, "padding": bytes(200_000)})
+    assert not busy.fold_outstanding()
+    assert busy.decided().total() == 3
+
+
 def test_before_anything_is_settled_history_waits_as_late_events_do(busy: Busy) -> None:
     assert [busy.late("a", 5), busy.late("b"), busy.fresh("now")] == [5, 0, 1]
 

@@ -59,10 +59,6 @@ class Entry(NamedTuple):
     def accepted_ms(self) -> int:
         return accepted_ms(self.item)
 
-    def new_to(self, tail: Tail) -> list[int]:
-        """The seconds of its events that are not among the unsettled ones."""
-        return [event.second for event in self.events if event not in tail]
-
 
 class Waiting(NamedTuple):
     """Entries of the log that are behind the watermark for longer than usual."""
@@ -120,14 +116,18 @@ class Folding:
         Then what is unsettled may have to be settled first.
         """
         landed_ms, read = max(0, now_ms - SETTLING_MS), 0
-        entries = self.entries(organization, self._counted.tail(organization).through_ms)
-        batches = chain(self._batches(organization, entries), [None])
-        for batch, following in pairwise(batches):
-            through_ms = min(landed_ms, following[0].accepted_ms if following else _NEVER_MS)
-            done = self._fold(organization, batch or [], now_ms, through_ms, Late.STOP)
-            read += sum(len(entry.events) for entry in batch or [])
-            if not done.is_whole or (following and read >= self.limits.events):
+        first_ms = self._counted.tail(organization).through_ms
+        batches = self._batches(organization, self.entries(organization, first_ms))
+        for batch, following in pairwise(chain(batches, [None])):
+            sent = batch or []
+            first_ms = first_ms if read else sent[0].accepted_ms
+            next_ms = following[0].accepted_ms if following else _NEVER_MS
+            done = self._fold(organization, sent, now_ms, min(landed_ms, next_ms), Late.STOP)
+            if not done.is_whole:
                 return True
+            read += sum(len(entry.events) for entry in sent)
+            if read >= self.limits.events and min(landed_ms, next_ms) > first_ms:
+                return next_ms < landed_ms  # what is younger, the next run reads
         return False
 
     def watermark(self, organization: str) -> int:
@@ -201,7 +201,7 @@ class Folding:
         """Decide about a batch; once more for as long as the number of the fold is taken."""
         while True:
             tail = self._counted.tail(organization)
-            chosen = list(self._chosen(tail, batch, now_ms // 1000, late))
+            chosen = list(self._chosen(organization, tail, batch, now_ms // 1000, late))
             is_whole = len(chosen) == len(batch)
             if not chosen:
                 return Folded(0, is_whole)
@@ -216,12 +216,21 @@ class Folding:
                 self._counted.remember(organization, tail, fold)
                 return Folded(len(events), is_whole)
 
-    def _chosen(self, tail: Tail, batch: Batch, now: int, late: Late) -> Iterator[Entry]:
+    def _chosen(
+        self, organization: str, tail: Tail, batch: Batch, now: int, late: Late
+    ) -> Iterator[Entry]:
         """What is folded of a batch: late entries only as long as few events are unsettled."""
         sealed = tail.head.sealed if tail.head else now - GRACE_SECONDS
         unsettled = tail.events
+        sent = [event for entry in batch for event in entry.events]
+        matters = late is Late.STOP and unsettled + len(sent) > self.limits.tail
+        counted = set(self._counted.among(organization, tail, sent if matters else ()))
         for entry in batch:
-            new = entry.new_to(tail)
+            new = [
+                event.second
+                for event in entry.events
+                if event not in tail and event.identity not in counted
+            ]
             if (
                 late is Late.FOLDED
                 or unsettled <= self.limits.tail
