@@ -31,7 +31,7 @@ from odometer.engine.store import KeyRange, Store
 from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.inside import without_replaced
 from odometer.engine.write.settle import Settling
-from odometer.engine.write.steps import BUDGET, Progress, Reached, Step, take
+from odometer.engine.write.steps import BUDGET, Progress, Reached, Step, in_names, take
 
 _LATER_PLANS: Final = "}"
 """Sorts after every product, and before the mark of what is cleared."""
@@ -97,7 +97,7 @@ class Rebuilding:
         return Rebuild.from_item(item) if item else None
 
     def _save(self, organization: str, rebuild: Rebuild, reached: Reached) -> None:
-        further = replace(rebuild, done=reached.done, late=reached.late)
+        further = replace(rebuild, done=reached.done, late=heaviest(reached.late))
         self.usage.put_newer(further.to_item(organization), "done")
 
     def _steps(self, organization: str, rebuild: Rebuild, head: UsageHead) -> Iterator[Step]:
@@ -115,7 +115,7 @@ class Rebuilding:
         More may appear meanwhile; they are of later plans and hold nothing to write.
         """
         return sorted(
-            (f"{product.id}#{year}", product, year)
+            (f"{in_names(product.id)}#{year}", product, year)
             for product in self.settling.catalog(organization)
             for year in years_with_frames(
                 organization, self.usage, product.id, self._sealed(rebuild, product).year + 1

@@ -34,7 +34,15 @@ from odometer.engine.store import Store
 from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.inside import advance_all
 from odometer.engine.write.latest import LatestValues
-from odometer.engine.write.steps import BUDGET, Progress, Reached, Step, some_of, take
+from odometer.engine.write.steps import (
+    BUDGET,
+    Progress,
+    Reached,
+    Step,
+    in_names,
+    some_of,
+    take,
+)
 
 GRACE_SECONDS: Final = 3600
 """A day is sealed this long after its end, so that few events come late."""
@@ -54,7 +62,7 @@ Generation = Callable[[MeteredProduct, int], int | None]
 
 def by_name(catalog: Iterable[MeteredProduct]) -> list[MeteredProduct]:
     """In the order of the names of their steps."""
-    return sorted(catalog, key=lambda product: f"{product.id}#")
+    return sorted(catalog, key=lambda product: in_names(product.id))
 
 
 class UnknownProduct(LookupError):
@@ -157,12 +165,12 @@ class Settling:
             if events := planned.segments.get(writer.product.id):
                 before = calendar.day_of(plan.sealed_before, writer.zone)
                 for step in writer.steps_of_adding(events, before):
-                    yield step.of(f"3#{writer.product.id}")
+                    yield step.of(f"3#{in_names(writer.product.id)}")
         for writer in writers:
             ends = (plan.sealed_before, plan.sealed)
             before, sealed = (calendar.day_of(second, writer.zone) for second in ends)
             for step in writer.steps_of_sealing(before, sealed, shown.shards(writer.product)):
-                yield step.of(f"4#{writer.product.id}")
+                yield step.of(f"4#{in_names(writer.product.id)}")
 
     def _head(self, organization: str, zone: str, now: int) -> UsageHead:
         head = read_head(organization, self.usage)
@@ -193,7 +201,7 @@ class Settling:
         for product in by_name(planned.catalog):
             if segment := planned.segments.get(product.id):
                 put = partial(put_segments, organization, usage, plan, product, segment)
-                yield Step(f"2#{product.id}", _dates(segment.seconds), put)
+                yield Step(f"2#{in_names(product.id)}", _dates(segment.seconds), put)
         yield from self.steps_of_frames(organization, planned, head, head.generation)
         if events:
             latest = LatestValues(organization, usage, plan, now)
@@ -203,7 +211,7 @@ class Settling:
     def _save(self, organization: str, head: UsageHead, plan: Plan, reached: Reached) -> None:
         """Steps that were done for another head may have written other generations."""
         done = f"{keys.number(head.version)}#{reached.done}"
-        further = replace(plan, done=done, late=reached.late)
+        further = replace(plan, done=done, late=heaviest(reached.late))
         self.usage.put_newer(further.to_item(organization), "done")
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final, NamedTuple, Self, TypeVar
+from urllib.parse import quote
 
 T = TypeVar("T")
 
@@ -69,6 +70,14 @@ def take(
         reached = Reached(step.name, Counter(reached.late) + Counter(step.do() or {}))
         spent, unsaved = spent + step.items, unsaved + step.items
     return Taken(reached, finished=True)
+
+
+def in_names(identifier: str) -> str:
+    """An id as the names of steps have it: `#` sorts before all of its characters, `}` after them.
+
+    Ids may hold anything but `#` and `%`; those of letters, digits, `-`, `.` and `_` stay the same.
+    """
+    return quote(identifier, safe="%").replace("~", "%7E")
 
 
 def groups(shards: int, at_once: int) -> Iterator[tuple[str, range]]:

@@ -1,0 +1,116 @@
+"""Accepted events and names cannot stop the engine, make an item too large, or change a figure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.kinds import KINDS
+from odometer.domain.time import epoch_second
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import ALL, Fold
+from odometer.engine.format.products import PROJECTIONS, MeteredProduct
+from odometer.engine.read.measuring import measure
+from odometer.engine.read.verify import YearCheck
+from odometer.engine.write import steps
+from tests.support.simulated_engine import (
+    ORGANIZATION,
+    SimulatedEngine,
+    brute_force,
+    period,
+    rows,
+)
+
+DAY = 86_400
+NOON = epoch_second(datetime(2026, 11, 20, 12, tzinfo=UTC))
+WIDEST = "\U0010ffff" * 31
+NAMES = ["Word", "Word Online", "word!", "~", "}x", "übung", "日本", WIDEST]
+
+
+def engine_with(names: Sequence[str]) -> SimulatedEngine:
+    products = [MeteredProduct(name, KINDS["test"]) for name in names]
+    return SimulatedEngine(NOON, "UTC", [*products, *PROJECTIONS])
+
+
+def event_of(product: str, second: int, who: int = 0, source: str = "ci") -> Event[int]:
+    measures = (1, *[0] * (MEASURES - 1))
+    digest = digest_of(source, f"{product} {second} {who}")
+    return Event(who, product, source, second, 0, measures, digest)
+
+
+def fold(simulated: SimulatedEngine, number: int, events: Sequence[Event[int]]) -> None:
+    simulated.usage.put(Fold(number, events, 0).to_item(ORGANIZATION, simulated.now))
+
+
+def settle(simulated: SimulatedEngine, budget: int = steps.BUDGET) -> bool:
+    return simulated.settling.settle(ORGANIZATION, "UTC", simulated.now, budget)
+
+
+def settle_all(simulated: SimulatedEngine, budget: int = steps.BUDGET) -> None:
+    while settle(simulated, budget):
+        pass
+
+
+def assert_exact(simulated: SimulatedEngine) -> None:
+    view = simulated.view()
+    for product in simulated.products:
+        seconds = range(NOON - 90 * DAY, simulated.now)
+        if product not in PROJECTIONS:
+            expected = brute_force(simulated.folds(), product, seconds, "UTC")
+            assert rows(measure(view, product, period(seconds))) == expected, product.id
+        assert YearCheck(view, product, 2026).compare().drifts == [], product.id
+
+
+# Names of products
+
+
+def test_no_name_of_a_product_lets_a_step_be_left_out() -> None:
+    """`Word Online` was done before `Word`, whose events were then left out for good."""
+    simulated = engine_with(NAMES)
+    for number in (1, 2):
+        days = range(0, 20, 4)
+        events = [event_of(name, NOON - day * DAY + number) for name in NAMES for day in days]
+        fold(simulated, number, events)
+        settle_all(simulated, 1)
+        simulated.now += 8 * DAY
+        settle_all(simulated, 1)
+    assert_exact(simulated)
+
+
+def test_no_name_of_a_product_lets_a_rebuild_leave_out_later_plans() -> None:
+    """`übung` sorts after the mark of later plans, which were then left out for good."""
+    simulated = engine_with(names := ["Word", "übung"])
+    fold(simulated, 1, [event_of(name, NOON - 20 * DAY) for name in names])
+    settle_all(simulated)
+    simulated.rebuilding.request(ORGANIZATION, ALL, "UTC")
+    simulated.rebuilding.rebuild(ORGANIZATION, simulated.now, 60)
+    fold(simulated, 2, [event_of(name, NOON - 30 * DAY) for name in names])
+    settle_all(simulated)
+    while simulated.rebuilding.rebuild(ORGANIZATION, simulated.now, 60):
+        pass
+    assert simulated.view().head.generations == {ALL: 1}
+    assert_exact(simulated)
+    calls = 0
+    while simulated.retirement.generations(ORGANIZATION, simulated.now):
+        simulated.now += 8 * DAY
+        calls += 1
+        assert calls < 4
+    assert_exact(simulated)
+
+
+# Items that grow
+
+
+def test_a_plan_with_thousands_of_late_products_has_a_small_item() -> None:
+    """Late events of 3,000 products with long names made it too large, and settling raised."""
+    names = [f"{WIDEST}{number:04d}" for number in range(90)]
+    simulated = engine_with(names)
+    fold(simulated, 1, [event_of(name, NOON - 20 * DAY) for name in names])
+    largest = 0
+    while settle(simulated, 60):
+        item = simulated.usage.get(keys.plans(ORGANIZATION), keys.number(1)) or {}
+        largest = max(largest, len(json.loads(item.get("late", "{}"))))
+    assert largest == 65
+    assert_exact(simulated)
