@@ -23,13 +23,14 @@ from odometer.access.policy import Scope
 from odometer.bootstrap import process
 from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.events import MEASURES
+from odometer.domain.kinds import KINDS
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_second
 from odometer.engine.format import keys
 from odometer.engine.format.codec import pack
 from odometer.engine.format.frames import SHARD, Frame
 from odometer.engine.format.latest import BLOCK
-from odometer.engine.format.products import PEOPLE, PLACES, RESERVED, TOTALS
+from odometer.engine.format.products import PEOPLE, PLACES, RESERVED, TOTALS, MeteredProduct
 from odometer.storage.dynamo import Meter, Table
 from tests.support.apps import APP, CLIENT, OTHER_APP, SALES, THEIR_APP
 from tests.support.counting_engine import counting_engine
@@ -139,12 +140,12 @@ def frames(dense: Dense) -> Iterator[Item]:
     """The frames of all apps, which are used alike, and of both projections."""
     columns = {day: (used.duration_ms, used.tests) for day, used in dense.days.items()}
     days = ((day, by_shard(each)) for day, each in columns.items())
-    for item in frame_items(ACME, APPS[0], 2, days):
+    for item in frame_items(ACME, MeteredProduct(APPS[0], KINDS["app"]), days):
         yield from ({**item, "pk": item["pk"].replace(APPS[0], app)} for app in APPS)
     everyone = ((day, [totals_frame(each)]) for day, each in columns.items())
-    yield from frame_items(ACME, TOTALS.id, MEASURES, everyone)
+    yield from frame_items(ACME, TOTALS, everyone)
     block = ((day, [people_frame(each)]) for day, each in columns.items())
-    yield from frame_items(ACME, PEOPLE.id, MEASURES, block, SOMEONE // PEOPLE_SHARD)
+    yield from frame_items(ACME, PEOPLE, block, SOMEONE // PEOPLE_SHARD)
     yield usage_head(ACME, END, dense.users)
 
 

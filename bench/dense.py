@@ -77,7 +77,7 @@ class Dense:
 def store_usage(store: Store, organization: str, dense: Dense) -> Iterator[tuple[str, int]]:
     """Store the frames of all days; yield the kind of each and its bytes."""
     days = ((day, by_shard(used)) for day, used in dense.days.items())
-    for item in frame_items(organization, PRODUCT.id, len(PRODUCT.kind.measures), days):
+    for item in frame_items(organization, PRODUCT, days):
         store.put(item)
         kind = {"F0": "keyframe", "F1": "delta", "S0": "strip"}[item["sk"][0] + item["sk"][13]]
         yield kind, sum(len(value) for value in item.values() if isinstance(value, bytes))

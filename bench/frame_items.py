@@ -11,6 +11,8 @@ from odometer.engine import calendar
 from odometer.engine.format import keys, strips
 from odometer.engine.format.decisions import UsageHead
 from odometer.engine.format.frames import SHARD, Frame, parts, plus, to_attributes, total, with_days
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.strips import Count
 
 Column = Sequence[int]
 Item = dict[str, Any]
@@ -29,23 +31,21 @@ def by_shard(columns: Sequence[Column]) -> list[Frame]:
 
 def frame_items(
     organization: str,
-    product: str,
-    measures: int,
+    product: MeteredProduct,
     days: Iterable[tuple[date, Sequence[Frame]]],
     first_shard: int = 0,
 ) -> Iterator[Item]:
     """The deltas, keyframes and strips of a product, from its frames by day and shard."""
     totals: list[Frame] = []
-    week: defaultdict[int, dict[date, int]] = defaultdict(dict)
+    week: defaultdict[int, dict[date, Count]] = defaultdict(dict)
     for day, frames in days:
         following = day + timedelta(1)
-        totals = totals or [total((), measures)] * len(frames)
+        totals = totals or [total((), product.measures)] * len(frames)
         totals = [plus(*pair) for pair in zip(totals, frames, strict=True)]
         for shard, (frame, so_far) in enumerate(zip(frames, totals, strict=True), first_shard):
-            pk = keys.frames(organization, product, day.year, 0, shard)
+            pk = keys.frames(organization, product.id, day.year, 0, shard)
             yield _item(pk, keys.delta(day, 1, 0), frame)
-            if users := strips.users_of(frame):
-                week[shard][day] = users
+            week[shard][day] = Count.of(frame, product)
             if following == calendar.keyframe_after(day):
                 yield _item(pk, keys.keyframe(following, 0), so_far)
                 strip = strips.to_attributes(week.pop(shard, {}), following)

@@ -61,6 +61,6 @@ def store_usage(store: Store, organization: str, year: Year) -> None:
     """Store the frames of all days."""
     for product in PRODUCTS:
         days = ((day, by_shard(year.day(day, product))) for day in year.days())
-        for item in frame_items(organization, product.id, len(product.kind.measures), days):
+        for item in frame_items(organization, product, days):
             store.put(item)
     store.put(usage_head(organization, END, year.users))

@@ -119,6 +119,7 @@ def test_a_strip_has_a_bit_for_everyone_whom_the_deltas_of_its_week_count(
     assert {name for item in stored(steps, "S")[1:] for name in item} == {
         *("pk", "sk"),
         *(f"d{place}" for place in range(7)),
+        *("m0", "m1"),
     }
 
 

@@ -1,6 +1,6 @@
 """Blocks of time, and what some users did in each of them."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
@@ -9,8 +9,8 @@ from typing import Final
 
 from odometer.domain.kinds import Kind
 from odometer.domain.time import Period, second_from
-from odometer.engine.format.frames import Frame, active, beside, plus
-from odometer.engine.read.series import Series, lanes_filled, sums
+from odometer.engine.format.strips import Count
+from odometer.engine.read.series import Series, lanes_filled
 
 MONDAY: Final = 0
 ANY: Final = "*"
@@ -55,29 +55,24 @@ Tally = Counter[tuple[str, str]]
 
 def tally_blocks(series: Series, users: Collection[int] | None) -> list[Tally]:
     tallies: list[Tally] = [Counter() for _ in pairwise(series.edges)]
+    kinds = [product.kind for product in series.products]
     lanes = None if users is None else lanes_filled(users)
     for shard in series.shards:
         if lanes is None or shard in lanes:
-            for tally, frames in zip(tallies, series.blocks(shard), strict=True):
-                mine = [frame.only(lanes[shard]) for frame in frames] if lanes else frames
-                tally.update(tally_of(mine, [product.kind for product in series.products]))
+            counts = series.counts_of(shard, lanes[shard]) if lanes else series.counts(shard)
+            for tally, of_block in zip(tallies, counts, strict=True):
+                tally.update(tally_of(of_block, kinds))
     return tallies
 
 
-def tally_of(frames: Iterable[Frame], kinds: Sequence[Kind]) -> Tally:
-    of_kind: dict[Kind, Frame] = {}
-    for frame, kind in zip(frames, kinds, strict=True):
-        of_kind[kind] = plus(frame, of_kind[kind]) if kind in of_kind else frame
-    users = [users_in(frame) for frame in of_kind.values()]
-    several = users_in(beside([*of_kind.values()])) if len(users) > 1 else sum(users)
-    tally: Tally = Counter({(ANY, USERS): several})
-    for (kind, frame), of_this in zip(of_kind.items(), users, strict=True):
-        tally[kind.name, USERS] = of_this
+def tally_of(counts: Iterable[Count], kinds: Sequence[Kind]) -> Tally:
+    tally: Tally = Counter()
+    active: defaultdict[str, int] = defaultdict(int)
+    for count, kind in zip(counts, kinds, strict=True):
+        for each in (ANY, kind.name):
+            active[each] |= count.users
         tally.update(
-            {(kind.name, name): n for name, n in zip(kind.measures, sums(frame), strict=True)}
+            {(kind.name, name): n for name, n in zip(kind.measures, count.sums, strict=False)}
         )
+    tally.update({(kind, USERS): bits.bit_count() for kind, bits in active.items()})
     return tally
-
-
-def users_in(frame: Frame) -> int:
-    return active(frame).bit_count()

@@ -82,7 +82,7 @@ class CountedDays:
     def _known(self, rows: DayRows, items: Sequence[Item]) -> set[UserDay]:
         """Those of the users and days of some rows that are counted in some items."""
         late = Late.of(items, self.plan, self.product)
-        days = [strips.from_item(item) for item in items if keys.is_strip(item["sk"])]
+        days = [strips.active_in(item) for item in items if keys.is_strip(item["sk"])]
         days += [{keys.day_of(item["sk"]): strips.users_of(frame)} for item, frame in late.of_days]
         users = strips.joined([strips.active_by_day(items, self.plan, self.product), *days])
         known = {each for _, of_year in late.of_year for each in of_year.counting}

@@ -98,12 +98,6 @@ def alike(frames: Sequence[Frame]) -> Sequence[Frame]:
     return frames
 
 
-def beside(frames: Sequence[Frame]) -> Frame:
-    """One frame with the columns of all."""
-    same = alike(frames)
-    return Frame(sum((each.columns for each in same), ()), same[0].lane_bytes)
-
-
 def numbers_of(shards: Sequence[Frame], place: int) -> Numbers:
     """A column of the frames of all shards as numbers by user."""
     frames = alike(shards)

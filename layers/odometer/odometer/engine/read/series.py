@@ -3,6 +3,9 @@
 The usage of a block is the difference of the readings at its two edges, and a block shares each
 edge with its neighbour. A part of a week is the sum of the deltas of its days. Whatever no frame
 answers yet (parts of days, unsealed days, unsettled events) is cut at the edges.
+
+Where only counts are asked for (how many users, what they used together), strips of weeks say so
+by day for less than most readings and all deltas.
 """
 
 from bisect import bisect_right
@@ -10,19 +13,22 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import chain, pairwise
+from operator import or_
 from typing import Final, NamedTuple
 
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys, late
 from odometer.engine.format.codec import NARROW
-from odometer.engine.format.frames import SHARD, Frame, net, total
+from odometer.engine.format.frames import SHARD, Frame, net, total, with_days
 from odometer.engine.format.inside import DaySums
 from odometer.engine.format.late import Late
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, frames_in
+from odometer.engine.format.strips import Count
+from odometer.engine.read.day_counts import DELTA_WEIGHT, KEYFRAME_WEIGHT, DayCounts, read_each
 from odometer.engine.read.inside import InsideReader, Sums, sums_of_each
 from odometer.engine.read.measuring import Measuring, Term, outside
 from odometer.engine.read.views import View
@@ -139,6 +145,31 @@ class ProductSeries(Measuring):
             by_block[each.block].append(each)
         return by_block
 
+    def day_counts(self, shard: int) -> DayCounts:
+        days = [] if shard >= self.view.head.shards(self.product) else self.whole_days
+        return DayCounts(self.view, self.product, shard, joined(days))
+
+    @property
+    def weight(self) -> int:
+        """Of what `terms` reads of a shard."""
+        edges = {reading for days in self.whole_days for _, reading in self._edges(days, 0)}
+        parts = (days for days in self.whole_days if days.are_part_of_week)
+        stretches = [(each.base, each.day) for each in edges] + [each[1:] for each in parts]
+        deltas = sum((stop - start).days for start, stop in stretches)
+        return KEYFRAME_WEIGHT * len(edges) + DELTA_WEIGHT * deltas
+
+    def counts(
+        self, shard: int, by_day: Mapping[date, Count], events: Iterable[Mapping[int, Frame]]
+    ) -> Iterator[Count]:
+        blocks: defaultdict[int, Count] = defaultdict(Count)
+        for day, count in by_day.items():
+            first = max(calendar.first_second(day, self.zone), self.edges[0])
+            block = bisect_right(self.edges, first) - 1
+            blocks[block] = blocks[block].plus(count)
+        for block, of_block in enumerate(events):
+            rest = Count.of(of_block[shard], self.product) if shard in of_block else Count()
+            yield blocks[block].plus(rest)
+
     @property
     def _framed(self) -> range:
         whole_days = self._whole_days(range(self.edges[0], self.edges[-1]))
@@ -200,14 +231,37 @@ class Series:
         ]
         return zip(*blocks, strict=True)
 
+    def counts(self, shard: int) -> Iterator[tuple[Count, ...]]:
+        """Who of a shard used each product in each block, and what they used together."""
+        by_product = self._by_day(shard)
+        if by_product is None:
+            return self.counts_of(shard)
+        each = zip(self._by_product, by_product, self._events, strict=True)
+        return zip(*(one.counts(shard, days, events) for one, days, events in each), strict=True)
+
+    def counts_of(self, shard: int, lanes: int | None = None) -> Iterator[tuple[Count, ...]]:
+        """The same of some users, whose lanes are filled, or of everybody."""
+        for frames in self.blocks(shard):
+            mine = frames if lanes is None else [frame.only(lanes) for frame in frames]
+            yield tuple(map(count_of, mine, self.products))
+
+    def users_in_blocks(self, users: Collection[int]) -> list[int]:
+        """How many of some users used anything in each block."""
+        bits = bits_of(users)
+        found = [0] * (len(self.edges) - 1)
+        for shard in bits.keys() & set(self.shards):
+            for block, counts in enumerate(self.counts(shard)):
+                active = reduce(or_, (count.users for count in counts), 0)
+                found[block] += (active & bits[shard]).bit_count()
+        return found
+
     def blocks_used_by(self, users: Collection[int]) -> set[int]:
-        lanes = lanes_filled(users)
-        return {
-            block
-            for shard in lanes.keys() & set(self.shards)
-            for block, frames in enumerate(self.blocks(shard))
-            if any(frame.only(lanes[shard]) for frame in frames)
-        }
+        return {block for block, found in enumerate(self.users_in_blocks(users)) if found}
+
+    def _by_day(self, shard: int) -> list[dict[date, Count]] | None:
+        """By product and day, what was used; None where other frames tell it for less."""
+        days = [series.day_counts(shard) for series in self._by_product]
+        return read_each(days, sum(series.weight for series in self._by_product))
 
     @cached_property
     def _by_product(self) -> list[ProductSeries]:
@@ -236,6 +290,18 @@ def lanes_filled(users: Iterable[int]) -> dict[int, int]:
         shard, lane = divmod(user, SHARD)
         by_shard[shard][NARROW * lane : NARROW * (lane + 1)] = _FULL
     return {shard: int.from_bytes(lanes, "little") for shard, lanes in by_shard.items()}
+
+
+def bits_of(users: Iterable[int]) -> dict[int, int]:
+    """By shard, one bit for each of some users."""
+    by_shard: defaultdict[int, int] = defaultdict(int)
+    for user in users:
+        by_shard[user // SHARD] |= 1 << user % SHARD
+    return by_shard
+
+
+def count_of(measures: Frame, product: MeteredProduct) -> Count:
+    return Count.of(with_days(measures), product)
 
 
 def sums(frame: Frame) -> list[int]:

@@ -69,13 +69,17 @@ class YearCheck:
         late = Late.of(items, self.view.head.plan, self.product)
         yield "day", _sums([*deltas, *late.by_day()]), from_events
         yield "keyframe", _sums(self._by_day(items, keys.is_keyframe)), self._readings(deltas)
-        active = {day: strips.users_of(frame) for day, frame in _sums(deltas).items()}
+        active = {
+            day: count
+            for day, frame in _sums(deltas).items()
+            if (count := strips.Count.of(frame, self.product)).users
+        }
         for item in items:
             if keys.is_strip(item["sk"]):
                 edge = keys.day_of(item["sk"])
                 week = calendar.days(calendar.keyframe_before(edge - DAY), edge)
-                wanted = {day: active[day] for day in week if active.get(day)}
-                yield "strip", {edge: strips.from_item(item)}, {edge: wanted}
+                wanted = {day: active[day] for day in week if day in active}
+                yield "strip", {edge: strips.from_item(item, self.product)}, {edge: wanted}
 
     @property
     def _zone(self) -> tzinfo:

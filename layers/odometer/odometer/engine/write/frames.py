@@ -30,7 +30,6 @@ from odometer.engine.format.late import DayRows, rows_by_shard
 from odometer.engine.format.products import MeteredProduct, rows_in_shard
 from odometer.engine.format.readings import Reading, frames_in, read_each
 from odometer.engine.format.segments import Segment, by_day, day_frames
-from odometer.engine.format.strips import active_by_day
 from odometer.engine.store import Item, Store
 from odometer.engine.write.inside import InsideWriter
 from odometer.engine.write.late import additions, late_bytes
@@ -134,7 +133,8 @@ class FrameWriter:
         """The totals at the end of a week, and the strip of the week."""
         frame = total(frames_in(week, self.plan, self.product), self.product.measures)
         if frame:
-            strip = strips.to_attributes(active_by_day(week, self.plan, self.product), edge)
+            counts = strips.counts_by_day(week, self.plan, self.product)
+            strip = strips.to_attributes(counts, edge)
             yield {"pk": self._pk(year, shard), "sk": keys.strip(edge), **strip}
             yield from self._items(year, shard, partial(keys.keyframe, edge), frame)
 
