@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 from zlib import crc32
 
@@ -34,6 +35,8 @@ LONGEST_TAIL = 5_000
 two knobs between write and read cost."""
 SETTLE_AFTER = 300
 SEALS_SPREAD = 600
+MOST_COUNTED = 100
+"""Parked entries are counted up to this many: one is already somebody's work."""
 
 
 class Findings(NamedTuple):
@@ -42,7 +45,7 @@ class Findings(NamedTuple):
     missed: int
     """Events that had long been accepted and were in no fold."""
     parked: int
-    """Log entries that cannot be decoded."""
+    """Log entries that cannot be decoded or registered, counted up to 100."""
 
 
 class Waiting(NamedTuple):
@@ -130,7 +133,7 @@ class Engine:
     def audit(self, organization: str, now: datetime) -> tuple[Findings, bool]:
         """Fold a piece of the log again, which must bring nothing; whether more is left."""
         piece = self.auditing.step(organization, epoch_ms(now))
-        findings = Findings(piece.missed, len(self.parked(organization)))
+        findings = Findings(piece.missed, self.parked(organization))
         return findings, not piece.is_last
 
     def verify(self, organization: str, now: datetime) -> Iterator[Comparison]:
@@ -149,18 +152,24 @@ class Engine:
         last = max((view.head.last, *(event.second for event in view.unsettled_events)))
         return instant_at(last) if last else None
 
-    def parked(self, organization: str) -> list[Item]:
-        (entries,) = self.usage.read([KeyRange(keys.parked(organization), keys.BOTTOM, keys.TOP)])
-        return entries
+    def parked(self, organization: str) -> int:
+        """How many log entries are parked, counted up to a number that is work enough."""
+        some = KeyRange(keys.parked(organization), keys.BOTTOM, keys.TOP, limit=MOST_COUNTED)
+        (entries,) = self.usage.read([some])
+        return len(entries)
 
     def redrive(self, organization: str, now: datetime) -> Redriven:
         """Put parked entries that can be decoded by now back into the log."""
-        parked = self.parked(organization)
-        readable = [entry for entry in parked if is_readable(entry)]
-        for entry in readable:
-            self.log.put_new(accepted_again(organization, entry, now))
-            self.usage.delete(entry["pk"], entry["sk"])
-        return Redriven(len(readable), len(parked) - len(readable))
+        returned, unreadable = 0, 0
+        parked = KeyRange(keys.parked(organization), keys.BOTTOM, keys.TOP)
+        for entry in chain.from_iterable(self.usage.pages(parked)):
+            if is_readable(entry):
+                self.log.put_new(accepted_again(organization, entry, now))
+                self.usage.delete(entry["pk"], entry["sk"])
+                returned += 1
+            else:
+                unreadable += 1
+        return Redriven(returned, unreadable)
 
     def unsettled_events(self, organization: str, now: datetime) -> int:
         """How many events reports count that are not settled; `verify` does not compare them."""
@@ -176,7 +185,7 @@ class Engine:
             self._unsettled_since(organization, head.upto if head else 0),
             self.settling.progress(organization),
             self.rebuilding.progress(organization),
-            len(self.parked(organization)),
+            self.parked(organization),
         )
 
     def _has_long_tail(self, organization: str) -> bool:

@@ -34,7 +34,7 @@ _NEVER_MS: Final = 10**13 - 1
 class Limits(NamedTuple):
     """How much is folded before settling, or another organization, has its turn."""
 
-    tail: int = 10_000
+    tail: int = 5_000
     """Late events wait in the log while more events than this are unsettled."""
     events: int = 50_000
     """A run of the schedule stops when it has read about so many."""
