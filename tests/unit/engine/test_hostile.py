@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from uuid import UUID
+
+import pytest
 
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import epoch_second
+from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import ALL, Fold
+from odometer.engine.format.decisions import ALL, FRESH_SECONDS, Fold, UsageHead
+from odometer.engine.format.inside import Running
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
 from odometer.engine.read.measuring import measure
 from odometer.engine.read.verify import YearCheck
+from odometer.engine.read.views import View
 from odometer.engine.write import steps
+from odometer.web.cursors import LONGEST_CURSOR, Chain
+from tests.support.memory_store import MemoryStore
 from tests.support.simulated_engine import (
     ORGANIZATION,
     SimulatedEngine,
@@ -26,6 +36,10 @@ from tests.support.simulated_engine import (
 DAY = 86_400
 NOON = epoch_second(datetime(2026, 11, 20, 12, tzinfo=UTC))
 WIDEST = "\U0010ffff" * 31
+LONG_NAMES = [
+    "".join(chr(0x10000 + Random(name * 32 + at).randrange(2**16)) for at in range(32))
+    for name in range(400)
+]
 NAMES = ["Word", "Word Online", "word!", "~", "}x", "übung", "日本", WIDEST]
 
 
@@ -114,3 +128,48 @@ def test_a_plan_with_thousands_of_late_products_has_a_small_item() -> None:
         largest = max(largest, len(json.loads(item.get("late", "{}"))))
     assert largest == 65
     assert_exact(simulated)
+
+
+def busy_head(names: Sequence[str]) -> UsageHead:
+    """The head of an organization in which everything is busy."""
+    running = [Running("2026-11-20", NOON, number, 100_000 + number) for number in range(2)]
+    return UsageHead(
+        "UTC",
+        NOON,
+        generations={f"{name}#2026": number for number, name in enumerate(names[:64])},
+        running=dict.fromkeys(names[:64], running),
+    )
+
+
+@pytest.mark.parametrize("names", [[str(UUID(int=number)) for number in range(400)], LONG_NAMES])
+def test_a_busy_quarter_of_an_hour_fits_the_head_and_a_cursor(names: Sequence[str]) -> None:
+    """25 plans of 100 products each made a head too large for the table, and a cursor for a URL."""
+    head = busy_head(names)
+    for number in range(200):
+        some = names[number % 4 * 100 :][:100]
+        fresh = head.freshened(dict.fromkeys(some, "2026-11-20"), NOON + 4 * number)
+        head = replace(head, fresh=fresh)
+    assert len(str(head.to_item(ORGANIZATION)).encode()) < 100_000
+    assert head.is_fresh(names[0], date(2026, 11, 20), NOON + 900)
+    assert not head.is_fresh(names[0], date(2026, 11, 19), NOON + 900)
+
+
+def test_a_product_is_as_fresh_as_all_of_its_touches_say() -> None:
+    random = Random(1)
+    head, touches = UsageHead("UTC", NOON), list[tuple[int, date]]()
+    for at in range(NOON, NOON + 3_000, 60):
+        day = date(2026, 11, 1) + timedelta(random.randrange(20))
+        touches.append((at, day))
+        head = replace(head, fresh=head.freshened({"chat": str(day)}, at))
+        assert len(head.fresh["chat"]) <= 8
+        for asked in calendar.days(date(2026, 10, 31), date(2026, 11, 22)):
+            is_fresh = any(at - then < FRESH_SECONDS and since <= asked for then, since in touches)
+            assert head.is_fresh("chat", asked, at) >= is_fresh
+
+
+def test_a_cursor_of_any_names_fits_a_url() -> None:
+    head = replace(busy_head(LONG_NAMES[:19]), running=busy_head(LONG_NAMES).running)
+    head = replace(head, fresh=head.freshened(dict.fromkeys(LONG_NAMES[:99], "2026-11-20"), NOON))
+    view = View(ORGANIZATION, MemoryStore(lambda: NOON), head, [], NOON)
+    query = Chain(b"key", b"", {}, NOON)
+    assert len(query.cursor(10**6, 10**6, view.pin, [*range(10**6, 10**6 + 8)])) < LONGEST_CURSOR

@@ -322,8 +322,10 @@ def test_a_year_of_several_heavy_products_is_one_rebuild(
     assert head_with(late).wanted(ORGANIZATION, "UTC") == scope
 
 
-def test_the_head_keeps_few_generations() -> None:
-    generations = {f"{number}#2026": number for number in range(64)}
+@pytest.mark.parametrize(("name", "many"), [("", 64), ("é" * 60, 19)])
+def test_the_head_keeps_few_generations(name: str, many: int) -> None:
+    """Cursors hold their names."""
+    generations = {f"{name}{number}#2026": number for number in range(many)}
     rebuilding = head_with({"a#2026": HEAVY}, generations=generations)
     assert rebuilding.wanted(ORGANIZATION, "UTC") == ALL
 

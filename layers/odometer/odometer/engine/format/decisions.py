@@ -1,11 +1,11 @@
 """The four items that decide: fold, plan, rebuild and head. All others follow from them."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any, Final, NamedTuple, Self
 
 from odometer.domain.errors import Unavailable
@@ -19,6 +19,11 @@ ALL: Final = "*"
 LOCAL: Final = "local"
 FRESH_SECONDS: Final = 15 * 60
 """An eventually consistent read is trusted with what was written longer ago than this."""
+FRESH_PRODUCTS: Final = 100
+"""The head names no more products that are fresh than these, else all are."""
+PINNED_BYTES: Final = 2_400
+"""About what a cursor keeps of the names of products: it has to fit a URL."""
+_TOUCHES: Final = 8
 _LATE_ENTRIES: Final = 64
 
 
@@ -222,8 +227,36 @@ class UsageHead:
             if (kept := [touch for touch in touches if now - touch.at < FRESH_SECONDS])
         }
         for product, first in since.items():
-            fresh.setdefault(product, []).append(Touched(now, first))
-        return fresh
+            fresh[product] = without_covered([*fresh.get(product, ()), Touched(now, first)])
+        return fresh if len(fresh) <= FRESH_PRODUCTS else of_all(fresh)
+
+    @property
+    def pinned(self) -> Self:
+        """What a cursor keeps. What it lacks costs its readers more, and changes no figure."""
+        names = accumulate((len(name.encode()) for name in self.running), initial=0)
+        running = {
+            name: several
+            for (name, several), before in zip(self.running.items(), names, strict=False)
+            if before < PINNED_BYTES
+        }
+        few = sum(len(name.encode()) for name in self.fresh) <= PINNED_BYTES // 2
+        fresh = self.fresh if few else of_all(self.fresh)
+        return replace(self, late_bytes={ALL: 1}, running=running, fresh=fresh)
+
+
+def without_covered(touches: Iterable[Touched]) -> list[Touched]:
+    """Those that no later one covers, which is of as early a date; the oldest of many are one."""
+    newest: list[Touched] = []
+    for touch in sorted(touches, key=lambda touch: (-touch.at, touch.since)):
+        if not newest or touch.since < newest[-1].since:
+            newest.append(touch)
+    if len(newest) > _TOUCHES:
+        newest[_TOUCHES - 1 :] = [Touched(newest[_TOUCHES - 1].at, newest[-1].since)]
+    return newest[::-1]
+
+
+def of_all(fresh: Mapping[str, Iterable[Touched]]) -> dict[str, list[Touched]]:
+    return {ALL: without_covered(chain.from_iterable(fresh.values()))}
 
 
 def heaviest(late_bytes: Mapping[str, int]) -> dict[str, int]:

@@ -5,14 +5,13 @@ much arrives, is settled or is rebuilt meanwhile.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 from zlib import crc32
 
 from odometer.domain.events import Event
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import (
-    ALL,
     Fold,
     Gap,
     UsageHead,
@@ -51,7 +50,7 @@ class View:
     @property
     def pin(self) -> dict[str, Any]:
         """What a cursor keeps of this view; it is of no use to another organization."""
-        kept = replace(self.head, late_bytes={ALL: 1}).to_item(self.organization)
+        kept = self.head.pinned.to_item(self.organization)
         last = self.head.upto + len(self.unsettled)
         return {**kept, "fold": last, "mark": mark_of(self.unsettled)}
 

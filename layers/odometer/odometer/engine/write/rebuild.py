@@ -17,6 +17,7 @@ from odometer.engine.format import keys
 from odometer.engine.format.decisions import (
     ALL,
     LOCAL,
+    PINNED_BYTES,
     Gap,
     Rebuild,
     UsageHead,
@@ -167,7 +168,8 @@ class Rebuilding:
 
 def _widest(heavy: Sequence[str], head: UsageHead) -> str | None:
     """One rebuild at a time: of all, of a year of several products, or of the first one."""
-    if heavy and len(head.generations) >= _GENERATIONS:
+    names = "".join(head.generations).encode()
+    if heavy and (len(head.generations) >= _GENERATIONS or len(names) >= PINNED_BYTES):
         return ALL
     by_year = Counter(scope.partition("#")[2] for scope in heavy)
     several = (f"{ALL}#{year}" for year, count in by_year.items() if count >= _SEVERAL)

@@ -50,7 +50,6 @@ PLAN_EVENTS: Final = 50_000
 """A plan takes folds up to this many events, which every call decodes again."""
 PLAN_CELLS: Final = 20_000
 """A plan takes folds up to this many pairs of a product and a UTC date: each is an item."""
-_FRESH_PRODUCTS: Final = 100
 _EVENTS_OF_A_WRITE: Final = 10
 _DIGESTS_IN_PART: Final = PART_BYTES // DIGEST_BYTES
 
@@ -265,8 +264,6 @@ def _seals_anything(head: UsageHead, sealed: int) -> bool:
 def _first_dates(plan: Plan, written: Mapping[str, Segment]) -> dict[str, str]:
     """By product, the first UTC date of which a plan writes items."""
     firsts = {product: segment.seconds[0] for product, segment in written.items()}
-    if len(firsts) > _FRESH_PRODUCTS:
-        firsts = {ALL: min(firsts.values())}
     if plan.sealed > plan.sealed_before:
         firsts[ALL] = min(plan.sealed_before, firsts.get(ALL, plan.sealed_before))
     return {product: str(utc_date(second)) for product, second in firsts.items()}
