@@ -91,7 +91,7 @@ def totals_of(
 def days_of(app: str, days: Days, usage: Usage, among: Collection[int] | None) -> int:
     """On how many days any of some users used an app.
 
-    Only the days themselves tell, since those of several users are no sum; of all, a projection.
+    Strips tell, since the days of several users are no sum; of all, a projection.
     """
     if among is None:
         used = usage.totals(days.period(usage.zone)).get(app)
@@ -363,11 +363,13 @@ def series_of_users(
 ) -> list[int]:
     """A value for every block.
 
-    Sums of everybody are a row of a projection: all its days weigh less than readings at the edges.
+    Sums of everybody are a row of a projection, and how many users there were is in strips.
     """
     days, (_, measure) = query.days, LABELS_AND_MEASURES[query.metric]
     if among is None and measure != USERS:
         daily = usage.totals_in_blocks(app, edges_of_days(days, usage.zone))
         return sums_of_days([used[measure] for used in daily], firsts, days)
     series = usage.series_of(app, edges(firsts, days, usage.zone))
+    if among is not None and measure == USERS:
+        return series.users_in_blocks(among)
     return [tally[APP, measure] for tally in tally_blocks(series, among)]
