@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import pairwise, product
 from random import Random
 from unittest.mock import patch
 
@@ -23,6 +23,7 @@ from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine
 BEGIN = epoch_second(datetime(2026, 1, 6, 12, tzinfo=UTC))
 DAY = 86_400
 YEAR = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
+RAGGED = Period(datetime(2026, 2, 4, 3, tzinfo=UTC), datetime(2026, 6, 11, 17, tzinfo=UTC))
 CUTS = [Granularity.DAILY, Granularity.WEEKLY, Granularity.MONTHLY]
 
 
@@ -43,15 +44,15 @@ def simulated() -> SimulatedEngine:
 BY_ID = {each.id: each for each in PRODUCTS}
 
 
-def tallies(view: View, cut: Granularity) -> list[Tally]:
-    return tally_blocks(Series(view, PRODUCTS, edges(blocks(YEAR, cut))), None)
+def tallies(view: View, cut: Granularity, period: Period = YEAR) -> list[Tally]:
+    return tally_blocks(Series(view, PRODUCTS, edges(blocks(period, cut))), None)
 
 
 def assert_exact(simulated: SimulatedEngine) -> None:
-    for cut in CUTS:
-        ends = pairwise(edges(blocks(YEAR, cut)))
-        folds = simulated.folds()
-        assert tallies(simulated.view(), cut) == [expected(folds, pair, None) for pair in ends]
+    for cut, period in product(CUTS, [YEAR, RAGGED]):
+        ends = pairwise(edges(blocks(period, cut)))
+        wanted = [expected(simulated.folds(), pair, None) for pair in ends]
+        assert tallies(simulated.view(), cut, period) == wanted
 
 
 def read(simulated: SimulatedEngine, cut: Granularity) -> list[str]:
