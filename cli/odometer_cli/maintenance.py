@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -80,12 +81,14 @@ def scope_of(engine: Engine, organization: str, product: str | None, year: int |
     if product is None or year is None:
         raise Misused("--product and --year go together.", "Give both, or neither.")
     product = as_kept(product)
-    known = [each.id for each in engine.products(organization)]
+    known = {each.id: each for each in engine.products(organization)}
     if product not in known:
         more = ", …" if len(known) > MOST_SHOWN else ""
-        remedy = f"Give the id of one of its products: {', '.join(known[:MOST_SHOWN])}{more}"
+        some = ", ".join(islice(known, MOST_SHOWN))
+        remedy = f"Give the id of one of its products: {some}{more}"
         raise Misused(f"{product} is no product of this organization.", remedy)
-    years = engine.years(organization, product, datetime.now(UTC))
+    found = engine.years(organization, [known[product]], datetime.now(UTC))
+    years = [year for _, year in found]
     if year not in years:
         remedy = f"Give {' or '.join(map(str, years))}." if years else "There is nothing to make."
         raise Misused(f"{product} has no settled events in {year}.", remedy)

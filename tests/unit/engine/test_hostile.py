@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -15,14 +15,18 @@ from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import epoch_second
 from odometer.engine import calendar
-from odometer.engine.format import keys
-from odometer.engine.format.decisions import ALL, FRESH_SECONDS, Fold, UsageHead
+from odometer.engine.format import keys, latest
+from odometer.engine.format.decisions import ALL, FRESH_SECONDS, Fold, Plan, UsageHead
 from odometer.engine.format.inside import Running
+from odometer.engine.format.latest import Coverage, together
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
+from odometer.engine.format.segments import Segment
 from odometer.engine.read.measuring import measure
 from odometer.engine.read.verify import YearCheck
 from odometer.engine.read.views import View
-from odometer.engine.write import steps
+from odometer.engine.store import Item, KeyRange
+from odometer.engine.write import frames, steps
+from odometer.engine.write.inside import MOST_LOOKS, advance_all
 from odometer.web.cursors import LONGEST_CURSOR, Chain
 from tests.support.memory_store import MemoryStore
 from tests.support.simulated_engine import (
@@ -173,3 +177,128 @@ def test_a_cursor_of_any_names_fits_a_url() -> None:
     view = View(ORGANIZATION, MemoryStore(lambda: NOON), head, [], NOON)
     query = Chain(b"key", b"", {}, NOON)
     assert len(query.cursor(10**6, 10**6, view.pin, [*range(10**6, 10**6 + 8)])) < LONGEST_CURSOR
+
+
+# Work that grows
+
+
+def test_a_rebuild_looks_at_no_plan_again_that_it_has_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each call decoded the folds of all plans since it began, and in the end did nothing else."""
+    simulated = engine_with(names := [f"tests-{number}" for number in range(20)])
+    fold(simulated, 1, [event_of(name, NOON - 20 * DAY) for name in names])
+    settle_all(simulated)
+    simulated.rebuilding.request(ORGANIZATION, f"{names[0]}#2026", "UTC")
+    for number in range(2, 12):
+        fold(simulated, number, [event_of(names[0], NOON - 20 * DAY + number)])
+        settle_all(simulated)
+    plans, reads = list[str](), 0
+    get, read = simulated.usage.get, simulated.usage.read
+
+    def count_plans(pk: str, sk: str) -> Item | None:
+        plans.extend([sk] if pk == keys.plans(ORGANIZATION) else [])
+        return get(pk, sk)
+
+    def count_reads(key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
+        nonlocal reads
+        reads += 1
+        return read(key_ranges)
+
+    monkeypatch.setattr(simulated.usage, "get", count_plans)
+    monkeypatch.setattr(simulated.usage, "read", count_reads)
+    most, calls = 0, 0
+    while simulated.rebuilding.rebuild(ORGANIZATION, simulated.now, 1):
+        most, calls, plans, reads = max(most, len(plans)), calls + 1, [], 0
+        assert reads < len(names)
+    assert calls > 10
+    assert most <= 3
+    assert_exact(simulated)
+
+
+def test_what_a_rebuild_has_replaced_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hundredth rebuild of a year looked through the frames of all others before it."""
+    simulated = engine_with(["tests"])
+    fold(simulated, 1, [event_of("tests", NOON - 20 * DAY)])
+    settle_all(simulated)
+    for _ in range(12):
+        simulated.rebuilding.request(ORGANIZATION, ALL, "UTC")
+        while simulated.rebuilding.rebuild(ORGANIZATION, simulated.now):
+            pass
+    asked, read = 0, simulated.usage.read
+
+    def count(key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
+        nonlocal asked
+        asked += len(key_ranges)
+        return read(key_ranges)
+
+    assert not simulated.retirement.generations(ORGANIZATION, simulated.now)
+    simulated.now += 8 * DAY
+    monkeypatch.setattr(simulated.usage, "read", count)
+    while simulated.retirement.generations(ORGANIZATION, simulated.now):
+        assert asked < 12
+        asked = 0
+    frames = {item["pk"] for item in simulated.usage.everything() if "#R#" in item["pk"]}
+    assert {pk.rsplit("#", 2)[1] for pk in frames} == {"12"}
+    assert_exact(simulated)
+
+
+def test_sources_that_are_not_kept_apart_are_added_up_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each was added to all dates of the others: 50,000 new sources in a plan took 15 seconds."""
+    calls = 0
+
+    def count(several: Sequence[Coverage]) -> Coverage:
+        nonlocal calls
+        calls += 1
+        return together(several)
+
+    monkeypatch.setattr(latest, "together", count)
+    many = {f"{WIDEST}{number:03d}": Coverage.of([DAY * number]) for number in range(1, 900)}
+    attributes = latest.sources_to_attributes(many, 4_000)
+    assert 0 < calls < 12
+    kept = latest.sources_of(attributes)
+    assert together(list(kept.values())) == together(list(many.values()))
+
+
+@pytest.mark.parametrize(("sealed", "looks"), [(NOON - 400 * DAY, MOST_LOOKS), (NOON, 0)])
+def test_a_plan_looks_at_few_days_that_are_open(
+    sealed: int, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a year that is imported after a quiet one, each day of each product was read in turn."""
+    simulated = engine_with(["a", "b"])
+    product = simulated.products[0]
+    events = [event_of("a", NOON - day * DAY) for day in range(1, 390)]
+    written = {"a": Segment.of(events, product)}
+    plan = Plan(16, 0, 1, NOON - 400 * DAY, sealed)
+    asked = list[str]()
+
+    def count(key_range: KeyRange) -> Iterator[list[Item]]:
+        asked.append(key_range.first)
+        return iter(())
+
+    monkeypatch.setattr(simulated.usage, "pages", count)
+    head = UsageHead("UTC", plan.sealed, users=1)
+    assert not advance_all(ORGANIZATION, simulated.usage, plan, head, simulated.products, written)
+    assert len(asked) == looks
+
+
+@pytest.mark.parametrize("before", range(4, 20, 2))
+def test_a_product_that_comes_between_two_steps_changes_no_figure(
+    before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It makes groups of shards smaller; the first of them then counted as done for all days."""
+    monkeypatch.setattr(frames, "ROWS_SUMMED", 64 * (16 + 4) * 2)
+    simulated = engine_with(["a", "b"])
+    fold(simulated, 1, [event_of("a", NOON - 60, 64 * shard) for shard in range(5)])
+    settle_all(simulated)
+    times = [NOON + day * DAY for day in range(1, 4)]
+    fold(simulated, 2, [event_of("a", at, 64 * shard) for at in times for shard in range(5)])
+    simulated.now += 5 * DAY
+    for _ in range(before):
+        settle(simulated, 1)
+    more = [MeteredProduct(f"{number}", KINDS["test"]) for number in range(30)]
+    simulated.products = [*simulated.products, *more]
+    settle_all(simulated, 1)
+    assert_exact(simulated)

@@ -42,7 +42,7 @@ def test_no_edge_reads_more_at_the_end_of_a_busy_day_than_early_in_it(tmp_path: 
         put_segments(ORGANIZATION, store, plan, TESTS, whole)
         before = store.counts.write_units
         writer = InsideWriter(ORGANIZATION, store, TESTS, UTC, partition, plan)
-        running = writer.advance(head.running[TESTS.id], whole, DATE, 1)
+        running = writer.advance(head.running[TESTS.id], [DATE], 1)
         written += store.counts.write_units - before
         head = replace(head, plan=plan, last=now, running={TESTS.id: running})
         if plan % 20 == 0:

@@ -15,7 +15,7 @@ from odometer.engine.format.decisions import UsageHead, read_head
 from odometer.engine.format.log_entries import Undecodable
 from odometer.engine.format.marks import FOLD, FOLD_AGAIN, REBUILD, SETTLE
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
-from odometer.engine.format.segments import years_with_frames
+from odometer.engine.format.segments import first_dates, years_with_frames
 from odometer.engine.read.verify import Comparison, YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
@@ -139,12 +139,15 @@ class Engine:
     def verify(self, organization: str, now: datetime) -> Iterator[Comparison]:
         """Every frame beside what the settled events say, by product and year."""
         view = View.latest(organization, self.usage, "UTC", epoch_second(now))
-        for product in self.products(organization):
-            for year in self.years(organization, product.id, now):
-                yield YearCheck(view, product, year).compare()
+        for product, year in self.years(organization, self.products(organization), now):
+            yield YearCheck(view, product, year).compare()
 
-    def years(self, organization: str, product: str, now: datetime) -> range:
-        return years_with_frames(organization, self.usage, product, now.year + 1)
+    def years(
+        self, organization: str, products: Sequence[MeteredProduct], now: datetime
+    ) -> Iterator[tuple[MeteredProduct, int]]:
+        """Every year in which one of these products may have frames."""
+        for product, first in first_dates(organization, self.usage, products):
+            yield from ((product, year) for year in years_with_frames(first, now.year + 1))
 
     def last_event(self, organization: str, now: datetime) -> datetime | None:
         """The instant of the latest event that has been folded; None before the first."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import reduce
 from itertools import accumulate, pairwise
-from operator import add
 from typing import Final
 
 from odometer.domain.events import utc_date
@@ -67,8 +65,14 @@ class Coverage:
         }
 
     def __add__(self, other: Coverage) -> Coverage:
-        by_date = Counter(self.by_date) + Counter(other.by_date)
-        return Coverage(min(self.first, other.first), max(self.last, other.last), by_date)
+        return together([self, other])
+
+
+def together(several: Sequence[Coverage]) -> Coverage:
+    by_date = Counter[date]()
+    for each in several:
+        by_date.update(each.by_date)
+    return Coverage(min(e.first for e in several), max(e.last for e in several), by_date)
 
 
 BySource = Mapping[str, Coverage]
@@ -108,7 +112,7 @@ def _with_others(by_source: BySource) -> BySource:
     order = sorted(by_source.keys() - {OTHERS}, key=lambda name: (by_source[name].last, name))
     older = {*order[: (len(order) + 1) // 2], *({OTHERS} & by_source.keys())}
     kept = {source: by_source[source] for source in by_source if source not in older}
-    return {OTHERS: reduce(add, (by_source[source] for source in sorted(older))), **kept}
+    return {OTHERS: together([by_source[source] for source in older]), **kept}
 
 
 def _columns(by_source: BySource) -> dict[str, bytes]:

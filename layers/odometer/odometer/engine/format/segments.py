@@ -132,16 +132,23 @@ def key_range(organization: str, product: str, seconds: range, *, strong: bool =
     return KeyRange(pk, str(utc_date(seconds[0])), f"{utc_date(seconds[-1])}{keys.TOP}", strong)
 
 
-def first_date(organization: str, store: Store, product: str) -> date | None:
-    pk = keys.segments(organization, product)
-    (first,) = store.read([KeyRange(pk, keys.BOTTOM, keys.TOP, limit=1)])
-    return date.fromisoformat(first[0]["sk"][:10]) if first else None
+def first_dates(
+    organization: str, store: Store, products: Iterable[MeteredProduct]
+) -> list[tuple[MeteredProduct, date]]:
+    """The products with events, and the first UTC date of each; all are asked for at once."""
+    several = list(products)
+    pks = [keys.segments(organization, product.id) for product in several]
+    found = store.read([KeyRange(pk, keys.BOTTOM, keys.TOP, limit=1) for pk in pks])
+    return [
+        (product, date.fromisoformat(items[0]["sk"][:10]))
+        for product, items in zip(several, found, strict=True)
+        if items
+    ]
 
 
-def years_with_frames(organization: str, store: Store, product: str, end: int) -> range:
+def years_with_frames(first: date, end: int) -> range:
     """The years before `end` in which a product may have frames, in whatever zone its days are."""
-    first = first_date(organization, store, product)
-    return range((first - DAY).year if first else end, end)
+    return range((first - DAY).year, end)
 
 
 def from_items(items: Iterable[Item], plan: int, product: MeteredProduct) -> list[Segment]:

@@ -8,8 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, reduce
-from operator import add
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from odometer.domain.events import utc_date
@@ -25,6 +24,7 @@ from odometer.engine.format.latest import (
     bucket_of,
     last_seconds,
     sources_of,
+    together,
     users_bits,
 )
 from odometer.engine.read.views import View
@@ -127,7 +127,7 @@ class Received:
     @cached_property
     def whole(self) -> Coverage | None:
         parts = [*self.by_source.values(), *filter(None, [self.others])]
-        return reduce(add, parts) if parts else None
+        return together(parts) if parts else None
 
     def days_without(self, first: date | None, last: date) -> int:
         """The number of UTC dates without usage, from the first use if no date is given."""

@@ -78,16 +78,18 @@ class FrameWriter:
     def steps_of_sealing(self, first: date, end: date, shards: int) -> Iterator[Step]:
         """Write the deltas of days from their segments, and the keyframes at whose edge they end.
 
-        The steps of a week go through its days in turn, for some shards at a time.
+        The steps of a week go through its days in turn, for some shards at a time. More products
+        make these groups smaller: then the week begins again.
         """
-        summed = max(ROWS_SUMMED // rows_in_shard(self.product, self.products), 1)
+        rows = rows_in_shard(self.product, self.products)
+        summed = max(ROWS_SUMMED // rows, 1)
         for start, cut in calendar.cut_at_keyframes(first, end):
             if self._has_year(start.year):
                 for group, some in groups(shards, summed):
                     in_turn = DaysInTurn(self, cut, some)
                     for day in calendar.days(start, cut):
                         put = partial(self._put_deltas, day, in_turn)
-                        yield Step(f"{start}#1#{group}#{day}", 1 + len(some), put)
+                        yield Step(f"{start}#1#{rows:05d}#{group}#{day}", 1 + len(some), put)
                 if cut == calendar.keyframe_after(start):
                     for group, some in groups(shards, SHARDS_READ):
                         put = partial(self._put_keyframes, start, cut, some)

@@ -7,11 +7,12 @@ build on each other, and a sealed day is sorted slice by slice.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from functools import partial
+from heapq import nlargest
 from itertools import chain
 from typing import Any, Final, Self
 
@@ -36,6 +37,9 @@ from odometer.engine.write.steps import some_of
 
 PLANS_BETWEEN: Final = 16
 """A plan that brings few events looks only this often how much has come."""
+MOST_LOOKS: Final = 256
+"""Days of products that a plan looks at, which is some seconds of reading: those that it brings
+most to."""
 SLICE_EVENTS = 100_000
 """Events of a sealed day that are sorted at once."""
 ROWS_WAITING = 300_000
@@ -62,21 +66,53 @@ def advance_all(
     The head is the one that will show them.
     """
     running = dict[str, list[Running]]()
-    for product in sorted(catalog):
-        known, events = head.running.get(product.id), written.get(product.id)
+    looks = looks_of(plan, head, catalog := sorted(catalog), written)
+    for product in catalog:
+        known = head.running.get(product.id)
         zone = calendar.zone_of(product.kind, head.zone)
         newest = list(known or ())
         has_place = known is not None or len(running) < inside.MOST_PRODUCTS
-        if events and has_place and head.shards(product) <= inside.MOST_SHARDS:
+        if has_place and (days := looks.get(product.id)):
             partition = partial(partition_of, organization, head, product)
             writer = InsideWriter(organization, store, product, zone, partition, plan.number)
-            newest = writer.advance(
-                newest, events, calendar.day_of(plan.sealed_before, zone), head.shards(product)
-            )
+            newest = writer.advance(newest, days, head.shards(product))
         sealed = calendar.day_of(plan.sealed, zone)
         if known is not None or newest:
             running[product.id] = [each for each in newest if each.day >= str(sealed)]
     return running
+
+
+def looks_of(
+    plan: Plan,
+    head: UsageHead,
+    catalog: Iterable[MeteredProduct],
+    written: Mapping[str, Segment],
+) -> dict[str, list[date]]:
+    """By product, the days open after a plan of which it looks how much has come."""
+    looks = (
+        (len(within.who), product.id, day)
+        for product in catalog
+        if product.id in written and head.shards(product) <= inside.MOST_SHARDS
+        for day, within in open_days(written[product.id], plan, product, head.zone)
+        if is_time(plan.number, len(within.who))
+    )
+    by_product: defaultdict[str, list[date]] = defaultdict(list)
+    for _, name, day in nlargest(MOST_LOOKS, looks):
+        by_product[name].append(day)
+    return {name: sorted(days) for name, days in by_product.items()}
+
+
+def open_days(
+    events: Segment, plan: Plan, product: MeteredProduct, head_zone: str
+) -> Iterator[tuple[date, Segment]]:
+    zone = calendar.zone_of(product.kind, head_zone)
+    first = calendar.first_second(calendar.day_of(plan.sealed, zone), zone)
+    return ((day, one) for day, (one,) in by_day([events], range(first, calendar.NEVER), zone))
+
+
+def is_time(plan: int, events: int) -> bool:
+    """Whether to look how much has come: at every 16th plan, or if this one brings much."""
+    return events * _EVENT_BYTES * PLANS_BETWEEN >= inside.EVENT_BYTES or plan % PLANS_BETWEEN == 0
 
 
 def partition_of(
@@ -113,16 +149,12 @@ class InsideWriter:
     """Of a year and a shard."""
     plan: int
 
-    def advance(
-        self, known: Iterable[Running], events: Segment, open_from: date, shards: int
-    ) -> list[Running]:
-        """The newest running frames of open days, given those before the plan and its events."""
+    def advance(self, known: Iterable[Running], days: Iterable[date], shards: int) -> list[Running]:
+        """The newest running frames of open days, given those before the plan."""
         newest = {date.fromisoformat(each.day): each for each in known}
-        open_seconds = range(calendar.first_second(open_from, self.zone), calendar.NEVER)
-        for day, (within,) in by_day([events], open_seconds, self.zone):
-            if self._is_time(len(within.who)):
-                newer = self._put_running(day, newest.get(day), shards)
-                newest |= {day: newer} if newer else {}
+        for day in days:
+            newer = self._put_running(day, newest.get(day), shards)
+            newest |= {day: newer} if newer else {}
         return [newest[day] for day in sorted(newest)]
 
     def put_chunks(self, day: date) -> bool:
@@ -137,11 +169,6 @@ class InsideWriter:
             for item in chunk.items(self.partition(day.year, shard), day, self.plan)
         )
         return True
-
-    def _is_time(self, events: int) -> bool:
-        """Whether to look how much has come: at every 16th plan, or if this one brings much."""
-        much = events * _EVENT_BYTES * PLANS_BETWEEN >= inside.EVENT_BYTES
-        return much or self.plan % PLANS_BETWEEN == 0
 
     def _put_running(self, day: date, former: Running | None, shards: int) -> Running | None:
         """Write another running frame of a day if enough has come since the former one."""

@@ -27,7 +27,7 @@ from odometer.engine.format.decisions import (
     read_plan,
 )
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.format.segments import years_with_frames
+from odometer.engine.format.segments import first_dates, years_with_frames
 from odometer.engine.store import KeyRange, Store
 from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.inside import without_replaced
@@ -74,7 +74,8 @@ class Rebuilding:
         rebuild = self._current(organization, head) if head else None
         if head is None or rebuild is None:
             return False
-        steps, start = self._steps(organization, rebuild, head), Reached(rebuild.done, rebuild.late)
+        start = Reached(rebuild.done, rebuild.late)
+        steps = self._steps(organization, rebuild, head, start.done)
         taken = take(steps, start, budget, partial(self._save, organization, rebuild))
         if taken.finished:
             new_head = _with_generation(head, rebuild, taken.reached.late, now)
@@ -101,26 +102,33 @@ class Rebuilding:
         further = replace(rebuild, done=reached.done, late=heaviest(reached.late))
         self.usage.put_newer(further.to_item(organization), "done")
 
-    def _steps(self, organization: str, rebuild: Rebuild, head: UsageHead) -> Iterator[Step]:
-        """Seal all days again as of one plan, then do the plans since."""
-        for name, product, year in self._years(organization, rebuild):
-            for step in self._steps_of_year(organization, rebuild, product, year, head):
+    def _steps(
+        self, organization: str, rebuild: Rebuild, head: UsageHead, done: str = ""
+    ) -> Iterator[Step]:
+        """Seal all days again as of one plan, then do the plans since.
+
+        Years and plans that are done are not looked at again.
+        """
+        later = int(done[1:11]) if done.startswith(_LATER_PLANS) else 0
+        catalog = self.settling.catalog(organization)
+        for name, product, year in () if later else self._years(organization, rebuild, catalog):
+            for step in self._steps_of_year(organization, rebuild, product, year, head, catalog):
                 yield step.of(name)
-        for number in range(rebuild.plan + 1, head.plan + 1):
+        for number in range(max(rebuild.plan + 1, later), head.plan + 1):
             for step in self._steps_of_plan(organization, rebuild, number, head):
                 yield step.of(f"{_LATER_PLANS}{keys.number(number)}")
 
-    def _years(self, organization: str, rebuild: Rebuild) -> list[tuple[str, MeteredProduct, int]]:
+    def _years(
+        self, organization: str, rebuild: Rebuild, catalog: Sequence[MeteredProduct]
+    ) -> list[tuple[str, MeteredProduct, int]]:
         """Every year of a product to write, in the order of their names.
 
         More may appear meanwhile; they are of later plans and hold nothing to write.
         """
         return sorted(
             (f"{in_names(product.id)}#{year}", product, year)
-            for product in self.settling.catalog(organization)
-            for year in years_with_frames(
-                organization, self.usage, product.id, self._sealed(rebuild, product).year + 1
-            )
+            for product, first in first_dates(organization, self.usage, catalog)
+            for year in years_with_frames(first, self._sealed(rebuild, product).year + 1)
             if rebuild.covers(product, year)
         )
 
@@ -134,6 +142,7 @@ class Rebuilding:
         product: MeteredProduct,
         year: int,
         head: UsageHead,
+        catalog: Sequence[MeteredProduct],
     ) -> Iterator[Step]:
         """Write the sealed days of a year as if all its events had come in time."""
         writer = FrameWriter(
@@ -143,7 +152,7 @@ class Rebuilding:
             calendar.zone_of(product.kind, rebuild.zone),
             lambda _: rebuild.generation,
             rebuild.plan,
-            len(self.settling.catalog(organization)),
+            len(catalog),
             product.id in head.running,
         )
         end = min(self._sealed(rebuild, product), calendar.new_year(year + 1))

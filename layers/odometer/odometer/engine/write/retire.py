@@ -15,7 +15,7 @@ from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import Rebuild, UsageHead, read_head
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.format.segments import first_date, years_with_frames
+from odometer.engine.format.segments import first_dates, years_with_frames
 from odometer.engine.store import KeyRange, Store
 from odometer.engine.write.settle import Catalog
 from odometer.engine.write.steps import some_of
@@ -60,14 +60,16 @@ class Retirement:
         head = read_head(organization, self.usage)
         rebuilds = self._rebuilds(organization, head) if head else []
         kept_from = calendar.new_year(first_kept) - DAY
-        for product in self.catalog(organization) if head else ():
-            first = first_date(organization, self.usage, product.id)
-            if head and first and first < kept_from:
+        catalog = self.catalog(organization) if head else ()
+        for product, first in first_dates(organization, self.usage, catalog):
+            if head and first < kept_from:
                 years = range((first - DAY).year, first_kept)
                 frames = (
                     pk
                     for year in years
-                    for pk in self._frames(organization, head, product, year, rebuilds)
+                    for pk in frames_of(
+                        organization, head, product, year, generations_of(product, year, rebuilds)
+                    )
                 )
                 dates = (keys.identities(organization, d) for d in calendar.days(first, kept_from))
                 pk = keys.segments(organization, product.id)
@@ -84,25 +86,14 @@ class Retirement:
     def _replaced(
         self, organization: str, head: UsageHead, rebuild: Rebuild, rebuilds: Sequence[Rebuild]
     ) -> Iterator[KeyRange]:
+        """The generation that it has replaced: earlier ones were removed when that was shown."""
         end = utc_date(head.sealed).year + 2
-        for product in self.catalog(organization):
-            for year in years_with_frames(organization, self.usage, product.id, end):
+        earlier = [each for each in rebuilds if each.generation < rebuild.generation]
+        for product, first in first_dates(organization, self.usage, self.catalog(organization)):
+            for year in years_with_frames(first, end):
                 if rebuild.covers(product, year):
-                    earlier = [e for e in rebuilds if e.generation < rebuild.generation]
-                    yield from map(whole, self._frames(organization, head, product, year, earlier))
-
-    def _frames(
-        self,
-        organization: str,
-        head: UsageHead,
-        product: MeteredProduct,
-        year: int,
-        rebuilds: Sequence[Rebuild],
-    ) -> Iterator[str]:
-        """The partitions of a year of a product: of the first generation and of these rebuilds."""
-        made = [each.generation for each in rebuilds if each.covers(product, year)]
-        for generation, shard in pairs((0, *made), range(head.shards(product))):
-            yield keys.frames(organization, product.id, year, generation, shard)
+                    replaced = generations_of(product, year, earlier)[-1:]
+                    yield from map(whole, frames_of(organization, head, product, year, replaced))
 
     def _clear(self, several: Iterable[Iterable[KeyRange]]) -> bool:
         """Remove the items of key ranges, one group after the other; whether all are gone."""
@@ -118,6 +109,23 @@ class Retirement:
                     self.usage.delete_all((i["pk"], i["sk"]) for page in pages for i in page)
                     some = [r for r, page in zip(some, pages, strict=True) if len(page) == r.limit]
         return True
+
+
+def generations_of(product: MeteredProduct, year: int, rebuilds: Iterable[Rebuild]) -> list[int]:
+    """Those of a year of a product: the first one, and what these rebuilds have made."""
+    return [0, *(each.generation for each in rebuilds if each.covers(product, year))]
+
+
+def frames_of(
+    organization: str,
+    head: UsageHead,
+    product: MeteredProduct,
+    year: int,
+    generations: Iterable[int],
+) -> Iterator[str]:
+    """The partitions of some generations."""
+    for generation, shard in pairs(generations, range(head.shards(product))):
+        yield keys.frames(organization, product.id, year, generation, shard)
 
 
 def whole(pk: str) -> KeyRange:
