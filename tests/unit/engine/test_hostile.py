@@ -15,7 +15,7 @@ from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import epoch_second
 from odometer.engine import calendar
-from odometer.engine.format import keys, latest
+from odometer.engine.format import inside, keys, latest
 from odometer.engine.format.decisions import ALL, FRESH_SECONDS, Fold, Plan, UsageHead
 from odometer.engine.format.inside import Running
 from odometer.engine.format.latest import Coverage, together
@@ -26,6 +26,7 @@ from odometer.engine.read.verify import YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 from odometer.engine.write import frames, steps
+from odometer.engine.write import inside as writing_inside
 from odometer.engine.write.inside import MOST_LOOKS, advance_all
 from odometer.web.cursors import LONGEST_CURSOR, Chain
 from tests.support.memory_store import MemoryStore
@@ -301,4 +302,33 @@ def test_a_product_that_comes_between_two_steps_changes_no_figure(
     more = [MeteredProduct(f"{number}", KINDS["test"]) for number in range(30)]
     simulated.products = [*simulated.products, *more]
     settle_all(simulated, 1)
+    assert_exact(simulated)
+
+
+def test_a_day_too_large_to_be_sorted_is_sealed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing of the organization was settled any more: sorting it outlived every worker."""
+    monkeypatch.setattr(inside, "EVENT_BYTES", 100)
+    monkeypatch.setattr(inside, "SMALLEST_ITEM", 16)
+    monkeypatch.setattr(writing_inside, "MOST_BYTES", 400)
+    simulated = engine_with(["a", "b"])
+    fold(simulated, 1, [event_of("a", NOON - 60)])
+    settle_all(simulated)
+    head = replace(simulated.view().head, version=99, running={"a": [], "b": []})
+    simulated.usage.put_newer(head.to_item(ORGANIZATION), "version")
+    random = Random(1)
+    day = range(NOON, NOON + 10 * 3_600)
+    many = [event_of("a", random.choice(day), random.randrange(90)) for _ in range(2_000)]
+    few = [event_of("b", random.choice(day), random.randrange(90)) for _ in range(90)]
+    fold(simulated, 2, [*many, *few])
+    simulated.now += 5 * DAY
+    settle_all(simulated)
+    chunks = {item["pk"] for item in simulated.usage.everything() if item["sk"][0] == "T"}
+    assert {pk.split("#")[2] for pk in chunks} == {"b"}
+    view = simulated.view()
+    for product in simulated.products[:2]:
+        seconds = range(NOON + 1_000, NOON + 20_000)
+        expected = brute_force(simulated.folds(), product, seconds, "UTC")
+        assert rows(measure(view, product, period(seconds))) == expected
     assert_exact(simulated)

@@ -63,6 +63,24 @@ def test_late_events_wait_and_fresh_ones_do_not(busy: Busy) -> None:
     assert busy.folding.unsettled(ORGANIZATION) == 7
 
 
+def test_very_many_unsettled_events_make_all_others_wait() -> None:
+    """Reports, and whoever folds, hold all that is unsettled in memory."""
+    busy = Busy(Limits(tail=2, events=100, most=4))
+    folded = []
+    for number in range(7):
+        folded.append(busy.fresh(f"{number}"))
+        busy.simulated.pass_time(MINUTE)
+    assert folded == [1, 1, 1, 1, 1, 0, 0]
+    busy.simulated.pass_time(5 * MINUTE)
+    assert busy.fold_outstanding(), "what waits is outstanding until something is settled"
+    assert busy.waiting().entries == 2
+    assert busy.view().through_ms == busy.waiting().oldest_ms
+    busy.settle()
+    assert not busy.fold_outstanding()
+    assert set(busy.decided().values()) == {1}
+    assert busy.decided().total() == 7
+
+
 def test_the_watermark_stays_before_what_waits(busy: Busy) -> None:
     accepted = []
     for name in "abcd":

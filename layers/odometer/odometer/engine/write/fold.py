@@ -38,6 +38,8 @@ class Limits(NamedTuple):
     """Late events wait in the log while more events than this are unsettled."""
     events: int = 50_000
     """A run of the schedule stops when it has read about so many."""
+    most: int = 100_000
+    """All events wait while more than these are unsettled: every report reads them, 30 MB."""
     entries: int = 256
     """What waits is counted up to this many entries of the log."""
 
@@ -219,7 +221,7 @@ class Folding:
     def _chosen(
         self, organization: str, tail: Tail, batch: Batch, now: int, late: Late
     ) -> Iterator[Entry]:
-        """What is folded of a batch: late entries only as long as few events are unsettled."""
+        """What is folded of a batch; the more is unsettled, the more waits."""
         sealed = tail.head.sealed if tail.head else now - GRACE_SECONDS
         unsettled = tail.events
         sent = [event for entry in batch for event in entry.events]
@@ -231,11 +233,9 @@ class Folding:
                 for event in entry.events
                 if event not in tail and event.identity not in counted
             ]
-            if (
-                late is Late.FOLDED
-                or unsettled <= self.limits.tail
-                or min(new, default=now) >= sealed
-            ):
+            is_late = min(new, default=now) < sealed
+            most = self.limits.tail if is_late else self.limits.most
+            if late is Late.FOLDED or not new or unsettled <= most:
                 unsettled += len(new)
                 yield entry
             elif late is Late.STOP:

@@ -42,6 +42,8 @@ MOST_LOOKS: Final = 256
 most to."""
 SLICE_EVENTS = 100_000
 """Events of a sealed day that are sorted at once."""
+MOST_BYTES = 2**28
+"""Of a day with more events than these, 390 a second, edges are read event by event."""
 ROWS_WAITING = 300_000
 """Events of all shards that wait for their chunks to be full."""
 _EVENT_BYTES: Final = 8
@@ -158,10 +160,15 @@ class InsideWriter:
         return [newest[day] for day in sorted(newest)]
 
     def put_chunks(self, day: date) -> bool:
-        """Write the events of a sealed day in time order; whether there are so many."""
+        """Write the events of a sealed day in time order; whether there are so many.
+
+        Of more than one call can sort, none are written: sealing must not wait for them.
+        """
         of_day = ProductDay(self.organization, self.product, self.zone, day)
         contents = DayContents.of(self.store, of_day, self.plan)
-        if not inside.is_due(contents.weight, inside.SMALLEST_ITEM * len(contents.shards)):
+        if contents.weight > MOST_BYTES or not inside.is_due(
+            contents.weight, inside.SMALLEST_ITEM * len(contents.shards)
+        ):
             return False
         self.store.put_all(
             item
@@ -245,8 +252,10 @@ class DayContents:
     def of(cls, store: Store, of_day: ProductDay, plan: int) -> Self:
         weight, shards, events, minutes = 0, set[int](), Counter[int](), dict[str, int]()
         for item in items_of(store, of_day, 0, plan):
-            segment = of_day.cut(item)
             weight += weight_of(item)
+            if weight > MOST_BYTES:
+                break
+            segment = of_day.cut(item)
             shards |= shards_in(segment)
             events.update(segment.seconds)
             minutes[item["sk"]] = of_day.minutes(segment.seconds)
