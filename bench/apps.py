@@ -28,9 +28,15 @@ from odometer.domain.people import Role
 from odometer.domain.time import epoch_second
 from odometer.engine.format import keys
 from odometer.engine.format.codec import pack
-from odometer.engine.format.frames import SHARD, Frame
+from odometer.engine.format.frames import Frame
 from odometer.engine.format.latest import BLOCK
-from odometer.engine.format.products import PEOPLE, PLACES, RESERVED, TOTALS, MeteredProduct
+from odometer.engine.format.products import (
+    PEOPLE,
+    PEOPLE_SHARD,
+    RESERVED,
+    TOTALS,
+    MeteredProduct,
+)
 from odometer.storage.dynamo import Meter, Table
 from tests.support.apps import APP, CLIENT, OTHER_APP, SALES, THEIR_APP
 from tests.support.counting_engine import counting_engine
@@ -46,7 +52,6 @@ OF_APP = f"{CLIENT}/analytics/apps/{APP}"
 ONE_IN_DEPARTMENT = 5
 SOMEONE = 500
 OK = 200
-PEOPLE_SHARD = SHARD // PLACES[PEOPLE]
 READS = frozenset({"BatchGetItem", "GetItem", "Query"})
 _SECRET = b"no secret at all"
 

@@ -12,10 +12,17 @@ from datetime import date
 from operator import mul
 from random import Random
 
-from bench.frame_items import by_shard, frame_items, usage_head
+from bench.frame_items import by_shard, frame_items, frame_of, usage_head
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.engine import calendar
-from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.frames import Frame
+from odometer.engine.format.products import (
+    PEOPLE,
+    PEOPLE_SHARD,
+    RESERVED,
+    MeteredProduct,
+    places,
+)
 from odometer.engine.store import Store
 
 PRODUCTS = [MeteredProduct(name, DEFAULT_PRODUCTS[name]) for name in ("code-completions", "chat")]
@@ -38,6 +45,11 @@ class Year:
         random = Random(users)
         self._dice = [random.random() for _ in range(_POOL)]
 
+    @property
+    def someone(self) -> int:
+        """Somebody whose block of people is stored."""
+        return self.users // 2
+
     def days(self) -> Iterator[date]:
         """Every day of more than a year, in order."""
         return iter(calendar.days(FIRST, END))
@@ -57,10 +69,27 @@ class Year:
         return self._dice[offset : offset + self.users]
 
 
+def people_frame(year: Year, day: date) -> Frame:
+    """What someone and their neighbours used on a day: a row for each of them and product."""
+    at = places(PRODUCTS, PEOPLE)
+    rows = [[0] * (PEOPLE_SHARD * RESERVED) for _ in range(PEOPLE.measures)]
+    first = year.someone // PEOPLE_SHARD * PEOPLE_SHARD
+    for product in PRODUCTS:
+        begin = at[product.id] * PEOPLE_SHARD
+        for row, column in zip(rows, year.day(day, product), strict=False):
+            block = column[first : first + PEOPLE_SHARD]
+            row[begin : begin + len(block)] = block
+    return frame_of(rows)
+
+
 def store_usage(store: Store, organization: str, year: Year) -> None:
-    """Store the frames of all days."""
+    """Store the frames of all days, and one block of people."""
     for product in PRODUCTS:
         days = ((day, by_shard(year.day(day, product))) for day in year.days())
         for item in frame_items(organization, product, days):
             store.put(item)
+    block = year.someone // PEOPLE_SHARD
+    people = ((day, [people_frame(year, day)]) for day in year.days())
+    for item in frame_items(organization, PEOPLE, people, block):
+        store.put(item)
     store.put(usage_head(organization, END, year.users))

@@ -7,7 +7,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from odometer.domain.events import MEASURES, Event, digest_of
@@ -16,8 +16,9 @@ from odometer.domain.time import SECOND, Period, epoch_second, instant_at
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL, Fold
-from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
 from odometer.engine.format.readings import MissingKeyframe
+from odometer.engine.read.people import PeopleSeries
 from odometer.engine.read.series import Series
 from odometer.reports.blocks import ANY, USERS, Granularity, Tally, blocks, edges, tally_blocks
 from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine
@@ -44,9 +45,15 @@ STEPS = [*["send"] * 4, *["wait"] * 3, *["settle"] * 2, "rebuild", "age"]
 Step = tuple[str, int]
 
 
-def simulate(begin: datetime, steps: Sequence[Step], spread: int) -> SimulatedEngine:
+def simulate(
+    begin: datetime,
+    steps: Sequence[Step],
+    spread: int,
+    zone: str = "Europe/Berlin",
+    catalog: Sequence[MeteredProduct] = EVERYTHING,
+) -> SimulatedEngine:
     """An engine after some steps."""
-    simulated = SimulatedEngine(epoch_second(begin), "Europe/Berlin", EVERYTHING, spread)
+    simulated = SimulatedEngine(epoch_second(begin), zone, catalog, spread)
     for turn, (step, seed) in enumerate(steps):
         take(simulated, step, Random(f"{turn} {seed}"))
     return simulated
@@ -178,6 +185,33 @@ def test_days_of_the_organizations_zone_are_edges_too(
     ends = [inner[0] - ragged[0], *inner, inner[-1] + ragged[1]]
     found = tally_blocks(Series(simulated.view(), [APP], ends), None)
     assert found == [expected(simulated.folds(), pair, None, [APP]) for pair in pairwise(ends)]
+
+
+@settings(max_examples=settings().max_examples // 4)
+@given(
+    begin=st.sampled_from(BEGINNINGS),
+    zone=st.sampled_from(["UTC", "Europe/London", "Asia/Kathmandu"]),
+    steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2**16)), max_size=25),
+    spread=st.sampled_from([1, 40]),
+    period=periods(),
+    granularity=st.sampled_from(Granularity),
+    places=st.sets(st.integers(0, len(USERS_KNOWN)), min_size=1),
+)
+def test_rows_of_people_say_the_same_of_some(
+    begin: datetime,
+    zone: str,
+    steps: list[Step],
+    spread: int,
+    period: Period,
+    granularity: Granularity,
+    places: set[int],
+) -> None:
+    simulated = simulate(begin, steps, spread, zone, [*EVERYTHING, TOTALS, PEOPLE])
+    ends, users = edges(blocks(period, granularity)), {place * spread for place in places}
+    people = PeopleSeries(simulated.view(), simulated.products, PRODUCTS, ends)
+    if people.is_exact:
+        found = tally_blocks(people, users)
+        assert found == [expected(simulated.folds(), pair, users) for pair in pairwise(ends)]
 
 
 FLOORS: Mapping[Granularity, Callable[[date], object]] = {

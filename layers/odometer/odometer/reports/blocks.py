@@ -10,7 +10,8 @@ from typing import Final
 from odometer.domain.kinds import Kind
 from odometer.domain.time import Period, second_from
 from odometer.engine.format.strips import Count
-from odometer.engine.read.series import Series, lanes_filled
+from odometer.engine.read.people import PeopleSeries
+from odometer.engine.read.series import Series
 
 MONDAY: Final = 0
 ANY: Final = "*"
@@ -53,15 +54,12 @@ Tally = Counter[tuple[str, str]]
 """What some users did in a block, by kind and measure; `USERS` is how many they were."""
 
 
-def tally_blocks(series: Series, users: Collection[int] | None) -> list[Tally]:
+def tally_blocks(series: Series | PeopleSeries, users: Collection[int] | None) -> list[Tally]:
     tallies: list[Tally] = [Counter() for _ in pairwise(series.edges)]
     kinds = [product.kind for product in series.products]
-    lanes = None if users is None else lanes_filled(users)
-    for shard in series.shards:
-        if lanes is None or shard in lanes:
-            counts = series.counts_of(shard, lanes[shard]) if lanes else series.counts(shard)
-            for tally, of_block in zip(tallies, counts, strict=True):
-                tally.update(tally_of(of_block, kinds))
+    for blocks_of_shard in series.of_users(users):
+        for tally, counts in zip(tallies, blocks_of_shard, strict=True):
+            tally.update(tally_of(counts, kinds))
     return tallies
 
 

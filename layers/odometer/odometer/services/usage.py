@@ -24,6 +24,7 @@ from odometer.engine.read.latest import (
     users_by_month,
 )
 from odometer.engine.read.measuring import Used, measure, measure_each
+from odometer.engine.read.people import PeopleSeries, series_of_some
 from odometer.engine.read.projections import RowUsage, totals_in_blocks, usage_of_rows
 from odometer.engine.read.series import Series
 from odometer.engine.read.views import View
@@ -136,13 +137,15 @@ class Usage:
     def kind(self, product: str) -> Kind:
         return DEFAULT_PRODUCTS.get(product) or self.directory.kinds[product]
 
-    def series_of_kinds(self, edges: Sequence[int], *kinds: str) -> Series:
+    def series_of_kinds(
+        self, edges: Sequence[int], users: Collection[int] | None, *kinds: str
+    ) -> Series | PeopleSeries:
         products = [
             MeteredProduct(name, kind)
             for name, kind in self.directory.kinds.items()
             if kind.name in kinds
         ]
-        return Series(self.view, products, edges)
+        return series_of_some(self.view, products_of(self.directory), products, edges, users)
 
     def series_of(self, product: str, edges: Sequence[int]) -> Series:
         return Series(self.view, [self.measured(product)], edges)

@@ -142,7 +142,7 @@ def usage_over_time(
     users: Collection[int] | None = None,
 ) -> Report[InBlocks]:
     periods = blocks(query.period, query.granularity)
-    series = usage.series_of_kinds(edges(periods), COMPLETION, CHAT)
+    series = usage.series_of_kinds(edges(periods), users, COMPLETION, CHAT)
     pairs = zip(periods, tally_blocks(series, users), strict=True)
     rows = [Block.of(period, tally) for period, tally in pairs]
     page = answer(

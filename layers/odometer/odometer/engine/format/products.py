@@ -29,18 +29,18 @@ _ANY = Kind("any", tuple(f"m{place}" for place in range(MEASURES)), local_days=T
 TOTALS: Final = MeteredProduct("%totals", _ANY)
 PEOPLE: Final = MeteredProduct("%people", _ANY)
 
-_PEOPLE_SHARD: Final = 64
+PEOPLE_SHARD: Final = 64
 """Users in a shard of `PEOPLE`."""
 RESERVED: Final = 16
 """Places for the products that every organization has; its own come after them."""
-_QUARTER_SECONDS: Final = 900
+QUARTER: Final = 900
 """No zone's days begin within a quarter: what one row uses in it is one event."""
-PLACES: Final = {TOTALS: SHARD, PEOPLE: SHARD // _PEOPLE_SHARD}
+PLACES: Final = {TOTALS: SHARD, PEOPLE: SHARD // PEOPLE_SHARD}
 """Products that have a row; what a user used of one beyond them is read from its own frames."""
 
 
 def row_of_person(place: int, user: int) -> int:
-    return user // _PEOPLE_SHARD * SHARD + place * _PEOPLE_SHARD + user % _PEOPLE_SHARD
+    return user // PEOPLE_SHARD * SHARD + place * PEOPLE_SHARD + user % PEOPLE_SHARD
 
 
 PROJECTIONS: Final[Mapping[MeteredProduct, Callable[[int, int], int]]] = {
@@ -53,12 +53,12 @@ PROJECTIONS: Final[Mapping[MeteredProduct, Callable[[int, int], int]]] = {
 def shards_of(product: MeteredProduct, users: int) -> int:
     if product == TOTALS:
         return min(users, 1)
-    return -(-users // (_PEOPLE_SHARD if product == PEOPLE else SHARD))
+    return -(-users // (PEOPLE_SHARD if product == PEOPLE else SHARD))
 
 
 def rows_in_shard(product: MeteredProduct, products: int) -> int:
     """How many rows a shard may have in an organization with so many products."""
-    return min(_PEOPLE_SHARD * (RESERVED + products), SHARD) if product == PEOPLE else SHARD
+    return min(PEOPLE_SHARD * (RESERVED + products), SHARD) if product == PEOPLE else SHARD
 
 
 def places(catalog: Iterable[MeteredProduct], to: MeteredProduct) -> dict[str, int]:
@@ -76,7 +76,7 @@ def projected(
     sums: defaultdict[tuple[int, int], list[int]] = defaultdict(lambda: [0] * MEASURES)
     for event in events:
         if event.product in at:
-            quarter = event.second - event.second % _QUARTER_SECONDS
+            quarter = event.second - event.second % QUARTER
             of_row = sums[quarter, row(at[event.product], event.who)]
             of_row[:] = map(int.__add__, of_row, event.measures)
     return [

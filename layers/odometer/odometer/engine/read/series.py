@@ -57,6 +57,8 @@ class ProductSeries(Measuring):
 
     edges: Sequence[int]
     """Seconds; each but the outer two begins a day."""
+    only: Sequence[int] | None = None
+    """The shards that are asked about; otherwise all."""
 
     @cached_property
     def whole_days(self) -> Sequence[WholeDays]:
@@ -73,7 +75,9 @@ class ProductSeries(Measuring):
         """What is read event by event, and who reads it."""
         seconds = range(self.edges[0], self.edges[-1])
         shards = range(self.view.head.shards(self.product))
-        return self.inside(shards), outside(self._framed, seconds)
+        return self.inside(shards if self.only is None else self.only), outside(
+            self._framed, seconds
+        )
 
     def event_frames(self, unframed: Iterable[Sums]) -> list[Mapping[int, Frame]]:
         """By block and shard, what no frame of whole days answers, and what is not settled."""
@@ -215,6 +219,8 @@ class Series:
     view: View
     products: Sequence[MeteredProduct]
     edges: Sequence[int]
+    only: Sequence[int] | None = None
+    """The shards that are asked about; otherwise all."""
 
     @cached_property
     def shards(self) -> range:
@@ -230,6 +236,15 @@ class Series:
             for series, each, events in zip(self._by_product, terms, self._events, strict=True)
         ]
         return zip(*blocks, strict=True)
+
+    def of_users(self, users: Collection[int] | None) -> Iterator[Iterator[tuple[Count, ...]]]:
+        """By shard and block, what some users did, or everybody, and how many they were."""
+        lanes = None if users is None else lanes_filled(users)
+        for shard in self.shards:
+            if lanes is None:
+                yield self.counts(shard)
+            elif shard in lanes:
+                yield self.counts_of(shard, lanes[shard])
 
     def counts(self, shard: int) -> Iterator[tuple[Count, ...]]:
         """Who of a shard used each product in each block, and what they used together."""
@@ -265,7 +280,9 @@ class Series:
 
     @cached_property
     def _by_product(self) -> list[ProductSeries]:
-        return [ProductSeries(self.view, product, self.edges) for product in self.products]
+        return [
+            ProductSeries(self.view, product, self.edges, self.only) for product in self.products
+        ]
 
     @cached_property
     def _events(self) -> list[list[Mapping[int, Frame]]]:
