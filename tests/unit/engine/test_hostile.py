@@ -230,7 +230,7 @@ def test_what_a_rebuild_has_replaced_is_looked_for_once(monkeypatch: pytest.Monk
 
     def count(key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
         nonlocal asked
-        asked += len(key_ranges)
+        asked += sum("#R#" in each.pk for each in key_ranges)
         return read(key_ranges)
 
     assert not simulated.retirement.generations(ORGANIZATION, simulated.now)
@@ -242,6 +242,12 @@ def test_what_a_rebuild_has_replaced_is_looked_for_once(monkeypatch: pytest.Monk
     frames = {item["pk"] for item in simulated.usage.everything() if "#R#" in item["pk"]}
     assert {pk.rsplit("#", 2)[1] for pk in frames} == {"12"}
     assert_exact(simulated)
+    asked = 0
+    while simulated.retirement.years(ORGANIZATION, 2027):
+        pass
+    assert asked <= 2 * 3, "two years of three partitions, and one generation of each"
+    left = [item["pk"] for item in simulated.usage.everything()]
+    assert not [pk for pk in left if "#R#" in pk or "#E#" in pk or "#I#" in pk]
 
 
 def test_sources_that_are_not_kept_apart_are_added_up_at_once(
@@ -332,3 +338,15 @@ def test_a_day_too_large_to_be_sorted_is_sealed_all_the_same(
         expected = brute_force(simulated.folds(), product, seconds, "UTC")
         assert rows(measure(view, product, period(seconds))) == expected
     assert_exact(simulated)
+
+
+def test_years_of_many_products_are_removed_in_few_calls() -> None:
+    """Each call asked all products for their first event, and removed what one of them had."""
+    simulated = engine_with(names := [f"tests-{number}" for number in range(60)])
+    fold(simulated, 1, [event_of(name, NOON - 20 * DAY) for name in names])
+    settle_all(simulated)
+    calls = 0
+    while simulated.retirement.years(ORGANIZATION, 2027):
+        calls += 1
+    assert calls <= 5
+    assert not [item for item in simulated.usage.everything() if "#E#" in item["pk"]]

@@ -125,9 +125,11 @@ class Rebuilding:
 
         More may appear meanwhile; they are of later plans and hold nothing to write.
         """
+        year = rebuild.scope.partition("#")[2]
+        in_scope = [each for each in catalog if not year or rebuild.covers(each, int(year))]
         return sorted(
             (f"{in_names(product.id)}#{year}", product, year)
-            for product, first in first_dates(organization, self.usage, catalog)
+            for product, first in first_dates(organization, self.usage, in_scope)
             for year in years_with_frames(first, self._sealed(rebuild, product).year + 1)
             if rebuild.covers(product, year)
         )

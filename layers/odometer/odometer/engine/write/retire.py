@@ -5,6 +5,7 @@ What is removed twice is removed once, so retiring may die anywhere and be run b
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import chain
 from itertools import product as pairs
 from typing import Final
@@ -24,6 +25,7 @@ MOST_REMOVED: Final = 20_000
 """A call that has removed so many items leaves the rest to the next one."""
 _KEPT_SECONDS: Final = KEPT_FOR_CURSORS // SECOND
 _PAGE: Final = 100
+_PRODUCTS_AT_ONCE: Final = 16
 _RANGES_AT_ONCE: Final = 256
 
 
@@ -58,26 +60,34 @@ class Retirement:
         Returns whether there may be more: one call removes a bounded number of items.
         """
         head = read_head(organization, self.usage)
-        rebuilds = self._rebuilds(organization, head) if head else []
-        kept_from = calendar.new_year(first_kept) - DAY
+        kept_from = earliest_kept(first_kept)
         catalog = self.catalog(organization) if head else ()
-        for product, first in first_dates(organization, self.usage, catalog):
-            if head and first < kept_from:
-                years = range((first - DAY).year, first_kept)
-                frames = (
-                    pk
-                    for year in years
-                    for pk in frames_of(
-                        organization, head, product, year, generations_of(product, year, rebuilds)
-                    )
+        dated = first_dates(organization, self.usage, catalog)
+        old = [each for each in dated if each[1] < kept_from][:_PRODUCTS_AT_ONCE]
+        self._clear(
+            group
+            for product, first in old
+            for group in self._outdated(organization, product, first, first_kept)
+        )
+        return bool(old)
+
+    def _outdated(
+        self, organization: str, product: MeteredProduct, first: date, first_kept: int
+    ) -> Iterator[Iterable[KeyRange]]:
+        """What is of earlier years. Events last, because the first says where to begin again."""
+        if head := read_head(organization, self.usage):
+            rebuilds, kept_from = self._rebuilds(organization, head), earliest_kept(first_kept)
+            frames = (
+                pk
+                for year in range((first - DAY).year, first_kept)
+                for pk in frames_of(
+                    organization, head, product, year, generations_of(product, year, rebuilds)
                 )
-                dates = (keys.identities(organization, d) for d in calendar.days(first, kept_from))
-                pk = keys.segments(organization, product.id)
-                events = KeyRange(pk, keys.BOTTOM, str(kept_from), limit=_PAGE)
-                # Events last, because the first one says where to begin again.
-                self._clear([map(whole, chain(frames, dates)), [events]])
-                return True
-        return False
+            )
+            dates = (keys.identities(organization, d) for d in calendar.days(first, kept_from))
+            yield map(whole, chain(frames, dates))
+            pk = keys.segments(organization, product.id)
+            yield [KeyRange(pk, keys.BOTTOM, str(kept_from), limit=_PAGE)]
 
     def _rebuilds(self, organization: str, head: UsageHead) -> list[Rebuild]:
         shown = KeyRange(keys.rebuilds(organization), keys.BOTTOM, keys.number(head.rebuilt))
@@ -111,9 +121,18 @@ class Retirement:
         return True
 
 
+def earliest_kept(first_kept: int) -> date:
+    return calendar.new_year(first_kept) - DAY
+
+
 def generations_of(product: MeteredProduct, year: int, rebuilds: Iterable[Rebuild]) -> list[int]:
-    """Those of a year of a product: the first one, and what these rebuilds have made."""
-    return [0, *(each.generation for each in rebuilds if each.covers(product, year))]
+    """Those of a year of a product that may still be there: the first one, and those made since."""
+    there = [0]
+    for each in rebuilds:
+        if each.covers(product, year):
+            there = [] if each.done == keys.TOP else there  # what it had replaced is removed
+            there.append(each.generation)
+    return there
 
 
 def frames_of(
