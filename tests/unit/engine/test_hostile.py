@@ -19,9 +19,10 @@ from odometer.engine.format import inside, keys, latest
 from odometer.engine.format.decisions import ALL, FRESH_SECONDS, Fold, Plan, UsageHead
 from odometer.engine.format.inside import Running
 from odometer.engine.format.latest import Coverage, together
-from odometer.engine.format.products import PROJECTIONS, MeteredProduct
+from odometer.engine.format.products import PEOPLE, PROJECTIONS, MeteredProduct
 from odometer.engine.format.segments import Segment
 from odometer.engine.read.measuring import measure
+from odometer.engine.read.projections import usage_of_rows
 from odometer.engine.read.verify import YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
@@ -350,3 +351,26 @@ def test_years_of_many_products_are_removed_in_few_calls() -> None:
         calls += 1
     assert calls <= 5
     assert not [item for item in simulated.usage.everything() if "#E#" in item["pk"]]
+
+
+def test_products_that_nobody_used_cost_nobody_s_report_anything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every product beyond the first 240 was read by itself: 16,000 of them took minutes."""
+    simulated = engine_with(names := [f"tests-{number:03d}" for number in range(400)])
+    used = [names[0], names[-1], names[300]]
+    fold(simulated, 1, [event_of(name, NOON - 20 * DAY) for name in used])
+    settle_all(simulated)
+    fold(simulated, 2, [event_of(names[350], NOON - 60)])
+    reads, read = 0, simulated.usage.read
+
+    def count(key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
+        nonlocal reads
+        reads += 1
+        return read(key_ranges)
+
+    monkeypatch.setattr(simulated.usage, "read", count)
+    whole = period(range(NOON - 20 * DAY - 43_200, NOON + 43_200))
+    found = usage_of_rows(simulated.view(), simulated.products, whole, PEOPLE)
+    assert [row.product.id for row in found] == [names[0], names[300], names[350], names[-1]]
+    assert reads < 40
