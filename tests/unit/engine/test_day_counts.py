@@ -55,6 +55,18 @@ def assert_exact(simulated: SimulatedEngine) -> None:
         assert tallies(simulated.view(), cut, period) == wanted
 
 
+def key_ranges(simulated: SimulatedEngine) -> list[KeyRange]:
+    asked, store, view = list[KeyRange](), simulated.usage.read, simulated.view()
+
+    def noted(key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
+        asked.extend(key_ranges)
+        return store(key_ranges)
+
+    with patch.object(simulated.usage, "read", noted):
+        tallies(view, Granularity.DAILY)
+    return asked
+
+
 def read(simulated: SimulatedEngine, cut: Granularity) -> list[str]:
     """The keys of what is read."""
     asked, store, view = list[str](), simulated.usage.read, simulated.view()
@@ -79,6 +91,20 @@ def test_a_week_that_is_over_is_one_strip(simulated: SimulatedEngine, cut: Granu
         f"2026-06-{day}#1" for day in range(22, 26)
     }
     assert_exact(simulated)
+
+
+def test_strips_are_not_read_strongly_and_what_is_not_seen_yet_is_in_the_deltas(
+    simulated: SimulatedEngine,
+) -> None:
+    """Late events were settled a moment ago, a week was sealed, and all was rebuilt."""
+    random = Random(4)
+    for step in ("send", "settle", "wait", "settle", "rebuild"):
+        take(simulated, step, random)
+        strips = [each for each in key_ranges(simulated) if each.first.startswith("S#")]
+        assert strips
+        assert not any(each.strong for each in strips)
+        if step in {"settle", "rebuild"}:
+            assert_exact(simulated)
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.9])

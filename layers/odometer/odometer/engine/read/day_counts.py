@@ -89,11 +89,12 @@ class DayCounts(Measuring):
             yield (start, middle), (middle, stop)
 
     def _of_year(self, sealed: Days, unsealed: Days) -> Iterator[KeyRange]:
+        """Where a strip was written so lately that it is not seen, the deltas tell."""
         year = sealed[0].year
         pk = self._pk(year, self.shard)
         if sealed[0] < sealed[1]:
             first, last = (calendar.keyframe_after(day) for day in (sealed[0], sealed[1] - DAY))
-            yield KeyRange(pk, keys.strip(first), keys.strip(last), self._strong(last))
+            yield KeyRange(pk, keys.strip(first), keys.strip(last), strong=False)
         if unsealed[0] < unsealed[1]:
             yield self.deltas(unsealed)
         if self.view.head.has_late(self.product.id, year):
