@@ -20,10 +20,11 @@ from odometer.domain.errors import Invalid
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State
 from odometer.domain.time import epoch_ms, format_seconds
+from odometer.engine.format.lanes import MOST_LANES
 from odometer.services.engine import Engine
 from odometer.web.models import fill
 from odometer_cli.deployment import Deployment
-from odometer_cli.failure import Refused
+from odometer_cli.failure import Misused, Refused
 from odometer_cli.organization_lookup import (
     Named,
     describe,
@@ -31,7 +32,15 @@ from odometer_cli.organization_lookup import (
     organizations_named,
     users_in,
 )
-from odometer_cli.output import err, is_interactive, show_json, show_rows, show_values
+from odometer_cli.output import (
+    count_of,
+    err,
+    is_interactive,
+    out,
+    show_json,
+    show_rows,
+    show_values,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Organizations and their first keys (operators).")
 
@@ -48,6 +57,7 @@ KeyName = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 MOST_LISTED = 100
+LANES = tuple(2**power for power in range(MOST_LANES.bit_length()))
 AT_ONCE = 16
 
 
@@ -101,6 +111,32 @@ def key(
     made = key_for(deployment, name, user_id, key_name, now)
     owner = {"admin_username": admin_username, "user_id": user_id, "changed": changed}
     show_key(made, owner, as_json)
+
+
+@app.command()
+def lanes(
+    ctx: typer.Context,
+    organization: Named,
+    number: Annotated[int, typer.Argument(help="A power of two up to 16; it only grows.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Give an organization that is too busy for one writer more logs, each with its own."""
+    if number not in LANES:
+        choices = ", ".join(map(str, LANES))
+        raise Misused(f"{number} lanes are not possible.", f"Give one of {choices}.")
+    deployment: Deployment = ctx.obj
+    name = id_of_organization(deployment.directories, organization)
+    before = deployment.engine.raise_lanes(name, number, datetime.now(UTC))
+    if before > number:
+        raise Refused(f"It has {before} lanes, and never fewer.", f"Give more than {before}.")
+    if as_json:
+        show_json({"organization": name, "lanes": number, "before": before})
+    elif before == number:
+        out.print(f"It has {count_of(number, 'lane')} already.")
+    else:
+        out.print(f"It has {count_of(number, 'lane')} now, and had {before}.")
+        err.print("Events of the new lanes show some minutes later, once: nothing is lost.")
 
 
 @app.command("list")

@@ -169,7 +169,7 @@ def test_columns_may_be_called_as_events_call_them(
     file.write_text(f"{heading}\na,ci,james,{ago(hours=1)},automation,7,1.0\n", encoding="utf-8")
     assert json.loads(odometer("import", file, "--json").stdout) == counts(accepted=1)
     run("fold")
-    (fold,) = read_folds(ACME, process().engine.usage, 0)
+    (fold,) = read_folds(ACME, process().engine.usage, (0,))
     assert [list(event.measures) for event in fold.events] == [[7, 0, 0, 0]]
 
 
@@ -388,7 +388,7 @@ def parked(stack: Stack, key: str) -> Mapping[str, Any]:
 
 
 def folded() -> int:
-    return sum(len(fold.events) for fold in read_folds(ACME, process().engine.usage, 0))
+    return sum(len(fold.events) for fold in read_folds(ACME, process().engine.usage, (0,)))
 
 
 def test_redrive_folds_what_was_parked_and_what_waits(

@@ -23,16 +23,16 @@ DAY = 86_400
 def act(simulated: SimulatedEngine, what: str, random: Random) -> None:
     match what:
         case "send":
-            simulated.accept(
+            simulated.accept_in_lanes(
                 [event(simulated, random) for _ in range(random.randint(1, 4))], random, 0
             )
         case "fold":
             simulated.folding.fold_outstanding(ORGANIZATION, simulated.now_ms)
         case "settle":
-            simulated.settling.settle(ORGANIZATION, simulated.zone, simulated.now)
+            simulated.settle()
         case "die":
             with dying(simulated.usage, random.randint(0, 25)):
-                simulated.settling.settle(ORGANIZATION, simulated.zone, simulated.now)
+                simulated.settle()
         case "wait":
             simulated.pass_time(random.choice([60, 3600, 2 * DAY]))
 

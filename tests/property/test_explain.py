@@ -33,7 +33,7 @@ class ExplainedHistory(ProjectedHistory):
     def compare(self, view: View, random: Random) -> None:
         super().compare(view, random)
         product, seconds = random.choice(self.products), self.seconds(random)
-        decided = self.simulated.folds()[: view.head.upto + len(view.unsettled)]
+        decided = self.simulated.seen_by(view)
         people = [number * self.simulated.spread for number in range(6)]
         for asked in (None, {random.choice(people)}, set(random.sample(people, 3)), set[int]()):
             self.compare_sum(view, decided, product, seconds, asked, random)

@@ -37,7 +37,7 @@ class WatchedHistory(History):
             assert former_last_active(view, self.users) == seen
 
     def compare(self, view: View, random: Random) -> None:
-        decided = self.simulated.folds()[: view.head.upto + len(view.unsettled)]
+        decided = self.simulated.seen_by(view)
         expected = {user: last_of(decided, user) for user in self.users}
         assert former_last_active(view, self.users) == expected
         if view.head == self.simulated.view().head:

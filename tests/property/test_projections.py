@@ -52,7 +52,7 @@ class ProjectedHistory(History):
         return event._replace(second=random.choice([event.second, midnight, midnight - 1]))
 
     def compare(self, view: View, random: Random) -> None:
-        decided = self.simulated.folds()[: view.head.upto + len(view.unsettled)]
+        decided = self.simulated.seen_by(view)
         zone = calendar.zone_of(APP.kind, view.head.zone)
         length = random.choice([1, 2, 7, 45, 366]) * DAY
         end = self.simulated.now + random.randint(-length, 2 * DAY)

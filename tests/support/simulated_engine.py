@@ -14,6 +14,7 @@ from odometer.domain.time import Period, instant_at
 from odometer.engine import calendar
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Fold
+from odometer.engine.format.lanes import MOST_LANES, widened
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.measuring import Used
 from odometer.engine.read.views import View
@@ -23,6 +24,7 @@ from odometer.engine.write.fold import LIMITS, Folding, Limits
 from odometer.engine.write.rebuild import Rebuilding
 from odometer.engine.write.retire import Retirement
 from odometer.engine.write.settle import Settling
+from odometer.engine.write.steps import BUDGET
 from tests.support.memory_store import MemoryStore
 
 ORGANIZATION = "0b7e9d0e-6f0a-4c8e-9d53-2f4f6f0d9a11"
@@ -69,6 +71,7 @@ class SimulatedEngine:
     remembered: int = REMEMBERED_BYTES
     """A process that folds remembers so many bytes."""
     fold_limits: Limits = LIMITS
+    lanes: int = 1
     batches: int = 0
     landed: set[tuple[date, bytes]] = field(default_factory=set)
 
@@ -92,15 +95,24 @@ class SimulatedEngine:
         return self.now * 1000
 
     def accept(self, events: Sequence[Event[str]], random: Random, lands_after: int) -> Item:
+        (item,) = self.accept_in_lanes(events, random, lands_after)
+        return item
+
+    def accept_in_lanes(
+        self, events: Sequence[Event[str]], random: Random, lands_after: int
+    ) -> list[Item]:
+        """An entry for each lane; of several, some land at once and others later or never."""
         self.batches += 1
-        item = log_entries.to_item(
-            ORGANIZATION, events, self.now_ms, f"{random.getrandbits(64):x}-{self.batches}"
-        )
-        self.in_flight.append((self.now + lands_after, item))
+        name = f"{random.getrandbits(64):x}-{self.batches}"
+        items = log_entries.to_items(ORGANIZATION, events, self.now_ms, name, self.lanes)
+        items = items or [log_entries.to_item(ORGANIZATION, events, self.now_ms, name)]
+        some = items[: random.choice([1, *[len(items)] * 3])] if len(items) > 1 else items
+        for at, item in enumerate(some):
+            self.in_flight.append((self.now + (0 if at else lands_after), item))
         for event in events:
             self.sent[event.identity].append(event)
         self.pass_time(0)
-        return item
+        return some
 
     def pass_time(self, seconds: int) -> None:
         self.now += seconds
@@ -110,14 +122,22 @@ class SimulatedEngine:
                 assert self.log.put_new(item)
                 self.landed.update(event.identity for event in log_entries.events_of(item))
 
+    def settle(self, budget: int = BUDGET) -> bool:
+        return self.settling.settle(ORGANIZATION, self.zone, self.now, budget, self.lanes)
+
     def view(self) -> View:
         return View.latest(ORGANIZATION, self.usage, self.zone, self.now)
 
     def folds(self) -> list[Fold]:
-        """All folds in order, settled or not."""
-        pk = keys.folds(ORGANIZATION)
-        folds = [Fold.from_item(item) for item in self.usage.everything() if item["pk"] == pk]
-        return sorted(folds, key=lambda fold: fold.number)
+        """All folds in the order of their lanes and numbers, settled or not."""
+        pks = {keys.folds(ORGANIZATION, lane) for lane in range(MOST_LANES)}
+        folds = [Fold.from_item(item) for item in self.usage.everything() if item["pk"] in pks]
+        return sorted(folds, key=lambda fold: (fold.lane, fold.number))
+
+    def seen_by(self, view: View) -> list[Fold]:
+        """The folds that a view sees."""
+        upto = widened(view.upto, MOST_LANES)
+        return [fold for fold in self.folds() if fold.number <= upto[fold.lane]]
 
     def was_sent(self, event: Event[int]) -> bool:
         """Whether exactly this was sent, by whatever name of the user."""

@@ -15,7 +15,7 @@ import boto3
 from odometer.bootstrap import Process, Settings, process
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.time import epoch_ms, epoch_second
-from odometer.engine.format import log_entries
+from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import ALL
 from odometer.engine.format.marks import Mark
 from odometer.services.engine import Engine
@@ -70,8 +70,9 @@ def send(stack: Stack, key: str, body: Any, **headers: str) -> Reply:
     return stack.call("POST", EVENTS, key, body=body, headers=named)
 
 
-def log_of(stack: Stack, organization: str) -> list[Mapping[str, Any]]:
-    return list(process().table("log").query(f"{organization}#LOG", "0", "~", consistent=True))
+def log_of(stack: Stack, organization: str, lane: int = 0) -> list[Mapping[str, Any]]:
+    partition = keys.log(organization, lane)
+    return list(process().table("log").query(partition, "0", "~", consistent=True))
 
 
 def stream(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -82,8 +83,8 @@ def stream(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def record(position: int, entry: Mapping[str, Any]) -> dict[str, Any]:
     typed = to_dynamodb(entry)
     image = {name: encoded(value) for name, value in typed.items()}
-    keys = {name: image[name] for name in ("pk", "sk")}
-    change = {"Keys": keys, "NewImage": image, "SequenceNumber": f"{position * 100}"}
+    key = {name: image[name] for name in ("pk", "sk")}
+    change = {"Keys": key, "NewImage": image, "SequenceNumber": f"{position * 100}"}
     return {"eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": change}
 
 

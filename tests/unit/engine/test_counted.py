@@ -15,7 +15,7 @@ from odometer.domain.time import epoch_second
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Plan, UsageHead
 from odometer.engine.store import Item, KeyRange
-from odometer.engine.write.counted import Counted, Memory
+from odometer.engine.write.counted import Counted, IdsPart, Memory
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.ids import LARGEST_RUN, digests_of
 from odometer.engine.write.settle import put_identities
@@ -70,8 +70,8 @@ class Tables:
         self.show()
 
     def show(self) -> None:
-        head = UsageHead("UTC", NOON, version=1 + self.plan, plan=self.plan, upto=0)
-        self.usage.put(Plan(self.plan, 0, 0, NOON, NOON).to_item(ORGANIZATION))
+        head = UsageHead("UTC", NOON, version=1 + self.plan, plan=self.plan, upto=(0,))
+        self.usage.put(Plan(self.plan, (0,), (0,), NOON, NOON).to_item(ORGANIZATION))
         self.usage.put_newer(head.to_item(ORGANIZATION), "version")
 
     def settle_random(self, random: Random, day: date, count: int) -> bytes:
@@ -90,7 +90,7 @@ class Tables:
 
     def counted(self, *events: Event[int]) -> set[tuple[date, bytes]]:
         counted = Counted(self.usage, self.memory)
-        return set(counted.among(ORGANIZATION, counted.tail(ORGANIZATION), events))
+        return set(counted.among(ORGANIZATION, counted.tail(ORGANIZATION, 0), events))
 
     def fold(self, organization: str, *events: Event[str]) -> int:
         folding = Folding(self.usage, self.usage, Subjects(1), self.memory)
@@ -161,7 +161,7 @@ def test_new_events_cost_the_same_however_many_ids_their_date_has(tables: Tables
         assert tables.counted(named(NOON, "other")) == set()
         assert tables.usage.queries == before[0] + queries[-1] + 1, "it looks for new folds only"
     assert max(queries) <= 3
-    known = tables.memory.get(ORGANIZATION, TODAY)
+    known = tables.memory.get(ORGANIZATION, IdsPart(TODAY, 0, 1))
     assert known.weight < 4.1 * 800_000
     assert max(len(run.numbers) for run in known.runs) <= LARGEST_RUN
     assert len(known.runs) <= 8

@@ -10,7 +10,7 @@ from odometer.engine.format.decisions import Plan, Rebuild, UsageHead
 
 TEXT = Path("docs/data-model.md").read_text()
 ITEMS: dict[str, dict[str, Any]] = {
-    "plan": Plan(1, 0, 1, 0, 1).to_item("org"),
+    "plan": Plan(1, (0,), (1,), 0, 1).to_item("org"),
     "rebuild": Rebuild(1, "*", 1, 1, "UTC").to_item("org"),
     "head": UsageHead("UTC", 1).to_item("org"),
 }

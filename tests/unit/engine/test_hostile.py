@@ -279,7 +279,7 @@ def test_a_plan_looks_at_few_days_that_are_open(
     product = simulated.products[0]
     events = [event_of("a", NOON - day * DAY) for day in range(1, 390)]
     written = {"a": Segment.of(events, product)}
-    plan = Plan(16, 0, 1, NOON - 400 * DAY, sealed)
+    plan = Plan(16, (0,), (1,), NOON - 400 * DAY, sealed)
     asked = list[str]()
 
     def count(key_range: KeyRange) -> Iterator[list[Item]]:

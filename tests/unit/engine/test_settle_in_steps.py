@@ -23,6 +23,7 @@ from odometer.engine.format import keys
 from odometer.engine.format.decisions import (
     ALL,
     FORMAT,
+    FORMAT_OF_ONE_LANE,
     Fold,
     NewerFormat,
     UsageHead,
@@ -132,7 +133,7 @@ def test_a_plan_is_bounded_by_what_it_touches_and_one_fold_always_fits(
     Settling(store, lambda _: CATALOG).settle(ORGANIZATION, "UTC", NOON, 1)
     plan = read_plan(ORGANIZATION, store, 1)
     assert plan
-    assert (plan.after, plan.upto, plan.sealed) == (0, upto, plan.sealed_before)
+    assert (plan.after, plan.upto, plan.sealed) == ((0,), (upto,), plan.sealed_before)
 
 
 def a_settle(simulated: SimulatedEngine, budget: int) -> bool:
@@ -403,8 +404,8 @@ def test_a_monday_of_20_000_people_reads_and_writes_many_at_once(store: CountedS
 
 def test_a_head_of_a_newer_format_is_refused_and_one_without_is_read() -> None:
     item = UsageHead("UTC", NOON).to_item(ORGANIZATION)
-    assert item["format"] == FORMAT
+    assert item["format"] == FORMAT_OF_ONE_LANE
     first = {name: value for name, value in item.items() if name != "format"}
     assert UsageHead.from_item(first) == UsageHead.from_item(item)
-    with pytest.raises(NewerFormat, match=r"older than tables of format 3"):
+    with pytest.raises(NewerFormat, match=r"older than tables of format 4"):
         UsageHead.from_item({**item, "format": FORMAT + 1})

@@ -21,6 +21,8 @@ class Organization:
     username_password_enabled: bool = True
     retention_years: int = 3
     created_at: int = 0
+    lanes: int = 1
+    """Logs that events are spread over: more than one where one writer cannot keep up."""
 
 
 @dataclass(frozen=True, slots=True)

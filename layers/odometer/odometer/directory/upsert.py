@@ -40,7 +40,7 @@ from odometer.domain.people import Role, State
 NEW_ORGANIZATION: Row = {
     name: value
     for name, value in asdict(Organization(id="", name="")).items()
-    if name not in ("id", "name", "created_at")
+    if name not in ("id", "name", "created_at", "lanes")
 }
 NEW_LICENSE: Row = {"audience": "", "features": [], "settings": {}}
 NEW_TEAM: Row = {"is_default": False}
@@ -133,6 +133,13 @@ class DirectoryEdit(Registers):
         self.users.change(number, {**account, **as_values(history, self.now_ms)})
         self.erased.add(number)
         return number
+
+    def raise_lanes(self, number: int) -> int:
+        """Give the organization so many lanes unless it has more; how many it has had."""
+        before: int = self.organization.get("lanes", 1)
+        if number > before:
+            self.organization["lanes"] = number
+        return before
 
     @property
     def changed(self) -> bool:

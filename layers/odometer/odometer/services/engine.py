@@ -12,6 +12,7 @@ from odometer.domain.time import DAY, KEPT_FOR_CURSORS, epoch_ms, epoch_second, 
 from odometer.engine import calendar
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import UsageHead, read_head
+from odometer.engine.format.lanes import ByLane
 from odometer.engine.format.log_entries import Undecodable
 from odometer.engine.format.marks import FOLD, FOLD_AGAIN, REBUILD, SETTLE
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
@@ -97,7 +98,20 @@ class Engine:
 
     def settle(self, organization: str, now: datetime) -> bool:
         """Settle one step further; whether there was anything to do."""
-        return self.settling.settle(organization, self._zone(organization), epoch_second(now))
+        known = self.directories.open(organization).organization
+        second = epoch_second(now)
+        return self.settling.settle(organization, known.time_zone, second, lanes=known.lanes)
+
+    def raise_lanes(self, organization: str, number: int, now: datetime) -> int:
+        """Let an organization have so many lanes, or more if it has; how many it has had.
+
+        The directory says so to whoever accepts, and the head follows, at the latest when something
+        is settled.
+        """
+        before = self.directories.change(organization, now, lambda edit: edit.raise_lanes(number))
+        known = self.directories.open(organization).organization
+        self.settling.head_with(organization, known.time_zone, epoch_second(now), known.lanes)
+        return before
 
     def rebuild(self, organization: str, now: datetime) -> bool:
         """Take the rebuild that is on its way, or due, one step further; whether there was one."""
@@ -109,12 +123,14 @@ class Engine:
     def remaining(self, organization: str, now: datetime) -> dict[str, int]:
         """The tasks that an organization has left, and from which second on each is due."""
         head = read_head(organization, self.usage)
-        unsettled = self._unsettled_since(organization, head.upto if head else 0)
+        unsettled = self._unsettled_since(organization, head.upto if head else (0,))
         waits, is_long = self._waits_in_log(organization, head), self._has_long_tail(organization)
         due = {FOLD: epoch_second(now) + FOLD_AGAIN} if waits else {}
         settle = [unsettled + (0 if is_long else SETTLE_AFTER)] if unsettled else []
         if settle := settle + seals_at(organization, head):
             due[SETTLE] = min(settle)
+        if head and head.lanes < self.directories.open(organization).organization.lanes:
+            due[SETTLE] = epoch_second(now)
         if head and self._rebuilds(organization, head):
             due[REBUILD] = epoch_second(now)
         return due
@@ -164,10 +180,12 @@ class Engine:
     def redrive(self, organization: str, now: datetime) -> Redriven:
         """Put parked entries that can be decoded by now back into the log."""
         returned, unreadable = 0, 0
+        lanes = self.directories.open(organization).organization.lanes
         parked = KeyRange(keys.parked(organization), keys.BOTTOM, keys.TOP)
         for entry in chain.from_iterable(self.usage.pages(parked)):
             if is_readable(entry):
-                self.log.put_new(accepted_again(organization, entry, now))
+                for again in accepted_again(organization, entry, now, lanes):
+                    self.log.put_new(again)
                 self.usage.delete(entry["pk"], entry["sk"])
                 returned += 1
             else:
@@ -185,7 +203,7 @@ class Engine:
         return Waiting(
             self.folding.waiting(organization, epoch_ms(now)),
             self.unsettled_events(organization, now),
-            self._unsettled_since(organization, head.upto if head else 0),
+            self._unsettled_since(organization, head.upto if head else (0,)),
             self.settling.progress(organization),
             self.rebuilding.progress(organization),
             self.parked(organization),
@@ -194,17 +212,28 @@ class Engine:
     def _has_long_tail(self, organization: str) -> bool:
         return self.folding.unsettled(organization) > LONGEST_TAIL
 
-    def _unsettled_since(self, organization: str, upto: int) -> int | None:
+    def _unsettled_since(self, organization: str, by_lane: ByLane) -> int | None:
         """The second in which the oldest fold that is not settled was written."""
-        pk, first = keys.folds(organization), keys.number(upto + 1)
-        (folds,) = self.usage.read([KeyRange(pk, first, keys.TOP, limit=1)])
-        return int(folds[0]["ttl"]) - log_entries.LOG_SECONDS if folds else None
+        following = [
+            KeyRange(keys.folds(organization, lane), keys.number(upto + 1), keys.TOP, limit=1)
+            for lane, upto in enumerate(by_lane)
+        ]
+        folds = chain.from_iterable(self.usage.read(following))
+        written = (int(fold["ttl"]) - log_entries.LOG_SECONDS for fold in folds)
+        return min(written, default=None)
 
     def _waits_in_log(self, organization: str, head: UsageHead | None) -> bool:
-        """Whether the log has an entry after the last watermark that is known."""
-        through = max(head.through_ms if head else 0, self.folding.through_ms(organization))
-        key_range = KeyRange(keys.log(organization), keys.entry(through), keys.TOP, limit=1)
-        return bool(self.log.read([key_range])[0])
+        """Whether the log has an entry after the last watermark that is known of its lane."""
+        following = [
+            KeyRange(
+                keys.log(organization, lane),
+                keys.entry(max(through, self.folding.through_ms(organization, lane))),
+                keys.TOP,
+                limit=1,
+            )
+            for lane, through in enumerate(head.through_ms if head else (0,))
+        ]
+        return any(self.log.read(following))
 
     def _rebuilds(self, organization: str, head: UsageHead) -> bool:
         """Whether a rebuild is on its way or due."""
@@ -233,13 +262,9 @@ def seals_at(organization: str, head: UsageHead | None) -> list[int]:
     return [min(ends) + GRACE_SECONDS + spread] if ends else []
 
 
-def accepted_again(organization: str, entry: Item, now: datetime) -> Item:
-    return {
-        **entry,
-        "pk": keys.log(organization),
-        "sk": keys.entry(epoch_ms(now), secrets.token_hex(8)),
-        "ttl": epoch_second(now) + log_entries.LOG_SECONDS,
-    }
+def accepted_again(organization: str, entry: Item, now: datetime, lanes: int) -> list[Item]:
+    events, random = log_entries.events_of(entry), secrets.token_hex(8)
+    return log_entries.to_items(organization, events, epoch_ms(now), random, lanes)
 
 
 def is_readable(entry: Item) -> bool:

@@ -16,6 +16,7 @@ from odometer.domain.kinds import DEFAULT_PRODUCTS, Kind
 from odometer.domain.time import Period, epoch_ms, epoch_second
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL, LOCAL
+from odometer.engine.format.lanes import widened
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
 from odometer.engine.read.latest import (
     LastActive,
@@ -64,19 +65,23 @@ class Usage:
 
     @property
     def through_ms(self) -> int:
-        """The view holds every batch that was accepted before this time.
+        """The view holds every batch that was accepted before this time, in whatever lane.
 
-        The watermark does not move while nothing comes: then the log shows that nothing came.
+        A watermark does not move while nothing comes: then the log shows that nothing came.
         """
-        organization, through_ms = self.directory.organization.id, self.view.through_ms
+        organization = self.directory.organization
+        by_lane = widened(self.view.watermarks, organization.lanes)
         settled = epoch_ms(self.now) - SETTLING_MS
-        if through_ms + SWEPT_EVERY_MS >= settled:
-            return through_ms
-        key_range = KeyRange(keys.log(organization), keys.entry(through_ms), keys.TOP, limit=1)
-        with suppress(Unavailable):  # then the watermark, which is true but tells less
-            (following,) = self.log.read([key_range])
-            return max(through_ms, min([settled, *map(accepted_ms, following)]))
-        return through_ms
+        behind = [lane for lane, ms in enumerate(by_lane) if ms + SWEPT_EVERY_MS < settled]
+        key_ranges = [
+            KeyRange(keys.log(organization.id, lane), keys.entry(by_lane[lane]), keys.TOP, limit=1)
+            for lane in behind
+        ]
+        through_ms = dict(enumerate(by_lane))
+        with suppress(Unavailable):  # then the watermarks, which are true but tell less
+            for lane, following in zip(behind, self.log.read(key_ranges), strict=True):
+                through_ms[lane] = max(by_lane[lane], min([settled, *map(accepted_ms, following)]))
+        return min(through_ms.values())
 
     def go_back(self, version: int, pin: Mapping[str, Any]) -> None:
         """Read everything as it was when the first page was answered."""

@@ -51,19 +51,29 @@ class EventLog:
     answers: Table
     marks: Marks
 
-    def put(self, organization: str, events: Sequence[Event[str]], accepted_at: datetime) -> None:
-        """Append a batch by one write; a batch without events is not written.
+    def put(
+        self,
+        organization: str,
+        events: Sequence[Event[str]],
+        accepted_at: datetime,
+        lanes: int = 1,
+    ) -> None:
+        """Append a batch by one write to each lane; a batch without events is not written.
+
+        Who dies between two of them has not answered: what is sent again counts once.
 
         The organization is marked before, so that a batch that no stream brings is found.
         """
         if events:
-            entry = log_entries.to_item(
-                organization, events, epoch_ms(accepted_at), secrets.token_hex(8)
+            random = secrets.token_hex(8)
+            entries = log_entries.to_items(
+                organization, events, epoch_ms(accepted_at), random, lanes
             )
-            if size_of(entry) > LARGEST_ENTRY:
+            if max(map(size_of, entries)) > LARGEST_ENTRY:
                 raise TooLarge
             self.marks.accepting(organization, epoch_second(accepted_at))
-            self.log.put_new(entry)
+            for entry in entries:
+                self.log.put_new(entry)
 
     def keep_answer(self, organization: str, key: str, mine: KeptAnswer) -> KeptAnswer:
         """Keep an answer unless the key has one; return the one that is kept."""

@@ -161,17 +161,19 @@ def accept(
     events = sent_events(request)
     key = idempotency_key(request)
     rules = Rules(directory.kinds, now, directory.organization.retention_years)
-    if not key:
-        good, receipt = read_batch(events, rules)
-        log.put(caller.organization, good, now)
-        return receipt_of(receipt, replayed=False)
-    return accept_once(request, caller, events, rules, log, key)
+    (good, receipt), replayed = (
+        read_once(request, caller, events, rules, log, key)
+        if key
+        else (read_batch(events, rules), False)
+    )
+    log.put(caller.organization, good, now, directory.organization.lanes)
+    return receipt_of(receipt, replayed=replayed)
 
 
-def accept_once(
+def read_once(
     request: Request, caller: Caller, events: Sequence[Any], rules: Rules, log: EventLog, key: str
-) -> Response:
-    """Take a batch under a key: the same body again gets the first answer again."""
+) -> tuple[tuple[list[Event[str]], Receipt], bool]:
+    """Read a batch under a key: the same body again gets the first answer again."""
     good, receipt = read_batch(events, rules)
     digest = hashlib.sha256(request.body).hexdigest()
     mine = KeptAnswer(digest, receipt.model_dump_json(), rules.now)
@@ -183,8 +185,7 @@ def accept_once(
         # The first try may have died before its events were durable: put them again, by its rules.
         refused = {error.index for error in receipt.errors}
         good, _ = read_batch(events, Rules(rules.kinds, first.at, rules.retention_years), refused)
-    log.put(caller.organization, good, rules.now)
-    return receipt_of(receipt, replayed=first is not mine)
+    return (good, receipt), first is not mine
 
 
 def idempotency_key(request: Request) -> str:

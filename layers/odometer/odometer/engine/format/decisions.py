@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple, Self
 
 from odometer.domain.errors import Unavailable
 from odometer.domain.events import Event
-from odometer.engine.format import keys, log_entries
+from odometer.engine.format import keys, lanes, log_entries
 from odometer.engine.format.inside import Running
+from odometer.engine.format.lanes import ByLane
 from odometer.engine.format.products import MeteredProduct, shards_of
 from odometer.engine.store import Item, KeyRange, Store
 
@@ -27,8 +28,10 @@ _TOUCHES: Final = 8
 _LATE_ENTRIES: Final = 64
 
 
-FORMAT: Final = 2
-"""What these functions write: late items of a year, strips, running frames, rebuilds of a year."""
+FORMAT: Final = 3
+"""What these functions write at most: the heads and plans of several lanes."""
+FORMAT_OF_ONE_LANE: Final = 2
+"""Late items of a year, strips, running frames, rebuilds of a year."""
 
 
 class Gap(RuntimeError):
@@ -49,7 +52,8 @@ class Fold:
     number: int
     events: Sequence[Event[int]]
     through_ms: int
-    """Every batch accepted before this is in this fold or an earlier one."""
+    """Every batch of the lane accepted before this is in this fold or an earlier one."""
+    lane: int = 0
 
     @cached_property
     def identities(self) -> frozenset[tuple[date, bytes]]:
@@ -57,7 +61,7 @@ class Fold:
 
     def to_item(self, organization: str, now: int) -> dict[str, Any]:
         return {
-            "pk": keys.folds(organization),
+            "pk": keys.folds(organization, self.lane),
             "sk": keys.number(self.number),
             "w": self.through_ms,
             "ttl": now + log_entries.LOG_SECONDS,
@@ -66,7 +70,8 @@ class Fold:
 
     @classmethod
     def from_item(cls, item: Item) -> Self:
-        return cls(int(item["sk"]), log_entries.from_attributes(item), int(item["w"]))
+        number, events = int(item["sk"]), log_entries.from_attributes(item)
+        return cls(number, events, int(item["w"]), keys.lane_of(item["pk"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,8 @@ class Plan:
     """What is settled next: some folds, and the days that end by an instant."""
 
     number: int
-    after: int
-    upto: int
+    after: ByLane
+    upto: ByLane
     """The folds after `after` up to and including `upto`."""
     sealed_before: int
     sealed: int
@@ -90,8 +95,8 @@ class Plan:
         return {
             "pk": keys.plans(organization),
             "sk": keys.number(self.number),
-            "lo": self.after,
-            "hi": self.upto,
+            "lo": lanes.to_attribute(self.after),
+            "hi": lanes.to_attribute(self.upto),
             "t0": self.sealed_before,
             "t": self.sealed,
             **progress,
@@ -99,7 +104,8 @@ class Plan:
 
     @classmethod
     def from_item(cls, item: Item) -> Self:
-        after, upto, sealed_before, sealed = (int(item[name]) for name in ("lo", "hi", "t0", "t"))
+        after, upto = (lanes.from_attribute(item[name]) for name in ("lo", "hi"))
+        sealed_before, sealed = (int(item[name]) for name in ("t0", "t"))
         done, late = item.get("done", ""), json.loads(item.get("late", "{}"))
         return cls(int(item["sk"]), after, upto, sealed_before, sealed, done, late)
 
@@ -165,9 +171,9 @@ class UsageHead:
     sealed: int
     version: int = 1
     plan: int = 0
-    upto: int = 0
+    upto: ByLane = (0,)
     """The last fold that is settled."""
-    through_ms: int = 0
+    through_ms: ByLane = (0,)
     """Every batch accepted before this is settled."""
     last: int = 0
     """The latest second of any settled event."""
@@ -187,22 +193,42 @@ class UsageHead:
             name: value if isinstance(value, str | int) else json.dumps(value)
             for name, value in asdict(self).items()
         }
-        return {"pk": keys.head(organization), "sk": "H", "format": FORMAT, **plain}
+        by_lane = {
+            "upto": lanes.to_attribute(self.upto),
+            "through_ms": lanes.to_attribute(self.through_ms),
+        }
+        known = FORMAT if self.lanes > 1 else FORMAT_OF_ONE_LANE
+        return {"pk": keys.head(organization), "sk": "H", "format": known, **plain, **by_lane}
 
     @classmethod
     def from_item(cls, item: Item) -> Self:
         """Raises `NewerFormat` rather than read past what these functions do not know."""
         if (found := int(item.get("format", 1))) > FORMAT:
             raise NewerFormat(found)
-        numbers = ("sealed", "version", "plan", "upto", "through_ms", "last", "users", "rebuilt")
+        numbers = ("sealed", "version", "plan", "last", "users", "rebuilt")
         fresh, running = json.loads(item["fresh"]), json.loads(item.get("running", "{}"))
         return cls(
             zone=item["zone"],
             generations=json.loads(item["generations"]),
             fresh={product: [Touched(*touched) for touched in fresh[product]] for product in fresh},
             late_bytes=json.loads(item["late_bytes"]),
+            upto=lanes.from_attribute(item["upto"]),
+            through_ms=lanes.from_attribute(item["through_ms"]),
             running={product: [Running(*each) for each in running[product]] for product in running},
             **{name: int(item[name]) for name in numbers},
+        )
+
+    @property
+    def lanes(self) -> int:
+        return len(self.upto)
+
+    def with_lanes(self, number: int) -> Self:
+        """The next version, which knows of more lanes: nothing of the new ones is settled."""
+        return replace(
+            self,
+            version=self.version + 1,
+            upto=lanes.widened(self.upto, number),
+            through_ms=lanes.widened(self.through_ms, number),
         )
 
     def generation(self, product: MeteredProduct, year: int) -> int:
@@ -266,22 +292,28 @@ def heaviest(late_bytes: Mapping[str, int]) -> dict[str, int]:
     return kept if len(order) == len(kept) else {**kept, ALL: 1}
 
 
-def read_folds(organization: str, store: Store, after: int, upto: int | None = None) -> list[Fold]:
-    """The folds after a number; their numbers have no gaps."""
-    if upto == after:
-        return []
-    folds = list(each_fold(organization, store, after, upto))
-    if upto is not None and len(folds) != upto - after:
+def read_folds(
+    organization: str, store: Store, after: ByLane, upto: ByLane | None = None
+) -> list[Fold]:
+    """The folds of every lane after a number; their numbers have no gaps."""
+    ends = upto or (None,) * len(after)
+    folds = [
+        fold
+        for lane, (first, last) in enumerate(zip(after, ends, strict=True))
+        if first != last
+        for fold in each_fold(organization, store, first, last, lane)
+    ]
+    if upto is not None and len(folds) != sum(upto) - sum(after):
         raise Gap(organization)
     return folds
 
 
 def each_fold(
-    organization: str, store: Store, after: int, upto: int | None = None
+    organization: str, store: Store, after: int, upto: int | None = None, lane: int = 0
 ) -> Iterator[Fold]:
-    """Folds in turn: no more than a page of them is in memory."""
+    """Folds of a lane in turn: no more than a page of them is in memory."""
     last = keys.TOP if upto is None else keys.number(upto)
-    folds = KeyRange(keys.folds(organization), keys.number(after + 1), last)
+    folds = KeyRange(keys.folds(organization, lane), keys.number(after + 1), last)
     items = chain.from_iterable(store.pages(folds))
     for number, item in enumerate(items, after + 1):
         if int(item["sk"]) != number:
@@ -303,5 +335,6 @@ def is_settled_in(organization: str, store: Store, head: UsageHead) -> bool:
     """Whether these tables have the plan that a head shows; no two plans end at the same second."""
     plan = read_plan(organization, store, head.plan) if head.plan else None
     return not head.plan or (
-        plan is not None and (plan.upto, plan.sealed) == (head.upto, head.sealed)
+        plan is not None
+        and (lanes.widened(plan.upto, head.lanes), plan.sealed) == (head.upto, head.sealed)
     )

@@ -19,8 +19,8 @@ def number(value: int) -> str:
     return f"{value:010d}"
 
 
-def log(organization: str) -> str:
-    return f"{organization}#LOG"
+def log(organization: str, lane: int = 0) -> str:
+    return of_lane(f"{organization}#LOG", lane)
 
 
 def entry(accepted_ms: int, random: str = "") -> str:
@@ -42,8 +42,18 @@ def audit(organization: str) -> str:
     return f"{organization}#V"
 
 
-def folds(organization: str) -> str:
-    return f"{organization}#F"
+def folds(organization: str, lane: int = 0) -> str:
+    return of_lane(f"{organization}#F", lane)
+
+
+def lane_of(pk: str) -> int:
+    """The lane of a log or of folds."""
+    return int([*pk.split("#"), "0"][2])
+
+
+def of_lane(key: str, lane: int) -> str:
+    """The first lane has the keys that are there without lanes."""
+    return f"{key}#{lane}" if lane else key
 
 
 def plans(organization: str) -> str:

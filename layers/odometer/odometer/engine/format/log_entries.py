@@ -13,6 +13,7 @@ from typing import Final
 from odometer.domain.events import DIGEST_BYTES, MEASURES, Event
 from odometer.engine.format import keys
 from odometer.engine.format.codec import pack, unpack, unpack_measures
+from odometer.engine.format.lanes import lane_of
 from odometer.engine.store import Item
 
 LOG_SECONDS: Final = 35 * 86_400
@@ -81,12 +82,22 @@ def unpack_names(packed: bytes) -> list[str]:
     return [text[start:end] for start, end in pairwise(ends)]
 
 
+def to_items(
+    organization: str, events: Sequence[Event[str]], accepted_ms: int, random: str, lanes: int
+) -> list[Item]:
+    """The entries of a batch, one for each lane that has events of it."""
+    by_lane: dict[int, list[Event[str]]] = {}
+    for event in events:
+        by_lane.setdefault(lane_of(event.digest, lanes), []).append(event)
+    return [to_item(organization, own, accepted_ms, random, lane) for lane, own in by_lane.items()]
+
+
 def to_item(
-    organization: str, events: Sequence[Event[str]], accepted_ms: int, random: str
+    organization: str, events: Sequence[Event[str]], accepted_ms: int, random: str, lane: int = 0
 ) -> dict[str, str | int | bytes]:
     subjects = places(event.who for event in events)
     return {
-        "pk": keys.log(organization),
+        "pk": keys.log(organization, lane),
         "sk": keys.entry(accepted_ms, random),
         "ttl": accepted_ms // 1000 + LOG_SECONDS,
         "subjects": pack_names(subjects),

@@ -201,10 +201,15 @@ class Explainer(Measuring):
             yield Part(TermKind.READING, self._key(item), found.sign, value)
 
     def _of_late_events(self, framed: range) -> Iterator[Part]:
-        folds = [fold.number for fold in self.view.unsettled]
+        view = self.view
+        ranges = (
+            f"{keys.of_lane('F', lane)}/{keys.number(after + 1)}..{keys.number(upto)}"
+            for lane, (after, upto) in enumerate(zip(view.head.upto, view.upto, strict=True))
+            if after < upto
+        )
+        key = " ".join(ranges)
         for shard, frame in self._late_frames(framed):
             if value := self._value(shard, frame):
-                key = f"F/{keys.number(folds[0])}..{keys.number(folds[-1])}"
                 yield Part(TermKind.LATE, key, 1, value)
 
     def _events(self, piece: Piece, excluded: Counter[str]) -> Iterator[ExplainedEvent]:

@@ -15,7 +15,8 @@ from odometer.domain.events import utc_date
 from odometer.domain.kinds import KINDS
 from odometer.engine.format import keys
 from odometer.engine.format.codec import unpack
-from odometer.engine.format.decisions import Plan
+from odometer.engine.format.decisions import Fold, Plan
+from odometer.engine.format.lanes import ByLane
 from odometer.engine.format.latest import (
     BLOCK,
     LAST_SOURCE,
@@ -159,16 +160,16 @@ def received(view: View, products: Sequence[str]) -> list[Received]:
     ]
 
 
-UnsettledSeconds = Mapping[str, Sequence[tuple[int, int]]]
-"""By source, the number of the fold and the second of every event that is not settled."""
+UnsettledSeconds = Mapping[str, Sequence[tuple[Fold, int]]]
+"""By source, the fold and the second of every event that is not settled."""
 
 
 def _unsettled(view: View) -> Mapping[str, UnsettledSeconds]:
-    by_product: defaultdict[str, defaultdict[str, list[tuple[int, int]]]]
+    by_product: defaultdict[str, defaultdict[str, list[tuple[Fold, int]]]]
     by_product = defaultdict(lambda: defaultdict(list))
     for fold in view.unsettled:
         for event in fold.events:
-            by_product[event.product][event.source].append((fold.number, event.second))
+            by_product[event.product][event.source].append((fold, event.second))
     return by_product
 
 
@@ -186,20 +187,21 @@ class Settled:
             yield from sources_of(item).items()
 
     @cached_property
-    def _upto(self) -> Mapping[str | int, int]:
-        upto: dict[str | int, int]
+    def _upto(self) -> Mapping[str | int, ByLane]:
+        upto: dict[str | int, ByLane]
         upto = {str(item["sk"]): _settled_upto(self.view, item) for item in self.of_one}
         return upto | {int(item["sk"]): _settled_upto(self.view, item) for item in self.buckets}
 
-    def upto(self, source: str) -> int:
-        """The last fold whose events of a source are in the parts."""
-        return max(self._upto.get(source, 0), self._upto.get(bucket_of(source), 0))
+    def has(self, source: str, fold: Fold) -> bool:
+        """Whether the events of a source that a fold has are in the parts."""
+        found = (self._upto.get(name, ()) for name in (source, bucket_of(source)))
+        return any(fold.number <= upto[fold.lane] for upto in found if fold.lane < len(upto))
 
 
 def _received(product: str, settled: Settled, unsettled: UnsettledSeconds) -> Received:
     by_source: dict[str, Coverage] = {}
     new = {
-        source: [second for fold, second in seconds if fold > settled.upto(source)]
+        source: [second for fold, second in seconds if not settled.has(source, fold)]
         for source, seconds in unsettled.items()
     }
     arrived = ((source, Coverage.of(seconds)) for source, seconds in new.items() if seconds)
@@ -209,7 +211,7 @@ def _received(product: str, settled: Settled, unsettled: UnsettledSeconds) -> Re
     return Received(product, dict(sorted(by_source.items())), others)
 
 
-def _settled_upto(view: View, item: Item) -> int:
+def _settled_upto(view: View, item: Item) -> ByLane:
     if item["k"] <= view.head.plan:
         return view.head.upto
     plan = view.store.get(keys.plans(view.organization), keys.number(item["k"]))

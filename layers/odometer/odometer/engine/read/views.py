@@ -10,7 +10,7 @@ from typing import Any, Self
 from zlib import crc32
 
 from odometer.domain.events import Event
-from odometer.engine.format import keys
+from odometer.engine.format import keys, lanes
 from odometer.engine.format.decisions import (
     Fold,
     Gap,
@@ -19,6 +19,7 @@ from odometer.engine.format.decisions import (
     read_folds,
     read_head,
 )
+from odometer.engine.format.lanes import ByLane
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Store
 
@@ -42,7 +43,7 @@ class View:
     def pinned(cls, organization: str, store: Store, pin: Mapping[str, Any], now: int) -> Self:
         """The view of a cursor; raises `Gap` when the tables are not those it was read from."""
         head = UsageHead.from_item(pin)
-        folds = read_folds(organization, store, head.upto, pin["fold"])
+        folds = read_folds(organization, store, head.upto, lanes.from_attribute(pin["fold"]))
         if pin["mark"] != mark_of(folds) or not is_settled_in(organization, store, head):
             raise Gap(organization)
         return cls(organization, store, head, folds, now)
@@ -51,12 +52,25 @@ class View:
     def pin(self) -> dict[str, Any]:
         """What a cursor keeps of this view; it is of no use to another organization."""
         kept = self.head.pinned.to_item(self.organization)
-        last = self.head.upto + len(self.unsettled)
+        last = lanes.to_attribute(self.upto)
         return {**kept, "fold": last, "mark": mark_of(self.unsettled)}
 
     @property
+    def upto(self) -> ByLane:
+        """The last fold of each lane."""
+        last = {fold.lane: fold.number for fold in self.unsettled}
+        return tuple(last.get(lane, upto) for lane, upto in enumerate(self.head.upto))
+
+    @property
     def through_ms(self) -> int:
-        return self.unsettled[-1].through_ms if self.unsettled else self.head.through_ms
+        """The view holds every batch that was accepted before this."""
+        return min(self.watermarks)
+
+    @property
+    def watermarks(self) -> ByLane:
+        """The same of each lane."""
+        last = {fold.lane: fold.through_ms for fold in self.unsettled}
+        return tuple(last.get(lane, ms) for lane, ms in enumerate(self.head.through_ms))
 
     @property
     def unsettled_events(self) -> Iterator[Event[int]]:

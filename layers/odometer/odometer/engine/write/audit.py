@@ -37,15 +37,24 @@ class Audit:
 
     def step(self, organization: str, now_ms: int) -> Piece:
         """Fold a piece of the log again, of what was accepted at least an hour ago."""
-        end_ms = min(self.folding.watermark(organization), now_ms - HOUR_MS)
-        stored = self.folding.usage.get(keys.audit(organization), _ENTRY)
+        missed = 0
+        for lane, through_ms in enumerate(self.folding.watermarks(organization)):
+            piece = self._step(organization, lane, min(through_ms, now_ms - HOUR_MS), now_ms)
+            missed += piece.missed
+            if not piece.is_last:
+                return Piece(missed, is_last=False)
+        return Piece(missed, is_last=True)
+
+    def _step(self, organization: str, lane: int, end_ms: int, now_ms: int) -> Piece:
+        name = keys.of_lane(_ENTRY, lane)
+        stored = self.folding.usage.get(keys.audit(organization), name)
         start_ms = int(stored["upto"]) if stored else now_ms - FIRST_MS
         if start_ms >= end_ms:
             return Piece(0, is_last=True)
-        entries = self.folding.entries(organization, start_ms)
+        entries = self.folding.entries(organization, start_ms, lane=lane)
         some, upto_ms = self._piece(entries, end_ms)
         missed = self.folding.fold_again(organization, some, now_ms)
-        checkpoint = {"pk": keys.audit(organization), "sk": _ENTRY, "upto": upto_ms}
+        checkpoint = {"pk": keys.audit(organization), "sk": name, "upto": upto_ms}
         self.folding.usage.put_newer(checkpoint, "upto")
         return Piece(missed, is_last=upto_ms == end_ms)
 

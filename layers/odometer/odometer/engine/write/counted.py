@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 from zlib import crc32
 
 from odometer.domain.events import Event, utc_date
 from odometer.engine.format import keys
 from odometer.engine.format.codec import unpack
 from odometer.engine.format.decisions import Gap, UsageHead, is_settled_in, read_head
+from odometer.engine.format.lanes import MOST_LANES, lane_of, widened
 from odometer.engine.store import Item, KeyRange, Store
 from odometer.engine.write.ids import DateIds, digests_of, weight_of
 
@@ -71,6 +72,7 @@ class Tail:
     """The identities of the folds that a head has not settled."""
 
     head: UsageHead | None
+    lane: int
     last: int
     """The last fold that is known, settled or not."""
     through_ms: int
@@ -82,15 +84,20 @@ class Tail:
     """Identities of several folds, and the last of these folds."""
 
     @classmethod
-    def after(cls, head: UsageHead | None) -> Self:
-        return cls(head, *(head.upto, head.through_ms) if head else (0, 0))
+    def after(cls, head: UsageHead | None, lane: int) -> Self:
+        through_ms = widened(head.through_ms if head else (), lane + 1)[lane]
+        return cls(head, lane, upto_of(head, lane), through_ms)
+
+    @property
+    def lanes(self) -> int:
+        return self.head.lanes if self.head else 1
 
     def seen_from(self, head: UsageHead | None) -> Self:
         """The same without what a later head has settled."""
-        upto = upto_of(head)
+        upto = upto_of(head, self.lane)
         sizes = {number: size for number, size in self.sizes.items() if number > upto}
         runs = [run for run in self.runs if run[0] > upto]
-        return type(self)(head, self.last, self.through_ms, self.mark, sizes, runs)
+        return type(self)(head, self.lane, self.last, self.through_ms, self.mark, sizes, runs)
 
     @property
     def events(self) -> int:
@@ -122,8 +129,22 @@ def mark_of(fold: Item | None) -> int:
     return crc32(fold["digests"], int(fold["w"]) & 0xFFFFFFFF) if fold else -1
 
 
-def upto_of(head: UsageHead | None) -> int:
-    return head.upto if head else 0
+def upto_of(head: UsageHead | None, lane: int) -> int:
+    return widened(head.upto if head else (), lane + 1)[lane]
+
+
+class IdsPart(NamedTuple):
+    """The ids of a date that are of one lane: those of others are not remembered with them."""
+
+    day: date
+    lane: int
+    lanes: int
+
+    def own(self, page: Iterable[Item]) -> list[bytes]:
+        digests = chain.from_iterable(map(digests_of, page))
+        if self.lanes > 1:
+            return sorted(each for each in digests if lane_of(each, self.lanes) == self.lane)
+        return sorted(digests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,41 +158,63 @@ class Counted:
     usage: Store
     memory: Memory = field(default_factory=Memory)
 
-    def tail(self, organization: str) -> Tail:
-        """The unsettled folds, as they are now."""
-        head, known = read_head(organization, self.usage), self.remembered_tail(organization)
+    def tails(self, organization: str) -> list[Tail]:
+        """The unsettled folds of all lanes."""
+        first = self.tail(organization, 0)
+        return [first, *(self.tail(organization, lane) for lane in range(1, first.lanes))]
+
+    def tail(self, organization: str, lane: int) -> Tail:
+        """The unsettled folds of a lane, as they are now."""
+        head, known = read_head(organization, self.usage), self.remembered_tail(organization, lane)
         if known and known.head != head and not self._is_settled(organization, known.head):
             self.memory.forget(organization)
             known = None
         tail = self._continued(organization, known, head) if known else None
-        tail = tail or self._read_on(organization, Tail.after(head))
-        self.memory.keep(organization, Tail, tail)
+        tail = tail or self._read_on(organization, Tail.after(head, lane))
+        self.memory.keep(organization, (Tail, lane), tail)
         return tail
 
-    def remembered_tail(self, organization: str) -> Tail | None:
-        tail: Tail | None = self.memory.get(organization, Tail)
+    def remembered_tails(self, organization: str) -> list[Tail]:
+        """What is remembered of all lanes, without what any of them knows to be settled."""
+        each = (self.remembered_tail(organization, lane) for lane in range(MOST_LANES))
+        tails = list(filter(None, each))
+        head = max((t.head for t in tails if t.head), key=lambda h: h.version, default=None)
+        return [tail.seen_from(head) for tail in tails]
+
+    def remembered_tail(self, organization: str, lane: int) -> Tail | None:
+        tail: Tail | None = self.memory.get(organization, (Tail, lane))
         return tail
 
     def remember(self, organization: str, tail: Tail, fold: Item) -> None:
         """Remember a fold that was just stored behind a tail."""
         tail.add(fold)
-        self.memory.keep(organization, Tail, tail)
+        self.memory.keep(organization, (Tail, tail.lane), tail)
 
     def among(
         self, organization: str, tail: Tail, events: Iterable[Event[Any]]
     ) -> Iterator[Identity]:
         """The identities of these events that count already, date by date."""
-        wanted: defaultdict[date, set[bytes]] = defaultdict(set)
-        for event in events:
-            if event in tail:
+        wanted: defaultdict[IdsPart, set[bytes]] = defaultdict(set)
+        sent = list(events)
+        tails = [tail, *self._others(organization, tail, sent)]
+        for event in sent:
+            if any(event in each for each in tails):
                 yield event.identity
             else:
-                wanted[utc_date(event.second)].add(event.digest)
-        plan = tail.head.plan if tail.head else 0
-        days = sorted(wanted) if plan else []
-        for at in range(0, len(days), _DATES_AT_ONCE):
-            some = {day: wanted[day] for day in days[at : at + _DATES_AT_ONCE]}
+                lane = lane_of(event.digest, tail.lanes)
+                wanted[IdsPart(utc_date(event.second), lane, tail.lanes)].add(event.digest)
+        plan = max(each.head.plan if each.head else 0 for each in tails)
+        parts = sorted(wanted) if plan else []
+        for at in range(0, len(parts), _DATES_AT_ONCE):
+            some = {part: wanted[part] for part in parts[at : at + _DATES_AT_ONCE]}
             yield from self._settled(organization, plan, some)
+
+    def _others(
+        self, organization: str, tail: Tail, events: Iterable[Event[Any]]
+    ) -> Iterator[Tail]:
+        """The tails of lanes that have some of these events by now."""
+        lanes = {lane_of(event.digest, tail.lanes) for event in events} - {tail.lane}
+        return (self.tail(organization, lane) for lane in sorted(lanes))
 
     def _is_settled(self, organization: str, head: UsageHead | None) -> bool:
         return not head or is_settled_in(organization, self.usage, head)
@@ -181,52 +224,53 @@ class Counted:
 
         The last known fold is read again to see whether it is the same.
         """
-        if not known.last > upto_of(head) >= upto_of(known.head):
+        upto, before = (upto_of(each, known.lane) for each in (head, known.head))
+        if not known.last > upto >= before:
             return None
-        folds = self._folds_from(organization, known.last)
+        folds = self._folds_from(organization, known.lane, known.last)
         if mark_of(next(folds, None)) == known.mark:
             return self._read_on(organization, known.seen_from(head), folds)
         self.memory.forget(organization)
         return None
 
     def _read_on(self, organization: str, tail: Tail, folds: Iterator[Item] | None = None) -> Tail:
-        for fold in folds or self._folds_from(organization, tail.last + 1):
+        for fold in folds or self._folds_from(organization, tail.lane, tail.last + 1):
             if int(fold["sk"]) != tail.last + 1:
                 raise Gap(organization)
             tail.add(fold)
         return tail
 
-    def _folds_from(self, organization: str, number: int) -> Iterator[Item]:
-        key_range = KeyRange(keys.folds(organization), keys.number(number), keys.TOP)
+    def _folds_from(self, organization: str, lane: int, number: int) -> Iterator[Item]:
+        key_range = KeyRange(keys.folds(organization, lane), keys.number(number), keys.TOP)
         return chain.from_iterable(self.usage.pages(key_range))
 
     def _settled(
-        self, organization: str, plan: int, wanted: Mapping[date, set[bytes]]
+        self, organization: str, plan: int, wanted: Mapping[IdsPart, set[bytes]]
     ) -> Iterator[Identity]:
         """What a plan and earlier ones have settled of the wanted digests of some dates."""
-        behind: dict[date, KeyRange] = {}
-        known = {day: self._known_date(organization, day) for day in wanted}
-        for day, ids in known.items():
-            pk = keys.identities(organization, day)
-            found = ids.remembered(self.usage, pk, wanted[day])
-            yield from ((day, digest) for digest in found)
+        behind: dict[IdsPart, KeyRange] = {}
+        known = {part: self._known_ids(organization, part) for part in wanted}
+        for part, ids in known.items():
+            pk = keys.identities(organization, part.day)
+            found = ids.remembered(self.usage, pk, wanted[part])
+            yield from ((part.day, digest) for digest in found)
             if unread := ids.unread(pk, plan):
-                behind[day] = unread
+                behind[part] = unread
         begun = [unread._replace(limit=_ITEMS_AT_ONCE) for unread in behind.values()]
-        for day, first in zip(behind, self.usage.read(begun), strict=True):
-            others = sum(ids.weight for each, ids in known.items() if each != day)
-            learning = Learning(known[day], self.memory.most - others)
-            for page in self._pages(behind[day], first):
-                digests = sorted(chain.from_iterable(map(digests_of, page)))
-                yield from ((day, digest) for digest in wanted[day].intersection(digests))
+        for part, first in zip(behind, self.usage.read(begun), strict=True):
+            others = sum(ids.weight for each, ids in known.items() if each != part)
+            learning = Learning(known[part], self.memory.most - others)
+            for page in self._pages(behind[part], first):
+                digests = part.own(page)
+                yield from ((part.day, digest) for digest in wanted[part].intersection(digests))
                 learning.learn(page, digests)
-                self.memory.keep(organization, day, known[day])
+                self.memory.keep(organization, part, known[part])
             learning.end(plan)
-            self.memory.keep(organization, day, known[day])
+            self.memory.keep(organization, part, known[part])
 
-    def _known_date(self, organization: str, day: date) -> DateIds:
+    def _known_ids(self, organization: str, part: IdsPart) -> DateIds:
         """A copy, because whoever is at work on the same date goes on from where it began."""
-        known: DateIds = self.memory.get(organization, day) or DateIds()
+        known: DateIds = self.memory.get(organization, part) or DateIds()
         return known.copy()
 
     def _pages(self, key_range: KeyRange, first: list[Item]) -> Iterator[list[Item]]:

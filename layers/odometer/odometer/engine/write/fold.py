@@ -8,16 +8,17 @@ While many events are unsettled, entries with late events wait in the log: the s
 over, and the schedule stops before them, so that settling keeps up and reports stay cheap.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from itertools import chain, islice, pairwise, takewhile
 from typing import Final, NamedTuple
 
 from odometer.domain.events import Event
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Fold
+from odometer.engine.format.lanes import elders
 from odometer.engine.format.log_entries import Undecodable
 from odometer.engine.store import Item, KeyRange, Store, SubjectDirectory
 from odometer.engine.write.counted import Counted, Identity, Memory, Tail
@@ -92,6 +93,13 @@ class Late(StrEnum):
 Batch = Sequence[Entry]
 
 
+def by_lane(entries: Iterable[Item]) -> Mapping[int, list[Item]]:
+    lanes: defaultdict[int, list[Item]] = defaultdict(list)
+    for entry in entries:
+        lanes[keys.lane_of(entry["pk"])].append(entry)
+    return lanes
+
+
 @dataclass(frozen=True)
 class Folding:
     """Folds log entries of any organization."""
@@ -104,61 +112,48 @@ class Folding:
 
     def fold_new(self, organization: str, entries: Iterable[Item], now_ms: int) -> int:
         """Fold entries that were just put into the log; how many events count."""
-        fold = partial(self._fold, organization, now_ms=now_ms, late=Late.LEFT)
-        return sum(fold(batch).events for batch in self._batches(organization, entries))
+        return self._fold_all(organization, entries, now_ms, Late.LEFT)
 
     def fold_again(self, organization: str, entries: Iterable[Item], now_ms: int) -> int:
         """Fold entries that were folded long ago; how many events had been missed."""
-        fold = partial(self._fold, organization, now_ms=now_ms, late=Late.FOLDED)
-        return sum(fold(batch).events for batch in self._batches(organization, entries))
+        return self._fold_all(organization, entries, now_ms, Late.FOLDED)
 
     def fold_outstanding(self, organization: str, now_ms: int) -> bool:
         """Fold what the stream has not brought; whether more is outstanding.
 
         Then what is unsettled may have to be settled first.
         """
-        landed_ms, read = max(0, now_ms - SETTLING_MS), 0
-        first_ms = self._counted.tail(organization).through_ms
-        batches = self._batches(organization, self.entries(organization, first_ms))
-        for batch, following in pairwise(chain(batches, [None])):
-            sent = batch or []
-            first_ms = first_ms if read else sent[0].accepted_ms
-            next_ms = following[0].accepted_ms if following else _NEVER_MS
-            done = self._fold(organization, sent, now_ms, min(landed_ms, next_ms), Late.STOP)
-            if not done.is_whole:
-                return True
-            read += sum(len(entry.events) for entry in sent)
-            if read >= self.limits.events and min(landed_ms, next_ms) > first_ms:
-                return next_ms < landed_ms  # what is younger, the next run reads
-        return False
+        tails = self._counted.tails(organization)
+        open_ones = [tail for tail in tails if self._is_open(organization, tail, now_ms)]
+        more = [self._fold_lane(organization, tail, now_ms) for tail in open_ones]
+        return any(more)
 
-    def watermark(self, organization: str) -> int:
-        """Every batch accepted before this was folded, as of now."""
-        return self._counted.tail(organization).through_ms
+    def watermarks(self, organization: str) -> list[int]:
+        """Every batch of each lane accepted before this was folded, as of now."""
+        return [tail.through_ms for tail in self._counted.tails(organization)]
 
     def unsettled(self, organization: str) -> int:
         """How many events were not settled when the organization was last folded here."""
-        tail = self._counted.remembered_tail(organization)
-        return tail.events if tail else 0
+        return sum(tail.events for tail in self._counted.remembered_tails(organization))
 
-    def through_ms(self, organization: str) -> int:
-        """The watermark when the organization was last folded here."""
-        tail = self._counted.remembered_tail(organization)
+    def through_ms(self, organization: str, lane: int) -> int:
+        """The watermark of a lane when it was last folded here."""
+        tail = self._counted.remembered_tail(organization, lane)
         return tail.through_ms if tail else 0
 
     def waiting(self, organization: str, now_ms: int) -> Waiting:
         """What is in the log, and no fold is known to have passed it."""
-        through_ms, landed_ms = self._counted.tail(organization).through_ms, now_ms - SETTLING_MS
-        entries = self.entries(organization, through_ms, min(_PAGE, self.limits.entries))
-        accepted = map(accepted_ms, entries)
-        waiting = list(islice(takewhile(lambda ms: ms < landed_ms, accepted), self.limits.entries))
-        return Waiting(len(waiting), waiting[0] if waiting else None)
+        found = [self._waiting(organization, t, now_ms) for t in self._counted.tails(organization)]
+        oldest = (waiting.oldest_ms for waiting in found if waiting.oldest_ms is not None)
+        return Waiting(sum(waiting.entries for waiting in found), min(oldest, default=None))
 
-    def entries(self, organization: str, start_ms: int, page: int = _PAGE) -> Iterator[Item]:
-        """The entries of the log that were accepted since then."""
+    def entries(
+        self, organization: str, start_ms: int, page: int = _PAGE, lane: int = 0
+    ) -> Iterator[Item]:
+        """The entries of a lane's log that were accepted since then."""
         first = keys.entry(start_ms)
         while first:
-            key_range = KeyRange(keys.log(organization), first, keys.TOP, limit=page)
+            key_range = KeyRange(keys.log(organization, lane), first, keys.TOP, limit=page)
             (items,) = self.log.read([key_range])
             yield from items
             first = items[-1]["sk"] + "\0" if len(items) == page else ""
@@ -166,6 +161,61 @@ class Folding:
     @property
     def _counted(self) -> Counted:
         return Counted(self.usage, self.memory)
+
+    def _fold_all(self, organization: str, entries: Iterable[Item], now_ms: int, late: Late) -> int:
+        """Fold entries of any lanes; those of a lane that is not open stay in the log."""
+        count = 0
+        for lane, own in by_lane(entries).items():
+            tail = self._counted.tail(organization, lane)
+            if self._is_open(organization, tail, now_ms):
+                for batch in self._batches(organization, own):
+                    count += self._fold(organization, lane, batch, now_ms, late=late).events
+        return count
+
+    def _fold_lane(self, organization: str, tail: Tail, now_ms: int) -> bool:
+        """Fold what is outstanding in a lane; whether more can be folded at once."""
+        landed_ms, read, first_ms = max(0, now_ms - SETTLING_MS), 0, tail.through_ms
+        entries = self.entries(organization, first_ms, lane=tail.lane)
+        for batch, following in pairwise(chain(self._batches(organization, entries), [None])):
+            sent = batch or []
+            first_ms = first_ms if read else sent[0].accepted_ms
+            next_ms = following[0].accepted_ms if following else _NEVER_MS
+            through_ms = min(landed_ms, next_ms)
+            done = self._fold(organization, tail.lane, sent, now_ms, through_ms, Late.STOP)
+            if not done.is_whole:
+                return True
+            read += sum(len(entry.events) for entry in sent)
+            if read >= self.limits.events // tail.lanes and through_ms > first_ms:
+                return next_ms < landed_ms  # what is younger, the next run reads
+        return False
+
+    def _waiting(self, organization: str, tail: Tail, now_ms: int) -> Waiting:
+        page, landed_ms = min(_PAGE, self.limits.entries), now_ms - SETTLING_MS
+        accepted = map(accepted_ms, self.entries(organization, tail.through_ms, page, tail.lane))
+        waiting = list(islice(takewhile(lambda ms: ms < landed_ms, accepted), self.limits.entries))
+        return Waiting(len(waiting), waiting[0] if waiting else None)
+
+    def _is_open(self, organization: str, tail: Tail, now_ms: int) -> bool:
+        """Whether a lane folds: not before all that older lanes took of its events is settled.
+
+        Until then an event may be in two logs, of which only one fold could know. The first entry
+        shows when there were already more lanes; the first fold shows that the lane is open.
+        """
+        if tail.head is None or tail.lane >= tail.lanes:
+            return not tail.lane
+        if not tail.lane or tail.last:
+            return True
+        first = next(self.entries(organization, 0, 1, tail.lane), None)
+        opens_ms = accepted_ms(first) + SETTLING_MS if first else now_ms
+        return now_ms > opens_ms + SETTLING_MS and all(
+            self._is_drained(organization, lane, tail.head.through_ms[lane], opens_ms)
+            for lane in elders(tail.lane)
+        )
+
+    def _is_drained(self, organization: str, lane: int, through_ms: int, opens_ms: int) -> bool:
+        """Whether what a lane accepted up to a time is settled: its log has no more of it."""
+        following = next(self.entries(organization, through_ms, 1, lane), None)
+        return following is None or accepted_ms(following) > opens_ms
 
     def _batches(self, organization: str, entries: Iterable[Item]) -> Iterator[Batch]:
         batch: list[Entry] = []
@@ -195,6 +245,7 @@ class Folding:
     def _fold(
         self,
         organization: str,
+        lane: int,
         batch: Batch,
         now_ms: int,
         through_ms: int = 0,
@@ -202,7 +253,7 @@ class Folding:
     ) -> Folded:
         """Decide about a batch; once more for as long as the number of the fold is taken."""
         while True:
-            tail = self._counted.tail(organization)
+            tail = self._counted.tail(organization, lane)
             chosen = list(self._chosen(organization, tail, batch, now_ms // 1000, late))
             is_whole = len(chosen) == len(batch)
             if not chosen:
@@ -213,9 +264,10 @@ class Folding:
             through = max(tail.through_ms, through_ms)
             if not events and through <= max(tail.through_ms, chosen[0].accepted_ms):
                 return Folded(0, is_whole)
-            fold = Fold(tail.last + 1, events, through).to_item(organization, now_ms // 1000)
-            if self.usage.put_new(fold):
-                self._counted.remember(organization, tail, fold)
+            fold = Fold(tail.last + 1, events, through, lane)
+            item = fold.to_item(organization, now_ms // 1000)
+            if self.usage.put_new(item):
+                self._counted.remember(organization, tail, item)
                 return Folded(len(events), is_whole)
 
     def _chosen(
@@ -225,7 +277,8 @@ class Folding:
         sealed = tail.head.sealed if tail.head else now - GRACE_SECONDS
         unsettled = tail.events
         sent = [event for entry in batch for event in entry.events]
-        matters = late is Late.STOP and unsettled + len(sent) > self.limits.tail
+        few = self.limits.tail // tail.lanes
+        matters = late is Late.STOP and unsettled + len(sent) > few
         counted = set(self._counted.among(organization, tail, sent if matters else ()))
         for entry in batch:
             new = [
@@ -234,7 +287,7 @@ class Folding:
                 if event not in tail and event.identity not in counted
             ]
             is_late = min(new, default=now) < sealed
-            most = self.limits.tail if is_late else self.limits.most
+            most = (self.limits.tail if is_late else self.limits.most) // tail.lanes
             if late is Late.FOLDED or not new or unsettled <= most:
                 unsettled += len(new)
                 yield entry

@@ -57,8 +57,11 @@ class Rebuilding:
         head = read_head(organization, self.usage)
         if head is None or head.zone != zone:
             return LOCAL if head else None
-        waiting = KeyRange(keys.folds(organization), keys.number(head.upto + 1), keys.TOP, limit=1)
-        most = LATE_BYTES * (_PATIENCE if self.usage.read([waiting])[0] else 1)
+        waiting = [
+            KeyRange(keys.folds(organization, lane), keys.number(upto + 1), keys.TOP, limit=1)
+            for lane, upto in enumerate(head.upto)
+        ]
+        most = LATE_BYTES * (_PATIENCE if any(self.usage.read(waiting)) else 1)
         return _widest([scope for scope, weight in head.late_bytes.items() if weight > most], head)
 
     def request(self, organization: str, scope: str, zone: str) -> None:

@@ -5,7 +5,7 @@ from it, so several processes may do it at once, and any may die and begin again
 all of it visible in one write; whoever comes second finds the version taken and stops.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
@@ -28,6 +28,7 @@ from odometer.engine.format.decisions import (
     read_plan,
 )
 from odometer.engine.format.frames import PART_BYTES
+from odometer.engine.format.lanes import ByLane, widened
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct, projected
 from odometer.engine.format.segments import Segment, by_day
 from odometer.engine.store import Store
@@ -74,7 +75,8 @@ class Planned:
 
     plan: Plan
     events: Sequence[Event[int]]
-    through_ms: int
+    through_ms: ByLane
+    """By lane, or 0 where a plan has no fold."""
     catalog: Sequence[MeteredProduct]
 
     @cached_property
@@ -98,7 +100,9 @@ class Planned:
     @classmethod
     def of(cls, plan: Plan, folds: Sequence[Fold], catalog: Sequence[MeteredProduct]) -> Self:
         events = [event for fold in folds for event in fold.events]
-        return cls(plan, events, folds[-1].through_ms if folds else 0, catalog)
+        last = {fold.lane: fold.through_ms for fold in folds}
+        through_ms = tuple(last.get(lane, 0) for lane in range(len(plan.upto)))
+        return cls(plan, events, through_ms, catalog)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +112,11 @@ class Settling:
     usage: Store
     catalog: Catalog
 
-    def settle(self, organization: str, zone: str, now: int, budget: int = BUDGET) -> bool:
+    def settle(
+        self, organization: str, zone: str, now: int, budget: int = BUDGET, lanes: int = 1
+    ) -> bool:
         """Make the next plan and do some of its steps; whether there was anything to do."""
-        head = self._head(organization, zone, now)
+        head = self.head_with(organization, zone, now, lanes)
         plan = read_plan(organization, self.usage, head.plan + 1)
         plan = plan or self._decide(organization, head, now)
         if plan is None:
@@ -171,17 +177,22 @@ class Settling:
             for step in writer.steps_of_sealing(before, sealed, shown.shards(writer.product)):
                 yield step.of(f"4#{in_names(writer.product.id)}")
 
-    def _head(self, organization: str, zone: str, now: int) -> UsageHead:
+    def head_with(self, organization: str, zone: str, now: int, lanes: int) -> UsageHead:
+        """The head, after it was made or has learned of more lanes where that was due."""
         head = read_head(organization, self.usage)
-        if head:
+        if head and head.lanes >= lanes:
             return head
-        first = UsageHead(zone, now - GRACE_SECONDS)
-        self.usage.put_newer(first.to_item(organization), "version")
+        first = head or UsageHead(zone, now - GRACE_SECONDS, version=0)
+        self.usage.put_newer(first.with_lanes(lanes).to_item(organization), "version")
         return read_head(organization, self.usage) or first
 
     def _decide(self, organization: str, head: UsageHead, now: int) -> Plan | None:
         """Store the next plan if there is anything to do; whoever stores it first has decided."""
-        upto, all_of_them = _bound(each_fold(organization, self.usage, head.upto), head.upto)
+        by_lane = [
+            each_fold(organization, self.usage, upto, lane=lane)
+            for lane, upto in enumerate(head.upto)
+        ]
+        upto, all_of_them = _bound(in_turn(by_lane), head.upto)
         sealed = max(head.sealed, now - GRACE_SECONDS) if all_of_them else head.sealed
         if upto == head.upto and not _seals_anything(head, sealed):
             return None
@@ -226,13 +237,14 @@ def _reached(plan: Plan, head: UsageHead) -> Reached:
 def _with_plan(head: UsageHead, planned: Planned, late: Mapping[str, int], now: int) -> UsageHead:
     """The head that shows a plan."""
     plan = planned.plan
+    through_ms = widened(planned.through_ms, head.lanes)
     return replace(
         head,
         version=head.version + 1,
         plan=plan.number,
-        upto=plan.upto,
+        upto=widened(plan.upto, head.lanes),
         sealed=plan.sealed,
-        through_ms=max(head.through_ms, planned.through_ms),
+        through_ms=tuple(map(max, head.through_ms, through_ms)),
         last=max((head.last, *(event.second for event in planned.events))),
         users=max(head.users, planned.users),
         fresh=head.freshened(_first_dates(plan, planned.segments), now),
@@ -240,16 +252,27 @@ def _with_plan(head: UsageHead, planned: Planned, late: Mapping[str, int], now: 
     )
 
 
-def _bound(folds: Iterable[Fold], upto: int) -> tuple[int, bool]:
-    """Up to which fold a plan goes, and whether these are all; one fold always fits."""
-    after, count, cells = upto, 0, set[tuple[str, int]]()
+def in_turn(by_lane: Iterable[Iterator[Fold]]) -> Iterator[Fold]:
+    """A fold of each lane, and again, so that no lane waits for another."""
+    left = deque(by_lane)
+    while left:
+        if fold := next(left[0], None):
+            yield fold
+            left.rotate(-1)
+        else:
+            left.popleft()
+
+
+def _bound(folds: Iterable[Fold], after: ByLane) -> tuple[ByLane, bool]:
+    """Up to which folds a plan goes, and whether these are all; one fold always fits."""
+    upto, count, cells = list(after), 0, set[tuple[str, int]]()
     for fold in folds:
         count += len(fold.events)
         cells.update((event.product, event.second // 86_400) for event in fold.events)
-        if upto > after and (count > PLAN_EVENTS or len(cells) > PLAN_CELLS):
-            return upto, False
-        upto = fold.number
-    return upto, True
+        if tuple(upto) != after and (count > PLAN_EVENTS or len(cells) > PLAN_CELLS):
+            return tuple(upto), False
+        upto[fold.lane] = fold.number
+    return tuple(upto), True
 
 
 def _seals_anything(head: UsageHead, sealed: int) -> bool:
