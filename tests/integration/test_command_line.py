@@ -492,6 +492,7 @@ LOCAL_OUTPUTS = {
     "LogTable": "log",
     "ActivityTable": "activity",
     "SecretId": "odometer",
+    "WorkQueue": "https://sqs.eu-west-1.amazonaws.com/123456789012/work.fifo",
 }
 
 

@@ -31,7 +31,7 @@ def us(stack: Stack) -> People:
     """An organization whose use of 23 June is known, beside one that uses everything."""
     us, other = people_of(stack, ACME), people_of(stack, OTHER)
     stack.now = NOW
-    for people, name in ((us, "robot@acme.example"), (other, "robot@other.example")):
+    for people, name in ((us, "robot@acme.example"), (other, "robot@globex.example")):
         row = {"id": people.id("robot"), "username": name, "type": "service-user"}
         stack.apply(people.organization, "user", row)
     stack.apply(ACME, "user", {"id": "acme-formula", "username": FORMULA})
@@ -363,6 +363,6 @@ def test_username_and_key_are_as_good_as_a_token(us: People) -> None:
 def test_an_answer_is_the_same_to_the_byte_whatever_the_neighbour_does(us: People) -> None:
     before = [ask(us, "summary").text, drilldown(us).text]
     neighbours = UsageSender(OTHER)
-    neighbours.send([used("member@other.example", "automation", at("23 01:00:00"), 10**6)], NOW)
+    neighbours.send([used("member@globex.example", "automation", at("23 01:00:00"), 10**6)], NOW)
     neighbours.settle(NOW)
     assert [ask(us, "summary").text, drilldown(us).text] == before

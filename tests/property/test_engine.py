@@ -325,7 +325,7 @@ def histories(
     )
 
 
-@settings(max_examples=3 * settings().max_examples)
+@settings(max_examples=settings().max_examples)
 @histories([*[1] * 19, 9_000])
 def test_every_figure_equals_brute_force_whatever_happens(
     start: datetime,
@@ -337,7 +337,7 @@ def test_every_figure_equals_brute_force_whatever_happens(
     History(SimulatedEngine(epoch_second(start), zone, products, spread), products).run(steps)
 
 
-@settings(max_examples=300)
+@settings(max_examples=settings().max_examples // 16)
 @histories([*[1] * 19, 9_000])
 def test_no_figure_is_too_large_to_be_exact(
     start: datetime,
@@ -350,7 +350,7 @@ def test_no_figure_is_too_large_to_be_exact(
     History(simulated, products, sizes=LARGE_SIZES).run(steps)
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=settings().max_examples // 4)
 @histories([1])
 def test_the_same_where_late_events_wait_and_hardly_anything_is_remembered(
     start: datetime,

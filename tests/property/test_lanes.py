@@ -31,7 +31,7 @@ class HistoryOfLanes(History):
             self.settle(random)
 
 
-@settings(max_examples=3 * settings().max_examples)
+@settings(max_examples=settings().max_examples // 2)
 @histories([1], words=LANES_STEPS)
 def test_every_figure_equals_brute_force_whenever_lanes_are_raised(
     start: datetime,
@@ -44,7 +44,7 @@ def test_every_figure_equals_brute_force_whenever_lanes_are_raised(
     HistoryOfLanes(simulated, products).run(steps)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from([*arrivals.STEPS, "lanes"]), st.integers(0, 2**32)), max_size=30

@@ -1,7 +1,7 @@
 """A table in memory that keeps DynamoDB's promises and no more, with faults to order."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
@@ -77,6 +77,14 @@ class MemoryStore:
     def put_all_newer(self, items: Iterable[Item], by: str) -> None:
         for item in sorted(items, key=lambda item: crc32(item["sk"].encode())):
             self.put_newer(item, by)
+
+    def add_missing(
+        self, pk: str, sk: str, missing: Mapping[str, Any], values: Mapping[str, Any]
+    ) -> None:
+        """Set attributes of a mark, and those that it lacks."""
+        self.before_each("put")
+        stored = self._items[pk].get(sk, (0, {}))[1] or {}
+        self._store({"pk": pk, "sk": sk, **missing, **stored, **values})
 
     def delete(self, pk: str, sk: str) -> None:
         self.before_each("put")

@@ -12,7 +12,7 @@ from odometer.domain.people import Role, State
 from tests.support.memory_directory import ACME, NOON
 from tests.support.stack import OTHER, Stack
 
-NAMES = {ACME: "acme", OTHER: "other"}
+NAMES = {ACME: "acme", OTHER: "globex"}
 LICENSE = {"exp": 1_800_000_000, "iat": 1_700_000_000, "seats": 50, "seats_cap": 60}
 PEOPLE: dict[str, dict[str, Any]] = {
     "admin": {"role": Role.ADMIN},
