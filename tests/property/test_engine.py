@@ -337,7 +337,7 @@ def test_every_figure_equals_brute_force_whatever_happens(
     History(SimulatedEngine(epoch_second(start), zone, products, spread), products).run(steps)
 
 
-@settings(max_examples=settings().max_examples // 16)
+@settings(max_examples=settings().max_examples // 4)
 @histories([*[1] * 19, 9_000])
 def test_no_figure_is_too_large_to_be_exact(
     start: datetime,

@@ -52,7 +52,7 @@ def test_every_figure_equals_brute_force_with_frames_inside_days(
     Busy(SimulatedEngine(epoch_second(start), zone, products, spread), products).run(steps)
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @histories([1, 40, 9_000])
 def test_terms_add_up_with_frames_inside_days(
     start: datetime,

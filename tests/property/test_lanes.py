@@ -31,7 +31,7 @@ class HistoryOfLanes(History):
             self.settle(random)
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=settings().max_examples)
 @histories([1], words=LANES_STEPS)
 def test_every_figure_equals_brute_force_whenever_lanes_are_raised(
     start: datetime,

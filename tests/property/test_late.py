@@ -57,7 +57,7 @@ def aged(item: Item) -> list[Item]:
     return list(of_the_first_format(item, BY_ID[item["pk"].split("#")[2]]))
 
 
-@settings(max_examples=settings().max_examples // 8)
+@settings(max_examples=settings().max_examples // 2)
 @given(
     start=st.sampled_from(BEGINNINGS),
     zone=st.sampled_from(ZONES),
