@@ -1,6 +1,6 @@
 """The first import of a customer's history through a running deployment, over HTTP.
 
-    python -m bench.first_import          # after `make up`
+    DEMO_ENV=.local/demo.env python -m bench.first_import          # after `make up`
 
 Two years, 3,700 people, ten products, in any order, every twentieth event twice. Meanwhile a
 neighbour sends single events and looks when they show. Then everything is settled, `verify` finds
@@ -26,6 +26,9 @@ from uuid import uuid4
 
 import httpx
 
+from local.demo import expect_no_rejection, rows_of
+from odometer_cli.client import Client
+from odometer_cli.directory_rows import put_rows
 from tests.support.live_deployment import Deployment, running
 from tests.support.usage_sender import ago, usage_event
 
@@ -55,8 +58,10 @@ def main() -> None:
         rows += [
             {"kind": "product", "id": p, "name": p, "product_kind": "test"} for p in PRODUCTS[1:]
         ]
-        put = deployment.send("PUT", "/v1/directory", acme.key, json=rows)
-        print(f"directory: {put.status_code} {put.text[:200]}")
+        sent = put_rows(
+            Client(deployment["BASE_URL"], acme.key), list(rows_of(rows)), lambda _: None
+        )
+        expect_no_rejection(sent)
         events, ended = list(history(count)), Event()
         waits = pool.submit(lambda: list(neighbours_events(deployment, neighbour.key, ended)))
         began = time.monotonic()
@@ -105,7 +110,7 @@ def import_of(deployment: Deployment, key: str, events: Sequence[dict[str, Any]]
         file.write_text("\n".join(lines) + "\n")
         began = time.monotonic()
         done = deployment.odometer("import", str(file), "--json", key=key)
-        print(done.stdout.strip(), done.stderr.strip()[-300:])
+        print(done.stdout.strip()[:300], done.stderr.strip()[-300:])
         return time.monotonic() - began
 
 
@@ -171,10 +176,10 @@ def equal(
     for event in events:
         if event["data"]["product"] == "automation" and first <= event["time"] <= last:
             expected[event["subject"]] += event["data"]["tests"]
-    return dict(rows_of(deployment, key, window)) == dict(expected)
+    return dict(tests_by_user(deployment, key, window)) == dict(expected)
 
 
-def rows_of(
+def tests_by_user(
     deployment: Deployment, key: str, window: tuple[datetime, datetime]
 ) -> Iterator[tuple[str, int]]:
     start, end = (f"{edge:%Y-%m-%d %H:%M:%S}" for edge in window)

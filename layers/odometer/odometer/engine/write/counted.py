@@ -22,7 +22,7 @@ from odometer.engine.write.ids import DateIds, digests_of, weight_of
 
 REMEMBERED_BYTES: Final = 100 * 2**20
 """The ids of one date at 300 events/s fit: 26 million of them take 104 MB."""
-_DATES_AT_ONCE: Final = 8
+_DATES_AT_ONCE: Final = 16
 _ITEMS_AT_ONCE: Final = 6
 """Of each date; what follows is read page by page, one date after the other."""
 _PAGE_BYTES: Final = 2**20
