@@ -168,7 +168,7 @@ def events_of(
 
 
 def late(home: Path, size: float) -> dict[str, object]:
-    """100,000 late events over 1,000 days and 10,000 users, while others send what is new."""
+    """100,000 late events over 690 days and 10,000 users, while others send what is new."""
     acme, random = Organization(home, PRODUCTS[:1]), Random(1)
     count, users = int(100_000 * size), 10_000
     acme.send(list(events_of(random, BATCH, users, acme.products, lambda: acme.now - 60)))
@@ -271,7 +271,7 @@ def busier(home: Path, size: float) -> dict[str, object]:
 
 
 def dates(home: Path, size: float) -> dict[str, object]:
-    """One batch of 1,000 events on 1,000 dates that have 5,000 events each."""
+    """One batch with an event on each of 690 dates that have 5,000 events each."""
     acme, random = Organization(home, PRODUCTS[:1]), Random(4)
     days = int(690 * size)
     for day in range(days):
