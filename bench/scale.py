@@ -242,7 +242,7 @@ def sustained(home: Path, size: float, rate: int = 300) -> dict[str, object]:
     users = 10_000
     until_now, costs, memory = [], [], []
     began = acme.now
-    for minute in range(max(2, int(60 * size))):
+    for _ in range(max(2, int(60 * size))):
         before = acme.counts
         for _ in range(12):
             acme.now += 5
@@ -255,7 +255,6 @@ def sustained(home: Path, size: float, rate: int = 300) -> dict[str, object]:
         costs.append(spent_now.write_units / (rate * 60))
         until_now.append(acme.report(range(began - 28 * DAY, acme.now + 1)).read_units)
         memory.append(resident())
-        del minute
     return {
         "events": len(costs) * rate * 60,
         **spent(acme, "fold", "settle"),
