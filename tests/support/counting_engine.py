@@ -9,7 +9,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -82,7 +85,27 @@ def stack_on_counting_engine() -> Iterator[Stack]:
     """A deployment like the one on moto, with the same two organizations."""
     with counting_engine() as client:
         address = {"AWS_ENDPOINT_URL_DYNAMODB": client.meta.endpoint_url}
-        known = patch("odometer.bootstrap.read_secret", lambda _: b"not a secret")
-        with patch.dict(os.environ, {**ENVIRONMENT, **address}), known:
+        with secret_server() as secret, patch.dict(os.environ, ENVIRONMENT | address | secret):
             yield new_stack()
         process.cache_clear()
+
+
+class Secret(BaseHTTPRequestHandler):
+    """Answers every call with one secret."""
+
+    def do_POST(self) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.end_headers()
+        self.wfile.write(b'{"SecretString": "not a secret"}')
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def secret_server() -> Iterator[dict[str, str]]:
+    """What the environment must say so that the secret is asked for over HTTP, as on AWS."""
+    with HTTPServer(("127.0.0.1", 0), Secret) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield {"AWS_ENDPOINT_URL_SECRETS_MANAGER": f"http://127.0.0.1:{server.server_port}"}
+        server.shutdown()
