@@ -12,7 +12,7 @@ from bench.dense import PRODUCT
 from odometer.domain.events import Event, digest_of
 from odometer.engine.format import log_entries
 from odometer.engine.format.products import PROJECTIONS
-from odometer.engine.write.counted import Memory
+from odometer.engine.memory import Memory
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.settle import Settling
 from odometer.storage.dynamo import Meter, Table

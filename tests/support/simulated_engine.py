@@ -16,10 +16,10 @@ from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Fold
 from odometer.engine.format.lanes import MOST_LANES, widened
 from odometer.engine.format.products import MeteredProduct
+from odometer.engine.memory import REMEMBERED_BYTES, Memory
 from odometer.engine.read.measuring import Used
 from odometer.engine.read.views import View
 from odometer.engine.store import Item
-from odometer.engine.write.counted import REMEMBERED_BYTES, Memory
 from odometer.engine.write.fold import LIMITS, Folding, Limits
 from odometer.engine.write.rebuild import Rebuilding
 from odometer.engine.write.retire import Retirement

@@ -14,8 +14,9 @@ from odometer.domain.events import MEASURES, Event, digest_of, utc_date
 from odometer.domain.time import epoch_second
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Plan, UsageHead
+from odometer.engine.memory import Memory
 from odometer.engine.store import Item, KeyRange
-from odometer.engine.write.counted import Counted, IdsPart, Memory
+from odometer.engine.write.counted import Counted, IdsPart
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.ids import LARGEST_RUN, digests_of
 from odometer.engine.write.settle import put_identities

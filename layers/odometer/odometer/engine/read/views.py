@@ -21,6 +21,7 @@ from odometer.engine.format.decisions import (
 )
 from odometer.engine.format.lanes import ByLane
 from odometer.engine.format.products import MeteredProduct
+from odometer.engine.memory import NO_MEMORY, OrganizationMemory
 from odometer.engine.store import Store
 
 
@@ -33,6 +34,8 @@ class View:
     head: UsageHead
     unsettled: Sequence[Fold]
     now: int
+    memory: OrganizationMemory = NO_MEMORY
+    """What the process remembers of these tables: what follows from sealed plans may be kept."""
 
     @classmethod
     def latest(cls, organization: str, store: Store, zone: str, now: int) -> Self:

@@ -4,12 +4,12 @@ A process remembers both in a bounded number of bytes. What is forgotten is read
 depends on it.
 """
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
-from typing import Any, Final, NamedTuple, Protocol, Self
+from typing import Any, Final, NamedTuple, Self
 from zlib import crc32
 
 from odometer.domain.events import Event, utc_date
@@ -17,11 +17,10 @@ from odometer.engine.format import keys
 from odometer.engine.format.codec import unpack
 from odometer.engine.format.decisions import Gap, UsageHead, is_settled_in, read_head
 from odometer.engine.format.lanes import MOST_LANES, lane_of, widened
+from odometer.engine.memory import Memory
 from odometer.engine.store import Item, KeyRange, Store
 from odometer.engine.write.ids import DateIds, digests_of, weight_of
 
-REMEMBERED_BYTES: Final = 100 * 2**20
-"""The ids of one date at 300 events/s fit: 26 million of them take 104 MB."""
 _DATES_AT_ONCE: Final = 16
 _ITEMS_AT_ONCE: Final = 6
 """Of each date; what follows is read page by page, one date after the other."""
@@ -30,41 +29,6 @@ _IDENTITY_BYTES: Final = 100
 """About what an identity takes in a set."""
 
 Identity = tuple[date, bytes]
-
-
-class Weighed(Protocol):
-    """Something that knows about how many bytes it takes."""
-
-    @property
-    def weight(self) -> int:
-        """About so many bytes."""
-
-
-@dataclass(slots=True)
-class Memory:
-    """What was used last, up to a number of bytes."""
-
-    most: int = REMEMBERED_BYTES
-    weight: int = 0
-    _known: OrderedDict[tuple[str, object], tuple[Any, int]] = field(default_factory=OrderedDict)
-
-    def get(self, organization: str, name: object) -> Any:
-        return self._known.get((organization, name), (None, 0))[0]
-
-    def keep(self, organization: str, name: object, known: Weighed) -> None:
-        """Remember this as used last, and forget what was used longest ago."""
-        self._drop((organization, name))
-        self._known[organization, name] = (known, known.weight)
-        self.weight += known.weight
-        while self.weight > self.most:
-            self._drop(next(iter(self._known)))
-
-    def forget(self, organization: str) -> None:
-        for key in [key for key in self._known if key[0] == organization]:
-            self._drop(key)
-
-    def _drop(self, key: tuple[str, object]) -> None:
-        self.weight -= self._known.pop(key, (None, 0))[1]
 
 
 @dataclass(slots=True)
@@ -171,7 +135,7 @@ class Counted:
             known = None
         tail = self._continued(organization, known, head) if known else None
         tail = tail or self._read_on(organization, Tail.after(head, lane))
-        self.memory.keep(organization, (Tail, lane), tail)
+        self.memory.keep(organization, (Tail, lane), tail, tail.weight)
         return tail
 
     def remembered_tails(self, organization: str) -> list[Tail]:
@@ -188,7 +152,7 @@ class Counted:
     def remember(self, organization: str, tail: Tail, fold: Item) -> None:
         """Remember a fold that was just stored behind a tail."""
         tail.add(fold)
-        self.memory.keep(organization, (Tail, tail.lane), tail)
+        self.memory.keep(organization, (Tail, tail.lane), tail, tail.weight)
 
     def among(
         self, organization: str, tail: Tail, events: Iterable[Event[Any]]
@@ -264,9 +228,12 @@ class Counted:
                 digests = part.own(page)
                 yield from ((part.day, digest) for digest in wanted[part].intersection(digests))
                 learning.learn(page, digests)
-                self.memory.keep(organization, part, known[part])
+                self._keep(organization, part, known[part])
             learning.end(plan)
-            self.memory.keep(organization, part, known[part])
+            self._keep(organization, part, known[part])
+
+    def _keep(self, organization: str, part: IdsPart, ids: DateIds) -> None:
+        self.memory.keep(organization, part, ids, ids.weight)
 
     def _known_ids(self, organization: str, part: IdsPart) -> DateIds:
         """A copy, because whoever is at work on the same date goes on from where it began."""

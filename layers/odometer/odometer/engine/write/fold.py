@@ -20,8 +20,9 @@ from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Fold
 from odometer.engine.format.lanes import elders
 from odometer.engine.format.log_entries import Undecodable
+from odometer.engine.memory import Memory
 from odometer.engine.store import Item, KeyRange, Store, SubjectDirectory
-from odometer.engine.write.counted import Counted, Identity, Memory, Tail
+from odometer.engine.write.counted import Counted, Identity, Tail
 from odometer.engine.write.settle import GRACE_SECONDS
 
 SETTLING_MS: Final = 120_000
