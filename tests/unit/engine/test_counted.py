@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from math import ceil
 from random import Random
 
 import pytest
 
+from bench.counted_store import READERS
 from odometer.domain.events import MEASURES, Event, digest_of, utc_date
 from odometer.domain.time import epoch_second
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Plan, UsageHead
 from odometer.engine.memory import Memory
-from odometer.engine.store import Item, KeyRange
+from odometer.engine.store import Item, KeyRange, Made
 from odometer.engine.write.counted import Counted, IdsPart
 from odometer.engine.write.fold import Folding
-from odometer.engine.write.ids import LARGEST_RUN, digests_of
+from odometer.engine.write.ids import FEW, LARGEST_RUN, digests_of
 from odometer.engine.write.settle import put_identities
 from tests.support.memory_store import MemoryStore
 from tests.support.simulated_engine import NEIGHBOUR, ORGANIZATION, Subjects
@@ -35,11 +37,26 @@ class CountingStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__(lambda: NOON)
         self.queries = 0
+        self.rounds = 0
         self.bytes_read = 0
 
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
         self.queries += len(key_ranges)
+        self.rounds += ceil(len(key_ranges) / READERS)
         return super().read(key_ranges)
+
+    def pages_of_each(
+        self, key_ranges: Sequence[KeyRange], use: Callable[[Iterator[list[Item]]], Made]
+    ) -> list[Made]:
+        """They are read at once: a page after the other takes as long as the longest of them."""
+        rounds, taken = self.rounds, [0]
+        made = []
+        for key_range in key_ranges:
+            before = self.rounds
+            made.append(use(self.pages(key_range)))
+            taken.append(self.rounds - before)
+        self.rounds = rounds + max(ceil(sum(taken) / READERS), *taken)
+        return made
 
     def pages(self, key_range: KeyRange) -> Iterator[list[Item]]:
         page: list[Item] = []
@@ -52,6 +69,7 @@ class CountingStore(MemoryStore):
 
     def _counted(self, page: list[Item]) -> list[Item]:
         self.queries += 1
+        self.rounds += 1
         self.bytes_read += sum(len(item.get("digests", b"")) for item in page)
         return page
 
@@ -166,6 +184,50 @@ def test_new_events_cost_the_same_however_many_ids_their_date_has(tables: Tables
     assert known.weight < 4.1 * 800_000
     assert max(len(run.numbers) for run in known.runs) <= LARGEST_RUN
     assert len(known.runs) <= 8
+
+
+def test_ids_of_quiet_dates_are_remembered_whole(tables: Tables) -> None:
+    """Of 300 dates with 100 ids each, nothing is read again to find out what was sent again."""
+    random = Random(6)
+    known = [
+        event(NOON - ago * DAY, tables.settle_random(random, TODAY - timedelta(ago), 100))
+        for ago in range(300)
+    ]
+    new = [named(NOON - ago * DAY, "new") for ago in range(300)]
+    assert tables.counted(*known) == {each.identity for each in known}
+    before = tables.usage.queries
+    assert tables.counted(*known, *new) == {each.identity for each in known}
+    assert tables.usage.queries == before + 1, "it looks for new folds only"
+    assert tables.memory.weight < 300 * 2_500
+
+
+def test_what_was_sent_again_is_confirmed_on_many_dates_at_once(tables: Tables) -> None:
+    """On 64 dates with 20,000 ids, 240 kB, each; one date after the other took 64 rounds."""
+    random, dates = Random(7), 64
+    known = [
+        event(NOON - ago * DAY, tables.settle_random(random, TODAY - timedelta(ago), 20_000))
+        for ago in range(dates)
+    ]
+    tables.counted(*known)
+    before = tables.usage.rounds
+    found: list[set[tuple[date, bytes]]] = []
+    assert peak_bytes(lambda: found.append(tables.counted(*known))) < 2 * MB
+    assert found == [{each.identity for each in known}]
+    assert tables.usage.rounds == before + 1 + dates // READERS
+
+
+def test_ids_stay_the_same_ones_as_a_date_grows(tables: Tables) -> None:
+    """From some that are remembered whole to runs of many, plan by plan."""
+    random, known = Random(8), []
+    for count in (1, FEW - 2, 1, 1, FEW, 5, FEW + 1, 3, 4 * FEW, 2):
+        known.append(event(NOON, tables.settle_random(random, TODAY, count)))
+        alike = [
+            each._replace(digest=each.digest[:11] + bytes([each.digest[11] ^ 1])) for each in known
+        ]
+        assert tables.counted(*known, *alike) == {each.identity for each in known}
+    ids = tables.memory.get(ORGANIZATION, IdsPart(TODAY, 0, 1))
+    assert sum(map(len, ids.runs)) == 7 * FEW + 12
+    assert len(ids.runs) <= 4
 
 
 def test_an_id_that_begins_like_another_is_confirmed_by_what_is_stored(tables: Tables) -> None:

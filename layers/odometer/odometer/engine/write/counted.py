@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from itertools import chain
 from typing import Any, Final, NamedTuple, Self
 from zlib import crc32
@@ -214,11 +215,9 @@ class Counted:
         """What a plan and earlier ones have settled of the wanted digests of some dates."""
         behind: dict[IdsPart, KeyRange] = {}
         known = {part: self._known_ids(organization, part) for part in wanted}
+        yield from self._remembered(organization, known, wanted)
         for part, ids in known.items():
-            pk = keys.identities(organization, part.day)
-            found = ids.remembered(self.usage, pk, wanted[part])
-            yield from ((part.day, digest) for digest in found)
-            if unread := ids.unread(pk, plan):
+            if unread := ids.unread(keys.identities(organization, part.day), plan):
                 behind[part] = unread
         begun = [unread._replace(limit=_ITEMS_AT_ONCE) for unread in behind.values()]
         for part, first in zip(behind, self.usage.read(begun), strict=True):
@@ -235,6 +234,26 @@ class Counted:
     def _keep(self, organization: str, part: IdsPart, ids: DateIds) -> None:
         self.memory.keep(organization, part, ids, ids.weight)
 
+    def _remembered(
+        self,
+        organization: str,
+        known: Mapping[IdsPart, DateIds],
+        wanted: Mapping[IdsPart, set[bytes]],
+    ) -> Iterator[Identity]:
+        """What is remembered of the wanted digests; all that has to be confirmed is read at once.
+
+        Pages of it are in memory, as many as are read at once.
+        """
+        of_day: dict[str, tuple[date, set[bytes]]] = {}
+        unsure: list[KeyRange] = []
+        for part, ids in known.items():
+            yield from ((part.day, digest) for digest in ids.certain(wanted[part]))
+            pk = keys.identities(organization, part.day)
+            of_day[pk] = part.day, of_day.get(pk, (part.day, set()))[1] | wanted[part]
+            unsure += ids.uncertain(pk, wanted[part])
+        found = self.usage.pages_of_each(unsure, partial(_stored_among, of_day))
+        yield from chain.from_iterable(found)
+
     def _known_ids(self, organization: str, part: IdsPart) -> DateIds:
         """A copy, because whoever is at work on the same date goes on from where it began."""
         known: DateIds = self.memory.get(organization, part) or DateIds()
@@ -246,6 +265,15 @@ class Counted:
         if len(first) == _ITEMS_AT_ONCE:
             rest = key_range._replace(first=first[-1]["sk"] + "\0")
             yield from filter(None, self.usage.pages(rest))
+
+
+def _stored_among(
+    wanted: Mapping[str, tuple[date, set[bytes]]], pages: Iterable[list[Item]]
+) -> list[Identity]:
+    """The identities in some pages that are wanted of their partition."""
+    items = chain.from_iterable(pages)
+    each = ((wanted[item["pk"]], digests_of(item)) for item in items)
+    return [(day, digest) for (day, some), own in each for digest in some.intersection(own)]
 
 
 def in_pages(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -255,13 +255,14 @@ class Folding:
         """Decide about a batch; once more for as long as the number of the fold is taken."""
         while True:
             tail = self._counted.tail(organization, lane)
-            chosen = list(self._chosen(organization, tail, batch, now_ms // 1000, late))
+            counted = self._known_before(organization, tail, batch, late)
+            chosen = list(self._chosen(tail, batch, now_ms // 1000, late, counted or set()))
             is_whole = len(chosen) == len(batch)
             if not chosen:
                 return Folded(0, is_whole)
             if not is_whole:
                 through_ms = min(through_ms, batch[len(chosen)].accepted_ms)
-            events = self._new(organization, tail, chosen, now_ms // 1000)
+            events = self._new(organization, tail, chosen, now_ms // 1000, counted)
             through = max(tail.through_ms, through_ms)
             if not events and through <= max(tail.through_ms, chosen[0].accepted_ms):
                 return Folded(0, is_whole)
@@ -271,16 +272,22 @@ class Folding:
                 self._counted.remember(organization, tail, item)
                 return Folded(len(events), is_whole)
 
+    def _known_before(
+        self, organization: str, tail: Tail, batch: Batch, late: Late
+    ) -> set[Identity] | None:
+        """What counts already of a batch that may have to wait; None where it is folded anyway."""
+        sent = [event for entry in batch for event in entry.events]
+        is_long = tail.events + len(sent) > self.limits.tail // tail.lanes
+        if late is Late.STOP and is_long:
+            return set(self._counted.among(organization, tail, sent))
+        return None
+
     def _chosen(
-        self, organization: str, tail: Tail, batch: Batch, now: int, late: Late
+        self, tail: Tail, batch: Batch, now: int, late: Late, counted: Collection[Identity]
     ) -> Iterator[Entry]:
         """What is folded of a batch; the more is unsettled, the more waits."""
         sealed = tail.head.sealed if tail.head else now - GRACE_SECONDS
         unsettled = tail.events
-        sent = [event for entry in batch for event in entry.events]
-        few = self.limits.tail // tail.lanes
-        matters = late is Late.STOP and unsettled + len(sent) > few
-        counted = set(self._counted.among(organization, tail, sent if matters else ()))
         for entry in batch:
             new = [
                 event.second
@@ -295,12 +302,20 @@ class Folding:
             elif late is Late.STOP:
                 return
 
-    def _new(self, organization: str, tail: Tail, batch: Batch, now: int) -> list[Event[int]]:
+    def _new(
+        self,
+        organization: str,
+        tail: Tail,
+        batch: Batch,
+        now: int,
+        counted: Collection[Identity] | None,
+    ) -> list[Event[int]]:
         """The events that do not count yet, of users whom the directory knows by now."""
         sent: dict[Identity, Event[str]] = {}
         for event in (event for entry in batch for event in entry.events):
             sent.setdefault(event.identity, event)
-        counted = set(self._counted.among(organization, tail, sent.values()))
+        if counted is None:
+            counted = set(self._counted.among(organization, tail, sent.values()))
         new = [event for identity, event in sent.items() if identity not in counted]
         subjects = list(dict.fromkeys(event.who for event in new))
         known = self.subjects.ordinals(organization, subjects, now) if subjects else {}

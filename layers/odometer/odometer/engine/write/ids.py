@@ -1,4 +1,4 @@
-"""The settled ids of one UTC date, in four bytes each.
+"""The settled ids of one UTC date: few as they are, many in four bytes each.
 
 A run holds the first five bytes of many digests in their order. What it does not hold is not among
 its ids; a match is confirmed by reading what is stored.
@@ -11,26 +11,62 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import pairwise
 from struct import iter_unpack
 from typing import Final, Self
 
 from odometer.domain.events import DIGEST_BYTES
 from odometer.engine.format import keys
-from odometer.engine.store import Item, KeyRange, Store
+from odometer.engine.store import Item, KeyRange
 
 LARGEST_RUN: Final = 2**18
 """Runs are merged up to this many ids: to confirm a match in one, 3 MB are read."""
+FEW: Final = 1_024
+"""Up to so many ids of a date, 12 kB, are remembered whole, and no match has to be confirmed."""
 _RUN_BYTES: Final = 1_500
+_FEW_BYTES: Final = 300
 
 
 def digests_of(item: Item) -> Iterator[bytes]:
-    return (digest for (digest,) in iter_unpack(f"{DIGEST_BYTES}s", item["digests"]))
+    return cut(item["digests"])
+
+
+def cut(joined: bytes) -> Iterator[bytes]:
+    return (digest for (digest,) in iter_unpack(f"{DIGEST_BYTES}s", joined))
 
 
 def weight_of(digests: Sequence[bytes]) -> int:
     """What remembering so many digests takes."""
+    if len(digests) <= FEW:
+        return DIGEST_BYTES * len(digests) + _FEW_BYTES
     return 4 * len(digests) + _RUN_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Few:
+    """Some digests in their order, as they are."""
+
+    first: str
+    last: str
+    """All stored items from the first to the last sort key hold the digests."""
+    joined: bytes
+
+    @property
+    def weight(self) -> int:
+        return len(self.joined) + _FEW_BYTES
+
+    def __len__(self) -> int:
+        return len(self.joined) // DIGEST_BYTES
+
+    def __contains__(self, digest: bytes) -> bool:
+        at = bisect_left(range(len(self)), digest, key=self._at)
+        return at < len(self) and self._at(at) == digest
+
+    def as_run(self) -> Run:
+        return Run.of(self.first, self.last, list(cut(self.joined)))
+
+    def _at(self, place: int) -> bytes:
+        return self.joined[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +96,13 @@ class Run:
 
     @property
     def weight(self) -> int:
-        return 4 * len(self.numbers) + _RUN_BYTES
+        return 4 * len(self) + _RUN_BYTES
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def as_run(self) -> Run:
+        return self
 
     def may_hold(self, digest: bytes) -> bool:
         number, end = int.from_bytes(digest[1:5], "big"), self.starts[digest[0] + 1]
@@ -76,6 +118,19 @@ class Run:
         return type(self)(self.first, following.last, starts, numbers)
 
 
+def run_of(first: str, last: str, digests: Sequence[bytes]) -> Few | Run:
+    """What remembers sorted digests best."""
+    if len(digests) <= FEW:
+        return Few(first, last, b"".join(digests))
+    return Run.of(first, last, digests)
+
+
+def joined(run: Few | Run, following: Few | Run) -> Few | Run:
+    if isinstance(run, Few) and isinstance(following, Few):
+        return run_of(run.first, following.last, sorted(cut(run.joined + following.joined)))
+    return run.as_run() + following.as_run()
+
+
 @dataclass(slots=True)
 class DateIds:
     """The ids of one UTC date, as far as they are remembered."""
@@ -84,7 +139,7 @@ class DateIds:
     """What this plan and earlier ones have settled is in the runs."""
     read: str = keys.BOTTOM
     """All stored items up to this sort key are in the runs."""
-    runs: list[Run] = field(default_factory=list)
+    runs: list[Few | Run] = field(default_factory=list)
 
     @property
     def weight(self) -> int:
@@ -98,18 +153,29 @@ class DateIds:
         last = keys.number(plan) + keys.TOP
         return KeyRange(pk, self.read + "\0", last) if self.plan < plan else None
 
-    def remembered(self, store: Store, pk: str, wanted: Collection[bytes]) -> Iterator[bytes]:
-        """The wanted digests that are in the runs."""
-        for run in self.runs:
-            if matches := {digest for digest in wanted if run.may_hold(digest)}:
-                stored = chain.from_iterable(store.pages(KeyRange(pk, run.first, run.last)))
-                for item in stored:
-                    yield from matches.intersection(digests_of(item))
+    def certain(self, wanted: Collection[bytes]) -> set[bytes]:
+        """The wanted digests that are remembered whole."""
+        few = [run for run in self.runs if isinstance(run, Few)]
+        return {digest for digest in wanted if any(digest in run for run in few)}
+
+    def uncertain(self, pk: str, wanted: Collection[bytes]) -> list[KeyRange]:
+        """Where it is stored whether others of the wanted digests are known."""
+        return [
+            KeyRange(pk, run.first, run.last)
+            for run in self.runs
+            if isinstance(run, Run) and any(map(run.may_hold, wanted))
+        ]
 
     def learn(self, page: Sequence[Item], digests: Sequence[bytes]) -> None:
         """Remember the sorted digests of the items that follow the remembered ones."""
-        run = Run.of(page[0]["sk"], page[-1]["sk"], digests)
+        run = run_of(page[0]["sk"], page[-1]["sk"], digests)
         self.read = run.last
-        while self.runs and len(self.runs[-1].numbers) <= len(run.numbers) <= LARGEST_RUN // 2:
-            run = self.runs.pop() + run
+        while self.runs and _is_merged(self.runs[-1], run):
+            run = joined(self.runs.pop(), run)
         self.runs.append(run)
+
+
+def _is_merged(run: Few | Run, following: Few | Run) -> bool:
+    """Whether two runs become one: always where that stays small, else as they grow."""
+    few = len(run) + len(following) <= FEW
+    return few or len(run) <= len(following) <= LARGEST_RUN // 2
