@@ -10,7 +10,7 @@ from typing import Any
 from odometer.engine import calendar
 from odometer.engine.format import keys, strips
 from odometer.engine.format.decisions import UsageHead
-from odometer.engine.format.frames import SHARD, Frame, parts, plus, to_attributes, total, with_days
+from odometer.engine.format.frames import SHARD, Frame, parts, plus, total, with_days
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.strips import Count
 
@@ -56,7 +56,7 @@ def frame_items(
 
 def _item(pk: str, sk: str, frame: Frame) -> Item:
     (whole,) = parts(frame)
-    return {"pk": pk, "sk": sk, **to_attributes(whole)}
+    return {"pk": pk, "sk": sk, **whole}
 
 
 def usage_head(organization: str, end: date, users: int) -> Item:

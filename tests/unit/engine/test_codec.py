@@ -1,6 +1,8 @@
 """What items weigh, and that nothing is lost in them."""
 
+from array import array
 from random import Random
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -8,8 +10,8 @@ from hypothesis import strategies as st
 
 from odometer.domain.events import DIGEST_BYTES, Event, digest_of
 from odometer.domain.kinds import KINDS
-from odometer.engine.format import log_entries
-from odometer.engine.format.codec import pack, unpack
+from odometer.engine.format import frames, log_entries
+from odometer.engine.format.codec import pack, pack_lanes, unpack
 from odometer.engine.format.frames import (
     PART_BYTES,
     SHARD,
@@ -81,8 +83,17 @@ def test_the_heaviest_frame_there_can_be_fits_items() -> None:
     random = Random(4)
     frame = Frame.of([[random.randrange(2**60) for _ in range(SHARD)] for _ in range(5)])
     pieces = parts(frame)
-    assert total(pieces, 4) == frame
-    assert all(weight(to_attributes(piece)) <= PART_BYTES for piece in pieces)
+    assert total((from_attributes(piece, 4) for piece in pieces), 4) == frame
+    assert all(weight(piece) <= PART_BYTES for piece in pieces)
+
+
+def test_a_frame_that_fits_an_item_is_compressed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the flags of its days are not, which follow from the measures."""
+    packed = Mock(side_effect=pack_lanes)
+    monkeypatch.setattr(frames, "pack_lanes", packed)
+    parts(with_days(Frame.of([[1, 0, 3], [256, 0, 9]])))
+    columns = (array("Q", column).tobytes() for column in ([1, 0, 3], [256, 0, 9]))
+    assert [each.args[0] for each in packed.call_args_list] == list(columns)
 
 
 EVENTS = st.builds(

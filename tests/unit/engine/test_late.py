@@ -11,7 +11,7 @@ import pytest
 from odometer.domain.events import Event
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL
-from odometer.engine.format.frames import parts, to_attributes
+from odometer.engine.format.frames import parts
 from odometer.engine.format.late import Late
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
 from odometer.engine.read.measuring import measure
@@ -232,4 +232,4 @@ def of_the_first_format(item: Item, product: MeteredProduct = TEST) -> Iterator[
     for day, frame in Late.of([item], 10**9, product).by_day():
         for part, piece in enumerate(parts(frame)):
             sk = f"L#{day}#{keys.number(keys.plan_of(item['sk']))}#{part}"
-            yield {"pk": item["pk"], "sk": sk, **to_attributes(piece)}
+            yield {"pk": item["pk"], "sk": sk, **piece}

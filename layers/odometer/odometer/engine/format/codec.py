@@ -27,7 +27,7 @@ def pack_lanes(lanes: bytes, lane_bytes: int = NARROW) -> bytes:
     """An empty column is an empty text; wide lanes have more planes than narrow ones ever have."""
     planes = [lanes[place::lane_bytes] for place in range(lane_bytes)]
     least = 1 if lane_bytes == NARROW else NARROW + 1
-    while len(planes) > least and not any(planes[-1]):
+    while len(planes) > least and not planes[-1].strip(b"\0"):
         planes.pop()
     return b"".join(map(_deflate, planes)) if lanes else b""
 

@@ -147,9 +147,10 @@ def with_days(measures: Frame) -> Frame:
 
 def to_attributes(frame: Frame) -> dict[str, bytes]:
     """The binary attributes of an item; day flags that follow from the measures are left out."""
-    columns = {f"m{place}": _packed(frame, column) for place, column in enumerate(frame.columns)}
-    days = columns.pop(f"m{len(columns) - 1}")
-    return columns if frame.columns[-1] == active(frame.measures) else {**columns, "days": days}
+    *measures, days = frame.columns
+    columns = {f"m{place}": _packed(frame, column) for place, column in enumerate(measures)}
+    follows = days == active(frame.measures)
+    return columns if follows else {**columns, "days": _packed(frame, days)}
 
 
 def from_attributes(attributes: Mapping[str, Any], measures: int) -> Frame:
@@ -165,10 +166,11 @@ def from_attributes(attributes: Mapping[str, Any], measures: int) -> Frame:
     return with_days(of_measures)
 
 
-def parts(frame: Frame, lanes: range = range(SHARD)) -> list[Frame]:
-    """The frame in pieces that fit an item each; added up they are the frame."""
-    if sum(map(len, to_attributes(frame).values())) <= PART_BYTES:
-        return [frame]
+def parts(frame: Frame, lanes: range = range(SHARD)) -> list[dict[str, bytes]]:
+    """The attributes of items that each fit the table; added up they are the frame."""
+    attributes = to_attributes(frame)
+    if sum(map(len, attributes.values())) <= PART_BYTES:
+        return [attributes]
     first, last = lanes[: len(lanes) // 2], lanes[len(lanes) // 2 :]
     mask = (1 << _BITS * frame.lane_bytes * last.start) - 1
     low = Frame(tuple(column & mask for column in frame.columns), frame.lane_bytes)

@@ -26,7 +26,6 @@ from odometer.engine.format.frames import (
     from_attributes,
     parts,
     plus,
-    to_attributes,
     total,
     with_days,
 )
@@ -174,7 +173,7 @@ class Chunk(NamedTuple):
     events: Segment
 
     def items(self, pk: str, day: date, plan: int) -> Iterator[dict[str, Any]]:
-        frames = map(to_attributes, parts(self.before)) if self.before else ()
+        frames = parts(self.before) if self.before else ()
         pieces = chain(frames, segment_parts(self.events, self.first))
         for part, attributes in enumerate(pieces):
             yield {"pk": pk, "sk": keys.chunk(day, self.first, plan, part), **attributes}

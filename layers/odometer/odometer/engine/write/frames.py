@@ -22,7 +22,6 @@ from odometer.engine.format.frames import (
     Frame,
     parts,
     plus,
-    to_attributes,
     total,
     with_days,
 )
@@ -151,7 +150,7 @@ class FrameWriter:
     ) -> Iterator[dict[str, Any]]:
         pk = self._pk(year, shard)
         for part, piece in enumerate(parts(frame)):
-            yield {"pk": pk, "sk": key(part), **to_attributes(piece)}
+            yield {"pk": pk, "sk": key(part), **piece}
 
     def _has_year(self, year: int) -> bool:
         return self.generation(year) is not None

@@ -199,7 +199,7 @@ class InsideWriter:
         for shard, frame in frames:
             for part, piece in enumerate(parts(frame) if frame or shard == 0 else ()):
                 sk = keys.running(day, last, self.plan, part)
-                item = {"pk": self.partition(day.year, shard), "sk": sk, **to_attributes(piece)}
+                item = {"pk": self.partition(day.year, shard), "sk": sk, **piece}
                 weights.append(max(weight_of(item), inside.SMALLEST_ITEM))
                 yield item
 

@@ -7,7 +7,7 @@ from typing import Any
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.counted import CountedDays
-from odometer.engine.format.frames import parts, to_attributes
+from odometer.engine.format.frames import parts
 from odometer.engine.format.late import DayRows
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Store
@@ -24,8 +24,8 @@ def additions(
         for part, attributes in enumerate(behind.parts() if behind.days else ()):
             yield {"pk": pk, "sk": keys.late(plan, part), **attributes}
         for day, of_day in within.by_day():
-            for part, frame in enumerate(parts(of_day.frame())):
-                yield {"pk": pk, "sk": keys.delta(day, plan, part), **to_attributes(frame)}
+            for part, piece in enumerate(parts(of_day.frame())):
+                yield {"pk": pk, "sk": keys.delta(day, plan, part), **piece}
 
 
 def late_bytes(item: Mapping[str, Any]) -> int:
