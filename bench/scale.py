@@ -13,8 +13,9 @@ import argparse
 import multiprocessing
 import resource
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from odometer.domain.events import MEASURES, Event
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_second, instant_at
 from odometer.engine.format import log_entries
+from odometer.engine.format.marks import LANDED_SECONDS
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
 from odometer.engine.read.measuring import measure
 from odometer.engine.read.verify import YearCheck
@@ -46,6 +48,7 @@ PRODUCTS: Final = [
     MeteredProduct("chat", KINDS["chat"]),
     *(MeteredProduct(f"automation-{number}", KINDS["test"]) for number in range(6)),
 ]
+MINUTE: Final = 60
 DAY: Final = 86_400
 NOON: Final = epoch_second(datetime(2026, 11, 18, 12, tzinfo=UTC))
 BATCH: Final = 1_000
@@ -66,8 +69,12 @@ class Organization:
 
     home: Path
     products: Sequence[MeteredProduct] = field(default_factory=lambda: PRODUCTS)
+    name: str = ORGANIZATION
     now: int = NOON
-    sent: int = 0
+    folds_at: int = 0
+    """When a worker reads the log again: once a minute, as often as dispatch asks for it."""
+    batches: int = 0
+    sent: list[Event[str]] = field(default_factory=list)
     costs: defaultdict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
     processor: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
@@ -101,34 +108,46 @@ class Organization:
             one.rounds + other.rounds,
         )
 
+    def neighbour(self, number: int) -> Organization:
+        """Another organization in the same tables, served by the same process."""
+        other = copy(self)
+        other.name, other.sent = f"{number:08d}{self.name[8:]}", []
+        return other
+
     def send(self, events: Sequence[Event[str]]) -> None:
         """Put a batch into the log and fold it as the stream brings it."""
-        self.sent += 1
-        entry = log_entries.to_item(ORGANIZATION, events, self.now * 1000, f"{self.sent:08d}")
+        self.sent += events
+        self.batches += 1
+        entry = log_entries.to_item(self.name, events, self.now * 1000, f"{self.batches:08d}")
         self.does("accept", lambda: self.log.put_new(entry))
-        self.does("fold", lambda: self.folding.fold_new(ORGANIZATION, [entry], self.now * 1000))
+        self.does("fold", lambda: self.folding.fold_new(self.name, [entry], self.now * 1000))
 
     def settle(self) -> int:
-        """Settle and rebuild until nothing is left; how many steps that took."""
+        """Settle and rebuild until nothing is left; how many steps that took.
+
+        Two minutes have passed, so no entry of the log is too young for the watermark.
+        """
+        self.now += LANDED_SECONDS + 1
         steps = 0
         while self.step():
             steps += 1
+            self.folds_at = self.now
         return steps
 
     def step(self) -> bool:
         """One step of what a worker would do next."""
-        self.does(
-            "fold", lambda: self.folding.fold_outstanding(ORGANIZATION, self.now * 1000 + 121_000)
-        )
-        settled = self.does("settle", lambda: self.settling.settle(ORGANIZATION, "UTC", self.now))
+        if self.now >= self.folds_at:
+            self.folds_at = self.now + MINUTE
+            self.does("fold", lambda: self.folding.fold_outstanding(self.name, self.now * 1000))
+        settled = self.does("settle", lambda: self.settling.settle(self.name, "UTC", self.now))
         if settled:
             return True
-        if scope := self.rebuilding.wanted(ORGANIZATION, "UTC"):
-            self.rebuilding.request(ORGANIZATION, scope, "UTC")
-        return bool(self.does("rebuild", lambda: self.rebuilding.rebuild(ORGANIZATION, self.now)))
+        if scope := self.rebuilding.wanted(self.name, "UTC"):
+            self.rebuilding.request(self.name, scope, "UTC")
+        return bool(self.does("rebuild", lambda: self.rebuilding.rebuild(self.name, self.now)))
 
     def view(self) -> View:
-        return View.latest(ORGANIZATION, self.usage, "UTC", self.now)
+        return View.latest(self.name, self.usage, "UTC", self.now)
 
     def report(self, seconds: range, product: MeteredProduct | None = None) -> Counts:
         """What a ranking of a range asks of the tables, its view included."""
@@ -146,6 +165,30 @@ class Organization:
             for year in years
         )
         return sum(len(check.drifts) for check in checks)
+
+    def wrong_figures(self) -> str:
+        """How many sums of users, in ragged periods, are not those of the events."""
+        events = {event.digest: event for event in self.sent}.values()
+        compared, wrong = 0, 0
+        for product in self.products:
+            for ago in range(0, 700, 90):
+                last = self.now - ago * DAY
+                seconds = range(last - 100 * DAY - 12_345, last + 1)
+                expected = Counter[int]()
+                for event in events:
+                    if event.product == product.id and event.second in seconds:
+                        expected[int(event.who)] += event.measures[0]
+                found = self.first_measures(product, seconds)
+                compared += len(expected | found)
+                wrong += sum(found[who] != expected[who] for who in expected | found)
+        return f"{wrong} of {compared:,}"
+
+    def first_measures(self, product: MeteredProduct, seconds: range) -> Counter[int]:
+        """The first measure of every user."""
+        period = Period(instant_at(seconds.start), instant_at(seconds.stop))
+        used = measure(self.view(), product, period)
+        column = used.measure(product.kind.measures[0])
+        return Counter({who: column[who] for who in used.users})
 
     def seconds_of(self, step: str) -> float:
         """What a step would take: the processor here, and the rounds of storage."""
@@ -177,8 +220,9 @@ def late(home: Path, size: float) -> dict[str, object]:
     acme.costs.clear()
     acme.processor.clear()
     tails, waiting = [], 0
+    days_ago = lambda: acme.now - random.randrange(2, 690) * DAY  # noqa: E731  a clock
     for _ in range(count // BATCH):
-        days_ago = lambda: acme.now - random.randrange(2, 690) * DAY  # noqa: E731  a clock
+        acme.now += 2
         acme.send(list(events_of(random, BATCH, users, acme.products, days_ago)))
         fresh = list(events_of(random, 10, users, acme.products, lambda: acme.now))
         acme.send(fresh)
@@ -198,8 +242,91 @@ def late(home: Path, size: float) -> dict[str, object]:
         **spent(acme, "fold", "settle", "rebuild"),
         "units of a year meanwhile": waited.read_units,
         "units of a year settled": settled.read_units,
+        "wrong figures": acme.wrong_figures(),
         "drifts": acme.drifts(),
     }
+
+
+def writers(home: Path, size: float) -> dict[str, object]:
+    """Eight writers of new events, four of them neighbours: alone, and with 100,000 late events."""
+    rounds = int(100 * size)
+    alone, stormy = (InTurn(home / f"{late}", late) for late in (0, BATCH))
+    for each in (alone, stormy):
+        each.send_all(rounds)
+    return {
+        "new batches": len(stormy.costs),
+        "late events": rounds * BATCH,
+        "calls of a new batch, alone": spread(cost.calls for cost in alone.costs),
+        "calls of a new batch, with late events": spread(cost.calls for cost in stormy.costs),
+        "rounds of a new batch, alone": spread(cost.rounds for cost in alone.costs),
+        "rounds of a new batch, with late events": spread(cost.rounds for cost in stormy.costs),
+        "new events that waited": alone.waited + stormy.waited,
+        "late events that waited": stormy.late_waited,
+        "wrong figures": ", ".join(each.wrong_figures() for each in stormy.everyone),
+        "drifts": sum(each.drifts() for each in stormy.everyone),
+    }
+
+
+def spread(numbers: Iterable[int]) -> str:
+    every = list(numbers)
+    return f"{sum(every) / len(every):.2f}, at most {max(every)}"
+
+
+class InTurn:
+    """Eight writers, and between them a sender of late events; some events are sent twice."""
+
+    def __init__(self, home: Path, late: int, users: int = 10_000) -> None:
+        home.mkdir()
+        self.random, self.late, self.users = Random(6), late, users
+        self.acme = Organization(home, PRODUCTS[:1])
+        self.others = [self.acme.neighbour(number) for number in range(4)]
+        self.everyone = [self.acme, *self.others]
+        self.costs = list[Counts]()
+        """What each new batch has asked of the tables, until it was in a fold."""
+        self.sent_before = defaultdict[str, list[Event[str]]](list)
+        self.waited, self.late_waited = 0, 0
+        """How many new events, and how many late ones, were in no report then."""
+        for each in self.everyone:
+            each.send(self.events(BATCH, lambda: NOON - MINUTE))
+            each.now += 2 * DAY
+            each.settle()
+
+    def send_all(self, rounds: int) -> None:
+        for number in range(rounds):
+            self.send_late()
+            for each in self.others:
+                self.send_new(self.acme)
+                self.send_new(each)
+            for each in self.everyone:
+                each.now += 2
+                if number % 10 == 0:
+                    each.step()
+        for each in self.everyone:
+            each.settle()
+
+    def send_late(self) -> None:
+        late = self.events(self.late, self.days_ago)
+        if late:
+            self.acme.send([*late, *self.random.sample(late, len(late) // 20)])
+            self.late_waited += self.missing(self.acme, late)
+
+    def send_new(self, to: Organization) -> None:
+        new, before = self.events(10, lambda: to.now), to.counts
+        to.send([*new, *self.sent_before[to.name]])
+        self.sent_before[to.name] = new[:1]
+        self.costs.append(to.counts - before)
+        self.waited += self.missing(to, new)
+
+    def missing(self, of: Organization, sent: Sequence[Event[str]]) -> int:
+        """How many events that were just sent are in no report yet."""
+        known = {event.digest for event in of.view().unsettled_events}
+        return sum(event.digest not in known for event in sent)
+
+    def events(self, count: int, when: Callable[[], int]) -> list[Event[str]]:
+        return list(events_of(self.random, count, self.users, self.acme.products, when))
+
+    def days_ago(self) -> int:
+        return self.acme.now - self.random.randrange(2 * DAY, 690 * DAY)
 
 
 def history(home: Path, size: float) -> dict[str, object]:
@@ -273,16 +400,16 @@ def dates(home: Path, size: float) -> dict[str, object]:
     """One batch with an event on each of 690 dates that have 5,000 events each."""
     acme, random = Organization(home, PRODUCTS[:1]), Random(4)
     days = int(690 * size)
-    for day in range(days):
-        then = acme.now - (day + 2) * DAY
+    moments = [acme.now - (day + 2) * DAY for day in range(days)]
+    for then in moments:
         events = list(events_of(random, 5_000, 10_000, acme.products, lambda then=then: then))  # type: ignore[misc]
         for at in range(0, 5_000, BATCH):
             acme.send(events[at : at + BATCH])
         acme.settle()
     acme.folding = Folding(acme.log, acme.usage, Everyone())
     before = resident()
-    moments = iter(acme.now - (day + 2) * DAY for day in range(days))
-    acme.send(list(events_of(random, days, 10_000, acme.products, lambda: next(moments))))
+    each = iter(moments)
+    acme.send(list(events_of(random, days, 10_000, acme.products, lambda: next(each))))
     return {"dates": days, "memory added, MB": (peak() - before) // 2**20}
 
 
@@ -340,6 +467,7 @@ def peak() -> int:
 ROWS: Final[Mapping[str, Callable[[Path, float], dict[str, object]]]] = {
     "history": history,
     "late": late,
+    "writers": writers,
     "dates": dates,
     "sustained": sustained,
     "busier": busier,
