@@ -9,6 +9,7 @@ import pickle
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
@@ -185,6 +186,39 @@ class CountedStore:
 
     def _waited(self, rounds: int) -> None:
         self.counts.rounds += rounds
+
+
+class CountedTable(CountedStore):
+    """The same for what reads and changes single items: the directory and its credentials."""
+
+    def get_many(
+        self, keys: Sequence[tuple[str, str]], *, consistent: bool = False
+    ) -> dict[tuple[str, str], Item]:
+        found = {key: item for key in keys if (item := self._one(*key))}
+        for item in found.values():
+            self._read(size_of(item), strong=consistent, calls=0)
+        self.counts.calls += ceil(len(keys) / BATCH_GET)
+        self._waited(ceil(len(keys) / BATCH_GET))
+        return found
+
+    def query(
+        self, pk: str, low: str, high: str, *, consistent: bool = False, limit: int | None = None
+    ) -> Iterator[Item]:
+        return chain.from_iterable(self.pages(KeyRange(pk, low, high, consistent, limit)))
+
+    def put_if(self, item: Item, attribute: str, expected: Any) -> bool:
+        stored = self._one(item["pk"], item["sk"])
+        return self._put_where(item, holds=stored is not None and stored[attribute] == expected)
+
+    def change(self, pk: str, sk: str, values: Item, **expected: Any) -> bool:
+        stored = self._one(pk, sk)
+        holds = stored is not None and expected.items() <= stored.items()
+        return self._put_where({**(stored or {}), **values}, holds=holds)
+
+    def _put_where(self, item: Item, *, holds: bool) -> bool:
+        self._waited(1)
+        self._store(item if holds else {})
+        return holds
 
 
 def size_of(item: Item) -> int:

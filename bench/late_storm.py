@@ -190,6 +190,7 @@ def watch(deployment: Deployment, writers: Sequence[Writer], ended: Event) -> No
                 answer = mine.get(REPORT, writer.organization.key, params=wanted)
                 if answer.is_success:
                     writer.see(answer.json()["data"]["metadata"].get("totalTests", 0))
+            ended.wait(PAUSE_SECONDS)
 
 
 def expect_late_settled(
@@ -197,13 +198,13 @@ def expect_late_settled(
 ) -> None:
     """Wait until late events are counted, and then until none of their folds is unsettled."""
     while counted(deployment, acme.key) < many or backlog(deployment, acme)["batches_in_log"]:
-        time.sleep(1)
+        time.sleep(5)
     now = format_seconds(datetime.now(UTC))
     print(f"all late events counted after {time.monotonic() - began:.1f} s")
     while has_steps(found := backlog(deployment, acme)) or (found["unsettled_since"] or now) < now:
         if time.monotonic() > began + PATIENCE_SECONDS:
             sys.exit(f"not settled: {found}")
-        time.sleep(2)
+        time.sleep(5)
     print(f"all late events settled after {time.monotonic() - began:.1f} s")
 
 

@@ -26,6 +26,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from bench.counted_store import ROUND_MS, CountedStore, Counts
+from bench.many_users import Cost, ManyUsers
 from bench.publish import publish
 from odometer.domain.events import MEASURES, Event
 from odometer.domain.kinds import KINDS
@@ -443,6 +444,42 @@ def people(home: Path, size: float) -> dict[str, object]:
     }
 
 
+def directory(home: Path, size: float) -> dict[str, object]:
+    """A directory of 1,000,000 users: everybody is created and exported, and one is erased."""
+    users = int(1_000_000 * size)
+    many = ManyUsers(home)
+    created = list(many.create(users))
+    pages = list(many.export())
+    erased, again = many.erase(users // 2), many.erase(users // 2)
+    return {
+        "users": users,
+        **of_all("10,000 users created", created),
+        **of_all("a page exported", [page.cost for page in pages]),
+        "lines of the export": sum(page.lines for page in pages),
+        "largest page, kB": max(page.size for page in pages) // 1_000,
+        **of_all("one erased", [erased]),
+        **of_all("the same again", [again]),
+    }
+
+
+def of_all(what: str, costs: Sequence[Cost]) -> dict[str, object]:
+    """What is done once or several times: all together, and the dearest of several."""
+    columns: dict[str, list[float]] = {
+        "calls": [cost.counts.calls for cost in costs],
+        "rounds": [cost.counts.rounds for cost in costs],
+        "units read": [cost.counts.read_units for cost in costs],
+        "units written": [cost.counts.write_units for cost in costs],
+        "seconds": [cost.seconds for cost in costs],
+    }
+    times = f"{len(costs)} times " if len(costs) > 1 else ""
+    return {f"{times}{what}: {name}": sum_and_most(each) for name, each in columns.items()}
+
+
+def sum_and_most(numbers: Sequence[float]) -> str:
+    whole = f"{round(sum(numbers), 2):,}"
+    return f"{whole}, at most {round(max(numbers), 2):,}" if len(numbers) > 1 else whole
+
+
 def spent(acme: Organization, *steps: str) -> dict[str, object]:
     table: dict[str, object] = {}
     for step in steps:
@@ -472,6 +509,7 @@ ROWS: Final[Mapping[str, Callable[[Path, float], dict[str, object]]]] = {
     "sustained": sustained,
     "busier": busier,
     "people": people,
+    "directory": directory,
 }
 
 
