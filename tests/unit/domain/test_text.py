@@ -6,7 +6,7 @@ from unicodedata import category
 import pytest
 import regex  # type: ignore[import-untyped]
 
-from odometer.domain.text import fault_of_name, has_invisible
+from odometer.domain.text import CONTROL, fault_of_name, has_control, has_invisible
 
 REFUSED = regex.compile(r"[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]")
 ASSIGNED_SINCE = "Cn"
@@ -69,3 +69,8 @@ def test_of_all_characters_those_are_refused_that_unicode_calls_so() -> None:
         and category(letter) != ASSIGNED_SINCE
     ]
     assert different == []
+
+
+def test_of_all_characters_only_those_that_control_do() -> None:
+    every = [chr(code) for code in range(sys.maxunicode + 1)]
+    assert list(filter(has_control, every)) == list(filter(CONTROL.match, every))

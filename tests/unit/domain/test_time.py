@@ -1,16 +1,23 @@
 """Days, instants and periods."""
 
 from datetime import UTC, date, datetime, timedelta
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from odometer.domain import time
 from odometer.domain.time import (
     Period,
     day_of,
     day_start,
+    epoch_second,
     format_millis,
     format_seconds,
+    read_instant,
+    read_second,
 )
 
 
@@ -70,3 +77,35 @@ def test_instants_are_written_in_utc() -> None:
     assert format_millis(instant) == "2026-06-23T00:00:00.250Z"
     assert format_seconds(instant) == "2026-06-23T00:00:00.250Z"
     assert format_seconds(utc("2026-06-23T00:00:00")) == "2026-06-23T00:00:00Z"
+
+
+DIGITS = st.sampled_from("0123456789\N{ARABIC-INDIC DIGIT TWO}")
+PARTS = (
+    st.sampled_from(["0000", "0001", "1969", "2024", "2026", "9999", "202"]),
+    st.sampled_from(["-02-28", "-02-29", "-02-30", "-12-31", "-W09-6", "-2-28", "-00-00", "0228"]),
+    st.sampled_from(["T", "t", " ", ""]),
+    st.sampled_from(["00:00", "17:42", "23:59", "24:00", "17:60", "1742", "7:42"]),
+    st.builds(":{}{}".format, DIGITS, DIGITS) | st.sampled_from([":60", ":5", "", "42"]),
+    st.sampled_from(["", ".5", ".999999999", ",5", ".", ".1234567890"]),
+    st.sampled_from(["Z", "z", "+00:00", "-00:00", "+05:30", "-23:59", "+24:00", "+0530", "", " "]),
+)
+NEARLY_INSTANTS = st.builds(lambda *parts: "".join(parts), *PARTS)
+
+
+@settings(max_examples=3000)
+@given(NEARLY_INSTANTS)
+def test_a_second_is_that_of_its_instant(text: str) -> None:
+    try:
+        instant = read_instant(text)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"."):
+            read_second(text)
+    else:
+        assert read_second(text) == (None if instant is None else epoch_second(instant))
+
+
+def test_the_seconds_of_a_minute_are_read_once() -> None:
+    with patch.object(time, "read_instant", wraps=read_instant) as read:
+        seconds = [read_second(f"2011-05-06T07:08:{second:02}Z") for second in range(60)]
+    assert seconds == list(range(1304665680, 1304665740))
+    assert read.call_count == 1

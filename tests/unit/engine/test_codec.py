@@ -1,8 +1,9 @@
 """What items weigh, and that nothing is lost in them."""
 
+import zlib
 from array import array
 from random import Random
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import pytest
 from hypothesis import given, settings
@@ -45,6 +46,21 @@ def a_day(random: Random) -> list[list[int]]:
 @given(st.lists(st.integers(0, 2**64 - 1)))
 def test_numbers_come_back_as_they_were(numbers: list[int]) -> None:
     assert list(unpack(pack(numbers))) == numbers
+
+
+@pytest.mark.parametrize("letters", [1, 3, 60, 256])
+def test_a_plane_is_deflated_the_same_with_as_little_memory_as_it_needs(letters: int) -> None:
+    random = Random(letters)
+    for size in (*range(1, 800), 1786, 1787, 3834, 3835, 16_122, 16_123, 40_000):
+        plane = bytes(random.choices(range(letters), k=size))
+        assert pack(plane) == zlib.compress(plane, 9, wbits=-15)
+
+
+def test_a_batch_of_events_is_deflated_in_a_small_window() -> None:
+    with patch.object(zlib, "compressobj", wraps=zlib.compressobj) as deflating:
+        pack(range(1_000_000, 1_000_100))
+    windows = [call.kwargs["wbits"] for call in deflating.call_args_list]
+    assert windows == [-9] * 3
 
 
 @given(st.lists(st.lists(st.integers(0, 2**59), max_size=9), min_size=3, max_size=3))

@@ -9,12 +9,13 @@ the code by which a sender learns of it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from odometer.domain.kinds import KINDS, MEASURE_LIMIT, Kind
-from odometer.domain.text import CONTROL, as_kept, fault_of_name, has_invisible
-from odometer.domain.time import epoch_second, read_instant
+from odometer.domain.text import CONTROL, as_kept, fault_of_name, has_control, has_invisible
+from odometer.domain.time import epoch_second, instant_at, read_second
 
 Who = TypeVar("Who", str, int)
 
@@ -53,8 +54,16 @@ class Event(NamedTuple, Generic[Who]):
 
 def digest_of(source: str, event_id: str) -> bytes:
     """The part of an event's identity that its sender gives."""
+    digest = _digest_of_source(source).copy()
+    digest.update(event_id.encode())
+    return digest.digest()
+
+
+@lru_cache(maxsize=1024)
+def _digest_of_source(source: str) -> blake2b:
+    """The beginning of every digest of a source, to be copied."""
     name = source.encode()
-    return blake2b(b"%d:%s%s" % (len(name), name, event_id.encode()), digest_size=12).digest()
+    return blake2b(b"%d:%s" % (len(name), name), digest_size=DIGEST_BYTES)
 
 
 def utc_date(second: int) -> date:
@@ -70,7 +79,7 @@ class Refused(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """What depends on the organization and on the moment."""
 
@@ -79,10 +88,11 @@ class Rules:
     now: datetime
     retention_years: int
 
-    @property
-    def earliest(self) -> datetime:
-        """The first instant that is still taken: whole years, this one included."""
-        return datetime(self.now.year - self.retention_years + 1, 1, 1, tzinfo=UTC)
+    @cached_property
+    def seconds(self) -> range:
+        """The seconds that are taken: of whole years, this one included, and a little ahead."""
+        first = datetime(self.now.year - self.retention_years + 1, 1, 1, tzinfo=UTC)
+        return range(epoch_second(first), epoch_second(self.now + AHEAD) + 1)
 
     def read(self, sent: Any) -> Event[str]:
         """The event that was sent, or why it does not count."""
@@ -109,25 +119,24 @@ class Rules:
 
     def _second(self, time: str) -> int:
         try:
-            instant = read_instant(time)
+            second = read_second(time)
         except ValueError:
             raise Refused("invalid_time", "time: no such instant") from None
-        if instant is None:
+        if second is None:
             raise Refused("invalid_time", "time: expected an instant like 2026-02-28T17:42:00Z")
-        instant = instant.replace(microsecond=0)
-        if instant > self.now + AHEAD:
+        if second >= self.seconds.stop:
             raise Refused("time_ahead", "time: more than 5 minutes ahead")
-        if instant < self.earliest:
-            raise Refused(
-                "time_too_old", f"time: before {self.earliest:%Y-%m-%d}, as far as usage is kept"
-            )
-        return epoch_second(instant)
+        if second < self.seconds.start:
+            first = instant_at(self.seconds.start)
+            raise Refused("time_too_old", f"time: before {first:%Y-%m-%d}, as far as usage is kept")
+        return second
 
     def _product(self, data: Mapping[str, Any]) -> tuple[str, Kind]:
         product = as_kept(text(data, "product", LONGEST_NAME))
-        if product not in self.kinds:
+        kind = self.kinds.get(product)
+        if kind is None:
             raise Refused("unknown_product", f"product: {product} is not in the directory")
-        return product, self.kinds[product]
+        return product, kind
 
 
 def check_constant(sent: Mapping[str, Any], name: str, expected: str) -> None:
@@ -140,7 +149,7 @@ def text(sent: Mapping[str, Any], name: str, longest: int) -> str:
     value = sent.get(name)
     if value is None or value == "":
         raise Refused(f"missing_{name}", f"{name}: required")
-    if not isinstance(value, str) or CONTROL.search(value):
+    if not isinstance(value, str) or has_control(value):
         raise Refused(f"invalid_{name}", f"{name}: expected text without control characters")
     if len(value.encode()) > longest:
         raise Refused(f"invalid_{name}", f"{name}: longer than {longest} bytes")
@@ -159,11 +168,11 @@ def platform_of(kind: Kind, data: Mapping[str, Any]) -> int:
 
 def measures_of(kind: Kind, data: Mapping[str, Any]) -> tuple[int, ...]:
     """The measures of the kind in their order; one that was left out is 0."""
-    known = {"product", *kind.measures, *(["platform"] if kind.platforms else [])}
-    if unknown := [name for name in data if name not in known]:
-        name = CONTROL.sub("\N{REPLACEMENT CHARACTER}", unknown[0])[:64]
+    if not data.keys() <= kind.attributes:
+        unknown = next(name for name in data if name not in kind.attributes)
+        name = CONTROL.sub("\N{REPLACEMENT CHARACTER}", unknown)[:64]
         raise Refused("unknown_measure", f"{name}: no measure of {kind.name}")
-    measures = tuple(measure(name, data.get(name, 0)) for name in kind.measures)
+    measures = tuple([measure(name, data.get(name, 0)) for name in kind.measures])
     if not any(measures):
         raise Refused("no_usage", f"expected one of {', '.join(kind.measures)} above 0")
     return measures + (0,) * (MEASURES - len(measures))

@@ -7,13 +7,14 @@ renamed, because items hold measures by their place.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
 MEASURE_LIMIT: Final = 2**40
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Kind:
     """What the products of a kind measure, and whose days they count."""
 
@@ -24,6 +25,11 @@ class Kind:
     platforms: tuple[str, ...] = ()
     local_days: bool = False
     """Days are those of the organization's zone; otherwise they are UTC days."""
+
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """All that the data of an event may say."""
+        return frozenset({"product", *self.measures, *(["platform"] if self.platforms else [])})
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(

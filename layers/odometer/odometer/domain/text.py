@@ -24,8 +24,14 @@ From Unicode's DerivedCoreProperties.txt; it grows only where a block is reserve
 """
 
 
+def has_control(text: str) -> bool:
+    return not text.isprintable() and bool(CONTROL.search(text))
+
+
 def has_invisible(text: str) -> bool:
     """Whether a part of the text is not seen by its reader, or turns the direction of others."""
+    if text.isascii():
+        return not text.isprintable()
     return bool(IGNORABLE.search(text)) or (
         not text.isprintable() and any(category(letter) in INVISIBLE for letter in text)
     )

@@ -29,6 +29,9 @@ ISO_8601: Final = re.compile(
 
 A space is a `+` that was not encoded in a query string.
 """
+_MINUTE: Final = len("2026-02-28T17:42:")
+_PLACES: Final = {f"{second:02}Z": second for second in range(60)}
+"""What follows a minute of UTC, and its place in it."""
 
 
 def read_instant(text: str, form: re.Pattern[str] = RFC_3339) -> datetime | None:
@@ -36,10 +39,31 @@ def read_instant(text: str, form: re.Pattern[str] = RFC_3339) -> datetime | None
     if not form.fullmatch(text):
         return None
     instant = datetime.fromisoformat(text.upper().replace(" ", "+"))
+    if instant.tzinfo is UTC:
+        return instant
     try:
         return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError as error:
         raise ValueError(text) from error
+
+
+def read_second(text: str) -> int | None:
+    """The whole second of an instant, counted from 1970; the seconds of a minute are read once."""
+    minute, place = text[:_MINUTE], _PLACES.get(text[_MINUTE:])
+    if place is None:
+        return _second_of(text)
+    first = _first_second(minute)
+    return None if first is None else first + place
+
+
+@lru_cache(maxsize=4096)
+def _first_second(minute: str) -> int | None:
+    return _second_of(f"{minute}00Z")
+
+
+def _second_of(text: str) -> int | None:
+    instant = read_instant(text)
+    return None if instant is None else epoch_second(instant)
 
 
 def epoch_second(instant: datetime) -> int:

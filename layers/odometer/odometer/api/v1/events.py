@@ -27,6 +27,7 @@ MOST_EVENTS = 1000
 LONGEST_KEY = 255
 LONGEST_NUMBER = 32
 NOT_THE_ONE = "the event was not accepted"
+AMBIGUOUS = Refused("duplicate_name", "a name stands twice in one object")
 
 
 class EventError(Answer):
@@ -119,7 +120,7 @@ def read_batch(
     for index, sent in enumerate(events):
         try:
             if index not in passed_over:
-                event = rules.read(unambiguous(sent))
+                event = rules.read(sent)
                 good.setdefault(event.identity, event)
         except Refused as refused:
             errors.append(error_of(index, sent, refused))
@@ -141,17 +142,16 @@ def nothing_accepted(errors: Sequence[EventError]) -> str:
     return f"{sent}: {why}"
 
 
-def unambiguous(sent: Any) -> Any:
-    if isinstance(sent, AmbiguousObject) or (
-        isinstance(sent, dict) and isinstance(sent.get("data"), AmbiguousObject)
-    ):
-        raise Refused("duplicate_name", "a name stands twice in one object")
-    return sent
-
-
 def error_of(index: int, sent: Any, refused: Refused) -> EventError:
+    """What is wrong first of all: an ambiguous object is no object to any rule."""
+    why = AMBIGUOUS if is_ambiguous(sent) else refused
     shown = echoed_id(sent.content if isinstance(sent, AmbiguousObject) else sent)
-    return EventError(index=index, id=shown, code=refused.code, message=refused.message)
+    return EventError(index=index, id=shown, code=why.code, message=why.message)
+
+
+def is_ambiguous(sent: Any) -> bool:
+    said = sent.get("data") if isinstance(sent, dict) else sent
+    return isinstance(said, AmbiguousObject)
 
 
 def accept(

@@ -18,6 +18,11 @@ NARROW: Final = 8
 WIDE: Final = 16
 """Bytes of a lane where eight are too few."""
 _RAW: Final = -15
+_LEAST_BITS: Final = 9
+_LOOKAHEAD: Final = 262
+"""The bytes of a window, of 2**bits, that a plane leaves free."""
+_SYMBOLS: Final = 6
+"""A memory of level n holds 2**(n + 6) symbols."""
 
 Numbers: TypeAlias = "array[int] | list[int]"
 """Numbers from 0 on; a list where one of them needs more than 64 bits."""
@@ -90,7 +95,10 @@ def unpack_measures(item: Mapping[str, Any], of: int, rows: int) -> list[Numbers
 
 
 def _deflate(plane: bytes) -> bytes:
-    stream = zlib.compressobj(9, wbits=_RAW)
+    """Deflate with no more memory than makes a difference: 256 kB cost more than most planes."""
+    bits = min(max((len(plane) + _LOOKAHEAD).bit_length(), _LEAST_BITS), -_RAW)
+    level = min(bits - _SYMBOLS, zlib.DEF_MEM_LEVEL)
+    stream = zlib.compressobj(9, wbits=-bits, memLevel=level)
     return stream.compress(plane) + stream.flush()
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from struct import error as struct_error
 from struct import iter_unpack
-from typing import Final
+from typing import Any, Final
 
-from odometer.domain.events import DIGEST_BYTES, MEASURES, Event
+from odometer.domain.events import DIGEST_BYTES, MEASURES, Event, Who
 from odometer.engine.format import keys
 from odometer.engine.format.codec import pack, unpack, unpack_measures
 from odometer.engine.format.lanes import lane_of
@@ -25,17 +25,35 @@ class Undecodable(ValueError):
 
 
 def to_attributes(events: Sequence[Event[int]]) -> dict[str, bytes]:
-    products, sources = places(e.product for e in events), places(e.source for e in events)
+    who, *others = columns(events)
+    return {"who": pack(who), **_packed(*others)}
+
+
+def columns(events: Sequence[Event[Who]]) -> list[Sequence[Any]]:
+    """A column for each part of an event; they are there without events, too."""
+    return list(zip(*events, strict=True)) or [()] * len(Event._fields)
+
+
+def _packed(
+    product: Sequence[str],
+    source: Sequence[str],
+    second: Sequence[int],
+    platform: Sequence[int],
+    measures: Sequence[Sequence[int]],
+    digests: Sequence[bytes],
+) -> dict[str, bytes]:
+    """All columns of events but that of their users."""
+    products, sources = places(product), places(source)
+    by_place = list(zip(*measures, strict=True)) or [()] * MEASURES
     return {
-        "who": pack(e.who for e in events),
-        "product": pack(products[e.product] for e in events),
+        "product": pack(map(products.__getitem__, product)),
         "products": pack_names(products),
-        "source": pack(sources[e.source] for e in events),
+        "source": pack(map(sources.__getitem__, source)),
         "sources": pack_names(sources),
-        "second": pack(e.second for e in events),
-        "platform": pack(e.platform for e in events),
-        **{f"m{at}": pack(e.measures[at] for e in events) for at in range(MEASURES)},
-        "digests": b"".join(e.digest for e in events),
+        "second": pack(second),
+        "platform": pack(platform),
+        **{f"m{place}": pack(values) for place, values in enumerate(by_place)},
+        "digests": b"".join(digests),
     }
 
 
@@ -51,8 +69,8 @@ def _events(item: Item) -> list[Event[int]]:
     who = unpack(item["who"])
     columns = zip(
         who,
-        (products[place] for place in unpack(item["product"])),
-        (sources[place] for place in unpack(item["source"])),
+        map(products.__getitem__, unpack(item["product"])),
+        map(sources.__getitem__, unpack(item["source"])),
         unpack(item["second"]),
         unpack(item["platform"]),
         zip(*unpack_measures(item, MEASURES, len(who)), strict=True),
@@ -86,6 +104,8 @@ def to_items(
     organization: str, events: Sequence[Event[str]], accepted_ms: int, random: str, lanes: int
 ) -> list[Item]:
     """The entries of a batch, one for each lane that has events of it."""
+    if lanes == 1:
+        return [to_item(organization, events, accepted_ms, random)] if events else []
     by_lane: dict[int, list[Event[str]]] = {}
     for event in events:
         by_lane.setdefault(lane_of(event.digest, lanes), []).append(event)
@@ -95,13 +115,15 @@ def to_items(
 def to_item(
     organization: str, events: Sequence[Event[str]], accepted_ms: int, random: str, lane: int = 0
 ) -> dict[str, str | int | bytes]:
-    subjects = places(event.who for event in events)
+    who, *others = columns(events)
+    subjects = places(who)
     return {
         "pk": keys.log(organization, lane),
         "sk": keys.entry(accepted_ms, random),
         "ttl": accepted_ms // 1000 + LOG_SECONDS,
         "subjects": pack_names(subjects),
-        **to_attributes([numbered(event, subjects[event.who]) for event in events]),
+        "who": pack(map(subjects.__getitem__, who)),
+        **_packed(*others),
     }
 
 
