@@ -29,13 +29,16 @@ from odometer.engine.format.decisions import (
     UsageHead,
     read_plan,
 )
+from odometer.engine.format.frames import SHARD
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
 from odometer.engine.format.segments import Segment
 from odometer.engine.read.measuring import measure
 from odometer.engine.read.verify import YearCheck
+from odometer.engine.read.views import View
 from odometer.engine.store import Item, Store
+from odometer.engine.write import frames as frames_of_plans
 from odometer.engine.write import settle, steps
-from odometer.engine.write.frames import FrameWriter
+from odometer.engine.write.frames import ROWS_SUMMED, FrameWriter
 from odometer.engine.write.rebuild import LATE_BYTES, Rebuilding
 from odometer.engine.write.settle import Settling, put_segments
 from odometer.engine.write.steps import BUDGET, SAVED_AFTER, Progress, Reached, Step, groups, take
@@ -261,8 +264,20 @@ def test_a_plan_of_the_first_edition_gets_its_progress_all_the_same() -> None:
 # Rebuilds
 
 
-@pytest.mark.parametrize("scope", [ALL, "*#2026", "tests-0#2026"])
-def test_a_rebuild_that_was_killed_after_any_step_goes_on_there(scope: str) -> None:
+@pytest.mark.parametrize(
+    ("scope", "rows", "steps"),
+    [
+        (ALL, ROWS_SUMMED, 13),
+        (ALL, SHARD, 60),
+        ("*#2026", 8 * SHARD, 25),
+        ("tests-0#2026", SHARD, 20),
+    ],
+)
+def test_a_rebuild_that_was_killed_after_any_step_goes_on_there(
+    monkeypatch: pytest.MonkeyPatch, scope: str, rows: int, steps: int
+) -> None:
+    """Whether a step writes several weeks, one, or a day."""
+    monkeypatch.setattr(frames_of_plans, "ROWS_SUMMED", rows)
     simulated = late_history()
     while a_settle(simulated, BUDGET):
         pass
@@ -274,7 +289,7 @@ def test_a_rebuild_that_was_killed_after_any_step_goes_on_there(scope: str) -> N
             with dying(simulated.usage, died):
                 a_rebuild(simulated, 1)
     assert all(before <= after for before, after in pairwise(frames))
-    assert len(frames) > 20
+    assert len(frames) > steps
     assert simulated.view().head.generations == {scope: 1}
     assert simulated.view().head.late_bytes.keys() == {
         name
@@ -282,6 +297,40 @@ def test_a_rebuild_that_was_killed_after_any_step_goes_on_there(scope: str) -> N
         if scope == "tests-0#2026" and name != scope
     }
     assert_exact(simulated)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_rebuild_goes_on_where_others_cut_it_into_other_steps(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """As when a product or many users come meanwhile, or functions are replaced."""
+    simulated, random = late_history(), Random(seed)
+    while a_settle(simulated, BUDGET):
+        pass
+    simulated.rebuilding.request(ORGANIZATION, ALL, simulated.zone)
+    rows = [SHARD, 8 * SHARD, 20 * SHARD, ROWS_SUMMED]
+    while a_rebuild(simulated, 1):
+        monkeypatch.setattr(frames_of_plans, "ROWS_SUMMED", random.choice(rows))
+    assert_exact(simulated)
+
+
+def test_a_scattered_history_is_made_again_many_weeks_at_a_time(store: CountedStore) -> None:
+    """Twelve products of three years; 10,510 rounds when each day was put by itself."""
+    settling, random = Settling(store, lambda _: CATALOG), Random(6)
+    fold(store, [an_event(random, 500, 700) for _ in range(5_000)])
+    while settling.settle(ORGANIZATION, "UTC", NOON):
+        pass
+    rebuilding, before = Rebuilding(store, settling), replace(store.counts)
+    rebuilding.request(ORGANIZATION, ALL, "UTC")
+    while rebuilding.rebuild(ORGANIZATION, NOON):
+        pass
+    assert (store.counts - before).rounds <= 300
+    view = View.latest(ORGANIZATION, store, "UTC", NOON)
+    assert not any(
+        YearCheck(view, product, year).compare().drifts
+        for product in (TESTS[0], *PROJECTIONS)
+        for year in (2025, 2026)
+    )
 
 
 def test_plans_that_came_during_a_rebuild_are_done_in_steps() -> None:

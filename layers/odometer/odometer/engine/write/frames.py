@@ -7,28 +7,22 @@ any time. However many there are, only some are in memory at once.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from functools import partial
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys, segments, strips
-from odometer.engine.format.frames import (
-    SHARD,
-    Frame,
-    parts,
-    plus,
-    total,
-    with_days,
-)
+from odometer.engine.format.frames import SHARD, Frame, parts, plus, total
+from odometer.engine.format.inside import DaySums
 from odometer.engine.format.late import DayRows, rows_by_shard
 from odometer.engine.format.products import MeteredProduct, rows_in_shard
 from odometer.engine.format.readings import Reading, frames_in, read_each
-from odometer.engine.format.segments import Segment, by_day, day_frames
+from odometer.engine.format.segments import Segment, by_day
 from odometer.engine.store import Item, Store
 from odometer.engine.write.inside import InsideWriter
 from odometer.engine.write.late import additions, late_bytes
@@ -38,7 +32,11 @@ SHARDS_READ: Final = 256
 """Shards whose frames one step reads."""
 ROWS_SUMMED: Final = 1 << 20
 """Users (or rows of a projection) whose day one step adds up; they take 42 MB."""
+DAYS_OF_WEEK: Final = 7
 _READ_AT_ONCE: Final = 16
+
+Week = tuple[date, date]
+"""A week or a part of it: its first day and the one after its last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +75,46 @@ class FrameWriter:
     def steps_of_sealing(self, first: date, end: date, shards: int) -> Iterator[Step]:
         """Write the deltas of days from their segments, and the keyframes at whose edge they end.
 
-        The steps of a week go through its days in turn, for some shards at a time. More products
-        make these groups smaller: then the week begins again.
+        Weeks with few rows are written several at a time.
         """
         rows = rows_in_shard(self.product, self.products)
         summed = max(ROWS_SUMMED // rows, 1)
-        for start, cut in calendar.cut_at_keyframes(first, end):
-            if self._has_year(start.year):
-                for group, some in groups(shards, summed):
-                    in_turn = DaysInTurn(self, cut, some)
-                    for day in calendar.days(start, cut):
-                        put = partial(self._put_deltas, day, in_turn)
-                        yield Step(f"{start}#1#{rows:05d}#{group}#{day}", 1 + len(some), put)
-                if cut == calendar.keyframe_after(start):
-                    for group, some in groups(shards, SHARDS_READ):
-                        put = partial(self._put_keyframes, start, cut, some)
-                        yield Step(f"{start}#2#{group}", 2 * len(some), put)
-                for day in calendar.days(start, cut) if self.is_busy else ():
-                    yield Step(f"{start}#3#{day}", BUDGET, partial(self._put_chunks, day))
+        cut = calendar.cut_at_keyframes(first, end)
+        weeks = [(start, stop) for start, stop in cut if self._has_year(start.year)]
+        at_once = summed // (DAYS_OF_WEEK * max(shards, 1))
+        if at_once and not self.is_busy:
+            yield from self._steps_of_weeks(weeks, range(shards), at_once)
+        else:
+            for start, stop in weeks:
+                yield from self._steps_of_days(start, stop, shards, rows, summed)
+
+    def _steps_of_weeks(self, weeks: Sequence[Week], shards: range, at_once: int) -> Iterator[Step]:
+        """A step is named after its last week: all before that are done, however they are cut."""
+        end = max((stop for _, stop in weeks), default=date.min)
+        in_turn = WeeksInTurn(self, DaysInTurn(self, end, shards))
+        for some in some_of(weeks, at_once):
+            days = (some[-1][1] - some[0][0]).days
+            items = days * (1 + len(shards)) + 2 * len(some) * len(shards)
+            yield Step(f"{some[-1][0]}#4", items, partial(self._put_weeks, some, in_turn))
+
+    def _steps_of_days(
+        self, start: date, stop: date, shards: int, rows: int, summed: int
+    ) -> Iterator[Step]:
+        """The steps of a week go through its days in turn, for some shards at a time.
+
+        More products make these groups smaller: then the week begins again.
+        """
+        for group, some in groups(shards, summed):
+            in_turn = DaysInTurn(self, stop, some)
+            for day in calendar.days(start, stop):
+                put = partial(self._put_deltas, day, in_turn)
+                yield Step(f"{start}#1#{rows:05d}#{group}#{day}", 1 + len(some), put)
+        if stop == calendar.keyframe_after(start):
+            for group, some in groups(shards, SHARDS_READ):
+                put = partial(self._put_keyframes, start, stop, some)
+                yield Step(f"{start}#2#{group}", 2 * len(some), put)
+        for day in calendar.days(start, stop) if self.is_busy else ():
+            yield Step(f"{start}#3#{day}", BUDGET, partial(self._put_chunks, day))
 
     def settled(self, seconds: range) -> Iterator[Item]:
         """The segments of these seconds as of the plan; a page of them is in memory."""
@@ -110,40 +130,39 @@ class FrameWriter:
                 weights[f"{self.product.id}#{keys.year_of(item['pk'])}"] += late_bytes(item)
                 yield item
 
+    def sums(self, start: date, day: date, shards: range) -> Iterator[tuple[int, SumsOfYear]]:
+        """What each shard has used of a year before a day of the week of the start."""
+        year, base = start.year, calendar.keyframe_before(start)
+        readings = {shard: Reading(self._pk(year, shard), year, base, day) for shard in shards}
+        for some in some_of(readings.items(), _READ_AT_ONCE):
+            for shard, items in read_each(self.store, dict(some)):
+                yield shard, SumsOfYear.of(items, self.plan, self.product)
+
+    def delta(self, day: date, shard: int, frame: Frame) -> Iterator[Item]:
+        return self._items(day.year, shard, partial(keys.delta, day, self.plan), frame)
+
+    def keyframe(self, edge: date, shard: int, sums: SumsOfYear) -> Iterator[Item]:
+        """The totals at the end of a week, and the strip of the week."""
+        year = (edge - DAY).year
+        if sums.totals:
+            strip = strips.to_attributes(sums.of_week, edge)
+            yield {"pk": self._pk(year, shard), "sk": keys.strip(edge), **strip}
+            yield from self._items(year, shard, partial(keys.keyframe, edge), sums.totals)
+
+    def _put_weeks(self, weeks: Sequence[Week], in_turn: WeeksInTurn) -> None:
+        self.store.put_all(in_turn.items(weeks))
+
     def _put_deltas(self, day: date, in_turn: DaysInTurn) -> None:
-        self._put(day.year, partial(keys.delta, day, self.plan), in_turn.frames(day))
+        each = (self.delta(day, shard, frame) for shard, frame in in_turn.frames(day).items())
+        self.store.put_all(chain.from_iterable(each))
 
     def _put_chunks(self, day: date) -> None:
         organization, store, product = self.organization, self.store, self.product
         InsideWriter(organization, store, product, self.zone, self._pk, self.plan).put_chunks(day)
 
     def _put_keyframes(self, start: date, edge: date, shards: range) -> None:
-        base = calendar.keyframe_before(start)
-        readings = {s: Reading(self._pk(start.year, s), start.year, base, edge) for s in shards}
-        items = (
-            item
-            for some in some_of(readings.items(), _READ_AT_ONCE)
-            for shard, week in read_each(self.store, dict(some))
-            for item in self._keyframe(start.year, edge, shard, week)
-        )
-        self.store.put_all(items)
-
-    def _keyframe(
-        self, year: int, edge: date, shard: int, week: Iterable[Item]
-    ) -> Iterator[dict[str, Any]]:
-        """The totals at the end of a week, and the strip of the week."""
-        frame = total(frames_in(week, self.plan, self.product), self.product.measures)
-        if frame:
-            counts = strips.counts_by_day(week, self.plan, self.product)
-            strip = strips.to_attributes(counts, edge)
-            yield {"pk": self._pk(year, shard), "sk": keys.strip(edge), **strip}
-            yield from self._items(year, shard, partial(keys.keyframe, edge), frame)
-
-    def _put(
-        self, year: int, key: Callable[[int], str], frames: Iterable[tuple[int, Frame]]
-    ) -> None:
-        items = (self._items(year, shard, key, frame) for shard, frame in frames)
-        self.store.put_all(chain.from_iterable(items))
+        each = (self.keyframe(edge, *of_shard) for of_shard in self.sums(start, edge, shards))
+        self.store.put_all(chain.from_iterable(each))
 
     def _items(
         self, year: int, shard: int, key: Callable[[int], str], frame: Frame
@@ -161,8 +180,25 @@ class FrameWriter:
 
 
 @dataclass(slots=True)
+class SumsOfYear:
+    """What a shard has used of a year so far, and on each day since the last keyframe."""
+
+    totals: Frame
+    of_week: dict[date, strips.Count] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, items: Sequence[Item], plan: int, product: MeteredProduct) -> Self:
+        totals = total(frames_in(items, plan, product), product.measures)
+        return cls(totals, strips.counts_by_day(items, plan, product))
+
+    def add(self, day: date, frame: Frame, product: MeteredProduct) -> None:
+        self.totals = plus(self.totals, frame)
+        self.of_week[day] = strips.Count.of(frame, product)
+
+
+@dataclass(slots=True)
 class DaysInTurn:
-    """Adds up days, one after the other, in one pass through the segments of a week.
+    """Adds up days, one after the other, in one pass through their segments.
 
     The pass begins with the first day that is asked for.
     """
@@ -170,13 +206,13 @@ class DaysInTurn:
     writer: FrameWriter
     end: date
     shards: range
-    _sums: Iterator[DaySums] | None = None
+    _sums: Iterator[tuple[date, DaySums]] | None = None
 
-    def frames(self, day: date) -> Iterator[tuple[int, Frame]]:
-        self._sums = self._sums or self._in_turn(day)
-        return next(self._sums).frames()
+    def frames(self, asked: date) -> Mapping[int, Frame]:
+        self._sums = self._sums or self._in_turn(asked)
+        return next(sums.frames() for day, sums in self._sums if day == asked)
 
-    def _in_turn(self, first: date) -> Iterator[DaySums]:
+    def _in_turn(self, first: date) -> Iterator[tuple[date, DaySums]]:
         """A local day lies on two UTC dates: the next one may begin before it is over."""
         product, zone = self.writer.product, self.writer.zone
         within = calendar.seconds_of(first, self.end, zone)
@@ -187,25 +223,43 @@ class DaysInTurn:
             over = calendar.first_second(day + DAY, zone)
             while item and segments.midnight_of(item) < over:
                 segment = Segment.from_item(item, product).of_shards(self.shards)
-                for touched, cut in by_day([segment], within, zone):
-                    sums[touched].add(*cut)
+                for touched, (events,) in by_day([segment], within, zone):
+                    sums[touched].add(events)
                 item = next(items, None)
-            yield sums.pop(day, DaySums(product))
+            yield day, sums.pop(day, DaySums(product))
 
 
 @dataclass(slots=True)
-class DaySums:
-    """What every user of some shards has used on a day so far."""
+class WeeksInTurn:
+    """Makes the deltas and keyframes of weeks, one after the other.
 
-    product: MeteredProduct
-    by_shard: dict[int, Frame] = field(default_factory=dict)
+    What there was before is read once, if a week ends.
+    """
 
-    def add(self, segment: Segment) -> None:
-        for shard, of_shard in segment.by_shard():
-            for frame in day_frames([of_shard], self.product).values():
-                known = self.by_shard.get(shard)
-                self.by_shard[shard] = plus(known, frame) if known else frame
+    writer: FrameWriter
+    days: DaysInTurn
+    _sums: dict[int, SumsOfYear] | None = None
 
-    def frames(self) -> Iterator[tuple[int, Frame]]:
-        for shard, frame in sorted(self.by_shard.items()):
-            yield shard, with_days(frame.measures)
+    def items(self, weeks: Sequence[Week]) -> Iterator[Item]:
+        for start, stop in weeks:
+            ends = stop == calendar.keyframe_after(start)
+            sums = self._sums = self._sums_before(start, ends=ends)
+            for day in calendar.days(start, stop):
+                yield from self._deltas(day, sums)
+            for shard in sorted(sums) if ends else ():
+                yield from self.writer.keyframe(stop, shard, sums[shard])
+                sums[shard].of_week.clear()
+
+    def _sums_before(self, start: date, *, ends: bool) -> dict[int, SumsOfYear]:
+        if start == calendar.new_year(start.year) or (self._sums is None and not ends):
+            return {}
+        if self._sums is None:
+            return dict(self.writer.sums(start, start, self.days.shards))
+        return self._sums
+
+    def _deltas(self, day: date, sums: dict[int, SumsOfYear]) -> Iterator[Item]:
+        product = self.writer.product
+        for shard, frame in self.days.frames(day).items():
+            nothing = SumsOfYear(total((), product.measures))
+            sums.setdefault(shard, nothing).add(day, frame, product)
+            yield from self.writer.delta(day, shard, frame)
