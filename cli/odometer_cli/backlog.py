@@ -45,7 +45,7 @@ def show_everyone(deployment: Deployment, *, as_json: bool) -> None:
 
 def row_of(mark: Mark, now: int) -> dict[str, Any]:
     """What a mark says; `next` is when the first task is due that is not due yet."""
-    due = sorted(task for task, second in mark.due.items() if second <= now)
+    due = due_tasks(mark, now)
     later = min((second for second in mark.due.values() if second > now), default=None)
     return {
         "organization": mark.organization,
@@ -53,7 +53,7 @@ def row_of(mark: Mark, now: int) -> dict[str, Any]:
         "waits_seconds": max((now - mark.due[task] for task in due), default=0),
         "overdue": mark.overdue_seconds(now) > 0,
         "failures": dict(mark.failures),
-        "next": format_seconds(instant_at(later)) if later else None,
+        "next": shown(later),
     }
 
 
@@ -63,18 +63,33 @@ def backlog_of(deployment: Deployment, organization: str) -> dict[str, Any]:
     waiting = deployment.engine.waiting(organization, now)
     return {
         **row_of(mark, epoch_second(now)),
+        "due_since": {task: shown(mark.due[task]) for task in due_tasks(mark, epoch_second(now))},
         "batches_in_log": waiting.in_log.entries,
+        "in_log_since": shown_ms(waiting.in_log.oldest_ms),
         "events_unsettled": waiting.events,
-        "unsettled_since": format_seconds(instant_at(waiting.since)) if waiting.since else None,
+        "unsettled_since": shown(waiting.since),
         "plan_steps": waiting.plan._asdict(),
         "rebuild_steps": waiting.rebuild._asdict(),
         "parked": waiting.parked,
+        "audited_through": shown_ms(waiting.audited_ms),
     }
+
+
+def due_tasks(mark: Mark, now: int) -> list[str]:
+    return sorted(task for task, second in mark.due.items() if second <= now)
+
+
+def shown(second: int | None) -> str | None:
+    return format_seconds(instant_at(second)) if second else None
+
+
+def shown_ms(ms: int | None) -> str | None:
+    return shown(ms // 1000) if ms else None
 
 
 def bars(found: Mapping[str, Any]) -> dict[str, str]:
     progress = {name: bar(Progress(**found[name])) for name in ("plan_steps", "rebuild_steps")}
-    return {**progress, "failures": words(found["failures"])}
+    return {**progress, **{name: words(found[name]) for name in ("failures", "due_since")}}
 
 
 def bar(progress: Progress) -> str:
@@ -85,5 +100,5 @@ def bar(progress: Progress) -> str:
     return f"[{'#' * full:.<{BAR_CELLS}}] {progress.done} of {progress.of}"
 
 
-def words(failures: Mapping[str, int]) -> str:
-    return ", ".join(f"{task} {count}" for task, count in failures.items())
+def words(by_task: Mapping[str, object]) -> str:
+    return ", ".join(f"{task} {value}" for task, value in by_task.items())

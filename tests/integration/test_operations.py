@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from odometer.bootstrap import process
-from odometer.engine.format import keys
+from odometer.domain.time import epoch_ms, format_seconds, instant_at
+from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import read_folds
 from odometer.engine.format.marks import Mark
 from odometer.engine.write.steps import Progress
@@ -24,7 +25,7 @@ from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.memory_directory import ACME
 from tests.support.stack import ENVIRONMENT, OTHER, Stack, admin_of
 from tests.support.storage_calls import Call, record_calls, throttled
-from tests.support.usage_sender import ago, log_of, run, second_now, send, usage_event
+from tests.support.usage_sender import ago, log_of, run, second_now, send, usage_event, used
 
 Type = Callable[..., Result]
 
@@ -455,6 +456,27 @@ def test_the_backlog_of_one_says_what_waits_and_since_when(
     assert "plan_steps        none on its way" in odometer("backlog", ACME).stdout
     run("settle")
     assert json.loads(odometer("backlog", ACME, "--json").stdout)["events_unsettled"] == 0
+
+
+def test_the_backlog_of_one_says_since_when_the_log_and_the_audit_wait(
+    stack: Stack, odometer: Type, key: str
+) -> None:
+    now = second_now()
+    due = {"audit": now - 99_000, "settle": now + 99}
+    process().table("usage").put(Mark(ACME, now, due).to_item())
+    before = json.loads(odometer("backlog", ACME, "--json").stdout)
+    assert before["due_since"] == {"audit": format_seconds(instant_at(now - 99_000))}
+    assert (before["in_log_since"], before["audited_through"]) == (None, None)
+    accepted = instant_at(now - 9 * 3_600)
+    waits = log_entries.to_item(
+        ACME, [used("ann", "automation", accepted, 1)], epoch_ms(accepted), "a"
+    )
+    process().table("log").put(waits)
+    process().table("usage").put({"pk": keys.audit(ACME), "sk": "V", "upto": epoch_ms(accepted)})
+    found = json.loads(odometer("backlog", ACME, "--json").stdout)
+    since = format_seconds(accepted)
+    assert (found["in_log_since"], found["audited_through"]) == (since, since)
+    assert f"audit {before['due_since']['audit']}" in odometer("backlog", ACME).stdout
 
 
 def test_a_bar_shows_how_far_it_is() -> None:

@@ -86,3 +86,16 @@ def test_late_events_that_were_missed_do_not_wait(steps: StepByStep) -> None:
     every = steps.simulated.folding
     impatient = Folding(every.log, every.usage, every.subjects, limits=Limits(tail=0))
     assert Audit(impatient).step(ORGANIZATION, steps.simulated.now_ms).missed == 1
+
+
+def test_it_says_up_to_when_every_lane_was_audited(steps: StepByStep) -> None:
+    assert audit(steps).through_ms(ORGANIZATION) is None
+    reached = []
+    while not step(steps).is_last:
+        reached.append(audit(steps).through_ms(ORGANIZATION) or 0)
+    assert reached == sorted({*reached}), "it goes on with every piece"
+    assert audit(steps).through_ms(ORGANIZATION) == min(
+        audit(steps).folding.watermarks(ORGANIZATION)[0], steps.simulated.now_ms - HOUR * 1_000
+    )
+    with patch.object(Folding, "watermarks", lambda *_: [1, 1]):
+        assert audit(steps).through_ms(ORGANIZATION) is None, "the second lane never was"

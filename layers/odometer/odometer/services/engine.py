@@ -61,6 +61,8 @@ class Waiting(NamedTuple):
     plan: Progress
     rebuild: Progress
     parked: int
+    audited_ms: int | None
+    """Every batch accepted before this was audited; None before the first audit."""
 
 
 class Redriven(NamedTuple):
@@ -207,6 +209,7 @@ class Engine:
             self.settling.progress(organization),
             self.rebuilding.progress(organization),
             self.parked(organization),
+            self.auditing.through_ms(organization),
         )
 
     def _has_long_tail(self, organization: str) -> bool:

@@ -45,15 +45,24 @@ class Audit:
                 return Piece(missed, is_last=False)
         return Piece(missed, is_last=True)
 
+    def through_ms(self, organization: str) -> int | None:
+        """Every batch accepted before this was audited; None while a lane never was."""
+        lanes = range(len(self.folding.watermarks(organization)))
+        reached = [self._reached_ms(organization, lane) or 0 for lane in lanes]
+        return min(reached) or None
+
+    def _reached_ms(self, organization: str, lane: int) -> int | None:
+        stored = self.folding.usage.get(keys.audit(organization), keys.of_lane(_ENTRY, lane))
+        return int(stored["upto"]) if stored else None
+
     def _step(self, organization: str, lane: int, end_ms: int, now_ms: int) -> Piece:
-        name = keys.of_lane(_ENTRY, lane)
-        stored = self.folding.usage.get(keys.audit(organization), name)
-        start_ms = int(stored["upto"]) if stored else now_ms - FIRST_MS
+        start_ms = self._reached_ms(organization, lane) or now_ms - FIRST_MS
         if start_ms >= end_ms:
             return Piece(0, is_last=True)
         entries = self.folding.entries(organization, start_ms, lane=lane)
         some, upto_ms = self._piece(entries, end_ms)
         missed = self.folding.fold_again(organization, some, now_ms)
+        name = keys.of_lane(_ENTRY, lane)
         checkpoint = {"pk": keys.audit(organization), "sk": name, "upto": upto_ms}
         self.folding.usage.put_newer(checkpoint, "upto")
         return Piece(missed, is_last=upto_ms == end_ms)
