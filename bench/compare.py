@@ -30,14 +30,14 @@ from bench.apps import (
 from bench.peers import peers
 from bench.picture import Line, picture
 from bench.publish import PICTURES, publish
-from bench.question import Engine, Page, Question, oracle, questions
+from bench.question import PAGE, Engine, Page, Question, oracle, questions
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, epoch_second
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.measuring import measure_each
 from odometer.engine.read.views import View
-from odometer.reports.apps import AppUsers, UserOrder
-from odometer.reports.ranking import Direction
+from odometer.reports.apps import AppUsers, average_times
+from odometer.reports.ranking import Direction, Ranking
 from odometer.storage.dynamo import Meter, Table
 from tests.support.apps import APP
 from tests.support.memory_directory import ACME
@@ -179,15 +179,19 @@ def report_alone(deployment: CountingDeployment) -> Engine:
         view = View.latest(ACME, table, "UTC", epoch_second(NOW))
         ranges = [ends for ends in (question.range, question.before) if ends]
         used, *before = measure_each(view, app, [Period.of_days(*ends, UTC) for ends in ranges])
-        users = AppUsers.of(
-            used, before[0] if before else None, members if question.departments else None
+        among = used.among(members if question.departments else None)
+        users, ids = AppUsers(used, before[0] if before else None, among), deployment.ids
+        ranked = Ranking(
+            among,
+            average_times(used, among),
+            Direction.DESCENDING,
+            lambda some: map(ids.__getitem__, some),
         )
-        ids = deployment.ids
-        ranked = users.ranked(UserOrder.TIME, Direction.DESCENDING, ids, ids)
-        metrics = {user: users.time(user) for user in ranked[:50]}
+        page = ranked.part(slice(PAGE))
+        times = users.times(page)
         return [
-            (ids[user], metric.value, users.days[user], metric.compare_value)
-            for user, metric in metrics.items()
+            (ids[user], times[user].value, used.days_active[user], times[user].compare_value)
+            for user in page
         ], len(ranked)
 
     return Engine("figures alone", ask, lambda: table.meter.read_units)

@@ -350,7 +350,7 @@ def history(home: Path, size: float) -> dict[str, object]:
     used = acme.view()
     period = Period(instant_at(acme.now - 700 * DAY), instant_at(acme.now + 1))
     found = sum(
-        sum(measure(used, product, period).measure(product.kind.measures[0]))
+        sum(measure(used, product, period).columns[product.kind.measures[0]])
         for product in acme.products
     )
     return {

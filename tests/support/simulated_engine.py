@@ -167,8 +167,7 @@ def brute_force(
 
 def rows(used: Used) -> dict[int, Row]:
     """Every user's measures and days active, as the engine has them."""
-    columns = [used.measure(name) for name in used.product.kind.measures]
-    columns.append(used.days_active)
+    columns = [*used.columns.values(), used.days_active]
     table = list(zip(*columns, strict=True))
     assert used.users == [who for who, row in enumerate(table) if row.count(0) < len(row)]
     return {who: table[who] for who in used.users}

@@ -16,7 +16,7 @@ from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit, Status
 from odometer.domain.errors import NotFound
 from odometer.domain.people import State
-from odometer.reports.ranking import UserUsage, page_of_ranking
+from odometer.reports.ranking import Direction, Ranking
 from odometer.services.erasure import erase
 from odometer.storage.directory import BlockCache, DirectoryStore, columns_of, item_of
 from odometer.storage.dynamo import Item, Key, Table
@@ -224,10 +224,10 @@ def test_a_page_of_equal_users_is_read_with_few_names_in_memory(
 ) -> None:
     cache = BlockCache(most_bytes=2_000_000)
     directory = store_of(many, cache=cache).open(ACME)
-    ranked = [UserUsage(user, (1, 0)) for user in range(MANY)]
-    page = page_of_ranking(ranked, slice(start, start + 10), directory.ids_at)
+    ranked = Ranking(range(MANY), [1] * MANY, Direction.DESCENDING, directory.ids_at)
+    page = ranked.part(slice(start, start + 10))
     ids = {user.ordinal: user.id for user in directory.users_from(0)}
-    assert [row.user for row in page] == sorted(ids, key=ids.__getitem__)[start : start + 10]
+    assert page == sorted(ids, key=ids.__getitem__)[start : start + 10]
     assert cache.kept_bytes <= 2_000_000
 
 
@@ -238,12 +238,12 @@ def test_only_names_that_decide_a_place_on_the_page_are_read(many: MemoryTable) 
         asked.extend(users)
         return store_of(many).open(ACME).ids_at(users)
 
-    ranked = [UserUsage(user, (MANY - user // 4,)) for user in range(MANY)]
+    fours = [user // 4 for user in range(MANY)]
     measured(many)
-    page = page_of_ranking(ranked, slice(10_001, 10_009), ids_of)
+    page = Ranking(range(MANY), fours, Direction.ASCENDING, ids_of).part(slice(10_001, 10_009))
     assert asked == list(range(10_000, 10_012))
-    assert {row.user for row in page} < set(asked)
-    assert [row.measures for row in page] == [ranked[n].measures for n in range(10_001, 10_009)]
+    assert set(page) < set(asked)
+    assert [fours[user] for user in page] == fours[10_001:10_009]
     assert many.calls["read"] <= 3 * 3
 
 

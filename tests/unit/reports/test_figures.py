@@ -2,7 +2,14 @@
 
 import pytest
 
-from odometer.reports.figures import change_tenths, one_decimal, rounded, rounded_each, share
+from odometer.reports.figures import (
+    change_tenths,
+    changes_each,
+    one_decimal,
+    rounded,
+    rounded_each,
+    share,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +45,7 @@ def test_a_share_has_four_decimals(part: int, whole: int, expected: float) -> No
 def test_a_quotient_is_the_nearest_whole_number(dividend: int, divisor: int, expected: int) -> None:
     assert rounded(dividend, divisor) == expected
     if dividend >= 0:
-        assert list(rounded_each([dividend], [divisor])) == [expected]
+        assert rounded_each([dividend, 0], [divisor, 0]) == [expected, 0]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +54,10 @@ def test_a_quotient_is_the_nearest_whole_number(dividend: int, divisor: int, exp
 )
 def test_a_change_is_in_tenths_of_a_percent(value: int, compared: int, expected: int) -> None:
     assert change_tenths(value, compared) == expected
+    assert changes_each([value, compared], [compared, value]) == [
+        expected,
+        change_tenths(compared, value),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,10 @@ class Directory:
         rows = self._rows_of_users(ordinals, *USER_FAMILIES)
         return [User(ordinal, **row) for ordinal, row in zip(ordinals, rows, strict=True)]
 
+    def names_at(self, ordinals: Sequence[int]) -> list[dict[str, str]]:
+        """The id, the username and the user_key of users."""
+        return self._rows_of_users(ordinals, "names")
+
     def ids_at(self, ordinals: Iterable[int]) -> Iterator[str]:
         """The ids of users whose ordinals ascend, with a few blocks in memory at a time."""
         by_block = groupby(ordinals, key=lambda ordinal: ordinal // BLOCK_ROWS)

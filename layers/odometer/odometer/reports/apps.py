@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from enum import StrEnum
 from itertools import pairwise
+from math import inf
 
+from odometer.directory.snapshot import Directory
 from odometer.domain.time import DAY, Period, day_start, epoch_second
-from odometer.engine.read.measuring import Used
+from odometer.engine.read.measuring import Used, values_of
 from odometer.reports.blocks import BEGINS_WITH
-from odometer.reports.figures import Metric, rounded, rounded_each
-from odometer.reports.ranking import Direction, Key, in_order, totals_among
+from odometer.reports.figures import Metric, changes_each, rounded, rounded_each
+from odometer.reports.ranking import Direction, Ranking, totals_among
 
 
 class Granularity(StrEnum):
@@ -99,39 +101,48 @@ class UserOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AppUsers:
-    """The published figures of every user of an app, by ordinal."""
+    """The published figures of some users of an app."""
 
-    times: Mapping[int, int]
-    """Average milliseconds per active day."""
-    days: Sequence[int]
-    compared: Mapping[int, int] | None
-    """The same average in the comparison period, if there is one."""
+    used: Used
+    before: Used | None
+    """What was used in the comparison period, if there is one."""
+    users: Sequence[int]
+    """By ordinal."""
 
-    @classmethod
-    def of(cls, used: Used, before: Used | None, among: Collection[int] | None) -> "AppUsers":
-        compared = average_times(before, None) if before else None
-        return cls(average_times(used, among), used.days_active, compared)
+    def times(self, shown: Iterable[int]) -> dict[int, Metric]:
+        """By user, the average milliseconds per active day."""
+        users = sorted(shown)
+        figures = zip(*(average_times(used, users) for used in self._periods), strict=True)
+        return {user: Metric(*each) for user, each in zip(users, figures, strict=True)}
 
-    def time(self, user: int) -> Metric:
-        compared = None if self.compared is None else self.compared.get(user, 0)
-        return Metric(self.times[user], compared)
-
-    def ranked(
-        self, order: UserOrder, direction: Direction, ids: Sequence[str], names: Sequence[str]
-    ) -> list[int]:
-        keys: Mapping[UserOrder, Callable[[int], Key]] = {
-            UserOrder.TIME: self.times.__getitem__,
-            UserOrder.CHANGE: lambda user: self.time(user).change_tenths,
-            UserOrder.DAYS: self.days.__getitem__,
-            UserOrder.USERNAME: lambda user: names[user].casefold(),
+    def ranked(self, order: UserOrder, direction: Direction, directory: Directory) -> Ranking:
+        keys: Mapping[UserOrder, Callable[[], Sequence[str | float]]] = {
+            UserOrder.TIME: lambda: average_times(self.used, self.users),
+            UserOrder.CHANGE: lambda: self._changes(direction),
+            UserOrder.DAYS: lambda: values_of(self.used.days_active, self.users),
+            UserOrder.USERNAME: lambda: usernames(directory, self.users),
         }
-        by_id = sorted(self.times, key=ids.__getitem__)
-        return in_order(by_id, keys[order], direction)
+        return Ranking(self.users, keys[order](), direction, directory.ids_at)
+
+    def _changes(self, direction: Direction) -> Sequence[float]:
+        """In tenths of a percent; where there is none, what comes last."""
+        last = inf if direction is Direction.ASCENDING else -inf
+        if self.before is None:
+            return [last] * len(self.users)
+        times = (average_times(used, self.users) for used in self._periods)
+        return [last if each is None else each for each in changes_each(*times)]
+
+    @property
+    def _periods(self) -> list[Used]:
+        return [self.used, self.before] if self.before else [self.used]
 
 
-def average_times(used: Used, among: Collection[int] | None) -> dict[int, int]:
-    """By user, the milliseconds per day on which they used the app."""
-    users = used.among(among)
-    columns = (used.measure("active_ms"), used.days_active)
-    times, days = (map(column.__getitem__, users) for column in columns)
-    return dict(zip(users, rounded_each(times, days), strict=True))
+def average_times(used: Used, users: Sequence[int]) -> list[int]:
+    """The milliseconds per day on which each of some users used the app."""
+    columns = (used.columns["active_ms"], used.days_active)
+    return rounded_each(*(values_of(column, users) for column in columns))
+
+
+def usernames(directory: Directory, users: Iterable[int]) -> list[str]:
+    names = directory.columns("users", "names")["username"]
+    return [names[user].casefold() for user in users]

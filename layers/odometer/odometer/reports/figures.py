@@ -1,6 +1,6 @@
 """Figures as they are published: whole numbers, shares, changes in tenths of a percent."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,10 +18,10 @@ def one_decimal(number: float) -> float:
     return rounded(*(10 * number).as_integer_ratio()) / 10
 
 
-def rounded_each(dividends: Iterable[int], divisors: Iterable[int]) -> Iterator[int]:
-    """The whole numbers nearest to many quotients, none of them negative."""
+def rounded_each(dividends: Iterable[int], divisors: Iterable[int]) -> list[int]:
+    """The whole numbers nearest to many quotients, none of them negative; 0 of nothing by 0."""
     pairs = zip(dividends, divisors, strict=True)
-    return ((2 * dividend + divisor) // (2 * divisor) for dividend, divisor in pairs)
+    return [(2 * part + whole) // (2 * whole) if whole else 0 for part, whole in pairs]
 
 
 def share(part: int, whole: int) -> float:
@@ -34,6 +34,18 @@ def change_tenths(value: int, compare_value: int | None) -> int | None:
     if not compare_value:
         return None
     return rounded(1000 * (value - compare_value), compare_value)
+
+
+def changes_each(values: Iterable[int], compare_values: Iterable[int]) -> list[int | None]:
+    """The changes of many figures."""
+    return [
+        None
+        if not before
+        else (2000 * (now - before) + before) // (2 * before)
+        if now >= before
+        else -((2000 * (before - now) + before) // (2 * before))
+        for now, before in zip(values, compare_values, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

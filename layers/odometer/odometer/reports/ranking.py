@@ -1,18 +1,20 @@
 """Rows in order: users by their usage, and users as they are listed."""
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from heapq import nlargest, nsmallest
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from odometer.directory.people import User
 from odometer.engine.read.latest import LastActive
-from odometer.engine.read.measuring import Used
+from odometer.engine.read.measuring import Used, values_of
 
 Row = TypeVar("Row")
 Key = str | int | None
+
+FEW: Final = 12
+"""Where fewer than one in so many are looked at, choosing them takes less than sorting all."""
 
 
 class Direction(StrEnum):
@@ -32,69 +34,75 @@ def in_order(rows: Sequence[Row], key: Callable[[Row], Key], direction: Directio
 
 
 @dataclass(frozen=True, slots=True)
-class UserUsage:
-    """What one user has used, measure by measure in the order of the kind."""
+class Ranking:
+    """Users by a key, sorted no further than they are looked at; equal ones are sorted by id.
 
-    user: int
-    measures: tuple[int, ...]
-
-
-def most_used_first(used: Used, among: Collection[int]) -> list[UserUsage]:
-    columns = [used.measure(name) for name in used.product.kind.measures]
-    rows = [
-        UserUsage(user, tuple(column[user] for column in columns)) for user in used.among(among)
-    ]
-    return sorted(rows, key=rank_key)
-
-
-def rank_key(row: UserUsage) -> list[int]:
-    return [-value for value in row.measures]
-
-
-def page_of_ranking(
-    ranked: Sequence[UserUsage], page: slice, ids_of: Callable[[Sequence[int]], Iterable[str]]
-) -> Sequence[UserUsage]:
-    """A page of a ranking, users with equal usage by id.
-
-    Only ids that decide a place on the page are asked for: reading names costs more than usage.
+    Only ids that decide a place are asked for: reading names costs more than usage.
     """
-    rows: list[UserUsage] = []
-    at = page.start
-    while at < min(page.stop, len(ranked)):
-        key = rank_key(ranked[at])
-        first = bisect_left(ranked, key, key=rank_key)
-        end = bisect_right(ranked, key, key=rank_key)
-        among = slice(at - first, min(page.stop, end) - first)
-        rows += part_by_id(ranked[first:end], among, ids_of)
-        at = end
-    return rows
+
+    users: Sequence[int]
+    """In the order of their ordinals."""
+    keys: Sequence[Any]
+    """One for each user."""
+    direction: Direction
+    ids_of: Callable[[Sequence[int]], Iterable[str]]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.part(slice(0, len(self))))
+
+    def part(self, places: slice) -> list[int]:
+        start, stop, _ = places.indices(len(self))
+        if start >= stop:
+            return []
+        first_keys = self._first_keys(stop)
+        skipped = start - first_keys.index(first_keys[start])
+        found = self._with_keys(first_keys[start:])
+        return self._in_order(found, range(skipped, skipped + stop - start))
+
+    def _first_keys(self, stop: int) -> list[Any]:
+        largest_first = self.direction is Direction.DESCENDING
+        if stop * FEW < len(self.keys):
+            return (nlargest if largest_first else nsmallest)(stop, self.keys)
+        return sorted(self.keys, reverse=largest_first)[:stop]
+
+    def _with_keys(self, keys: Sequence[Any]) -> list[tuple[int, int]]:
+        """All users with any of the keys that stand here in order, and the ranks of theirs."""
+        ranks = {key: rank for rank, key in enumerate(dict.fromkeys(keys))}
+        low, high = sorted((keys[0], keys[-1]))
+        pairs = zip(self.users, self.keys, strict=True)
+        return [(ranks[key], user) for user, key in pairs if low <= key <= high]
+
+    def _in_order(self, found: Sequence[tuple[int, int]], places: range) -> list[int]:
+        """Some places of users by their ranks, and by their ids where these are equal.
+
+        Ids are looked at one after the other, and only those kept that are nearer to an end than
+        these places are: a million of equal users do not fit into memory with their names.
+        """
+        if len({rank for rank, _ in found}) == len(found):
+            return [user for _, user in sorted(found)][places.start : places.stop]
+        ids = self.ids_of([user for _, user in found])
+        rows = ((rank, each, user) for (rank, user), each in zip(found, ids, strict=True))
+        if places.stop <= len(found) - places.start:
+            return [user for *_, user in nsmallest(places.stop, rows)[places.start :]]
+        last = nlargest(len(found) - places.start, rows)[::-1]
+        return [user for *_, user in last[: len(places)]]
 
 
-def part_by_id(
-    tied: Sequence[UserUsage], part: slice, ids_of: Callable[[Sequence[int]], Iterable[str]]
-) -> Sequence[UserUsage]:
-    """A part of equal users in the order of their ids.
-
-    Ids are looked at one after the other, and only those kept that are nearer to an end than the
-    part is: a million of equal users do not fit into memory with their names.
-    """
-    if len(tied) == 1:
-        return tied
-    by_ordinal = sorted(tied, key=lambda row: row.user)
-    ids = ids_of([row.user for row in by_ordinal])
-    pairs = ((each, row.user, row) for each, row in zip(ids, by_ordinal, strict=True))
-    if part.stop <= len(tied) - part.start:
-        return [row for _, _, row in nsmallest(part.stop, pairs)[part.start :]]
-    last = nlargest(len(tied) - part.start, pairs)[::-1]
-    return [row for _, _, row in last[: part.stop - part.start]]
+def most_used_first(
+    used: Used, users: Sequence[int], ids_of: Callable[[Sequence[int]], Iterable[str]]
+) -> Ranking:
+    columns = [values_of(column, users) for column in used.columns.values()]
+    return Ranking(users, list(zip(*columns, strict=True)), Direction.DESCENDING, ids_of)
 
 
 def totals_among(used: Used, among: Collection[int] | None) -> dict[str, int]:
     if among is None:
         return used.totals
     users = used.among(among)
-    columns = {name: used.measure(name) for name in used.product.kind.measures}
-    return {name: sum(map(column.__getitem__, users)) for name, column in columns.items()}
+    return {name: sum(values_of(column, users)) for name, column in used.columns.items()}
 
 
 class PersonOrder(StrEnum):

@@ -9,7 +9,7 @@ import hmac
 import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
@@ -80,7 +80,7 @@ class Chain:
     def row(self) -> int:
         return self.mark.row if self.mark else 0
 
-    def after_erasures(self, users: Sequence[int], erased: int) -> Self:
+    def after_erasures(self, users: Iterable[int], erased: int) -> Self:
         """The chain at the first of the users named by the cursor who has not been erased.
 
         If all of them were erased, the page may repeat rows but never skips one.
@@ -167,13 +167,14 @@ def next_cursor(
     products: Collection[str],
     shown: int,
     total: int,
-    users: Sequence[int] = (),
+    ahead: Sequence[int] = (),
 ) -> str | None:
+    """The cursor of the page after one, which begins with the users that are ahead."""
     row = chain.row + shown
     if chain.all_rows or row >= total:
         return None
-    ahead, erased = users[row:][:USERS_NAMED], len(directory.erased)
-    return chain.cursor(row, directory.head.version, usage.pin(products), ahead, erased)
+    pin, erased = usage.pin(products), len(directory.erased)
+    return chain.cursor(row, directory.head.version, pin, ahead[:USERS_NAMED], erased)
 
 
 def link_headers(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
-from itertools import filterfalse
 from typing import Annotated
 
 from pydantic import Field
@@ -41,7 +40,7 @@ from odometer.reports.apps import (
 from odometer.reports.blocks import USERS, tally_blocks
 from odometer.reports.ranking import Key, in_order
 from odometer.services.usage import Usage
-from odometer.web.cursors import Chain, link_headers, next_cursor, restore_view
+from odometer.web.cursors import USERS_NAMED, Chain, link_headers, next_cursor, restore_view
 from odometer.web.fields import Choice
 from odometer.web.models import Answer
 from odometer.web.report import Report, columns_of
@@ -234,16 +233,16 @@ def app_users(
     periods = periods_of(query, usage)
     used, *before = usage.of_periods(app.id, periods)
     directory = usage.directory_with([used])
-    users = AppUsers.of(used, before[0] if before else None, query.members(directory))
-    names = directory.columns("users", "names")
-    everyone = users.ranked(query.sort_by, query.sort_order, names["id"], names["username"])
-    ranked = list(filterfalse(directory.erased.__contains__, everyone))
+    asked = used.among(query.members(directory), directory.erased)
+    users = AppUsers(used, before[0] if before else None, asked)
+    ranked = users.ranked(query.sort_by, query.sort_order, directory)
     chain = chain.after_erasures(ranked, len(directory.erased))
-    page = ranked[chain.row :][: query.page_size]
-    following = next_cursor(chain, usage, directory, [app.id], len(page), len(ranked), ranked)
+    ahead = ranked.part(slice(chain.row, chain.row + query.page_size + USERS_NAMED))
+    page, ahead = ahead[: query.page_size], ahead[query.page_size :]
+    following = next_cursor(chain, usage, directory, [app.id], len(page), len(ranked), ahead)
 
     def rows(shown: Sequence[int]) -> list[AppUserUtilization]:
-        return user_rows(users, names, shown, usage.last_active(shown))
+        return user_rows(users, directory, shown, usage.last_active(shown))
 
     answer = AppUsersAnswer(
         period=ComparedDays.of(days, comparison),
@@ -253,7 +252,7 @@ def app_users(
     )
     return Report(
         answer,
-        lambda: rows(ranked),
+        lambda: rows(list(ranked)),
         periods,
         usage.through_ms,
         columns=columns_of(AppUserUtilization),
@@ -264,20 +263,18 @@ def app_users(
 
 def user_rows(
     users: AppUsers,
-    names: Mapping[str, Sequence[str]],
-    shown_users: Iterable[int],
+    directory: Directory,
+    shown_users: Sequence[int],
     presence: Mapping[int, LastActive],
 ) -> list[AppUserUtilization]:
+    times = users.times(shown_users)
     return [
         AppUserUtilization(
-            user=UserRef(
-                **{name: names[name][user] for name in ("id", "username", "user_key")},
-                last_activity=LastActivity.of(presence[user]),
-            ),
-            avg_time_ms_per_day=MetricWithDelta.of(users.time(user)),
-            days_active=users.days[user],
+            user=UserRef(**names, last_activity=LastActivity.of(presence[user])),
+            avg_time_ms_per_day=MetricWithDelta.of(times[user]),
+            days_active=users.used.days_active[user],
         )
-        for user in shown_users
+        for user, names in zip(shown_users, directory.names_at(shown_users), strict=True)
     ]
 
 

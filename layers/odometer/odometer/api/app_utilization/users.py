@@ -91,7 +91,8 @@ def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report[UsersAnswer]:
     ordinals = [user.ordinal for user in ranked]
     chain = chain.after_erasures(ordinals, len(directory.erased))
     page = ranked[chain.row :][: query.page_size]
-    following = next_cursor(chain, usage, directory, [], len(page), len(ranked), ordinals)
+    ahead = ordinals[chain.row + len(page) :]
+    following = next_cursor(chain, usage, directory, [], len(page), len(ranked), ahead)
 
     def rows(shown: Sequence[User]) -> list[ClientUser]:
         presence = usage.last_active([user.ordinal for user in shown])

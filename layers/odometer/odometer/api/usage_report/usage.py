@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import MISSING, Field
 
@@ -16,7 +16,7 @@ from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import Kind
 from odometer.domain.people import UserType
 from odometer.engine.read.measuring import Used, distinct_users
-from odometer.reports.ranking import UserUsage, most_used_first, page_of_ranking, totals_among
+from odometer.reports.ranking import most_used_first, totals_among
 from odometer.services.usage import Usage
 from odometer.web.models import Answer
 from odometer.web.report import Page, Report
@@ -137,6 +137,8 @@ class DrilldownAnswer(Answer):
     data: DrilldownData
 
 
+Figure = TypeVar("Figure")
+
 NAMES = {"tests": "tests", "duration_ms": "duration", "screenshots": "screenshots"}
 """The published names of measures; a measure without one is not in the report."""
 
@@ -164,21 +166,25 @@ def summary(query: SummaryQuery, usage: Usage) -> Report[SummaryAnswer]:
 def drilldown(query: DrilldownQuery, usage: Usage) -> Report[DrilldownAnswer]:
     found = usage.of_each([query.product], query.period)[query.product]
     directory = usage.directory_with([found] if found else [])
-    kind = usage.kind(query.product)
+    used = found or Used(usage.measured(query.product), [])
     population = directory.users_of_type(query.type)
-    ranked = most_used_first(found, population - directory.erased) if found else []
+    users = used.among(population)
+    named = [user for user in users if user not in directory.erased]
+    ranked = most_used_first(used, named, directory.ids_at)
     metadata = DrilldownMetadata(
         type=query.type,
         product=query.product,
-        total_users=len(population.intersection(found.users)) if found else 0,
-        **totals_of(kind, found, None).model_dump(),
+        total_users=len(users),
+        **totals_of(used.product.kind, used, None).model_dump(),
         **echo(query, directory, [found]),
         pagination=Pagination.of(query, len(ranked)),
     )
-    users = user_rows(directory, kind, ranked, query.places)
-    page = DrilldownAnswer(status="success", data=DrilldownData(metadata=metadata, users=users))
-    every = partial(user_rows, directory, kind, ranked, slice(0, len(ranked)))
-    return report(page, every, query, usage, [found], columns_of(kind))
+    rows = partial(user_rows, directory, used)
+    shown = rows(ranked.part(query.places))
+    page = DrilldownAnswer(status="success", data=DrilldownData(metadata=metadata, users=shown))
+    return report(
+        page, lambda: rows(list(ranked)), query, usage, [found], columns_of(used.product.kind)
+    )
 
 
 def report(
@@ -213,20 +219,18 @@ def totals_of(kind: Kind, used: Used | None, population: Collection[int] | None)
     return ProductTotals(**published(totals))
 
 
-def published(measures: Mapping[str, int]) -> dict[str, int]:
+def published(measures: Mapping[str, Figure]) -> dict[str, Figure]:
     return {NAMES[name]: value for name, value in measures.items() if name in NAMES}
 
 
-def user_rows(
-    directory: Directory, kind: Kind, ranked: Sequence[UserUsage], shown: slice
-) -> list[DrilldownUser]:
-    rows = page_of_ranking(ranked, shown, directory.ids_at)
+def user_rows(directory: Directory, used: Used, shown: Sequence[int]) -> list[DrilldownUser]:
+    columns = published(used.columns)
     return [
         DrilldownUser(
             id=user.id,
             username=user.username,
             email=user.email,
-            **published(dict(zip(kind.measures, row.measures, strict=True))),
+            **{name: column[user.ordinal] for name, column in columns.items()},
         )
-        for user, row in zip(directory.users_at([row.user for row in rows]), rows, strict=True)
+        for user in directory.users_at(shown)
     ]

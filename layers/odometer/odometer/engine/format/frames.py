@@ -140,6 +140,12 @@ def active(measures: Frame) -> int:
     return (reduce(or_, measures.columns) + (ones << top) - ones >> top) & ones
 
 
+def flags(frame: Frame) -> bytes:
+    """A 1 for everyone with any of the measures and a 0 for everyone else, a byte each."""
+    lanes = active(frame.measures).to_bytes(frame.lane_bytes * frame.lanes, "little")
+    return lanes[:: frame.lane_bytes]
+
+
 def with_days(measures: Frame) -> Frame:
     """The frame of a day: everyone with any of the measures was active on it."""
     return Frame((*measures.columns, active(measures)), measures.lane_bytes)

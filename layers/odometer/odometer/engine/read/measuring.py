@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from functools import cached_property
-from itertools import compress, count
+from itertools import chain, compress, count
 from typing import NamedTuple
 
 from odometer.domain.time import DAY, Period
@@ -18,7 +19,7 @@ from odometer.engine import calendar
 from odometer.engine.format import keys, late
 from odometer.engine.format.codec import Numbers
 from odometer.engine.format.counted import CountedDays
-from odometer.engine.format.frames import DAYS, Frame, net, numbers_of, total, with_days
+from odometer.engine.format.frames import DAYS, SHARD, Frame, flags, net, numbers_of, total
 from odometer.engine.format.late import Late, rows_by_shard
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, frames_in
@@ -37,25 +38,35 @@ class Used:
     frames: Sequence[Frame]
     """By shard."""
 
-    def measure(self, name: str) -> Numbers:
-        return numbers_of(self.frames, self.product.kind.measures.index(name))
+    @cached_property
+    def columns(self) -> Mapping[str, Numbers]:
+        """What every user has used, by measure."""
+        names = self.product.kind.measures
+        return {name: numbers_of(self.frames, place) for place, name in enumerate(names)}
 
-    @property
+    @cached_property
     def days_active(self) -> Numbers:
         return numbers_of(self.frames, DAYS)
 
     @cached_property
     def users(self) -> list[int]:
-        flags = [with_days(frame.measures) for frame in self.frames]
-        return list(compress(count(), numbers_of(flags, DAYS)))
+        shards = (compress(count(at * SHARD), flags(f)) for at, f in enumerate(self.frames))
+        return list(chain.from_iterable(shards))
 
-    def among(self, some: Collection[int] | None) -> list[int]:
-        """Those of some users who have any measure; None is everybody."""
-        return self.users if some is None else [user for user in self.users if user in some]
+    def among(self, some: Collection[int] | None, but: Collection[int] = ()) -> list[int]:
+        """Those of some users who have any measure, but for others; None is everybody."""
+        users = self.users if some is None else [user for user in self.users if user in some]
+        return [user for user in users if user not in but] if but else users
 
     @property
     def totals(self) -> dict[str, int]:
-        return {name: sum(self.measure(name)) for name in self.product.kind.measures}
+        return {name: sum(column) for name, column in self.columns.items()}
+
+
+def values_of(column: Numbers, users: Sequence[int]) -> list[int]:
+    """The numbers of some users, whose ordinals ascend; 0 of those beyond the end."""
+    known = bisect_left(users, len(column))
+    return [*map(column.__getitem__, users[:known]), *[0] * (len(users) - known)]
 
 
 def distinct_users(several: Iterable[Used]) -> list[int]:
