@@ -188,7 +188,7 @@ class Organization:
         """The first measure of every user."""
         period = Period(instant_at(seconds.start), instant_at(seconds.stop))
         used = measure(self.view(), product, period)
-        column = used.measure(product.kind.measures[0])
+        column = used.columns[product.kind.measures[0]]
         return Counter({who: column[who] for who in used.users})
 
     def seconds_of(self, step: str) -> float:
