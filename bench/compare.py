@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
-from bench.apps import (
+from bench.deployment import (
     NOW,
     OF_APP,
     ONE_IN_DEPARTMENT,
@@ -172,7 +172,7 @@ def row_of(row: Any) -> tuple[str, int, int, int | None]:
 def report_alone(deployment: CountingDeployment) -> Engine:
     """The same without a request: no caller to prove, no directory, no last activity."""
     table, app = Table("usage", Meter(), deployment.client), MeteredProduct(APP, KINDS["app"])
-    members = set(range(0, deployment.dense.users, ONE_IN_DEPARTMENT))
+    members = set(range(0, deployment.users, ONE_IN_DEPARTMENT))
 
     def ask(question: Question) -> Page:
         table.meter.read_units = 0.0

@@ -18,10 +18,11 @@ from typing import Any
 import duckdb
 from chdb.session import Session
 
-from bench.apps import CountingDeployment, in_department
-from bench.dense import END
+from bench.daily_usage import END
+from bench.deployment import CountingDeployment, in_department
 from bench.question import PAGE, Ask, Engine, Page, Question, Row, averaged, ranked
 from odometer.storage.dynamo import Meter, Table, Value
+from tests.support.apps import APP
 from tests.support.memory_directory import ACME
 from tests.support.stack import create_tables
 
@@ -70,7 +71,7 @@ def peers(deployment: CountingDeployment, folder: Path) -> list[Engine]:
 
 def rows(deployment: CountingDeployment, since: date = date.min) -> Iterator[tuple[date, int, int]]:
     """Day, user and milliseconds of everyone who used the app on a day."""
-    for day, used in deployment.dense.days.items():
+    for day, used in deployment.usage[APP].days.items():
         if day >= since:
             for user, active_ms in enumerate(used.duration_ms):
                 if active_ms:
@@ -183,7 +184,7 @@ def ask_polars(folder: Path) -> Ask:
 
 def dynamodb_items(deployment: CountingDeployment) -> Engine:
     """A DynamoDB table with an item for each user and day, on the engine that we are on."""
-    a_day = max(1, deployment.dense.users * 9 // 20)
+    a_day = max(1, deployment.users * 9 // 20)
     since = END - timedelta(MOST_ITEMS // a_day)
     create_tables(deployment.client, ["items"])
     table = Table("items", Meter(), deployment.client)
@@ -196,7 +197,7 @@ def dynamodb_items(deployment: CountingDeployment) -> Engine:
         list(loaders.map(lambda at: table.put_all(whole[at : at + BATCH]), cuts))
 
     def averages(ends: tuple[date, date]) -> dict[int, tuple[int, int]]:
-        sums, counts = [0] * deployment.dense.users, [0] * deployment.dense.users
+        sums, counts = [0] * deployment.users, [0] * deployment.usage[APP].users
         for item in table.query(ACME, f"{ends[0]}#", f"{ends[1]}#~"):
             user = int(str(item["sk"])[11:])
             sums[user] += int(str(item["active_ms"]))

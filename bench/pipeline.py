@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
-from bench.dense import PRODUCT
+from bench.daily_usage import PRODUCT
 from odometer.domain.events import Event, digest_of
 from odometer.engine.format import log_entries
 from odometer.engine.format.products import PROJECTIONS

@@ -8,8 +8,9 @@ from datetime import date
 from random import Random
 from typing import NamedTuple
 
-from bench.apps import CountingDeployment, days, in_department
+from bench.deployment import CountingDeployment, days, in_department
 from odometer.reports.figures import rounded
+from tests.support.apps import APP
 
 PAGE = 50
 LENGTHS = (1, 28, 90, 366)
@@ -85,8 +86,8 @@ def oracle(deployment: CountingDeployment, question: Question) -> Page:
 
 def averages(deployment: CountingDeployment, first: date, last: date) -> dict[int, tuple[int, int]]:
     """Of everyone who used the app on some days, milliseconds a day and days."""
-    sums, counts = [0] * deployment.dense.users, [0] * deployment.dense.users
-    for day, used in deployment.dense.days.items():
+    sums, counts = [0] * deployment.users, [0] * deployment.usage[APP].users
+    for day, used in deployment.usage[APP].days.items():
         if first <= day <= last:
             for user, active_ms in enumerate(used.duration_ms):
                 sums[user] += active_ms

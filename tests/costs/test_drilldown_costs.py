@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
-from itertools import pairwise
 from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -12,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from pytest_socket import enable_socket
 
-from bench.dense import END, PRODUCT, Day, Dense, store_usage
+from bench.daily_usage import END, PRODUCT, DailyUsage, store_usage
 from bench.pipeline import ORGANIZATION
 from odometer.api.usage_report.family import BASE, ReportedProduct
 from odometer.bootstrap import process
@@ -35,8 +34,6 @@ NOW = datetime(END.year, END.month, END.day, 12, tzinfo=UTC)
 SETTLED = epoch_second(NOW) - 900
 TAIL = 5_000
 """As many events wait to be settled as ever do."""
-USES = 4
-"""Events of a user on a day."""
 FRAMES = {1_000: 8, 10_000: 60}
 """The most that frames may cost, by users."""
 RANGES = {
@@ -52,7 +49,7 @@ class Counted(NamedTuple):
 
     stack: Stack
     key: str
-    dense: Dense
+    dense: DailyUsage
     events: dict[date, Segment]
     tail: list[Event[int]]
 
@@ -74,7 +71,7 @@ class Counted(NamedTuple):
 @pytest.fixture(scope="module", params=FRAMES)
 def counted(request: pytest.FixtureRequest) -> Iterator[Counted]:
     enable_socket()
-    dense = Dense(request.param)
+    dense = DailyUsage(request.param)
     with stack_on_counting_engine() as stack:
         store = process().usage_store(Meter())
         for _ in store_usage(store, ORGANIZATION, dense):
@@ -102,28 +99,10 @@ def start(last: datetime, days: int, zone: timezone) -> datetime:
     return (last.replace(tzinfo=zone) - timedelta(days=days)).astimezone(UTC)
 
 
-def events_of(dense: Dense, day: date) -> Segment:
+def events_of(dense: DailyUsage, day: date) -> Segment:
     """The uses that a day of frames came from; of today, those that are settled."""
-    random, midnight = Random(day.toordinal()), calendar.first_second(day, UTC)
-    used = dense.days[day if day < END else END - timedelta(7)]
-    rows = sorted(
-        (midnight + random.randrange(86_400), who, *shares)
-        for who in range(len(used.tests))
-        for shares in uses(used, who)
-    )
-    seconds, who, *measures = zip(*rows, strict=True)
-    return Segment(seconds, who, measures).cut(midnight, min(midnight + 86_400, SETTLED))
-
-
-def uses(used: Day, who: int) -> list[tuple[int, ...]]:
-    """What a user did on a day, in some uses that add up to it."""
-    if not used.tests[who]:
-        return []
-    cuts = [[column[who] * part // USES for part in range(USES + 1)] for column in used]
-    return [
-        (after[0] - before[0], after[1] - before[1])
-        for before, after in pairwise(zip(*cuts, strict=True))
-    ]
+    midnight = calendar.first_second(day, UTC)
+    return dense.events(day).cut(midnight, min(midnight + 86_400, SETTLED))
 
 
 def unsettled(users: int) -> list[Event[int]]:

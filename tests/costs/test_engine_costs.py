@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from pytest_socket import enable_socket
 
-from bench.dense import END, PRODUCT, Dense, store_usage
+from bench.daily_usage import END, PRODUCT, DailyUsage, store_usage
 from bench.pipeline import ORGANIZATION, TAIL, Everyone, Pipeline, a_day_of_events
 from odometer.domain.time import Period, instant_at
 from odometer.engine import calendar
@@ -42,7 +42,7 @@ class Stored(NamedTuple):
     """Two years of frames on the engine, and their bytes by what they are."""
 
     client: DynamoDBClient
-    dense: Dense
+    dense: DailyUsage
     size: Mapping[str, int]
 
 
@@ -56,7 +56,7 @@ def client() -> Iterator[DynamoDBClient]:
 def stored(request: pytest.FixtureRequest) -> Iterator[Stored]:
     enable_socket()
     with counting_engine() as client:
-        dense, size = Dense(request.param), Counter[str]()
+        dense, size = DailyUsage(request.param), Counter[str]()
         for what, weight in store_usage(Table("usage", Meter(), client), ORGANIZATION, dense):
             size[what] += weight
         yield Stored(client, dense, size)

@@ -1,25 +1,270 @@
-"""The hops of a request: how many round trips it waits for one after the other."""
+"""The hops of a request: how many round trips it waits for one after the other, by route."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import pytest
+from pytest_socket import enable_socket
 
+from bench.deployment import (
+    EVERYTHING,
+    NOW,
+    OF_APP,
+    TEAM,
+    CountingDeployment,
+    counting_deployment,
+    days,
+    query,
+)
+from odometer.api.routes import routes
+from odometer.api.usage_report.family import BASE
 from odometer.bootstrap import process
-from tests.support.counting_engine import stack_on_counting_engine
-from tests.support.hops import counted_hops
+from odometer.domain.time import DAY
+from tests.costs.costs import write_section
+from tests.support.apps import APP, CLIENT
+from tests.support.hops import Hops, counted_hops
 from tests.support.memory_directory import ACME
-from tests.support.stack import admin_of
+from tests.support.stack import ROOT
+from tests.support.usage_sender import usage_event
 
 pytestmark = pytest.mark.engine
+DOCUMENT = ROOT / "docs" / "performance.md"
+SIZES = (1_000, 10_000)
+TITLE = "Every route: {:,} users"
+AGO = (3, 40)
+"""A warm process has answered the same route about days that end later."""
+LENIENCY = 0.1
+"""Compressed sizes differ a little from machine to machine; hops and calls do not."""
+EVENTS, ROWS = 100, 10
 
 
-def test_a_cold_request_also_waits_for_the_secret() -> None:
-    with stack_on_counting_engine() as stack:
-        key = admin_of(stack, ACME)
-        process.cache_clear()
-        with counted_hops() as cold:
-            stack.get("/api/v1/organization", key)
-        with counted_hops() as warm:
-            stack.get("/api/v1/organization", key)
-    verbs = [dict(verbs) for _, verbs in sorted(cold.rounds.items())]
-    assert {"GetSecretValue": 1} in verbs
-    assert cold.calls == sum(map(len, verbs))
-    assert cold.hops > warm.hops > 0
+class Call(NamedTuple):
+    """One request of a route."""
+
+    path: str
+    body: Any = None
+
+
+Request = Callable[[CountingDeployment, int], Call]
+"""Makes the first request of a route, or a second one that differs."""
+
+
+def of_app(path: str, words: str = "") -> Request:
+    return lambda _, turn: Call(f"{OF_APP}{path}?{words}{query(366, ago=AGO[turn])}")
+
+
+def of_seconds(path: str, words: str) -> Request:
+    def request(_: CountingDeployment, turn: int) -> Call:
+        first, last = days(90, AGO[turn])
+        return Call(f"{path}?{words}&from={first}%2000:00:00&to={last}%2023:59:59")
+
+    return request
+
+
+def of_a_year(path: str, words: str = "") -> Request:
+    def request(deployment: CountingDeployment, turn: int) -> Call:
+        first, last = days(365, AGO[turn])
+        about = words.format(someone=deployment.someone)
+        asked = f"organizationId={ACME}&from={first}&to={last + DAY}&granularity=monthly"
+        return Call(f"/api/v1{path}?{asked}{about}")
+
+    return request
+
+
+def always(path: str) -> Request:
+    return lambda deployment, _: Call(path.format(someone=deployment.someone))
+
+
+def explained(deployment: CountingDeployment, turn: int) -> Call:
+    first, last = days(366, AGO[turn])
+    ends = f"from={first}T00:00:00Z&to={last + DAY}T00:00:00Z"
+    return Call(f"/v1/explain?product={APP}&measure=active_ms&{ends}")
+
+
+def events(deployment: CountingDeployment, turn: int) -> Call:
+    time, source = f"{NOW:%Y-%m-%dT%H:%M:%SZ}", "ci/eu-1"
+    return Call(
+        "/v1/events",
+        [
+            usage_event(f"{turn}-{number}", time=time, source=source, subject=f"user{number:06}")
+            for number in range(EVENTS)
+        ],
+    )
+
+
+def rows(deployment: CountingDeployment, turn: int) -> Call:
+    users = [{"id": id_, "display_name": f"New {turn}"} for id_ in deployment.ids[:ROWS]]
+    return Call("/v1/directory", {"users": users})
+
+
+def new_key(deployment: CountingDeployment, turn: int = 0) -> Call:
+    scopes = ["usage:read"]
+    return Call("/v1/keys", {"name": "new", "user": deployment.someone, "scopes": scopes})
+
+
+def key_of(deployment: CountingDeployment) -> str:
+    made = deployment.call("POST", *new_key(deployment)).json
+    return str(made["key_id"])
+
+
+REQUESTS: Mapping[str, Request] = {
+    "GET /insights/api/v3/public/usage-report/drilldown": of_seconds(
+        f"{BASE}/drilldown", "type=account-user&product=automation"
+    ),
+    "GET /insights/api/v3/public/usage-report/summary": of_seconds(
+        f"{BASE}/summary", "type=account-user"
+    ),
+    "GET /api/v1/instance/permissions": always("/api/v1/instance/permissions?role=Admin"),
+    "GET /api/v1/license": always("/api/v1/license"),
+    "GET /api/v1/organization": always("/api/v1/organization"),
+    "GET /api/v1/organization/account-utilizations": always(
+        f"/api/v1/organization/account-utilizations?organizationId={ACME}&startDate=2025-12"
+    ),
+    "GET /api/v1/organization/teams": always("/api/v1/organization/teams"),
+    "GET /api/v1/organization/usage": of_a_year("/organization/usage"),
+    "GET /api/v1/organization/users": always("/api/v1/organization/users?offset=0&limit=50"),
+    "GET /api/v1/team/account-utilizations": always(
+        f"/api/v1/team/account-utilizations?teamId={TEAM}"
+    ),
+    "GET /api/v1/team/usage": of_a_year("/team/usage", f"&teamId={TEAM}"),
+    "GET /api/v1/team/{teamId}": always(f"/api/v1/team/{TEAM}"),
+    "GET /api/v1/team/{teamId}/users": always(f"/api/v1/team/{TEAM}/users?offset=0&limit=50"),
+    "GET /api/v1/user/usage": of_a_year("/user/usage", "&userId={someone}"),
+    "GET /api/v1/user/{user_id}": always("/api/v1/user/{someone}"),
+    "GET /v2/clients/{client_id}/analytics/apps/utilization": lambda _, turn: Call(
+        f"{CLIENT}/analytics/apps/utilization?{query(366, ago=AGO[turn])}"
+    ),
+    "GET /v2/clients/{client_id}/analytics/apps/{app_id}/activity": of_app(
+        "/activity", "metric=active-time&granularity=daily&"
+    ),
+    "GET /v2/clients/{client_id}/analytics/apps/{app_id}/utilization": of_app(
+        "/utilization", "granularity=daily&"
+    ),
+    "GET /v2/clients/{client_id}/analytics/apps/{app_id}/utilization/users": of_app(
+        "/utilization/users", "granularity=daily&"
+    ),
+    "GET /v2/clients/{client_id}/users": always(f"{CLIENT}/users?sort_by=last_activity"),
+    "GET /v2/clients/{client_id}/users/{user_id}": always(f"{CLIENT}/users/{{someone}}"),
+    "GET /v2/clients/{client_id}/users/{user_id}/usage": lambda deployment, turn: Call(
+        f"{CLIENT}/users/{deployment.someone}/usage?{query(366, ago=AGO[turn])}"
+    ),
+    "GET /v1/coverage": always("/v1/coverage"),
+    "GET /v1/directory/export": always("/v1/directory/export"),
+    "PUT /v1/directory": rows,
+    "POST /v1/events": events,
+    "GET /v1/explain": explained,
+    "GET /v1/keys": always("/v1/keys"),
+    "POST /v1/keys": new_key,
+    "DELETE /v1/keys/{key_id}": lambda deployment, _: Call(f"/v1/keys/{key_of(deployment)}"),
+    "POST /v1/keys/{key_id}/rotate": lambda deployment, _: Call(
+        f"/v1/keys/{key_of(deployment)}/rotate", {"grace_seconds": 0}
+    ),
+    "DELETE /v1/users/{user_id}": lambda deployment, turn: Call(
+        f"/v1/users/{deployment.ids[-1 - turn]}"
+    ),
+}
+"""By route, in the order of asking: who is erased last is of nobody else's concern."""
+
+
+class Cost(NamedTuple):
+    """What one request costs."""
+
+    hops: int
+    calls: int
+    read_units: float
+    write_units: float
+
+    @classmethod
+    def of(cls, counted: Hops) -> Cost:
+        return cls(counted.hops, counted.calls, counted.read_units, counted.write_units)
+
+    @classmethod
+    def from_cells(cls, cells: str) -> Cost:
+        hops, calls, read, written = re.split(r" [/|] ", cells)
+        return cls(int(hops), int(calls), float(read.replace(",", "")), float(written))
+
+    @property
+    def cells(self) -> str:
+        return f"{self.hops} / {self.calls} | {self.read_units:,g} / {self.write_units:g}"
+
+    def matches(self, other: Cost) -> bool:
+        """Whether hops and calls are the same, and units are about as many."""
+        return self[:2] == other[:2] and self[2:] == pytest.approx(other[2:], LENIENCY, 1)
+
+
+@pytest.fixture(scope="module", params=SIZES, ids="{} users".format)
+def deployed(request: pytest.FixtureRequest) -> Iterator[CountingDeployment]:
+    enable_socket()
+    with counting_deployment(request.param, EVERYTHING) as deployment:
+        yield deployment
+
+
+def costs(deployed: CountingDeployment, route: str) -> tuple[Cost, Cost]:
+    """What a route costs a process that knows nothing, and what it costs it next."""
+    verb = route.partition(" ")[0]
+    first, second = (REQUESTS[route](deployed, turn) for turn in range(2))
+    process.cache_clear()
+    with counted_hops() as cold:
+        deployed.call(verb, *first)
+    with counted_hops() as warm:
+        deployed.call(verb, *second)
+    return Cost.of(cold), Cost.of(warm)
+
+
+def test_every_route_is_counted() -> None:
+    assert {f"{verb} {path}" for path, verbs in routes().items() for verb in verbs} == set(REQUESTS)
+
+
+def test_a_request_waits_for_as_many_round_trips_as_is_published(
+    deployed: CountingDeployment,
+) -> None:
+    counted = {route: costs(deployed, route) for route in REQUESTS}
+    publish(TITLE.format(deployed.users), counted)
+    published = read_published(TITLE.format(deployed.users))
+    assert counted.keys() == published.keys()
+    different = {
+        route: (counted[route], published[route])
+        for route in counted
+        if not all(map(Cost.matches, counted[route], published[route]))
+    }
+    assert not different, "UPDATE=1 publishes them, if they changed on purpose"
+
+
+def test_a_cold_request_also_waits_for_the_secret(deployed: CountingDeployment) -> None:
+    process.cache_clear()
+    with counted_hops() as cold:
+        deployed.get("/api/v1/organization")
+    assert {"GetSecretValue": 1} in [dict(verbs) for verbs in cold.rounds.values()]
+    assert cold.calls == sum(sum(verbs.values()) for verbs in cold.rounds.values())
+
+
+def publish(title: str, counted: Mapping[str, tuple[Cost, Cost]]) -> None:
+    head = ["route", "cold: hops / calls", "units read / written"]
+    head += ["warm: hops / calls", "units read / written"]
+    lines = [" | ".join(head), " | ".join(["---", *["---:"] * 4])]
+    lines += [f"{route} | {cold.cells} | {warm.cells}" for route, (cold, warm) in counted.items()]
+    write_section(DOCUMENT, title, TEXT + "\n".join(f"| {line} |" for line in lines))
+
+
+def read_published(title: str) -> dict[str, tuple[Cost, Cost]]:
+    section = DOCUMENT.read_text(encoding="utf-8").partition(f"\n## {title}\n")[2]
+    found = re.findall(
+        r"^\| ([A-Z]+ /\S+) \| (.+?) \|$", section.partition("\n## ")[0], re.MULTILINE
+    )
+    return {route: pair(cells.split(" | ")) for route, cells in found}
+
+
+def pair(cells: list[str]) -> tuple[Cost, Cost]:
+    return Cost.from_cells(" | ".join(cells[:2])), Cost.from_cells(" | ".join(cells[2:]))
+
+
+TEXT = """\
+A *hop* is a round trip that a request waits for: calls that go out together are one. *Cold* is a
+process that knows nothing, not even the secret; *warm* is the same process at its next request, for
+other days. Ranges are of a year, or of 90 days where that is the longest. Counted by
+`tests/costs/test_hops.py`, which fails when a hop or a call is added or a route is missing here.
+
+"""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from bench.dense import END, PRODUCT, Dense, store_usage
+from bench.daily_usage import END, PRODUCT, DailyUsage, store_usage
 from bench.pipeline import ORGANIZATION
 from odometer.domain.events import MEASURES, Event, digest_of
 from odometer.domain.time import Period
@@ -41,7 +41,7 @@ class Cost(NamedTuple):
 def store() -> Iterator[Table]:
     with counting_engine() as client:
         store = Table("usage", Meter(), client)
-        list(store_usage(store, ORGANIZATION, Dense(USERS)))
+        list(store_usage(store, ORGANIZATION, DailyUsage(USERS)))
         yield store
 
 

@@ -11,26 +11,30 @@ calls that can go out together count once. No time is measured: a busy machine c
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
+from io import BufferedReader, BytesIO
 from threading import Lock, local
 from typing import Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
 TARGET = "X-Amz-Target"
+READS = frozenset({"BatchGetItem", "GetItem", "Query"})
 
 
 class Thread(local):
-    """The clock of a thread, the pool that it belongs to, and when its last call began."""
+    """The clock of a thread, the pool that it belongs to, and its last call."""
 
     now = 0
     pool: ThreadPoolExecutor | None = None
     call_began = 0
+    verb = ""
 
 
 @dataclass(eq=False)
@@ -43,12 +47,15 @@ class Task:
 
 @dataclass
 class Hops:
-    """The calls of a block by the round in which they go out, and the clocks of its threads."""
+    """The calls of a block by the round in which they go out, and what they cost."""
 
     begun: list[int] = field(default_factory=list)
     rounds: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """The verbs that go out together."""
     hops: int = 0
+    read_units: float = 0.0
+    write_units: float = 0.0
+    bytes_read: int = 0
     _thread: Thread = field(default_factory=Thread)
     _tasks: dict[ThreadPoolExecutor, list[Task]] = field(default_factory=lambda: defaultdict(list))
     _task_of: WeakKeyDictionary[Future[Any], Task] = field(default_factory=WeakKeyDictionary)
@@ -66,8 +73,19 @@ class Hops:
 
     def verb(self, name: str) -> None:
         """The verb of the call that went out last."""
+        self._thread.verb = name
         with self._lock:
             self.rounds[self._thread.call_began][name] += 1
+
+    def answered(self, content: bytes) -> None:
+        """The units that an answer says it has cost, and its bytes."""
+        consumed = json.loads(content or "{}").get("ConsumedCapacity", [])
+        each = consumed if isinstance(consumed, list) else [consumed]
+        units = sum(one["CapacityUnits"] for one in each)
+        with self._lock:
+            self.bytes_read += len(content)
+            self.read_units += units if self._thread.verb in READS else 0
+            self.write_units += 0 if self._thread.verb in READS else units
 
     def submitted(
         self, pool: ThreadPoolExecutor, submit: Callable[..., Future[Any]], do: Callable[[], Any]
@@ -80,7 +98,7 @@ class Hops:
 
         def run() -> Any:
             if before:
-                wait([before.future])
+                wait_for(before.future)
             self._thread.now = max(begins, before.ended if before else 0)
             self._thread.pool = pool
             try:
@@ -101,7 +119,15 @@ class Hops:
     def finish(self) -> None:
         """Keep the clock of whoever has asked, then wait for tasks that nobody waited for."""
         self.hops = self._thread.now
-        wait([task.future for tasks in self._tasks.values() for task in tasks])
+        for tasks in [*self._tasks.values()]:
+            for task in tasks:
+                wait_for(task.future)
+
+
+def wait_for(future: Future[Any]) -> None:
+    """Wait until a task has ended, or was cancelled."""
+    with suppress(CancelledError):
+        future.exception()
 
 
 @contextmanager
@@ -110,6 +136,7 @@ def counted_hops() -> Iterator[Hops]:
     counted = Hops()
     submit, result = ThreadPoolExecutor.submit, Future.result
     request, header = HTTPConnection.putrequest, HTTPConnection.putheader
+    begin = HTTPResponse.begin
 
     def counted_submit(
         pool: ThreadPoolExecutor, do: Callable[..., Any], /, *words: Any, **named: Any
@@ -132,11 +159,20 @@ def counted_hops() -> Iterator[Hops]:
             counted.verb(word.rpartition(".")[2])
         header(connection, name, *values)
 
+    def counted_answer(response: HTTPResponse) -> None:
+        begin(response)
+        if response.length is not None:
+            with response.fp as sent:
+                content = sent.read(response.length)
+            response.fp = BufferedReader(BytesIO(content))
+            counted.answered(content)
+
     with (
         patch.object(ThreadPoolExecutor, "submit", counted_submit),
         patch.object(Future, "result", counted_result),
         patch.object(HTTPConnection, "putrequest", counted_request),
         patch.object(HTTPConnection, "putheader", counted_header),
+        patch.object(HTTPResponse, "begin", counted_answer),
     ):
         try:
             yield counted

@@ -76,3 +76,14 @@ def test_tasks_of_tasks_wait_for_their_own_calls() -> None:
         chain.result()
         call(counted)
     assert (counted.hops, counted.calls) == (2, 3)
+
+
+def test_what_was_cancelled_is_not_waited_for() -> None:
+    may_begin = Event()
+    with ThreadPoolExecutor(1) as pool:
+        with counted_hops() as counted:
+            pool.submit(may_begin.wait)
+            waiting = pool.submit(call, counted)
+            assert waiting.cancel()
+            may_begin.set()
+        assert counted.calls == 0

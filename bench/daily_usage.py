@@ -1,13 +1,14 @@
-"""A dense product over two years: the usage that the promised counts speak of.
+"""Two years of usage, day by day and user by user, the same every time.
 
-Sixty percent of the users on weekdays, five percent at weekends; joiners and leavers; two measures.
+Sixty percent of the users on weekdays, five percent at weekends; joiners and leavers; two measures;
+four events of a user on a day. A product that is used less has a share of that.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import UTC, date
 from functools import cached_property
 from operator import mul
 from random import Random
@@ -17,11 +18,14 @@ from bench.frame_items import by_shard, frame_items, usage_head
 from odometer.domain.kinds import KINDS
 from odometer.engine import calendar
 from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.segments import Segment
 from odometer.engine.store import Store
 
 PRODUCT = MeteredProduct("automation", KINDS["test"])
 FIRST, END = date(2024, 11, 4), date(2026, 11, 20)
 AT_WORK, AT_HOME = 0.6, 0.05
+USES = 4
+"""Events of a user on a day."""
 _SATURDAY = 5
 _POOL = 300_007
 
@@ -33,16 +37,16 @@ class Day(NamedTuple):
     duration_ms: array[int]
 
 
-class Dense:
-    """The same days for the same number of users, every time."""
+class DailyUsage:
+    """The same days for the same number of users, share and seed, every time."""
 
-    def __init__(self, users: int) -> None:
-        self.users = users
-        random = Random(users)
-        self._at_work = [random.random() < AT_WORK for _ in range(_POOL)]
-        self._at_home = [random.random() < AT_HOME for _ in range(_POOL)]
-        self._tests = [sum(random.choices(range(1, 6), k=4)) for _ in range(_POOL)]
-        self._duration = [sum(random.choices(range(1_000, 600_000), k=4)) for _ in range(_POOL)]
+    def __init__(self, users: int, share: float = 1.0, seed: int = 0) -> None:
+        self.users, self._seed = users, seed
+        random, pool = Random(users + seed), range(_POOL)
+        self._at_work = [random.random() < AT_WORK * share for _ in pool]
+        self._at_home = [random.random() < AT_HOME * share for _ in pool]
+        self._tests = [sum(random.choices(range(1, 6), k=USES)) for _ in pool]
+        self._duration = [sum(random.choices(range(1_000, 600_000), k=USES)) for _ in pool]
 
     @cached_property
     def days(self) -> dict[date, Day]:
@@ -54,13 +58,26 @@ class Dense:
         names = PRODUCT.kind.measures
         return {name: sum(sum(day[at]) for day in days) for at, name in enumerate(names)}
 
+    def events(self, day: date) -> Segment:
+        """The uses that a day came from, in order of time; today they are those of a week ago."""
+        random, midnight = Random(day.toordinal() + self._seed), calendar.first_second(day, UTC)
+        used = self.days[day if day < END else calendar.days(FIRST, END)[-7]]
+        rows = sorted(
+            (midnight + random.randrange(86_400), who, *shares)
+            for who in range(self.users)
+            if used.tests[who]
+            for shares in zip(*(in_uses(column[who]) for column in used), strict=True)
+        )
+        seconds, who, *measures = zip(*rows, strict=True) if rows else ((),) * 4
+        return Segment(seconds, who, measures)
+
     def _day(self, day: date) -> Day:
-        draw = Random(day.toordinal())
+        draw = Random(day.toordinal() + self._seed)
         here = self._present((day - FIRST).days)
         used = self._some(draw, self._at_work if day.weekday() < _SATURDAY else self._at_home)
         flags = list(map(mul, here, used))
         columns = (self._some(draw, pool) for pool in (self._tests, self._duration))
-        return Day(*(array("Q", map(mul, flags, column)) for column in columns))
+        return Day(*(array("I", map(mul, flags, column)) for column in columns))
 
     def _some(self, draw: Random, pool: Sequence[int]) -> Sequence[int]:
         offset = draw.randrange(_POOL - self.users)
@@ -74,11 +91,16 @@ class Dense:
         return [day <= leaves for leaves in last] + [False] * (self.users - joined)
 
 
-def store_usage(store: Store, organization: str, dense: Dense) -> Iterator[tuple[str, int]]:
+def in_uses(total: int) -> Iterator[int]:
+    """A number, cut into as many uses."""
+    return (total * (use + 1) // USES - total * use // USES for use in range(USES))
+
+
+def store_usage(store: Store, organization: str, usage: DailyUsage) -> Iterator[tuple[str, int]]:
     """Store the frames of all days; yield the kind of each and its bytes."""
-    days = ((day, by_shard(used)) for day, used in dense.days.items())
+    days = ((day, by_shard(used)) for day, used in usage.days.items())
     for item in frame_items(organization, PRODUCT, days):
         store.put(item)
         kind = {"F0": "keyframe", "F1": "delta", "S0": "strip"}[item["sk"][0] + item["sk"][13]]
         yield kind, sum(len(value) for value in item.values() if isinstance(value, bytes))
-    store.put(usage_head(organization, END, dense.users))
+    store.put(usage_head(organization, END, usage.users))
