@@ -12,6 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from odometer.access.policy import Scope
+from odometer.api.v1 import events
 from odometer.domain.events import Event
 from odometer.domain.people import Role
 from odometer.engine.format import log_entries
@@ -274,6 +275,23 @@ def test_an_event_that_says_something_twice_says_nothing(
     assert (reply.status, reply.json) == (202, receipt(1, errors=[error]))
 
 
+GOOD = json.dumps([usage_event()])
+
+
+@pytest.mark.parametrize("digits", [33, 400, 5_000])
+def test_a_number_of_many_digits_spoils_its_event_only(digits: int, door: Door) -> None:
+    event = json.dumps(usage_event("long")).replace('"tests": 1', f'"tests": {"9" * digits}')
+    reply = door.send(f"[{event},{GOOD[1:]}", content_type="application/json")
+    error = {"index": 0, "id": "long", "code": "invalid_measure", "message": f"tests: {WHOLE}"}
+    assert (reply.status, reply.json) == (202, receipt(1, errors=[error]))
+
+
+def test_ordinary_numbers_are_read_without_a_call_for_each() -> None:
+    with patch.object(events, "whole") as whole:
+        assert events.parsed(GOOD.encode()) == [usage_event()]
+    assert whole.mock_calls == []
+
+
 ONE, MANY = "application/cloudevents+json", "application/cloudevents-batch+json"
 NOT_JSON = (400, refused("invalid_parameter", "body: not valid JSON"))
 TOO_LARGE = (413, refused("payload_too_large", "Larger than can be handled at once"))
@@ -285,7 +303,6 @@ def announced(media_type: str) -> tuple[int, dict[str, Any]]:
     return 400, refused("invalid_parameter", f"body: not what {media_type} announces")
 
 
-GOOD = json.dumps([usage_event()])
 BODIES: dict[str, tuple[str | bytes, str, tuple[int, dict[str, Any]]]] = {
     "no JSON": ("events", "application/json", NOT_JSON),
     "cut JSON": (GOOD[:-1], "application/json", NOT_JSON),
