@@ -76,13 +76,13 @@ class ManyUsers:
     def _page(self, first: int) -> tuple[bytes, int | None]:
         return page_of(self.cold().open(ORGANIZATION), first)
 
-    def erase(self, user: int) -> Cost:
-        return self.does(partial(self._erase, f"user-{user}"))[1]
+    def erase(self, user: int, process: DirectoryStore) -> Cost:
+        return self.does(partial(self._erase, f"user-{user}", process))[1]
 
-    def _erase(self, user_id: str) -> None:
+    def _erase(self, user_id: str, process: DirectoryStore) -> None:
         """Erase somebody; whoever is erased already is refused."""
         with suppress(NotFound):
-            erase(self.cold(), ORGANIZATION, user_id, NOW)
+            erase(process, ORGANIZATION, user_id, NOW)
 
     def does(self, work: Callable[[], Answer]) -> tuple[Answer, Cost]:
         before, began = self.table.counts - Counts(), time.process_time()

@@ -449,15 +449,19 @@ def directory(home: Path, size: float) -> dict[str, object]:
     users = int(1_000_000 * size)
     many = ManyUsers(home)
     created = list(many.create(users))
+    memory = peak()
     pages = list(many.export())
-    erased, again = many.erase(users // 2), many.erase(users // 2)
+    process = many.cold()
+    cold, warm, again = (many.erase(user, process) for user in (users // 2, users // 3, users // 3))
     return {
         "users": users,
+        "peak memory when all are created, MB": memory // 2**20,
         **of_all("10,000 users created", created),
         **of_all("a page exported", [page.cost for page in pages]),
         "lines of the export": sum(page.lines for page in pages),
         "largest page, kB": max(page.size for page in pages) // 1_000,
-        **of_all("one erased", [erased]),
+        **of_all("one erased by a process that knows no names", [cold]),
+        **of_all("one erased by a process that knows all names", [warm]),
         **of_all("the same again", [again]),
     }
 
