@@ -2,6 +2,7 @@
 
     python -m bench scale                       # all rows
     python -m bench scale --row late --size 0.1 # one of them, a tenth as large
+    python -m bench scale --row late --write    # its figures in docs/performance.md made anew
 
 Every row runs in a process of its own, so that its memory is what the engine holds. Nobody waits
 for storage: rounds are counted, and 5 ms a round are added to what the processor took.
@@ -535,12 +536,11 @@ def main(words: Sequence[str], *, write: bool) -> None:
     parser.add_argument("--row", choices=ROWS, action="append")
     parser.add_argument("--size", type=float, default=1.0, help="a part of the real size")
     asked = parser.parse_args(words)
-    lines = [f"At size {asked.size:g}, on {datetime.now(UTC):%Y-%m-%d}:", ""]
     for name in asked.row or ROWS:
-        lines += [f"**{ROWS[name].__doc__}**", "", "| | |", "| --- | ---: |"]
+        lines = [f"**{ROWS[name].__doc__}** Size {asked.size:g}, on {datetime.now(UTC):%Y-%m-%d}."]
+        lines += ["", "| | |", "| --- | ---: |"]
         for what, value in measured(name, asked.size).items():
             console.print(f"{name}: {what}: {value}")
             lines.append(f"| {what} | {value} |")
-        lines.append("")
-    if write:
-        publish("scale", "\n".join(lines))
+        if write:
+            publish(f"scale {name}", "\n".join(lines))
