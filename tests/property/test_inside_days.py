@@ -11,8 +11,9 @@ import pytest
 from hypothesis import settings
 
 from odometer.domain.time import epoch_second
-from odometer.engine.format import inside
+from odometer.engine.format import inside, piles, segments
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
+from odometer.engine.write import chunks
 from odometer.engine.write import inside as writing
 from tests.property.test_engine import DAY, History, histories
 from tests.property.test_explain import ExplainedHistory
@@ -21,12 +22,15 @@ from tests.support.simulated_engine import SimulatedEngine
 
 @pytest.fixture(autouse=True, scope="module")
 def after_hardly_any_events() -> Iterator[None]:
-    """Frames inside days after a few bytes, looked for at each plan; slices of three events."""
+    """Frames inside days after a few bytes, looked for at each plan; piles of three events."""
     with (
         patch.multiple(inside, EVENT_BYTES=8, SMALLEST_ITEM=1, weight_of=lambda _: 40),
+        patch.multiple(writing, PLANS_BETWEEN=1, weight_of=lambda _: 40),
         patch.multiple(
-            writing, PLANS_BETWEEN=1, SLICE_EVENTS=3, ROWS_WAITING=5, weight_of=lambda _: 40
+            chunks, PILE_EVENTS=3, PILE_BYTES=200, SLICE_SHEETS=2, weight_of=lambda _: 40
         ),
+        patch.multiple(piles, SHEET_EVENTS=2),
+        patch.multiple(segments, CROWDED=5),
     ):
         yield
 

@@ -26,8 +26,7 @@ from odometer.engine.read.projections import usage_of_rows
 from odometer.engine.read.verify import YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
-from odometer.engine.write import frames, steps
-from odometer.engine.write import inside as writing_inside
+from odometer.engine.write import chunks, frames, steps
 from odometer.engine.write.inside import MOST_LOOKS, advance_all
 from odometer.web.cursors import LONGEST_CURSOR, Chain
 from tests.support.memory_store import MemoryStore
@@ -318,7 +317,8 @@ def test_a_day_too_large_to_be_sorted_is_sealed_all_the_same(
     """Nothing of the organization was settled any more: sorting it outlived every worker."""
     monkeypatch.setattr(inside, "EVENT_BYTES", 100)
     monkeypatch.setattr(inside, "SMALLEST_ITEM", 16)
-    monkeypatch.setattr(writing_inside, "MOST_BYTES", 400)
+    monkeypatch.setattr(chunks, "PILE_EVENTS", 100)
+    monkeypatch.setattr(chunks, "MOST_PILES", 3)
     simulated = engine_with(["a", "b"])
     fold(simulated, 1, [event_of("a", NOON - 60)])
     settle_all(simulated)
@@ -328,11 +328,13 @@ def test_a_day_too_large_to_be_sorted_is_sealed_all_the_same(
     day = range(NOON, NOON + 10 * 3_600)
     many = [event_of("a", random.choice(day), random.randrange(90)) for _ in range(2_000)]
     few = [event_of("b", random.choice(day), random.randrange(90)) for _ in range(90)]
-    fold(simulated, 2, [*many, *few])
+    for number in range(5):
+        fold(simulated, 2 + number, [*many[number::5], *few[number::5]])
+        settle_all(simulated)
     simulated.now += 5 * DAY
     settle_all(simulated)
-    chunks = {item["pk"] for item in simulated.usage.everything() if item["sk"][0] == "T"}
-    assert {pk.split("#")[2] for pk in chunks} == {"b"}
+    written = {item["pk"] for item in simulated.usage.everything() if item["sk"][0] == "T"}
+    assert {pk.split("#")[2] for pk in written} & {"a", "b"} == {"b"}
     view = simulated.view()
     for product in simulated.products[:2]:
         seconds = range(NOON + 1_000, NOON + 20_000)

@@ -15,6 +15,7 @@ from odometer.engine.format.decisions import UsageHead
 from odometer.engine.format.segments import Segment
 from odometer.engine.read.inside import InsideReader, sums_of_each
 from odometer.engine.read.views import View
+from odometer.engine.write.chunks import ChunkWriter
 from odometer.engine.write.inside import InsideWriter, partition_of
 from odometer.engine.write.settle import put_segments
 from tests.support.simulated_engine import ORGANIZATION, PRODUCTS
@@ -54,7 +55,7 @@ def test_no_edge_reads_more_at_the_end_of_a_busy_day_than_early_in_it(tmp_path: 
     assert written / (120 * A_MINUTE) <= 0.01
 
     before = store.counts.write_units
-    assert InsideWriter(ORGANIZATION, store, TESTS, UTC, partition, head.plan).put_chunks(DATE)
+    put_chunks(ChunkWriter(ORGANIZATION, store, TESTS, UTC, partition, head.plan, 0))
     extra = int(store.counts.write_units - before)
     assert extra / (120 * A_MINUTE) <= 0.02
     sealed = replace(head, sealed=calendar.first_second(DATE + DAY, UTC), running={TESTS.id: []})
@@ -69,6 +70,11 @@ def test_no_edge_reads_more_at_the_end_of_a_busy_day_than_early_in_it(tmp_path: 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64_000_000
+
+
+def put_chunks(writer: ChunkWriter) -> None:
+    for step in writer.steps(DATE):
+        step.do()
 
 
 def read(store: CountedStore, head: UsageHead, seconds: range) -> tuple[int, float]:

@@ -9,7 +9,7 @@ its own bytes of events, so that writing them costs no more than half of what th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from itertools import chain
@@ -21,7 +21,6 @@ from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.frames import (
     PART_BYTES,
-    SHARD,
     Frame,
     from_attributes,
     parts,
@@ -30,7 +29,7 @@ from odometer.engine.format.frames import (
     with_days,
 )
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.format.segments import Segment, day_frames
+from odometer.engine.format.segments import Segment, day_frames, joined
 from odometer.engine.store import Item, KeyRange
 
 EVENT_BYTES = 131_072
@@ -43,7 +42,6 @@ users. Their edges are read event by event."""
 MOST_PRODUCTS = 64
 """Products of an organization that have frames inside their days; the head names them."""
 _EVENTS_AT_ONCE: Final = 65_536
-_MINUTE: Final = 60
 
 
 def bytes_between(frames: int) -> int:
@@ -108,11 +106,6 @@ class ProductDay:
         """The events of a stored segment that are of this day."""
         seconds = self.seconds
         return Segment.from_item(segment, self.product).cut(seconds.start, seconds.stop)
-
-    def minutes(self, seconds: Iterable[int]) -> int:
-        """A bit for every minute of the day that some seconds are in."""
-        first = self.seconds.start
-        return sum(1 << minute for minute in {(each - first) // _MINUTE for each in seconds})
 
     def segments(
         self, after: int, upto: int | None = None, *, strong: bool = True
@@ -184,7 +177,7 @@ class Chunk(NamedTuple):
         in_order = sorted(items, key=lambda item: keys.part_of(item["sk"]))
         frames = (from_attributes(i, product.measures) for i in items if not has_events(i))
         events = [Segment.from_attributes(i, product, first) for i in in_order if has_events(i)]
-        return cls(first, total(frames, product.measures), joined(events, product))
+        return cls(first, total(frames, product.measures), joined(events, product.measures))
 
     def until(self, second: int, product: MeteredProduct) -> Frame:
         """All that the shard had used of the day before a second of this chunk."""
@@ -194,22 +187,17 @@ class Chunk(NamedTuple):
         return sums.frames()[0]
 
 
+def other_parts(items: Sequence[Item]) -> list[KeyRange]:
+    """Where the other parts of a running frame or a chunk are; the last one was found first."""
+    if not items or not (part := keys.part_of(items[0]["sk"])):
+        return []
+    start = keys.without_part(items[0]["sk"])
+    return [KeyRange(items[0]["pk"], start, keys.with_part(start, part - 1))]
+
+
 def has_events(item: Item) -> bool:
     """Whether a part of a chunk holds events; otherwise it holds sums, as all running frames do."""
     return "gaps" in item
-
-
-def joined(segments: Iterable[Segment], product: MeteredProduct) -> Segment:
-    """One segment of several that follow each other."""
-    several = list(segments)
-    return Segment(
-        list(chain.from_iterable(each.seconds for each in several)),
-        list(chain.from_iterable(each.who for each in several)),
-        [
-            list(chain.from_iterable(each.measures[place] for each in several))
-            for place in range(product.measures)
-        ],
-    )
 
 
 def segment_parts(segment: Segment, first: int) -> Iterator[dict[str, bytes]]:
@@ -220,7 +208,3 @@ def segment_parts(segment: Segment, first: int) -> Iterator[dict[str, bytes]]:
         return
     for half in segment.halves():
         yield from segment_parts(half, first)
-
-
-def shards_in(segment: Segment) -> set[int]:
-    return {user // SHARD for user in set(segment.who)}

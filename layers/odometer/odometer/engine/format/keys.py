@@ -151,6 +151,25 @@ def chunk_through(day: date, second: int) -> str:
     return f"T#{day}#{number(second)}{TOP}"
 
 
+def pile(day: date, plan: int, number_of_pile: int) -> str:
+    """What some megabytes of the segments of a day hold, as sealed by a plan."""
+    return f"{piles_from(day, plan)}{number(number_of_pile)}"
+
+
+def piles_from(day: date, plan: int) -> str:
+    return f"P#{day}#{number(plan)}#"
+
+
+def sheet(day: date, plan: int, first: int, number_of_pile: int, place: int) -> str:
+    """Events of a pile from a second on; the place among all of its sheets of the shard."""
+    return f"{sheets_from(day, plan, first)}#{number(number_of_pile)}#{place}"
+
+
+def sheets_from(day: date, plan: int, second: int) -> str:
+    """Sorts before the sheets of a day that begin at a second or later."""
+    return f"W#{day}#{number(plan)}#{number(second)}"
+
+
 def running_from(day: date) -> str:
     return f"O#{day}#"
 
@@ -223,6 +242,10 @@ def year_of(frames_key: str) -> int:
 
 def second_of(sort_key: str) -> int:
     """The last second of a running frame, or the first one of a chunk."""
+    return int(sort_key.rsplit("#", 3)[1])
+
+
+def first_of_sheet(sort_key: str) -> int:
     return int(sort_key.rsplit("#", 3)[1])
 
 

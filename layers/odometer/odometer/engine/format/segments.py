@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, tzinfo
-from itertools import accumulate, compress, pairwise
-from typing import NamedTuple
+from itertools import accumulate, chain, compress, pairwise
+from typing import Final, NamedTuple
 
 from odometer.domain.events import DIGEST_BYTES, Event, utc_date
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.codec import numbers, pack, unpack, unpack_measures
+from odometer.engine.format.codec import Numbers, numbers, pack, unpack, unpack_measures
 from odometer.engine.format.frames import SHARD, Frame, with_days
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item, KeyRange, Store
+
+CROWDED: Final = 8_192
+"""About so many events of one second and shard are a crowd: those of one user may be added up."""
 
 
 class Segment(NamedTuple):
@@ -81,10 +85,67 @@ class Segment(NamedTuple):
             measures = [[column[place] for place in places] for column in self.measures]
             yield shard, Segment([self.seconds[place] for place in places], who, measures)
 
+    def part(self, places: range) -> Segment:
+        some = slice(places.start, places.stop)
+        return Segment(self.seconds[some], self.who[some], [each[some] for each in self.measures])
+
     def halves(self) -> Iterator[Segment]:
-        middle = len(self.who) // 2
-        for half in (slice(middle), slice(middle, None)):
-            yield Segment(self.seconds[half], self.who[half], [c[half] for c in self.measures])
+        middle, end = len(self.who) // 2, len(self.who)
+        yield self.part(range(middle))
+        yield self.part(range(middle, end))
+
+
+def joined(segments: Iterable[Segment], measures: int) -> Segment:
+    """One segment of several that follow each other."""
+    several = list(segments)
+    return Segment(
+        end_to_end([each.seconds for each in several]),
+        end_to_end([each.who for each in several]),
+        [end_to_end([each.measures[place] for each in several]) for place in range(measures)],
+    )
+
+
+def in_order(segment: Segment) -> Segment:
+    """Events by shard, second and user; if a second is crowded, those of one user are added up."""
+    places = numbers(
+        (user // SHARD << 34 | second) << 14 | user % SHARD
+        for second, user in zip(segment.seconds, segment.who, strict=True)
+    )
+    order = sorted(range(len(places)), key=places.__getitem__)
+    columns = [_at(order, each) for each in segment.measures]
+    ordered = Segment(_at(order, segment.seconds), _at(order, segment.who), columns)
+    if not _is_crowded(ordered.seconds):
+        return ordered
+    placed = _at(order, places)
+    firsts = [at for at, (one, other) in enumerate(pairwise([-1, *placed])) if one != other]
+    sums = [_added_up(column, firsts) for column in columns]
+    return Segment(_at(firsts, ordered.seconds), _at(firsts, ordered.who), sums)
+
+
+def _at(places: Iterable[int], column: Sequence[int]) -> Numbers:
+    return numbers(column[place] for place in places)
+
+
+def _is_crowded(seconds: Sequence[int]) -> bool:
+    """Whether a second has that many events; surely if it has half as many again."""
+    pairs = range(0, len(seconds) - CROWDED, max(CROWDED // 2, 1))
+    return any(seconds[at] == seconds[at + CROWDED] for at in pairs)
+
+
+def _added_up(column: Sequence[int], firsts: Sequence[int]) -> Numbers:
+    """A sum for all rows from each of some places to the next one."""
+    sums = list(accumulate(column, initial=0))
+    return numbers(sums[end] - sums[first] for first, end in pairwise([*firsts, len(column)]))
+
+
+def end_to_end(columns: Sequence[Sequence[int]]) -> Numbers:
+    """Columns after each other, in eight bytes a number where that is enough."""
+    if not all(isinstance(column, array) for column in columns):
+        return numbers(chain.from_iterable(columns))
+    whole = array("Q")
+    for column in columns:
+        whole.extend(column)
+    return whole
 
 
 def midnight_of(item: Item) -> int:

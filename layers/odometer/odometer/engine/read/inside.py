@@ -46,13 +46,6 @@ class Found(NamedTuple):
     items: list[Item]
 
     @property
-    def others(self) -> list[KeyRange]:
-        """Where the other parts are; the last one was found first."""
-        pk, sk, part = self.items[0]["pk"], self.items[0]["sk"], keys.part_of(self.items[0]["sk"])
-        start = keys.without_part(sk)
-        return [KeyRange(pk, start, keys.with_part(start, part - 1))] if part else []
-
-    @property
     def frames(self) -> list[Item]:
         return [item for item in self.items if not inside.has_events(item)]
 
@@ -130,7 +123,12 @@ def find_frames(pieces: Sequence[Piece]) -> None:
     answers = store.read([each.key_range for _, each in lookups])
     for (piece, lookup), items in zip(lookups, answers, strict=True):
         piece.reader.take(piece, lookup, items)
-    others = [(found, each) for piece in pieces for found in piece.found for each in found.others]
+    others = [
+        (found, each)
+        for piece in pieces
+        for found in piece.found
+        for each in inside.other_parts(found.items)
+    ]
     answers = store.read([each for _, each in others])
     for (found, _), items in zip(others, answers, strict=True):
         found.items.extend(items)

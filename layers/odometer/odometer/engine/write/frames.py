@@ -20,13 +20,14 @@ from odometer.engine.format import keys, segments, strips
 from odometer.engine.format.frames import SHARD, Frame, parts, plus, total
 from odometer.engine.format.inside import DaySums
 from odometer.engine.format.late import DayRows, rows_by_shard
+from odometer.engine.format.piles import KEPT_SECONDS
 from odometer.engine.format.products import MeteredProduct, rows_in_shard
 from odometer.engine.format.readings import Reading, frames_in, read_each
 from odometer.engine.format.segments import Segment, by_day
 from odometer.engine.store import Item, Store
-from odometer.engine.write.inside import InsideWriter
+from odometer.engine.write.chunks import ChunkWriter
 from odometer.engine.write.late import additions, late_bytes
-from odometer.engine.write.steps import BUDGET, Step, groups, some_of
+from odometer.engine.write.steps import Step, groups, some_of
 
 SHARDS_READ: Final = 256
 """Shards whose frames one step reads."""
@@ -54,6 +55,8 @@ class FrameWriter:
     """How many products the organization has, which a projection has rows for."""
     is_busy: bool = False
     """Whether its days may have so many events that they need chunks."""
+    sealed: int = 0
+    """The second up to which days are sealed."""
 
     def steps_of_adding(self, events: Segment, sealed: date) -> Iterator[Step]:
         """Write the events of days that are sealed."""
@@ -104,6 +107,8 @@ class FrameWriter:
 
         More products make these groups smaller: then the week begins again.
         """
+        for day in calendar.days(start, stop) if self.is_busy else ():
+            yield from (step.of(f"{start}#0#{day}") for step in self._chunks.steps(day))
         for group, some in groups(shards, summed):
             in_turn = DaysInTurn(self, stop, some)
             for day in calendar.days(start, stop):
@@ -113,8 +118,6 @@ class FrameWriter:
             for group, some in groups(shards, SHARDS_READ):
                 put = partial(self._put_keyframes, start, stop, some)
                 yield Step(f"{start}#2#{group}", 2 * len(some), put)
-        for day in calendar.days(start, stop) if self.is_busy else ():
-            yield Step(f"{start}#3#{day}", BUDGET, partial(self._put_chunks, day))
 
     def settled(self, seconds: range) -> Iterator[Item]:
         """The segments of these seconds as of the plan; a page of them is in memory."""
@@ -153,12 +156,15 @@ class FrameWriter:
         self.store.put_all(in_turn.items(weeks))
 
     def _put_deltas(self, day: date, in_turn: DaysInTurn) -> None:
-        each = (self.delta(day, shard, frame) for shard, frame in in_turn.frames(day).items())
+        frames = self._chunks.frames(day, in_turn.shards) if self.is_busy else in_turn.frames(day)
+        each = (self.delta(day, shard, frame) for shard, frame in frames.items())
         self.store.put_all(chain.from_iterable(each))
 
-    def _put_chunks(self, day: date) -> None:
+    @property
+    def _chunks(self) -> ChunkWriter:
         organization, store, product = self.organization, self.store, self.product
-        InsideWriter(organization, store, product, self.zone, self._pk, self.plan).put_chunks(day)
+        ttl = self.sealed + KEPT_SECONDS
+        return ChunkWriter(organization, store, product, self.zone, self._pk, self.plan, ttl)
 
     def _put_keyframes(self, start: date, edge: date, shards: range) -> None:
         each = (self.keyframe(edge, *of_shard) for of_shard in self.sums(start, edge, shards))

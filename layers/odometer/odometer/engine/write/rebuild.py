@@ -159,6 +159,7 @@ class Rebuilding:
             rebuild.plan,
             len(catalog),
             product.id in head.running,
+            rebuild.sealed,
         )
         end = min(self._sealed(rebuild, product), calendar.new_year(year + 1))
         return writer.steps_of_sealing(calendar.new_year(year), end, head.shards(product))

@@ -163,6 +163,7 @@ class Settling:
                 plan.number,
                 len(planned.catalog),
                 product.id in head.running,
+                plan.sealed,
             )
             for product in by_name(planned.catalog)
         ]
