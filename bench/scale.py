@@ -17,7 +17,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -31,16 +31,21 @@ from bench.many_users import Cost, ManyUsers
 from bench.publish import publish
 from odometer.domain.events import MEASURES, Event
 from odometer.domain.kinds import KINDS
+from odometer.domain.time import DAY as ONE_DAY
 from odometer.domain.time import Period, epoch_second, instant_at
 from odometer.engine.format import log_entries
+from odometer.engine.format.decisions import UsageHead
 from odometer.engine.format.marks import LANDED_SECONDS
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
+from odometer.engine.format.segments import Segment
 from odometer.engine.read.measuring import measure
 from odometer.engine.read.verify import YearCheck
 from odometer.engine.read.views import View
 from odometer.engine.write.fold import Folding
+from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.rebuild import Rebuilding
-from odometer.engine.write.settle import Settling
+from odometer.engine.write.settle import Settling, put_segments
+from odometer.engine.write.steps import BUDGET, Reached, take
 
 ORGANIZATION: Final = "3f0c5d1e-7a52-4b8a-9f51-5d1f0e6b7c21"
 PRODUCTS: Final = [
@@ -485,6 +490,51 @@ def sum_and_most(numbers: Sequence[float]) -> str:
     return f"{whole}, at most {round(max(numbers), 2):,}" if len(numbers) > 1 else whole
 
 
+def day(home: Path, size: float) -> dict[str, object]:
+    """A day of one product at 2,000 events a second, or its first part, sealed and read."""
+    store, random, product, users = CountedStore(home / "usage"), Random(6), PRODUCTS[0], 10_000
+    start, plans = NOON - NOON % DAY, max(2, int(3_456 * size))
+    for plan in range(1, plans + 1):
+        put_segments(ORGANIZATION, store, plan, product, a_plan(random, start + 25 * plan, users))
+    end, before = start + DAY, replace(store.counts)
+    head = UsageHead("UTC", end, plan=plans, last=end, users=users, running={product.id: []})
+    writer = FrameWriter(
+        ORGANIZATION, store, product, UTC, lambda _: 0, plans, is_busy=True, sealed=end
+    )
+    date, seconds, reached, is_done = instant_at(start).date(), list[float](), Reached(), False
+    while not is_done:
+        rounds, begin = store.counts.rounds, time.process_time()
+        steps = writer.steps_of_sealing(date, date + ONE_DAY, 1)
+        reached, is_done = take(steps, reached, BUDGET, lambda _: None)
+        waited = (store.counts.rounds - rounds) * ROUND_MS / 1000
+        seconds.append(time.process_time() - begin + waited)
+    written = store.counts.write_units - before.write_units
+    view, edges = View(ORGANIZATION, store, head, (), end + DAY), list[float]()
+    for _ in range(20):
+        edge, units = random.randrange(start, start + 25 * plans), store.counts.read_units
+        measure(view, product, Period(instant_at(start), instant_at(edge)))
+        edges.append(store.counts.read_units - units)
+    return {
+        "events": plans * 50_000,
+        "calls of a worker to seal": len(seconds),
+        "longest call, seconds": f"{max(seconds):.1f}",
+        "all calls, seconds": f"{sum(seconds):.1f}",
+        "write units an event": f"{written / plans / 50_000:.4f}",
+        "units of a ragged edge": f"{min(edges):.0f} to {max(edges):.0f}",
+    }
+
+
+def a_plan(random: Random, now: int, users: int) -> Segment:
+    """50,000 events of the last 25 seconds, some of them a few minutes late."""
+    seconds = sorted(
+        now - random.randrange(random.choice([25, 25, 25, 300])) for _ in range(50_000)
+    )
+    measures = [
+        [random.randrange(1, 600_000) for _ in seconds] for _ in range(PRODUCTS[0].measures)
+    ]
+    return Segment(seconds, [random.randrange(users) for _ in seconds], measures)
+
+
 def spent(acme: Organization, *steps: str) -> dict[str, object]:
     table: dict[str, object] = {}
     for step in steps:
@@ -515,6 +565,7 @@ ROWS: Final[Mapping[str, Callable[[Path, float], dict[str, object]]]] = {
     "busier": busier,
     "people": people,
     "directory": directory,
+    "day": day,
 }
 
 

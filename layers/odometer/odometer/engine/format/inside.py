@@ -41,7 +41,7 @@ MOST_SHARDS = 1_024
 users. Their edges are read event by event."""
 MOST_PRODUCTS = 64
 """Products of an organization that have frames inside their days; the head names them."""
-_EVENTS_AT_ONCE: Final = 65_536
+_EVENTS_AT_ONCE: Final = 32_768
 
 
 def bytes_between(frames: int) -> int:
