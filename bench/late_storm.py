@@ -113,18 +113,23 @@ def main() -> None:
         sending = [pool.submit(write, deployment, writer, ended) for writer in both]
         watching = [pool.submit(watch, deployment, some, seen) for some in (writers, neighbours)]
         time.sleep(CALM_SECONDS)
-        began, late = time.monotonic(), list(storm(many))
-        print(f"sent in {import_of(deployment, acme.key, late, connections=1):.1f} s")
-        expect_late_settled(deployment, acme, many, began)
-        over = time.monotonic()
-        time.sleep(CALM_SECONDS)
-        finish(ended, sending)
+        late, began = list(storm(many)), time.monotonic()
+        try:
+            print(f"sent in {import_of(deployment, acme.key, late, connections=1):.1f} s")
+            expect_late_settled(deployment, acme, many, began)
+        finally:
+            over = time.monotonic()
+            finish(ended, sending)
+            while (
+                any(each.acknowledged for each in both) and time.monotonic() < over + CALM_SECONDS
+            ):
+                time.sleep(1)
+            finish(seen, watching)
+            for name, some in (("the same organization", writers), ("others", neighbours)):
+                tell(name, some, began, over)
         for organization in (acme, *others):
             expect_settled(deployment, organization)
-        finish(seen, watching)
-        print(f"everything settled {time.monotonic() - over - CALM_SECONDS:.1f} s after the last")
-        for name, some in (("the same organization", writers), ("others", neighbours)):
-            tell(name, some, began, over)
+        print(f"everything settled {time.monotonic() - over:.1f} s after the last new event")
         print(f"load average {getloadavg()[0]:.1f} after")
         wrong = [*wrong_figures(deployment, acme, [SHARED, *OWN], [late, *sent_by(writers)])]
         for writer in neighbours:
@@ -198,6 +203,8 @@ def expect_late_settled(
 ) -> None:
     """Wait until late events are counted, and then until none of their folds is unsettled."""
     while counted(deployment, acme.key) < many or backlog(deployment, acme)["batches_in_log"]:
+        if time.monotonic() > began + PATIENCE_SECONDS:
+            sys.exit(f"not folded: {backlog(deployment, acme)}")
         time.sleep(5)
     now = format_seconds(datetime.now(UTC))
     print(f"all late events counted after {time.monotonic() - began:.1f} s")
