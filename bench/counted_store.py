@@ -126,8 +126,9 @@ class CountedStore:
         return newer
 
     def put_all_newer(self, items: Iterable[Item], by: str) -> None:
-        for item in items:
-            self.put_newer(item, by)
+        before = self.counts.rounds
+        several = [self.put_newer(item, by) for item in items]
+        self.counts.rounds = before + ceil(len(several) / READERS)
 
     def delete(self, pk: str, sk: str) -> None:
         self._waited(1)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
+from typing import Final
 
 from odometer.domain.time import DAY
 from odometer.engine import calendar
@@ -16,6 +17,9 @@ from odometer.engine.format.late import DayRows, Late
 from odometer.engine.format.late import key_range as late_key_range
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item, KeyRange, Store
+
+_STRETCHES: Final = 4
+"""Days of more stretches than these are asked for together."""
 
 UserDay = tuple[int, int]
 """A place in the year and a user of the shard."""
@@ -95,7 +99,11 @@ class CountedDays:
 
 
 def _stretches(days: Iterable[date]) -> list[tuple[date, date]]:
-    """The first and the last of days whose weeks follow each other."""
+    """The first and the last of days whose weeks follow each other, or of all if they are many.
+
+    There is nothing between them but in the first format: weeks have strips from the first one on
+    in which a shard was used.
+    """
     stretches: list[tuple[date, date]] = []
     for day in days:
         follows = stretches and calendar.keyframe_before(day) <= calendar.keyframe_after(
@@ -103,4 +111,4 @@ def _stretches(days: Iterable[date]) -> list[tuple[date, date]]:
         )
         first = stretches.pop()[0] if follows else day
         stretches.append((first, day))
-    return stretches
+    return stretches if len(stretches) <= _STRETCHES else [(stretches[0][0], stretches[-1][1])]

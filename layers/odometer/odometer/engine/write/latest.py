@@ -54,12 +54,19 @@ class LatestValues:
             keys.months(self.organization),
             {month: partial(_with_users, who) for month, who in users.items()},
         )
-        for product, sent in _grouped(events, lambda e: e.product).items():
-            self._record_sources(product, _grouped(sent, lambda e: e.source))
+        products = _grouped(events, lambda e: e.product)
+        former = [keys.coverage(self.organization, product) for product in products]
+        first = [KeyRange(pk, keys.BOTTOM, LAST_SOURCE, limit=1) for pk in former]
+        found = self.store.read(first)
+        for (product, sent), in_items in zip(products.items(), found, strict=True):
+            by_source = _grouped(sent, lambda e: e.source)
+            done = self._recorded_before(product, by_source) if in_items else set()
+            self._record_sources(product, by_source, done)
 
-    def _record_sources(self, product: str, by_source: Mapping[str, list[Event[int]]]) -> None:
+    def _record_sources(
+        self, product: str, by_source: Mapping[str, list[Event[int]]], done: Collection[str]
+    ) -> None:
         buckets: defaultdict[str, dict[str, Coverage]] = defaultdict(dict)
-        done = self._recorded_before(product, by_source)
         for source, events in by_source.items():
             if source not in done:
                 new = Coverage.of([event.second for event in events])
@@ -70,8 +77,6 @@ class LatestValues:
     def _recorded_before(self, product: str, sources: Collection[str]) -> set[str]:
         """Sources for which a former release has begun with this plan, in items of their own."""
         pk = keys.coverage(self.organization, product)
-        if not self.store.read([KeyRange(pk, keys.BOTTOM, LAST_SOURCE, limit=1)])[0]:
-            return set()
         items = self.store.get_each(pk, list(sources))
         return {item["sk"] for item in items if item and item["k"] >= self.plan}
 
