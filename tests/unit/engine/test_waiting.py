@@ -63,6 +63,23 @@ def test_late_events_wait_and_fresh_ones_do_not(busy: Busy) -> None:
     assert busy.folding.unsettled(ORGANIZATION) == 7
 
 
+def test_what_waits_is_why_to_settle_at_once(busy: Busy) -> None:
+    """A tail that holds back late events would otherwise wait for five minutes of its own."""
+    folding, seen = busy.folding, []
+    for name in "ab":
+        busy.late(name)
+        seen.append(folding.holds_back(ORGANIZATION))
+    busy.late("c")
+    seen.append(folding.holds_back(ORGANIZATION))
+    busy.simulated.pass_time(5 * MINUTE)
+    busy.fold_outstanding()
+    seen.append(folding.holds_back(ORGANIZATION))
+    busy.settle()
+    busy.fold_outstanding()
+    seen.append(folding.holds_back(ORGANIZATION))
+    assert seen == [False, False, True, True, False]
+
+
 def test_very_many_unsettled_events_make_all_others_wait() -> None:
     """Reports, and whoever folds, hold all that is unsettled in memory."""
     busy = Busy(Limits(tail=2, events=100, most=4))

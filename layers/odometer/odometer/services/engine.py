@@ -213,7 +213,9 @@ class Engine:
         )
 
     def _has_long_tail(self, organization: str) -> bool:
-        return self.folding.unsettled(organization) > LONGEST_TAIL
+        """Whether to settle at once, because much is unsettled or something waits for that."""
+        folding = self.folding
+        return folding.unsettled(organization) > LONGEST_TAIL or folding.holds_back(organization)
 
     def _unsettled_since(self, organization: str, by_lane: ByLane) -> int | None:
         """The second in which the oldest fold that is not settled was written."""

@@ -47,6 +47,8 @@ class Tail:
     """The number of events of each fold."""
     runs: list[tuple[int, set[bytes]]] = field(default_factory=list)
     """Identities of several folds, and the last of these folds."""
+    holds_back: bool = False
+    """Whether entries wait in the log until some of these folds are settled."""
 
     @classmethod
     def after(cls, head: UsageHead | None, lane: int) -> Self:
@@ -62,7 +64,10 @@ class Tail:
         upto = upto_of(head, self.lane)
         sizes = {number: size for number, size in self.sizes.items() if number > upto}
         runs = [run for run in self.runs if run[0] > upto]
-        return type(self)(head, self.lane, self.last, self.through_ms, self.mark, sizes, runs)
+        waits = self.holds_back and head == self.head
+        return type(self)(
+            head, self.lane, self.last, self.through_ms, self.mark, sizes, runs, waits
+        )
 
     @property
     def events(self) -> int:

@@ -36,8 +36,9 @@ _NEVER_MS: Final = 10**13 - 1
 class Limits(NamedTuple):
     """How much is folded before settling, or another organization, has its turn."""
 
-    tail: int = 5_000
-    """Late events wait in the log while more events than this are unsettled."""
+    tail: int = 2_500
+    """Late events wait in the log while more events than this are unsettled: every report reads
+    them, and looks up whose days they count."""
     events: int = 50_000
     """A run of the schedule stops when it has read about so many."""
     most: int = 100_000
@@ -136,6 +137,10 @@ class Folding:
     def unsettled(self, organization: str) -> int:
         """How many events were not settled when the organization was last folded here."""
         return sum(tail.events for tail in self._counted.remembered_tails(organization))
+
+    def holds_back(self, organization: str) -> bool:
+        """Whether entries waited in the log for settling when it was last folded here."""
+        return any(t.holds_back for t in self._counted.remembered_tails(organization))
 
     def through_ms(self, organization: str, lane: int) -> int:
         """The watermark of a lane when it was last folded here."""
@@ -258,6 +263,7 @@ class Folding:
             counted = self._known_before(organization, tail, batch, late)
             chosen = list(self._chosen(tail, batch, now_ms // 1000, late, counted or set()))
             is_whole = len(chosen) == len(batch)
+            tail.holds_back = tail.holds_back or not is_whole
             if not chosen:
                 return Folded(0, is_whole)
             if not is_whole:
