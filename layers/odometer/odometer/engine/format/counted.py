@@ -36,13 +36,20 @@ class CountedDays:
     """The days before this one are sealed."""
     strong: bool = True
 
-    def without_counted(self, asked: Mapping[str, DayRows]) -> dict[str, DayRows]:
+    def key_ranges(self, asked: Mapping[str, DayRows]) -> dict[str, list[KeyRange]]:
+        """By partition, a few Queries that tell it, whatever the number of days."""
+        return {pk: self._key_ranges(pk, rows) for pk, rows in asked.items()}
+
+    def without_counted(
+        self, asked: Mapping[str, DayRows], found: Mapping[str, Sequence[Item]] | None = None
+    ) -> dict[str, DayRows]:
         """By partition, the rows without the flags of users whose day is counted.
 
-        Two rounds of a few Queries, whatever the number of days: the second is for weeks of the
-        first format, and mostly empty.
+        Given what was found in the key ranges, if the caller has read them. A second round is for
+        weeks without a strip, and mostly empty.
         """
-        found = self._read({pk: self._key_ranges(pk, rows) for pk, rows in asked.items()})
+        if found is None:
+            found = self._read(self.key_ranges(asked))
         rest = self._read(
             {pk: self._without_strip(pk, rows, found[pk]) for pk, rows in asked.items()}
         )

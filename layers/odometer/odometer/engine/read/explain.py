@@ -208,7 +208,7 @@ class Explainer(Measuring):
             if after < upto
         )
         key = " ".join(ranges)
-        for shard, frame in self._late_frames(framed):
+        for shard, frame in self._late_rows(framed).frames():
             if value := self._value(shard, frame):
                 yield Part(TermKind.LATE, key, 1, value)
 

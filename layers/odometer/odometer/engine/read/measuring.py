@@ -20,7 +20,7 @@ from odometer.engine.format import keys, late
 from odometer.engine.format.codec import Numbers
 from odometer.engine.format.counted import CountedDays
 from odometer.engine.format.frames import DAYS, SHARD, Frame, flags, net, numbers_of, total
-from odometer.engine.format.late import Late, rows_by_shard
+from odometer.engine.format.late import DayRows, Late, rows_by_shard
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, frames_in
 from odometer.engine.format.segments import Segment
@@ -121,6 +121,37 @@ class Reads(NamedTuple):
 
 
 @dataclass(frozen=True)
+class LateRows:
+    """What unsettled events add to days that frames answer; no user's day counts twice."""
+
+    counted: CountedDays
+    by_shard: Sequence[tuple[int, str, DayRows]]
+    """With the partition of each shard and year."""
+
+    @cached_property
+    def key_ranges(self) -> Mapping[str, Sequence[KeyRange]]:
+        return self.counted.key_ranges(self._asked)
+
+    def frames(
+        self, answers: Iterator[Sequence[Item]] | None = None
+    ) -> Iterator[tuple[int, Frame]]:
+        """By shard, given what is in the key ranges if the caller has read them."""
+        found = None if answers is None else self._found(answers)
+        rows = self.counted.without_counted(self._asked, found)
+        return ((shard, rows[pk].frame()) for shard, pk, _ in self.by_shard)
+
+    def _found(self, answers: Iterator[Sequence[Item]]) -> dict[str, list[Item]]:
+        return {
+            pk: [item for _ in several for item in next(answers)]
+            for pk, several in self.key_ranges.items()
+        }
+
+    @property
+    def _asked(self) -> dict[str, DayRows]:
+        return {pk: rows for _, pk, rows in self.by_shard}
+
+
+@dataclass(frozen=True)
 class Measuring:
     """One product, seen from a view."""
 
@@ -134,14 +165,16 @@ class Measuring:
     def frames(self, several: Sequence[range], shards: Sequence[int]) -> list[list[Frame]]:
         """By shard, what was used in each of several ranges; neighbours share what is read."""
         reads = [self.reads(seconds, shards) for seconds in several]
-        answers = iter(read_joined(self.view.store, [k for each in reads for k in each.key_ranges]))
+        late_rows = [self._late_rows(each.framed) for each in reads]
+        wanted = [key_range for each in reads for key_range in each.key_ranges]
+        wanted += chain.from_iterable(k for each in late_rows for k in each.key_ranges.values())
+        answers = iter(read_joined(self.view.store, wanted))
+        terms = [[next(answers) for _ in each.terms] for each in reads]
         unframed = [piece for each in reads for piece in each.unframed]
         inside = iter(sums_of_each([(self.inside(shards), unframed)])[0])
         return [
-            self._add_up(
-                each, [next(answers) for _ in each.terms], [next(inside) for _ in each.unframed]
-            )
-            for each in reads
+            self._add_up(each, items, [next(inside) for _ in each.unframed], rows.frames(answers))
+            for each, items, rows in zip(reads, terms, late_rows, strict=True)
         ]
 
     def reads(self, seconds: range, shards: Iterable[int]) -> Reads:
@@ -154,13 +187,17 @@ class Measuring:
         return InsideReader(self.view, self.product, shards)
 
     def _add_up(
-        self, reads: Reads, answers: Sequence[Sequence[Item]], inside: Iterable[Sums]
+        self,
+        reads: Reads,
+        answers: Sequence[Sequence[Item]],
+        inside: Iterable[Sums],
+        late_frames: Iterable[tuple[int, Frame]],
     ) -> list[Frame]:
         by_shard: defaultdict[int, list[tuple[int, Frame]]] = defaultdict(list)
         for term, items in zip(reads.terms, answers, strict=True):
             by_shard[term.shard].append((term.sign, self._frame(term, items)))
         of_days = (frame for days in inside for by_day in days.values() for frame in by_day.items())
-        for shard, frame in (*of_days, *self._late_frames(reads.framed)):
+        for shard, frame in (*of_days, *late_frames):
             by_shard[shard].append((1, frame))
         shards = range(max(by_shard, default=-1) + 1)
         return [net(by_shard[shard], self.product.measures) for shard in shards]
@@ -198,10 +235,8 @@ class Measuring:
             return Late.of(items, plan, self.product).frame(*term.late)
         return total(frames_in(items, plan, self.product), self.product.measures)
 
-    def _late_frames(self, framed: range) -> Iterator[tuple[int, Frame]]:
-        """What unsettled events add to days that frames answer; no user's day counts twice."""
+    def _late_rows(self, framed: range) -> LateRows:
         rows = rows_by_shard(self._unsettled, framed, self.zone, self.product)
-        added = {self._pk(*key): some for key, some in rows.items()}
         last = max((some.day(some.days[-1]) for some in rows.values()), default=date.min)
         counted = CountedDays(
             self.view.store,
@@ -209,9 +244,9 @@ class Measuring:
             self.view.head.plan,
             calendar.day_of(self.view.head.sealed, self.zone),
             self._strong(last + DAY),
-        ).without_counted(added)
-        for (_, shard), some in zip(rows, counted.values(), strict=True):
-            yield shard, some.frame()
+        )
+        by_shard = [(shard, self._pk(year, shard), some) for (year, shard), some in rows.items()]
+        return LateRows(counted, by_shard)
 
     @cached_property
     def _unsettled(self) -> Segment:
