@@ -81,7 +81,8 @@ class Organization:
     folds_at: int = 0
     """When a worker reads the log again: once a minute, as often as dispatch asks for it."""
     batches: int = 0
-    sent: list[Event[str]] = field(default_factory=list)
+    sent: list[Event[str]] | None = None
+    """All events, where figures are compared with them: very many take memory."""
     costs: defaultdict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
     processor: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
@@ -118,12 +119,14 @@ class Organization:
     def neighbour(self, number: int) -> Organization:
         """Another organization in the same tables, served by the same process."""
         other = copy(self)
-        other.name, other.sent = f"{number:08d}{self.name[8:]}", []
+        other.name = f"{number:08d}{self.name[8:]}"
+        other.sent = None if self.sent is None else []
         return other
 
     def send(self, events: Sequence[Event[str]]) -> None:
         """Put a batch into the log and fold it as the stream brings it."""
-        self.sent += events
+        if self.sent is not None:
+            self.sent += events
         self.batches += 1
         entry = log_entries.to_item(self.name, events, self.now * 1000, f"{self.batches:08d}")
         self.does("accept", lambda: self.log.put_new(entry))
@@ -175,7 +178,7 @@ class Organization:
 
     def wrong_figures(self) -> str:
         """How many sums of users, in ragged periods, are not those of the events."""
-        events = {event.digest: event for event in self.sent}.values()
+        events = {event.digest: event for event in self.sent or ()}.values()
         compared, wrong = 0, 0
         for product in self.products:
             for ago in range(0, 700, 90):
@@ -219,7 +222,7 @@ def events_of(
 
 def late(home: Path, size: float) -> dict[str, object]:
     """100,000 late events over 690 days and 10,000 users, while others send what is new."""
-    acme, random = Organization(home, PRODUCTS[:1]), Random(1)
+    acme, random = Organization(home, PRODUCTS[:1], sent=[]), Random(1)
     count, users = int(100_000 * size), 10_000
     acme.send(list(events_of(random, BATCH, users, acme.products, lambda: acme.now - 60)))
     acme.now += 2 * DAY
@@ -285,7 +288,7 @@ class InTurn:
     def __init__(self, home: Path, late: int, users: int = 10_000) -> None:
         home.mkdir()
         self.random, self.late, self.users = Random(6), late, users
-        self.acme = Organization(home, PRODUCTS[:1])
+        self.acme = Organization(home, PRODUCTS[:1], sent=[])
         self.others = [self.acme.neighbour(number) for number in range(4)]
         self.everyone = [self.acme, *self.others]
         self.costs = list[Counts]()
