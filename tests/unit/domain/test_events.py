@@ -1,7 +1,7 @@
 """Which events count by their time, and that an ordinary one is read without a search."""
 
 from datetime import UTC, datetime
-from unittest.mock import patch
+from unittest.mock import DEFAULT, patch
 
 import pytest
 
@@ -41,6 +41,7 @@ def test_the_second_before_and_the_one_after_are_refused(
 
 
 def test_in_an_ordinary_event_nobody_searches_for_odd_letters() -> None:
-    with patch.object(text, "CONTROL") as control, patch.object(text, "IGNORABLE") as ignorable:
+    patterns = dict.fromkeys(("CONTROL", "IGNORABLE", "UUID"), DEFAULT)
+    with patch.multiple(text, **patterns) as searches:
         RULES.read(usage_event(time="2026-11-21T12:00:00Z"))
-    assert (control.mock_calls, ignorable.mock_calls) == ([], [])
+    assert [each.mock_calls for each in searches.values()] == [[], [], []]

@@ -10,6 +10,7 @@ from unicodedata import category
 
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 """8-4-4-4-12 hexadecimal digits, whatever they say about a version."""
+UUID_LENGTH: Final = 36
 CONTROLS: Final = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
 CONTROL: Final = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
 INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -51,4 +52,4 @@ def as_kept(name: str) -> str:
 
     The names of people are compared as they are sent.
     """
-    return name.lower() if UUID.fullmatch(name) else name
+    return name.lower() if len(name) == UUID_LENGTH and UUID.fullmatch(name) else name
