@@ -233,7 +233,7 @@ def frame_keys(simulated: SimulatedEngine) -> set[tuple[str, str]]:
 
 def of_the_first_format(item: Item, product: MeteredProduct = TEST) -> Iterator[Item]:
     """The items of days that hold the same."""
-    for day, frame in Late.of([item], 10**9, product).by_day():
+    for day, frame in Late.of([item], 10**9, product).by_day(date.min, date.max):
         for part, piece in enumerate(parts(frame)):
             sk = f"L#{day}#{keys.number(keys.plan_of(item['sk']))}#{part}"
             yield {"pk": item["pk"], "sk": sk, **piece}

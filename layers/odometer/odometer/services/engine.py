@@ -157,8 +157,9 @@ class Engine:
     def verify(self, organization: str, now: datetime) -> Iterator[Comparison]:
         """Every frame beside what the settled events say, by product and year."""
         view = View.latest(organization, self.usage, "UTC", epoch_second(now))
-        for product, year in self.years(organization, self.products(organization), now):
-            yield YearCheck(view, product, year).compare()
+        products = self.products(organization)
+        for product, year in self.years(organization, products, now):
+            yield YearCheck(view, product, year, len(products)).compare()
 
     def years(
         self, organization: str, products: Sequence[MeteredProduct], now: datetime

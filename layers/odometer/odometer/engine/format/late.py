@@ -174,8 +174,11 @@ class Late(NamedTuple):
     def frame(self, start: date, stop: date) -> Frame:
         return total((frame for _, frame in self.each(start, stop)), self.wide)
 
-    def by_day(self) -> Iterator[tuple[date, Frame]]:
+    def by_day(self, start: date, stop: date) -> Iterator[tuple[date, Frame]]:
+        """What came late to each of some days."""
         for item, frame in self.of_days:
-            yield keys.day_of(item["sk"]), frame
+            if start <= (day := keys.day_of(item["sk"])) < stop:
+                yield day, frame
         for _, rows in self.of_year:
-            yield from ((day, of_day.frame()) for day, of_day in rows.by_day())
+            within = rows.cut(start, stop).by_day()
+            yield from ((day, of_day.frame()) for day, of_day in within)
