@@ -3,14 +3,14 @@
 python -m bench --write                          # all of it, into docs/performance.md
 python -m bench compare --users 1000             # one part, only shown
 python -m bench intake --events 100000
-python -m bench cold
+python -m bench start
 python -m bench scale --size 0.1
 """
 
 import sys
 from importlib import import_module
 
-PARTS = ("compare", "intake", "cold", "scale")
+PARTS = ("compare", "intake", "start", "scale")
 
 
 def main() -> None:

@@ -3,19 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
-from unittest.mock import patch
 
 import pytest
-from typer.testing import CliRunner
 
-from local import demo, demo_organization
-from local.demo import NAMES, load
+from local.demo import NAMES
 from local.sample_event import demo_value, fill_placeholders
-from odometer_cli import app
-from tests.support.in_process_client import ADDRESS, open_to_clients
-from tests.support.stack import CONTEXT, functions, stack_on_moto
+from tests.support.demo import demo_on_moto
+from tests.support.stack import CONTEXT, functions
 from tests.support.usage_sender import make_queue
 
 EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
@@ -37,19 +32,8 @@ REFUSALS = {
 
 @pytest.fixture(scope="module")
 def names() -> Iterator[Mapping[str, str]]:
-    """The demo, loaded into a deployment in this process as it is loaded into a real one."""
-    with (
-        stack_on_moto() as stack,
-        open_to_clients(stack),
-        patch.object(demo, "odometer", in_this_process),
-        patch.object(demo_organization, "DAYS_OF_USAGE", 7),
-    ):
-        yield load(ADDRESS)
-
-
-def in_this_process(*words: str) -> CompletedProcess[str]:
-    done = CliRunner().invoke(app, words)
-    return CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+    with demo_on_moto() as found:
+        yield found
 
 
 def slug(folder: str) -> str:
