@@ -12,7 +12,8 @@ from odometer.bootstrap import process
 from odometer.domain.people import Role
 from odometer.engine.format import log_entries
 from odometer.engine.write.fold import SETTLING_MS
-from odometer.storage.dynamo import PATIENCE, Meter, Table
+from odometer.storage.aws import CONNECT_SECONDS, READ_SECONDS, TRIES
+from odometer.storage.dynamo import Meter, Table
 from odometer.storage.log import EventLog, KeptAnswer
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, Stack
@@ -217,11 +218,10 @@ def test_an_answer_to_the_worst_of_bodies_is_kept(stack: Stack, key: str) -> Non
 
 def test_a_put_into_the_log_ends_long_before_the_watermark_passes_its_stamp() -> None:
     """Were an entry to appear behind the watermark, no sweep would ever read it."""
-    tries = PATIENCE.retries["total_max_attempts"]  # type: ignore[attr-defined]
-    each = PATIENCE.connect_timeout + PATIENCE.read_timeout  # type: ignore[attr-defined]
-    backoff = sum(2**number for number in range(tries - 1))  # at most, when throttled
+    each = CONNECT_SECONDS + READ_SECONDS
+    backoff = sum(2**number for number in range(TRIES - 1))  # at most, when throttled
     template = written()
     function_ends = template["Globals"]["Function"]["Timeout"]
     assert "Timeout" not in template["Resources"]["V1SendEvents"]["Properties"]
-    assert tries * each + backoff <= 20
+    assert TRIES * each + backoff <= 20
     assert function_ends * 1000 <= SETTLING_MS - 90_000  # clocks may differ by this much

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 
 from odometer.bootstrap import process
 from odometer.storage import dynamo
+from odometer.storage.aws import botocore_session
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack, admin_of
 from tests.support.usage_sender import log_of, receipt, refused, run, send, usage_event
@@ -40,7 +40,7 @@ class Busy:
 def busy(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Busy:
     monkeypatch.setattr(dynamo, "PATIENCE_SECONDS", 0.5)
     busy = Busy()
-    events: Any = boto3.DEFAULT_SESSION and boto3.DEFAULT_SESSION.events
+    events = botocore_session().get_component("event_emitter")
     events.register("before-parameter-build.dynamodb", busy.remember)
     events.register("before-call.dynamodb", busy.answer)
     process.cache_clear()

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import botocore
 from botocore.awsrequest import AWSPreparedRequest
+from botocore.compat import HTTPHeaders
 from moto.core.models import botocore_stubber
 
 SERVICES = {"DynamoDB_20120810": "dynamodb", "secretsmanager": "secretsmanager", "AmazonSQS": "sqs"}
@@ -48,7 +49,8 @@ class Answers(BaseHTTPRequestHandler):
 
     def found(self, service: str, body: bytes) -> tuple[int, bytes]:
         url = f"https://{SERVICES[service]}.eu-west-1.amazonaws.com/"
-        request = AWSPreparedRequest("POST", url, self.headers, body, stream_output=False)
+        headers = HTTPHeaders.from_dict(dict(self.headers))
+        request = AWSPreparedRequest("POST", url, headers, body, stream_output=False)
         answered = botocore_stubber.process_request(request)
         if answered is None:
             raise LookupError(url)

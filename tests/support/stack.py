@@ -25,6 +25,7 @@ from odometer.directory.columns import Row
 from odometer.directory.upsert import Status
 from odometer.domain.people import Role
 from odometer.domain.time import instant_of_ms
+from odometer.storage.aws import botocore_session
 from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter
 from odometer.web.endpoint import Endpoint
@@ -218,6 +219,7 @@ def stack_on_moto() -> Iterator[Stack]:
 def new_stack() -> Stack:
     """A deployment with two organizations that have no users."""
     process.cache_clear()
+    botocore_session.cache_clear()
     stack = Stack(process().directories(Meter()))
     stack.directories.create(new_head(ACME, "Acme Corp"))
     stack.directories.create(new_head(OTHER, "Other Corp"))

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import boto3
 from botocore.exceptions import ReadTimeoutError
 
 from odometer.bootstrap import process
+from odometer.storage.aws import botocore_session
 
 Answer = tuple[SimpleNamespace, dict[str, Any]]
 
@@ -61,7 +61,7 @@ def record_calls() -> StorageCalls:
     """Record the calls of all clients that functions create from now on."""
     calls_made = StorageCalls()
     process.cache_clear()
-    events: Any = boto3.DEFAULT_SESSION and boto3.DEFAULT_SESSION.events
+    events = botocore_session().get_component("event_emitter")
     events.register("before-call", calls_made.before_call)
     events.register_last("before-send", calls_made.after_send)
     return calls_made

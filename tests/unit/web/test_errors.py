@@ -9,7 +9,7 @@ from odometer.api.routes import ByPrefix
 from odometer.api.usage_metrics.family import UsageMetrics
 from odometer.api.usage_report.family import UsageReport
 from odometer.domain.errors import Fault, Invalid, NotAllowed, OdometerError
-from odometer.storage.dynamo import ConditionFailed
+from odometer.storage.aws import ConditionFailed
 from odometer.web.family import STATUS, Envelope, Family
 from odometer.web.messages import Request
 from tests.support.stack import proxy_event

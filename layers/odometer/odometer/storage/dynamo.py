@@ -12,25 +12,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from threading import Lock
+from types import NoneType
 from typing import TYPE_CHECKING, Any
-
-import boto3
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    ProfileNotFound,
-)
 
 from odometer.domain.errors import NotConfigured, OdometerError, Unavailable
 from odometer.engine.store import Item as StoredItem
 from odometer.engine.store import KeyRange, Made
+from odometer.storage.aws import ConditionFailed, client_of
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Value = str | bytes | int | bool | list[Any] | dict[str, Any] | None
@@ -40,14 +31,9 @@ BATCH_GET = 100
 BATCH_WRITE = 25
 BATCHES_AT_ONCE = 8
 PATIENCE_SECONDS = 5.0
-PATIENCE = Config(  # 3 tries of 5 s and 1 + 2 s between them: a call ends within 18 s
-    connect_timeout=1,
-    read_timeout=4,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    max_pool_connections=32,
-    user_agent_extra="odometer",
-)
 SERVER_ERROR = 500
+TYPES = {str: "S", bool: "BOOL", int: "N", bytes: "B", list: "L", dict: "M", NoneType: "NULL"}
+"""The name of each type in DynamoDB; the first that fits, for a bool is an int."""
 
 PASSING = frozenset(
     {
@@ -62,13 +48,11 @@ PASSING = frozenset(
     }
 )
 
-UNCONFIGURED = (NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound)
-
 
 def connect() -> DynamoDBClient:
-    """A client that threads can share; its retries and time-outs are bounded."""
     with domain_errors():
-        return boto3.client("dynamodb", config=PATIENCE)
+        found: DynamoDBClient = client_of("dynamodb")
+        return found
 
 
 @dataclass(slots=True)
@@ -88,20 +72,29 @@ class Meter:
             self.requests += 1
 
 
-class ConditionFailed(OdometerError):
-    """The condition of a write does not hold; always handled inside storage."""
-
-
 @contextmanager
 def domain_errors() -> Iterator[None]:
+    """Raise what goes wrong at AWS as an error of ours; botocore is imported by then, or never."""
     try:
         yield
-    except ClientError as error:
-        raise of_client_error(error) from error
-    except UNCONFIGURED as error:
-        raise NotConfigured(str(error)) from error
-    except BotoCoreError as error:
-        raise Unavailable(type(error).__name__) from error
+    except OdometerError:
+        raise
+    except Exception as error:
+        from botocore import exceptions as known
+
+        match error:
+            case known.ClientError():
+                raise of_client_error(error) from error
+            case (
+                known.NoCredentialsError()
+                | known.NoRegionError()
+                | known.PartialCredentialsError()
+                | known.ProfileNotFound()
+            ):
+                raise NotConfigured(str(error)) from error
+            case known.BotoCoreError():
+                raise Unavailable(type(error).__name__) from error
+        raise
 
 
 def of_client_error(error: ClientError) -> OdometerError:
@@ -114,18 +107,32 @@ def of_client_error(error: ClientError) -> OdometerError:
     return OdometerError(code)
 
 
-class PlainDeserializer(TypeDeserializer):
-    """Makes numbers `int`, for all of ours are whole, and leaves bytes as they are."""
+def serialize(value: Value) -> dict[str, Any]:
+    kind = next(name for of, name in TYPES.items() if isinstance(value, of))
+    match value:
+        case list():
+            return {kind: [serialize(each) for each in value]}
+        case dict():
+            return {kind: to_dynamodb(value)}
+        case None:
+            return {kind: True}
+    return {kind: str(int(value)) if kind == "N" else value}
 
-    def _deserialize_n(self, value: str) -> int:
-        return int(value)
 
-    def _deserialize_b(self, value: bytes) -> bytes:
-        return value
-
-
-serialize = TypeSerializer().serialize
-deserialize = PlainDeserializer().deserialize
+def deserialize(typed: Mapping[str, Any]) -> Value:
+    """The plain value; a number is an `int`, for all of ours are whole."""
+    ((kind, value),) = typed.items()
+    match kind:
+        case "N":
+            return int(value)
+        case "L":
+            return [deserialize(each) for each in value]
+        case "M":
+            return from_dynamodb(value)
+        case "NULL":
+            return None
+    found: str | bytes | bool = value
+    return found
 
 
 def to_dynamodb(item: Mapping[str, Value]) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-import boto3
-
 from odometer.domain.errors import Unavailable
 from odometer.engine.format.marks import Mark
-from odometer.storage.dynamo import PATIENCE, domain_errors
+from odometer.storage.aws import client_of
+from odometer.storage.dynamo import domain_errors
 
 MOST_IN_BATCH = 10
 
@@ -28,7 +27,7 @@ class WorkQueue:
     @cached_property
     def client(self) -> Any:
         with domain_errors():
-            return boto3.client("sqs", config=PATIENCE)
+            return client_of("sqs")
 
     def send(self, marks: Iterable[Mark]) -> int:
         """Send a message for each mark; return how many were sent."""

@@ -1,0 +1,227 @@
+"""Clients of AWS: botocore's, and in Lambda one whose first try imports nothing of botocore.
+
+A new process spends most of its time on what botocore loads, and a call of it costs three times as
+much. So the first try is made here: signed, sent on a connection that is kept, read as JSON. What
+is not answered is left to botocore, which makes the other tries by its own rules for credentials,
+time-outs, throttling and errors. Where the environment says more than that of Lambda does (a
+profile, a proxy, another partition, IPv6, FIPS, keys that rotate), botocore makes every try.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import random
+import re
+import select
+import ssl
+import time
+from base64 import b64decode, b64encode
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property, partial
+from hashlib import sha256
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zlib import crc32
+
+from odometer.domain.errors import OdometerError
+
+CONNECT_SECONDS, READ_SECONDS = 1, 4
+TRIES = 3
+"""3 tries of 5 s and the waits between them: a call ends within 18 s."""
+CONNECTIONS = 32
+ANSWERED = 200
+THROTTLED_SECONDS, FAILED_SECONDS = 1.0, 0.025
+"""At most so long botocore waits before its second try."""
+
+VERBS = re.compile(
+    r"(batch_)?get_item|batch_write_item|(delete|put|update)_item|query"
+    r"|get_secret_value|send_message_batch"
+)
+PROTOCOLS = {
+    "dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"),
+    "secretsmanager": ("secretsmanager", "application/x-amz-json-1.1"),
+    "sqs": ("AmazonSQS", "application/x-amz-json-1.0"),
+}
+PLAIN_REGION = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+")
+"""Where a service is found at `service.region.amazonaws.com`."""
+IN_LAMBDA = ("AWS_ACCESS_KEY_ID", "AWS_LAMBDA_FUNCTION_NAME", "AWS_SECRET_ACCESS_KEY")
+LEFT_TO_BOTOCORE = re.compile(
+    r"AWS_(ACCOUNT_ID|CREDENTIAL_EXPIRATION|DATA_PATH|IGNORE_CONFIGURED_ENDPOINT_URLS|PROFILE"
+    r"|USE_(DUALSTACK|FIPS)_ENDPOINT)|HTTPS?_PROXY"
+)
+
+
+class ConditionFailed(OdometerError):
+    """The condition of a write does not hold; always handled inside storage."""
+
+
+def client_of(service: str) -> Any:
+    """A client that threads can share; its tries and time-outs are bounded."""
+    return LeanClient(service) if is_plain(os.environ) else botocore_client(service, TRIES)
+
+
+def is_plain(environment: Mapping[str, str]) -> bool:
+    """Whether the environment says what that of Lambda says, and nothing that changes a call."""
+    region = PLAIN_REGION.fullmatch(environment.get("AWS_DEFAULT_REGION", ""))
+    other = any(LEFT_TO_BOTOCORE.fullmatch(name.upper()) for name in environment)
+    return bool(region) and all(map(environment.get, IN_LAMBDA)) and not other
+
+
+def botocore_client(service: str, tries: int) -> Any:
+    from botocore.config import Config
+
+    patience = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        max_pool_connections=CONNECTIONS,
+        user_agent_extra="odometer",
+    )
+    return botocore_session().create_client(service, config=patience)
+
+
+@cache
+def botocore_session() -> Any:
+    from botocore.session import get_session
+
+    return get_session()
+
+
+@dataclass
+class LeanClient:
+    """A client like botocore's, of which the verbs that we use most cost little."""
+
+    service: str
+    idle: deque[HTTPConnection] = field(default_factory=deque, repr=False)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return partial(self._call, name) if VERBS.fullmatch(name) else getattr(self.botocore, name)
+
+    @cached_property
+    def botocore(self) -> Any:
+        return botocore_client(self.service, TRIES - 1)
+
+    def close(self) -> None:
+        for each in (*self.idle, *filter(None, [vars(self).get("botocore")])):
+            each.close()
+
+    @cached_property
+    def endpoint(self) -> str:
+        given = (f"AWS_ENDPOINT_URL_{self.service.upper()}", "AWS_ENDPOINT_URL")
+        usual = f"https://{self.service}.{os.environ['AWS_DEFAULT_REGION']}.amazonaws.com"
+        return next(filter(None, map(os.environ.get, given)), usual)
+
+    def _call(self, operation: str, **arguments: Any) -> Any:
+        try:
+            status, answer = self._answer(operation, arguments)
+        except (OSError, HTTPException, ValueError):
+            status, answer = 0, {}
+        if status == ANSWERED:
+            return answer
+        error = answer.get("__type", "").rpartition("#")[2]
+        if error == "ConditionalCheckFailedException":
+            raise ConditionFailed(error)
+        seconds = THROTTLED_SECONDS if "Thr" in error or "Exceeded" in error else FAILED_SECONDS
+        time.sleep(seconds * random.random())  # noqa: S311  it hides nothing
+        return getattr(self.botocore, operation)(**arguments)
+
+    def _answer(self, operation: str, arguments: Mapping[str, Any]) -> tuple[int, Any]:
+        target, content_type = PROTOCOLS[self.service]
+        verb = operation.title().replace("_", "")
+        said = {"content-type": content_type, "x-amz-target": f"{target}.{verb}"}
+        body = json.dumps(arguments, default=as_base64).encode()
+        response, content = self._sent(said, body)
+        if int(response.getheader("x-amz-crc32") or crc32(content)) != crc32(content):
+            raise ValueError("x-amz-crc32")
+        return response.status, json.loads(content, object_hook=with_bytes)
+
+    def _sent(self, said: Mapping[str, str], body: bytes) -> tuple[HTTPResponse, bytes]:
+        address = urlsplit(self.endpoint)
+        headers = signed({**said, "host": address.netloc}, body, self.service, os.environ)
+        connection = self._open_connection()
+        try:
+            connection.request("POST", "/", body, headers)
+            response = connection.getresponse()
+            content = response.read()
+        except BaseException:
+            connection.close()
+            raise
+        if not response.will_close:
+            self.idle.append(connection)
+        return response, content
+
+    def _open_connection(self) -> HTTPConnection:
+        """The newest of those that are kept and open, or a new one."""
+        while self.idle:
+            kept = self.idle.pop()
+            if is_open(kept):
+                return kept
+            kept.close()
+        return connected(self.endpoint)
+
+
+def connected(endpoint: str) -> HTTPConnection:
+    address = urlsplit(endpoint)
+    host = address.hostname or ""
+    connection = (
+        HTTPSConnection(host, address.port, timeout=CONNECT_SECONDS, context=trusted())
+        if address.scheme == "https"
+        else HTTPConnection(host, address.port, timeout=CONNECT_SECONDS)
+    )
+    connection.connect()
+    connection.sock.settimeout(READ_SECONDS)
+    return connection
+
+
+def is_open(connection: HTTPConnection) -> bool:
+    """Whether an idle connection can be used: one that has something to say has been closed."""
+    asked = select.poll()
+    asked.register(connection.sock, select.POLLIN)
+    return not asked.poll(0)
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Whom botocore trusts, read once for all connections."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    package = find_spec("botocore")
+    known = Path((package and package.origin) or "").with_name("cacert.pem")
+    context.load_verify_locations(os.environ.get("AWS_CA_BUNDLE") or known)
+    return context
+
+
+def signed(
+    said: Mapping[str, str], body: bytes, service: str, keys: Mapping[str, str], at: str = ""
+) -> dict[str, str]:
+    """Headers with the signature that botocore gives to a POST to `/`."""
+    at = at or time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    token = keys.get("AWS_SESSION_TOKEN")
+    headers = {**said, "x-amz-date": at, **({"x-amz-security-token": token} if token else {})}
+    names = ";".join(sorted(headers))
+    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
+    request = f"POST\n/\n\n{lines}\n{names}\n{sha256(body).hexdigest()}"
+    scope = f"{at[:8]}/{keys['AWS_DEFAULT_REGION']}/{service}/aws4_request"
+    text = f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{sha256(request.encode()).hexdigest()}"
+    key = f"AWS4{keys['AWS_SECRET_ACCESS_KEY']}".encode()
+    for part in (*scope.split("/"), text):
+        key = hmac.digest(key, part.encode(), "sha256")
+    proof = f"Credential={keys['AWS_ACCESS_KEY_ID']}/{scope}, SignedHeaders={names}"
+    headers["authorization"] = f"AWS4-HMAC-SHA256 {proof}, Signature={key.hex()}"
+    traced = keys.get("_X_AMZN_TRACE_ID")
+    return {**headers, "user-agent": "odometer", **({"x-amzn-trace-id": traced} if traced else {})}
+
+
+def as_base64(value: bytes) -> str:
+    return b64encode(value).decode()
+
+
+def with_bytes(found: dict[str, Any]) -> dict[str, Any]:
+    """The bytes of a typed attribute, as botocore shows them."""
+    return {"B": b64decode(found["B"])} if isinstance(found.get("B"), str) else found

@@ -1,0 +1,280 @@
+"""In Lambda a call is tried once without botocore; its answer is the same, or botocore asks."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, ClassVar, NamedTuple
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+from odometer.domain.errors import Unavailable
+from odometer.storage import aws
+from odometer.storage.aws import ConditionFailed, client_of, is_plain, signed
+from odometer.storage.dynamo import Meter, Table, domain_errors
+from tests.support.counting_engine import counting_engine
+from tests.support.loopback import served_on_loopback
+from tests.support.stack import ENVIRONMENT, stack_on_moto
+
+LAMBDA = {**ENVIRONMENT, "AWS_LAMBDA_FUNCTION_NAME": "usage"}
+KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+ITEM = {
+    **KEY,
+    "bytes": {"B": b"\x00\xff\x80"},
+    "B": {"S": "an attribute of this name"},
+    "list": {"L": [{"N": "12"}, {"NULL": True}, {"BOOL": False}, {"B": b""}]},
+    "map": {"M": {"text": {"S": "\u00e9\U0001f600"}}},
+}
+Lean = Callable[..., Any]
+COUNTED = {"ReturnConsumedCapacity": "TOTAL"}
+
+
+class Called(NamedTuple):
+    """A call and its arguments."""
+
+    operation: str
+    arguments: dict[str, Any]
+
+
+CALLS = [
+    Called("put_item", {"TableName": "usage", "Item": ITEM, **COUNTED}),
+    Called("get_item", {"TableName": "usage", "Key": KEY, "ConsistentRead": True, **COUNTED}),
+    Called("get_item", {"TableName": "usage", "Key": {**KEY, "sk": {"S": "none"}}}),
+    Called("batch_get_item", {"RequestItems": {"usage": {"Keys": [KEY]}}, **COUNTED}),
+    Called(
+        "query",
+        {
+            "TableName": "usage",
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": "a"}},
+            "Limit": 1,
+            **COUNTED,
+        },
+    ),
+    Called(
+        "update_item",
+        {
+            "TableName": "usage",
+            "Key": KEY,
+            "UpdateExpression": "SET n = :n",
+            "ExpressionAttributeValues": {":n": {"B": b"\x01"}},
+        },
+    ),
+    Called("batch_write_item", {"RequestItems": {"usage": [{"DeleteRequest": {"Key": KEY}}]}}),
+    Called("delete_item", {"TableName": "usage", "Key": KEY, **COUNTED}),
+]
+
+
+@pytest.fixture
+def lambda_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    for name, value in LAMBDA.items():
+        monkeypatch.setenv(name, value)
+    forget()
+    yield monkeypatch
+    forget()
+
+
+@pytest.fixture
+def lean(lambda_environment: pytest.MonkeyPatch) -> Iterator[Lean]:
+    """Makes clients as a function in Lambda does, of an endpoint."""
+    with ExitStack() as stack:
+
+        def made(url: str, service: str = "dynamodb") -> Any:
+            lambda_environment.setenv("AWS_ENDPOINT_URL", url)
+            return stack.enter_context(closing(client_of(service)))
+
+        yield made
+
+
+def forget() -> None:
+    aws.botocore_session.cache_clear()
+    aws.trusted.cache_clear()
+
+
+def without_metadata(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+
+@pytest.mark.engine
+def test_every_call_is_answered_as_botocore_answers_it_on_a_real_engine(
+    lean: Lean,
+) -> None:
+    with counting_engine() as engine:
+        client = lean(engine.meta.endpoint_url)
+        answers = [
+            (getattr(client, verb)(**arguments), getattr(engine, verb)(**arguments))
+            for verb, arguments in CALLS
+        ]
+        assert [one for one, _ in answers] == [without_metadata(other) for _, other in answers]
+        assert "botocore" not in vars(client)
+
+
+@pytest.mark.engine
+def test_every_read_and_the_secret_are_answered_as_botocore_answers_them_on_moto_over_tls(
+    lean: Lean, lambda_environment: pytest.MonkeyPatch
+) -> None:
+    lambda_environment.delenv("AWS_LAMBDA_FUNCTION_NAME")
+    with stack_on_moto(), served_on_loopback() as address:
+        for name, value in LAMBDA.items():
+            lambda_environment.setenv(name, value)
+        lambda_environment.setenv("AWS_CA_BUNDLE", str(address.certificates))
+        aws.botocore_session().create_client("dynamodb").put_item(TableName="usage", Item=ITEM)
+        client, secrets = lean(address.url), lean(address.url, "secretsmanager")
+        for verb, arguments in CALLS[1:5]:
+            said = getattr(client, verb)(**arguments)
+            assert said == without_metadata(getattr(client.botocore, verb)(**arguments)), verb
+        said = secrets.get_secret_value(SecretId="odometer")
+        assert said["SecretString"] == "not a secret"
+        assert "botocore" not in vars(secrets)
+
+
+class Scripted(BaseHTTPRequestHandler):
+    """Answers what it is told to, one after the other; None closes the connection instead."""
+
+    protocol_version = "HTTP/1.1"
+    script: ClassVar[list[tuple[int, dict[str, Any]] | None]] = []
+    said: ClassVar[list[dict[str, str]]] = []
+    connections: ClassVar[set[int]] = set()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.said.append({name.lower(): value for name, value in self.headers.items()})
+        self.connections.add(self.client_address[1])
+        answer = self.script.pop(0)
+        if answer is None:
+            self.close_connection = True
+            return
+        status, content = answer
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@contextmanager
+def scripted(*answers: tuple[int, dict[str, Any]] | None) -> Iterator[str]:
+    Scripted.script, Scripted.said, Scripted.connections = list(answers), [], set()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Scripted) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+FINE = (200, {"ConsumedCapacity": {"CapacityUnits": 1.0}})
+BROKEN = (500, {"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"})
+BUSY = (400, {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"})
+FAILED = (400, {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"})
+WRONG = (400, {"__type": "com.amazon.coral.validate#ValidationException", "message": "no"})
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("failure", [BROKEN, BUSY, None, (200, {})], ids=str)
+def test_what_is_not_answered_is_tried_again_by_botocore_which_pauses_as_it_does(
+    lean: Lean, lambda_environment: pytest.MonkeyPatch, failure: Any
+) -> None:
+    pauses: list[float] = []
+    lambda_environment.setattr("time.sleep", pauses.append)
+    with scripted(failure, FINE) as url:
+        table = Table("usage", Meter(), lean(url))
+        assert table.get("a", "b") is None
+    tries = 1 if failure == (200, {}) else 2
+    assert len(Scripted.said) == tries
+    assert len(pauses) == tries - 1
+    assert "Boto" not in Scripted.said[0]["user-agent"]
+    assert tries == 1 or "Boto" in Scripted.said[1]["user-agent"]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("failure", [BROKEN, BUSY, None], ids=str)
+def test_three_tries_are_made_in_all_and_then_storage_is_unavailable(
+    lean: Lean, lambda_environment: pytest.MonkeyPatch, failure: Any
+) -> None:
+    lambda_environment.setattr("time.sleep", lambda _: None)
+    with scripted(failure, failure, failure) as url, pytest.raises(Unavailable):
+        Table("usage", Meter(), lean(url)).get("a", "b")
+    assert len(Scripted.said) == aws.TRIES
+
+
+@pytest.mark.engine
+def test_a_failed_condition_is_an_answer_and_any_other_refusal_is_botocores(
+    lean: Lean,
+) -> None:
+    with scripted(FAILED, WRONG, WRONG) as url:
+        client = lean(url)
+        with pytest.raises(ConditionFailed):
+            client.put_item(TableName="usage", Item=KEY)
+        assert len(Scripted.said) == 1
+        with pytest.raises(ClientError, match="ValidationException"):
+            client.put_item(TableName="usage", Item=KEY)
+
+
+@pytest.mark.engine
+def test_a_connection_is_kept_and_one_that_was_closed_is_replaced_without_a_try(
+    lean: Lean,
+) -> None:
+    with scripted(FINE, FINE, FINE) as url:
+        client = lean(url)
+        for _ in range(2):
+            client.get_item(TableName="usage", Key=KEY)
+        assert len(Scripted.connections) == 1
+        client.idle[0].sock.shutdown(2)
+        client.get_item(TableName="usage", Key=KEY)
+        assert len(Scripted.connections) == 2
+        assert "botocore" not in vars(client)
+
+
+@pytest.mark.parametrize("token", [None, "a token"])
+def test_a_request_is_signed_as_botocore_signs_it(
+    monkeypatch: pytest.MonkeyPatch, token: str | None
+) -> None:
+    keys = {**LAMBDA, **({"AWS_SESSION_TOKEN": token} if token else {})}
+    said = {"host": "h.example", "x-amz-target": "T.Verb", "content-type": "json"}
+    ours = signed(said, b'{"a":1}', "dynamodb", keys)
+    request = AWSRequest("POST", "https://h.example/", headers=said, data=b'{"a":1}')
+    signer = SigV4Auth(Credentials("test", "test", token), "dynamodb", "eu-west-1")
+    monkeypatch.setattr(
+        "botocore.auth.get_current_datetime", lambda **_: instant(ours["x-amz-date"])
+    )
+    signer.add_auth(request)
+    assert ours["authorization"] == request.headers["Authorization"]
+
+
+def instant(text: str) -> Any:
+    return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        {"https_proxy": "http://proxy"},
+        {"AWS_PROFILE": "other"},
+        {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+        {"AWS_USE_FIPS_ENDPOINT": "true"},
+        {"AWS_ACCOUNT_ID": "123456789012"},
+        {"AWS_CREDENTIAL_EXPIRATION": "2026-11-21T12:00:00Z"},
+        {"AWS_DEFAULT_REGION": "cn-north-1"},
+        {"AWS_ACCESS_KEY_ID": ""},
+        {"AWS_LAMBDA_FUNCTION_NAME": ""},
+    ],
+    ids=str,
+)
+def test_where_the_environment_says_more_than_lambdas_botocore_makes_every_try(
+    unusual: dict[str, str],
+) -> None:
+    assert is_plain(LAMBDA)
+    assert not is_plain({**LAMBDA, **unusual})
+
+
+def test_an_error_of_ours_passes_and_a_bug_stays_one() -> None:
+    for error in (ConditionFailed("x"), ValueError("x")):
+        with pytest.raises(type(error)), domain_errors():
+            raise error
