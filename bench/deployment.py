@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
@@ -27,6 +28,7 @@ from odometer.domain.events import MEASURES
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_second
+from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.codec import pack
 from odometer.engine.format.frames import Frame
@@ -39,6 +41,7 @@ from odometer.engine.format.products import (
     MeteredProduct,
     places,
 )
+from odometer.engine.format.segments import Segment
 from odometer.storage.dynamo import Meter, Table
 from tests.support.apps import APP, CLIENT, OTHER_APP, SALES, THEIR_APP
 from tests.support.counting_engine import counting_engine, secret_server
@@ -50,12 +53,28 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NOW = datetime(END.year, END.month, END.day, 12, tzinfo=UTC)
+SETTLED = epoch_second(NOW) - 900
+"""What came since waits to be settled."""
+TAIL = 5_000
+"""As many events wait as ever do."""
+AUTOMATION = "automation"
 OF_APP = f"{CLIENT}/analytics/apps/{APP}"
 ONE_IN_DEPARTMENT, ONE_IN_TEAM = 5, 20
 TEAM = "core"
 SOMEONE = 500
 REFUSED = 400
+A_DAY = 86_400
 LICENSE = {"exp": 1_800_000_000, "iat": 1_700_000_000, "seats": 9, "seats_cap": 9, "audience": "a"}
+
+
+class Use(NamedTuple):
+    """One use of a product."""
+
+    second: int
+    user: int
+    tests: int
+    """Or sessions."""
+    duration_ms: int
 
 
 class UsedProduct(NamedTuple):
@@ -71,7 +90,7 @@ def product(name: str, share: float) -> UsedProduct:
 
 DENSE, SPARSE = 1.0, 0.03
 APPS = (product(APP, DENSE), product(OTHER_APP, 0.4), product(THEIR_APP, SPARSE))
-OTHERS = (product("automation", DENSE), product("code-completions", 0.4), product("chat", 0.1))
+OTHERS = (product(AUTOMATION, DENSE), product("code-completions", 0.4), product("chat", 0.1))
 EVERYTHING = (*APPS, *OTHERS)
 
 
@@ -95,6 +114,29 @@ class CountingDeployment:
         table = Table("usage", Meter(), self.client)
         table.put_all(frames(self))
         table.put_all(last_seconds(self.users))
+
+    def events(self, of: str, within: range) -> Iterator[Use]:
+        """The uses of a product between two seconds: of past days, of today, and the last ones."""
+        for day in calendar.days(*(date_of(each) for each in (within[0], within[-1] + A_DAY))):
+            segment = self.usage[of].events(day)
+            settled = min(within.stop, SETTLED) if day == END else within.stop
+            yield from uses_in(segment.cut(within.start, settled))
+        if of == APP:
+            yield from (use for use in self.tail if use.second in within)
+
+    @cached_property
+    def tail(self) -> list[Use]:
+        """The last uses of the first app."""
+        random = Random(self.users)
+        return sorted(
+            Use(
+                SETTLED + random.randrange(900),
+                random.randrange(self.users * 4 // 5),
+                random.randint(1, 5),
+                random.randrange(1_000, 600_000),
+            )
+            for _ in range(TAIL)
+        )
 
     @property
     def someone(self) -> str:
@@ -153,6 +195,14 @@ class CountingDeployment:
 
 def in_department(user: int) -> bool:
     return user % ONE_IN_DEPARTMENT == 0
+
+
+def uses_in(segment: Segment) -> Iterator[Use]:
+    return map(Use, segment.seconds, segment.who, *segment.measures)
+
+
+def date_of(second: int) -> date:
+    return datetime.fromtimestamp(second, UTC).date()
 
 
 def columns_of(of: MeteredProduct, day: Day) -> list[Sequence[int]]:

@@ -1,0 +1,106 @@
+"""What frames alone do not hold: events inside past days, those of today, and those that wait.
+
+The engine writes all of it: past days are sealed again from their events, today is folded and
+settled as it comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date
+from itertools import islice
+
+from bench.deployment import NOW, SETTLED, CountingDeployment, Use
+from bench.pipeline import Everyone
+from odometer.bootstrap import process
+from odometer.domain.events import Event, digest_of
+from odometer.domain.time import DAY
+from odometer.engine.calendar import first_second
+from odometer.engine.format import log_entries
+from odometer.engine.format.products import PROJECTIONS, MeteredProduct, shards_of
+from odometer.engine.memory import Memory
+from odometer.engine.write.fold import Folding
+from odometer.engine.write.frames import FrameWriter
+from odometer.engine.write.settle import Settling, put_segments
+from odometer.storage.dynamo import Meter
+from tests.support.apps import APP
+from tests.support.memory_directory import ACME
+
+BATCH, BATCHES_OF_A_FOLD = 1_000, 5
+SOURCE = "agent/1"
+PLAN = 1
+"""The plan that the frames of past days are from."""
+A_MOMENT = 60
+
+
+def store_days(deployment: CountingDeployment, days: Mapping[str, Collection[date]]) -> None:
+    """Store the events of past days, and what sealing those days makes of them."""
+    store = process().usage_store(Meter())
+    for product, _ in deployment.products:
+        writer = FrameWriter(ACME, store, product, UTC, lambda _: 0, PLAN, 0, is_busy=True)
+        for day in days.get(product.id, ()):
+            segment = deployment.usage[product.id].events(day)
+            if product.kind.measures[0] == "active_ms":
+                segment = segment._replace(measures=segment.measures[::-1])
+            put_segments(ACME, store, PLAN, product, segment)
+            shards = shards_of(product, deployment.users)
+            for step in writer.steps_of_sealing(day, day + DAY, shards):
+                step.do()
+
+
+def settle_today(deployment: CountingDeployment) -> None:
+    """Fold and settle all of today but the last quarter of an hour."""
+    today = range(first_second(NOW.date(), UTC), SETTLED)
+    uses = sorted(
+        (use.second, product, use)
+        for product, _ in deployment.products
+        for use in deployment.events(product.id, today)
+    )
+    fold(events_of((product, use) for _, product, use in uses))
+    catalog = [*(product for product, _ in deployment.products), *PROJECTIONS]
+    settling = Settling(process().usage_store(Meter()), lambda _: catalog)
+    while settling.settle(ACME, "UTC", SETTLED + A_MOMENT):
+        pass
+
+
+def let_events_wait(deployment: CountingDeployment) -> None:
+    """Fold the last events, which nobody settles."""
+    app = next(product for product, _ in deployment.products if product.id == APP)
+    fold(events_of((app, use) for use in deployment.tail))
+
+
+def events_of(uses: Iterable[tuple[MeteredProduct, Use]]) -> list[Event[str]]:
+    return [
+        Event(
+            f"user-{use.user}",
+            product.id,
+            SOURCE,
+            use.second,
+            0,
+            (*in_order_of(product, use), 0, 0),
+            digest_of(SOURCE, f"{product.id} {number} {use}"),
+        )
+        for number, (product, use) in enumerate(uses)
+    ]
+
+
+def in_order_of(product: MeteredProduct, use: Use) -> Sequence[int]:
+    time_first = product.kind.measures[0] == "active_ms"
+    return (use.duration_ms, use.tests) if time_first else (use.tests, use.duration_ms)
+
+
+def fold(events: Sequence[Event[str]]) -> None:
+    """Accept events in batches, and fold them as they were accepted."""
+    log, usage = process().log_store(Meter()), process().usage_store(Meter())
+    folding = Folding(log, usage, Everyone(), Memory())
+    batches = (events[at : at + BATCH] for at in range(0, len(events), BATCH))
+    entries = (
+        log_entries.to_item(ACME, batch, (batch[-1].second + 1) * 1_000, f"{number:08}")
+        for number, batch in enumerate(batches)
+    )
+    while some := list(islice(entries, BATCHES_OF_A_FOLD)):
+        for entry in some:
+            log.put_new(entry)
+        folding.fold_new(ACME, some, (max(e.second for e in events) + 1) * 1_000)
+
+
