@@ -1,197 +1,227 @@
-"""The users of an app, ranked: Odometer beside other engines that hold the same usage.
+"""The users of a product, ranked: Odometer beside other engines that hold the same usage.
 
-One run, one machine, every engine asked the same question in turn. The peers are warm and prove no
-caller; the handler is asked as the gateway asks it, and answers from an engine behind a socket. The
-answer of everyone is held against the raw arrays before any time is taken.
+    python -m bench compare --users 1000 --quick
+
+One run, one machine, every engine asked the same question in turn, and each turn about other days.
+The peers are warm and prove no caller; the handler is asked as the gateway asks it, and answers
+from an engine behind a socket. Nobody's time is taken before their answers were the oracle's.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import gc
 import logging
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from multiprocessing import get_context
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
+from bench.daily_usage import END
 from bench.deployment import (
-    NOW,
-    OF_APP,
-    ONE_IN_DEPARTMENT,
+    APPS,
+    OTHERS,
     CountingDeployment,
+    UsedProduct,
     counting_deployment,
-    query,
 )
+from bench.items import items_of_days
+from bench.ours import figures_alone, whole_request
 from bench.peers import peers
 from bench.picture import Line, picture
+from bench.prices import ROUND_TRIP_MS
 from bench.publish import PICTURES, publish
-from bench.question import PAGE, Engine, Page, Question, oracle, questions
-from odometer.domain.kinds import KINDS
-from odometer.domain.time import Period, epoch_second
-from odometer.engine.format.products import MeteredProduct
-from odometer.engine.read.measuring import measure_each
-from odometer.engine.read.views import View
-from odometer.reports.apps import AppUsers, average_times
-from odometer.reports.ranking import Direction, Ranking
-from odometer.storage.dynamo import Meter, Table
+from bench.question import FORMS, Engine, Form, Oracle, Question, days_at_edges, questions
+from bench.results import Asked, Results, Timing
+from bench.tables import tables_of
+from bench.today import let_events_wait, settle_today, store_days
 from tests.support.apps import APP
-from tests.support.memory_directory import ACME
+from tests.support.hops import Hops, counted_hops
 
+USERS = (1_000, 10_000, 100_000)
+PICTURED = 10_000
+PICTURE = PICTURES / "cost-by-range.svg"
+LARGE = 50_000
+"""From so many users on, fewer forms are asked, and not of those that take minutes to load."""
 ROUNDS, FEWER = 7, 3
 SLOW_SECONDS = 2.0
 """Who takes longer than this is asked less often."""
+BEGAN = time.monotonic()
 
 
-class Timing(NamedTuple):
-    """How long an engine takes to answer, and what it reads for that."""
+class Size(NamedTuple):
+    """What is loaded and asked for a number of users."""
 
-    ms: float
-    spread: float
-    units: float | None
+    users: int
+    products: Sequence[UsedProduct]
+    forms: Sequence[Form]
+    complete: frozenset[str]
+    left_out: frozenset[str]
 
-
-Answers = dict[Question, dict[str, Timing]]
+    @classmethod
+    def of(cls, users: int, *, quick: bool) -> Size:
+        some = (APPS[0], APPS[-1], OTHERS[0])
+        if users < LARGE:
+            return cls(users, some, FORMS, frozenset(() if quick else {APP}), frozenset())
+        forms = [form for form in FORMS if not (form.to_the_second or form.departments)]
+        return cls(users, some[:2], forms, frozenset(), frozenset({"SQLite"}))
 
 
 def main(arguments: Sequence[str], *, write: bool) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench compare", description=__doc__)
-    parser.add_argument("--users", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--users", type=int, nargs="+", default=USERS)
+    parser.add_argument(
+        "--quick", action="store_true", help="few questions, three rounds, no events"
+    )
+    options = parser.parse_args(arguments)
+    texts = []
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as process:
+        for users in options.users:
+            text, lines = process.submit(compare, users, quick=options.quick).result()
+            print(f"\n{text}\n", flush=True)
+            texts.append(text)
+            if write:
+                publish("compare", "\n\n".join(texts))
+            if write and users == min(PICTURED, max(options.users)):
+                PICTURE.write_text(picture(lines, f"{users:,} users"))
+
+
+def compare(users: int, *, quick: bool) -> tuple[str, list[Line]]:
+    """Load everybody, check every answer, take the time; the tables and lines of the picture."""
     logging.disable(logging.INFO)
-    texts, lines = [], list[Line]()
-    for users in parser.parse_args(arguments).users:
-        with counting_deployment(users) as deployment, tempfile.TemporaryDirectory() as folder:
-            before, answers = os.getloadavg()[0], compare(deployment, Path(folder))
-        loads = f"load average {before:.1f} before, {os.getloadavg()[0]:.1f} after"
-        texts.append(f"{users:,} users; {loads}\n\n{tables(answers)}")
-        lines = list(lines_of(answers))
-        print(f"\n{texts[-1]}")
-    if write:
-        publish("compare", "\n\n".join(texts))
-        (PICTURES / "cost-by-range.svg").write_text(picture(lines, f"{users:,} users"))
-
-
-def compare(deployment: CountingDeployment, folder: Path) -> Answers:
-    """Ask everybody, check every answer, then take the time."""
-    engines = [whole_request(deployment), report_alone(deployment), *peers(deployment, folder)]
-    return {question: measure(deployment, engines, question) for question in questions()}
-
-
-def measure(
-    deployment: CountingDeployment, engines: Sequence[Engine], question: Question
-) -> dict[str, Timing]:
-    """Everyone who holds these days, each once a round; all of them right."""
-    expected = oracle(deployment, question)
-    able = [engine for engine in engines if engine.since <= question.earliest]
-    for engine in able:
-        if engine.ask(question) != expected:
-            raise RuntimeError(f"{engine.name} is wrong about {question}")
-    seconds: dict[str, list[float]] = {engine.name: [] for engine in able}
-    for turn in range(ROUNDS):
-        for engine in able:
-            if turn < FEWER or median(seconds[engine.name]) < SLOW_SECONDS:
-                began = time.perf_counter()
-                engine.ask(question)
-                seconds[engine.name].append(time.perf_counter() - began)
-    return {engine.name: timing(seconds[engine.name], engine) for engine in able}
-
-
-def timing(seconds: Sequence[float], engine: Engine) -> Timing:
-    """The median, and half of what lies between the quartiles."""
-    first, middle, third = quantiles(seconds, n=4)
-    return Timing(1000 * middle, 500 * (third - first), engine.units() if engine.units else None)
-
-
-def tables(answers: Answers) -> str:
-    """What an answer takes, with its spread and the multiple of ours; and what it reads."""
-    ours = {question: next(iter(found.values())).ms for question, found in answers.items()}
-    times = table("ms", answers, lambda question, each: time_cell(each, ours[question]))
-    units = table("units", answers, lambda _, each: f"{each.units:,g}" if each.units else "")
-    return f"{times}\n\n{units}"
-
-
-def table(of: str, answers: Answers, cell: Callable[[Question, Timing], str]) -> str:
-    """A row for every question, a column for everyone who has something to say."""
-    cells = {
-        question: {name: cell(question, each) for name, each in found.items()}
-        for question, found in answers.items()
+    before, size = os.getloadavg()[0], Size.of(users, quick=quick)
+    rounds = FEWER if quick else ROUNDS
+    asked = {
+        Asked(form, length): questions(form, length, rounds + 1)
+        for form in size.forms
+        for length in (form.lengths[1::2] if quick else form.lengths)
     }
-    names = dict.fromkeys(name for row in cells.values() for name in row if row[name])
-    lines = [
-        ["days", "", *(f"{name}, {of}" for name in names)],
-        ["---:", "---", *["---:"] * len(names)],
-    ]
-    for question, row in cells.items():
-        words = "compared" * question.compared + "one department" * question.departments
-        lines.append([str(question.length), words, *(row.get(name, "") for name in names)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    log(f"{users:,} users")
+    with counting_deployment(users, size.products) as deployment, TemporaryDirectory() as folder:
+        log("Odometer has loaded")
+        Path(folder).chmod(0o755)  # the user that a server runs as looks in
+        run = Run(deployment, asked, rounds)
+        run.load(size, Path(folder))
+        run.ask_all(waiting=False)
+        let_events_wait(deployment)
+        log("5,000 events wait to be settled")
+        run.ask_all(waiting=True)
+    load = f"{before:.1f} before, {os.getloadavg()[0]:.1f} after"
+    title = f"**{users:,} users**; {rounds} rounds, load average {load}."
+    return f"{title}\n\n{run.results.text}", list(run.results.lines())
 
 
-def time_cell(found: Timing, ours: float) -> str:
-    return f"{found.ms:,.1f} ±{found.spread:.1f} ({found.ms / ours:.1f})"
+class Run:
+    """Everybody who is asked, and what came of it."""
+
+    def __init__(
+        self, deployment: CountingDeployment, asked: Mapping[Asked, list[Question]], rounds: int
+    ) -> None:
+        self.deployment, self.asked, self.rounds = deployment, asked, rounds
+        self.results = Results()
+        self.engines: list[Engine] = []
+
+    def load(self, size: Size, folder: Path) -> None:
+        all_of_them = [question for some in self.asked.values() for question in some]
+        days = days_at_edges(all_of_them)
+        today = {product: {day for day in some if day < END} for product, some in days.items()}
+        store_days(self.deployment, today)
+        settle_today(self.deployment)
+        log("the engine has sealed days again and settled today")
+        self.oracle = Oracle(self.deployment, all_of_them)
+        log("the oracle has added up")
+        plain = [q for some in self.asked.values() for q in some[: self.rounds] if q.form.is_plain]
+        self.engines = [whole_request(self.deployment), figures_alone(self.deployment)]
+        tables = tables_of(self.deployment, days, size.complete)
+        for engine in peers(tables, folder, size.left_out, log):
+            self.engines.append(engine)
+            log(f"{engine.name} has loaded")
+        if size.complete:
+            self.engines.append(items_of_days(self.deployment, by_length(plain)))
+            log(f"{self.engines[-1].name} has loaded")
+
+    def ask_all(self, *, waiting: bool) -> None:
+        """Check everybody's answers to every form, then take the time."""
+        mine = {row: some for row, some in self.asked.items() if row.form.waiting == waiting}
+        for some in mine.values():
+            for engine in self.engines:
+                if question := next(filter(engine.can, some), None):
+                    self.check(engine, question)
+        log("every answer is the oracle's")
+        gc.collect()
+        gc.freeze()
+        for row, some in mine.items():
+            with slow_network():
+                self.results.timings[row] = self.time_each(some[: self.rounds])
+            self.results.counts[row] = {
+                engine.name: self.count(engine, some[-1])
+                for engine in self.engines
+                if not engine.round_trips and engine.can(some[-1])
+            }
+            log(f"{row.form.words}, {row.length} days")
+
+    def check(self, engine: Engine, question: Question) -> None:
+        if engine.ask(question) != self.oracle.page(question):
+            raise RuntimeError(f"{engine.name} is wrong about {question}")
+
+    def time_each(self, some: Sequence[Question]) -> dict[str, Timing]:
+        """Everyone who holds these days, each once a round."""
+        turns: dict[str, list[tuple[float, float]]] = {engine.name: [] for engine in self.engines}
+        for question in some:
+            expected = self.oracle.page(question)
+            for engine in filter(lambda engine: engine.can(question), self.engines):
+                mine = turns[engine.name]
+                if len(mine) < FEWER or median(wall for _, wall in mine) < SLOW_SECONDS:
+                    mine.append(timed(engine, question, expected))
+        return {name: Timing.of(mine) for name, mine in turns.items() if mine}
+
+    def count(self, engine: Engine, question: Question) -> Hops:
+        with counted_hops() as counted:
+            self.check(engine, question)
+        return counted
 
 
-def lines_of(answers: Answers) -> Iterator[Line]:
-    """What plain questions take and cost, by the days that they ask for."""
-    plain = {q: found for q, found in answers.items() if not q.compared and not q.departments}
-    for name in dict.fromkeys(name for found in plain.values() for name in found):
-        of_name = {q.length: found[name] for q, found in plain.items() if name in found}
-        yield Line("milliseconds", name, {days: each.ms for days, each in of_name.items()})
-        if units := {days: each.units for days, each in of_name.items() if each.units}:
-            yield Line("read units", name, units)
+def timed(engine: Engine, question: Question, expected: object) -> tuple[float, float]:
+    """The seconds of the processor and of the clock, with a round trip to a peer over a network."""
+    computed, began = cpu_seconds(engine), time.perf_counter()
+    answer = engine.ask(question)
+    wall, cpu = time.perf_counter() - began, cpu_seconds(engine) - computed
+    if answer != expected:
+        raise RuntimeError(f"{engine.name} is wrong about {question}")
+    return cpu, wall + engine.round_trips * ROUND_TRIP_MS / 1_000
 
 
-def whole_request(deployment: CountingDeployment) -> Engine:
-    """The function of the endpoint, as Lambda calls it."""
-    units = 0.0
-
-    def ask(question: Question) -> Page:
-        nonlocal units
-        words = query(
-            question.length,
-            compared=question.compared,
-            departments=question.departments,
-            ago=question.ago,
-        )
-        reply = deployment.get(f"{OF_APP}/utilization/users?granularity=daily&{words}")
-        units, answer = float(reply.headers["X-Read-Units"]), json.loads(reply.text)
-        return [row_of(row) for row in answer["data"]], answer["total_count"]
-
-    return Engine("Odometer", ask, lambda: units)
+def cpu_seconds(engine: Engine) -> float:
+    """Of this process with all its threads, and of the one that works beside it."""
+    beside = Path(f"/proc/{engine.pid}/schedstat")
+    nanoseconds = int(beside.read_text().split()[0]) if beside.exists() else 0
+    return time.process_time() + nanoseconds / 1e9
 
 
-def row_of(row: Any) -> tuple[str, int, int, int | None]:
-    time_a_day = row["avg_time_ms_per_day"]
-    return row["user"]["id"], time_a_day["value"], row["days_active"], time_a_day["compare_value"]
+@contextmanager
+def slow_network() -> Iterator[None]:
+    """Every call over HTTP takes as long as one to DynamoDB does."""
+    request = HTTPConnection.putrequest
+
+    def slow_request(connection: HTTPConnection, *words: Any, **named: Any) -> None:
+        time.sleep(ROUND_TRIP_MS / 1_000)
+        request(connection, *words, **named)
+
+    with patch.object(HTTPConnection, "putrequest", slow_request):
+        yield
 
 
-def report_alone(deployment: CountingDeployment) -> Engine:
-    """The same without a request: no caller to prove, no directory, no last activity."""
-    table, app = Table("usage", Meter(), deployment.client), MeteredProduct(APP, KINDS["app"])
-    members = set(range(0, deployment.users, ONE_IN_DEPARTMENT))
+def log(what: str) -> None:
+    print(f"{time.monotonic() - BEGAN:6.0f} s  {what}", flush=True)
 
-    def ask(question: Question) -> Page:
-        table.meter.read_units = 0.0
-        view = View.latest(ACME, table, "UTC", epoch_second(NOW))
-        ranges = [ends for ends in (question.range, question.before) if ends]
-        used, *before = measure_each(view, app, [Period.of_days(*ends, UTC) for ends in ranges])
-        among = used.among(members if question.departments else None)
-        users, ids = AppUsers(used, before[0] if before else None, among), deployment.ids
-        ranked = Ranking(
-            among,
-            average_times(used, among),
-            Direction.DESCENDING,
-            lambda some: map(ids.__getitem__, some),
-        )
-        page = ranked.part(slice(PAGE))
-        times = users.times(page)
-        return [
-            (ids[user], times[user].value, used.days_active[user], times[user].compare_value)
-            for user in page
-        ], len(ranked)
 
-    return Engine("figures alone", ask, lambda: table.meter.read_units)
+def by_length(some: Sequence[Question]) -> list[Question]:
+    return sorted(some, key=lambda question: question.length)

@@ -25,7 +25,7 @@ from odometer.access.policy import Scope
 from odometer.bootstrap import process
 from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.events import MEASURES
-from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS
+from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, Kind
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_second
 from odometer.engine import calendar
@@ -85,7 +85,11 @@ class UsedProduct(NamedTuple):
 
 
 def product(name: str, share: float) -> UsedProduct:
-    return UsedProduct(MeteredProduct(name, DEFAULT_PRODUCTS.get(name, KINDS["app"])), share)
+    return UsedProduct(MeteredProduct(name, kind_of(name)), share)
+
+
+def kind_of(name: str) -> Kind:
+    return DEFAULT_PRODUCTS.get(name, KINDS["app"])
 
 
 DENSE, SPARSE = 1.0, 0.03

@@ -9,7 +9,16 @@ from typing import NamedTuple
 
 WIDTH, HEIGHT = 430, 300
 LEFT, TOP, APART, LEGEND = 62, 66, 86, 34
-COLORS = ("#c2410c", "#f59e0b", "#1d4ed8", "#0f766e", "#7c3aed", "#64748b", "#111827")
+COLORS = (
+    "#c2410c",
+    "#f59e0b",
+    "#1d4ed8",
+    "#0f766e",
+    "#7c3aed",
+    "#64748b",
+    "#be185d",
+    "#111827",
+)
 TICKS = (1, 28, 90, 366)
 
 

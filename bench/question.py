@@ -50,6 +50,12 @@ class Form(NamedTuple):
     """Whether 5,000 events wait to be settled meanwhile."""
     to_the_second: bool = False
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is of whole days that are over, of everybody, and of nothing else."""
+        others = (self.compared, self.departments, self.until_now, self.to_the_second)
+        return not any(others)
+
 
 FORMS = (
     Form("whole days"),
@@ -73,7 +79,7 @@ class Question:
     """The first second that is not asked for."""
 
     @property
-    def range(self) -> range:
+    def seconds(self) -> range:
         return range(self.start, self.end)
 
     @property
@@ -84,7 +90,7 @@ class Question:
 
     @property
     def ranges(self) -> list[range]:
-        return [self.range, self.before] if self.before else [self.range]
+        return [self.seconds, self.before] if self.before else [self.seconds]
 
     @property
     def days(self) -> tuple[date, date]:
@@ -169,20 +175,16 @@ class Oracle:
 
     def page(self, asked: Question) -> Page:
         """The first rows of a ranking, and how many it has."""
-        uses, time, days = self.sums(asked.form.product, asked.range)
+        uses, time, days = self.sums(asked.form.product, asked.seconds)
         here = [user for user, each in enumerate(days) if each]
         ids = self.deployment.ids
         if asked.form.to_the_second:
             return page_of([(ids[user], uses[user], time[user], None) for user in here], 2)
-        before = self._averages(asked.form.product, asked.before) if asked.before else None
+        former = averaged(*self.sums(asked.form.product, asked.before)[1:]) if asked.before else {}
+        nothing = (0 if asked.before else None, 0)
         rows: list[Row] = [
-            (
-                ids[user],
-                rounded(time[user], days[user]),
-                days[user],
-                before.get(user, 0) if before is not None else None,
-            )
-            for user in here
+            (ids[user], average, count, former.get(user, nothing)[0])
+            for user, (average, count) in averaged(time, days).items()
             if in_department(user) or not asked.form.departments
         ]
         return page_of(rows, 1)
@@ -201,11 +203,6 @@ class Oracle:
                 sums[2][user] += 1
         return sums
 
-    def _averages(self, product: str, asked: range) -> dict[int, int]:
-        _, time, days = self.sums(product, asked)
-        both = enumerate(zip(time, days, strict=True))
-        return {user: rounded(total, count) for user, (total, count) in both if count}
-
     def _before(self, product: str, wanted: set[date]) -> Iterator[tuple[date, Sums]]:
         """What everybody has done before each of some days."""
         used = self.deployment.usage[product]
@@ -216,6 +213,12 @@ class Oracle:
             if day < END:
                 columns = (*used.days[day], map(bool, used.days[day].tests))
                 sums = [list(map(add, *pair)) for pair in zip(sums, columns, strict=True)]
+
+
+def averaged(sums: Sequence[int], counts: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Milliseconds a day and days, by user."""
+    both = enumerate(zip(sums, counts, strict=True))
+    return {user: (rounded(total, count), count) for user, (total, count) in both if count}
 
 
 def page_of(rows: list[Row], places: int) -> Page:

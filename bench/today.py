@@ -6,9 +6,8 @@ settled as it comes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date
-from itertools import islice
 
 from bench.deployment import NOW, SETTLED, CountingDeployment, Use
 from bench.pipeline import Everyone
@@ -26,7 +25,7 @@ from odometer.storage.dynamo import Meter
 from tests.support.apps import APP
 from tests.support.memory_directory import ACME
 
-BATCH, BATCHES_OF_A_FOLD = 1_000, 5
+BATCH, EVENTS_OF_A_FOLD = 1_000, 5_000
 SOURCE = "agent/1"
 PLAN = 1
 """The plan that the frames of past days are from."""
@@ -49,24 +48,25 @@ def store_days(deployment: CountingDeployment, days: Mapping[str, Collection[dat
 
 
 def settle_today(deployment: CountingDeployment) -> None:
-    """Fold and settle all of today but the last quarter of an hour."""
+    """Fold and settle all of today but the last quarter of an hour, as it comes."""
     today = range(first_second(NOW.date(), UTC), SETTLED)
     uses = sorted(
         (use.second, product, use)
         for product, _ in deployment.products
         for use in deployment.events(product.id, today)
     )
-    fold(events_of((product, use) for _, product, use in uses))
     catalog = [*(product for product, _ in deployment.products), *PROJECTIONS]
     settling = Settling(process().usage_store(Meter()), lambda _: catalog)
-    while settling.settle(ACME, "UTC", SETTLED + A_MOMENT):
-        pass
+    for _ in folds(events_of((product, use) for _, product, use in uses)):
+        while settling.settle(ACME, "UTC", SETTLED + A_MOMENT):
+            pass
 
 
 def let_events_wait(deployment: CountingDeployment) -> None:
     """Fold the last events, which nobody settles."""
     app = next(product for product, _ in deployment.products if product.id == APP)
-    fold(events_of((app, use) for use in deployment.tail))
+    for _ in folds(events_of((app, use) for use in deployment.tail)):
+        pass
 
 
 def events_of(uses: Iterable[tuple[MeteredProduct, Use]]) -> list[Event[str]]:
@@ -89,18 +89,16 @@ def in_order_of(product: MeteredProduct, use: Use) -> Sequence[int]:
     return (use.duration_ms, use.tests) if time_first else (use.tests, use.duration_ms)
 
 
-def fold(events: Sequence[Event[str]]) -> None:
-    """Accept events in batches, and fold them as they were accepted."""
+def folds(events: Sequence[Event[str]]) -> Iterator[int]:
+    """Accept events in batches and fold some of them at a time; how many count each time."""
     log, usage = process().log_store(Meter()), process().usage_store(Meter())
     folding = Folding(log, usage, Everyone(), Memory())
-    batches = (events[at : at + BATCH] for at in range(0, len(events), BATCH))
-    entries = (
-        log_entries.to_item(ACME, batch, (batch[-1].second + 1) * 1_000, f"{number:08}")
-        for number, batch in enumerate(batches)
-    )
-    while some := list(islice(entries, BATCHES_OF_A_FOLD)):
-        for entry in some:
-            log.put_new(entry)
-        folding.fold_new(ACME, some, (max(e.second for e in events) + 1) * 1_000)
-
-
+    for first in range(0, len(events), EVENTS_OF_A_FOLD):
+        some = events[first : first + EVENTS_OF_A_FOLD]
+        now_ms = (some[-1].second + 1) * 1_000
+        entries = [
+            log_entries.to_item(ACME, some[at : at + BATCH], now_ms, f"{first + at:08}")
+            for at in range(0, len(some), BATCH)
+        ]
+        log.put_all(entries)
+        yield folding.fold_new(ACME, entries, now_ms)

@@ -1,0 +1,98 @@
+"""Odometer, asked in two ways: the whole request, and the figures alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from bench.deployment import NOW, OF_APP, ONE_IN_DEPARTMENT, CountingDeployment, kind_of
+from bench.question import PAGE, Engine, Page, Question, Row
+from odometer.api.usage_report.family import BASE
+from odometer.bootstrap import process
+from odometer.domain.time import Period, epoch_second
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.read.measuring import Used, measure_each, values_of
+from odometer.engine.read.views import View
+from odometer.reports.apps import AppUsers, average_times
+from odometer.reports.ranking import Direction, Ranking, most_used_first
+from odometer.storage.dynamo import Meter
+from tests.support.apps import APP, SALES
+from tests.support.memory_directory import ACME
+
+
+def whole_request(deployment: CountingDeployment) -> Engine:
+    """The function of the endpoint, as Lambda calls it."""
+
+    def ask(question: Question) -> Page:
+        answer = json.loads(deployment.get(path_of(question)).text)
+        if question.form.to_the_second:
+            data = answer["data"]
+            return [tested(row) for row in data["users"]], data["metadata"]["totalUsers"]
+        return [timed(row) for row in answer["data"]], answer["total_count"]
+
+    return Engine("Odometer", ask, round_trips=0)
+
+
+def path_of(question: Question) -> str:
+    if question.form.to_the_second:
+        ends = {"from": question.start, "to": question.end - 1}
+        clocks = {name: f"{clock(second):%Y-%m-%d %H:%M:%S}" for name, second in ends.items()}
+        words = {"type": "account-user", "product": question.form.product, "limit": PAGE}
+        return f"{BASE}/drilldown?{urlencode({**words, **clocks})}"
+    first, last = question.days
+    asked = {"granularity": "daily", "start_date": first, "end_date": last}
+    asked |= {"compare": "previous_period"} if question.form.compared else {}
+    asked |= {"department_ids": SALES} if question.form.departments else {}
+    of_app = OF_APP.replace(APP, question.form.product)
+    return f"{of_app}/utilization/users?{urlencode(asked)}"
+
+
+def clock(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
+
+
+def timed(row: Any) -> Row:
+    time_a_day = row["avg_time_ms_per_day"]
+    return row["user"]["id"], time_a_day["value"], row["days_active"], time_a_day["compare_value"]
+
+
+def tested(row: Any) -> Row:
+    return row["id"], row["totalTestsRun"], row["totalDuration"], None
+
+
+def figures_alone(deployment: CountingDeployment) -> Engine:
+    """The same without a request: no caller to prove, no directory, no last activity."""
+    members = set(range(0, deployment.users, ONE_IN_DEPARTMENT))
+
+    def ids_at(users: Sequence[int]) -> list[str]:
+        return [deployment.ids[user] for user in users]
+
+    def ask(question: Question) -> Page:
+        view = View.latest(ACME, process().usage_store(Meter()), "UTC", epoch_second(NOW))
+        product = MeteredProduct(question.form.product, kind_of(question.form.product))
+        periods = [Period(clock(each.start), clock(each.stop)) for each in question.ranges]
+        used, *before = measure_each(view, product, periods)
+        among = used.among(members if question.form.departments else None)
+        if question.form.to_the_second:
+            return drilldown(used, among)
+        users = AppUsers(used, before[0] if before else None, among)
+        ranked = Ranking(among, average_times(used, among), Direction.DESCENDING, ids_at)
+        page = ranked.part(slice(PAGE))
+        times = users.times(page)
+        rows = zip(ids_at(page), map(used.days_active.__getitem__, page), strict=True)
+        return [
+            (id_, times[user].value, days, times[user].compare_value)
+            for user, (id_, days) in zip(page, rows, strict=True)
+        ], len(ranked)
+
+    def drilldown(used: Used, among: Sequence[int]) -> Page:
+        ranked = most_used_first(used, among, ids_at)
+        page = ranked.part(slice(PAGE))
+        tests, time = (values_of(column, page) for column in used.columns.values())
+        none = [None] * len(page)
+        return list(zip(ids_at(page), tests, time, none, strict=True)), len(ranked)
+
+    return Engine("figures alone", ask, round_trips=0)
