@@ -71,9 +71,11 @@ def import_of(
         return time.monotonic() - began
 
 
-def counted(deployment: Deployment, key: str) -> int:
-    answer = deployment.get("/v1/coverage", key)
-    return sum(each["events"] for each in answer.json().get("products", ()))
+def counted(deployment: Deployment, key: str, source: str | None = None) -> int:
+    """How many events reports count, or how many of them are of one source."""
+    products = deployment.get("/v1/coverage", key).json().get("products", ())
+    found = products if source is None else (row for each in products for row in each["sources"])
+    return sum(row["events"] for row in found if source in (None, row.get("source")))
 
 
 def expect_counted(deployment: Deployment, key: str, count: int) -> None:
