@@ -74,8 +74,9 @@ def import_of(
 def counted(deployment: Deployment, key: str, source: str | None = None) -> int:
     """How many events reports count, or how many of them are of one source."""
     products = deployment.get("/v1/coverage", key).json().get("products", ())
-    found = products if source is None else (row for each in products for row in each["sources"])
-    return sum(row["events"] for row in found if source in (None, row.get("source")))
+    sources = (row for product in products for row in product["sources"])
+    found = products if source is None else (row for row in sources if row["source"] == source)
+    return sum(row["events"] for row in found)
 
 
 def expect_counted(deployment: Deployment, key: str, count: int) -> None:
