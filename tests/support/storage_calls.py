@@ -31,13 +31,15 @@ class StorageCalls:
 
     def before_call(self, params: dict[str, Any], **_: Any) -> Answer | None:
         """Called once before each call; an answer takes the place of the real one."""
-        call = call_of(params["headers"], params["body"])
-        self.calls.append(call)
-        return self.fail(call)
+        for call in calls_of(params["headers"], params["body"]):
+            self.calls.append(call)
+            if answer := self.fail(call):
+                return answer
+        return None
 
     def after_send(self, request: Any, **_: Any) -> None:
         """Called for each try, after the tables in this process have changed."""
-        if self.lose(call_of(request.headers, request.body)):
+        if any(map(self.lose, calls_of(request.headers, request.body))):
             raise ReadTimeoutError(endpoint_url=request.url)
 
     @property
@@ -48,13 +50,14 @@ class StorageCalls:
         return found
 
 
-def call_of(headers: Any, body: Any) -> Call:
+def calls_of(headers: Any, body: Any) -> list[Call]:
+    """A call, once for each table that it is about."""
     target = headers["X-Amz-Target"]
-    verb = target.decode() if isinstance(target, bytes) else target
+    verb = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
     content = json.loads(body)
     names = ("TableName", "SecretId", "Name", "QueueUrl")
-    named = next((content[name].rpartition("/")[2] for name in names if name in content), "")
-    return Call(verb.rpartition(".")[2], named or next(iter(content["RequestItems"])))
+    named = next((content[name].rpartition("/")[2] for name in names if name in content), None)
+    return [Call(verb, each) for each in ([named] if named else content["RequestItems"])]
 
 
 def record_calls() -> StorageCalls:

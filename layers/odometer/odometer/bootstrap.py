@@ -2,6 +2,7 @@
 
 import hmac
 import os
+import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -9,8 +10,12 @@ from datetime import datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
+from odometer.access.keys import AccessKey
 from odometer.directory.snapshot import Directory
+from odometer.engine.memory import Memory
+from odometer.services.ahead import ViewAhead
 from odometer.services.engine import Engine
+from odometer.services.tasks import Tasks
 from odometer.services.usage import Usage
 from odometer.services.work import Work
 from odometer.storage.directory import BlockCache, DirectoryStore
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
 
 READERS = 16
 """So many reads of a process go on at once."""
+ACCEPTED_BYTES = 500
+"""About what it takes to remember that a key was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class Process:
         self.blocks = BlockCache()
         self.noted_hours: dict[str, int] = {}
         self.noted_minutes: dict[str, int] = {}
+        self.memory = Memory()
+        self._own_key = secrets.token_bytes(16)
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
@@ -66,6 +75,11 @@ class Process:
     @cached_property
     def readers(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(READERS, thread_name_prefix="read")
+
+    @cached_property
+    def workers(self) -> ThreadPoolExecutor:
+        """For what requests do at once; it may wait for readers, who wait for nothing."""
+        return ThreadPoolExecutor(READERS, thread_name_prefix="task")
 
     @cached_property
     def secret(self) -> bytes:
@@ -79,6 +93,17 @@ class Process:
     @property
     def cursor_key(self) -> bytes:
         return hmac.digest(self.secret, b"cursor signature", "sha256")
+
+    def has_accepted(self, key: AccessKey) -> bool:
+        """Whether a key has been accepted in this process, whatever became of it since."""
+        return bool(self.memory.get(key.organization, self._accepted(key)))
+
+    def accepted(self, key: AccessKey) -> None:
+        self.memory.keep(key.organization, self._accepted(key), True, ACCEPTED_BYTES)  # noqa: FBT003
+
+    def _accepted(self, key: AccessKey) -> bytes:
+        """The name of a key with its secret, of which nothing can be read."""
+        return hmac.digest(self._own_key, f"{key}".encode(), "sha256")
 
     @cached_property
     def engine(self) -> Engine:
@@ -103,9 +128,22 @@ class Process:
     def marks(self, meter: Meter) -> Marks:
         return Marks(self.usage_store(meter), self.noted_minutes)
 
-    def usage(self, directory: Directory, now: datetime, until: float, meter: Meter) -> Usage:
+    def view_ahead(self, key: AccessKey, tasks: Tasks, meter: Meter) -> ViewAhead:
+        store, accepted = self.usage_store(meter), self.has_accepted(key)
+        return ViewAhead.of(key.organization, store, self.memory, tasks, accepted=accepted)
+
+    def usage(
+        self,
+        directory: Directory,
+        now: datetime,
+        until: float,
+        meter: Meter,
+        ahead: ViewAhead | None = None,
+        tasks: Tasks | None = None,
+    ) -> Usage:
         usage, log = self.usage_store(meter), self.log_store(meter)
-        return Usage(usage, log, directory, self.directories(meter), now, until)
+        directories = self.directories(meter)
+        return Usage(usage, log, directory, directories, now, until, ahead, tasks or Tasks())
 
     def usage_store(self, meter: Meter) -> Table:
         return self.table(self.settings.usage_table, meter)

@@ -81,6 +81,11 @@ class OrganizationMemory:
         """Remember something that takes about so many bytes."""
         self.memory.keep(self.organization, name, known, weight, self.since)
 
+    def forget(self) -> "OrganizationMemory":
+        """Forget all of the organization; what is read from now on may be kept again."""
+        self.memory.forget(self.organization)
+        return self.memory.of(self.organization)
+
 
 NO_MEMORY: Final = Memory(most=0).of("")
 """It remembers nothing."""

@@ -1,12 +1,12 @@
 """Usage as reports ask for it: by the names of products, in one view for the whole request."""
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, tzinfo
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from odometer.domain.kinds import DEFAULT_PRODUCTS, Kind
 from odometer.domain.time import Period, epoch_ms, epoch_second
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL, LOCAL
-from odometer.engine.format.lanes import widened
+from odometer.engine.format.lanes import ByLane, widened
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
 from odometer.engine.read.latest import (
     LastActive,
@@ -31,6 +31,8 @@ from odometer.engine.read.series import Series
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.fold import SETTLING_MS
+from odometer.services.ahead import ViewAhead
+from odometer.services.tasks import Tasks
 from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Table
 
@@ -50,31 +52,51 @@ class Usage:
     now: datetime
     until: float
     """When reading is given up, by the monotonic clock."""
+    ahead: ViewAhead | None = None
+    tasks: Tasks = field(default_factory=Tasks)
+    _asked_for: View | None = field(default=None, init=False)
+    _read_through_ms: Callable[[], int] | None = field(default=None, init=False)
     _totals: dict[Period, Mapping[str, RowUsage]] = field(default_factory=dict, init=False)
 
     @cached_property
     def latest(self) -> View:
+        if self.ahead:
+            return self.ahead.view()
         organization = self.directory.organization
         now = epoch_second(self.now)
         return View.latest(organization.id, self.store, organization.time_zone, now)
 
-    @cached_property
-    def view(self) -> View:
+    @property
+    def shown(self) -> View:
         """The one view that an answer is read from: the latest, unless a cursor names another."""
-        return self.latest
+        return self._asked_for or self.latest
+
+    @property
+    def view(self) -> View:
+        """The same for figures: the log, which tells how complete they are, is asked with them."""
+        if self._read_through_ms is None:
+            self._read_through_ms = self._begin_through_ms(self.shown)
+        return self.shown
 
     @property
     def through_ms(self) -> int:
-        """The view holds every batch that was accepted before this time, in whatever lane.
+        """The view holds every batch that was accepted before this time, in whatever lane."""
+        view = self.view
+        return (self._read_through_ms or partial(min, view.watermarks))()
 
-        A watermark does not move while nothing comes: then the log shows that nothing came.
-        """
-        organization = self.directory.organization
-        by_lane = widened(self.view.watermarks, organization.lanes)
+    def _begin_through_ms(self, view: View) -> Callable[[], int]:
+        by_lane = widened(view.watermarks, self.directory.organization.lanes)
         settled = epoch_ms(self.now) - SETTLING_MS
+        if min(by_lane) + SWEPT_EVERY_MS >= settled:
+            return partial(min, by_lane)
+        return self.tasks.begin(partial(self._watermark, by_lane, settled)).result
+
+    def _watermark(self, by_lane: ByLane, settled: int) -> int:
+        """A watermark does not move while nothing comes: then the log shows that nothing came."""
+        organization = self.directory.organization.id
         behind = [lane for lane, ms in enumerate(by_lane) if ms + SWEPT_EVERY_MS < settled]
         key_ranges = [
-            KeyRange(keys.log(organization.id, lane), keys.entry(by_lane[lane]), keys.TOP, limit=1)
+            KeyRange(keys.log(organization, lane), keys.entry(by_lane[lane]), keys.TOP, limit=1)
             for lane in behind
         ]
         through_ms = dict(enumerate(by_lane))
@@ -86,13 +108,14 @@ class Usage:
     def go_back(self, version: int, pin: Mapping[str, Any]) -> None:
         """Read everything as it was when the first page was answered."""
         organization, now = self.directory.organization.id, self.directory
-        self.view = View.pinned(organization, self.store, pin, epoch_second(self.now))
-        if version != now.head.version:
-            self.directory = self.directories.former(organization, version, now)
+        read = partial(self.directories.former, organization, version, now)
+        former = self.tasks.begin(read) if version != now.head.version else None
+        self._asked_for = View.pinned(organization, self.store, pin, epoch_second(self.now))
+        self.directory = former.result() if former else now
 
     def pin(self, products: Collection[str]) -> dict[str, Any]:
         """What a cursor keeps of the view: no more than these products need."""
-        head = self.view.head
+        head = self.shown.head
         scopes = {scope for scope in head.generations if scope.rpartition("#")[0] in products}
         kept = replace(
             head,
@@ -102,7 +125,7 @@ class Usage:
                 for scope in (scopes | {ALL, LOCAL}) & head.generations.keys()
             },
         )
-        return replace(self.view, head=kept).pin
+        return replace(self.shown, head=kept).pin
 
     @property
     def zone(self) -> tzinfo:
@@ -130,7 +153,7 @@ class Usage:
 
     def was_active(self, users: Collection[int]) -> Mapping[int, LastActive]:
         """When users were last active on any app, in the view."""
-        return former_last_active(self.view, users)
+        return former_last_active(self.shown, users)
 
     def last_active(self, users: Collection[int]) -> Mapping[int, LastActive]:
         """When users were last active on any app as of now, also where a cursor names a view."""
@@ -173,11 +196,13 @@ class Usage:
 
     def of_each(self, products: Sequence[str], period: Period) -> Mapping[str, Used | None]:
         """What every user has used of each product; None for those not read in time."""
-        pool = ThreadPoolExecutor(max_workers=len(products) + 1)
-        seen = pool.submit(lambda: self.view)
-        reads = [pool.submit(self._used_of, seen, product, period) for product in products]
+        seen = self.tasks.begin(lambda: self.view)
+        reads = [
+            self.tasks.begin(partial(self._used_of, seen, product, period)) for product in products
+        ]
         wait(reads, timeout=max(0.0, self.until - time.monotonic()))
-        pool.shutdown(wait=False, cancel_futures=True)
+        for read in reads:
+            read.cancel()
         return dict(zip(products, map(result_or_none, reads), strict=True))
 
     def _used_of(self, seen: Future[View], product: str, period: Period) -> Used:

@@ -18,17 +18,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import chain, islice
 from sys import getsizeof
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
-from odometer.access.keys import Credential
+from odometer.access.keys import AccessKey, Credential
 from odometer.access.policy import Scope
 from odometer.directory.columns import BLOCK_ROWS, HISTORY_ROWS, Block, Columns, DirectoryHead
 from odometer.directory.names import NameDigests
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit
-from odometer.domain.errors import Conflict, Corrupt, NotFound, Unavailable
+from odometer.domain.errors import Conflict, Corrupt, NotFound, Unauthenticated, Unavailable
 from odometer.domain.time import KEPT_FOR_CURSORS
-from odometer.storage.dynamo import BATCH_GET, Item, Key, Table, backoff
+from odometer.storage.dynamo import BATCH_GET, Found, Item, Key, Table, backoff
 
 Answer = TypeVar("Answer")
 
@@ -107,6 +107,33 @@ def inner_bytes(value: object) -> int:
     return sum(8 + getsizeof(each) for each in value) if isinstance(value, list) else 0
 
 
+class Beside(Protocol):
+    """Items of another table that are asked for together with a credential."""
+
+    store: Table
+
+    @property
+    def keys(self) -> Sequence[Key]: ...
+
+
+class Entrance(NamedTuple):
+    """The credential of a key and the directory of its organization, if there are any."""
+
+    credential: Credential | None
+    directory: Directory | None
+
+    def proved_by(
+        self, key: AccessKey, pepper: bytes, now: datetime
+    ) -> tuple[Credential, Directory]:
+        """Both, if the key is the right one; an unknown one takes the path of a wrong one."""
+        if self.credential is None or self.directory is None:
+            key.digest(pepper)
+            raise Unauthenticated
+        if not self.credential.accepts(key, pepper, now):
+            raise Unauthenticated
+        return self.credential, self.directory
+
+
 class DirectoryStore:
     """The directories and credentials of all organizations."""
 
@@ -131,15 +158,22 @@ class DirectoryStore:
             raise NotFound(organization)
         return Directory(head_of(item), self, now)
 
-    def enter(self, organization: str, key_id: str) -> tuple[Credential | None, Directory | None]:
-        """A credential and its directory, which authentication needs, in one request."""
+    def enter(
+        self, organization: str, key_id: str, beside: Beside | None = None
+    ) -> tuple[Entrance, Found | None]:
+        """What authentication needs, and what is asked beside it, in one request."""
         keys = [(organization, credential_key(key_id)), (organization, HEAD)]
-        found = self.table.get_many(keys, consistent=True)
+        others = None
+        if beside:
+            found, others = self.table.get_with(keys, beside.store, beside.keys)
+        else:
+            found = self.table.get_many(keys, consistent=True)
         credential, head = (found.get(key) for key in keys)
-        return (
+        entrance = Entrance(
             credential_of(credential) if credential else None,
             Directory(head_of(head), self) if head else None,
         )
+        return entrance, others
 
     def read(self, organization: str, commits: Mapping[Block, str]) -> dict[Block, Columns]:
         keys = {
@@ -281,7 +315,7 @@ def compressed(columns: Any) -> bytes:
     return zlib.compress(json.dumps(columns, separators=(",", ":")).encode(), 6)
 
 
-def columns_of(item: Item) -> Columns:
+def columns_of(item: Mapping[str, Any]) -> Columns:
     return cast("Columns", json.loads(zlib.decompress(cast("bytes", item["columns"]))))
 
 
@@ -337,7 +371,7 @@ def item_of(head: DirectoryHead) -> Item:
     }
 
 
-def head_of(item: Item) -> DirectoryHead:
+def head_of(item: Mapping[str, Any]) -> DirectoryHead:
     document: Any = columns_of(item)
     blocks = {Block(*words): commit for *words, commit in document.pop("blocks")}
     erased = frozenset(document.pop("erased", ()))
@@ -357,7 +391,7 @@ def credential_item(credential: Credential) -> Item:
     return {"pk": credential.organization, "sk": credential_key(credential.key_id), **values}
 
 
-def credential_of(item: Item) -> Credential:
+def credential_of(item: Mapping[str, Any]) -> Credential:
     values: dict[str, Any] = {name: item[name] for name in item if name not in ("pk", "sk")}
     for name in INSTANTS:
         seconds = values[name]

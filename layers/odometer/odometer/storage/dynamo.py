@@ -72,6 +72,10 @@ class Meter:
             self.requests += 1
 
 
+class Unanswered(Unavailable):
+    """No answer came, however often and long it was waited for."""
+
+
 @contextmanager
 def domain_errors() -> Iterator[None]:
     """Raise what goes wrong at AWS as an error of ours; botocore is imported by then, or never."""
@@ -93,7 +97,7 @@ def domain_errors() -> Iterator[None]:
             ):
                 raise NotConfigured(str(error)) from error
             case known.BotoCoreError():
-                raise Unavailable(type(error).__name__) from error
+                raise Unanswered(type(error).__name__) from error
         raise
 
 
@@ -144,6 +148,7 @@ def from_dynamodb(item: Mapping[str, Any]) -> Item:
 
 
 Key = tuple[str, str]
+Found = Mapping[Key, StoredItem]
 
 
 READS = ("get_item", "batch_get_item", "query")
@@ -177,6 +182,28 @@ class Table:
             for item in self._get_batch(wanted, consistent=consistent):
                 found[str(item["pk"]), str(item["sk"])] = item
         return found
+
+    def get_with(
+        self, keys: Sequence[Key], other: Table, others: Sequence[Key]
+    ) -> tuple[Found, Found | None]:
+        """Items as they are now, and in the same call those of another table.
+
+        None in place of the others if they do not come at once: whoever needs them asks again, so
+        that a table that fails does not fail those who do not need it.
+        """
+        wanted = {table.name: wanted_now(some) for table, some in ((self, keys), (other, others))}
+        try:
+            answer = self._call("batch_get_item", RequestItems=wanted)
+        except Unanswered:
+            raise
+        except OdometerError:
+            return self.get_many(keys, consistent=True), None
+        left = answer.get("UnprocessedKeys", {})
+        found, beside = (by_key(answer["Responses"].get(name, [])) for name in wanted)
+        if self.name in left:
+            rest = [(key["pk"]["S"], key["sk"]["S"]) for key in left[self.name]["Keys"]]
+            found |= self.get_many(rest, consistent=True)
+        return found, None if other.name in left else beside
 
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[StoredItem]]:
         return self.pages_of_each(key_ranges, lambda pages: list(chain.from_iterable(pages)))
@@ -376,6 +403,14 @@ class Table:
 
 def key_of(pk: str, sk: str) -> dict[str, Any]:
     return to_dynamodb({"pk": pk, "sk": sk})
+
+
+def wanted_now(keys: Iterable[Key]) -> dict[str, Any]:
+    return {"Keys": [key_of(*key) for key in keys], "ConsistentRead": True}
+
+
+def by_key(found: Iterable[Mapping[str, Any]]) -> dict[Key, Item]:
+    return {(str(item["pk"]), str(item["sk"])): item for item in map(from_dynamodb, found)}
 
 
 def unchanged(names: Sequence[str], before: Mapping[str, Value]) -> Iterator[str]:

@@ -19,10 +19,14 @@ class KeyActivity:
     noted_hours: dict[str, int]
     """The hour in which this process last noted the use of each key."""
 
+    def is_noted(self, key_id: str, now: datetime) -> bool:
+        """Whether this process has noted the use of a key in this hour."""
+        return self.noted_hours.get(key_id) == hour_of(now)
+
     def key_used(self, organization: str, key_id: str, now: datetime) -> None:
         """Note that a key was used in this hour, or go on without the note if storage fails."""
-        hour = int(now.timestamp()) // HOUR_SECONDS * HOUR_SECONDS
-        if self.noted_hours.get(key_id) != hour:
+        if not self.is_noted(key_id, now):
+            hour = hour_of(now)
             with suppress(Unavailable):
                 self.table.put({"pk": organization, "sk": f"KEY#{key_id}", "used_at": hour})
                 self.noted_hours[key_id] = hour
@@ -35,3 +39,7 @@ class KeyActivity:
             )
             for item in items
         }
+
+
+def hour_of(now: datetime) -> int:
+    return int(now.timestamp()) // HOUR_SECONDS * HOUR_SECONDS

@@ -11,6 +11,7 @@ returns a model or a report and raises domain errors; its family gives errors th
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -26,6 +27,9 @@ from odometer.bootstrap import Process, process
 from odometer.directory.people import Product, Team, User
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound, OdometerError, TimedOut, Unauthenticated, Unsupported
+from odometer.domain.time import epoch_second
+from odometer.services.ahead import ViewAhead
+from odometer.services.tasks import Tasks
 from odometer.services.usage import Usage
 from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter
@@ -93,6 +97,8 @@ class RequestContext:
         about: SubjectParameter | None,
         now: datetime,
         remaining_seconds: float,
+        *,
+        reads_usage: bool = False,
     ) -> None:
         self.request = request
         self.about = about
@@ -102,6 +108,9 @@ class RequestContext:
         self.meter = Meter()
         self.now = now
         self.deadline = Deadline(time.monotonic() + remaining_seconds - MARGIN_SECONDS)
+        self.reads_usage = reads_usage
+        self.noted: Future[None] | None = None
+        """The note that the caller's key was used, which is written beside everything else."""
 
     @cached_property
     def process(self) -> Process:
@@ -112,20 +121,44 @@ class RequestContext:
         return self.process.directories(self.meter)
 
     @cached_property
-    def _entered(self) -> tuple[Caller, Directory]:
+    def tasks(self) -> Tasks:
+        return Tasks(self.process.workers)
+
+    @cached_property
+    def _entered(self) -> tuple[Caller, Directory, ViewAhead | None]:
         presented = PresentedKey.from_header(self.request.header("authorization"))
         if presented is None:
             raise Unauthenticated
-        key = presented.key
-        credential, directory = self.directories.enter(key.organization, key.key_id)
-        if credential is None or directory is None:
-            key.digest(self.process.pepper)  # an unknown key takes a wrong one's path
-            raise Unauthenticated
+        key, directories = presented.key, self.directories
+        secret = self.tasks.begin(lambda: self.process.pepper)
+        ahead = self.process.view_ahead(key, self.tasks, self.meter) if self.reads_usage else None
+        entrance, found = directories.enter(key.organization, key.key_id, ahead)
+        pepper = secret.result()
+        credential, directory = entrance.proved_by(key, pepper, self.now)
+        if ahead:
+            ahead.go_on(found, directory.organization.time_zone, epoch_second(self.now))
         owner = directory.key_owner(credential.user)
-        caller = authenticate(presented, credential, owner, self.process.pepper, self.now)
+        caller = authenticate(presented, credential, owner, pepper, self.now)
         self.identity = {"organization": caller.organization, "key_id": caller.key_id}
-        key_activity(self).key_used(caller.organization, caller.key_id, self.now)
-        return caller, directory
+        self.process.accepted(key)
+        self._note(caller)
+        return caller, directory, ahead
+
+    def _note(self, caller: Caller) -> None:
+        activity = key_activity(self)
+        if not activity.is_noted(caller.key_id, self.now):
+            used = partial(activity.key_used, caller.organization, caller.key_id, self.now)
+            self.noted = self.tasks.begin(used)
+
+    def finish(self) -> None:
+        """Let everything end that goes on beside the answer; only the note can make it fail."""
+        if self.noted:
+            self.noted.result()
+        self.leave()
+
+    def leave(self) -> None:
+        if "tasks" in vars(self):
+            self.tasks.finish(self.deadline.at)
 
     @property
     def caller(self) -> Caller:
@@ -134,6 +167,11 @@ class RequestContext:
     @property
     def directory(self) -> Directory:
         return self._entered[1]
+
+    @property
+    def ahead(self) -> ViewAhead | None:
+        """The view of usage, if the handler needs one."""
+        return self._entered[2]
 
     @cached_property
     def named_subject(self) -> Subject:
@@ -164,8 +202,14 @@ def subject(context: RequestContext) -> Subject:
 
 
 def usage(context: RequestContext) -> Usage:
-    directory, deadline = context.directory, context.deadline.at
-    return context.process.usage(directory, context.now, deadline, context.meter)
+    return context.process.usage(
+        context.directory,
+        context.now,
+        context.deadline.at,
+        context.meter,
+        context.ahead,
+        context.tasks,
+    )
 
 
 PROVIDERS: Mapping[type, Callable[[RequestContext], Any]] = {
@@ -209,7 +253,13 @@ class Endpoint:
         began = time.monotonic()
         request = Request.of(event)
         remaining_seconds = lambda_context.get_remaining_time_in_millis() / 1000
-        context = RequestContext(request, self.about, self.clock(), remaining_seconds)
+        context = RequestContext(
+            request,
+            self.about,
+            self.clock(),
+            remaining_seconds,
+            reads_usage=Usage in self.needs.values(),
+        )
         answer = self._answer(context)
         logger.info(
             "answered",
@@ -238,6 +288,8 @@ class Endpoint:
         except Exception:
             logger.exception("failed", request_id=context.request.id)
             return self._error_response(context, OdometerError()).for_gateway(context.request)
+        finally:
+            context.leave()
 
     def _response(self, context: RequestContext) -> Response:
         if self.organization:
@@ -249,6 +301,7 @@ class Endpoint:
             self.may.admit_to(context.caller, target_of(context.named_subject))
         arguments = {name: self._argument(context, kind) for name, kind in self.needs.items()}
         answer = self.handler(**arguments)
+        context.finish()
         if isinstance(answer, Report):
             return answer.response(context.request, context.meter, self.family.fallback_type)
         return as_response(answer, self.status)

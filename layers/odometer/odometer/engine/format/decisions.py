@@ -7,6 +7,7 @@ from datetime import date
 from functools import cached_property
 from itertools import accumulate, chain
 from typing import Any, Final, NamedTuple, Self
+from zlib import crc32
 
 from odometer.domain.errors import Unavailable
 from odometer.domain.events import Event
@@ -54,6 +55,12 @@ class Fold:
     through_ms: int
     """Every batch of the lane accepted before this is in this fold or an earlier one."""
     lane: int = 0
+
+    @cached_property
+    def mark(self) -> int:
+        """What `mark_of` says of its item."""
+        digests = b"".join(event.digest for event in self.events)
+        return mark_of({"digests": digests, "w": self.through_ms})
 
     @cached_property
     def identities(self) -> frozenset[tuple[date, bytes]]:
@@ -139,6 +146,11 @@ class Rebuild:
         numbers = {name: int(item[name]) for name in ("generation", "plan", "sealed", "shown")}
         late = json.loads(item.get("late", "{}"))
         return cls(scope=item["scope"], zone=item["zone"], done=item["done"], late=late, **numbers)
+
+    def is_same(self, other: Self | None) -> bool:
+        """Whether both make the same frames, however far each is."""
+        decided = replace(self, done="", shown=0, late={})
+        return other is not None and decided == replace(other, done="", shown=0, late={})
 
     def covers(self, product: MeteredProduct, year: int) -> bool:
         return self.scope in scopes(product, year)
@@ -292,17 +304,26 @@ def heaviest(late_bytes: Mapping[str, int]) -> dict[str, int]:
     return kept if len(order) == len(kept) else {**kept, ALL: 1}
 
 
+def fold_ranges(
+    organization: str, after: ByLane, upto: ByLane | None = None
+) -> dict[int, KeyRange]:
+    """Where the folds after a number are, by lane, without lanes that need not be read."""
+    ends = [keys.TOP] * len(after) if upto is None else map(keys.number, upto)
+    lanes_and_ends = enumerate(zip(map(_following, after), ends, strict=True))
+    return {
+        lane: KeyRange(keys.folds(organization, lane), first, last)
+        for lane, (first, last) in lanes_and_ends
+        if first <= last
+    }
+
+
 def read_folds(
     organization: str, store: Store, after: ByLane, upto: ByLane | None = None
 ) -> list[Fold]:
     """The folds of every lane after a number; their numbers have no gaps."""
-    ends = upto or (None,) * len(after)
-    folds = [
-        fold
-        for lane, (first, last) in enumerate(zip(after, ends, strict=True))
-        if first != last
-        for fold in each_fold(organization, store, first, last, lane)
-    ]
+    ranges = fold_ranges(organization, after, upto)
+    answers = store.read(list(ranges.values()))
+    folds = list(folds_by_lane(zip(ranges, answers, strict=True), after))
     if upto is not None and len(folds) != sum(upto) - sum(after):
         raise Gap(organization)
     return folds
@@ -313,12 +334,31 @@ def each_fold(
 ) -> Iterator[Fold]:
     """Folds of a lane in turn: no more than a page of them is in memory."""
     last = keys.TOP if upto is None else keys.number(upto)
-    folds = KeyRange(keys.folds(organization, lane), keys.number(after + 1), last)
-    items = chain.from_iterable(store.pages(folds))
+    folds = KeyRange(keys.folds(organization, lane), _following(after), last)
+    return folds_in(chain.from_iterable(store.pages(folds)), after)
+
+
+def folds_by_lane(answers: Iterable[tuple[int, Iterable[Item]]], after: ByLane) -> Iterator[Fold]:
+    """The folds of every lane after a number, lane by lane."""
+    for lane, items in answers:
+        yield from folds_in(items, after[lane])
+
+
+def folds_in(items: Iterable[Item], after: int) -> Iterator[Fold]:
+    """The folds of a lane that follow a number; raises `Gap` where one is missing."""
     for number, item in enumerate(items, after + 1):
         if int(item["sk"]) != number:
-            raise Gap(organization)
+            raise Gap(item["pk"])
         yield Fold.from_item(item)
+
+
+def _following(number: int) -> str:
+    return keys.number(number + 1)
+
+
+def mark_of(fold: Item) -> int:
+    """Tells a fold from another one with its number."""
+    return crc32(fold["digests"], int(fold["w"]) & 0xFFFFFFFF)
 
 
 def read_head(organization: str, store: Store) -> UsageHead | None:
@@ -332,8 +372,13 @@ def read_plan(organization: str, store: Store, number: int) -> Plan | None:
 
 
 def is_settled_in(organization: str, store: Store, head: UsageHead) -> bool:
-    """Whether these tables have the plan that a head shows; no two plans end at the same second."""
+    """Whether these tables have the plan that a head shows."""
     plan = read_plan(organization, store, head.plan) if head.plan else None
+    return is_shown(plan, head)
+
+
+def is_shown(plan: Plan | None, head: UsageHead) -> bool:
+    """Whether a head shows this very plan; no two plans end at the same second."""
     return not head.plan or (
         plan is not None
         and (lanes.widened(plan.upto, head.lanes), plan.sealed) == (head.upto, head.sealed)

@@ -214,5 +214,5 @@ def _received(product: str, settled: Settled, unsettled: UnsettledSeconds) -> Re
 def _settled_upto(view: View, item: Item) -> ByLane:
     if item["k"] <= view.head.plan:
         return view.head.upto
-    plan = view.store.get(keys.plans(view.organization), keys.number(item["k"]))
+    (plan,) = view.store.get_each(keys.plans(view.organization), [keys.number(item["k"])])
     return Plan.from_item(plan).upto if plan else view.head.upto

@@ -14,15 +14,18 @@ from odometer.engine.format import keys, lanes
 from odometer.engine.format.decisions import (
     Fold,
     Gap,
+    Plan,
     UsageHead,
-    is_settled_in,
+    fold_ranges,
+    folds_by_lane,
+    is_shown,
     read_folds,
     read_head,
 )
 from odometer.engine.format.lanes import ByLane
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.memory import NO_MEMORY, OrganizationMemory
-from odometer.engine.store import Store
+from odometer.engine.store import KeyRange, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,13 @@ class View:
     def pinned(cls, organization: str, store: Store, pin: Mapping[str, Any], now: int) -> Self:
         """The view of a cursor; raises `Gap` when the tables are not those it was read from."""
         head = UsageHead.from_item(pin)
-        folds = read_folds(organization, store, head.upto, lanes.from_attribute(pin["fold"]))
-        if pin["mark"] != mark_of(folds) or not is_settled_in(organization, store, head):
+        upto, number = lanes.from_attribute(pin["fold"]), keys.number(head.plan)
+        asked = fold_ranges(organization, head.upto, upto)
+        plan = KeyRange(keys.plans(organization), number, number)
+        *by_lane, plans = store.read([*asked.values(), plan])
+        folds = list(folds_by_lane(zip(asked, by_lane, strict=True), head.upto))
+        is_whole = len(folds) == sum(upto) - sum(head.upto) and pin["mark"] == mark_of(folds)
+        if not is_whole or not is_shown(Plan.from_item(plans[0]) if plans else None, head):
             raise Gap(organization)
         return cls(organization, store, head, folds, now)
 

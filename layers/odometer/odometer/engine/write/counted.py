@@ -11,12 +11,11 @@ from datetime import date
 from functools import partial
 from itertools import chain
 from typing import Any, Final, NamedTuple, Self
-from zlib import crc32
 
 from odometer.domain.events import Event, utc_date
 from odometer.engine.format import keys
 from odometer.engine.format.codec import unpack
-from odometer.engine.format.decisions import Gap, UsageHead, is_settled_in, read_head
+from odometer.engine.format.decisions import Gap, UsageHead, is_settled_in, mark_of, read_head
 from odometer.engine.format.lanes import MOST_LANES, lane_of, widened
 from odometer.engine.memory import Memory
 from odometer.engine.store import Item, KeyRange, Store
@@ -93,10 +92,6 @@ class Tail:
 def _shortened(second: int, digest: bytes) -> bytes:
     """An identity in 16 bytes."""
     return utc_date(second).toordinal().to_bytes(4, "big") + digest
-
-
-def mark_of(fold: Item | None) -> int:
-    return crc32(fold["digests"], int(fold["w"]) & 0xFFFFFFFF) if fold else -1
 
 
 def upto_of(head: UsageHead | None, lane: int) -> int:
@@ -198,7 +193,8 @@ class Counted:
         if not known.last > upto >= before:
             return None
         folds = self._folds_from(organization, known.lane, known.last)
-        if mark_of(next(folds, None)) == known.mark:
+        last = next(folds, None)
+        if last and mark_of(last) == known.mark:
             return self._read_on(organization, known.seen_from(head), folds)
         self.memory.forget(organization)
         return None
