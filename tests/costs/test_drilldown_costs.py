@@ -149,7 +149,7 @@ def ask(
     event = proxy_event("GET", f"{BASE}/{report}?{urlencode(query)}", headers)
     endpoint = replace(endpoints()[f"usage_report/{report}"], clock=lambda: NOW)
     with read_costs() as costs:
-        answer: Any = endpoint(event, CONTEXT)  # type: ignore[arg-type]
+        answer: Any = endpoint(event, CONTEXT)
     return costs, answer
 
 

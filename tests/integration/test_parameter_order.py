@@ -46,6 +46,6 @@ def test_an_answer_does_not_depend_on_the_order_of_parameters(
     days = "start_date=2026-02-01&end_date=2026-02-28&granularity=daily"
     for query, expected in REQUESTS.items():
         event = proxy_event("GET", f"{path}?{days}&{query}", {"authorization": f"Bearer {key}"})
-        answer = endpoint({**event, "pathParameters": parameters}, CONTEXT)  # type: ignore[arg-type]
+        answer = endpoint({**event, "pathParameters": parameters}, CONTEXT)
         details = json.loads(answer["body"])["error"]["details"]
         assert (answer["statusCode"], *details) == expected

@@ -12,7 +12,6 @@ import pytest
 
 from odometer.access.keys import AccessKey
 from odometer.bootstrap import process
-from odometer.web.endpoint import logger
 from tests.support.memory_directory import ACME
 from tests.support.people import YESTERDAY, People, basic, bearer, people_of
 from tests.support.stack import Stack
@@ -22,21 +21,19 @@ PEPPER = "not a secret"
 
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """Everything that is logged, by whomever, at any level, as it would be written."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(logger.handlers[0].formatter)
-    root, ours = logging.getLogger(), logging.getLogger(logger.service)
+    root = logging.getLogger()
     level = root.level
     root.addHandler(handler)
-    ours.addHandler(handler)
     root.setLevel(logging.DEBUG)
     for noisy in ("boto3", "botocore", "urllib3"):  # they log requests, which functions never do
         logging.getLogger(noisy).setLevel(logging.INFO)
+    monkeypatch.setattr("builtins.print", lambda line, **_: stream.write(f"{line}\n"))
     yield stream
     root.removeHandler(handler)
-    ours.removeHandler(handler)
     root.setLevel(level)
 
 
@@ -101,11 +98,7 @@ def read_key(text: str) -> AccessKey:
 
 
 def test_lines_of_the_log_name_the_stack() -> None:
-    code = (
-        "from odometer import triggers\n"
-        "from odometer.web import endpoint\n"
-        "print(triggers.logger.service, endpoint.logger.service)"
-    )
+    code = "from odometer.logs import log; log.info('said', status=200)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={
@@ -117,7 +110,14 @@ def test_lines_of_the_log_name_the_stack() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.split() == ["odometer-dev"] * 2
+    line = json.loads(done.stdout)
+    assert {**line, "timestamp": ""} == {
+        "level": "INFO",
+        "message": "said",
+        "timestamp": "",
+        "service": "odometer-dev",
+        "status": 200,
+    }
 
 
 def shown_in_trouble(us: People) -> set[str]:

@@ -219,7 +219,7 @@ def test_usage_that_never_comes_is_given_up_in_time(report: Tapped, endpoint: st
     report.calls_made.fail = hang
     event = proxy_event("GET", f"{BASE}/{endpoint}?{urlencode(QUERY)}", bearer(report.key))
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 3_500)
-    answer: Any = endpoints()[f"usage_report/{endpoint}"](event, context)  # type: ignore[arg-type]
+    answer: Any = endpoints()[f"usage_report/{endpoint}"](event, context)
     never.set()
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"])["data"]["metadata"]["partial"] is True

@@ -180,7 +180,7 @@ def answer_to(event: dict[str, Any], now: datetime | None = None) -> Reply:
     handler, parameters = routed(event["httpMethod"], event["path"])
     if now:
         handler = replace(handler, clock=lambda: now)
-    answer = handler({**event, "pathParameters": parameters or None}, CONTEXT)  # type: ignore[arg-type]
+    answer = handler({**event, "pathParameters": parameters or None}, CONTEXT)
     body = answer["body"]
     text = base64.b64decode(body).decode() if answer["isBase64Encoded"] else body
     return Reply(answer["statusCode"], answer["headers"], text)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from local.template import read, written
+from odometer.logs import METRICS
 from odometer.services.engine import Findings
 from odometer.services.work import Dispatched
-from odometer.triggers import METRICS
 
 TEMPLATE = written()
 MONITORING = read("infrastructure/monitoring.yaml")

@@ -213,7 +213,7 @@ def test_the_layer_carries_the_services_that_storage_calls() -> None:
     (carried,) = re.findall(r"^SERVICES := (.*)$", makefile, re.MULTILINE)
     storage = Path("layers/odometer/odometer/storage").glob("*.py")
     called = {
-        name for path in storage for name in re.findall(r'\.client\("(\w+)"', path.read_text())
+        name for path in storage for name in re.findall(r'client_of\("(\w+)"', path.read_text())
     }
     assert set(carried.split()) == called
 

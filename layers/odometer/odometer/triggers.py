@@ -9,30 +9,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from odometer.bootstrap import process
 from odometer.engine.store import Item
+from odometer.logs import count, log
 from odometer.services.work import Dispatched, Step, Work
 from odometer.storage.dynamo import from_dynamodb
 from odometer.storage.queue import organization_of
-
-METRICS = "Odometer"
-logger = Logger(use_rfc3339=True)
 
 OnSchedule = Callable[[Work, datetime], None]
 OnMessage = Callable[[Work, str, datetime, bool], None]
 """Work on one organization; true if a worker has had the same message before."""
 OnNewEntries = Callable[[Work, str, datetime, Sequence[Item]], None]
-Handler = Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]
+Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
 
 
 def on_schedule(work: OnSchedule) -> Handler:
     """Make a handler that a schedule calls."""
 
-    def handler(_: Mapping[str, Any], __: LambdaContext) -> dict[str, Any]:
+    def handler(_: Mapping[str, Any], __: object) -> dict[str, Any]:
         work(process().work, datetime.now(UTC))
         return {}
 
@@ -45,7 +39,7 @@ def on_messages(work: OnMessage) -> Handler:
     After a failure the other messages of that organization come again too, in their order.
     """
 
-    def handler(event: Mapping[str, Any], _: LambdaContext) -> dict[str, Any]:
+    def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
         failed, unfinished = set[str](), []
         for record in event["Records"]:
             name = organization_of(record["body"])
@@ -61,7 +55,7 @@ def on_messages(work: OnMessage) -> Handler:
 def on_log_stream(work: OnNewEntries) -> Handler:
     """Make a handler of new entries; it answers the first record of those that failed."""
 
-    def handler(event: Mapping[str, Any], _: LambdaContext) -> dict[str, Any]:
+    def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
         first_failed = []
         for name, changes in changes_by_organization(event).items():
             new = [item_of(change["NewImage"]) for change in changes]
@@ -99,14 +93,7 @@ def report_step(organization: str, step: Step | None) -> None:
     if step and step.findings:
         count(step.findings._asdict())
         if any(step.findings):
-            logger.error("audit", organization=organization, **step.findings._asdict())
-
-
-def count(values: Mapping[str, int]) -> None:
-    metrics = EphemeralMetrics(namespace=METRICS)
-    for name, value in values.items():
-        metrics.add_metric(name, MetricUnit.Count, value)
-    metrics.flush_metrics()
+            log.error("audit", organization=organization, **step.findings._asdict())
 
 
 def attempt(
@@ -115,7 +102,7 @@ def attempt(
     try:
         work(process().work, organization, datetime.now(UTC), content)
     except Exception:
-        logger.exception("failed", organization=organization)
+        log.exception("failed", organization=organization)
         return False
     return True
 

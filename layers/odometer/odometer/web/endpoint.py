@@ -15,10 +15,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import Any, get_type_hints
+from typing import Any, Protocol, get_type_hints
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from odometer.access.keys import Keyring, PresentedKey, authenticate
@@ -28,6 +26,7 @@ from odometer.directory.people import Product, Team, User
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound, OdometerError, TimedOut, Unauthenticated, Unsupported
 from odometer.domain.time import epoch_second
+from odometer.logs import log
 from odometer.services.ahead import ViewAhead
 from odometer.services.tasks import Tasks
 from odometer.services.usage import Usage
@@ -41,13 +40,17 @@ from odometer.web.messages import JSON, Request, Response, as_json, wants_all_ro
 from odometer.web.models import Body, Query, read_body, read_query, without_paging
 from odometer.web.report import Report
 
-logger = Logger(use_rfc3339=True)
-
 SENT_BY_CLIENT = (Query, Body, Chain)
 """What a client sends, in the order of reading: a cursor is checked against its query."""
 Clock = Callable[[], datetime]
 MARGIN_SECONDS = 3.0
 Subject = Product | Team | User | None
+
+
+class LambdaContext(Protocol):
+    """What Lambda tells a function about its invocation."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +264,7 @@ class Endpoint:
             reads_usage=Usage in self.needs.values(),
         )
         answer = self._answer(context)
-        logger.info(
+        log.info(
             "answered",
             request_id=request.id,
             route=f"{self.method} {self.path}",
@@ -286,7 +289,7 @@ class Endpoint:
         except OdometerError as error:
             return self._error_response(context, error).for_gateway(context.request)
         except Exception:
-            logger.exception("failed", request_id=context.request.id)
+            log.exception("failed", request_id=context.request.id)
             return self._error_response(context, OdometerError()).for_gateway(context.request)
         finally:
             context.leave()
@@ -323,7 +326,7 @@ class Endpoint:
         status = self.family.status(error)
         if status >= STATUS["internal_error"]:
             name, request_id = type(error).__name__, context.request.id
-            logger.error("refused", request_id=request_id, error=name, reason=str(error))
+            log.error("refused", request_id=request_id, error=name, reason=str(error))
         body = self.family.problem(error, status, context.request)
         return Response(status, as_json(body), headers=self.family.headers(error))
 

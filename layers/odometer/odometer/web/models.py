@@ -27,7 +27,7 @@ Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-tim
 class Query(BaseModel):
     """The parameters of a request, from its path and its query string."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     empty_is_missing: ClassVar[bool] = False
     refuses_unknown: ClassVar[bool] = False
@@ -42,13 +42,15 @@ class Strict(Query):
 class Body(BaseModel):
     """A JSON body; a field that it does not know is a fault."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Answer(BaseModel):
     """A JSON answer; its field names are the published ones."""
 
-    model_config = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, validate_by_name=True, serialize_by_alias=True, defer_build=True
+    )
 
     @classmethod
     def showing(cls, source: object, **others: Any) -> Self:

@@ -1,0 +1,100 @@
+"""What a new process imports and builds until it has answered: counted, for no clock is exact."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.loopback import served_on_loopback
+from tests.support.memory_directory import ACME
+from tests.support.stack import ENVIRONMENT, ROOT, admin_of, proxy_event, stack_on_moto
+
+APPS = sorted((ROOT / "functions").glob("*/*/app.py"))
+HEAVY = (
+    "asyncio",
+    "aws_lambda_powertools",
+    "boto3",
+    "botocore",
+    "multiprocessing",
+    "numpy",
+    "s3transfer",
+    "unittest",
+    "urllib3",
+    "xml",
+)
+"""Nobody needs these to answer, and each costs a new process more than a millisecond."""
+
+PROBE = """
+import importlib.util, json, sys
+from types import SimpleNamespace
+
+def models(of):
+    return [each for one in of.__subclasses__() for each in (one, *models(one))]
+
+def is_built(model):
+    return model.__pydantic_complete__ and not model.__pydantic_generic_metadata__["parameters"]
+
+def built():
+    shapes = sys.modules.get("odometer.web.models")
+    of_ours = shapes and [each for base in (shapes.Query, shapes.Body, shapes.Answer) for each in models(base)]
+    return sorted({each.__name__ for each in of_ours or () if is_built(each)})
+
+def seen(**more):
+    heavy = sorted({name.partition(".")[0] for name in sys.modules} & set(asked["heavy"]))
+    return {"heavy": heavy, "built": built(), **more}
+
+asked, found = json.load(sys.stdin), []
+for path in asked["apps"]:
+    spec = importlib.util.spec_from_file_location("app", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found.append(seen())
+    if "event" in asked:
+        context = SimpleNamespace(get_remaining_time_in_millis=lambda: 28_000)
+        answer = module.handler(asked["event"], context)
+        found.append(seen(status=answer["statusCode"]))
+print(json.dumps(found))
+"""  # noqa: E501
+
+
+def probed(environment: dict[str, str], **asked: Any) -> Any:
+    path = str(ROOT / "layers" / "odometer")
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE],
+        env={**environment, "PATH": os.environ["PATH"], "PYTHONPATH": path},
+        input=json.dumps({"heavy": HEAVY, **asked}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_no_function_imports_what_is_heavy_or_builds_a_model_before_it_is_asked() -> None:
+    found = probed({}, apps=list(map(str, APPS)))
+    assert found == [{"heavy": [], "built": []}] * len(APPS)
+
+
+@pytest.mark.engine
+def test_the_first_answer_and_the_secret_need_no_botocore_and_build_only_their_own_models() -> None:
+    with stack_on_moto() as stack, served_on_loopback() as address:
+        key = admin_of(stack, ACME)
+        environment = {
+            **ENVIRONMENT,
+            "AWS_LAMBDA_FUNCTION_NAME": "organization",
+            "AWS_ENDPOINT_URL": address.url,
+            "AWS_CA_BUNDLE": str(address.certificates),
+        }
+        event = proxy_event("GET", "/api/v1/organization", {"authorization": f"Bearer {key}"})
+        app: Path = ROOT / "functions" / "usage_metrics" / "organization" / "app.py"
+        _, answered = probed(environment, apps=[str(app)], event=event)
+    assert answered == {
+        "heavy": [],
+        "built": ["OrganizationAnswer"],
+        "status": 200,
+    }
