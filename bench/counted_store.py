@@ -7,14 +7,14 @@ in batches of 25, eight batches at once.
 
 import pickle
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
-from odometer.engine.store import Item, KeyRange, Made
+from odometer.engine.store import Item, KeyRange, Made, PagesOf, items_of
 from odometer.storage.dynamo import BATCH_GET, BATCH_WRITE, BATCHES_AT_ONCE
 
 PAGE_BYTES: Final = 1_000_000
@@ -80,22 +80,18 @@ class CountedStore:
         return found
 
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
-        return self.pages_of_each(
-            key_ranges, lambda pages: [item for page in pages for item in page]
-        )
+        return self.pages_of_each([PagesOf(key_range, items_of) for key_range in key_ranges])
 
     def pages(self, key_range: KeyRange) -> Iterator[list[Item]]:
         for page in self._pages(key_range):
             self._waited(1)
             yield page
 
-    def pages_of_each(
-        self, key_ranges: Sequence[KeyRange], use: Callable[[Iterator[list[Item]]], Made]
-    ) -> list[Made]:
+    def pages_of_each(self, several: Sequence[PagesOf[Made]]) -> list[Made]:
         made, pages = [], []
-        for key_range in key_ranges:
+        for each in several:
             before = self.counts.calls
-            made.append(use(self._pages(key_range)))
+            made.append(each.make(self._pages(each.key_range)))
             pages.append(self.counts.calls - before)
         self._waited(max(ceil(sum(pages) / READERS), max(pages, default=0)))
         return made

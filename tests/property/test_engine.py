@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
@@ -230,7 +230,9 @@ class History:
         product, seconds = random.choice(self.products), self.seconds(random)
         decided = self.simulated.seen_by(view)
         expected = brute_force(decided, product, seconds, view.head.zone)
+        warm = replace(view, memory=self.simulated.memory.of(ORGANIZATION))
         assert rows(measure(view, product, period(seconds))) == expected
+        assert rows(measure(warm, product, period(seconds))) == expected
         self.pins.append(Seen(self.simulated.now, view.pin, product, seconds, expected))
 
     def seconds(self, random: Random) -> range:

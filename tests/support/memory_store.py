@@ -7,7 +7,7 @@ from typing import Any
 from zlib import crc32
 
 from odometer.engine.format.decisions import FRESH_SECONDS
-from odometer.engine.store import Item, KeyRange, Made
+from odometer.engine.store import Item, KeyRange, Made, PagesOf
 
 ITEM_BYTES = 400_000
 
@@ -39,10 +39,8 @@ class MemoryStore:
         items = self._key_range(key_range)
         return ([item] for item in items)
 
-    def pages_of_each(
-        self, key_ranges: Sequence[KeyRange], use: Callable[[Iterator[list[Item]]], Made]
-    ) -> list[Made]:
-        return [use(self.pages(key_range)) for key_range in key_ranges]
+    def pages_of_each(self, several: Sequence[PagesOf[Made]]) -> list[Made]:
+        return [each.make(self.pages(each.key_range)) for each in several]
 
     def put(self, item: Item) -> None:
         self.before_each("put")
@@ -145,3 +143,18 @@ def dying(store: MemoryStore, after_writes: int) -> Iterator[None]:
         pass
     finally:
         store.before_each = previous
+
+
+class CountedRounds:
+    """A table of which each use is a round that the caller waits for."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.rounds = 0
+
+    def __getattr__(self, verb: str) -> Callable[..., Any]:
+        def use(*asked: Any) -> Any:
+            self.rounds += any(asked)
+            return getattr(self._store, verb)(*asked)
+
+        return use

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from random import Random
 
@@ -79,6 +79,7 @@ class SimulatedEngine:
         self.log = MemoryStore(lambda: self.now)
         self.usage = MemoryStore(lambda: self.now)
         self.subjects = Subjects(self.spread)
+        self.memory = Memory(self.remembered)
         self.settling = Settling(self.usage, lambda _: self.products)
         self.rebuilding = Rebuilding(self.usage, self.settling)
         self.retirement = Retirement(self.usage, self.settling.catalog)
@@ -127,6 +128,10 @@ class SimulatedEngine:
 
     def view(self) -> View:
         return View.latest(ORGANIZATION, self.usage, self.zone, self.now)
+
+    def warm_view(self) -> View:
+        """The same, seen by a process that has read before."""
+        return replace(self.view(), memory=self.memory.of(ORGANIZATION))
 
     def folds(self) -> list[Fold]:
         """All folds in the order of their lanes and numbers, settled or not."""

@@ -22,6 +22,7 @@ from odometer.engine.format.frames import Frame
 from odometer.engine.format.segments import Segment
 from odometer.engine.read.inside import InsideReader, sums_of_each
 from odometer.engine.read.views import View
+from odometer.engine.rounds import in_rounds
 from odometer.engine.store import Item, Store
 from odometer.engine.write import chunks
 from odometer.engine.write.chunks import ChunkWriter
@@ -101,7 +102,8 @@ class BusyDay:
         """What everybody used between two seconds, as a reader says."""
         shards = range(self.head.shards(TESTS))
         view = View(ORGANIZATION, self.store, self.head, (), self.head.sealed)
-        ((by_day,),) = sums_of_each([(InsideReader(view, TESTS, shards), [range(first, end)])])
+        asked = [(InsideReader(view, TESTS, shards), [range(first, end)])]
+        ((by_day,),) = in_rounds(self.store, sums_of_each(asked))
         return used({shard: frame for day in by_day.values() for shard, frame in day.items()})
 
     def brute_force(self, first: int, end: int) -> dict[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
@@ -17,7 +17,7 @@ from odometer.domain.time import epoch_second
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Plan, UsageHead
 from odometer.engine.memory import Memory
-from odometer.engine.store import Item, KeyRange, Made
+from odometer.engine.store import Item, KeyRange, Made, PagesOf
 from odometer.engine.write.counted import Counted, IdsPart
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.ids import FEW, LARGEST_RUN, digests_of
@@ -45,15 +45,13 @@ class CountingStore(MemoryStore):
         self.rounds += ceil(len(key_ranges) / READERS)
         return super().read(key_ranges)
 
-    def pages_of_each(
-        self, key_ranges: Sequence[KeyRange], use: Callable[[Iterator[list[Item]]], Made]
-    ) -> list[Made]:
+    def pages_of_each(self, several: Sequence[PagesOf[Made]]) -> list[Made]:
         """They are read at once: a page after the other takes as long as the longest of them."""
         rounds, taken = self.rounds, [0]
         made = []
-        for key_range in key_ranges:
+        for each in several:
             before = self.rounds
-            made.append(use(self.pages(key_range)))
+            made.append(each.make(self.pages(each.key_range)))
             taken.append(self.rounds - before)
         self.rounds = rounds + max(ceil(sum(taken) / READERS), *taken)
         return made

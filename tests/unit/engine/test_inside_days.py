@@ -15,6 +15,7 @@ from odometer.engine.format.decisions import UsageHead
 from odometer.engine.format.segments import Segment
 from odometer.engine.read.inside import InsideReader, sums_of_each
 from odometer.engine.read.views import View
+from odometer.engine.rounds import in_rounds
 from odometer.engine.write.chunks import ChunkWriter
 from odometer.engine.write.inside import InsideWriter, partition_of
 from odometer.engine.write.settle import put_segments
@@ -81,6 +82,6 @@ def read(store: CountedStore, head: UsageHead, seconds: range) -> tuple[int, flo
     """The first measure of everybody, and the read units that it takes."""
     before = store.counts.read_units
     view = View(ORGANIZATION, store, head, (), head.last)
-    (ranges,) = sums_of_each([(InsideReader(view, TESTS, [0]), [seconds])])
+    (ranges,) = in_rounds(store, sums_of_each([(InsideReader(view, TESTS, [0]), [seconds])]))
     figure = sum(f.sum(0) for days in ranges for of_day in days.values() for f in of_day.values())
     return figure, store.counts.read_units - before

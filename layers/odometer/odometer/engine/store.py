@@ -1,7 +1,8 @@
 """The storage that the engine needs: items with two keys, and the ordinals of users."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from itertools import chain
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 Item = Mapping[str, Any]
 """`pk` and `sk` are text; the rest is text, whole numbers or bytes."""
@@ -22,6 +23,17 @@ class KeyRange(NamedTuple):
     """From the last sort key to the first."""
 
 
+class PagesOf(NamedTuple, Generic[Made]):
+    """A key range, and what to make of its pages, which are never in memory together."""
+
+    key_range: KeyRange
+    make: Callable[[Iterator[list[Item]]], Made]
+
+
+def items_of(pages: Iterator[list[Item]]) -> list[Item]:
+    return list(chain.from_iterable(pages))
+
+
 class Store(Protocol):
     """A table. Each put is one write of one item; there are no transactions."""
 
@@ -37,10 +49,8 @@ class Store(Protocol):
     def pages(self, key_range: KeyRange) -> Iterator[list[Item]]:
         """The items of a key range, in order, about a megabyte at a time."""
 
-    def pages_of_each(
-        self, key_ranges: Sequence[KeyRange], use: Callable[[Iterator[list[Item]]], Made]
-    ) -> list[Made]:
-        """What a function makes of the pages of each key range; several are read at once."""
+    def pages_of_each(self, several: Sequence[PagesOf[Made]]) -> list[Made]:
+        """What is made of the pages of each key range; several are read at once."""
 
     def put(self, item: Item) -> None:
         """Store an item that is the same whoever writes it."""

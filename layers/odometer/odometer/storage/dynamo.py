@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from odometer.domain.errors import NotConfigured, OdometerError, Unavailable
 from odometer.engine.store import Item as StoredItem
-from odometer.engine.store import KeyRange, Made
+from odometer.engine.store import KeyRange, Made, PagesOf, items_of
 from odometer.storage.aws import ConditionFailed, client_of
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class Table:
         return found, None if other.name in left else beside
 
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[StoredItem]]:
-        return self.pages_of_each(key_ranges, lambda pages: list(chain.from_iterable(pages)))
+        return self.pages_of_each([PagesOf(key_range, items_of) for key_range in key_ranges])
 
     def query(
         self, pk: str, low: str, high: str, *, consistent: bool = False, limit: int | None = None
@@ -217,11 +217,9 @@ class Table:
     def pages(self, key_range: KeyRange) -> Iterator[list[StoredItem]]:
         return map(list, self._pages(key_range))
 
-    def pages_of_each(
-        self, key_ranges: Sequence[KeyRange], use: Callable[[Iterator[list[StoredItem]]], Made]
-    ) -> list[Made]:
-        at_once = map if self.readers is None or len(key_ranges) == 1 else self.readers.map
-        return list(at_once(lambda key_range: use(self.pages(key_range)), key_ranges))
+    def pages_of_each(self, several: Sequence[PagesOf[Made]]) -> list[Made]:
+        at_once = map if self.readers is None or len(several) == 1 else self.readers.map
+        return list(at_once(lambda each: each.make(self.pages(each.key_range)), several))
 
     def _pages(self, wanted: KeyRange) -> Iterator[list[Item]]:
         ends = {":pk": wanted.pk, ":low": wanted.first, ":high": wanted.last}

@@ -16,7 +16,8 @@ from odometer.engine.format import keys, strips
 from odometer.engine.format.late import DayRows, Late
 from odometer.engine.format.late import key_range as late_key_range
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.store import Item, KeyRange, Store
+from odometer.engine.rounds import Steps
+from odometer.engine.store import Item, KeyRange
 
 _STRETCHES: Final = 4
 """Days of more stretches than these are asked for together."""
@@ -29,40 +30,25 @@ UserDay = tuple[int, int]
 class CountedDays:
     """Knows whose days of one product are counted, as of a plan."""
 
-    store: Store
     product: MeteredProduct
     plan: int
     sealed: date
     """The days before this one are sealed."""
     strong: bool = True
 
-    def key_ranges(self, asked: Mapping[str, DayRows]) -> dict[str, list[KeyRange]]:
-        """By partition, a few Queries that tell it, whatever the number of days."""
-        return {pk: self._key_ranges(pk, rows) for pk, rows in asked.items()}
-
-    def without_counted(
-        self, asked: Mapping[str, DayRows], found: Mapping[str, Sequence[Item]] | None = None
-    ) -> dict[str, DayRows]:
+    def without_counted(self, asked: Mapping[str, DayRows]) -> Steps[dict[str, DayRows]]:
         """By partition, the rows without the flags of users whose day is counted.
 
-        Given what was found in the key ranges, if the caller has read them. A second round is for
-        weeks without a strip, and mostly empty.
+        A round of a few Queries, whatever the number of days, and a second one for weeks of the
+        first format.
         """
-        if found is None:
-            found = self._read(self.key_ranges(asked))
-        rest = self._read(
+        found = yield from _read({pk: self._key_ranges(pk, rows) for pk, rows in asked.items()})
+        rest = yield from _read(
             {pk: self._without_strip(pk, rows, found[pk]) for pk, rows in asked.items()}
         )
         return {
             pk: rows.without(self._known(rows, [*found[pk], *rest[pk]]))
             for pk, rows in asked.items()
-        }
-
-    def _read(self, key_ranges: Mapping[str, Sequence[KeyRange]]) -> dict[str, list[Item]]:
-        answers = iter(self.store.read(list(chain.from_iterable(key_ranges.values()))))
-        return {
-            pk: [item for _ in several for item in next(answers)]
-            for pk, several in key_ranges.items()
         }
 
     def _key_ranges(self, pk: str, rows: DayRows) -> list[KeyRange]:
@@ -103,6 +89,14 @@ class CountedDays:
             if users.get(rows.day(place), 0) >> who & 1
         }
         return known
+
+
+def _read(key_ranges: Mapping[str, Sequence[KeyRange]]) -> Steps[dict[str, list[Item]]]:
+    wanted = list(chain.from_iterable(key_ranges.values()))
+    answers = iter((yield wanted) if wanted else ())
+    return {
+        pk: [item for _ in several for item in next(answers)] for pk, several in key_ranges.items()
+    }
 
 
 def _stretches(days: Iterable[date]) -> list[tuple[date, date]]:

@@ -74,6 +74,11 @@ class Frame:
         """How many lanes there are up to the last one that is not 0."""
         return -(-reduce(or_, self.columns).bit_length() // (_BITS * self.lane_bytes))
 
+    @property
+    def weight(self) -> int:
+        """Its bytes in memory."""
+        return self.lane_bytes * self.lanes * len(self.columns)
+
     def sum(self, place: int) -> int:
         return sum(numbers_of([self], place))
 

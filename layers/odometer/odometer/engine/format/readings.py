@@ -6,8 +6,9 @@ from typing import NamedTuple, Self
 
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.frames import Frame, from_attributes, total
+from odometer.engine.format.frames import Frame, from_attributes
 from odometer.engine.format.products import MeteredProduct
+from odometer.engine.rounds import Steps, in_rounds
 from odometer.engine.store import Item, KeyRange, Store
 
 
@@ -39,12 +40,10 @@ class Reading(NamedTuple):
         last = max(keys.deltas_from(self.base), keys.frames_from(self.day))
         return KeyRange(self.pk, keys.frames_from(self.base), last, strong)
 
-    def frame(
-        self, store: Store, items: Sequence[Item], plan: int, product: MeteredProduct
-    ) -> Frame:
-        """The reading as of a plan; raises `MissingKeyframe` rather than leave its keyframe out."""
-        require_keyframes(store, [(self, items)])
-        return total(frames_in(items, plan, product), product.measures)
+    @property
+    def keyframe(self) -> Self:
+        """The reading at the beginning of the same week."""
+        return self._replace(day=self.base)
 
     def lacks_keyframe(self, items: Iterable[Item]) -> bool:
         """Whether a week begins without one, which 1 January always does."""
@@ -58,9 +57,10 @@ class Reading(NamedTuple):
         return KeyRange(self.pk, "F", keys.frames_from(self.base), limit=1)
 
 
-def require_keyframes(store: Store, read: Iterable[tuple[Reading, Iterable[Item]]]) -> None:
+def require_keyframes(read: Iterable[tuple[Reading, Iterable[Item]]]) -> Steps[None]:
+    """Raise `MissingKeyframe` rather than leave out the keyframe of a reading."""
     lacking = [reading for reading, items in read if reading.lacks_keyframe(items)]
-    before = store.read([reading.before for reading in lacking]) if lacking else []
+    before = (yield [reading.before for reading in lacking]) if lacking else []
     for reading, found in zip(lacking, before, strict=True):
         if found:
             raise MissingKeyframe(reading.pk, reading.base)
@@ -71,5 +71,5 @@ def read_each(
 ) -> Iterator[tuple[int, Sequence[Item]]]:
     """Items of readings by shard, all read at once; raises `MissingKeyframe` as a reading does."""
     answers = store.read([reading.key_range() for reading in readings.values()])
-    require_keyframes(store, zip(readings.values(), answers, strict=True))
+    in_rounds(store, require_keyframes(zip(readings.values(), answers, strict=True)))
     yield from zip(readings, answers, strict=True)

@@ -25,6 +25,7 @@ from odometer.engine.read.measuring import Measuring, Term
 from odometer.engine.read.projections import projected_view
 from odometer.engine.read.series import Series, lanes_filled
 from odometer.engine.read.views import View
+from odometer.engine.rounds import in_rounds
 from odometer.engine.store import Item
 
 MOST_EVENTS: Final = 100_000
@@ -142,10 +143,10 @@ class Explainer(Measuring):
 
     def of(self, seconds: range) -> Explanation:
         reads = self.reads(seconds, self._shards)
-        answers = self.view.store.read(reads.key_ranges)
+        answers = in_rounds(self.view.store, reads.items())
         reader, excluded = self.inside(self._shards), Counter[str]()
         pieces = [piece for each in reads.unframed for piece in reader.cut(each)]
-        find_frames(pieces)
+        in_rounds(self.view.store, find_frames(pieces))
         events = (event for piece in pieces for event in self._events(piece, excluded))
         listed = nsmallest(MOST_EVENTS, events)
         parts = [
@@ -155,7 +156,7 @@ class Explainer(Measuring):
                 for part in self._of_frames(term, items)
             ),
             *(part for piece in pieces for part in self._of_piece(piece)),
-            *self._of_late_events(reads.framed),
+            *self._of_late_events(in_rounds(self.view.store, self._late_frames(reads.framed))),
         ]
         excluded["later"] += sum(self._is_later(item) for items in answers for item in items)
         return Explanation(
@@ -180,7 +181,6 @@ class Explainer(Measuring):
         if term.late:
             yield from Late.of(items, self.view.head.plan, self.product).each(*term.late)
             return
-        self._frame(term, items)  # raises for a missing keyframe
         for item in items:
             if not self._is_later(item):
                 yield item, from_attributes(item, self.product.measures)
@@ -200,7 +200,7 @@ class Explainer(Measuring):
             value = self._value(found.shard, from_attributes(item, self.product.measures))
             yield Part(TermKind.READING, self._key(item), found.sign, value)
 
-    def _of_late_events(self, framed: range) -> Iterator[Part]:
+    def _of_late_events(self, frames: Iterable[tuple[int, Frame]]) -> Iterator[Part]:
         view = self.view
         ranges = (
             f"{keys.of_lane('F', lane)}/{keys.number(after + 1)}..{keys.number(upto)}"
@@ -208,7 +208,7 @@ class Explainer(Measuring):
             if after < upto
         )
         key = " ".join(ranges)
-        for shard, frame in self._late_rows(framed).frames():
+        for shard, frame in frames:
             if value := self._value(shard, frame):
                 yield Part(TermKind.LATE, key, 1, value)
 

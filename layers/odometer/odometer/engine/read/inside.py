@@ -7,7 +7,7 @@ since; otherwise all events. Either way they pass page by page, and are never in
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from functools import cached_property, partial
@@ -22,9 +22,9 @@ from odometer.engine.format.frames import Frame, net, with_days
 from odometer.engine.format.inside import Chunk, DaySums, ProductDay, Running
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import Segment, by_day
-from odometer.engine.read.joined import joined_key_ranges
 from odometer.engine.read.views import View
-from odometer.engine.store import Item, KeyRange
+from odometer.engine.rounds import Steps, joined_key_ranges, side_by_side
+from odometer.engine.store import Item, KeyRange, PagesOf
 
 
 class Lookup(NamedTuple):
@@ -57,7 +57,7 @@ class Found(NamedTuple):
         return Chunk.from_items(self.items, product).until(self.second, product)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Piece:
     """Some seconds of a range; those of one day, if frames may stand inside it."""
 
@@ -69,6 +69,11 @@ class Piece:
     found: list[Found] = field(default_factory=list)
     sums: dict[date, DaySums] = field(default_factory=dict)
     """What its events come to, by day."""
+
+    @cached_property
+    def lookups(self) -> list[Lookup]:
+        """The frames to look for."""
+        return list(self.reader.lookups(self))
 
     def add(self, day: date, events: Segment) -> None:
         self._sums_of(day).add(events)
@@ -101,11 +106,18 @@ Sums = Mapping[date, Mapping[int, Frame]]
 """By day and shard."""
 
 
-def sums_of_each(asked: Sequence[tuple[InsideReader, Sequence[range]]]) -> list[list[Sums]]:
-    """For each reader and each of its ranges what was used in it, settled or not."""
+def sums_of_each(asked: Sequence[tuple[InsideReader, Sequence[range]]]) -> Steps[list[list[Sums]]]:
+    """For each reader and each of its ranges what was used in it, settled or not.
+
+    One round, and another one for the days that have frames inside.
+    """
     pieces = [[reader.cut(seconds) for seconds in ranges] for reader, ranges in asked]
-    find_frames([piece for ranges in pieces for each in ranges for piece in each])
-    add_events([piece for ranges in pieces for each in ranges for piece in each])
+    busy: list[Piece] = []
+    others: list[Piece] = []
+    for piece in (piece for ranges in pieces for each in ranges for piece in each):
+        (busy if piece.lookups else others).append(piece)
+    yield from side_by_side([look_up(busy), add_events(others)])
+    yield from side_by_side([add_parts(busy), add_events(busy)])
     return [
         [
             {day: of_day for piece in each for day, of_day in piece.frames().items()}
@@ -115,32 +127,38 @@ def sums_of_each(asked: Sequence[tuple[InsideReader, Sequence[range]]]) -> list[
     ]
 
 
-def find_frames(pieces: Sequence[Piece]) -> None:
+def find_frames(pieces: Sequence[Piece]) -> Steps[None]:
     """Look for the frames that stand inside the days of these pieces."""
-    if not (lookups := [(piece, each) for piece in pieces for each in piece.reader.lookups(piece)]):
-        return
-    store = pieces[0].reader.view.store
-    answers = store.read([each.key_range for _, each in lookups])
+    yield from look_up(pieces)
+    yield from add_parts(pieces)
+
+
+def look_up(pieces: Iterable[Piece]) -> Steps[None]:
+    """Take the last part of each frame that is found, since its key names the others."""
+    lookups = [(piece, each) for piece in pieces for each in piece.lookups]
+    answers = (yield [each.key_range for _, each in lookups]) if lookups else ()
     for (piece, lookup), items in zip(lookups, answers, strict=True):
         piece.reader.take(piece, lookup, items)
+
+
+def add_parts(pieces: Iterable[Piece]) -> Steps[None]:
     others = [
         (found, each)
         for piece in pieces
         for found in piece.found
         for each in inside.other_parts(found.items)
     ]
-    answers = store.read([each for _, each in others])
+    answers = (yield [each for _, each in others]) if others else ()
     for (found, _), items in zip(others, answers, strict=True):
         found.items.extend(items)
 
 
-def add_events(pieces: Sequence[Piece]) -> None:
+def add_events(pieces: Sequence[Piece]) -> Steps[None]:
     """Add the events that are in no frame, page by page; each segment is read once."""
-    if not pieces:
-        return
     wanted = [(piece, each) for piece in pieces for each in piece.reader.key_ranges(piece)]
     joined = joined_key_ranges([key_range for _, key_range in wanted])
-    for made in pieces[0].reader.view.store.pages_of_each(joined, partial(_added_up, wanted)):
+    make = partial(_added_up, wanted)
+    for made in (yield [PagesOf(each, make) for each in joined]) if joined else ():
         for place, day, shard, frame in made:
             wanted[place][0].add_frame(day, shard, frame)
     for piece in pieces:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, tzinfo
 from functools import cached_property
 from itertools import chain, compress, count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from odometer.domain.time import DAY, Period
 from odometer.engine import calendar
@@ -20,13 +20,14 @@ from odometer.engine.format import keys, late
 from odometer.engine.format.codec import Numbers
 from odometer.engine.format.counted import CountedDays
 from odometer.engine.format.frames import DAYS, SHARD, Frame, flags, net, numbers_of, total
-from odometer.engine.format.late import DayRows, Late, rows_by_shard
+from odometer.engine.format.late import Late, rows_by_shard
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.format.readings import Reading, frames_in
+from odometer.engine.format.readings import Reading, frames_in, require_keyframes
 from odometer.engine.format.segments import Segment
 from odometer.engine.read.inside import InsideReader, Sums, sums_of_each
-from odometer.engine.read.joined import read_joined
+from odometer.engine.read.remembered import Known, Readings
 from odometer.engine.read.views import View
+from odometer.engine.rounds import Steps, in_rounds, side_by_side
 from odometer.engine.store import Item, KeyRange
 
 
@@ -80,12 +81,14 @@ def measure(view: View, product: MeteredProduct, period: Period) -> Used:
 def measure_each(view: View, product: MeteredProduct, periods: Sequence[Period]) -> list[Used]:
     """What every user has used in each period; neighbours share a reading."""
     shards = range(view.head.shards(product))
-    frames = Measuring(view, product).frames([period.seconds for period in periods], shards)
+    seconds = [period.seconds for period in periods]
+    frames = in_rounds(view.store, Measuring(view, product).frames(seconds, shards))
     return [Used(product, each) for each in frames]
 
 
 def measure_shard(view: View, product: MeteredProduct, period: Period, shard: int) -> Frame:
-    (frames,) = Measuring(view, product).frames([period.seconds], [shard])
+    steps = Measuring(view, product).frames([period.seconds], [shard])
+    (frames,) = in_rounds(view.store, steps)
     return frames[shard] if shard < len(frames) else total((), product.measures)
 
 
@@ -115,40 +118,12 @@ class Reads(NamedTuple):
     unframed: Sequence[range]
     """The other seconds, which `InsideReader` answers."""
 
-    @property
-    def key_ranges(self) -> list[KeyRange]:
-        return [term.key_range for term in self.terms]
-
-
-@dataclass(frozen=True)
-class LateRows:
-    """What unsettled events add to days that frames answer; no user's day counts twice."""
-
-    counted: CountedDays
-    by_shard: Sequence[tuple[int, str, DayRows]]
-    """With the partition of each shard and year."""
-
-    @cached_property
-    def key_ranges(self) -> Mapping[str, Sequence[KeyRange]]:
-        return self.counted.key_ranges(self._asked)
-
-    def frames(
-        self, answers: Iterator[Sequence[Item]] | None = None
-    ) -> Iterator[tuple[int, Frame]]:
-        """By shard, given what is in the key ranges if the caller has read them."""
-        found = None if answers is None else self._found(answers)
-        rows = self.counted.without_counted(self._asked, found)
-        return ((shard, rows[pk].frame()) for shard, pk, _ in self.by_shard)
-
-    def _found(self, answers: Iterator[Sequence[Item]]) -> dict[str, list[Item]]:
-        return {
-            pk: [item for _ in several for item in next(answers)]
-            for pk, several in self.key_ranges.items()
-        }
-
-    @property
-    def _asked(self) -> dict[str, DayRows]:
-        return {pk: rows for _, pk, rows in self.by_shard}
+    def items(self) -> Steps[list[list[Item]]]:
+        """What is read for each term; raises `MissingKeyframe` where one is missing."""
+        answers = (yield [term.key_range for term in self.terms]) if self.terms else []
+        pairs = zip(self.terms, answers, strict=True)
+        yield from require_keyframes((term.reading, i) for term, i in pairs if term.reading)
+        return list(answers)
 
 
 @dataclass(frozen=True)
@@ -162,19 +137,23 @@ class Measuring:
     def zone(self) -> tzinfo:
         return calendar.zone_of(self.product.kind, self.view.head.zone)
 
-    def frames(self, several: Sequence[range], shards: Sequence[int]) -> list[list[Frame]]:
-        """By shard, what was used in each of several ranges; neighbours share what is read."""
+    def frames(self, several: Sequence[range], shards: Sequence[int]) -> Steps[list[list[Frame]]]:
+        """By shard, what was used in each of several ranges; neighbours share what is read.
+
+        All is read in one round but for what nobody knows of before: in a second one that.
+        """
         reads = [self.reads(seconds, shards) for seconds in several]
-        late_rows = [self._late_rows(each.framed) for each in reads]
-        wanted = [key_range for each in reads for key_range in each.key_ranges]
-        wanted += chain.from_iterable(k for each in late_rows for k in each.key_ranges.values())
-        answers = iter(read_joined(self.view.store, wanted))
-        terms = [[next(answers) for _ in each.terms] for each in reads]
         unframed = [piece for each in reads for piece in each.unframed]
-        inside = iter(sums_of_each([(self.inside(shards), unframed)])[0])
+        parts: list[Steps[Any]] = [
+            side_by_side([self._settled(each.terms) for each in reads]),
+            side_by_side([self._late_frames(each.framed) for each in reads]),
+            sums_of_each([(self.inside(shards), unframed)]),
+        ]
+        settled, late, (inside,) = yield from side_by_side(parts)
+        sums = iter(inside)
         return [
-            self._add_up(each, items, [next(inside) for _ in each.unframed], rows.frames(answers))
-            for each, items, rows in zip(reads, terms, late_rows, strict=True)
+            self._add_up(frames, rows, [next(sums) for _ in each.unframed])
+            for each, frames, rows in zip(reads, settled, late, strict=True)
         ]
 
     def reads(self, seconds: range, shards: Iterable[int]) -> Reads:
@@ -188,14 +167,13 @@ class Measuring:
 
     def _add_up(
         self,
-        reads: Reads,
-        answers: Sequence[Sequence[Item]],
-        inside: Iterable[Sums],
+        settled: Iterable[tuple[Term, Frame]],
         late_frames: Iterable[tuple[int, Frame]],
+        inside: Iterable[Sums],
     ) -> list[Frame]:
         by_shard: defaultdict[int, list[tuple[int, Frame]]] = defaultdict(list)
-        for term, items in zip(reads.terms, answers, strict=True):
-            by_shard[term.shard].append((term.sign, self._frame(term, items)))
+        for term, frame in settled:
+            by_shard[term.shard].append((term.sign, frame))
         of_days = (frame for days in inside for by_day in days.values() for frame in by_day.items())
         for shard, frame in (*of_days, *late_frames):
             by_shard[shard].append((1, frame))
@@ -227,26 +205,50 @@ class Measuring:
             reading = Reading.of(pk, start.year, day)
             yield Term(sign, shard, reading.key_range(strong=self._strong(day)), reading)
 
-    def _frame(self, term: Term, items: Sequence[Item]) -> Frame:
-        plan = self.view.head.plan
-        if term.reading:
-            return term.reading.frame(self.view.store, items, plan, self.product)
-        if term.late:
-            return Late.of(items, plan, self.product).frame(*term.late)
-        return total(frames_in(items, plan, self.product), self.product.measures)
+    def _settled(self, terms: Sequence[Term]) -> Steps[list[tuple[Term, Frame]]]:
+        """What each term comes to; a reading goes on from what is remembered of it."""
+        known = [self._recall(term) for term in terms]
+        asked = [each.rest for each in known if each.rest]
+        answers = iter((yield asked) if asked else ())
+        read = [
+            (term, each, next(answers) if each.rest else [])
+            for term, each in zip(terms, known, strict=True)
+        ]
+        new = ((term.reading, items) for term, each, items in read if each.frame is None)
+        yield from require_keyframes((reading, items) for reading, items in new if reading)
+        return [(term, self._frame(term, each, items)) for term, each, items in read]
 
-    def _late_rows(self, framed: range) -> LateRows:
+    def _recall(self, term: Term) -> Known:
+        if term.reading is None:
+            return Known(None, term.key_range)
+        return self._readings.recall(term.reading, term.key_range)
+
+    def _frame(self, term: Term, known: Known, items: Sequence[Item]) -> Frame:
+        if term.late:
+            return Late.of(items, self.view.head.plan, self.product).frame(*term.late)
+        return (
+            self._readings.frame(term.reading, known, items) if term.reading else self._sum(items)
+        )
+
+    @cached_property
+    def _readings(self) -> Readings:
+        return Readings(self.view, self.product, self.zone)
+
+    def _sum(self, items: Iterable[Item]) -> Frame:
+        return total(frames_in(items, self.view.head.plan, self.product), self.product.measures)
+
+    def _late_frames(self, framed: range) -> Steps[list[tuple[int, Frame]]]:
+        """What unsettled events add to days that frames answer; no user's day counts twice."""
         rows = rows_by_shard(self._unsettled, framed, self.zone, self.product)
+        added = {self._pk(*key): some for key, some in rows.items()}
         last = max((some.day(some.days[-1]) for some in rows.values()), default=date.min)
-        counted = CountedDays(
-            self.view.store,
+        counted = yield from CountedDays(
             self.product,
             self.view.head.plan,
             calendar.day_of(self.view.head.sealed, self.zone),
             self._strong(last + DAY),
-        )
-        by_shard = [(shard, self._pk(year, shard), some) for (year, shard), some in rows.items()]
-        return LateRows(counted, by_shard)
+        ).without_counted(added)
+        return [(shard, counted[self._pk(year, shard)].frame()) for year, shard in rows]
 
     @cached_property
     def _unsettled(self) -> Segment:

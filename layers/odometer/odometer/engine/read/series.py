@@ -22,16 +22,17 @@ from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys, late
 from odometer.engine.format.codec import NARROW
-from odometer.engine.format.frames import SHARD, Frame, net, total, with_days
+from odometer.engine.format.frames import SHARD, Frame, net, with_days
 from odometer.engine.format.inside import DaySums
 from odometer.engine.format.late import Late
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.format.readings import Reading, frames_in
+from odometer.engine.format.readings import Reading, frames_in, require_keyframes
 from odometer.engine.format.strips import Count
 from odometer.engine.read.day_counts import DELTA_WEIGHT, KEYFRAME_WEIGHT, DayCounts, read_each
 from odometer.engine.read.inside import InsideReader, Sums, sums_of_each
 from odometer.engine.read.measuring import Measuring, Term, outside
 from odometer.engine.read.views import View
+from odometer.engine.rounds import in_rounds
 from odometer.engine.store import Item, KeyRange
 
 _FULL: Final = b"\xff" * NARROW
@@ -202,14 +203,11 @@ class ProductSeries(Measuring):
 
     def _frames_of(self, read: Mapping[Reading, Sequence[Item]]) -> Mapping[Reading, Frame]:
         """The readings. If the last empty one lacks no keyframe, neither do those before it."""
-        store, plan = self.view.store, self.view.head.plan
-        for reading in {each.pk: each for each in sorted(read) if not read[each]}.values():
-            reading.frame(store, (), plan, self.product)
-        nothing = total((), self.product.measures)
-        return {
-            reading: reading.frame(store, items, plan, self.product) if items else nothing
-            for reading, items in read.items()
-        }
+        empty = {each.pk: each for each in sorted(read) if not read[each]}.values()
+        full = [each for each, items in read.items() if items]
+        asked = [(reading, read[reading]) for reading in (*empty, *full)]
+        in_rounds(self.view.store, require_keyframes(asked))
+        return {reading: self._sum(items) for reading, items in read.items()}
 
 
 @dataclass(frozen=True)
@@ -286,7 +284,9 @@ class Series:
 
     @cached_property
     def _events(self) -> list[list[Mapping[int, Frame]]]:
-        unframed = sums_of_each([series.unframed() for series in self._by_product])
+        unframed = in_rounds(
+            self.view.store, sums_of_each([series.unframed() for series in self._by_product])
+        )
         pairs = zip(self._by_product, unframed, strict=True)
         return [series.event_frames(sums) for series, sums in pairs]
 

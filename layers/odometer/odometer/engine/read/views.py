@@ -38,6 +38,8 @@ class View:
     unsettled: Sequence[Fold]
     now: int
     memory: OrganizationMemory = NO_MEMORY
+    first_kept: int = 0
+    """What is of earlier years may be removed at any time."""
     """What the process remembers of these tables: what follows from sealed plans may be kept."""
 
     @classmethod

@@ -18,7 +18,7 @@ from odometer.engine.format.codec import unpack
 from odometer.engine.format.decisions import Gap, UsageHead, is_settled_in, mark_of, read_head
 from odometer.engine.format.lanes import MOST_LANES, lane_of, widened
 from odometer.engine.memory import Memory
-from odometer.engine.store import Item, KeyRange, Store
+from odometer.engine.store import Item, KeyRange, PagesOf, Store
 from odometer.engine.write.ids import DateIds, digests_of, weight_of
 
 _DATES_AT_ONCE: Final = 16
@@ -252,7 +252,8 @@ class Counted:
             pk = keys.identities(organization, part.day)
             of_day[pk] = part.day, of_day.get(pk, (part.day, set()))[1] | wanted[part]
             unsure += ids.uncertain(pk, wanted[part])
-        found = self.usage.pages_of_each(unsure, partial(_stored_among, of_day))
+        make = partial(_stored_among, of_day)
+        found = self.usage.pages_of_each([PagesOf(each, make) for each in unsure])
         yield from chain.from_iterable(found)
 
     def _known_ids(self, organization: str, part: IdsPart) -> DateIds:

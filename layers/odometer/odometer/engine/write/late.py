@@ -10,6 +10,7 @@ from odometer.engine.format.counted import CountedDays
 from odometer.engine.format.frames import parts
 from odometer.engine.format.late import DayRows
 from odometer.engine.format.products import MeteredProduct
+from odometer.engine.rounds import in_rounds
 from odometer.engine.store import Store
 
 
@@ -17,8 +18,8 @@ def additions(
     store: Store, product: MeteredProduct, added: Mapping[str, DayRows], plan: int, sealed: date
 ) -> Iterator[dict[str, Any]]:
     """The items of what a plan adds to some partitions, whose days before a day are sealed."""
-    counted = CountedDays(store, product, plan - 1, sealed)
-    for pk, rows in counted.without_counted(added).items():
+    counted = CountedDays(product, plan - 1, sealed)
+    for pk, rows in in_rounds(store, counted.without_counted(added)).items():
         last_keyframe = calendar.keyframe_before(sealed)
         behind, within = rows.cut(date.min, last_keyframe), rows.cut(last_keyframe, date.max)
         for part, attributes in enumerate(behind.parts() if behind.days else ()):

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from odometer.engine.read.joined import joined_key_ranges, read_joined
+from odometer.engine.rounds import answers, joined_key_ranges
 from odometer.engine.store import KeyRange
 from tests.support.memory_store import MemoryStore
 
@@ -33,7 +33,7 @@ def test_every_key_range_gets_what_it_would_get_alone(key_ranges: list[KeyRange]
     store = store_of_letters()
     alone = store.read([key_range._replace(strong=True) for key_range in key_ranges])
     strong = [key_range._replace(strong=True) for key_range in key_ranges]
-    assert read_joined(store, strong) == alone
+    assert answers(store, strong) == alone
 
 
 @settings(max_examples=200)

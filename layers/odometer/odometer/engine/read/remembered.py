@@ -1,0 +1,80 @@
+"""Readings that a process remembers, because every view that sees them sees the same.
+
+A keyframe never changes. Nor do the deltas of a week whose end has one: what comes to these days
+later is in late items. The key of a partition names organization, product, year, generation and
+shard, so another organization or a rebuild never finds what is remembered here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import tzinfo
+from itertools import groupby
+from typing import Final, NamedTuple
+
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.format.frames import Frame, plus, total
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.readings import Reading, frames_in
+from odometer.engine.read.views import View
+from odometer.engine.store import Item, KeyRange
+
+_ENTRY_BYTES: Final = 500
+
+
+class Known(NamedTuple):
+    """What is remembered of something, if anything, and where the rest is, if there is any."""
+
+    frame: Frame | None
+    rest: KeyRange | None
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The readings of a product that are remembered of a view's organization."""
+
+    view: View
+    product: MeteredProduct
+    zone: tzinfo
+
+    def recall(self, reading: Reading, key_range: KeyRange) -> Known:
+        """What is remembered of a reading whose items are in a key range: all, or its keyframe."""
+        whole = self._get(reading)
+        if whole is not None:
+            return Known(whole, None)
+        keyframe = self._get(reading.keyframe)
+        deltas = key_range._replace(first=keys.deltas_from(reading.base))
+        return Known(keyframe, key_range if keyframe is None else deltas)
+
+    def frame(self, reading: Reading, known: Known, items: Iterable[Item]) -> Frame:
+        """A reading of what is remembered and of the rest, as much of which is kept as can be."""
+        if known.frame is not None and known.rest is None:
+            return known.frame
+        in_order = groupby(items, key=lambda item: keys.is_keyframe(item["sk"]))
+        sums = {is_keyframe: self._sum(some) for is_keyframe, some in in_order}
+        nothing = total((), self.product.measures)
+        keyframe = sums.get(True, nothing) if known.frame is None else known.frame
+        whole = plus(keyframe, sums[False]) if False in sums else keyframe
+        self._keep(
+            *((reading, whole) if self._is_closed(reading) else (reading.keyframe, keyframe))
+        )
+        return whole
+
+    def _sum(self, items: Iterable[Item]) -> Frame:
+        frames = frames_in(items, self.view.head.plan, self.product)
+        return total(frames, self.product.measures)
+
+    def _get(self, reading: Reading) -> Frame | None:
+        found: Frame | None = self.view.memory.get(reading) if self._is_kept(reading) else None
+        return found
+
+    def _keep(self, reading: Reading, frame: Frame) -> None:
+        if self._is_kept(reading):
+            self.view.memory.keep(reading, frame, _ENTRY_BYTES + frame.weight)
+
+    def _is_kept(self, reading: Reading) -> bool:
+        return reading.year >= self.view.first_kept
+
+    def _is_closed(self, reading: Reading) -> bool:
+        sealed = calendar.day_of(self.view.head.sealed, self.zone)
+        return reading.day == reading.base or calendar.keyframe_after(reading.day) <= sealed

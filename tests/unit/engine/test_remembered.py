@@ -1,0 +1,88 @@
+"""Readings that a process remembers: nothing is read again that cannot have changed."""
+
+from dataclasses import replace
+
+import pytest
+
+from odometer.engine.format.decisions import ALL
+from odometer.engine.memory import Memory
+from odometer.engine.read.measuring import measure
+from odometer.engine.store import Item, KeyRange
+from tests.support.simulated_engine import NEIGHBOUR, ORGANIZATION, brute_force, rows
+from tests.unit.engine.test_engine import DAY, TEST, StepByStep, days
+from tests.unit.engine.test_late import late_events
+from tests.unit.engine.test_one_round import steps
+
+__all__ = ["steps"]
+SEALED, OPEN = days("2026-11-25", "2026-12-08"), days("2026-11-25", "2026-12-16")
+
+
+class Reader:
+    """A process that reads, and the frames that it has read."""
+
+    def __init__(self, steps: StepByStep, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.steps, self.memory, self.read = steps, Memory(), list[str]()
+        usage = steps.simulated.usage
+        key_range_of = usage._key_range  # noqa: SLF001  whatever reads comes through here
+
+        def noted(key_range: KeyRange) -> list[Item]:
+            found = key_range_of(key_range)
+            self.read += [item["sk"] for item in found if item["sk"].startswith("F")]
+            return found
+
+        monkeypatch.setattr(usage, "_key_range", noted)
+
+    def frames_read(self, asked: object = SEALED, first_kept: int = 0) -> list[str]:
+        self.read.clear()
+        own = self.memory.of(ORGANIZATION)
+        view = replace(self.steps.view(), memory=own, first_kept=first_kept)
+        found = rows(measure(view, TEST, asked))  # type: ignore[arg-type]
+        simulated = self.steps.simulated
+        assert found == brute_force(simulated.folds(), TEST, asked.seconds, simulated.zone)  # type: ignore[attr-defined]
+        return list(self.read)
+
+
+@pytest.fixture
+def reader(steps: StepByStep, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    return Reader(steps, monkeypatch)
+
+
+def test_readings_of_sealed_weeks_are_read_once(reader: Reader) -> None:
+    assert len(reader.frames_read()) == 2 + 4
+    assert reader.frames_read() == []
+    reader.steps.send(*late_events(reader.steps, "late"))
+    assert reader.frames_read() == []
+    reader.steps.settle()
+    assert reader.frames_read() == []
+
+
+def test_of_an_open_week_the_deltas_are_read_again(reader: Reader) -> None:
+    assert len(reader.frames_read(OPEN)) == 2 + 2 + 3
+    assert [sk[:13] for sk in reader.frames_read(OPEN)] == [
+        f"F#2026-12-{day}#" for day in (14, 15, 16)
+    ]
+    reader.steps.send(reader.steps.use("bob", reader.steps.simulated.now - 2 * DAY, 3, 3))
+    reader.steps.settle()
+    assert len(reader.frames_read(OPEN)) == 3 + 1
+
+
+def test_another_generation_is_read_anew(reader: Reader) -> None:
+    before = reader.frames_read()
+    reader.steps.rebuild(ALL)
+    assert len(reader.frames_read()) == len(before)
+    assert reader.frames_read() == []
+
+
+def test_nothing_is_remembered_of_years_that_may_be_removed(reader: Reader) -> None:
+    before = reader.frames_read()
+    assert reader.frames_read(first_kept=2027) == before
+    assert reader.frames_read(first_kept=2026) == []
+
+
+def test_what_is_forgotten_is_read_anew_and_neighbours_forget_nothing(reader: Reader) -> None:
+    before = reader.frames_read()
+    reader.memory.forget(NEIGHBOUR)
+    assert reader.frames_read() == []
+    reader.memory.forget(ORGANIZATION)
+    assert reader.frames_read() == before
+    assert 0 < reader.memory.weight < 5_000
