@@ -59,7 +59,7 @@ def test_a_request_without_a_cursor_begins_a_chain() -> None:
 
 def test_a_cursor_leads_on_from_where_it_was_made() -> None:
     expires = int((NOON + CURSOR_LIFE).timestamp())
-    assert chain(cursor=CURSOR).mark == Mark(50, expires, 3, PIN)
+    assert chain(cursor=CURSOR).mark == Mark(50, expires, 3, PIN, [])
 
 
 USERS = [9, 4, 7, 2, 8, 3]

@@ -87,8 +87,8 @@ def format_seconds(instant: datetime) -> str:
 
 def format_millis(instant: datetime) -> str:
     """`2026-02-28T17:42:00.000Z`."""
-    utc = instant.astimezone(UTC).replace(tzinfo=None)
-    return f"{utc.isoformat(timespec='milliseconds')}Z"
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @lru_cache(maxsize=16_384)

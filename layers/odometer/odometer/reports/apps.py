@@ -9,7 +9,7 @@ from math import inf
 
 from odometer.directory.snapshot import Directory
 from odometer.domain.time import DAY, Period, day_start, epoch_second
-from odometer.engine.read.measuring import Used, values_of
+from odometer.engine.read.measuring import Used
 from odometer.reports.blocks import BEGINS_WITH
 from odometer.reports.figures import Metric, changes_each, rounded, rounded_each
 from odometer.reports.ranking import Direction, Ranking, totals_among
@@ -119,7 +119,7 @@ class AppUsers:
         keys: Mapping[UserOrder, Callable[[], Sequence[str | float]]] = {
             UserOrder.TIME: lambda: average_times(self.used, self.users),
             UserOrder.CHANGE: lambda: self._changes(direction),
-            UserOrder.DAYS: lambda: values_of(self.used.days_active, self.users),
+            UserOrder.DAYS: lambda: list(self.used.values(self.used.days_active, self.users)),
             UserOrder.USERNAME: lambda: usernames(directory, self.users),
         }
         return Ranking(self.users, keys[order](), direction, directory.ids_at)
@@ -140,7 +140,7 @@ class AppUsers:
 def average_times(used: Used, users: Sequence[int]) -> list[int]:
     """The milliseconds per day on which each of some users used the app."""
     columns = (used.columns["active_ms"], used.days_active)
-    return rounded_each(*(values_of(column, users) for column in columns))
+    return rounded_each(*(used.values(column, users) for column in columns))
 
 
 def usernames(directory: Directory, users: Iterable[int]) -> list[str]:

@@ -21,7 +21,7 @@ def one_decimal(number: float) -> float:
 def rounded_each(dividends: Iterable[int], divisors: Iterable[int]) -> list[int]:
     """The whole numbers nearest to many quotients, none of them negative; 0 of nothing by 0."""
     pairs = zip(dividends, divisors, strict=True)
-    return [(2 * part + whole) // (2 * whole) if whole else 0 for part, whole in pairs]
+    return [(part + whole // 2) // whole if whole else 0 for part, whole in pairs]
 
 
 def share(part: int, whole: int) -> float:

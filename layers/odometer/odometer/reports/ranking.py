@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from odometer.directory.people import User
 from odometer.engine.read.latest import LastActive
-from odometer.engine.read.measuring import Used, values_of
+from odometer.engine.read.measuring import Used
 
 Row = TypeVar("Row")
 Key = str | int | None
@@ -94,7 +94,7 @@ class Ranking:
 def most_used_first(
     used: Used, users: Sequence[int], ids_of: Callable[[Sequence[int]], Iterable[str]]
 ) -> Ranking:
-    columns = [values_of(column, users) for column in used.columns.values()]
+    columns = [used.values(column, users) for column in used.columns.values()]
     return Ranking(users, list(zip(*columns, strict=True)), Direction.DESCENDING, ids_of)
 
 
@@ -102,7 +102,7 @@ def totals_among(used: Used, among: Collection[int] | None) -> dict[str, int]:
     if among is None:
         return used.totals
     users = used.among(among)
-    return {name: sum(values_of(column, users)) for name, column in used.columns.items()}
+    return {name: sum(used.values(column, users)) for name, column in used.columns.items()}
 
 
 class PersonOrder(StrEnum):

@@ -10,9 +10,9 @@ import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
 
 from pydantic import Field
@@ -37,15 +37,14 @@ USERS_NAMED = 8
 """A cursor names the next 8 users, so that it finds its place again after an erasure."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """Where a chain stands: its next row, what it was made from, and when it ends."""
 
     row: int
     expires: int
     directory: int
     pin: Mapping[str, Any]
-    ahead: Sequence[int] = field(default_factory=list)
+    ahead: Sequence[int] = ()
     """The users who come next, in a chain of users."""
     erased: int = 0
     """How many users had been erased by then."""
@@ -90,7 +89,7 @@ class Chain:
         places = {user: place for place, user in enumerate(users)}
         least = max(0, self.mark.row - (erased - self.mark.erased))
         row = next((places[user] for user in self.mark.ahead if user in places), least)
-        return replace(self, mark=replace(self.mark, row=row))
+        return replace(self, mark=self.mark._replace(row=row))
 
     def cursor(
         self,
@@ -102,7 +101,7 @@ class Chain:
     ) -> str:
         """The cursor of a later page; all cursors of a chain expire together."""
         expires = self.mark.expires if self.mark else self.now + CURSOR_LIFE // SECOND
-        mark = asdict(Mark(row, expires, directory, pin, ahead, erased))
+        mark = Mark(row, expires, directory, pin, ahead, erased)._asdict()
         body = zlib.compress(json.dumps(mark, separators=(",", ":")).encode(), 9)
         return urlsafe_b64encode(self._tag(body) + body).rstrip(b"=").decode()
 

@@ -215,11 +215,14 @@ class LastActivity(Answer):
 
     @classmethod
     def of(cls, presence: LastActive) -> "LastActivity":
-        seconds = (presence.last, presence.desktop, presence.web)
-        at, desktop_at, web_at = (
-            format_millis(instant_at(second)) if second else None for second in seconds
+        shown = {
+            second: format_millis(instant_at(second)) if second else None for second in presence
+        }
+        return cls(
+            at=shown[presence.last],
+            desktop_at=shown[presence.desktop],
+            web_at=shown[presence.web],
         )
-        return cls(at=at, desktop_at=desktop_at, web_at=web_at)
 
 
 class UserRef(Answer):

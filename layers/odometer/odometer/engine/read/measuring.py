@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from functools import cached_property
-from itertools import chain, compress, count
+from itertools import chain, compress, count, repeat
 from typing import Any, NamedTuple
 
 from odometer.domain.time import DAY, Period
@@ -51,23 +51,29 @@ class Used:
 
     @cached_property
     def users(self) -> list[int]:
-        shards = (compress(count(at * SHARD), flags(f)) for at, f in enumerate(self.frames))
-        return list(chain.from_iterable(shards))
+        return list(compress(count(), self._flags))
 
     def among(self, some: Collection[int] | None, but: Collection[int] = ()) -> list[int]:
         """Those of some users who have any measure, but for others; None is everybody."""
         users = self.users if some is None else [user for user in self.users if user in some]
         return [user for user in users if user not in but] if but else users
 
+    def values(self, column: Numbers, users: Sequence[int]) -> Iterable[int]:
+        """The numbers of some users in a column; 0 of those beyond its end."""
+        if users is self.users:
+            return compress(column, self._flags)
+        known = bisect_left(users, len(column))
+        return chain(map(column.__getitem__, users[:known]), repeat(0, len(users) - known))
+
+    @cached_property
+    def _flags(self) -> bytes:
+        """A 1 for everyone with any of the measures, a byte each."""
+        shards = [flags(frame) for frame in self.frames]
+        return b"".join(each.ljust(SHARD, b"\0") for each in shards[:-1]) + b"".join(shards[-1:])
+
     @property
     def totals(self) -> dict[str, int]:
         return {name: sum(column) for name, column in self.columns.items()}
-
-
-def values_of(column: Numbers, users: Sequence[int]) -> list[int]:
-    """The numbers of some users, whose ordinals ascend; 0 of those beyond the end."""
-    known = bisect_left(users, len(column))
-    return [*map(column.__getitem__, users[:known]), *[0] * (len(users) - known)]
 
 
 def distinct_users(several: Iterable[Used]) -> list[int]:
