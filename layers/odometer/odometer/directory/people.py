@@ -1,6 +1,7 @@
 """The members of a directory as values: organization, license, teams, departments, users."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from odometer.domain.people import Role, State, UserType
@@ -23,6 +24,10 @@ class Organization:
     created_at: int = 0
     lanes: int = 1
     """Logs that events are spread over: more than one where one writer cannot keep up."""
+
+    def first_kept(self, now: datetime) -> int:
+        """The first year of which usage is kept."""
+        return now.year - self.retention_years + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,9 +144,9 @@ class Engine:
         """
         if self.retirement.generations(organization, epoch_second(now)):
             return True
-        kept = self.directories.open(organization).organization.retention_years
         oldest_cursor = now - KEPT_FOR_CURSORS  # it may see last year's end
-        return self.retirement.years(organization, oldest_cursor.year - kept + 1)
+        first_kept = self.directories.open(organization).organization.first_kept(oldest_cursor)
+        return self.retirement.years(organization, first_kept)
 
     def audit(self, organization: str, now: datetime) -> tuple[Findings, bool]:
         """Fold a piece of the log again, which must bring nothing; whether more is left."""

@@ -64,7 +64,8 @@ class Usage:
             return self.ahead.view()
         organization = self.directory.organization
         now = epoch_second(self.now)
-        return View.latest(organization.id, self.store, organization.time_zone, now)
+        view = View.latest(organization.id, self.store, organization.time_zone, now)
+        return replace(view, first_kept=organization.first_kept(self.now))
 
     @property
     def shown(self) -> View:
