@@ -14,7 +14,7 @@ from odometer.api.usage_report.family import BASE
 from odometer.bootstrap import process
 from odometer.domain.time import Period, epoch_second
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.read.measuring import Used, measure_each, values_of
+from odometer.engine.read.measuring import Used, measure_each
 from odometer.engine.read.views import View
 from odometer.reports.apps import AppUsers, average_times
 from odometer.reports.ranking import Direction, Ranking, most_used_first
@@ -91,7 +91,7 @@ def figures_alone(deployment: CountingDeployment) -> Engine:
     def drilldown(used: Used, among: Sequence[int]) -> Page:
         ranked = most_used_first(used, among, ids_at)
         page = ranked.part(slice(PAGE))
-        tests, time = (values_of(column, page) for column in used.columns.values())
+        tests, time = (used.values(column, page) for column in used.columns.values())
         none = [None] * len(page)
         return list(zip(ids_at(page), tests, time, none, strict=True)), len(ranked)
 

@@ -60,12 +60,13 @@ class Usage:
 
     @cached_property
     def latest(self) -> View:
-        if self.ahead:
-            return self.ahead.view()
-        organization = self.directory.organization
-        now = epoch_second(self.now)
-        view = View.latest(organization.id, self.store, organization.time_zone, now)
-        return replace(view, first_kept=organization.first_kept(self.now))
+        view = self.ahead.view() if self.ahead else self._opened
+        return replace(view, first_kept=self.directory.organization.first_kept(self.now))
+
+    @property
+    def _opened(self) -> View:
+        organization, now = self.directory.organization, epoch_second(self.now)
+        return View.latest(organization.id, self.store, organization.time_zone, now)
 
     @property
     def shown(self) -> View:
