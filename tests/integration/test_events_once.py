@@ -11,7 +11,7 @@ from local.template import written
 from odometer.bootstrap import process
 from odometer.domain.people import Role
 from odometer.engine.format import log_entries
-from odometer.engine.write.fold import SETTLING_MS
+from odometer.engine.format.log_entries import SETTLING_MS
 from odometer.storage.aws import CONNECT_SECONDS, READ_SECONDS, TRIES
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.log import EventLog, KeptAnswer

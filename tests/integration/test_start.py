@@ -45,6 +45,7 @@ def built():
 
 def seen(**more):
     heavy = sorted({name.partition(".")[0] for name in sys.modules} & set(asked["heavy"]))
+    heavy += sorted(name for name in sys.modules if name in asked.get("ours", ()))
     return {"heavy": heavy, "built": built(), **more}
 
 asked, found = json.load(sys.stdin), []
@@ -78,6 +79,12 @@ def probed(environment: dict[str, str], **asked: Any) -> Any:
 def test_no_function_imports_what_is_heavy_or_builds_a_model_before_it_is_asked() -> None:
     found = probed({}, apps=list(map(str, APPS)))
     assert found == [{"heavy": [], "built": []}] * len(APPS)
+
+
+def test_no_function_that_answers_requests_imports_what_writes_readings() -> None:
+    answering = [str(app) for app in APPS if app.parts[-3] != "engine"]
+    found = probed({}, apps=answering, ours=["odometer.engine.write", "odometer.services.engine"])
+    assert found == [{"heavy": [], "built": []}] * len(answering)
 
 
 @pytest.mark.engine

@@ -14,20 +14,20 @@ from odometer.access.keys import AccessKey
 from odometer.directory.snapshot import Directory
 from odometer.engine.memory import Memory
 from odometer.services.ahead import ViewAhead
-from odometer.services.engine import Engine
 from odometer.services.tasks import Tasks
 from odometer.services.usage import Usage
-from odometer.services.work import Work
 from odometer.storage.directory import BlockCache, DirectoryStore
 from odometer.storage.dynamo import Meter, Table, connect
 from odometer.storage.key_activity import KeyActivity
 from odometer.storage.log import EventLog
 from odometer.storage.marks import Marks
-from odometer.storage.queue import WorkQueue
 from odometer.storage.secret import read_secret
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from odometer.services.engine import Engine
+    from odometer.services.work import Work
 
 READERS = 16
 """So many reads of a process go on at once."""
@@ -106,13 +106,18 @@ class Process:
         return hmac.digest(self._own_key, f"{key}".encode(), "sha256")
 
     @cached_property
-    def engine(self) -> Engine:
-        """The engine for every organization; it remembers what never changes."""
+    def engine(self) -> "Engine":
+        """The engine for every organization; whoever only reads does without its writers."""
+        from odometer.services.engine import Engine
+
         meter = Meter()
         return Engine(self.directories(meter), self.usage_store(meter), self.log_store(meter))
 
     @cached_property
-    def work(self) -> Work:
+    def work(self) -> "Work":
+        from odometer.services.work import Work
+        from odometer.storage.queue import WorkQueue
+
         return Work(self.engine, self.marks(Meter()), WorkQueue(self.settings.work_queue))
 
     def directories(self, meter: Meter) -> DirectoryStore:

@@ -17,6 +17,7 @@ from odometer.domain.time import Period, epoch_ms, epoch_second
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL, LOCAL
 from odometer.engine.format.lanes import ByLane, widened
+from odometer.engine.format.log_entries import SETTLING_MS
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
 from odometer.engine.read.latest import (
     LastActive,
@@ -30,7 +31,6 @@ from odometer.engine.read.projections import RowUsage, totals_in_blocks, usage_o
 from odometer.engine.read.series import Series
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
-from odometer.engine.write.fold import SETTLING_MS
 from odometer.services.ahead import ViewAhead
 from odometer.services.tasks import Tasks
 from odometer.storage.directory import DirectoryStore

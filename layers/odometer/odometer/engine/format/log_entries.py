@@ -18,6 +18,8 @@ from odometer.engine.store import Item
 
 LOG_SECONDS: Final = 35 * 86_400
 """Log entries and folds expire after this; both are long settled by then."""
+SETTLING_MS: Final = 120_000
+"""An entry stamped longer ago than this is in the log or never will be: a put is tried for 20 s."""
 
 
 class Undecodable(ValueError):

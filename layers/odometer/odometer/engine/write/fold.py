@@ -19,14 +19,12 @@ from odometer.domain.events import Event
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Fold
 from odometer.engine.format.lanes import elders
-from odometer.engine.format.log_entries import Undecodable
+from odometer.engine.format.log_entries import SETTLING_MS, Undecodable
 from odometer.engine.memory import Memory
 from odometer.engine.store import Item, KeyRange, Store, SubjectDirectory
 from odometer.engine.write.counted import Counted, Identity, Tail
 from odometer.engine.write.settle import GRACE_SECONDS
 
-SETTLING_MS: Final = 120_000
-"""An entry stamped longer ago than this is in the log or never will be: a put is tried for 20 s."""
 FOLD_BYTES: Final = 300_000
 """Entries are folded together up to this size; one entry alone always fits."""
 _PAGE: Final = 64
