@@ -167,6 +167,7 @@ class Run:
                 if not engine.round_trips and engine.can(some[-1])
             }
             log(f"{row.form.words}, {row.length} days")
+        gc.unfreeze()
 
     def check(self, engine: Engine, question: Question) -> None:
         if engine.ask(question) != self.oracle.page(question):
