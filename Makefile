@@ -27,7 +27,7 @@ test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## every te
 soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k engine')
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/property $(ARGS)
 
-bench: .local/tools/bench/.ready ## other engines beside this one, a million events, cold starts (ARGS='compare --users 1000')
+bench: .local/tools/bench/.ready ## other engines beside this one, a million events, first answers (ARGS='--users 1000 --quick', ARGS=scale)
 	@PYTHONPATH=layers/odometer .local/tools/bench/bin/python -m bench $(or $(ARGS),--write)
 
 invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in AWS's container image (invoke-usage-metrics-team CASE=ok)

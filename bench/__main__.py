@@ -5,6 +5,7 @@ python -m bench --users 1000 --quick             # a first look
 python -m bench compare --users 1000             # one part, only shown
 python -m bench intake --events 100000
 python -m bench start
+python -m bench layer
 python -m bench scale --size 0.1
 """
 
@@ -12,8 +13,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-PARTS = ("compare", "intake", "start", "scale")
-ALL: dict[str, Sequence[str]] = {"compare": (), "intake": (), "start": ()}
+PARTS = ("compare", "intake", "start", "layer", "scale")
+ALL: dict[str, Sequence[str]] = {"compare": (), "intake": (), "start": (), "layer": ()}
 """What is measured when no part is named: not `scale`, which takes longer than the rest."""
 QUICK: dict[str, Sequence[str]] = {
     "compare": ("--quick",),

@@ -18,7 +18,7 @@ from odometer.engine.calendar import first_second
 from odometer.engine.format import log_entries
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct, shards_of
 from odometer.engine.memory import Memory
-from odometer.engine.write.fold import Folding
+from odometer.engine.write.fold import LIMITS, Folding
 from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.settle import Settling, put_segments
 from odometer.storage.dynamo import Meter
@@ -30,6 +30,8 @@ SOURCE = "agent/1"
 PLAN = 1
 """The plan that the frames of past days are from."""
 A_MOMENT = 60
+NOTHING_IS_LATE = LIMITS._replace(tail=1_000_000)
+"""A batch here holds what came in hours: late events in it would wait for the schedule."""
 
 
 def store_days(deployment: CountingDeployment, days: Mapping[str, Collection[date]]) -> None:
@@ -92,7 +94,7 @@ def in_order_of(product: MeteredProduct, use: Use) -> Sequence[int]:
 def folds(events: Sequence[Event[str]]) -> Iterator[int]:
     """Accept events in batches and fold some of them at a time; how many count each time."""
     log, usage = process().log_store(Meter()), process().usage_store(Meter())
-    folding = Folding(log, usage, Everyone(), Memory())
+    folding = Folding(log, usage, Everyone(), Memory(), NOTHING_IS_LATE)
     for first in range(0, len(events), EVENTS_OF_A_FOLD):
         some = events[first : first + EVENTS_OF_A_FOLD]
         now_ms = (some[-1].second + 1) * 1_000
@@ -101,4 +103,6 @@ def folds(events: Sequence[Event[str]]) -> Iterator[int]:
             for at in range(0, len(some), BATCH)
         ]
         log.put_all(entries)
-        yield folding.fold_new(ACME, entries, now_ms)
+        if (count := folding.fold_new(ACME, entries, now_ms)) != len(some):
+            raise RuntimeError(f"{count} of {len(some)} events count")
+        yield count

@@ -1,0 +1,78 @@
+"""What the benchmark stores and asks is what the engine would store, and what was used."""
+
+from __future__ import annotations
+
+from datetime import UTC, date
+
+from bench.daily_usage import END, FIRST, PRODUCT, DailyUsage
+from bench.frame_items import by_shard, frame_items
+from bench.prices import INVOCATION, dollars
+from bench.question import FORMS, LENGTHS, parts, questions
+from odometer.domain.time import DAY
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.store import KeyRange
+from odometer.engine.write.frames import FrameWriter
+from odometer.engine.write.settle import put_segments
+from tests.support.memory_store import MemoryStore
+
+WEEKS = calendar.days(FIRST, FIRST + 21 * DAY)
+USERS = 40
+
+
+def test_the_benchmark_stores_the_frames_that_the_engine_writes() -> None:
+    usage, engine = DailyUsage(USERS), MemoryStore(lambda: 2**31)
+    for day in WEEKS:
+        put_segments("acme", engine, 1, PRODUCT, usage.events(day))
+    writer = FrameWriter("acme", engine, PRODUCT, UTC, lambda _: 0, 1)
+    for step in writer.steps_of_sealing(FIRST, WEEKS[-1] + DAY, 1):
+        step.do()
+    days = ((day, by_shard(usage.days[day])) for day in WEEKS)
+    stored = sorted(frame_items("acme", PRODUCT, days), key=lambda item: item["sk"])
+    assert [stored] == engine.read([KeyRange(stored[0]["pk"], keys.BOTTOM, keys.TOP)])
+    assert sum(keys.is_keyframe(item["sk"]) for item in stored) == 3
+
+
+def test_the_events_of_a_day_add_up_to_the_day() -> None:
+    usage, day = DailyUsage(USERS), date(2025, 3, 12)
+    sums = [[0] * USERS for _ in range(2)]
+    events = usage.events(day)
+    for at, who in enumerate(events.who):
+        for column, measure in zip(sums, events.measures, strict=True):
+            column[who] += measure[at]
+    assert sums == [list(column) for column in usage.days[day]]
+    assert list(events.seconds) == sorted(events.seconds)
+
+
+def test_a_product_that_few_use_is_used_by_others_and_by_fewer() -> None:
+    dense, sparse = DailyUsage(1_000), DailyUsage(1_000, share=0.03, seed=1)
+    day = date(2025, 3, 12)
+    here, there = (sum(map(bool, each.days[day].tests)) for each in (dense, sparse))
+    assert 0 < there < here / 10
+
+
+def test_ranges_begin_anywhere_and_every_turn_asks_about_other_days() -> None:
+    asked = questions(FORMS[0], 28, 7)
+    assert len({each.start for each in asked}) == 7
+    assert len({each.days[0].weekday() for each in asked}) > 2
+    for form in FORMS:
+        for length in form.lengths:
+            for each in questions(form, length, 7):
+                assert all(parts(some).days[0] >= FIRST for some in each.ranges)
+                assert each.days[1] <= END
+    assert LENGTHS == (1, 28, 90, 366)
+
+
+def test_whole_days_that_are_over_come_from_roll_ups_and_today_from_events() -> None:
+    midnight = calendar.first_second(END, UTC)
+    (first, end), edges = parts(range(midnight - 86_400, midnight + 3_600))
+    assert (first, end) == (END - DAY, END)
+    assert edges == [range(midnight, midnight + 3_600)]
+    (first, end), edges = parts(range(midnight - 90_000, midnight - 10))
+    assert first == end
+    assert sum(map(len, edges)) == 90_000 - 10
+
+
+def test_a_request_that_reads_and_computes_nothing_costs_its_invocation() -> None:
+    assert dollars(0, 0, 0) == INVOCATION
+    assert dollars(100, 2, 10) > dollars(50, 2, 10) > dollars(50, 1, 5)
