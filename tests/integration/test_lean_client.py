@@ -1,6 +1,7 @@
 """In Lambda a call is tried once without botocore; its answer is the same, or botocore asks."""
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
@@ -229,6 +230,22 @@ def test_a_connection_is_kept_and_one_that_was_closed_is_replaced_without_a_try(
         client.idle[0].sock.shutdown(2)
         client.get_item(TableName="usage", Key=KEY)
         assert len(Scripted.connections) == 2
+        assert "botocore" not in vars(client)
+
+
+class Raced(deque[Any]):
+    """Connections of which another thread takes the last one first."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+@pytest.mark.engine
+def test_who_finds_that_another_thread_has_taken_the_last_connection_opens_one(lean: Lean) -> None:
+    with scripted(FINE) as url:
+        client = lean(url)
+        client.idle = Raced()
+        assert client.get_item(TableName="usage", Key=KEY) == FINE[1]
         assert "botocore" not in vars(client)
 
 

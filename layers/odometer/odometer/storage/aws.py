@@ -20,12 +20,14 @@ import time
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 from zlib import crc32
@@ -37,6 +39,8 @@ TRIES = 3
 """3 tries of 5 s and the waits between them: a call ends within 18 s."""
 CONNECTIONS = 32
 ANSWERED = 200
+ONE_AT_A_TIME = Lock()
+"""A session of botocore makes one client at a time."""
 THROTTLED_SECONDS, FAILED_SECONDS = 1.0, 0.025
 """At most so long botocore waits before its second try."""
 
@@ -84,7 +88,8 @@ def botocore_client(service: str, tries: int) -> Any:
         max_pool_connections=CONNECTIONS,
         user_agent_extra="odometer",
     )
-    return botocore_session().create_client(service, config=patience)
+    with ONE_AT_A_TIME:
+        return botocore_session().create_client(service, config=patience)
 
 
 @cache
@@ -159,11 +164,12 @@ class LeanClient:
 
     def _open_connection(self) -> HTTPConnection:
         """The newest of those that are kept and open, or a new one."""
-        while self.idle:
-            kept = self.idle.pop()
-            if is_open(kept):
-                return kept
-            kept.close()
+        with suppress(IndexError):  # nothing is kept, or another thread was faster
+            while True:
+                kept = self.idle.pop()
+                if is_open(kept):
+                    return kept
+                kept.close()
         return connected(self.endpoint)
 
 
