@@ -87,6 +87,22 @@ def test_no_function_that_answers_requests_imports_what_writes_readings() -> Non
     assert found == [{"heavy": [], "built": []}] * len(answering)
 
 
+COLLECTIONS = """
+import gc, runpy, sys
+before = sum(each["collections"] for each in gc.get_stats())
+runpy.run_path(sys.argv[1])
+print(sum(each["collections"] for each in gc.get_stats()) - before)
+"""
+
+
+def test_an_import_is_not_held_up_by_looks_for_garbage() -> None:
+    app = ROOT / "functions" / "usage_report" / "summary" / "app.py"
+    path = {"PYTHONPATH": str(ROOT / "layers" / "odometer")}
+    command = [sys.executable, "-c", COLLECTIONS, str(app)]
+    done = subprocess.run(command, env=path, capture_output=True, text=True, check=True)
+    assert int(done.stdout) <= 5
+
+
 @pytest.mark.engine
 def test_the_first_answer_and_the_secret_need_no_botocore_and_build_only_their_own_models() -> None:
     with stack_on_moto() as stack, served_on_loopback() as address:
