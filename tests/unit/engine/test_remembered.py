@@ -1,10 +1,14 @@
 """Readings that a process remembers: nothing is read again that cannot have changed."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
+from odometer.domain.events import Event
 from odometer.engine.format.decisions import ALL
+from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.segments import Segment
 from odometer.engine.memory import Memory
 from odometer.engine.read.measuring import measure
 from odometer.engine.store import Item, KeyRange
@@ -86,3 +90,20 @@ def test_what_is_forgotten_is_read_anew_and_neighbours_forget_nothing(reader: Re
     reader.memory.forget(ORGANIZATION)
     assert reader.frames_read() == before
     assert 0 < reader.memory.weight < 5_000
+
+
+def test_unsettled_events_are_sorted_once(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, of = list[int](), Segment.of
+
+    def noted(events: Iterable[Event[int]], product: MeteredProduct) -> Segment:
+        made.append(1)
+        return of(events, product)
+
+    monkeypatch.setattr(Segment, "of", noted)
+    for name in ("first", "second"):
+        reader.steps.send(*late_events(reader.steps, name))
+        made.clear()
+        reader.frames_read(OPEN)
+        assert made == [1]
+        reader.frames_read(SEALED)
+        assert made == [1]

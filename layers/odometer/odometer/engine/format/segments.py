@@ -14,11 +14,12 @@ from odometer.domain.events import DIGEST_BYTES, Event, utc_date
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.codec import Numbers, numbers, pack, unpack, unpack_measures
+from odometer.engine.format.codec import NARROW, Numbers, numbers, pack, unpack, unpack_measures
 from odometer.engine.format.frames import SHARD, Frame, with_days
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item, KeyRange, Store
 
+_SEGMENT_BYTES: Final = 500
 CROWDED: Final = 8_192
 """About so many events of one second and shard are a crowd: those of one user may be added up."""
 
@@ -69,6 +70,11 @@ class Segment(NamedTuple):
         here = [user in users for user in self.who]
         measures = [list(compress(column, here)) for column in self.measures]
         return Segment(list(compress(self.seconds, here)), list(compress(self.who, here)), measures)
+
+    @property
+    def weight(self) -> int:
+        """About its bytes in memory."""
+        return _SEGMENT_BYTES + NARROW * len(self.who) * (2 + len(self.measures))
 
     def by_shard(self) -> Iterator[tuple[int, Segment]]:
         """The events of each shard, users counted from its first one."""

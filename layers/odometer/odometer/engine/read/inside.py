@@ -217,7 +217,7 @@ class InsideReader:
 
     @cached_property
     def unsettled(self) -> Segment:
-        return Segment.of(self.view.unsettled_events, self.product)
+        return self.view.unsettled_of(self.product)
 
     @cached_property
     def zone(self) -> tzinfo:

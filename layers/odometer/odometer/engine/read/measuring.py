@@ -258,7 +258,7 @@ class Measuring:
 
     @cached_property
     def _unsettled(self) -> Segment:
-        return Segment.of(self.view.unsettled_events, self.product)
+        return self.view.unsettled_of(self.product)
 
     def _pk(self, year: int, shard: int) -> str:
         return self.view.partition(self.product, year, shard)

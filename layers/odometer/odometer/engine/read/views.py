@@ -23,7 +23,8 @@ from odometer.engine.format.decisions import (
     read_head,
 )
 from odometer.engine.format.lanes import ByLane
-from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.products import PROJECTIONS, MeteredProduct
+from odometer.engine.format.segments import Segment
 from odometer.engine.memory import NO_MEMORY, OrganizationMemory
 from odometer.engine.store import KeyRange, Store
 
@@ -38,9 +39,9 @@ class View:
     unsettled: Sequence[Fold]
     now: int
     memory: OrganizationMemory = NO_MEMORY
+    """What the process remembers of these tables: what follows from sealed plans may be kept."""
     first_kept: int = 0
     """What is of earlier years may be removed at any time."""
-    """What the process remembers of these tables: what follows from sealed plans may be kept."""
 
     @classmethod
     def latest(cls, organization: str, store: Store, zone: str, now: int) -> Self:
@@ -88,6 +89,20 @@ class View:
     @property
     def unsettled_events(self) -> Iterator[Event[int]]:
         return (event for fold in self.unsettled for event in fold.events)
+
+    def unsettled_of(self, product: MeteredProduct) -> Segment:
+        """The events of a product that are not settled, by time.
+
+        Folds never change, so they are sorted once; rows of projections are made for each request.
+        """
+        if product in PROJECTIONS:
+            return Segment.of(self.unsettled_events, product)
+        name = (Segment, product, self.head.upto, self.upto)
+        known: Segment | None = self.memory.get(name)
+        if known is None:
+            known = Segment.of(self.unsettled_events, product)
+            self.memory.keep(name, known, known.weight)
+        return known
 
     def partition(self, product: MeteredProduct, year: int, shard: int) -> str:
         generation = self.head.generation(product, year)
