@@ -14,7 +14,7 @@ from operator import mul
 from random import Random
 from typing import NamedTuple
 
-from bench.frame_items import by_shard, frame_items, usage_head
+from bench.frame_items import by_shard, decisions, frame_items
 from odometer.domain.kinds import KINDS
 from odometer.engine import calendar
 from odometer.engine.format.products import MeteredProduct
@@ -103,4 +103,4 @@ def store_usage(store: Store, organization: str, usage: DailyUsage) -> Iterator[
         store.put(item)
         kind = {"F0": "keyframe", "F1": "delta", "S0": "strip"}[item["sk"][0] + item["sk"][13]]
         yield kind, sum(len(value) for value in item.values() if isinstance(value, bytes))
-    store.put(usage_head(organization, END, usage.users))
+    store.put_all(decisions(organization, END, usage.users))

@@ -19,7 +19,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 from bench.daily_usage import END, DailyUsage, Day
-from bench.frame_items import Item, by_shard, frame_items, frame_of, usage_head
+from bench.frame_items import Item, by_shard, decisions, frame_items, frame_of
 from odometer.access.keys import issue
 from odometer.access.policy import Scope
 from odometer.bootstrap import process
@@ -230,7 +230,7 @@ def frames(deployment: CountingDeployment) -> Iterator[Item]:
     block = slice(shard * PEOPLE_SHARD, (shard + 1) * PEOPLE_SHARD)
     people = ((day, [row_frame(deployment, day, block, PEOPLE)]) for day in days)
     yield from frame_items(ACME, PEOPLE, people, shard)
-    yield usage_head(ACME, END, deployment.users)
+    yield from decisions(ACME, END, deployment.users)
 
 
 def row_frame(deployment: CountingDeployment, day: date, users: slice, to: MeteredProduct) -> Frame:

@@ -9,7 +9,7 @@ from typing import Any
 
 from odometer.engine import calendar
 from odometer.engine.format import keys, strips
-from odometer.engine.format.decisions import UsageHead
+from odometer.engine.format.decisions import Plan, UsageHead
 from odometer.engine.format.frames import SHARD, Frame, parts, plus, total, with_days
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.strips import Count
@@ -59,7 +59,9 @@ def _item(pk: str, sk: str, frame: Frame) -> Item:
     return {"pk": pk, "sk": sk, **whole}
 
 
-def usage_head(organization: str, end: date, users: int) -> Item:
-    """The head of usage that is settled up to a day."""
+def decisions(organization: str, end: date, users: int) -> list[Item]:
+    """The plan and the head of usage that is settled up to a day."""
     settled_until = calendar.first_second(end, UTC)
-    return UsageHead("UTC", settled_until, plan=1, users=users).to_item(organization)
+    plan = Plan(1, (0,), (0,), 0, settled_until)
+    head = UsageHead("UTC", settled_until, plan=1, users=users)
+    return [plan.to_item(organization), head.to_item(organization)]

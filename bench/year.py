@@ -12,7 +12,7 @@ from datetime import date
 from operator import mul
 from random import Random
 
-from bench.frame_items import by_shard, frame_items, frame_of, usage_head
+from bench.frame_items import by_shard, decisions, frame_items, frame_of
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.engine import calendar
 from odometer.engine.format.frames import Frame
@@ -92,4 +92,4 @@ def store_usage(store: Store, organization: str, year: Year) -> None:
     people = ((day, [people_frame(year, day)]) for day in year.days())
     for item in frame_items(organization, PEOPLE, people, block):
         store.put(item)
-    store.put(usage_head(organization, END, year.users))
+    store.put_all(decisions(organization, END, year.users))

@@ -145,9 +145,13 @@ class Directory:
     def user(self, ordinal: int) -> User:
         return self.users_at([ordinal])[0]
 
-    def key_owner(self, ordinal: int) -> KeyOwner:
-        """The user who owns a key, without the blocks that authentication does not need."""
-        (row,) = self._rows_of_users([ordinal], "roster", "names")
+    def key_owner(self, ordinal: int, registers: Sequence[str] = ()) -> KeyOwner:
+        """The user who owns a key, without the blocks that authentication does not need.
+
+        Registers that will be asked for next are read in the same call, and kept.
+        """
+        beside = [block for name in registers for block in self.head.blocks_of(name, "rows")]
+        (row,) = self._rows_of_users([ordinal], "roster", "names", beside=beside)
         role, state = Role(row["role"]), State(row["state"])
         return KeyOwner(row["id"], row["username"], role, state, row["team"])
 
@@ -269,11 +273,12 @@ class Directory:
             head.erased.union(*self._now.erased_by_page(pages).values()) if pages else head.erased
         )
 
-    def _rows_of_users(self, ordinals: Sequence[int], *families: str) -> list[dict[str, Any]]:
+    def _rows_of_users(
+        self, ordinals: Sequence[int], *families: str, beside: Sequence[Block] = ()
+    ) -> list[dict[str, Any]]:
         numbers = sorted({ordinal // BLOCK_ROWS for ordinal in ordinals})
-        content = self._read(
-            [Block("users", each, number) for each in families for number in numbers]
-        )
+        wanted = [Block("users", each, number) for each in families for number in numbers]
+        content = self._read([*wanted, *beside])
         return [
             {
                 name: content[Block("users", family, ordinal // BLOCK_ROWS)][name][

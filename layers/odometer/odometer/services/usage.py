@@ -21,8 +21,10 @@ from odometer.engine.format.log_entries import SETTLING_MS
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
 from odometer.engine.read.latest import (
     LastActive,
+    SecondsByBlock,
     former_last_active,
     last_active,
+    seconds_of,
     users_by_month,
 )
 from odometer.engine.read.measuring import Used, measure, measure_each
@@ -56,6 +58,7 @@ class Usage:
     tasks: Tasks = field(default_factory=Tasks)
     _asked_for: View | None = field(default=None, init=False)
     _read_through_ms: Callable[[], int] | None = field(default=None, init=False)
+    _seconds: Future[SecondsByBlock] | None = field(default=None, init=False)
     _totals: dict[Period, Mapping[str, RowUsage]] = field(default_factory=dict, init=False)
 
     @cached_property
@@ -159,7 +162,12 @@ class Usage:
 
     def last_active(self, users: Collection[int]) -> Mapping[int, LastActive]:
         """When users were last active on any app as of now, also where a cursor names a view."""
-        return last_active(self.latest, users)
+        known = self._seconds.result() if self._seconds else None
+        return last_active(self.latest, users, known)
+
+    def expect_last_active(self, users: Collection[int] | None = None) -> None:
+        """Say that `last_active` follows: it is asked at once with whatever else is read."""
+        self._seconds = self.tasks.begin(lambda: seconds_of(self.latest, users))
 
     def measured(self, product: str) -> MeteredProduct:
         return MeteredProduct(product, self.kind(product))

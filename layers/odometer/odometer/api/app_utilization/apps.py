@@ -229,6 +229,7 @@ def app_users(
     query: AppUsersQuery, app: Product, usage: Usage, chain: Chain
 ) -> Report[AppUsersAnswer]:
     restore_view(chain, usage)
+    usage.expect_last_active()
     days, comparison = query.days, query.comparison
     periods = periods_of(query, usage)
     used, *before = usage.of_periods(app.id, periods)

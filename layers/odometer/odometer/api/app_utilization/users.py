@@ -81,6 +81,7 @@ class UsersAnswer(Answer):
 
 def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report[UsersAnswer]:
     restore_view(chain, usage)
+    usage.expect_last_active()
     directory = usage.directory
     everyone = range(directory.head.sizes["users"])
     seen = usage.was_active(everyone) if query.sort_by is PersonOrder.LAST_ACTIVITY else {}
@@ -150,6 +151,7 @@ class PersonUsageAnswer(Answer):
 
 
 def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report[PersonUsageAnswer]:
+    usage.expect_last_active([user.ordinal])
     period = query.days.period(usage.zone)
     names = {product.id: product.name for product in usage.directory.products}
     products = [

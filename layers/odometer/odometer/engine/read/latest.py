@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from odometer.domain.events import utc_date
 from odometer.domain.kinds import KINDS
 from odometer.engine.format import keys
-from odometer.engine.format.codec import unpack
+from odometer.engine.format.codec import Numbers, unpack
 from odometer.engine.format.decisions import Fold, Plan
 from odometer.engine.format.lanes import ByLane
 from odometer.engine.format.latest import (
@@ -33,6 +33,8 @@ from odometer.engine.store import Item, KeyRange
 
 DESKTOP, WEB = (KINDS["app"].platforms.index(name) + 1 for name in ("desktop", "web"))
 NEVER: Final = 0
+MOST_BLOCKS: Final = 16
+_ITEM_BYTES: Final = 500
 
 
 class LastActive(NamedTuple):
@@ -46,8 +48,37 @@ class LastActive(NamedTuple):
         return max(self)
 
 
-def last_active(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
-    return _with_unsettled(view, _settled(view, users))
+SecondsByBlock = Mapping[int, Mapping[int, Numbers]]
+"""By block and platform, the last active second of each user, as far as it is settled."""
+
+
+def last_active(
+    view: View, users: Collection[int], known: SecondsByBlock | None = None
+) -> Mapping[int, LastActive]:
+    return _with_unsettled(view, _settled(view, users, known))
+
+
+def seconds_of(view: View, users: Collection[int] | None) -> SecondsByBlock:
+    """Those of some, or of everybody where that is not much more than those of a page."""
+    blocks = list(range(-(-view.head.users // BLOCK))) if users is None else _blocks(users)
+    return read_seconds(view, blocks) if len(blocks) <= MOST_BLOCKS else {}
+
+
+def read_seconds(view: View, blocks: Sequence[int]) -> SecondsByBlock:
+    """Those of some blocks. They are remembered for as long as the view's head is the last.
+
+    What is settled under a later head is in unsettled folds as of this one, so it is not missed.
+    """
+    kept = {block: view.memory.get((LastActive, block)) for block in blocks}
+    known = {block: k[1] for block, k in kept.items() if k and k[0] == view.head.version}
+    missing = [block for block in blocks if block not in known]
+    pk, sks = keys.activity(view.organization), list(map(keys.number, missing))
+    items = view.store.get_each(pk, sks) if missing else []
+    for block, item in zip(missing, items, strict=True):
+        known[block] = last_seconds(item) if item else {}
+        weight = _ITEM_BYTES + sum(8 * len(column) for column in known[block].values())
+        view.memory.keep((LastActive, block), (view.head.version, known[block]), weight)
+    return known
 
 
 def former_last_active(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
@@ -71,15 +102,17 @@ def _blocks(users: Collection[int]) -> list[int]:
     return sorted({user // BLOCK for user in users})
 
 
-def _settled(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
-    pk, blocks = keys.activity(view.organization), _blocks(users)
-    items = view.store.get_each(pk, list(map(keys.number, blocks)))
-    by_block = {block: _by_place(item) for block, item in zip(blocks, items, strict=True)}
+def _settled(
+    view: View, users: Collection[int], known: SecondsByBlock | None = None
+) -> Mapping[int, LastActive]:
+    blocks = _blocks(users)
+    read = known or {}
+    read = {**read, **read_seconds(view, [block for block in blocks if block not in read])}
+    by_block = {block: _by_place(read[block]) for block in blocks}
     return {user: by_block[user // BLOCK](user % BLOCK) for user in users}
 
 
-def _by_place(item: Item | None) -> Callable[[int], LastActive]:
-    columns = last_seconds(item) if item else {}
+def _by_place(columns: Mapping[int, Numbers]) -> Callable[[int], LastActive]:
     both = [columns.get(platform) for platform in (DESKTOP, WEB)]
     return lambda place: LastActive(*(column[place] if column else NEVER for column in both))
 
@@ -87,7 +120,7 @@ def _by_place(item: Item | None) -> Callable[[int], LastActive]:
 def _former(item: Item) -> Iterator[tuple[int, LastActive]]:
     first = int(item["sk"][: len(keys.number(0))]) * BLOCK
     at = {place: number for number, place in enumerate(unpack(item["who"]))}
-    was = _by_place(item)
+    was = _by_place(last_seconds(item))
     return ((first + place, was(number)) for place, number in at.items())
 
 
