@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL, UsageHead
 from odometer.engine.format.products import TOTALS
 from odometer.services.engine import Engine
+from odometer.storage.dynamo import Found, Key, Table
 from odometer.web.endpoint import wall_clock
 from tests.support.apps import APP, OFFICE, OTHER_APP, PLATFORMS, SALES, Client, use
 from tests.support.memory_directory import new_head
@@ -46,7 +47,17 @@ def usage_in_memory(stack: Stack) -> Iterator[MemoryStore]:
     """Keep the usage table of a deployment in memory."""
     store = MemoryStore(lambda: epoch_second(stack.now or wall_clock()))
 
-    with patch.object(Process, "usage_store", lambda *_: store):
+    def get_with(
+        directory: Table, keys: Sequence[Key], _: MemoryStore, others: Sequence[Key]
+    ) -> tuple[Found, Found]:
+        """There is no call about both tables, since only one of them is a table."""
+        found = {key: dict(item) for key in others if (item := store.get(*key))}
+        return directory.get_many(keys, consistent=True), found
+
+    with (
+        patch.object(Process, "usage_store", lambda *_: store),
+        patch.object(Table, "get_with", get_with),
+    ):
         yield store
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from odometer.directory.people import Organization
 from odometer.domain.events import Event
 from odometer.engine.format.decisions import ALL
 from odometer.engine.format.products import MeteredProduct
@@ -78,6 +80,8 @@ def test_another_generation_is_read_anew(reader: Reader) -> None:
 
 
 def test_nothing_is_remembered_of_years_that_may_be_removed(reader: Reader) -> None:
+    organization = Organization(ORGANIZATION, "Acme Corp", retention_years=2)
+    assert organization.first_kept(datetime(2027, 1, 1, tzinfo=UTC)) == 2026
     before = reader.frames_read()
     assert reader.frames_read(first_kept=2027) == before
     assert reader.frames_read(first_kept=2026) == []
