@@ -98,4 +98,4 @@ def test_a_settled_event_is_few_files_away(stack: Stack) -> None:
         run("settle")
 
     walk = walked(settled)
-    assert len(walk.files) <= 44
+    assert len(walk.files) <= 46

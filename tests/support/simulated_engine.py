@@ -21,6 +21,7 @@ from odometer.engine.read.measuring import Used
 from odometer.engine.read.views import View
 from odometer.engine.store import Item
 from odometer.engine.write.fold import LIMITS, Folding, Limits
+from odometer.engine.write.groups import Grouping
 from odometer.engine.write.rebuild import Rebuilding
 from odometer.engine.write.retire import Retirement
 from odometer.engine.write.settle import Settling
@@ -82,6 +83,7 @@ class SimulatedEngine:
         self.memory = Memory(self.remembered)
         self.settling = Settling(self.usage, lambda _: self.products)
         self.rebuilding = Rebuilding(self.usage, self.settling)
+        self.grouping = Grouping(self.usage, self.settling.catalog)
         self.retirement = Retirement(self.usage, self.settling.catalog)
         self.folding = self.fold_elsewhere()
 

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from odometer.engine.format.marks import AUDIT, FOLD, PATIENCE, REBUILD, RETIRE, SETTLE, Mark
+from odometer.engine.format.marks import AUDIT, FOLD, PATIENCE, RETIRE, SETTLE, Mark
 from odometer.services.work import SWEPT_EACH_MINUTE
 from tests.support.simulated_work import START, SimulatedWork
 
@@ -148,7 +148,7 @@ def test_a_message_is_sent_once_until_its_step_has_ended() -> None:
     assert (found.overdue, found.overdue_seconds) == (1, 300 - PATIENCE[FOLD])
 
 
-@pytest.mark.parametrize("task", [FOLD, SETTLE, REBUILD, RETIRE, AUDIT])
+@pytest.mark.parametrize("task", PATIENCE)
 def test_a_task_that_waits_longest_beyond_its_patience_is_next(task: str) -> None:
     due = dict.fromkeys(PATIENCE, START)
     due[task] = START - PATIENCE[task] - 1

@@ -5,6 +5,7 @@ from odometer.api.usage_metrics.family import TeamUsageQuery, usage_metrics
 from odometer.api.usage_metrics.usage import TeamUsageAnswer, usage_over_time
 from odometer.directory.people import Team
 from odometer.directory.snapshot import Directory
+from odometer.services.groups import team_members
 from odometer.services.usage import Usage
 from odometer.web.endpoint import team
 from odometer.web.report import Report
@@ -15,4 +16,5 @@ def handler(
     query: TeamUsageQuery, team: Team, directory: Directory, usage: Usage
 ) -> Report[TeamUsageAnswer]:
     """Answer with the usage of the users who are in the team now, whatever their state."""
-    return usage_over_time(TeamUsageAnswer, query, usage, directory.users_of_team(team.ordinal))
+    users, members = directory.users_of_team(team.ordinal), team_members(directory, team.ordinal)
+    return usage_over_time(TeamUsageAnswer, query, usage, users, members)

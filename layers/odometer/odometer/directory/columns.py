@@ -8,6 +8,7 @@ the blocks of 65,536 users each, so that the head stays small.
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 from odometer.domain.text import as_kept
 
@@ -55,6 +56,11 @@ class Block(NamedTuple):
         return slice(self.number * self.size, (self.number + 1) * self.size)
 
     @property
+    def has_roster(self) -> bool:
+        """Whether it says who is in which team, or names the blocks that do."""
+        return self.register == "pages" or (self.register, self.family) == ("users", "roster")
+
+    @property
     def page(self) -> "Block":
         """The page that names this block of users."""
         return Block("pages", "users", self.number * self.size // PAGE_ROWS)
@@ -90,6 +96,12 @@ class DirectoryHead:
     @property
     def pages(self) -> list[Block]:
         return [block for block in self.blocks if block.register == "pages"]
+
+    @property
+    def roster(self) -> str:
+        """Tells the blocks that say who is in which team from others, without reading any."""
+        named = sorted(f"{block} {self.blocks[block]}" for block in self.blocks if block.has_roster)
+        return f"{crc32(' '.join(named).encode()):08x}"
 
     def blocks_of(self, register: str, family: str) -> list[Block]:
         count = -(-self.sizes[register] // Block(register, family, 0).size)

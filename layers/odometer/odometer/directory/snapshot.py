@@ -178,9 +178,12 @@ class Directory:
 
     def members_of(self, department_ids: Collection[str]) -> set[int]:
         """The ordinals of the users in any of some departments; an unknown one has none."""
-        numbers = {each.ordinal for each in self.departments if each.id in department_ids}
+        numbers = self.departments_with(department_ids)
         memberships = self.columns("users", "roster")["departments"]
         return {user for user, those in enumerate(memberships) if not numbers.isdisjoint(those)}
+
+    def departments_with(self, ids: Collection[str]) -> set[int]:
+        return {each.ordinal for each in self.departments if each.id in ids}
 
     def users_of_team(self, team: int) -> set[int]:
         teams = self.columns("users", "roster")["team"]

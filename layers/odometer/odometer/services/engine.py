@@ -14,7 +14,7 @@ from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import UsageHead, read_head
 from odometer.engine.format.lanes import ByLane
 from odometer.engine.format.log_entries import Undecodable
-from odometer.engine.format.marks import FOLD, FOLD_AGAIN, REBUILD, SETTLE
+from odometer.engine.format.marks import FOLD, FOLD_AGAIN, GROUP, REBUILD, SETTLE
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
 from odometer.engine.format.segments import first_dates, years_with_frames
 from odometer.engine.read.verify import Comparison, YearCheck
@@ -23,10 +23,12 @@ from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.audit import Audit
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.fold import Waiting as Unfolded
+from odometer.engine.write.groups import Grouping
 from odometer.engine.write.rebuild import Rebuilding
 from odometer.engine.write.retire import Retirement
 from odometer.engine.write.settle import GRACE_SECONDS, Settling
 from odometer.engine.write.steps import Progress
+from odometer.services.groups import divisions_of
 from odometer.services.usage import products_of
 from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Table
@@ -83,6 +85,7 @@ class Engine:
         self.auditing = Audit(self.folding)
         self.settling = Settling(self.usage, self.products)
         self.rebuilding = Rebuilding(self.usage, self.settling)
+        self.grouping = Grouping(self.usage, self.products)
         self.retirement = Retirement(self.usage, self.products)
 
     def products(self, organization: str) -> list[MeteredProduct]:
@@ -122,6 +125,22 @@ class Engine:
             self.rebuilding.request(organization, scope, zone)
         return self.rebuilding.rebuild(organization, epoch_second(now))
 
+    def group(self, organization: str, now: datetime) -> None:
+        """Add up some more weeks by team and department."""
+        directory, head = (
+            self.directories.open(organization),
+            read_head(organization, self.usage),
+        )
+        if head:
+            self.grouping.write(
+                organization,
+                head,
+                divisions_of(directory, head.zone, head.users),
+                directory.head.roster,
+                directory.head.version,
+                epoch_second(now),
+            )
+
     def remaining(self, organization: str, now: datetime) -> dict[str, int]:
         """The tasks that an organization has left, and from which second on each is due."""
         head = read_head(organization, self.usage)
@@ -131,8 +150,12 @@ class Engine:
         settle = [unsettled + (0 if is_long else SETTLE_AFTER)] if unsettled else []
         if settle := settle + seals_at(organization, head):
             due[SETTLE] = min(settle)
-        if head and head.lanes < self.directories.open(organization).organization.lanes:
-            due[SETTLE] = epoch_second(now)
+        if head:
+            directory = self.directories.open(organization)
+            if head.lanes < directory.organization.lanes:
+                due[SETTLE] = epoch_second(now)
+            group = self.grouping.due(organization, head, directory.head.roster, epoch_second(now))
+            due |= {GROUP: group} if group is not None else {}
         if head and self._rebuilds(organization, head):
             due[REBUILD] = epoch_second(now)
         return due

@@ -16,6 +16,7 @@ from odometer.domain.kinds import DEFAULT_PRODUCTS, Kind
 from odometer.domain.time import Period, epoch_ms, epoch_second
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL, LOCAL
+from odometer.engine.format.groups import Members
 from odometer.engine.format.lanes import ByLane, widened
 from odometer.engine.format.log_entries import SETTLING_MS
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
@@ -176,17 +177,24 @@ class Usage:
         return DEFAULT_PRODUCTS.get(product) or self.directory.kinds[product]
 
     def series_of_kinds(
-        self, edges: Sequence[int], users: Collection[int] | None, *kinds: str
+        self,
+        edges: Sequence[int],
+        users: Collection[int] | None,
+        members: Members | None,
+        *kinds: str,
     ) -> Series | PeopleSeries:
         products = [
             MeteredProduct(name, kind)
             for name, kind in self.directory.kinds.items()
             if kind.name in kinds
         ]
-        return series_of_some(self.view, products_of(self.directory), products, edges, users)
+        catalog = products_of(self.directory)
+        return series_of_some(self.view, catalog, products, edges, users, members)
 
-    def series_of(self, product: str, edges: Sequence[int]) -> Series:
-        return Series(self.view, [self.measured(product)], edges)
+    def series_of(
+        self, product: str, edges: Sequence[int], members: Members | None = None
+    ) -> Series:
+        return Series(self.view, [self.measured(product)], edges, members=members)
 
     def users_by_month(self, first: date, last: date) -> Mapping[date, int]:
         """The users with any usage in each month, as a number with a bit for every user."""

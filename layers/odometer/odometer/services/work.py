@@ -109,6 +109,8 @@ class Work:
                 self.engine.settle(organization, now)
             case "rebuild":
                 self.engine.rebuild(organization, now)
+            case "group":
+                self.engine.group(organization, now)
             case "retire":
                 return Step(task, more=self.engine.retire(organization, now))
             case "audit":

@@ -331,7 +331,7 @@ def app_activity(
     """One app over time: a value for every block, also where nothing was used."""
     firsts = first_days(query.days, query.granularity)
     label, _ = LABELS_AND_MEASURES[query.metric]
-    values = series_of_users(app.id, query, usage, firsts, query.members(directory))
+    values = series_of_users(app.id, query, usage, firsts, directory)
     points = [
         ActivityPoint(date=first, value=value) for first, value in zip(firsts, values, strict=True)
     ]
@@ -357,17 +357,19 @@ def series_of_users(
     query: AppActivityQuery,
     usage: Usage,
     firsts: Sequence[date],
-    among: Collection[int] | None,
+    directory: Directory,
 ) -> list[int]:
     """A value for every block.
 
     Sums of everybody are a row of a projection, and how many users there were is in strips.
     """
+    among = query.members(directory)
     days, (_, measure) = query.days, LABELS_AND_MEASURES[query.metric]
     if among is None and measure != USERS:
         daily = usage.totals_in_blocks(app, edges_of_days(days, usage.zone))
         return sums_of_days([used[measure] for used in daily], firsts, days)
-    series = usage.series_of(app, edges(firsts, days, usage.zone))
+    ends = edges(firsts, days, usage.zone)
+    series = usage.series_of(app, ends, query.groups(directory))
     if among is not None and measure == USERS:
         return series.users_in_blocks(among)
     return [tally[APP, measure] for tally in tally_blocks(series, among)]

@@ -13,10 +13,12 @@ from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Fault, Forbidden, Invalid, NotFound, OdometerError
 from odometer.domain.text import UUID
 from odometer.domain.time import format_millis, instant_at
+from odometer.engine.format.groups import Members
 from odometer.engine.read.latest import LastActive
 from odometer.reports.apps import Days, Granularity
 from odometer.reports.figures import Metric
 from odometer.reports.ranking import Direction
+from odometer.services.groups import department_members
 from odometer.web.cursors import CursorParameter
 from odometer.web.endpoint import endpoint
 from odometer.web.family import Envelope, echoed
@@ -136,8 +138,15 @@ class OfDepartments(Strict):
 
     def members(self, directory: Directory) -> Collection[int] | None:
         """The users who are asked about; None is everybody."""
-        wanted = self.department_id if self.department_ids is None else self.department_ids
-        return None if wanted is None else directory.members_of(wanted)
+        return None if self._wanted is None else directory.members_of(self._wanted)
+
+    def groups(self, directory: Directory) -> Members | None:
+        """The same as groups whose sums are stored, if they are such."""
+        return department_members(directory, self._wanted) if self._wanted else None
+
+    @property
+    def _wanted(self) -> tuple[str, ...] | None:
+        return self.department_id if self.department_ids is None else self.department_ids
 
     @property
     def deprecation(self) -> dict[str, str]:

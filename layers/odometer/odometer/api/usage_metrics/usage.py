@@ -16,6 +16,7 @@ from odometer.api.usage_metrics.family import (
 from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, format_seconds
+from odometer.engine.format.groups import Members
 from odometer.reports.blocks import ANY, USERS, Granularity, Tally, blocks, edges, tally_blocks
 from odometer.reports.figures import share
 from odometer.reports.utilization import Utilization, first_month, months, utilization
@@ -140,9 +141,10 @@ def usage_over_time(
     query: OrganizationUsageQuery | TeamUsageQuery | UserUsageQuery,
     usage: Usage,
     users: Collection[int] | None = None,
+    members: Members | None = None,
 ) -> Report[InBlocks]:
     periods = blocks(query.period, query.granularity)
-    series = usage.series_of_kinds(edges(periods), users, COMPLETION, CHAT)
+    series = usage.series_of_kinds(edges(periods), users, members, COMPLETION, CHAT)
     pairs = zip(periods, tally_blocks(series, users), strict=True)
     rows = [Block.of(period, tally) for period, tally in pairs]
     page = answer(

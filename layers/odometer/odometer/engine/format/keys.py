@@ -68,6 +68,11 @@ def rebuilds(organization: str) -> str:
     return f"{organization}#B"
 
 
+def groups(organization: str) -> str:
+    """Up to where sums of groups are written."""
+    return f"{organization}#G"
+
+
 def identities(organization: str, day: date) -> str:
     """The digests of all events of a UTC date, by plan and part."""
     return f"{organization}#I#{day}"
@@ -109,6 +114,15 @@ def late(plan: int, part: int) -> str:
 def strip(edge: date) -> str:
     """Who was active on each day of the week before a keyframe."""
     return f"S#{edge}#0#0"
+
+
+def week_of_groups(division: str, chunk: int, edge: date) -> str:
+    """What some groups used together on each day of the week before a keyframe."""
+    return f"G#{division}#{number(chunk)}#{edge}"
+
+
+def edge_of_groups(sort_key: str) -> date:
+    return date.fromisoformat(sort_key[-10:])
 
 
 def frames_from(day: date) -> str:
@@ -229,6 +243,10 @@ def is_late_of_day(sort_key: str) -> bool:
 
 def is_late_of_year(sort_key: str) -> bool:
     return sort_key.startswith("L2")
+
+
+def is_of_groups(sort_key: str) -> bool:
+    return sort_key.startswith("G")
 
 
 def is_strip(sort_key: str) -> bool:

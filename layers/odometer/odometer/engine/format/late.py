@@ -60,6 +60,14 @@ class DayRows(NamedTuple):
         """The days and users that these rows count."""
         return compress(zip(self.days, self.who, strict=True), self.counted)
 
+    def among(self, users: int) -> DayRows:
+        """The rows of users who are given as a bit each."""
+        each = zip(self.rows, self.who, strict=True)
+        some = [row for row, who in each if users >> who & 1]
+        columns = zip(*some, strict=True) if some else [()] * (len(self.measures) + 3)
+        days, who, *measures, counted = columns
+        return DayRows(self.year, days, who, measures, counted)
+
     def cut(self, start: date, stop: date) -> DayRows:
         """The rows from one day up to, but not including, another."""
         first, end = (bisect_left(self.days, self.place(day)) for day in (start, stop))

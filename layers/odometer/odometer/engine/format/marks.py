@@ -14,6 +14,7 @@ from odometer.engine.store import Item
 FOLD: Final = "fold"
 SETTLE: Final = "settle"
 REBUILD: Final = "rebuild"
+GROUP: Final = "group"
 RETIRE: Final = "retire"
 AUDIT: Final = "audit"
 HOUR: Final = 3600
@@ -21,6 +22,7 @@ PATIENCE: Final[Mapping[str, int]] = {
     FOLD: 120,
     SETTLE: 15 * 60,
     REBUILD: 2 * HOUR,
+    GROUP: 6 * HOUR,
     RETIRE: 12 * HOUR,
     AUDIT: 12 * HOUR,
 }

@@ -52,13 +52,13 @@ class Count(NamedTuple):
 
 def active_by_day(items: Iterable[Item], plan: int, product: MeteredProduct) -> dict[date, int]:
     """By day, a bit for every user whose day is counted in deltas up to a plan."""
-    frames = _deltas(items, plan, product)
+    frames = deltas_in(items, plan, product)
     return joined({day: users_of(frame)} for day, frame in frames if frame.columns[DAYS])
 
 
 def counts_by_day(items: Iterable[Item], plan: int, product: MeteredProduct) -> dict[date, Count]:
     """By day, what deltas up to a plan say."""
-    return added((day, Count.of(frame, product)) for day, frame in _deltas(items, plan, product))
+    return added((day, Count.of(frame, product)) for day, frame in deltas_in(items, plan, product))
 
 
 def joined(several: Iterable[Mapping[date, int]]) -> dict[date, int]:
@@ -116,7 +116,7 @@ def users_of(frame: Frame) -> int:
     return int(lanes[:: frame.lane_bytes].translate(_DIGITS)[::-1] or b"0", 2)
 
 
-def _deltas(
+def deltas_in(
     items: Iterable[Item], plan: int, product: MeteredProduct
 ) -> Iterator[tuple[date, Frame]]:
     for item in items:

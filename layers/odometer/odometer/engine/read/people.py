@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from odometer.engine import calendar
 from odometer.engine.format.frames import SHARD, Frame
+from odometer.engine.format.groups import USER, Members
 from odometer.engine.format.products import (
     PEOPLE,
     PEOPLE_SHARD,
@@ -113,11 +114,18 @@ def series_of_some(
     products: Sequence[MeteredProduct],
     edges: Sequence[int],
     users: Collection[int] | None,
+    members: Members | None = None,
 ) -> Series | PeopleSeries:
-    """Where what some users did over time, or everybody, is read for less."""
+    """Where what some users did over time, or everybody, is read for less.
+
+    A few people are groups of one each.
+    """
     people = PeopleSeries(view, catalog, products, edges)
-    is_people = users is not None and people.is_lighter(users) and people.is_exact
-    return people if is_people else Series(view, products, edges)
+    if users is None or not people.is_lighter(users):
+        return Series(view, products, edges, members=members)
+    if people.is_exact:
+        return people
+    return Series(view, products, edges, members=members or Members(USER, "", sorted(users)))
 
 
 def _by_block(users: Collection[int]) -> Mapping[int, list[int]]:

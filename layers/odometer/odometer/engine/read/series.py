@@ -23,12 +23,21 @@ from odometer.engine import calendar
 from odometer.engine.format import keys, late
 from odometer.engine.format.codec import NARROW
 from odometer.engine.format.frames import SHARD, Frame, net, with_days
+from odometer.engine.format.groups import Members
 from odometer.engine.format.inside import DaySums
 from odometer.engine.format.late import Late
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, frames_in, require_keyframes
 from odometer.engine.format.strips import Count
-from odometer.engine.read.day_counts import DELTA_WEIGHT, KEYFRAME_WEIGHT, DayCounts, read_each
+from odometer.engine.read.day_counts import (
+    DELTA_WEIGHT,
+    KEYFRAME_WEIGHT,
+    DayCounts,
+    Everybody,
+    Some,
+    Whose,
+    read_each,
+)
 from odometer.engine.read.inside import InsideReader, Sums, sums_of_each
 from odometer.engine.read.measuring import Measuring, Term, outside
 from odometer.engine.read.views import View
@@ -150,9 +159,9 @@ class ProductSeries(Measuring):
             by_block[each.block].append(each)
         return by_block
 
-    def day_counts(self, shard: int) -> DayCounts:
+    def day_counts(self, shard: int, whose: Whose) -> DayCounts:
         days = [] if shard >= self.view.head.shards(self.product) else self.whole_days
-        return DayCounts(self.view, self.product, shard, joined(days))
+        return DayCounts(self.view, self.product, shard, joined(days), whose)
 
     @property
     def weight(self) -> int:
@@ -164,7 +173,11 @@ class ProductSeries(Measuring):
         return KEYFRAME_WEIGHT * len(edges) + DELTA_WEIGHT * deltas
 
     def counts(
-        self, shard: int, by_day: Mapping[date, Count], events: Iterable[Mapping[int, Frame]]
+        self,
+        shard: int,
+        whose: Whose,
+        by_day: Mapping[date, Count],
+        events: Iterable[Mapping[int, Frame]],
     ) -> Iterator[Count]:
         blocks: defaultdict[int, Count] = defaultdict(Count)
         for day, count in by_day.items():
@@ -172,7 +185,7 @@ class ProductSeries(Measuring):
             block = bisect_right(self.edges, first) - 1
             blocks[block] = blocks[block].plus(count)
         for block, of_block in enumerate(events):
-            rest = Count.of(of_block[shard], self.product) if shard in of_block else Count()
+            rest = whose.of_frame(of_block[shard], self.product) if shard in of_block else Count()
             yield blocks[block].plus(rest)
 
     @property
@@ -219,6 +232,8 @@ class Series:
     edges: Sequence[int]
     only: Sequence[int] | None = None
     """The shards that are asked about; otherwise all."""
+    members: Members | None = None
+    """The groups whose members are asked about, if there are such."""
 
     @cached_property
     def shards(self) -> range:
@@ -238,19 +253,29 @@ class Series:
     def of_users(self, users: Collection[int] | None) -> Iterator[Iterator[tuple[Count, ...]]]:
         """By shard and block, what some users did, or everybody, and how many they were."""
         lanes = None if users is None else lanes_filled(users)
+        bits = {} if users is None else bits_of(users)
         for shard in self.shards:
             if lanes is None:
                 yield self.counts(shard)
+            elif shard in lanes and self.members:
+                some = Some(self.members.within(shard), bits[shard], lanes[shard])
+                yield self._counts(shard, some) or self.counts_of(shard, lanes[shard])
             elif shard in lanes:
                 yield self.counts_of(shard, lanes[shard])
 
     def counts(self, shard: int) -> Iterator[tuple[Count, ...]]:
         """Who of a shard used each product in each block, and what they used together."""
-        by_product = self._by_day(shard)
+        return self._counts(shard, Everybody()) or self.counts_of(shard)
+
+    def _counts(self, shard: int, whose: Whose) -> Iterator[tuple[Count, ...]] | None:
+        """The same by day; None where other frames tell it for less."""
+        days = [series.day_counts(shard, whose) for series in self._by_product]
+        by_product = read_each(days, sum(series.weight for series in self._by_product))
         if by_product is None:
-            return self.counts_of(shard)
+            return None
         each = zip(self._by_product, by_product, self._events, strict=True)
-        return zip(*(one.counts(shard, days, events) for one, days, events in each), strict=True)
+        counts = (one.counts(shard, whose, days, events) for one, days, events in each)
+        return zip(*counts, strict=True)
 
     def counts_of(self, shard: int, lanes: int | None = None) -> Iterator[tuple[Count, ...]]:
         """The same of some users, whose lanes are filled, or of everybody."""
@@ -270,11 +295,6 @@ class Series:
 
     def blocks_used_by(self, users: Collection[int]) -> set[int]:
         return {block for block, found in enumerate(self.users_in_blocks(users)) if found}
-
-    def _by_day(self, shard: int) -> list[dict[date, Count]] | None:
-        """By product and day, what was used; None where other frames tell it for less."""
-        days = [series.day_counts(shard) for series in self._by_product]
-        return read_each(days, sum(series.weight for series in self._by_product))
 
     @cached_property
     def _by_product(self) -> list[ProductSeries]:
