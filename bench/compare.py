@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import gc
-import logging
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from http.client import HTTPConnection
 from multiprocessing import get_context
 from pathlib import Path
@@ -96,7 +96,6 @@ def main(arguments: Sequence[str], *, write: bool) -> None:
 
 def compare(users: int, *, quick: bool) -> tuple[str, list[Line]]:
     """Load everybody, check every answer, take the time; the tables and lines of the picture."""
-    logging.disable(logging.INFO)
     before, size = os.getloadavg()[0], Size.of(users, quick=quick)
     rounds = FEWER if quick else ROUNDS
     asked = {
@@ -105,7 +104,12 @@ def compare(users: int, *, quick: bool) -> tuple[str, list[Line]]:
         for length in (form.lengths[1::2] if quick else form.lengths)
     }
     log(f"{users:,} users")
-    with counting_deployment(users, size.products) as deployment, TemporaryDirectory() as folder:
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),  # it is the log of our functions
+        counting_deployment(users, size.products) as deployment,
+        TemporaryDirectory() as folder,
+    ):
         log("Odometer has loaded")
         Path(folder).chmod(0o755)  # the user that a server runs as looks in
         run = Run(deployment, asked, rounds)
@@ -221,7 +225,7 @@ def slow_network() -> Iterator[None]:
 
 
 def log(what: str) -> None:
-    print(f"{time.monotonic() - BEGAN:6.0f} s  {what}", flush=True)
+    print(f"{time.monotonic() - BEGAN:6.0f} s  {what}", flush=True, file=sys.__stdout__)
 
 
 def by_length(some: Sequence[Question]) -> list[Question]:

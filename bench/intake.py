@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +28,6 @@ from unittest.mock import patch
 from rich.console import Console
 from rich.progress import track
 
-from bench.pipeline import TAIL
 from bench.publish import publish
 from odometer.bootstrap import process
 from odometer.directory.upsert import DirectoryEdit
@@ -37,6 +37,7 @@ from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.latest import received
 from odometer.engine.read.measuring import measure
 from odometer.engine.read.views import View
+from odometer.engine.write.fold import LIMITS
 from odometer.storage.dynamo import READS, Meter
 from odometer.storage.queue import WorkQueue
 from tests.support.counting_engine import stack_on_counting_engine
@@ -52,7 +53,7 @@ ACCEPTED = 202
 THOUSAND, BATCH, ROUNDS = 1_000, 100, 50
 """What the CPU of the handler is told of, and how often it is tried."""
 CONTEXT: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
-console = Console()
+console = Console(file=sys.__stdout__)
 
 
 @dataclass
@@ -87,8 +88,11 @@ def main(words: Sequence[str], *, write: bool) -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--batch", type=int, default=1_000)
     arguments = parser.parse_args(words)
-    logging.disable(logging.INFO)
-    with stack_on_counting_engine() as stack:
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),  # it is the log of our functions
+        stack_on_counting_engine() as stack,
+    ):
         costs = StepCosts()
         stack.directories.change(ACME, datetime.now(UTC), everyone)
         process().dynamodb.meta.events.register("after-call.dynamodb", costs.add_call)
@@ -129,7 +133,7 @@ def send_all(stack: Stack, costs: StepCosts, total: int, batch: int) -> dict[str
         entries = list(log.query(f"{ACME}#LOG", f"{since}", "~"))
         with costs.of("fold"):
             fold(stream(entries))
-        if engine.folding.unsettled(ACME) >= TAIL:
+        if engine.folding.unsettled(ACME) >= LIMITS.tail:
             settle(costs)
     settle(costs)
     return acknowledged
