@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -64,14 +65,18 @@ def tested(row: Any) -> Row:
 
 
 def figures_alone(deployment: CountingDeployment) -> Engine:
-    """The same without a request: no caller to prove, no directory, no last activity."""
+    """The same without a request: no caller to prove, no directory, no last activity.
+
+    Readings of sealed weeks are remembered, as in a request; head and folds are read each time.
+    """
     members = set(range(0, deployment.users, ONE_IN_DEPARTMENT))
 
     def ids_at(users: Sequence[int]) -> list[str]:
         return [deployment.ids[user] for user in users]
 
     def ask(question: Question) -> Page:
-        view = View.latest(ACME, process().usage_store(Meter()), "UTC", epoch_second(NOW))
+        opened = View.latest(ACME, process().usage_store(Meter()), "UTC", epoch_second(NOW))
+        view = replace(opened, memory=process().memory.of(ACME))
         product = MeteredProduct(question.form.product, kind_of(question.form.product))
         periods = [Period(clock(each.start), clock(each.stop)) for each in question.ranges]
         used, *before = measure_each(view, product, periods)
