@@ -44,8 +44,8 @@ SENT_BY_CLIENT = (Query, Body, Chain)
 """What a client sends, in the order of reading: a cursor is checked against its query."""
 Clock = Callable[[], datetime]
 MARGIN_SECONDS = 3.0
-REGISTERS = ("products", "teams", "departments")
-"""Small registers that most requests need, which come with the owner of the key."""
+REGISTERS = ("products",)
+"""What every answer about usage needs of the directory, which comes with the owner of the key."""
 Subject = Product | Team | User | None
 
 
@@ -142,7 +142,7 @@ class RequestContext:
         credential, directory = entrance.proved_by(key, pepper, self.now)
         if ahead:
             ahead.go_on(found, directory.organization.time_zone, epoch_second(self.now))
-        owner = directory.key_owner(credential.user, REGISTERS)
+        owner = directory.key_owner(credential.user, REGISTERS if ahead else ())
         caller = authenticate(presented, credential, owner, pepper, self.now)
         self.identity = {"organization": caller.organization, "key_id": caller.key_id}
         self.process.accepted(key)
