@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 from uuid import UUID
 
-from bench.daily_usage import END, DailyUsage, Day
+from bench.daily_usage import END, FIRST, DailyUsage, Day
 from bench.frame_items import Item, by_shard, decisions, frame_items, frame_of
+from bench.sums_of_groups import put_sums
 from odometer.access.keys import issue
 from odometer.access.policy import Scope
 from odometer.bootstrap import process
@@ -31,6 +32,7 @@ from odometer.domain.time import epoch_second
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.codec import pack
+from odometer.engine.format.decisions import read_head
 from odometer.engine.format.frames import Frame
 from odometer.engine.format.latest import BLOCK
 from odometer.engine.format.products import (
@@ -42,6 +44,7 @@ from odometer.engine.format.products import (
     places,
 )
 from odometer.engine.format.segments import Segment
+from odometer.services.groups import divisions_of
 from odometer.storage.dynamo import Meter, Table
 from tests.support.apps import APP, CLIENT, OTHER_APP, SALES, THEIR_APP
 from tests.support.counting_engine import counting_engine, secret_server
@@ -118,6 +121,7 @@ class CountingDeployment:
         table = Table("usage", Meter(), self.client)
         table.put_all(frames(self))
         table.put_all(last_seconds(self.users))
+        self._put_sums_of_groups(table)
 
     def events(self, of: str, within: range) -> Iterator[Use]:
         """The uses of a product between two seconds: of past days, of today, and the last ones."""
@@ -171,6 +175,12 @@ class CountingDeployment:
         if claimed != f"{counted.read_units:.1f}":
             raise RuntimeError(f"{path} claims {claimed} read units, not {counted.read_units}")
         return counted
+
+    def _put_sums_of_groups(self, table: Table) -> None:
+        head, directory = read_head(ACME, table), process().directories(Meter()).open(ACME)
+        if head:
+            divisions = divisions_of(directory, head.zone, head.users)
+            put_sums(table, ACME, head, divisions, [each for each, _ in self.products], FIRST)
 
     def _create_organization(self) -> None:
         directory = process().directories(Meter())

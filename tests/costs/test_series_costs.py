@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from bench.pipeline import ORGANIZATION
+from bench.sums_of_groups import put_sums
 from bench.year import END, PRODUCTS, Year, store_usage
 from odometer.domain.time import Period
 from odometer.engine import calendar
@@ -18,7 +19,6 @@ from odometer.engine.format.groups import TEAM, USER, Division, EachUser, Groups
 from odometer.engine.read.people import series_of_some
 from odometer.engine.read.series import Series
 from odometer.engine.read.views import View
-from odometer.engine.write.groups import Weeks, sealed_weeks
 from odometer.reports.blocks import ANY, USERS, Granularity, Tally, blocks, edges, tally_blocks
 from odometer.storage.dynamo import Meter, Table
 from tests.costs.costs import write_section
@@ -113,10 +113,7 @@ def add_up(table: Table, users: int) -> None:
     head = View.latest(ORGANIZATION, table, "UTC", NOON).head
     pairs = ((user, user % TEAMS) for user in range(users))
     divisions: list[Division] = [Groups.of(TEAM, "teams", pairs), EachUser(users)]
-    weeks = Weeks(ORGANIZATION, table, head, divisions, 1, NOON)
-    cuts = calendar.cut_at_keyframes(date(END.year - 2, 1, 1), sealed_weeks(head))
-    for (_, edge), used in product(cuts, PRODUCTS):
-        weeks.put(used, edge, range(1))
+    put_sums(table, ORGANIZATION, head, divisions, PRODUCTS, date(END.year - 2, 1, 1))
 
 
 def brute_force(year: Year, block: Period, users: Collection[int] | None) -> Tally:
