@@ -1,12 +1,17 @@
 """In Lambda a call is tried once without botocore; its answer is the same, or botocore asks."""
 
 import json
+import ssl
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from threading import Barrier, Thread
+from time import sleep
 from typing import Any, ClassVar, NamedTuple
 
 import pytest
@@ -95,7 +100,7 @@ def lean(lambda_environment: pytest.MonkeyPatch) -> Iterator[Lean]:
 
 def forget() -> None:
     aws.botocore_session.cache_clear()
-    aws.trusted.cache_clear()
+    aws.certificates.cache_clear()
 
 
 def without_metadata(answer: dict[str, Any]) -> dict[str, Any]:
@@ -247,6 +252,26 @@ def test_who_finds_that_another_thread_has_taken_the_last_connection_opens_one(l
         client.idle = Raced()
         assert client.get_item(TableName="usage", Key=KEY) == FINE[1]
         assert "botocore" not in vars(client)
+
+
+def test_threads_that_connect_at_once_read_the_certificates_once(
+    lambda_environment: pytest.MonkeyPatch,
+) -> None:
+    reads, at_once = list[str](), Barrier(4)
+
+    def found_slowly(package: str) -> ModuleSpec | None:
+        reads.append(package)
+        sleep(0.01)
+        return find_spec(package)
+
+    def trusted(_: int) -> ssl.SSLContext:
+        at_once.wait()
+        return aws.trusted()
+
+    lambda_environment.setattr(aws, "find_spec", found_slowly)
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(trusted, range(4)))) == 1
+    assert reads == ["botocore"]
 
 
 @pytest.mark.parametrize("token", [None, "a token"])

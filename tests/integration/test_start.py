@@ -25,6 +25,7 @@ HEAVY = (
     "unittest",
     "urllib3",
     "xml",
+    "zipfile",
 )
 """Nobody needs these to answer, and each costs a new process more than a millisecond."""
 

@@ -1,5 +1,12 @@
 """Odometer: exact answers to who used what, how much, and when."""
 
 import gc
+import sys
+from types import ModuleType
 
 gc.set_threshold(50_000)  # what is imported stays, and looking through it takes time
+
+NO_PLUGINS = ModuleType("pydantic.plugin._loader")
+"""In place of what looks through every installed package for plugins of pydantic."""
+vars(NO_PLUGINS)["get_plugins"] = tuple
+sys.modules[NO_PLUGINS.__name__] = NO_PLUGINS

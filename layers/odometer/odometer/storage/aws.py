@@ -40,7 +40,7 @@ TRIES = 3
 CONNECTIONS = 32
 ANSWERED = 200
 ONE_AT_A_TIME = Lock()
-"""A session of botocore makes one client at a time."""
+"""What threads share is made by one of them: a session's clients, and whom they trust."""
 THROTTLED_SECONDS, FAILED_SECONDS = 1.0, 0.025
 """At most so long botocore waits before its second try."""
 
@@ -193,9 +193,14 @@ def is_open(connection: HTTPConnection) -> bool:
     return not asked.poll(0)
 
 
-@cache
 def trusted() -> ssl.SSLContext:
-    """Whom botocore trusts, read once for all connections."""
+    """Whom botocore trusts: threads that connect at once wait for the first of them to read it."""
+    with ONE_AT_A_TIME:
+        return certificates()
+
+
+@cache
+def certificates() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     package = find_spec("botocore")
     known = Path((package and package.origin) or "").with_name("cacert.pem")
