@@ -4,7 +4,7 @@ import gc
 import sys
 from types import ModuleType
 
-gc.set_threshold(50_000)  # what is imported stays, and looking through it takes time
+gc.set_threshold(100_000)  # twice what a start makes: it stays, and looking through it takes time
 
 NO_PLUGINS = ModuleType("pydantic.plugin._loader")
 """In place of what looks through every installed package for plugins of pydantic."""
