@@ -502,7 +502,7 @@ def day(home: Path, size: float) -> dict[str, object]:
     end, before = start + DAY, replace(store.counts)
     head = UsageHead("UTC", end, plan=plans, last=end, users=users, running={product.id: []})
     writer = FrameWriter(
-        ORGANIZATION, store, product, UTC, lambda _: 0, plans, is_busy=True, sealed=end
+        ORGANIZATION, store, product, UTC, lambda _: 0, plans, is_busy=True, now=end
     )
     date, seconds, reached, is_done = instant_at(start).date(), list[float](), Reached(), False
     while not is_done:

@@ -19,7 +19,7 @@ from odometer.engine.store import Item
 
 SHEET_EVENTS = 512
 KEPT_SECONDS: Final = 30 * 86_400
-"""Piles expire so long after their plan was made: once their day is sealed, nobody reads them."""
+"""Piles expire so long after they were written: once their day is sealed, nobody reads them."""
 
 
 class Sheets(NamedTuple):

@@ -2,6 +2,9 @@
 
 First come piles, each from the next few megabytes of segments; then slices, each from those sheets
 of all piles that have events of its seconds. A day that is one pile is sorted at once.
+
+Piles and sheets expire, so any of them may be lost. A pile that is not there is sorted again, and
+all of them if a sheet is not: they follow from the plan, so all slices done before stay right.
 """
 
 from __future__ import annotations
@@ -15,14 +18,13 @@ from itertools import chain, pairwise
 from typing import Final, Self
 
 from odometer.engine.format import inside, keys
-from odometer.engine.format.decisions import Gap
 from odometer.engine.format.frames import Frame, to_attributes, total
 from odometer.engine.format.inside import Chunk, DaySums, ProductDay, weight_of
 from odometer.engine.format.piles import Pile, Sheets, sheets_of
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import Segment, in_order, joined
 from odometer.engine.store import Item, KeyRange, Store
-from odometer.engine.write.steps import BUDGET, Step, some_of
+from odometer.engine.write.steps import BUDGET, Lost, Step, some_of
 
 PILE_EVENTS = 250_000
 """Events that are sorted at once."""
@@ -34,6 +36,8 @@ SLICE_SHEETS = 256
 """Sheets that begin within a slice, if these are several seconds."""
 _SHARDS_AT_ONCE: Final = 16
 _SHEETS_AT_ONCE: Final = 64
+_AFTER_SLICES: Final = "3"
+"""The name of a step that nobody takes any more once all slices of the day are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class ChunkWriter:
     def steps(self, day: date) -> Iterator[Step]:
         """All piles, then the slices of each shard.
 
-        How many there are follows from the piles before, so they are looked at in between.
+        How many there are follows from the piles before, so they are looked at in between. A pile
+        that was written and is not there comes first, unless all slices are done.
         """
         piles = self._piles(day)
         for number in range(MOST_PILES):
@@ -62,10 +67,13 @@ class ChunkWriter:
             if number == len(piles):
                 piles += self._piles(day, number)
             if number == len(piles):
+                yield Step(_AFTER_SLICES, BUDGET // 8, partial(self._begin_again, put))
                 return
             if piles[number].is_last:
                 break
         else:
+            return
+        if len(piles) == 1:
             return
         for shard in sorted({0, *chain.from_iterable(pile.by_shard for pile in piles)}):
             for seconds in self._slices(day, shard, piles):
@@ -92,10 +100,23 @@ class ChunkWriter:
         return sums.frames()
 
     def _piles(self, day: date, first: int = 0) -> list[Pile]:
+        """The piles from one on, up to the first that is not there."""
         pk, start = self._pk(day, 0), keys.piles_from(day, self.plan)
         first_key = keys.pile(day, self.plan, first)
         (items,) = self.store.read([KeyRange(pk, first_key, start + keys.TOP)])
-        return [Pile.from_item(item) for item in items]
+        found = map(Pile.from_item, items)
+        return [pile for number, pile in enumerate(found, first) if pile.number == number]
+
+    def _begin_again(self, put: Callable[[], None]) -> None:
+        """Sort a pile that was lost; the steps that follow from it come with the next call."""
+        put()
+        raise Lost
+
+    def _lost(self, day: date, piles: Sequence[Pile]) -> Lost:
+        """Remove the piles of a day that lacks a sheet, so that it is sorted again."""
+        pk = self._pk(day, 0)
+        self.store.delete_all((pk, keys.pile(day, self.plan, pile.number)) for pile in piles)
+        return Lost()
 
     def _slices(self, day: date, shard: int, piles: Sequence[Pile]) -> list[range]:
         """The seconds of a day, cut where so many sheets have begun; no second is divided."""
@@ -109,8 +130,8 @@ class ChunkWriter:
         by_shard = dict(sorted(taken.in_order().by_shard()))
         if number == 0 and taken.is_last:
             self._put_day(day, by_shard, taken)
-        else:
-            self._put_sheets(day, number, by_shard, taken)
+            by_shard = {}
+        self._put_sheets(day, number, by_shard, taken)
 
     def _put_day(self, day: date, by_shard: Mapping[int, Segment], taken: Taken) -> None:
         """The chunks of every shard with events, and of the first one, which stands for all."""
@@ -128,7 +149,7 @@ class ChunkWriter:
     def _put_sheets(
         self, day: date, number: int, by_shard: Mapping[int, Segment], taken: Taken
     ) -> None:
-        """The sheets of a pile, and then the item that tells of them."""
+        """The sheets of a pile, and then the item that tells of them: none of a day of one pile."""
         self.store.put_all(
             {
                 "pk": self._pk(day, shard),
@@ -180,18 +201,19 @@ class ChunkWriter:
                 keys.sheet(day, self.plan, sheets.firsts[place], pile.number, place)
                 for place in sheets.begun(seconds.start)
             ]
+        missing += len(begun)
         for sks in some_of(begun, _SHEETS_AT_ONCE):
-            yield from map(self._sheet, self.store.get_each(pk, sks))
+            found = [item for item in self.store.get_each(pk, sks) if item]
+            missing -= len(found)
+            yield from map(self._sheet, found)
         first, end = (keys.sheets_from(day, self.plan, each) for each in (seconds[0], seconds.stop))
         for item in chain.from_iterable(self.store.pages(KeyRange(pk, first, end))):
             missing -= 1
             yield self._sheet(item)
         if missing:
-            raise Gap(self.organization, "sheets")
+            raise self._lost(day, piles)
 
-    def _sheet(self, item: Item | None) -> Segment:
-        if item is None:
-            raise Gap(self.organization, "sheets")
+    def _sheet(self, item: Item) -> Segment:
         return Segment.from_attributes(item, self.product, keys.first_of_sheet(item["sk"]))
 
     def _newest(self, day: date, shards: Sequence[int], second: int) -> dict[int, Chunk]:

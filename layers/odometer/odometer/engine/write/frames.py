@@ -55,8 +55,8 @@ class FrameWriter:
     """How many products the organization has, which a projection has rows for."""
     is_busy: bool = False
     """Whether its days may have so many events that they need chunks."""
-    sealed: int = 0
-    """The second up to which days are sealed."""
+    now: int = 0
+    """From when on what is needed no longer is kept for some time."""
 
     def steps_of_adding(self, events: Segment, sealed: date) -> Iterator[Step]:
         """Write the events of days that are sealed."""
@@ -163,7 +163,7 @@ class FrameWriter:
     @property
     def _chunks(self) -> ChunkWriter:
         organization, store, product = self.organization, self.store, self.product
-        ttl = self.sealed + KEPT_SECONDS
+        ttl = self.now + KEPT_SECONDS
         return ChunkWriter(organization, store, product, self.zone, self._pk, self.plan, ttl)
 
     def _put_keyframes(self, start: date, edge: date, shards: range) -> None:

@@ -78,7 +78,7 @@ class Rebuilding:
         if head is None or rebuild is None:
             return False
         start = Reached(rebuild.done, rebuild.late)
-        steps = self._steps(organization, rebuild, head, start.done)
+        steps = self._steps(organization, rebuild, head, now, start.done)
         taken = take(steps, start, budget, partial(self._save, organization, rebuild))
         if taken.finished:
             new_head = _with_generation(head, rebuild, taken.reached.late, now)
@@ -94,7 +94,7 @@ class Rebuilding:
         rebuild = self._current(organization, head) if head else None
         if head is None or rebuild is None:
             return Progress(0, 0)
-        return Progress.along(self._steps(organization, rebuild, head), rebuild.done)
+        return Progress.along(self._steps(organization, rebuild, head, 0), rebuild.done)
 
     def _current(self, organization: str, head: UsageHead) -> Rebuild | None:
         number = keys.number(head.rebuilt + 1)
@@ -106,7 +106,7 @@ class Rebuilding:
         self.usage.put_newer(further.to_item(organization), "done")
 
     def _steps(
-        self, organization: str, rebuild: Rebuild, head: UsageHead, done: str = ""
+        self, organization: str, rebuild: Rebuild, head: UsageHead, now: int, done: str = ""
     ) -> Iterator[Step]:
         """Seal all days again as of one plan, then do the plans since.
 
@@ -115,10 +115,12 @@ class Rebuilding:
         later = int(done[1:11]) if done.startswith(_LATER_PLANS) else 0
         catalog = self.settling.catalog(organization)
         for name, product, year in () if later else self._years(organization, rebuild, catalog):
-            for step in self._steps_of_year(organization, rebuild, product, year, head, catalog):
+            for step in self._steps_of_year(
+                organization, rebuild, product, year, head, catalog, now
+            ):
                 yield step.of(name)
         for number in range(max(rebuild.plan + 1, later), head.plan + 1):
-            for step in self._steps_of_plan(organization, rebuild, number, head):
+            for step in self._steps_of_plan(organization, rebuild, number, head, now):
                 yield step.of(f"{_LATER_PLANS}{keys.number(number)}")
 
     def _years(
@@ -148,6 +150,7 @@ class Rebuilding:
         year: int,
         head: UsageHead,
         catalog: Sequence[MeteredProduct],
+        now: int,
     ) -> Iterator[Step]:
         """Write the sealed days of a year as if all its events had come in time."""
         writer = FrameWriter(
@@ -159,13 +162,13 @@ class Rebuilding:
             rebuild.plan,
             len(catalog),
             product.id in head.running,
-            rebuild.sealed,
+            now,
         )
         end = min(self._sealed(rebuild, product), calendar.new_year(year + 1))
         return writer.steps_of_sealing(calendar.new_year(year), end, head.shards(product))
 
     def _steps_of_plan(
-        self, organization: str, rebuild: Rebuild, number: int, head: UsageHead
+        self, organization: str, rebuild: Rebuild, number: int, head: UsageHead, now: int
     ) -> Iterator[Step]:
 
         def generation(product: MeteredProduct, year: int) -> int | None:
@@ -178,7 +181,7 @@ class Rebuilding:
         if plan is None:
             raise Gap(organization, number)
         planned = self.settling.planned(organization, plan)
-        return self.settling.steps_of_frames(organization, planned, in_zone, generation)
+        return self.settling.steps_of_frames(organization, planned, in_zone, generation, now)
 
 
 def _widest(heavy: Sequence[str], head: UsageHead) -> str | None:

@@ -148,7 +148,7 @@ class Settling:
         return Planned.of(plan, folds, self.catalog(organization))
 
     def steps_of_frames(
-        self, organization: str, planned: Planned, head: UsageHead, generation: Generation
+        self, organization: str, planned: Planned, head: UsageHead, generation: Generation, now: int
     ) -> Iterator[Step]:
         """Write what a plan adds to frames."""
         plan = planned.plan
@@ -163,7 +163,7 @@ class Settling:
                 plan.number,
                 len(planned.catalog),
                 product.id in head.running,
-                plan.sealed,
+                now,
             )
             for product in by_name(planned.catalog)
         ]
@@ -213,7 +213,7 @@ class Settling:
             if segment := planned.segments.get(product.id):
                 put = partial(put_segments, organization, usage, plan, product, segment)
                 yield Step(f"2#{in_names(product.id)}", _dates(segment.seconds), put)
-        yield from self.steps_of_frames(organization, planned, head, head.generation)
+        yield from self.steps_of_frames(organization, planned, head, head.generation, now)
         if events:
             latest = LatestValues(organization, usage, plan, now)
             put = partial(latest.record, events)

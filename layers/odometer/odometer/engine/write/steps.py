@@ -14,6 +14,10 @@ SAVED_AFTER: Final = 1_000
 """Items after which it is written down which step was the last; small plans never get there."""
 
 
+class Lost(Exception):
+    """What earlier steps had left for a step is not there; the next call makes it again first."""
+
+
 class Step(NamedTuple):
     """A part of the work; doing it again changes nothing."""
 
@@ -58,7 +62,10 @@ class Taken(NamedTuple):
 def take(
     steps: Iterable[Step], start: Reached, budget: int, save: Callable[[Reached], object]
 ) -> Taken:
-    """Do the steps after the start, one at least, until about as many items have been touched."""
+    """Do the steps after the start, one at least, until about as many items have been touched.
+
+    A step that lacks what was lost ends this, and is not done.
+    """
     reached, spent, unsaved = start, 0, 0
     for step in (step for step in steps if step.name > start.done):
         enough = spent >= max(budget, 1)
@@ -67,7 +74,11 @@ def take(
             unsaved = 0
         if enough:
             return Taken(reached, finished=False)
-        reached = Reached(step.name, Counter(reached.late) + Counter(step.do() or {}))
+        try:
+            reached = Reached(step.name, Counter(reached.late) + Counter(step.do() or {}))
+        except Lost:
+            save(reached)
+            return Taken(reached, finished=False)
         spent, unsaved = spent + step.items, unsaved + step.items
     return Taken(reached, finished=True)
 
