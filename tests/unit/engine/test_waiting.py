@@ -63,6 +63,20 @@ def test_late_events_wait_and_fresh_ones_do_not(busy: Busy) -> None:
     assert busy.folding.unsettled(ORGANIZATION) == 7
 
 
+def test_late_events_wait_an_hour_at_most_however_fast_new_ones_come(busy: Busy) -> None:
+    """Where more comes than can be settled meanwhile, there are never few unsettled events."""
+    assert [busy.late("a"), busy.late("b"), busy.late("c")] == [3, 3, 0]
+    left = []
+    for turn in range(1, 5):
+        busy.simulated.pass_time(20 * MINUTE)
+        busy.settle()
+        for name in range(5):
+            busy.fresh(f"{turn} {name}")
+        busy.fold_outstanding()
+        left.append(9 + 5 * turn - busy.decided().total())
+    assert left == [3, 3, 0, 0]
+
+
 def test_what_waits_is_why_to_settle_at_once(busy: Busy) -> None:
     """A tail that holds back late events would otherwise wait for five minutes of its own."""
     folding, seen = busy.folding, []

@@ -5,7 +5,8 @@ may run at once and die anywhere: the one put of a fold's number decides, and ev
 folds are left out.
 
 While many events are unsettled, entries with late events wait in the log: the stream passes them
-over, and the schedule stops before them, so that settling keeps up and reports stay cheap.
+over, and the schedule stops before them, so that settling keeps up and reports stay cheap. They
+wait an hour at most: where more comes than is settled meanwhile, few are never unsettled.
 """
 
 from collections import defaultdict
@@ -27,6 +28,8 @@ from odometer.engine.write.settle import GRACE_SECONDS
 
 FOLD_BYTES: Final = 300_000
 """Entries are folded together up to this size; one entry alone always fits."""
+LONGEST_WAIT_MS: Final = 3_600_000
+"""An entry with late events that was accepted longer ago waits no longer than others."""
 _PAGE: Final = 64
 _NEVER_MS: Final = 10**13 - 1
 
@@ -259,7 +262,7 @@ class Folding:
         while True:
             tail = self._counted.tail(organization, lane)
             counted = self._known_before(organization, tail, batch, late)
-            chosen = list(self._chosen(tail, batch, now_ms // 1000, late, counted or set()))
+            chosen = list(self._chosen(tail, batch, now_ms, late, counted or set()))
             is_whole = len(chosen) == len(batch)
             tail.holds_back = tail.holds_back or not is_whole
             if not chosen:
@@ -287,9 +290,10 @@ class Folding:
         return None
 
     def _chosen(
-        self, tail: Tail, batch: Batch, now: int, late: Late, counted: Collection[Identity]
+        self, tail: Tail, batch: Batch, now_ms: int, late: Late, counted: Collection[Identity]
     ) -> Iterator[Entry]:
         """What is folded of a batch; the more is unsettled, the more waits."""
+        now = now_ms // 1000
         sealed = tail.head.sealed if tail.head else now - GRACE_SECONDS
         unsettled = tail.events
         for entry in batch:
@@ -298,7 +302,8 @@ class Folding:
                 for event in entry.events
                 if event not in tail and event.identity not in counted
             ]
-            is_late = min(new, default=now) < sealed
+            waited = late is Late.STOP and now_ms - entry.accepted_ms >= LONGEST_WAIT_MS
+            is_late = min(new, default=now) < sealed and not waited
             most = (self.limits.tail if is_late else self.limits.most) // tail.lanes
             if late is Late.FOLDED or not new or unsettled <= most:
                 unsettled += len(new)
