@@ -204,6 +204,16 @@ def test_somebody_who_moves_is_waited_for_an_hour_at_most(simulated: SimulatedEn
     assert due == max(simulated.now, began + PAUSE_SECONDS)
 
 
+def test_who_moves_before_all_weeks_are_written_is_waited_for_as_well(
+    simulated: SimulatedEngine,
+) -> None:
+    """Otherwise moves that come faster than a pass begin it again for ever."""
+    head, began = head_of(simulated), simulated.now
+    write(simulated, teams("a"), 1, budget=1)
+    assert simulated.grouping.due(ORGANIZATION, head, "a", began) == began
+    assert simulated.grouping.due(ORGANIZATION, head, "b", began) == began + PAUSE_SECONDS
+
+
 def test_a_roster_that_divides_nobody_in_another_way_writes_nothing_again(
     simulated: SimulatedEngine,
 ) -> None:

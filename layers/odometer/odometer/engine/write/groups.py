@@ -68,9 +68,10 @@ class Grouping:
     def due(self, organization: str, head: UsageHead, roster: str, now: int) -> int | None:
         """From which second on there is something to write; None while there is not."""
         state = self._state(organization)
-        if (state.rebuilt, state.sealed) != (head.rebuilt, str(sealed_weeks(head))):
-            return now
-        return None if state.roster == roster else max(now, state.since + PAUSE_SECONDS)
+        if state.roster != roster:
+            return max(now, state.since + PAUSE_SECONDS)
+        written = (state.rebuilt, state.sealed) == (head.rebuilt, str(sealed_weeks(head)))
+        return None if written else now
 
     def write(
         self,
