@@ -107,6 +107,18 @@ def without_metadata(answer: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
 
 
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [("dynamodb", "DYNAMODB"), ("secretsmanager", "SECRETS_MANAGER"), ("sqs", "SQS")],
+)
+def test_the_first_try_goes_where_botocore_goes(
+    lambda_environment: pytest.MonkeyPatch, service: str, name: str
+) -> None:
+    lambda_environment.setenv(f"AWS_ENDPOINT_URL_{name}", "http://127.0.0.1:9")
+    client = client_of(service)
+    assert client.endpoint == client.botocore.meta.endpoint_url == "http://127.0.0.1:9"
+
+
 @pytest.mark.engine
 def test_every_call_is_answered_as_botocore_answers_it_on_a_real_engine(
     lean: Lean,

@@ -53,6 +53,8 @@ PROTOCOLS = {
     "secretsmanager": ("secretsmanager", "application/x-amz-json-1.1"),
     "sqs": ("AmazonSQS", "application/x-amz-json-1.0"),
 }
+NAMES = {"secretsmanager": "SECRETS_MANAGER"}
+"""What the environment calls a service, unless that is the name of its address."""
 PLAIN_REGION = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+")
 """Where a service is found at `service.region.amazonaws.com`."""
 IN_LAMBDA = ("AWS_ACCESS_KEY_ID", "AWS_LAMBDA_FUNCTION_NAME", "AWS_SECRET_ACCESS_KEY")
@@ -119,7 +121,8 @@ class LeanClient:
 
     @cached_property
     def endpoint(self) -> str:
-        given = (f"AWS_ENDPOINT_URL_{self.service.upper()}", "AWS_ENDPOINT_URL")
+        name = NAMES.get(self.service, self.service.upper())
+        given = (f"AWS_ENDPOINT_URL_{name}", "AWS_ENDPOINT_URL")
         usual = f"https://{self.service}.{os.environ['AWS_DEFAULT_REGION']}.amazonaws.com"
         return next(filter(None, map(os.environ.get, given)), usual)
 
