@@ -15,6 +15,7 @@ from tests.support.stack import ENVIRONMENT, ROOT, admin_of, proxy_event, stack_
 
 APPS = sorted((ROOT / "functions").glob("*/*/app.py"))
 HEAVY = (
+    "_strptime",
     "asyncio",
     "aws_lambda_powertools",
     "boto3",
@@ -96,8 +97,28 @@ def test_no_function_that_answers_requests_imports_what_writes_readings() -> Non
     assert found == [{"heavy": [], "built": []}] * len(answering)
 
 
+ORGANIZATION = ("usage_metrics/organization", "/api/v1/organization", ["OrganizationAnswer"])
+JUNE = "from=2026-06-01%2000:00:00&to=2026-06-30%2023:59:59"
+SUMMARY = (
+    "usage_report/summary",
+    f"/insights/api/v3/public/usage-report/summary?type=account-user&timezone=%2B00:00&{JUNE}",
+    [
+        "OrganizationName",
+        "ProductTotals",
+        "SummaryAnswer",
+        "SummaryData",
+        "SummaryMetadata",
+        "SummaryProduct",
+        "SummaryQuery",
+    ],
+)
+
+
 @pytest.mark.engine
-def test_the_first_answer_needs_no_botocore_no_look_for_garbage_and_only_its_own_models() -> None:
+@pytest.mark.parametrize(("function", "url", "models"), [ORGANIZATION, SUMMARY])
+def test_the_first_answer_needs_no_botocore_no_look_for_garbage_and_only_its_own_models(
+    function: str, url: str, models: list[str]
+) -> None:
     with stack_on_moto() as stack, served_on_loopback() as address:
         key = admin_of(stack, ACME)
         environment = {
@@ -106,12 +127,12 @@ def test_the_first_answer_needs_no_botocore_no_look_for_garbage_and_only_its_own
             "AWS_ENDPOINT_URL": address.url,
             "AWS_CA_BUNDLE": str(address.certificates),
         }
-        event = proxy_event("GET", "/api/v1/organization", {"authorization": f"Bearer {key}"})
-        app: Path = ROOT / "functions" / "usage_metrics" / "organization" / "app.py"
+        event = proxy_event("GET", url, {"authorization": f"Bearer {key}"})
+        app: Path = ROOT / "functions" / function / "app.py"
         _, answered = probed(environment, apps=[str(app)], event=event)
     assert answered == {
         "heavy": [],
-        "built": ["OrganizationAnswer"],
+        "built": models,
         "status": 200,
         "looks": 0,
         "has_room": True,

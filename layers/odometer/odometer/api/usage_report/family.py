@@ -25,7 +25,8 @@ LARGEST_PAGE = 100
 
 CLOCK_FORM = "YYYY-MM-DD HH:MM:SS"
 
-CLOCK = re.compile(rf"{DATE} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}")
+TIME_PATTERN = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+CLOCK = re.compile(f"{DATE} {TIME_PATTERN}")
 ISO_OFFSET = re.compile(r"([+ -]?)([0-9]{2}):([0-5][0-9])")
 RAW_MINUTES = re.compile(r"-?(?:0|[1-9][0-9]{0,2})")
 EASTMOST, WESTMOST = timedelta(hours=14), timedelta(hours=-12)
@@ -49,14 +50,13 @@ class WallClock(Reader):
         if isinstance(value, str) and CLOCK.fullmatch(value):
             check_year(int(value[:4]), CLOCK_FORM)
             with suppress(ValueError):
-                return datetime.strptime(value, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  its offset comes apart
+                return datetime.fromisoformat(value)
         raise refuse("clock", f"expected {CLOCK_FORM}", CLOCK_FORM)
 
     def schema(self) -> Mapping[str, Any]:
         return {
             "type": "string",
-            "pattern": f"^{YEAR_PATTERN}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-            " ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$",
+            "pattern": f"^{YEAR_PATTERN}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) {TIME_PATTERN}$",
             "examples": ["2026-06-23 00:00:00"],
         }
 
