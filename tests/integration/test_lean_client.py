@@ -195,7 +195,7 @@ WRONG = (400, {"__type": "com.amazon.coral.validate#ValidationException", "messa
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("failure", [BROKEN, BUSY, None, (200, {})], ids=str)
+@pytest.mark.parametrize("failure", [BROKEN, BUSY, None, (200, {}), (502, None)], ids=str)
 def test_what_is_not_answered_is_tried_again_by_botocore_which_pauses_as_it_does(
     lean: Lean, lambda_environment: pytest.MonkeyPatch, failure: Any
 ) -> None:

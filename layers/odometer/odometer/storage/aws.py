@@ -133,7 +133,7 @@ class LeanClient:
             status, answer = 0, {}
         if status == ANSWERED:
             return answer
-        error = answer.get("__type", "").rpartition("#")[2]
+        error = str(answer.get("__type")).rpartition("#")[2]
         if error == "ConditionalCheckFailedException":
             raise ConditionFailed(error)
         seconds = THROTTLED_SECONDS if "Thr" in error or "Exceeded" in error else FAILED_SECONDS
@@ -148,7 +148,10 @@ class LeanClient:
         response, content = self._sent(said, body)
         if int(response.getheader("x-amz-crc32") or crc32(content)) != crc32(content):
             raise ValueError("x-amz-crc32")
-        return response.status, json.loads(content, object_hook=with_bytes)
+        answer = json.loads(content, object_hook=with_bytes)
+        if not isinstance(answer, dict):
+            raise ValueError("not an object")  # noqa: TRY004  whoever answers so is not AWS
+        return response.status, answer
 
     def _sent(self, said: Mapping[str, str], body: bytes) -> tuple[HTTPResponse, bytes]:
         address = urlsplit(self.endpoint)
