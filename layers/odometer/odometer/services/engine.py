@@ -55,7 +55,10 @@ class Waiting(NamedTuple):
     """What an organization has to do, as far as it can be counted."""
 
     in_log: Unfolded
-    """Batches that were accepted more than two minutes ago and that no fold has passed."""
+    """Batches accepted more than two minutes ago and not before the watermark.
+
+    The stream may have folded them already: under steady traffic this is seldom 0.
+    """
     events: int
     """Events that are folded, and so in reports, and not settled."""
     since: int | None
