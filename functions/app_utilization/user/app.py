@@ -9,7 +9,11 @@ from odometer.web.endpoint import user as user_named
 from odometer.web.report import Report
 
 
-@app_utilization("/users/{user_id}", may=READ_PERSON, about=user_named("user_id"))
+@app_utilization(
+    "/users/{user_id}",
+    may=READ_PERSON,
+    about=user_named("user_id", registers=("users", "departments")),
+)
 def handler(_: NothingAsked, user: User, usage: Usage) -> Report[ClientUser]:
     presence = usage.last_active([user.ordinal])
     answer = ClientUser.of(user, presence[user.ordinal], usage.directory)

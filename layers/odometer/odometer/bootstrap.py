@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from odometer.services.engine import Engine
     from odometer.services.work import Work
 
-READERS = 16
-"""So many reads of a process go on at once."""
+READERS = 24
+"""So many reads of a process go on at once: all of a report about every product."""
 ACCEPTED_BYTES = 500
 """About what it takes to remember that a key was accepted."""
 

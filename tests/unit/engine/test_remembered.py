@@ -8,6 +8,7 @@ import pytest
 
 from odometer.directory.people import Organization
 from odometer.domain.events import Event
+from odometer.domain.time import Period
 from odometer.engine.format.decisions import ALL
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import Segment
@@ -28,10 +29,12 @@ class Reader:
 
     def __init__(self, steps: StepByStep, monkeypatch: pytest.MonkeyPatch) -> None:
         self.steps, self.memory, self.read = steps, Memory(), list[str]()
+        self.ranges = list[KeyRange]()
         usage = steps.simulated.usage
         key_range_of = usage._key_range  # noqa: SLF001  whatever reads comes through here
 
         def noted(key_range: KeyRange) -> list[Item]:
+            self.ranges.append(key_range)
             found = key_range_of(key_range)
             self.read += [item["sk"] for item in found if item["sk"].startswith("F")]
             return found
@@ -47,6 +50,13 @@ class Reader:
         assert found == brute_force(simulated.folds(), TEST, asked.seconds, simulated.zone)  # type: ignore[attr-defined]
         return list(self.read)
 
+    def ranges_read(self, product: MeteredProduct, asked: Period) -> int:
+        """How many key ranges are read of a product that nobody has used."""
+        view = replace(self.steps.view(), memory=self.memory.of(ORGANIZATION))
+        self.ranges.clear()
+        assert rows(measure(view, product, asked)) == {}
+        return sum("#R#unused#" in key_range.pk for key_range in self.ranges)
+
 
 @pytest.fixture
 def reader(steps: StepByStep, monkeypatch: pytest.MonkeyPatch) -> Reader:
@@ -60,6 +70,12 @@ def test_readings_of_sealed_weeks_are_read_once(reader: Reader) -> None:
     assert reader.frames_read() == []
     reader.steps.settle()
     assert reader.frames_read() == []
+
+
+def test_what_nobody_has_used_is_looked_for_once(reader: Reader) -> None:
+    unused = MeteredProduct("unused", TEST.kind)
+    assert reader.ranges_read(unused, SEALED) == 2 + 2
+    assert reader.ranges_read(unused, days("2026-11-18", "2026-12-01")) == 0
 
 
 def test_of_an_open_week_the_deltas_are_read_again(reader: Reader) -> None:

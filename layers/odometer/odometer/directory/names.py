@@ -47,6 +47,11 @@ class NameDigests:
                     if digest in hits:
                         yield wanted[digest], block.rows.start + place % rows
 
+    def unread(self, organization: str, commits: Mapping[Block, str]) -> list[Block]:
+        """The blocks that a search would read."""
+        kept = {block: self._kept.get((organization, block), ("",))[0] for block in commits}
+        return [block for block, commit in commits.items() if kept[block] != commit]
+
     def _digests(
         self, organization: str, commits: Mapping[Block, str], read: Read
     ) -> Iterator[tuple[Block, "array[int]"]]:

@@ -21,7 +21,7 @@ from odometer.directory.columns import (
     nameless,
     with_history_apart,
 )
-from odometer.directory.names import NameDigests, groups
+from odometer.directory.names import AT_ONCE, NameDigests, groups
 from odometer.directory.people import (
     Department,
     License,
@@ -145,15 +145,36 @@ class Directory:
     def user(self, ordinal: int) -> User:
         return self.users_at([ordinal])[0]
 
-    def key_owner(self, ordinal: int, registers: Sequence[str] = ()) -> KeyOwner:
+    def key_owner(self, ordinal: int, registers: Iterable[str] = ()) -> KeyOwner:
         """The user who owns a key, without the blocks that authentication does not need.
 
         Registers that will be asked for next are read in the same call, and kept.
         """
-        beside = [block for name in registers for block in self.head.blocks_of(name, "rows")]
+        beside = self._blocks_of_registers(registers)
         (row,) = self._rows_of_users([ordinal], "roster", "names", beside=beside)
         role, state = Role(row["role"]), State(row["state"])
         return KeyOwner(row["id"], row["username"], role, state, row["team"])
+
+    def load(self, *registers: str) -> None:
+        """Read registers that will be asked for next in one call."""
+        self._read(self._blocks_of_registers(registers))
+
+    def _blocks_of_registers(self, registers: Iterable[str]) -> list[Block]:
+        """All blocks of some registers; of users the names, as far as a search would read them."""
+        return [
+            block
+            for name in registers
+            for block in (
+                self._unread_names if name == "users" else self.head.blocks_of(name, "rows")
+            )
+        ]
+
+    @property
+    def _unread_names(self) -> list[Block]:
+        blocks = self.head.blocks_of("users", "names")
+        if len(blocks) > AT_ONCE:
+            return []
+        return self._blocks.digests.unread(self.head.organization["id"], self.commits(blocks))
 
     def users_at(self, ordinals: Sequence[int]) -> list[User]:
         rows = self._rows_of_users(ordinals, *USER_FAMILIES)

@@ -60,7 +60,7 @@ class Usage:
     _asked_for: View | None = field(default=None, init=False)
     _read_through_ms: Callable[[], int] | None = field(default=None, init=False)
     _seconds: Future[SecondsByBlock] | None = field(default=None, init=False)
-    _totals: dict[Period, Mapping[str, RowUsage]] = field(default_factory=dict, init=False)
+    _totals: dict[Period, Future[Mapping[str, RowUsage]]] = field(default_factory=dict, init=False)
 
     @cached_property
     def latest(self) -> View:
@@ -147,10 +147,19 @@ class Usage:
         return usage_of_rows(self.view, products_of(self.directory), period, PEOPLE, user)
 
     def totals(self, period: Period) -> Mapping[str, RowUsage]:
-        if period not in self._totals:
-            rows = usage_of_rows(self.view, products_of(self.directory), period, TOTALS)
-            self._totals[period] = {row.product.id: row for row in rows}
-        return self._totals[period]
+        self.expect_totals([period])
+        return self._totals[period].result()
+
+    def expect_totals(self, periods: Iterable[Period]) -> None:
+        """Say that `totals` follow: they are read at once with whatever else is read."""
+        view = self.view
+        for period in periods:
+            if period not in self._totals:
+                self._totals[period] = self.tasks.begin(partial(self._totals_of, view, period))
+
+    def _totals_of(self, view: View, period: Period) -> Mapping[str, RowUsage]:
+        rows = usage_of_rows(view, products_of(self.directory), period, TOTALS)
+        return {row.product.id: row for row in rows}
 
     def totals_in_blocks(self, product: str, edges: Sequence[int]) -> list[Mapping[str, int]]:
         """What everybody has used of a product in each stretch between two edges of time."""
@@ -159,12 +168,15 @@ class Usage:
 
     def was_active(self, users: Collection[int]) -> Mapping[int, LastActive]:
         """When users were last active on any app, in the view."""
-        return former_last_active(self.shown, users)
+        return former_last_active(self.shown, users, self._expected_seconds)
 
     def last_active(self, users: Collection[int]) -> Mapping[int, LastActive]:
         """When users were last active on any app as of now, also where a cursor names a view."""
-        known = self._seconds.result() if self._seconds else None
-        return last_active(self.latest, users, known)
+        return last_active(self.latest, users, self._expected_seconds)
+
+    @property
+    def _expected_seconds(self) -> SecondsByBlock | None:
+        return self._seconds.result() if self._seconds else None
 
     def expect_last_active(self, users: Collection[int] | None = None) -> None:
         """Say that `last_active` follows: it is asked at once with whatever else is read."""

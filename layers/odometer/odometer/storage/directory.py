@@ -18,6 +18,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import chain, islice
 from sys import getsizeof
+from threading import Lock
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from odometer.access.keys import AccessKey, Credential
@@ -81,12 +82,18 @@ class BlockCache:
         self._most_bytes = most_bytes
         self.kept_bytes = 0
         self._blocks: OrderedDict[Key, tuple[Columns, int]] = OrderedDict()
+        self._lock = Lock()
 
     def known(self, keys: Iterable[Key]) -> dict[Key, Columns]:
-        return {key: self._blocks[key][0] for key in keys if key in self._blocks}
+        with self._lock:
+            return {key: self._blocks[key][0] for key in keys if key in self._blocks}
 
     def keep(self, content: Mapping[Key, Columns]) -> None:
         """Keep the content of blocks, dropping those that were not used for longest."""
+        with self._lock:
+            self._keep(content)
+
+    def _keep(self, content: Mapping[Key, Columns]) -> None:
         for key, columns in content.items():
             if key not in self._blocks:
                 self._blocks[key] = columns, memory_of(columns)

@@ -61,6 +61,8 @@ class SubjectParameter:
 
     parameter: str
     find: Callable[[Directory, str], Subject]
+    registers: tuple[str, ...]
+    """What is read of the directory to find it, together with the owner of the key."""
 
     def name_in(self, request: Request) -> str | None:
         """The name that was sent; None for a parameter that was sent twice."""
@@ -68,9 +70,9 @@ class SubjectParameter:
         return values[0] if len(values) == 1 else None
 
 
-team = partial(SubjectParameter, find=Directory.team_by_id)
-user = partial(SubjectParameter, find=Directory.user_by_id)
-app = partial(SubjectParameter, find=Directory.app_by_id)
+team = partial(SubjectParameter, find=Directory.team_by_id, registers=("teams",))
+user = partial(SubjectParameter, find=Directory.user_by_id, registers=("users",))
+app = partial(SubjectParameter, find=Directory.app_by_id, registers=("products",))
 
 
 def target_of(found: Subject) -> Target | None:
@@ -142,12 +144,18 @@ class RequestContext:
         credential, directory = entrance.proved_by(key, pepper, self.now)
         if ahead:
             ahead.go_on(found, directory.organization.time_zone, epoch_second(self.now))
-        owner = directory.key_owner(credential.user, REGISTERS if ahead else ())
+        owner = directory.key_owner(credential.user, self._registers)
         caller = authenticate(presented, credential, owner, pepper, self.now)
         self.identity = {"organization": caller.organization, "key_id": caller.key_id}
         self.process.accepted(key)
         self._note(caller)
         return caller, directory, ahead
+
+    @property
+    def _registers(self) -> set[str]:
+        is_named = self.about is not None and self.about.name_in(self.request) is not None
+        named = self.about.registers if self.about and is_named else ()
+        return {*(REGISTERS if self.reads_usage else ()), *named}
 
     def _note(self, caller: Caller) -> None:
         activity = key_activity(self)
@@ -223,6 +231,7 @@ PROVIDERS: Mapping[type, Callable[[RequestContext], Any]] = {
     DirectoryStore: lambda context: context.directories,
     Keyring: keyring,
     KeyActivity: key_activity,
+    Tasks: lambda context: context.tasks,
     Usage: usage,
     EventLog: lambda context: context.process.event_log(context.meter),
     Chain: chain,

@@ -1,8 +1,10 @@
 """The apps of a client, ranked, and one of them: its totals, its users, its course over time."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
@@ -46,6 +48,10 @@ from odometer.web.models import Answer
 from odometer.web.report import Report, columns_of
 
 DATES = ("start_date", "end_date")
+AT_ONCE = 8
+"""Of so many apps what everybody has used may be in memory together."""
+TotalsAhead = Mapping[str, Future[list[AppTotals]]]
+"""By app, totals that are being read."""
 
 
 class AppDetailQuery(OfDepartments, Compared, Granular):
@@ -65,26 +71,34 @@ class AppDetailAnswer(Answer):
 def app_detail(
     query: AppDetailQuery, app: Product, usage: Usage, directory: Directory
 ) -> Report[AppDetailAnswer]:
-    among = query.members(directory)
-    totals = totals_of(app.id, query, usage, among)
+    among, periods = query.members(directory), periods_of(query, usage)
+    usage.expect_totals(periods if among is None else ())
+    days = [
+        usage.tasks.begin(partial(days_of, app.id, each, usage, among)).result
+        for each in spans(query)
+    ]
+    totals = totals_of(app.id, periods, usage, among, days)
     answer = AppDetailAnswer(
         period=ComparedDays.of(query.days, query.comparison), **published(totals)
     )
     return Report(
         answer,
         lambda: [answer],
-        periods_of(query, usage),
+        periods,
         usage.through_ms,
         headers=link_headers(query.deprecation),
     )
 
 
 def totals_of(
-    app: str, query: Compared, usage: Usage, among: Collection[int] | None
+    app: str,
+    periods: Sequence[time.Period],
+    usage: Usage,
+    among: Collection[int] | None,
+    days: Iterable[Callable[[], int]],
 ) -> list[AppTotals]:
-    found = usage.of_periods(app, periods_of(query, usage))
-    days = [days_of(app, each, usage, among) for each in spans(query)]
-    return [AppTotals.of(used, among, of) for used, of in zip(found, days, strict=True)]
+    found = usage.of_periods(app, periods)
+    return [AppTotals.of(used, among, of()) for used, of in zip(found, days, strict=True)]
 
 
 def days_of(app: str, days: Days, usage: Usage, among: Collection[int] | None) -> int:
@@ -155,22 +169,26 @@ class AppsAnswer(Answer):
 
 def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report[AppsAnswer]:
     restore_view(chain, usage)
-    directory = usage.directory
-    used = usage.totals(query.days.period(usage.zone))
-    ranked = ranked_apps([app for app in directory.apps if app.id in used], used, query)
+    directory, periods = usage.directory, periods_of(query, usage)
+    usage.expect_totals(periods)
+    named = [app for app in directory.apps if query.q.casefold() in app.name.casefold()]
+    are_few = len(named) <= min(query.page_size, AT_ONCE)
+    ahead = begin_totals(named, query, usage) if are_few else {}
+    used = usage.totals(periods[0])
+    ranked = ranked_apps([app for app in named if app.id in used], used, query)
     page = ranked[chain.row :][: query.page_size]
     products = [TOTALS.id, *(app.id for app in directory.apps)]
     following = next_cursor(chain, usage, directory, products, len(page), len(ranked))
     answer = AppsAnswer(
         period=ComparedDays.of(query.days, query.comparison),
-        data=app_rows(page, query, usage),
+        data=list(app_rows(page, query, usage, ahead)),
         total_count=len(ranked),
         next_cursor=following,
     )
     return Report(
         answer,
-        lambda: app_rows(ranked, query, usage),
-        periods_of(query, usage),
+        lambda: app_rows(ranked, query, usage, ahead),
+        periods,
         usage.through_ms,
         columns=columns_of(RankedApp),
         narrowed_by=(*DATES, "q"),
@@ -178,12 +196,26 @@ def apps(query: AppsQuery, usage: Usage, chain: Chain) -> Report[AppsAnswer]:
     )
 
 
-def app_rows(shown: Iterable[Product], query: AppsQuery, usage: Usage) -> list[RankedApp]:
+def app_rows(
+    shown: Sequence[Product], query: AppsQuery, usage: Usage, ahead: TotalsAhead
+) -> Iterator[RankedApp]:
     """Apps with their totals; who is distinct among their users, only their own frames tell."""
-    return [
-        RankedApp(app=AppRef.showing(app), **published(totals_of(app.id, query, usage, None)))
-        for app in shown
-    ]
+    for some in (shown[first:][:AT_ONCE] for first in range(0, len(shown), AT_ONCE)):
+        begun = ahead or begin_totals(some, query, usage)
+        for app in some:
+            totals = begun[app.id].result()
+            yield RankedApp(app=AppRef.showing(app), **published(totals))
+
+
+def begin_totals(apps: Iterable[Product], query: AppsQuery, usage: Usage) -> TotalsAhead:
+    """The totals of some apps are read at once; those by day have been asked for before."""
+    periods = periods_of(query, usage)
+
+    def totals(app: str) -> list[AppTotals]:
+        days = [partial(days_of, app, each, usage, None) for each in spans(query)]
+        return totals_of(app, periods, usage, None, days)
+
+    return {app.id: usage.tasks.begin(partial(totals, app.id)) for app in apps}
 
 
 def ranked_apps(
@@ -194,9 +226,7 @@ def ranked_apps(
         AppOrder.SESSIONS: lambda app: used[app.id].measures["sessions"],
         AppOrder.NAME: lambda app: app.name.casefold(),
     }
-    words = query.q.casefold()
-    named = (app for app in found if words in app.name.casefold())
-    by_id = sorted(named, key=lambda app: app.id)
+    by_id = sorted(found, key=lambda app: app.id)
     return in_order(by_id, keys[query.sort_by], query.sort_order)
 
 

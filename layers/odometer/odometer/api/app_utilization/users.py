@@ -1,6 +1,7 @@
 """The users of a client: a list, one of them, and what one of them has used."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
@@ -84,11 +85,9 @@ def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report[UsersAnswer]:
     usage.expect_last_active()
     directory = usage.directory
     everyone = range(directory.head.sizes["users"])
+    found = usage.tasks.begin(partial(asked_users, query, directory))
     seen = usage.was_active(everyone) if query.sort_by is PersonOrder.LAST_ACTIVITY else {}
-    among = query.members(directory)
-    asked = (user for user in directory.users if among is None or user.ordinal in among)
-    found = (user for user in asked if is_called(user, query.q))
-    ranked = list_users(found, seen, query.sort_by, query.sort_order)
+    ranked = list_users(found.result(), seen, query.sort_by, query.sort_order)
     ordinals = [user.ordinal for user in ranked]
     chain = chain.after_erasures(ordinals, len(directory.erased))
     page = ranked[chain.row :][: query.page_size]
@@ -107,6 +106,14 @@ def users(query: UsersQuery, usage: Usage, chain: Chain) -> Report[UsersAnswer]:
         narrowed_by=("q", "department_ids"),
         headers=link_headers(query.deprecation, chain, following),
     )
+
+
+def asked_users(query: UsersQuery, directory: Directory) -> list[User]:
+    """The users who are asked about, with the departments that will be shown of them."""
+    directory.load("departments")
+    among = query.members(directory)
+    asked = (user for user in directory.users if among is None or user.ordinal in among)
+    return [user for user in asked if is_called(user, query.q)]
 
 
 class NothingAsked(Strict):

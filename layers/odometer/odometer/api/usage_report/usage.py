@@ -145,10 +145,11 @@ NAMES = {"tests": "tests", "duration_ms": "duration", "screenshots": "screenshot
 
 def summary(query: SummaryQuery, usage: Usage) -> Report[SummaryAnswer]:
     """All products, of the users of one type; one that cannot be read is 0, and it is said so."""
+    population_in = population_ahead(query.type, usage)
     found = usage.of_each(list(ReportedProduct), query.period)
     readable = [used for used in found.values() if used]
     directory = usage.directory_with(readable)
-    population = directory.users_of_type(query.type)
+    population = population_in(directory)
     metadata = SummaryMetadata(
         type=query.type,
         total_users=len(population.intersection(distinct_users(readable))),
@@ -163,11 +164,19 @@ def summary(query: SummaryQuery, usage: Usage) -> Report[SummaryAnswer]:
     return report(page, lambda: rows, query, usage, found.values())
 
 
+def population_ahead(of: UserType, usage: Usage) -> Callable[[Directory], set[int]]:
+    """The users of a type, read beside figures, in the version that these turn out to need."""
+    expected = usage.directory
+    ahead = usage.tasks.begin(partial(expected.users_of_type, of))
+    return lambda needed: ahead.result() if needed is expected else needed.users_of_type(of)
+
+
 def drilldown(query: DrilldownQuery, usage: Usage) -> Report[DrilldownAnswer]:
+    population_in = population_ahead(query.type, usage)
     found = usage.of_each([query.product], query.period)[query.product]
     directory = usage.directory_with([found] if found else [])
     used = found or Used(usage.measured(query.product), [])
-    population = directory.users_of_type(query.type)
+    population = population_in(directory)
     users = used.among(population)
     named = [user for user in users if user not in directory.erased]
     ranked = most_used_first(used, named, directory.ids_at)

@@ -108,8 +108,8 @@ def coverage(query: CoverageQuery, directory: Directory, usage: Usage) -> Report
     if product is not None and product not in kinds:
         raise NotFound(product, "product")
     wanted = list(kinds) if product is None else [product]
-    through = instant_of_ms(usage.through_ms)
     found = received(usage.view, wanted)
+    through = instant_of_ms(usage.through_ms)
     products = [product_coverage(each, kinds, query, through.date()) for each in found]
     return Report(
         CoverageAnswer(

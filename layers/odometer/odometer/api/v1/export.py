@@ -66,6 +66,7 @@ def page_of(directory: Directory, first: int) -> tuple[bytes, int | None]:
 
 def rows_from(directory: Directory, first: int) -> Iterator[tuple[int, str, Row]]:
     """The rows of a directory by their numbers, which do not change when somebody is erased."""
+    directory.load("teams", "departments", "products")
     shared = list(exported_shared(directory))
     users = directory.users_from(max(0, first - len(shared)))
     return joined(

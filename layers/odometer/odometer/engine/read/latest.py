@@ -81,12 +81,14 @@ def read_seconds(view: View, blocks: Sequence[int]) -> SecondsByBlock:
     return known
 
 
-def former_last_active(view: View, users: Collection[int]) -> Mapping[int, LastActive]:
+def former_last_active(
+    view: View, users: Collection[int], known: SecondsByBlock | None = None
+) -> Mapping[int, LastActive]:
     """The same as of a view, whatever was settled since.
 
     Former seconds are read after the present ones, so that none is overwritten between.
     """
-    last = dict(_settled(view, users))
+    last = dict(_settled(view, users, known))
     for items in view.store.read([_since(view, block) for block in _blocks(users)]):
         for item in reversed(items):
             last |= {user: was for user, was in _former(item) if user in last}

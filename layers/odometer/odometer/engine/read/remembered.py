@@ -5,9 +5,9 @@ later is in late items. The key of a partition names organization, product, year
 shard, so another organization or a rebuild never finds what is remembered here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, tzinfo
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -20,6 +20,7 @@ from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 
 _ENTRY_BYTES: Final = 500
+_NOTHING_BEFORE: Final = "nothing before"
 
 
 class Known(NamedTuple):
@@ -39,26 +40,44 @@ class Readings:
 
     def recall(self, reading: Reading, key_range: KeyRange) -> Known:
         """What is remembered of a reading whose items are in a key range: all, or its keyframe."""
-        whole = self._get(reading)
+        whole = self._nothing if reading.day <= self._used_from(reading) else self._get(reading)
         if whole is not None:
             return Known(whole, None)
         keyframe = self._get(reading.keyframe)
         deltas = key_range._replace(first=keys.deltas_from(reading.base))
         return Known(keyframe, key_range if keyframe is None else deltas)
 
-    def frame(self, reading: Reading, known: Known, items: Iterable[Item]) -> Frame:
+    def frame(self, reading: Reading, known: Known, items: Sequence[Item]) -> Frame:
         """A reading of what is remembered and of the rest, as much of which is kept as can be."""
         if known.frame is not None and known.rest is None:
             return known.frame
+        if known.frame is None and reading.lacks_keyframe(items):
+            self._keep_nothing_before(reading)
         in_order = groupby(items, key=lambda item: keys.is_keyframe(item["sk"]))
         sums = {is_keyframe: self._sum(some) for is_keyframe, some in in_order}
-        nothing = total((), self.product.measures)
-        keyframe = sums.get(True, nothing) if known.frame is None else known.frame
+        keyframe = sums.get(True, self._nothing) if known.frame is None else known.frame
         whole = plus(keyframe, sums[False]) if False in sums else keyframe
         self._keep(
             *((reading, whole) if self._is_closed(reading) else (reading.keyframe, keyframe))
         )
         return whole
+
+    def _used_from(self, reading: Reading) -> date:
+        """A day before which a partition has nothing, if one is known."""
+        known: date | None = None
+        if self._is_kept(reading):
+            known = self.view.memory.get((_NOTHING_BEFORE, reading.pk))
+        return known or date.min
+
+    def _keep_nothing_before(self, reading: Reading) -> None:
+        """Of a sealed week that was found to begin without a keyframe, and rightly so."""
+        if self._is_kept(reading) and reading.base > self._used_from(reading):
+            name = (_NOTHING_BEFORE, reading.pk)
+            self.view.memory.keep(name, reading.base, _ENTRY_BYTES)
+
+    @property
+    def _nothing(self) -> Frame:
+        return total((), self.product.measures)
 
     def _sum(self, items: Iterable[Item]) -> Frame:
         frames = frames_in(items, self.view.head.plan, self.product)
