@@ -1,7 +1,12 @@
-"""The public API in this process, for programs that would open a connection to it."""
+"""The public API in this process, for programs that would open a connection to it.
 
+What its functions log is no output of the program.
+"""
+
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from unittest.mock import patch
 
 import httpx
@@ -22,5 +27,9 @@ def open_to_clients(stack: Stack) -> Iterator[None]:
         reply = stack.call(request.method, url, headers=headers, body=request.read() or None)
         return httpx.Response(reply.status, headers=reply.headers, content=reply.text.encode())
 
-    with patch.object(httpx.HTTPTransport, "handle_request", answer):
+    logged = partial(print, file=sys.__stdout__)
+    with (
+        patch.object(httpx.HTTPTransport, "handle_request", answer),
+        patch("odometer.logs.write", logged),
+    ):
         yield
