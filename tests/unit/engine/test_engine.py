@@ -247,7 +247,7 @@ def test_a_year_with_much_that_came_late_is_worth_a_rebuild(steps: StepByStep) -
                 for who in range(1000 * batch, 1000 * batch + 1000)
             )
         )
-    steps.settle()
+        steps.settle()  # or the last ones would wait
     scope = f"{TEST.id}#2026"
     assert steps.simulated.rebuilding.wanted(ORGANIZATION, "UTC") is None
     weigh = steps.view().head.late_bytes[scope]
