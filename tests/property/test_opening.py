@@ -99,6 +99,7 @@ class WarmHistory(History):
         self.pins.clear()
         self.version = 0
         self.simulated.folding = self.simulated.fold_elsewhere()
+        self.simulated.memory.forget(ORGANIZATION)  # it opens no view, so it would not notice
         self._go_on(random)
 
     def _go_on(self, random: Random) -> None:

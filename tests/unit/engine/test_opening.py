@@ -52,3 +52,10 @@ def test_what_is_remembered_is_dropped_with_any_other_decision(
     remembers(memory, PLAN, REBUILD, HEAD)
     assert not remembers(memory, *others)
     assert remembers(memory, *others)
+
+
+def test_what_is_remembered_is_dropped_where_nothing_proves_it() -> None:
+    """What proves it may be forgotten first, when there is no room for all."""
+    memory = Memory(most=400)
+    memory.of(ORGANIZATION).keep("week", b"", 10)
+    assert not remembers(memory, PLAN, REBUILD, HEAD)

@@ -111,14 +111,14 @@ class Opening:
     ) -> View:
         """The view of what was found by the keys and the key ranges.
 
-        Where it does not go on from what is known the tables may be others, so all is forgotten.
+        Where it does not go on from what is known the tables may be others, so all is forgotten:
+        also where the view itself is, and only other things are remembered.
         """
         item, memory = found.get(self._head), self.memory
         head = UsageHead.from_item(item) if item else UsageHead(zone, 0)
         known = self._continued(head, found, by_lane)
         if known is None:
-            memory = memory.forget() if self.known else memory
-            known = self._anew(store, head)
+            memory, known = memory.forget(), self._anew(store, head)
         memory.keep(Known, known, known.weight)
         return View(self.organization, store, head, known.folds, now, memory)
 
