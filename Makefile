@@ -28,7 +28,7 @@ soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k engin
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/property $(ARGS)
 
 bench: .local/tools/bench/.ready ## other engines beside this one, a million events, first answers (ARGS='--users 1000 --quick', ARGS=scale)
-	@PYTHONPATH=layers/odometer .local/tools/bench/bin/python -m bench $(or $(ARGS),--write)
+	@PYTHONPATH=layers/odometer:cli .local/tools/bench/bin/python -m bench $(or $(ARGS),--write)
 
 invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in AWS's container image (invoke-usage-metrics-team CASE=ok)
 	@$(BIN)/python -m local.invoke $* $(CASE)
