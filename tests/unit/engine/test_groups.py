@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import count, pairwise
 from random import Random
 
 import pytest
@@ -17,6 +17,7 @@ from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.groups import PAUSE_SECONDS
 from odometer.reports.blocks import Granularity, Tally, blocks, edges, tally_blocks
 from tests.property.test_series import PRODUCTS, expected
+from tests.support.memory_store import Killed
 from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine
 
 DAY = 86_400
@@ -172,6 +173,28 @@ def test_steps_go_on_where_they_stopped(simulated: SimulatedEngine) -> None:
     write(simulated, teams(), 3)
     assert contents(simulated) == in_steps
     assert len(in_steps) == ITEMS_OF_A_WEEK * (WEEKS - 1)
+
+
+def test_whoever_dies_between_any_two_writes_another_goes_on(simulated: SimulatedEngine) -> None:
+    write(simulated, teams(), 1)
+    whole = contents(simulated)
+    for alive in range(len(whole)):
+        for item in list(stored(simulated)):
+            simulated.usage.delete(item["pk"], item["sk"])
+        simulated.usage.delete(keys.groups(ORGANIZATION), "0")
+        left = count(alive, -1)
+        simulated.usage.before_each = lambda verb, left=left: (  # type: ignore[misc]
+            dies() if verb == "put" and next(left) == 0 else None
+        )
+        with pytest.raises(Killed):
+            write(simulated, teams(), 1)
+        simulated.usage.before_each = lambda _: None
+        write(simulated, teams(), 1)
+        assert contents(simulated) == whole
+
+
+def dies() -> None:
+    raise Killed
 
 
 def test_it_is_due_when_a_week_is_sealed_or_frames_are_made_again(

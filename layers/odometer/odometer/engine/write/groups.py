@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from functools import partial
+from itertools import chain
 from typing import Any, Final, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
@@ -137,18 +138,18 @@ class Weeks:
         of_product = [d for d in self.divisions if d.name != USER or not product.kind.local_days]
         for some in some_of(shards, _SHARDS_AT_ONCE):
             lacking = [s for s in some if not self._is_written(product, edge, s, of_product)]
-            items = (
-                item
+            written = [
+                list(self._items(product, edge, shard, division, frames))
                 for shard, frames in self._days(product, edge, lacking)
                 for division in of_product
-                for item in self._items(product, edge, shard, division, frames)
-            )
-            self.usage.put_all_newer(items, "version")
+            ]
+            self.usage.put_all_newer(chain(*(items[:-1] for items in written)), "version")
+            self.usage.put_all_newer(chain(*(items[-1:] for items in written)), "version")
 
     def _is_written(
         self, product: MeteredProduct, edge: date, shard: int, divisions: Sequence[Division]
     ) -> bool:
-        """Whether somebody has written a week already; the last item of each division tells."""
+        """Whether somebody has written a week: the last item of each division comes last."""
         pk = self._pk(product, edge, shard)
         last = [(d, d.chunks(shard)[-1]) for d in divisions if d.chunks(shard)]
         stored = self.usage.get_each(
