@@ -21,6 +21,13 @@ TARGETS = {
 }
 EVERYTHING = set(TARGETS)
 OWN_TEAM = {"self", "mate", "own team"}
+LEADING: dict[Role, set[str] | None] = {
+    Role.ADMIN: EVERYTHING,
+    Role.MANAGER: EVERYTHING,
+    Role.TEAM_LEAD: OWN_TEAM,
+    Role.MEMBER: {"self"},
+}
+"""Who makes a token reaches as far as who reads: a token opens nothing that its key could not."""
 
 # what each role reaches: None is refused at the door
 WHO_MAY: dict[str, tuple[Rule, Scope, dict[Role, set[str] | None]]] = {
@@ -57,13 +64,10 @@ WHO_MAY: dict[str, tuple[Rule, Scope, dict[Role, set[str] | None]]] = {
     "usage metrics 12-13": (
         policy.READ_PERSON,
         Scope.READ_USAGE,
-        {
-            Role.ADMIN: EVERYTHING,
-            Role.MANAGER: EVERYTHING,
-            Role.TEAM_LEAD: OWN_TEAM,
-            Role.MEMBER: {"self"},
-        },
+        LEADING,
     ),
+    "own meters and seats": (policy.READ_SUBJECT, Scope.READ_USAGE, LEADING),
+    "embed tokens": (policy.MAKE_EMBEDS, Scope.WRITE_EMBEDS, LEADING),
     "events": (policy.SEND_EVENTS, Scope.WRITE_USAGE, dict.fromkeys(Role, EVERYTHING)),
     "directory, write": (
         policy.WRITE_DIRECTORY,

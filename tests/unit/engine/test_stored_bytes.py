@@ -86,7 +86,7 @@ def directory() -> Iterable[Item]:
             key_id="key",
             name="ci",
             user=0,
-            scopes=frozenset(Scope),
+            scopes=frozenset(Scope) - {Scope.WRITE_EMBEDS},
             digest="ab" * 32,
             created_at=NOON,
         )

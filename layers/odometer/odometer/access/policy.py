@@ -1,6 +1,6 @@
 """Who may: the scopes of keys, and the one table of what each role may access."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -17,6 +17,7 @@ class Scope(StrEnum):
     READ_DIRECTORY = "directory:read"
     WRITE_DIRECTORY = "directory:write"
     WRITE_KEYS = "keys:write"
+    WRITE_EMBEDS = "embed:write"
 
 
 class Access(IntEnum):
@@ -29,8 +30,27 @@ class Access(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """What an embed token opens to its holder, who has no role."""
+
+    access: Access
+    """Whose usage: that of the caller, their team or their organization."""
+    products: frozenset[str] | None = None
+    """Of which products, by id; None stands for all."""
+    origins: frozenset[str] = frozenset()
+    """The origins of the pages that may read the answers."""
+
+    def covers(self, product: str) -> bool:
+        return self.products is None or product in self.products
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """The owner of the key that was presented: the only source of a request's organization."""
+    """Who is calling: the only source of a request's organization.
+
+    That is the owner of the key that was presented. With an embed token it is the token's subject
+    instead: its user, a nobody in its team, or a nobody.
+    """
 
     organization: str
     key_id: str
@@ -40,6 +60,19 @@ class Caller:
     username: str
     role: Role
     team: int | None
+    grant: Grant | None = None
+    """What an embed token opens, instead of what the role does."""
+
+    def products_among(self, products: Sequence[str], *, named: bool) -> list[str]:
+        """Those of some products, by id, that the caller may ask about.
+
+        None may be missing of products that were named, and not all of others. Named ones are to be
+        asked about before they are looked up, so that nobody learns what exists.
+        """
+        open_ones = [each for each in products if self.grant is None or self.grant.covers(each)]
+        if self.grant and (not open_ones or (named and len(open_ones) < len(products))):
+            raise Forbidden
+        return open_ones
 
     def is_of(self, organization: str) -> bool:
         """Whether that is the id of the caller's organization, in upper or lower case."""
@@ -60,6 +93,8 @@ class Rule:
 
     scope: Scope
     access: Mapping[Role, Access] = field(default_factory=dict)
+    embeds: bool = False
+    """Whether embed tokens open the route, too."""
 
     def admit(self, caller: Caller) -> None:
         """Refuse a caller whose key lacks the scope, or whose role may access nothing here."""
@@ -81,6 +116,8 @@ class Rule:
         return found or access is Access.ORGANIZATION
 
     def access_of(self, caller: Caller) -> Access:
+        if caller.grant:
+            return caller.grant.access if self.embeds else Access.NOTHING
         return self.access.get(caller.role, Access.NOTHING)
 
 
@@ -103,6 +140,8 @@ READ_ORGANIZATION = Rule(Scope.READ_USAGE, MANAGERS)
 READ_TEAM = Rule(Scope.READ_USAGE, LEADS)
 READ_OWN_TEAM = Rule(Scope.READ_USAGE, {**LEADS, Role.MEMBER: TEAM})
 READ_PERSON = Rule(Scope.READ_USAGE, {**LEADS, Role.MEMBER: SELF})
+READ_SUBJECT = Rule(Scope.READ_USAGE, {**LEADS, Role.MEMBER: SELF}, embeds=True)
+MAKE_EMBEDS = Rule(Scope.WRITE_EMBEDS, {**LEADS, Role.MEMBER: SELF})
 SEND_EVENTS = Rule(Scope.WRITE_USAGE, EVERYONE)
 WRITE_DIRECTORY = Rule(Scope.WRITE_DIRECTORY, ADMINS)
 READ_DIRECTORY = Rule(Scope.READ_DIRECTORY, ADMINS)

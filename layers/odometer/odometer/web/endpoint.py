@@ -10,17 +10,17 @@ returns a model or a report and raises domain errors; its family gives errors th
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import Any, Protocol, get_type_hints
+from typing import Any, NamedTuple, Protocol, get_type_hints
 
 from pydantic import BaseModel
 
 from odometer.access.keys import Keyring, PresentedKey, authenticate
-from odometer.access.policy import Caller, Rule, Target
+from odometer.access.policy import Access, Caller, Rule, Target
 from odometer.bootstrap import Process, process
 from odometer.directory.people import Product, Team, User
 from odometer.directory.snapshot import Directory
@@ -73,6 +73,15 @@ class SubjectParameter:
 team = partial(SubjectParameter, find=Directory.team_by_id, registers=("teams",))
 user = partial(SubjectParameter, find=Directory.user_by_id, registers=("users",))
 app = partial(SubjectParameter, find=Directory.app_by_id, registers=("products",))
+SUBJECTS = (team("team"), user("user"))
+"""What a query may name to say whom a report is about."""
+
+
+class Subjects(NamedTuple):
+    """Whom a report is about: those who are of a team and are a user, as far as either is given."""
+
+    team: Team | None = None
+    user: User | None = None
 
 
 def target_of(found: Subject) -> Target | None:
@@ -101,14 +110,16 @@ class RequestContext:
     def __init__(
         self,
         request: Request,
-        about: SubjectParameter | None,
+        about: Sequence[SubjectParameter],
         now: datetime,
         remaining_seconds: float,
         *,
+        may: Rule | None = None,
         reads_usage: bool = False,
     ) -> None:
         self.request = request
         self.about = about
+        self.may = may
         self.query: Query | None = None
         self.identity: dict[str, Any] = {}
         """The organization and the key id of whoever has proved to be calling, for the log."""
@@ -153,9 +164,8 @@ class RequestContext:
 
     @property
     def _registers(self) -> set[str]:
-        is_named = self.about is not None and self.about.name_in(self.request) is not None
-        named = self.about.registers if self.about and is_named else ()
-        return {*(REGISTERS if self.reads_usage else ()), *named}
+        named = [each.registers for each in self.about if each.name_in(self.request) is not None]
+        return set().union(REGISTERS if self.reads_usage else (), *named)
 
     def _note(self, caller: Caller) -> None:
         activity = key_activity(self)
@@ -187,9 +197,21 @@ class RequestContext:
         return self._entered[2]
 
     @cached_property
-    def named_subject(self) -> Subject:
-        name = self.about.name_in(self.request) if self.about else None
-        return self.about.find(self.directory, name) if self.about and name is not None else None
+    def named(self) -> dict[str, Subject]:
+        """What the parameters name that say what the request is about; None is not there."""
+        sent = [(each, each.name_in(self.request)) for each in self.about]
+        return {
+            each.parameter: each.find(self.directory, name)
+            for each, name in sent
+            if name is not None
+        }
+
+    def admit(self) -> None:
+        """Refuse a caller who may not call the route, or not ask about what is named."""
+        if self.may:
+            self.may.admit(self.caller)
+            for found in self.named.values():
+                self.may.admit_to(self.caller, target_of(found))
 
 
 def chain(context: RequestContext) -> Chain:
@@ -209,9 +231,37 @@ def keyring(context: RequestContext) -> Keyring:
 
 
 def subject(context: RequestContext) -> Subject:
-    if context.named_subject is None:
+    found = next(iter(context.named.values()), None)
+    if found is None:
         raise NotFound
-    return context.named_subject
+    return found
+
+
+def subjects(context: RequestContext) -> Subjects:
+    """Whom the query names, or else whom the caller's token is about.
+
+    Who may not ask about everybody has to name somebody.
+    """
+    if missing := [name for name, found in context.named.items() if found is None]:
+        raise NotFound(context.request.values(missing[0])[0], missing[0])
+    if context.named:
+        named = context.named.values()
+        team = next((each for each in named if isinstance(each, Team)), None)
+        return Subjects(team, next((each for each in named if isinstance(each, User)), None))
+    found = granted_subjects(context.caller, context.directory)
+    if context.may and found == Subjects():
+        context.may.admit_to(context.caller, None)
+    return found
+
+
+def granted_subjects(caller: Caller, directory: Directory) -> Subjects:
+    """Whom the caller's token is about; nobody in particular, if it is not of a team or a user."""
+    access = caller.grant.access if caller.grant else Access.NOTHING
+    if access is Access.SELF:
+        return Subjects(user=directory.user(caller.ordinal))
+    if access is Access.TEAM and caller.team is not None:
+        return Subjects(team=directory.teams[caller.team])
+    return Subjects()
 
 
 def usage(context: RequestContext) -> Usage:
@@ -238,6 +288,7 @@ PROVIDERS: Mapping[type, Callable[[RequestContext], Any]] = {
     Product: subject,
     Team: subject,
     User: subject,
+    Subjects: subjects,
     Request: lambda context: context.request,
     Deadline: lambda context: context.deadline,
     datetime: lambda context: context.now,
@@ -269,9 +320,10 @@ class Endpoint:
         remaining_seconds = lambda_context.get_remaining_time_in_millis() / 1000
         context = RequestContext(
             request,
-            self.about,
+            self.named_by,
             self.clock(),
             remaining_seconds,
+            may=self.may,
             reads_usage=Usage in self.needs.values(),
         )
         answer = self._answer(context)
@@ -294,6 +346,13 @@ class Endpoint:
         hints.pop("return", None)
         return dict(sorted(hints.items(), key=lambda hint: reading_order(hint[1])))
 
+    @cached_property
+    def named_by(self) -> Sequence[SubjectParameter]:
+        """The parameters that name what a request is about."""
+        if Subjects in self.needs.values():
+            return SUBJECTS
+        return (self.about,) if self.about else ()
+
     def _answer(self, context: RequestContext) -> dict[str, Any]:
         try:
             return self._response(context).for_gateway(context.request)
@@ -309,10 +368,7 @@ class Endpoint:
         if self.organization:
             sent = context.request.values(self.organization)
             self.family.check_organization(context.caller, sent)
-        if self.may:
-            self.may.admit(context.caller)
-        if self.may and self.about and self.about.name_in(context.request) is not None:
-            self.may.admit_to(context.caller, target_of(context.named_subject))
+        context.admit()
         arguments = {name: self._argument(context, kind) for name, kind in self.needs.items()}
         answer = self.handler(**arguments)
         context.finish()

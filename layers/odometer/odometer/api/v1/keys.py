@@ -28,7 +28,7 @@ class NewKey(NamedKey):
     """A key to be made: for whom, for what, and until when."""
 
     user: Annotated[str, Text(128)] = Field(description="Who owns it, by id, username or user_key.")
-    scopes: Annotated[list[Annotated[Scope, Choice()]], Field(min_length=1, max_length=5)]
+    scopes: Annotated[list[Annotated[Scope, Choice()]], Field(min_length=1, max_length=len(Scope))]
     expires_at: Annotated[datetime, Instant()] | None = None
 
     def check(self, now: datetime) -> None:

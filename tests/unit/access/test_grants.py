@@ -1,0 +1,97 @@
+"""What the holder of an embed token reaches."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from odometer.access import policy
+from odometer.access.policy import Access, Caller, Grant, Rule, Scope, Target
+from odometer.domain.errors import Forbidden
+from odometer.domain.people import Role
+from tests.support.memory_directory import ACME
+
+USER, MATE, STRANGER, NOBODY = 0, 1, 2, -1
+TEAM, OTHER_TEAM = 0, 1
+TARGETS: dict[str, Target | None] = {
+    "user": Target(team=TEAM, user=USER),
+    "mate": Target(team=TEAM, user=MATE),
+    "stranger": Target(team=OTHER_TEAM, user=STRANGER),
+    "loner": Target(user=STRANGER),
+    "team": Target(team=TEAM),
+    "other team": Target(team=OTHER_TEAM),
+    "unknown": None,
+}
+REACHED = {
+    Access.ORGANIZATION: set(TARGETS),
+    Access.TEAM: {"user", "mate", "team"},
+    Access.SELF: {"user"},
+}
+RULES = {name: each for name, each in vars(policy).items() if isinstance(each, Rule)}
+
+
+def holder(access: Access, *products: str) -> Caller:
+    """Whoever has a token of the user, the team or the organization."""
+    user = USER if access is Access.SELF else NOBODY
+    team = None if access is Access.ORGANIZATION else TEAM
+    grant = Grant(access, frozenset(products) or None)
+    return Caller(ACME, "key", frozenset(Scope), user, "", "", Role.ADMIN, team, grant)
+
+
+@pytest.mark.parametrize("access", REACHED)
+def test_a_token_reaches_its_subject_and_nobody_else_whatever_role_is_said(access: Access) -> None:
+    caller = holder(access)
+    reached = {
+        name for name, target in TARGETS.items() if policy.READ_SUBJECT.reaches(caller, target)
+    }
+    assert reached == REACHED[access]
+
+
+@pytest.mark.parametrize("access", REACHED)
+def test_a_token_opens_only_rules_that_say_so(access: Access) -> None:
+    opened = {name for name, rule in RULES.items() if admits(rule, holder(access))}
+    assert opened == {"READ_SUBJECT"}
+
+
+def admits(rule: Rule, caller: Caller) -> bool:
+    try:
+        rule.admit(caller)
+    except Forbidden:
+        return False
+    return True
+
+
+def among(caller: Caller, products: Sequence[str], *, named: bool) -> list[str] | None:
+    try:
+        return caller.products_among(products, named=named)
+    except Forbidden:
+        return None
+
+
+def test_a_token_of_all_products_asks_about_any() -> None:
+    assert among(holder(Access.TEAM), ["a", "b"], named=True) == ["a", "b"]
+    assert among(holder(Access.TEAM), [], named=False) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "if_named", "otherwise"),
+    [
+        (["b"], ["b"], ["b"]),
+        (["c", "b"], ["c", "b"], ["c", "b"]),
+        (["a", "b", "d"], None, ["b"]),
+        (["a", "d"], None, None),
+        (["nothing"], None, None),
+        ([], None, None),
+    ],
+)
+def test_a_token_of_some_products_asks_about_no_others(
+    asked: list[str], if_named: list[str] | None, otherwise: list[str] | None
+) -> None:
+    caller = holder(Access.ORGANIZATION, "b", "c")
+    assert among(caller, asked, named=True) == if_named
+    assert among(caller, asked, named=False) == otherwise
+
+
+def test_a_key_asks_about_any_products_or_none() -> None:
+    owner = Caller(ACME, "key", frozenset(Scope), USER, "u1", "jo", Role.MEMBER, TEAM)
+    assert among(owner, ["a"], named=True) == ["a"]
+    assert among(owner, [], named=False) == []
