@@ -25,8 +25,7 @@ from odometer.access.keys import issue
 from odometer.access.policy import Scope
 from odometer.bootstrap import process
 from odometer.directory.upsert import DirectoryEdit
-from odometer.domain.events import MEASURES
-from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, Kind
+from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, LEAST_MEASURES, Kind
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_second
 from odometer.engine import calendar
@@ -247,7 +246,7 @@ def row_frame(deployment: CountingDeployment, day: date, users: slice, to: Meter
     """What some users did on a day: a row for each product, or for each user and product."""
     rows_of_place = PEOPLE_SHARD if to == PEOPLE else 1
     at = places([app for app, _ in APPS], to)
-    rows = [[0] * (RESERVED + len(APPS)) * rows_of_place for _ in range(MEASURES)]
+    rows = [[0] * (RESERVED + len(APPS)) * rows_of_place for _ in range(LEAST_MEASURES)]
     for each, _ in deployment.products:
         columns = columns_of(each, deployment.usage[each.id].days[day])
         begin = at[each.id] * rows_of_place

@@ -29,8 +29,8 @@ from rich.console import Console
 from bench.counted_store import ROUND_MS, CountedStore, Counts
 from bench.many_users import Cost, ManyUsers
 from bench.publish import publish
-from odometer.domain.events import MEASURES, Event
-from odometer.domain.kinds import KINDS
+from odometer.domain.events import Event
+from odometer.domain.kinds import KINDS, LEAST_MEASURES
 from odometer.domain.time import DAY as ONE_DAY
 from odometer.domain.time import Period, epoch_second, instant_at
 from odometer.engine.format import log_entries
@@ -215,7 +215,10 @@ def events_of(
     for _ in range(count):
         product = random.choice(products)
         wide = len(product.kind.measures)
-        measures = (*(random.randrange(1, 600_000) for _ in range(wide)), *[0] * (MEASURES - wide))
+        measures = (
+            *(random.randrange(1, 600_000) for _ in range(wide)),
+            *[0] * (LEAST_MEASURES - wide),
+        )
         digest = random.randbytes(12)
         yield Event(str(random.randrange(users)), product.id, "ci", when(), 0, measures, digest)
 

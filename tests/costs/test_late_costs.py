@@ -11,7 +11,8 @@ import pytest
 
 from bench.daily_usage import END, PRODUCT, DailyUsage, store_usage
 from bench.pipeline import ORGANIZATION
-from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.events import Event, digest_of
+from odometer.domain.kinds import LEAST_MEASURES
 from odometer.domain.time import Period
 from odometer.engine import calendar
 from odometer.engine.format.decisions import Fold
@@ -67,7 +68,7 @@ def test_late_events_that_wait_add_strips_to_a_years_report_and_nothing_for_each
             "ci",
             random.randrange(begin, NOON - 86_400),
             0,
-            (1, 5, *[0] * (MEASURES - 2)),
+            (1, 5, *[0] * (LEAST_MEASURES - 2)),
             digest_of("ci", str(number)),
         )
         for number in range(LATE)

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.events import Event, digest_of
+from odometer.domain.kinds import LEAST_MEASURES
 from odometer.domain.time import epoch_second, instant_at
 from odometer.engine import calendar
 from odometer.engine.format.decisions import ALL, LOCAL
@@ -118,7 +119,7 @@ class History:
             source=source,
             second=self.simulated.now - days_ago * DAY - moment,
             platform=random.choice([1, 2]) if product.kind.platforms else 0,
-            measures=(*measures, *[0] * (MEASURES - wide)),
+            measures=(*measures, *[0] * (LEAST_MEASURES - wide)),
             digest=digest_of(source, str(random.randrange(12))),
         )
 

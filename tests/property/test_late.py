@@ -8,7 +8,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.events import Event, digest_of
+from odometer.domain.kinds import LEAST_MEASURES
 from odometer.domain.time import epoch_second
 from odometer.engine.format import keys
 from odometer.engine.format.products import MeteredProduct
@@ -36,7 +37,7 @@ class LateHistory(History):
             source="ci",
             second=min(midday - days_ago * DAY, self.simulated.now),
             platform=0,
-            measures=(*measures, *[0] * (MEASURES - len(measures))),
+            measures=(*measures, *[0] * (LEAST_MEASURES - len(measures))),
             digest=digest_of("ci", str(random.getrandbits(32))),
         )
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from odometer.domain.events import MEASURES, Event, digest_of
-from odometer.domain.kinds import KINDS
+from odometer.domain.events import Event, digest_of
+from odometer.domain.kinds import KINDS, LEAST_MEASURES
 from odometer.domain.time import SECOND, Period, epoch_second, instant_at
 from odometer.engine import calendar
 from odometer.engine.format import keys
@@ -96,7 +96,7 @@ def some_event(simulated: SimulatedEngine, random: Random) -> Event[str]:
     most = 2**62 if product.id == LARGE else 2**40
     measures = [random.choice([0, 0, 1, 7, most]) for _ in product.kind.measures]
     measures[random.randrange(len(measures))] += 1
-    filled = (*measures, *[0] * (MEASURES - len(measures)))
+    filled = (*measures, *[0] * (LEAST_MEASURES - len(measures)))
     name = f"{random.getrandbits(64)}"
     who = random.choice(USERS_KNOWN)
     return Event(who, product.id, "test", moment, 0, filled, digest_of("test", name))

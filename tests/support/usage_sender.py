@@ -13,7 +13,8 @@ from typing import Any
 import boto3
 
 from odometer.bootstrap import Process, Settings, process
-from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.events import Event, digest_of
+from odometer.domain.kinds import LEAST_MEASURES
 from odometer.domain.time import epoch_ms, epoch_second
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import ALL
@@ -178,7 +179,7 @@ def used(who: str, product: str, at: datetime, *measures: int, event: str = "") 
     """One use; `event` tells apart equal uses by the same user in the same second."""
     second = epoch_second(at)
     name = event or f"{who} {product} {second} {measures}"
-    filled = (*measures, *[0] * (MEASURES - len(measures)))
+    filled = (*measures, *[0] * (LEAST_MEASURES - len(measures)))
     return Event(who, product, "test", second, 0, filled, digest_of("test", name))
 
 

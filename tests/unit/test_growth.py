@@ -128,8 +128,10 @@ def test_an_endpoint_without_entry_and_sample_is_told_what_is_missing(copy: Path
 # a kind and a measure
 
 KINDS = "layers/odometer/odometer/domain/kinds.py"
-LAST_ROW = '            Kind("app",'
-ROW = '            Kind("storage", ("stored_bytes",), ("object-storage",)),\n'
+LAST_ROW = '            Kind(\n                "app",'
+ROW = '            Kind("storage", (Measure("stored_bytes"),), ("object-storage",)),\n'
+SCREENSHOTS = '(Measure("screenshots", label="Screenshots"),'
+COMPARISONS = ' Measure("comparisons"),'
 PROBE = """
 import pytest
 from tests.support.usage_sender import fold, log_of, run, send, stream, usage_event
@@ -155,7 +157,7 @@ def test_what_was_added_is_taken_and_explained(stack: Stack, product: str, measu
 
 def test_a_kind_is_one_row_and_a_measure_one_value(copy: Path) -> None:
     kinds = (copy / KINDS).read_text().replace(LAST_ROW, ROW + LAST_ROW)
-    (copy / KINDS).write_text(kinds.replace('("screenshots",)', '("screenshots", "comparisons")'))
+    (copy / KINDS).write_text(kinds.replace(SCREENSHOTS, SCREENSHOTS + COMPARISONS))
     (copy / "tests/integration/test_probe.py").write_text(PROBE)
     done = run(
         copy,

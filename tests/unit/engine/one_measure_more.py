@@ -17,14 +17,16 @@ from odometer.domain import kinds
 
 ADDED = "added"
 GROWN = {
-    name: replace(kind, measures=(*kind.measures, ADDED)) for name, kind in kinds.KINDS.items()
+    name: replace(kind, described=(*kind.described, kinds.Measure(ADDED)))
+    for name, kind in kinds.KINDS.items()
 }
 kinds.KINDS = GROWN  # type: ignore[misc]
 kinds.DEFAULT_PRODUCTS = {  # type: ignore[misc]
     product: kind for kind in GROWN.values() for product in kind.products
 }
 
-from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.events import Event, digest_of
+from odometer.domain.kinds import LEAST_MEASURES
 from odometer.domain.time import Period, instant_at
 from odometer.engine.format.decisions import ALL
 from odometer.engine.format.products import PEOPLE, PROJECTIONS, TOTALS
@@ -71,7 +73,7 @@ def use_added(simulated: SimulatedEngine) -> Item:
     batch = []
     for product in PRODUCTS:
         wide = len(product.kind.measures)
-        measures = (*[0] * (wide - 1), 7, *[0] * (MEASURES - wide))
+        measures = (*[0] * (wide - 1), 7, *[0] * (LEAST_MEASURES - wide))
         digest = digest_of("ci", f"added {product.id}")
         batch.append(Event("ann", product.id, "ci", simulated.now - 60, 0, measures, digest))
     return simulated.accept(batch, Random(1), 0)

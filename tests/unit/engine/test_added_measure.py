@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from odometer.domain.events import MEASURES
+from odometer.domain.kinds import LEAST_MEASURES
 from tests.support.simulated_engine import PRODUCTS
 
 STORED = "tests/fixtures/items_with_one_measure_less.json"
@@ -22,7 +22,7 @@ SENT = json.loads(Path(STORED).read_text())["sent"]
 FOLDED = SENT[: -len(PRODUCTS)]
 """The last batch is still in the log only."""
 FIRST_DAY = min(second for _, _, second, _ in SENT) // 86_400 * 86_400
-ADDED = [["ann", product.id, SENT[-1][2], [0] * MEASURES + [7]] for product in PRODUCTS]
+ADDED = [["ann", product.id, SENT[-1][2], [0] * LEAST_MEASURES + [7]] for product in PRODUCTS]
 WIDTHS = {product.id: len(product.kind.measures) for product in PRODUCTS}
 
 
@@ -88,6 +88,6 @@ def figures(events: list[list[Any]]) -> list[int]:
     sums: defaultdict[int, int] = defaultdict(int)
     for _, _, _, measures in events:
         for place, value in enumerate(measures):
-            sums[place if place < MEASURES else width] += value
+            sums[place if place < LEAST_MEASURES else width] += value
     days = {second // 86_400 for _, _, second, _ in events}
     return [*(sums[place] for place in range(width + 1)), len(days)]

@@ -3,6 +3,7 @@
 import zlib
 from array import array
 from random import Random
+from typing import Any
 from unittest.mock import Mock, patch
 
 import pytest
@@ -121,7 +122,43 @@ EVENTS = st.builds(
     platform=st.integers(0, 2),
     measures=st.tuples(*[st.integers(0, 2**40)] * 4),
     digest=st.binary(min_size=12, max_size=12),
+    values=st.just(()) | st.tuples(st.integers(0, 999), st.integers(1, 999)),
 )
+
+
+def an_event(wide: int, *values: str) -> Event[str]:
+    """With so many measures, all of them used."""
+    return Event("ann", "mine", "ci", 5, 0, tuple(range(1, wide + 1)), b"twelve bytes", values)
+
+
+def stored(*events: Event[str]) -> dict[str, Any]:
+    return log_entries.to_item("acme", events, 10**12, "random")
+
+
+def test_an_entry_is_as_wide_as_the_widest_of_its_events() -> None:
+    wide, narrow = an_event(6), an_event(2)._replace(measures=(1, 2, 0, 0))
+    assert sorted(name for name in stored(narrow) if name[0] == "m") == ["m0", "m1", "m2", "m3"]
+    item = stored(narrow, wide)
+    assert "m5" in item
+    assert "m6" not in item
+    assert log_entries.events_of(item) == [narrow._replace(measures=(1, 2, 0, 0, 0, 0)), wide]
+
+
+def test_what_nobody_sends_takes_no_column() -> None:
+    unused = an_event(4)._replace(measures=(1, 0, 0, 0, 0, 0, 0, 0))
+    assert stored(unused).keys() == stored(an_event(4)).keys()
+    assert not [name for name in stored(unused) if name[0] in "vt" and name[1:].isdigit()]
+
+
+def test_the_values_of_breakdowns_come_back_as_they_were_sent() -> None:
+    sent = [
+        an_event(1, "pdf"),
+        an_event(1),
+        an_event(1, "", "eu\N{SNOWMAN}"),
+        an_event(1, "pdf", "us"),
+    ]
+    found = [event.values for event in log_entries.events_of(stored(*sent))]
+    assert found == [("pdf", ""), (), ("", "eu\N{SNOWMAN}"), ("pdf", "us")]
 
 
 @settings(max_examples=60)

@@ -12,7 +12,8 @@ from random import Random
 import pytest
 
 from bench.counted_store import READERS
-from odometer.domain.events import MEASURES, Event, digest_of, utc_date
+from odometer.domain.events import Event, digest_of, utc_date
+from odometer.domain.kinds import LEAST_MEASURES
 from odometer.domain.time import epoch_second
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Plan, UsageHead
@@ -116,7 +117,7 @@ class Tables:
 
 
 def event(second: int, digest: bytes) -> Event[int]:
-    return Event(0, "automation", "ci", second, 0, (1, *[0] * (MEASURES - 1)), digest)
+    return Event(0, "automation", "ci", second, 0, (1, *[0] * (LEAST_MEASURES - 1)), digest)
 
 
 def named(second: int, name: str) -> Event[int]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.events import Event, digest_of
+from odometer.domain.kinds import LEAST_MEASURES
 from odometer.domain.time import Period, epoch_second
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL, LOCAL
@@ -38,7 +39,7 @@ class StepByStep:
 
     def use(self, who: str, second: int, *measures: int, **other: Any) -> Event[str]:
         product = other.pop("product", TEST)
-        filled = (*measures, *[0] * (MEASURES - len(measures)))
+        filled = (*measures, *[0] * (LEAST_MEASURES - len(measures)))
         digest = digest_of("ci", other.pop("name", f"{who} {second} {product.id}"))
         return Event(who, product.id, "ci", second, other.pop("platform", 0), filled, digest)
 

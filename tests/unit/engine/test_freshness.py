@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.events import Event, digest_of
+from odometer.domain.kinds import LEAST_MEASURES
 from odometer.domain.time import Period, epoch_second
 from odometer.engine import calendar
 from odometer.engine.format.products import MeteredProduct
@@ -26,7 +27,7 @@ def settled(simulated: SimulatedEngine, clock: str, product: MeteredProduct, sec
     """An event that is settled at once."""
     simulated.pass_time(at(clock) - simulated.now)
     wide = len(product.kind.measures)
-    measures = (1,) * wide + (0,) * (MEASURES - wide)
+    measures = (1,) * wide + (0,) * (LEAST_MEASURES - wide)
     platform = int(bool(product.kind.platforms))
     digest = digest_of("ci", f"{clock} {second}")
     event = Event("ann", product.id, "ci", second, platform, measures, digest)

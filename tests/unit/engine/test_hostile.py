@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from odometer.domain.events import MEASURES, Event, digest_of
-from odometer.domain.kinds import KINDS
+from odometer.domain.events import Event, digest_of
+from odometer.domain.kinds import KINDS, LEAST_MEASURES
 from odometer.domain.time import epoch_second
 from odometer.engine import calendar
 from odometer.engine.format import inside, keys, latest
@@ -54,7 +54,7 @@ def engine_with(names: Sequence[str]) -> SimulatedEngine:
 
 
 def event_of(product: str, second: int, who: int = 0, source: str = "ci") -> Event[int]:
-    measures = (1, *[0] * (MEASURES - 1))
+    measures = (1, *[0] * (LEAST_MEASURES - 1))
     digest = digest_of(source, f"{product} {second} {who}")
     return Event(who, product, source, second, 0, measures, digest)
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from random import Random
 
-from odometer.domain.events import MEASURES, Event, digest_of
-from odometer.domain.kinds import KINDS
+from odometer.domain.events import Event, digest_of
+from odometer.domain.kinds import KINDS, LEAST_MEASURES
 from odometer.domain.time import Period, epoch_second, instant_at
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
 from odometer.engine.read.measuring import measure
@@ -36,7 +36,7 @@ def with_usage() -> SimulatedEngine:
 
 def use(who: str, product: MeteredProduct, second: int) -> Event[str]:
     digest = digest_of("test", f"{who} {product.id}")
-    return Event(who, product.id, "test", second, 0, (1,) * MEASURES, digest)
+    return Event(who, product.id, "test", second, 0, (1,) * LEAST_MEASURES, digest)
 
 
 def test_one_person_across_ten_products_and_the_totals_of_all_are_a_few_queries() -> None:

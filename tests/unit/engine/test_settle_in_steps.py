@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from bench.counted_store import CountedStore
-from odometer.domain.events import MEASURES, Event, digest_of
-from odometer.domain.kinds import KINDS
+from odometer.domain.events import Event, digest_of
+from odometer.domain.kinds import KINDS, LEAST_MEASURES
 from odometer.domain.time import epoch_second
 from odometer.engine import calendar
 from odometer.engine.format import keys
@@ -65,7 +65,7 @@ def store(tmp_path: Path) -> CountedStore:
 
 def an_event(random: Random, users: int, days: int, products: int = 10) -> Event[int]:
     product, second = random.choice(TESTS[:products]), NOON - random.randrange(days * DAY)
-    measures = (1, random.randrange(100_000), *[0] * (MEASURES - 2))
+    measures = (1, random.randrange(100_000), *[0] * (LEAST_MEASURES - 2))
     digest = digest_of("ci", str(random.random()))
     return Event(random.randrange(users), product.id, "ci", second, 0, measures, digest)
 

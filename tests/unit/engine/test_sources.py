@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 import pytest
 
-from odometer.domain.events import MEASURES, Event, digest_of, utc_date
+from odometer.domain.events import Event, digest_of, utc_date
+from odometer.domain.kinds import LEAST_MEASURES
 from odometer.domain.time import epoch_second
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import UsageHead
@@ -48,7 +49,7 @@ def store() -> CountingStore:
 
 
 def use(source: str, second: int = NOON) -> Event[int]:
-    measures = (1, *[0] * (MEASURES - 1))
+    measures = (1, *[0] * (LEAST_MEASURES - 1))
     return Event(0, PRODUCT, source, second, 0, measures, digest_of(source, f"{second}"))
 
 

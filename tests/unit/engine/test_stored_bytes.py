@@ -13,7 +13,8 @@ import pytest
 
 from odometer.access.keys import Credential
 from odometer.access.policy import Scope
-from odometer.domain.events import MEASURES, Event, digest_of
+from odometer.domain.events import Event, digest_of
+from odometer.domain.kinds import LEAST_MEASURES
 from odometer.domain.time import epoch_second
 from odometer.engine.format.decisions import ALL
 from odometer.engine.format.products import MeteredProduct
@@ -62,7 +63,7 @@ def an_event(random: Random, now: int) -> Event[str]:
         source=source,
         second=now - days_ago * DAY - random.randrange(DAY),
         platform=random.choice([1, 2]) if product.kind.platforms else 0,
-        measures=(*measures, *[0] * (MEASURES - wide)),
+        measures=(*measures, *[0] * (LEAST_MEASURES - wide)),
         digest=digest_of(source, str(random.random())),
     )
 

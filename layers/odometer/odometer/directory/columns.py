@@ -1,4 +1,4 @@
-"""The directory as columns: four registers whose rows are numbered and never reused.
+"""The directory as columns: registers whose rows are numbered and never reused.
 
 A register keeps its columns in families that are read together. A row number of the users'
 register is the user's ordinal, which the usage engine counts by. Many users have pages, which name
@@ -34,7 +34,9 @@ FAMILIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "teams": {"rows": ("id", "name", "is_default")},
     "departments": {"rows": ("id", "name")},
     "products": {"rows": ("id", "name", "kind")},
+    "kinds": {"rows": ("id", "definition")},
 }
+FIRST_REGISTERS: Final = ("users", "teams", "departments", "products")
 HISTORY: Final = "history"
 """The family of the states before the present one; a block of it is only made when it is needed."""
 USER_FAMILIES: Final = tuple(family for family in FAMILIES["users"] if family != HISTORY)
@@ -79,7 +81,8 @@ class DirectoryHead:
     version: int
     organization: dict[str, Any]
     license: dict[str, Any] | None = None
-    sizes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 0))
+    sizes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FIRST_REGISTERS, 0))
+    """How many rows each register has; one that came later is left out while it has none."""
     blocks: dict[Block, str] = field(default_factory=dict)
     """The commit of each block; where there are pages, they name the blocks of users."""
     erased: frozenset[int] = frozenset()
@@ -104,7 +107,7 @@ class DirectoryHead:
         return f"{crc32(' '.join(named).encode()):08x}"
 
     def blocks_of(self, register: str, family: str) -> list[Block]:
-        count = -(-self.sizes[register] // Block(register, family, 0).size)
+        count = -(-self.sizes.get(register, 0) // Block(register, family, 0).size)
         return [Block(register, family, number) for number in range(count)]
 
 

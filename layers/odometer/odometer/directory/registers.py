@@ -59,6 +59,7 @@ class Registers:
         self.teams = directory.register("teams")
         self.departments = directory.register("departments")
         self.products = directory.register("products")
+        self.kinds = directory.register("kinds")
         self.user_names = UserNames(directory)
         self._admins: set[int] = set()
 

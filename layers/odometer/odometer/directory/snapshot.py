@@ -21,6 +21,7 @@ from odometer.directory.columns import (
     nameless,
     with_history_apart,
 )
+from odometer.directory.kinds import own_kind
 from odometer.directory.names import AT_ONCE, NameDigests, groups
 from odometer.directory.people import (
     Department,
@@ -83,7 +84,20 @@ class Directory:
     @cached_property
     def kinds(self) -> Mapping[str, Kind]:
         """The kind of every product, those that every organization has included."""
-        return {**DEFAULT_PRODUCTS, **{each.id: KINDS[each.kind] for each in self.products}}
+        known = {**KINDS, **self._kinds_with_products} if self.head.sizes.get("kinds") else KINDS
+        return {**DEFAULT_PRODUCTS, **{each.id: known[each.kind] for each in self.products}}
+
+    @property
+    def _kinds_with_products(self) -> Mapping[str, Kind]:
+        self.load("products")
+        return self.own_kinds
+
+    @cached_property
+    def own_kinds(self) -> Mapping[str, Kind]:
+        """The kinds that the organization has beside the built-in ones, by name."""
+        columns = self.columns("kinds", "rows")
+        rows = zip(columns["id"], columns["definition"], strict=True)
+        return {name: own_kind(name, definition) for name, definition in rows}
 
     @cached_property
     def erased(self) -> frozenset[int]:
@@ -160,14 +174,14 @@ class Directory:
         self._read(self._blocks_of_registers(registers))
 
     def _blocks_of_registers(self, registers: Iterable[str]) -> list[Block]:
-        """All blocks of some registers; of users the names, as far as a search would read them."""
-        return [
-            block
-            for name in registers
-            for block in (
-                self._unread_names if name == "users" else self.head.blocks_of(name, "rows")
-            )
-        ]
+        """All blocks of some registers, and of own kinds with the products.
+
+        Of users the names, as far as a search would read them.
+        """
+        names = set(registers)
+        rows = [*(names - {"users"}), *({"kinds"} if "products" in names else ())]
+        users = self._unread_names if "users" in names else []
+        return [*users, *(block for name in rows for block in self.head.blocks_of(name, "rows"))]
 
     @property
     def _unread_names(self) -> list[Block]:

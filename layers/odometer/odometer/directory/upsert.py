@@ -162,7 +162,7 @@ class DirectoryEdit(Registers):
             version=base.version + 1,
             organization=self.organization,
             license=self.license,
-            sizes={register.name: len(register) for register in self._registers()},
+            sizes=base.sizes | {each.name: len(each) for each in self._registers() if len(each)},
             blocks={**base.blocks, **commits},
             erased=base.erased | self.erased,
         )
@@ -189,7 +189,7 @@ class DirectoryEdit(Registers):
         return replace(head, blocks=blocks, erased=frozenset(), erased_on_pages=count), pages
 
     def _registers(self) -> tuple[UserRegister | Register, ...]:
-        return (self.users, self.teams, self.departments, self.products)
+        return (self.users, self.teams, self.departments, self.products, self.kinds)
 
 
 def is_paged(head: DirectoryHead) -> bool:

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from odometer.domain.kinds import KINDS, MEASURE_LIMIT, Kind
+from odometer.domain.kinds import LEAST_MEASURES, MEASURE_LIMIT, Kind
 from odometer.domain.text import CONTROL, as_kept, fault_of_name, has_control, has_invisible
 from odometer.domain.time import epoch_second, instant_at, read_second
 
@@ -26,7 +26,6 @@ EVENT_TYPE: Final = "usage"
 DIGEST_BYTES: Final = 12
 _DAY_SECONDS: Final = 86_400
 _FIRST_DAY: Final = date(1970, 1, 1).toordinal()
-MEASURES: Final = max(len(kind.measures) for kind in KINDS.values())
 
 
 class Event(NamedTuple, Generic[Who]):
@@ -43,8 +42,12 @@ class Event(NamedTuple, Generic[Who]):
     platform: int
     """0, or the place of the platform among those of the kind, counted from 1."""
     measures: tuple[int, ...]
-    """In the order of the kind, filled up with zeros to `MEASURES`."""
+    """In the order of the kind, with zeros up to `LEAST_MEASURES`; any that are not there are 0."""
     digest: bytes
+    values: tuple[str | int, ...] = ()
+    """In the order of the kind's breakdowns: as they were sent, and numbers once they are folded.
+
+    Empty where the event has none; otherwise "" or 0 stands for one that was left out."""
 
     @property
     def identity(self) -> tuple[date, bytes]:
@@ -175,7 +178,7 @@ def measures_of(kind: Kind, data: Mapping[str, Any]) -> tuple[int, ...]:
     measures = tuple([measure(name, data.get(name, 0)) for name in kind.measures])
     if not any(measures):
         raise Refused("no_usage", f"expected one of {', '.join(kind.measures)} above 0")
-    return measures + (0,) * (MEASURES - len(measures))
+    return measures + (0,) * (LEAST_MEASURES - len(measures))
 
 
 def measure(name: str, value: object) -> int:

@@ -1,17 +1,51 @@
 """Kinds of product and what is measured of each: one table, where a new kind is one row.
 
-A measure can be added at the end of a kind at any time: whatever was stored before has zeros for
-it. Clients send it once every function runs the new code. A measure is never removed, moved or
-renamed, because items hold measures by their place.
+An organization has kinds of its own beside these. A measure can be added at the end of a kind at
+any time: whatever was stored before has zeros for it. Clients send it once every function runs the
+new code. A measure is never removed, moved or renamed, because items hold measures by their place.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 MEASURE_LIMIT: Final = 2**40
+MEASURES: Final = 8
+"""No kind has more measures."""
+LEAST_MEASURES: Final = 4
+"""Events, and what is stored, have room for so many, whether they are used or not."""
+BREAKDOWNS: Final = 2
+"""No kind has more breakdowns."""
+
+Aggregate = Literal["sum", "count"]
+"""A sum of what events send, or one for each event, which sends nothing for it."""
+Unit = Literal["count", "ms", "seconds", "bytes", "characters", "lines", "tokens", "credits"]
+
+
+class Measure(NamedTuple):
+    """One thing that a kind measures; its values are whole numbers of 10**-decimals."""
+
+    name: str
+    aggregate: Aggregate = "sum"
+    unit: Unit = "count"
+    decimals: int = 0
+    label: str = ""
+
+
+class Ratio(NamedTuple):
+    """The sum of a measure, divided."""
+
+    name: str
+    of: str
+    per: str
+    """A measure, several joined by `+`, whose sums are added, or `active_users`, `active_days`."""
+    label: str = ""
+
+    @property
+    def divisors(self) -> tuple[str, ...]:
+        return tuple(self.per.split("+"))
 
 
 @dataclass(frozen=True)
@@ -19,17 +53,31 @@ class Kind:
     """What the products of a kind measure, and whose days they count."""
 
     name: str
-    measures: tuple[str, ...]
+    described: tuple[Measure, ...]
     products: tuple[str, ...] = ()
     """The products of this kind that every organization has."""
     platforms: tuple[str, ...] = ()
     local_days: bool = False
     """Days are those of the organization's zone; otherwise they are UTC days."""
+    ratios: tuple[Ratio, ...] = ()
+    breakdowns: tuple[str, ...] = ()
+    """What an event may be told apart by, in the order in which its values are stored."""
+    label: str = ""
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    @cached_property
+    def measures(self) -> tuple[str, ...]:
+        """The names of the measures, by their place in stored items."""
+        return tuple(measure.name for measure in self.described)
 
     @cached_property
     def attributes(self) -> frozenset[str]:
         """All that the data of an event may say."""
-        return frozenset({"product", *self.measures, *(["platform"] if self.platforms else [])})
+        sent = [measure.name for measure in self.described if measure.aggregate == "sum"]
+        platform = ["platform"] if self.platforms else []
+        return frozenset({"product", *sent, *platform, *self.breakdowns})
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
@@ -38,21 +86,64 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         for kind in (
             Kind(
                 "test",
-                ("tests", "duration_ms"),
+                (Measure("tests", label="Tests"), Measure("duration_ms", unit="ms", label="Time")),
                 ("automation", "app-automation", "hyperexecute", "realtime", "realdevice"),
+                label="Tests",
             ),
-            Kind("visual", ("screenshots",), ("smartui",)),
+            Kind(
+                "visual",
+                (Measure("screenshots", label="Screenshots"),),
+                ("smartui",),
+                label="Visual tests",
+            ),
             Kind(
                 "completion",
-                ("completions", "chars_completed", "keystrokes", "lines"),
+                (
+                    Measure("completions", label="Completions"),
+                    Measure("chars_completed", unit="characters", label="Characters completed"),
+                    Measure("keystrokes", label="Keystrokes"),
+                    Measure("lines", unit="lines", label="Lines"),
+                ),
                 ("code-completions",),
+                ratios=(
+                    Ratio(
+                        "automation_factor",
+                        "chars_completed",
+                        "chars_completed+keystrokes",
+                        "Automation factor",
+                    ),
+                ),
+                label="Code completions",
             ),
             Kind(
                 "chat",
-                ("interactions", "useful_interactions", "lines", "chars_completed"),
+                (
+                    Measure("interactions", label="Interactions"),
+                    Measure("useful_interactions", label="Useful interactions"),
+                    Measure("lines", unit="lines", label="Lines"),
+                    Measure("chars_completed", unit="characters", label="Characters completed"),
+                ),
                 ("chat",),
+                ratios=(
+                    Ratio(
+                        "chat_consumption_rate",
+                        "useful_interactions",
+                        "interactions",
+                        "Chat consumption rate",
+                    ),
+                ),
+                label="Chat",
             ),
-            Kind("app", ("active_ms", "sessions"), platforms=("desktop", "web"), local_days=True),
+            Kind(
+                "app",
+                (
+                    Measure("active_ms", unit="ms", label="Active time"),
+                    Measure("sessions", label="Sessions"),
+                ),
+                platforms=("desktop", "web"),
+                local_days=True,
+                label="Apps",
+            ),
         )
     }
 )

@@ -13,6 +13,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from odometer.domain.kinds import LEAST_MEASURES
+
 NARROW: Final = 8
 """Bytes of a lane."""
 WIDE: Final = 16
@@ -80,6 +82,14 @@ def unpack(packed: bytes) -> Numbers:
     planes = planes_in(packed)
     lane_bytes = NARROW if len(planes) <= NARROW else WIDE
     return numbers_in(lanes_of(planes, lane_bytes), lane_bytes)
+
+
+def pack_measures(columns: Iterable[Sequence[int]]) -> dict[str, bytes]:
+    """A column for each measure, but for those after the last one that anybody used."""
+    listed = list(columns)
+    while len(listed) > LEAST_MEASURES and not any(listed[-1]):
+        listed.pop()
+    return {f"m{place}": pack(column) for place, column in enumerate(listed)}
 
 
 def measures_in(item: Mapping[str, Any], of: int) -> int:

@@ -16,6 +16,7 @@ from itertools import islice
 from operator import or_, sub
 from typing import Any, Final
 
+from odometer.domain.kinds import LEAST_MEASURES
 from odometer.engine.format.codec import (
     NARROW,
     WIDE,
@@ -57,9 +58,11 @@ class Frame:
     @classmethod
     def of(cls, columns: Sequence[Sequence[int]]) -> Frame:
         """The frame of columns of numbers by user."""
-        largest = max((max(column, default=0) for column in columns), default=0)
-        lane_bytes = WIDE if largest >> _SPARE_BITS else NARROW
-        return cls(tuple(_column(to_lanes(each, lane_bytes)) for each in columns), lane_bytes)
+        largest = [max(column, default=0) for column in columns]
+        lane_bytes = WIDE if max(largest, default=0) >> _SPARE_BITS else NARROW
+        used = zip(columns, largest, strict=True)
+        lanes = (_column(to_lanes(column, lane_bytes)) if most else 0 for column, most in used)
+        return cls(tuple(lanes), lane_bytes)
 
     def __bool__(self) -> bool:
         return any(self.columns)
@@ -157,8 +160,13 @@ def with_days(measures: Frame) -> Frame:
 
 
 def to_attributes(frame: Frame) -> dict[str, bytes]:
-    """The binary attributes of an item; day flags that follow from the measures are left out."""
+    """The binary attributes of an item; day flags that follow from the measures are left out.
+
+    So are measures after those that are used, from the fifth on.
+    """
     *measures, days = frame.columns
+    while len(measures) > LEAST_MEASURES and not measures[-1]:
+        measures.pop()
     columns = {f"m{place}": _packed(frame, column) for place, column in enumerate(measures)}
     follows = days == active(frame.measures)
     return columns if follows else {**columns, "days": _packed(frame, days)}

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, Protocol, Self
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.codec import Numbers, pack, unpack, unpack_measures
+from odometer.engine.format.codec import Numbers, pack, pack_measures, unpack, unpack_measures
 from odometer.engine.format.frames import SHARD, Frame, numbers_of
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item
@@ -153,7 +153,7 @@ class Week(NamedTuple):
     def to_attributes(self, division: Division) -> dict[str, Any]:
         gaps = (later - earlier for earlier, later in pairwise((0, *self.sums)))
         rows = [sums for days in self.sums.values() for sums in days]
-        columns = {f"m{at}": pack(column) for at, column in enumerate(zip(*rows, strict=True))}
+        columns = pack_measures(zip(*rows, strict=True))
         return {"of": division.digest, "group": pack(gaps), **columns}
 
     @classmethod

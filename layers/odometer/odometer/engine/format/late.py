@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.codec import pack, unpack, unpack_measures
+from odometer.engine.format.codec import pack, pack_measures, unpack, unpack_measures
 from odometer.engine.format.frames import PART_BYTES, Frame, from_attributes, total
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import Segment, by_day, summed
@@ -102,7 +102,7 @@ class DayRows(NamedTuple):
 
     def to_attributes(self) -> dict[str, bytes]:
         gaps = (later - earlier for earlier, later in pairwise((0, *self.days)))
-        measures = {f"m{at}": pack(column) for at, column in enumerate(self.measures)}
+        measures = pack_measures(self.measures)
         return {"day": pack(gaps), "who": pack(self.who), **measures, "counted": pack(self.counted)}
 
     @classmethod

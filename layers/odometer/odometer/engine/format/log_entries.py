@@ -5,14 +5,15 @@ The log has accepted batches as they came, until a fold decides about their even
 
 import zlib
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, zip_longest
 from struct import error as struct_error
 from struct import iter_unpack
 from typing import Any, Final
 
-from odometer.domain.events import DIGEST_BYTES, MEASURES, Event, Who
+from odometer.domain.events import DIGEST_BYTES, Event, Who
+from odometer.domain.kinds import BREAKDOWNS, LEAST_MEASURES, MEASURES
 from odometer.engine.format import keys
-from odometer.engine.format.codec import pack, unpack, unpack_measures
+from odometer.engine.format.codec import measures_in, pack, pack_measures, unpack, unpack_measures
 from odometer.engine.format.lanes import lane_of
 from odometer.engine.store import Item
 
@@ -20,6 +21,11 @@ LOG_SECONDS: Final = 35 * 86_400
 """Log entries and folds expire after this; both are long settled by then."""
 SETTLING_MS: Final = 120_000
 """An entry stamped longer ago than this is in the log or never will be: a put is tried for 20 s."""
+NONE: Final = 0
+"""Stands for the value that an event has not of a breakdown."""
+
+
+_event: Final = Event[int]._make
 
 
 class Undecodable(ValueError):
@@ -43,10 +49,11 @@ def _packed(
     platform: Sequence[int],
     measures: Sequence[Sequence[int]],
     digests: Sequence[bytes],
+    values: Sequence[Sequence[str | int]],
 ) -> dict[str, bytes]:
     """All columns of events but that of their users."""
     products, sources = places(product), places(source)
-    by_place = list(zip(*measures, strict=True)) or [()] * MEASURES
+    by_place = list(zip_longest(*measures, fillvalue=0)) or [()] * LEAST_MEASURES
     return {
         "product": pack(map(products.__getitem__, product)),
         "products": pack_names(products),
@@ -54,9 +61,21 @@ def _packed(
         "sources": pack_names(sources),
         "second": pack(second),
         "platform": pack(platform),
-        **{f"m{place}": pack(values) for place, values in enumerate(by_place)},
+        **pack_measures(by_place),
         "digests": b"".join(digests),
+        **(_packed_values(values) if any(values) else {}),
     }
+
+
+def _packed_values(values: Sequence[Sequence[str | int]]) -> dict[str, bytes]:
+    """A column for each breakdown: numbers, or the places of texts in a list beside them."""
+    packed: dict[str, bytes] = {}
+    for place, column in enumerate(zip_longest(*values, fillvalue=NONE)):
+        texts = places(("", *(each for each in column if isinstance(each, str))))
+        packed[f"v{place}"] = pack(texts[e] if isinstance(e, str) else e for e in column)
+        if len(texts) > 1:
+            packed[f"t{place}"] = pack_names(texts)
+    return packed
 
 
 def from_attributes(item: Item) -> list[Event[int]]:
@@ -69,17 +88,32 @@ def from_attributes(item: Item) -> list[Event[int]]:
 def _events(item: Item) -> list[Event[int]]:
     products, sources = unpack_names(item["products"]), unpack_names(item["sources"])
     who = unpack(item["who"])
+    wide = max(measures_in(item, MEASURES), LEAST_MEASURES)
     columns = zip(
         who,
         map(products.__getitem__, unpack(item["product"])),
         map(sources.__getitem__, unpack(item["source"])),
         unpack(item["second"]),
         unpack(item["platform"]),
-        zip(*unpack_measures(item, MEASURES, len(who)), strict=True),
+        zip(*unpack_measures(item, wide, len(who)), strict=True),
         (digest for (digest,) in iter_unpack(f"{DIGEST_BYTES}s", item["digests"])),
+        _values(item) if "v0" in item else [()] * len(who),
         strict=True,
     )
-    return [Event(*values) for values in columns]
+    return list(map(_event, columns))
+
+
+def _values(item: Item) -> Iterable[tuple[str | int, ...]]:
+    stored = [place for place in range(BREAKDOWNS) if f"v{place}" in item]
+    columns = [_texts_or_numbers(item, place) for place in stored]
+    return (values if any(values) else () for values in zip(*columns, strict=True))
+
+
+def _texts_or_numbers(item: Item, place: int) -> Iterable[str | int]:
+    column = unpack(item[f"v{place}"])
+    if f"t{place}" not in item:
+        return column
+    return map(unpack_names(item[f"t{place}"]).__getitem__, column)
 
 
 def places(names: Iterable[str]) -> dict[str, int]:

@@ -5,12 +5,13 @@ shard. They are settled, sealed, rebuilt and verified like any product. Both cou
 organization, in steps of a quarter of an hour.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
+from operator import add
 from typing import Final, NamedTuple
 
-from odometer.domain.events import MEASURES, Event
-from odometer.domain.kinds import DEFAULT_PRODUCTS, Kind
+from odometer.domain.events import Event
+from odometer.domain.kinds import DEFAULT_PRODUCTS, MEASURES, Kind, Measure
 from odometer.engine.format.frames import SHARD
 
 
@@ -25,7 +26,7 @@ class MeteredProduct(NamedTuple):
         return len(self.kind.measures)
 
 
-_ANY = Kind("any", tuple(f"m{place}" for place in range(MEASURES)), local_days=True)
+_ANY = Kind("any", tuple(Measure(f"m{place}") for place in range(MEASURES)), local_days=True)
 TOTALS: Final = MeteredProduct("%totals", _ANY)
 PEOPLE: Final = MeteredProduct("%people", _ANY)
 
@@ -73,13 +74,21 @@ def projected(
     events: Iterable[Event[int]], catalog: Sequence[MeteredProduct], to: MeteredProduct
 ) -> list[Event[int]]:
     at, row = places(catalog, to), PROJECTIONS[to]
-    sums: defaultdict[tuple[int, int], list[int]] = defaultdict(lambda: [0] * MEASURES)
+    sums: dict[tuple[int, int], tuple[int, ...]] = {}
     for event in events:
         if event.product in at:
             quarter = event.second - event.second % QUARTER
-            of_row = sums[quarter, row(at[event.product], event.who)]
-            of_row[:] = map(int.__add__, of_row, event.measures)
+            of_row = quarter, row(at[event.product], event.who)
+            before = sums.get(of_row)
+            sums[of_row] = added(before, event.measures) if before else event.measures
     return [
-        Event(who, to.id, "", quarter, 0, tuple(measures), b"")
+        Event(who, to.id, "", quarter, 0, measures, b"")
         for (quarter, who), measures in sums.items()
     ]
+
+
+def added(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
+    """The sums of measures; one may be of fewer than the other."""
+    if len(one) == len(other):
+        return tuple(map(add, one, other))
+    return tuple(map(sum, zip_longest(one, other, fillvalue=0)))

@@ -7,14 +7,22 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, tzinfo
-from itertools import accumulate, chain, compress, pairwise
+from itertools import accumulate, chain, compress, islice, pairwise, repeat, zip_longest
 from typing import Final, NamedTuple
 
 from odometer.domain.events import DIGEST_BYTES, Event, utc_date
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.codec import NARROW, Numbers, numbers, pack, unpack, unpack_measures
+from odometer.engine.format.codec import (
+    NARROW,
+    Numbers,
+    numbers,
+    pack,
+    pack_measures,
+    unpack,
+    unpack_measures,
+)
 from odometer.engine.format.frames import SHARD, Frame, with_days
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.store import Item, KeyRange, Store
@@ -33,11 +41,10 @@ class Segment(NamedTuple):
 
     @classmethod
     def of(cls, events: Iterable[Event[int]], product: MeteredProduct) -> Segment:
-        wide = product.measures
         mine = (event for event in events if event.product == product.id)
-        rows = sorted((event.second, event.who, *event.measures[:wide]) for event in mine)
-        columns = zip(*rows, strict=True) if rows else [()] * (2 + wide)
-        seconds, who, *measures = map(numbers, columns)
+        rows = sorted((event.second, event.who, *event.measures) for event in mine)
+        columns = chain(zip_longest(*rows, fillvalue=0), repeat([0] * len(rows)))
+        seconds, who, *measures = map(numbers, islice(columns, 2 + product.measures))
         return cls(seconds, who, measures)
 
     def cut(self, first: int, end: int) -> Segment:
@@ -49,8 +56,7 @@ class Segment(NamedTuple):
     def to_attributes(self, midnight: int) -> dict[str, bytes]:
         """The columns of an item; times as the gaps between them, from midnight UTC."""
         gaps = (later - earlier for earlier, later in pairwise((midnight, *self.seconds)))
-        measures = {f"m{at}": pack(column) for at, column in enumerate(self.measures)}
-        return {"gaps": pack(gaps), "who": pack(self.who), **measures}
+        return {"gaps": pack(gaps), "who": pack(self.who), **pack_measures(self.measures)}
 
     @classmethod
     def from_item(cls, item: Item, product: MeteredProduct) -> Segment:
@@ -129,7 +135,7 @@ def in_order(segment: Segment) -> Segment:
 
 
 def _at(places: Iterable[int], column: Sequence[int]) -> Numbers:
-    return numbers(column[place] for place in places)
+    return numbers(map(column.__getitem__, places))
 
 
 def _is_crowded(seconds: Sequence[int]) -> bool:
@@ -189,8 +195,9 @@ def summed(segments: Sequence[Segment], wide: int) -> Frame:
     columns = [[0] * users for _ in range(wide)]
     for segment in segments:
         for column, values in zip(columns, segment.measures, strict=True):
-            for who, value in zip(segment.who, values, strict=True):
-                column[who] += value
+            if any(values):
+                for who, value in zip(segment.who, values, strict=True):
+                    column[who] += value
     return Frame.of(columns)
 
 

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.codec import pack, unpack_measures
+from odometer.engine.format.codec import pack_measures, unpack_measures
 from odometer.engine.format.frames import DAYS, Frame, from_attributes
 from odometer.engine.format.late import DayRows
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
@@ -82,7 +82,7 @@ def to_attributes(by_day: Mapping[date, Count], edge: date) -> dict[str, bytes]:
     users = {f"d{at}": _deflated(each.users) for at, each in enumerate(counts) if each.users}
     wide = max(len(each.sums) for each in counts)
     columns = zip(*(each.sums or (0,) * wide for each in counts), strict=True)
-    return users | {f"m{at}": pack(column) for at, column in enumerate(columns)}
+    return users | pack_measures(columns)
 
 
 def active_in(item: Item) -> dict[date, int]:
