@@ -43,6 +43,7 @@ from bench.question import FORMS, Engine, Form, Oracle, Question, days_at_edges,
 from bench.results import Asked, Results, Timing
 from bench.tables import tables_of
 from bench.today import let_events_wait, settle_today, store_days
+from odometer.storage.connections import Connection, Reply
 from tests.support.apps import APP
 from tests.support.hops import Hops, counted_hops
 
@@ -215,13 +216,20 @@ def cpu_seconds(engine: Engine) -> float:
 @contextmanager
 def slow_network() -> Iterator[None]:
     """Every call over HTTP takes as long as one to DynamoDB does."""
-    request = HTTPConnection.putrequest
+    by_client, by_botocore = Connection.post, HTTPConnection.putrequest
+
+    def slow_post(connection: Connection, headers: Mapping[str, str], body: bytes) -> Reply:
+        time.sleep(ROUND_TRIP_MS / 1_000)
+        return by_client(connection, headers, body)
 
     def slow_request(connection: HTTPConnection, *words: Any, **named: Any) -> None:
         time.sleep(ROUND_TRIP_MS / 1_000)
-        request(connection, *words, **named)
+        by_botocore(connection, *words, **named)
 
-    with patch.object(HTTPConnection, "putrequest", slow_request):
+    with (
+        patch.object(Connection, "post", slow_post),
+        patch.object(HTTPConnection, "putrequest", slow_request),
+    ):
         yield
 
 

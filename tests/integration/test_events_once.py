@@ -12,7 +12,8 @@ from odometer.bootstrap import process
 from odometer.domain.people import Role
 from odometer.engine.format import log_entries
 from odometer.engine.format.log_entries import SETTLING_MS
-from odometer.storage.aws import CONNECT_SECONDS, READ_SECONDS, TRIES
+from odometer.storage.aws import TRIES
+from odometer.storage.connections import CONNECT_SECONDS, READ_SECONDS
 from odometer.storage.dynamo import Meter, Table
 from odometer.storage.log import EventLog, KeptAnswer
 from tests.support.memory_directory import ACME

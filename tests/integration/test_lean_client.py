@@ -21,7 +21,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from odometer.domain.errors import Unavailable
-from odometer.storage import aws
+from odometer.storage import aws, connections
 from odometer.storage.aws import ConditionFailed, client_of, is_plain, signed
 from odometer.storage.dynamo import Meter, Table, domain_errors
 from tests.support.counting_engine import counting_engine
@@ -100,7 +100,7 @@ def lean(lambda_environment: pytest.MonkeyPatch) -> Iterator[Lean]:
 
 def forget() -> None:
     aws.botocore_session.cache_clear()
-    aws.certificates.cache_clear()
+    connections.certificates.cache_clear()
 
 
 def without_metadata(answer: dict[str, Any]) -> dict[str, Any]:
@@ -152,11 +152,14 @@ def test_every_read_and_the_secret_are_answered_as_botocore_answers_them_on_moto
         assert "botocore" not in vars(secrets)
 
 
+Scripts = tuple[int, dict[str, Any]] | bytes | None
+
+
 class Scripted(BaseHTTPRequestHandler):
-    """Answers what it is told to, one after the other; None closes the connection instead."""
+    """Answers what it is told to, one after the other: bytes as they are, None with nothing."""
 
     protocol_version = "HTTP/1.1"
-    script: ClassVar[list[tuple[int, dict[str, Any]] | None]] = []
+    script: ClassVar[list[Scripts]] = []
     said: ClassVar[list[dict[str, str]]] = []
     connections: ClassVar[set[int]] = set()
 
@@ -165,8 +168,9 @@ class Scripted(BaseHTTPRequestHandler):
         self.said.append({name.lower(): value for name, value in self.headers.items()})
         self.connections.add(self.client_address[1])
         answer = self.script.pop(0)
-        if answer is None:
+        if answer is None or isinstance(answer, bytes):
             self.close_connection = True
+            self.wfile.write(answer or b"")
             return
         status, content = answer
         body = json.dumps(content).encode()
@@ -179,7 +183,7 @@ class Scripted(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def scripted(*answers: tuple[int, dict[str, Any]] | None) -> Iterator[str]:
+def scripted(*answers: Scripts) -> Iterator[str]:
     Scripted.script, Scripted.said, Scripted.connections = list(answers), [], set()
     with ThreadingHTTPServer(("127.0.0.1", 0), Scripted) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -195,7 +199,7 @@ WRONG = (400, {"__type": "com.amazon.coral.validate#ValidationException", "messa
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("failure", [BROKEN, BUSY, None, (200, {}), (502, None)], ids=str)
+@pytest.mark.parametrize("failure", [BROKEN, BUSY, None, (200, {}), (502, None), b"?"], ids=str)
 def test_what_is_not_answered_is_tried_again_by_botocore_which_pauses_as_it_does(
     lean: Lean, lambda_environment: pytest.MonkeyPatch, failure: Any
 ) -> None:
@@ -278,9 +282,9 @@ def test_threads_that_connect_at_once_read_the_certificates_once(
 
     def trusted(_: int) -> ssl.SSLContext:
         at_once.wait()
-        return aws.trusted()
+        return connections.trusted()
 
-    lambda_environment.setattr(aws, "find_spec", found_slowly)
+    lambda_environment.setattr(connections, "find_spec", found_slowly)
     with ThreadPoolExecutor(4) as threads:
         assert len(set(threads.map(trusted, range(4)))) == 1
     assert reads == ["botocore"]

@@ -20,6 +20,7 @@ HEAVY = (
     "aws_lambda_powertools",
     "boto3",
     "botocore",
+    "email",
     "multiprocessing",
     "numpy",
     "s3transfer",

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -93,10 +93,15 @@ def stack_on_counting_engine() -> Iterator[Stack]:
 class Secret(BaseHTTPRequestHandler):
     """Answers every call with one secret."""
 
+    protocol_version = "HTTP/1.1"
+    content = b'{"SecretString": "not a secret"}'
+
     def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
         self.send_response(HTTPStatus.OK)
+        self.send_header("content-length", f"{len(self.content)}")
         self.end_headers()
-        self.wfile.write(b'{"SecretString": "not a secret"}')
+        self.wfile.write(self.content)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -105,7 +110,7 @@ class Secret(BaseHTTPRequestHandler):
 @contextmanager
 def secret_server() -> Iterator[dict[str, str]]:
     """What the environment must say so that the secret is asked for over HTTP, as on AWS."""
-    with HTTPServer(("127.0.0.1", 0), Secret) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Secret) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield {"AWS_ENDPOINT_URL_SECRETS_MANAGER": f"http://127.0.0.1:{server.server_port}"}
         server.shutdown()

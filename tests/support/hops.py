@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,7 +24,9 @@ from typing import Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
-TARGET = "X-Amz-Target"
+from odometer.storage.connections import Connection, Reply
+
+TARGET = "x-amz-target"
 READS = frozenset({"BatchGetItem", "GetItem", "Query"})
 
 
@@ -77,7 +79,7 @@ class Hops:
         with self._lock:
             self.rounds[self._thread.call_began][name] += 1
 
-    def answered(self, content: bytes) -> None:
+    def answered(self, content: bytes | bytearray) -> None:
         """The units that an answer says it has cost, and its bytes."""
         consumed = json.loads(content or "{}").get("ConsumedCapacity", [])
         each = consumed if isinstance(consumed, list) else [consumed]
@@ -124,6 +126,22 @@ class Hops:
                 wait_for(task.future)
 
 
+@contextmanager
+def posts_counted_by(counted: Hops) -> Iterator[None]:
+    """Count the calls of our own client; those of botocore go through `http.client`."""
+    post = Connection.post
+
+    def counted_post(connection: Connection, headers: Mapping[str, str], body: bytes) -> Reply:
+        counted.call()
+        counted.verb(headers[TARGET].rpartition(".")[2])
+        reply = post(connection, headers, body)
+        counted.answered(reply.content)
+        return reply
+
+    with patch.object(Connection, "post", counted_post):
+        yield
+
+
 def wait_for(future: Future[Any]) -> None:
     """Wait until a task has ended, or was cancelled."""
     with suppress(CancelledError):
@@ -154,7 +172,7 @@ def counted_hops() -> Iterator[Hops]:
         request(connection, *words, **named)
 
     def counted_header(connection: HTTPConnection, name: Any, *values: Any) -> None:
-        if str(name).lower() == TARGET.lower():
+        if str(name).lower() == TARGET:
             word = values[0].decode() if isinstance(values[0], bytes) else str(values[0])
             counted.verb(word.rpartition(".")[2])
         header(connection, name, *values)
@@ -173,6 +191,7 @@ def counted_hops() -> Iterator[Hops]:
         patch.object(HTTPConnection, "putrequest", counted_request),
         patch.object(HTTPConnection, "putheader", counted_header),
         patch.object(HTTPResponse, "begin", counted_answer),
+        posts_counted_by(counted),
     ):
         try:
             yield counted

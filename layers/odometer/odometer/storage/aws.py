@@ -14,33 +14,32 @@ import json
 import os
 import random
 import re
-import select
-import ssl
 import time
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
 from hashlib import sha256
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from importlib.util import find_spec
-from pathlib import Path
-from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 from zlib import crc32
 
 from odometer.domain.errors import OdometerError
+from odometer.storage.connections import (
+    CONNECT_SECONDS,
+    ONE_AT_A_TIME,
+    READ_SECONDS,
+    Connection,
+    Reply,
+    connected,
+)
 
-CONNECT_SECONDS, READ_SECONDS = 1, 4
 TRIES = 3
 """3 tries of 5 s and the waits between them: a call ends within 18 s."""
 CONNECTIONS = 32
 ANSWERED = 200
-ONE_AT_A_TIME = Lock()
-"""What threads share is made by one of them: a session's clients, and whom they trust."""
 THROTTLED_SECONDS, FAILED_SECONDS = 1.0, 0.025
 """At most so long botocore waits before its second try."""
 
@@ -106,7 +105,7 @@ class LeanClient:
     """A client like botocore's, of which the verbs that we use most cost little."""
 
     service: str
-    idle: deque[HTTPConnection] = field(default_factory=deque, repr=False)
+    idle: deque[Connection] = field(default_factory=deque, repr=False)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return partial(self._call, name) if VERBS.fullmatch(name) else getattr(self.botocore, name)
@@ -126,10 +125,14 @@ class LeanClient:
         usual = f"https://{self.service}.{os.environ['AWS_DEFAULT_REGION']}.amazonaws.com"
         return next(filter(None, map(os.environ.get, given)), usual)
 
+    @cached_property
+    def host(self) -> str:
+        return urlsplit(self.endpoint).netloc
+
     def _call(self, operation: str, **arguments: Any) -> Any:
         try:
             status, answer = self._answer(operation, arguments)
-        except (OSError, HTTPException, ValueError):
+        except (OSError, ValueError):
             status, answer = 0, {}
         if status == ANSWERED:
             return answer
@@ -144,74 +147,37 @@ class LeanClient:
         target, content_type = PROTOCOLS[self.service]
         verb = operation.title().replace("_", "")
         said = {"content-type": content_type, "x-amz-target": f"{target}.{verb}"}
-        body = json.dumps(arguments, default=as_base64).encode()
-        response, content = self._sent(said, body)
-        if int(response.getheader("x-amz-crc32") or crc32(content)) != crc32(content):
+        reply = self._sent(said, as_json(arguments).encode())
+        if int(reply.headers.get("x-amz-crc32") or crc32(reply.content)) != crc32(reply.content):
             raise ValueError("x-amz-crc32")
-        answer = json.loads(content, object_hook=with_bytes)
+        answer = of_json(reply.content.decode())
         if not isinstance(answer, dict):
             raise ValueError("not an object")  # noqa: TRY004  whoever answers so is not AWS
-        return response.status, answer
+        return reply.status, answer
 
-    def _sent(self, said: Mapping[str, str], body: bytes) -> tuple[HTTPResponse, bytes]:
-        address = urlsplit(self.endpoint)
-        headers = signed({**said, "host": address.netloc}, body, self.service, os.environ)
+    def _sent(self, said: Mapping[str, str], body: bytes) -> Reply:
+        headers = signed({**said, "host": self.host}, body, self.service, os.environ)
         connection = self._open_connection()
         try:
-            connection.request("POST", "/", body, headers)
-            response = connection.getresponse()
-            content = response.read()
+            reply = connection.post(headers, body)
         except BaseException:
             connection.close()
             raise
-        if not response.will_close:
+        if reply.is_last:
+            connection.close()
+        else:
             self.idle.append(connection)
-        return response, content
+        return reply
 
-    def _open_connection(self) -> HTTPConnection:
+    def _open_connection(self) -> Connection:
         """The newest of those that are kept and open, or a new one."""
         with suppress(IndexError):  # nothing is kept, or another thread was faster
             while True:
                 kept = self.idle.pop()
-                if is_open(kept):
+                if kept.is_open():
                     return kept
                 kept.close()
         return connected(self.endpoint)
-
-
-def connected(endpoint: str) -> HTTPConnection:
-    address = urlsplit(endpoint)
-    host = address.hostname or ""
-    connection = (
-        HTTPSConnection(host, address.port, timeout=CONNECT_SECONDS, context=trusted())
-        if address.scheme == "https"
-        else HTTPConnection(host, address.port, timeout=CONNECT_SECONDS)
-    )
-    connection.connect()
-    connection.sock.settimeout(READ_SECONDS)
-    return connection
-
-
-def is_open(connection: HTTPConnection) -> bool:
-    """Whether an idle connection can be used: one that has something to say has been closed."""
-    asked = select.poll()
-    asked.register(connection.sock, select.POLLIN)
-    return not asked.poll(0)
-
-
-def trusted() -> ssl.SSLContext:
-    """Whom botocore trusts: threads that connect at once wait for the first of them to read it."""
-    with ONE_AT_A_TIME:
-        return certificates()
-
-
-@cache
-def certificates() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    package = find_spec("botocore")
-    known = Path((package and package.origin) or "").with_name("cacert.pem")
-    context.load_verify_locations(os.environ.get("AWS_CA_BUNDLE") or known)
-    return context
 
 
 def signed(
@@ -226,19 +192,31 @@ def signed(
     request = f"POST\n/\n\n{lines}\n{names}\n{sha256(body).hexdigest()}"
     scope = f"{at[:8]}/{keys['AWS_DEFAULT_REGION']}/{service}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-    key = f"AWS4{keys['AWS_SECRET_ACCESS_KEY']}".encode()
-    for part in (*scope.split("/"), text):
-        key = hmac.digest(key, part.encode(), "sha256")
+    key = key_of_day(keys["AWS_SECRET_ACCESS_KEY"], scope)
+    signature = hmac.digest(key, text.encode(), "sha256")
     proof = f"Credential={keys['AWS_ACCESS_KEY_ID']}/{scope}, SignedHeaders={names}"
-    headers["authorization"] = f"AWS4-HMAC-SHA256 {proof}, Signature={key.hex()}"
+    headers["authorization"] = f"AWS4-HMAC-SHA256 {proof}, Signature={signature.hex()}"
     traced = keys.get("_X_AMZN_TRACE_ID")
     return {**headers, "user-agent": "odometer", **({"x-amzn-trace-id": traced} if traced else {})}
 
 
+@lru_cache(maxsize=8)
+def key_of_day(secret: str, scope: str) -> bytes:
+    """The key that signs whatever is sent on one day to a service of a region."""
+    key = f"AWS4{secret}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
+
+
 def as_base64(value: bytes) -> str:
-    return b64encode(value).decode()
+    return b2a_base64(value, newline=False).decode()
 
 
 def with_bytes(found: dict[str, Any]) -> dict[str, Any]:
     """The bytes of a typed attribute, as botocore shows them."""
-    return {"B": b64decode(found["B"])} if isinstance(found.get("B"), str) else found
+    return {"B": a2b_base64(found["B"])} if isinstance(found.get("B"), str) else found
+
+
+as_json = json.JSONEncoder(default=as_base64, separators=(",", ":")).encode
+of_json = json.JSONDecoder(object_hook=with_bytes).decode
