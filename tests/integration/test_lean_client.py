@@ -1,6 +1,7 @@
 """In Lambda a call is tried once without botocore; its answer is the same, or botocore asks."""
 
 import json
+import re
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -10,22 +11,24 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from pathlib import Path
 from threading import Barrier, Thread
 from time import sleep
 from typing import Any, ClassVar, NamedTuple
 
+import botocore
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, SSLError
 
 from odometer.domain.errors import Unavailable
-from odometer.storage import aws, connections
+from odometer.storage import aws, trust
 from odometer.storage.aws import ConditionFailed, client_of, is_plain, signed
 from odometer.storage.dynamo import Meter, Table, domain_errors
 from tests.support.counting_engine import counting_engine
-from tests.support.loopback import served_on_loopback
+from tests.support.loopback import ISSUER, served_on_loopback
 from tests.support.stack import ENVIRONMENT, stack_on_moto
 
 LAMBDA = {**ENVIRONMENT, "AWS_LAMBDA_FUNCTION_NAME": "usage"}
@@ -100,7 +103,7 @@ def lean(lambda_environment: pytest.MonkeyPatch) -> Iterator[Lean]:
 
 def forget() -> None:
     aws.botocore_session.cache_clear()
-    connections.certificates.cache_clear()
+    trust.certificates.cache_clear()
 
 
 def without_metadata(answer: dict[str, Any]) -> dict[str, Any]:
@@ -282,12 +285,59 @@ def test_threads_that_connect_at_once_read_the_certificates_once(
 
     def trusted(_: int) -> ssl.SSLContext:
         at_once.wait()
-        return connections.trusted()
+        return trust.trusted(trust.AMAZON)
 
-    lambda_environment.setattr(connections, "find_spec", found_slowly)
+    lambda_environment.setattr(trust, "find_spec", found_slowly)
     with ThreadPoolExecutor(4) as threads:
         assert len(set(threads.map(trusted, range(4)))) == 1
     assert reads == ["botocore"]
+
+
+def test_only_the_certificates_of_amazon_are_read_before_one_of_them_fails(
+    lambda_environment: pytest.MonkeyPatch,
+) -> None:
+    lambda_environment.delenv("AWS_CA_BUNDLE", raising=False)
+    read = str(trust.certificates(trust.AMAZON).get_ca_certs())
+    assert sorted(re.findall(r"'subject': .*?'commonName', '([^']+)'", read)) == [
+        *(f"Amazon Root CA {n}" for n in (1, 2, 3, 4)),
+        "Starfield Services Root Certificate Authority - G2",
+    ]
+    every = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    every.load_verify_locations(Path(botocore.__file__).with_name("cacert.pem"))
+    all_of_ours = trust.certificates(trust.EVERYBODY).get_ca_certs(binary_form=True)
+    assert sorted(all_of_ours) == sorted(every.get_ca_certs(binary_form=True))
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("issuer", "read"), [(ISSUER, [trust.AMAZON]), (b"", [trust.AMAZON, trust.EVERYBODY])]
+)
+def test_a_server_is_asked_for_which_amazon_or_anybody_else_vouches(
+    lean: Lean, lambda_environment: pytest.MonkeyPatch, issuer: bytes, read: list[tuple[str, ...]]
+) -> None:
+    asked = list[tuple[str, ...]]()
+
+    def noted(issuers: tuple[str, ...]) -> ssl.SSLContext:
+        asked.append(issuers)
+        return trust.certificates(issuers)
+
+    with served_on_loopback(issuer) as address:
+        lambda_environment.setenv("AWS_CA_BUNDLE", str(address.certificates))
+        lambda_environment.setattr(trust, "trusted", noted)
+        client = lean(address.url)
+        assert client.put_item(TableName="usage", Item=ITEM) == {}
+    assert "botocore" not in vars(client)
+    assert asked == read
+
+
+@pytest.mark.engine
+def test_nobody_is_asked_for_whom_no_one_vouches(
+    lean: Lean, lambda_environment: pytest.MonkeyPatch
+) -> None:
+    lambda_environment.delenv("AWS_CA_BUNDLE", raising=False)
+    lambda_environment.setattr(aws, "FAILED_SECONDS", 0.0)
+    with served_on_loopback() as address, pytest.raises(SSLError):
+        lean(address.url).put_item(TableName="usage", Item=ITEM)
 
 
 @pytest.mark.parametrize("token", [None, "a token"])

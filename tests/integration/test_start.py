@@ -55,6 +55,11 @@ def seen(**more):
 def looks():
     return sum(each["collections"] for each in gc.get_stats())
 
+def certificates():
+    trust = sys.modules["odometer.storage.trust"]
+    amazon = trust.certificates(trust.AMAZON)  # as it was read, if it was
+    return [trust.certificates.cache_info().misses, len(amazon.get_ca_certs())]
+
 def has_room():
     return gc.get_threshold()[0] > 1.5 * gc.get_count()[0]
 
@@ -68,7 +73,7 @@ for path in asked["apps"]:
     if "event" in asked:
         context = SimpleNamespace(get_remaining_time_in_millis=lambda: 28_000)
         answer = module.handler(asked["event"], context)
-        found.append(seen(status=answer["statusCode"], looks=looks() - before, has_room=has_room()))
+        found.append(seen(status=answer["statusCode"], looks=looks() - before, has_room=has_room(), certificates=certificates()))
 print(json.dumps(found))
 """  # noqa: E501
 
@@ -137,4 +142,5 @@ def test_the_first_answer_needs_no_botocore_no_look_for_garbage_and_only_its_own
         "status": 200,
         "looks": 0,
         "has_room": True,
+        "certificates": [1, 5 + 1],  # those of Amazon, and of this server
     }

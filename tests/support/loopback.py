@@ -19,8 +19,11 @@ SERVICES = {"DynamoDB_20120810": "dynamodb", "secretsmanager": "secretsmanager",
 WRITES = ("BatchWriteItem", "DeleteItem", "PutItem", "UpdateItem")
 CERTIFICATE = (
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
-    " -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out certificate.pem"
+    " -subj /O=Amazon/CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem"
+    " -out certificate.pem"
 )
+ISSUER = b"# Issuer: CN=localhost O=Amazon"
+"""As the list of certificates says who vouches for AWS."""
 
 
 class Address(NamedTuple):
@@ -61,14 +64,15 @@ class Answers(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def served_on_loopback() -> Iterator[Address]:
-    """Serve over TLS, for a client pays for its certificates too."""
+def served_on_loopback(issuer: bytes = ISSUER) -> Iterator[Address]:
+    """Serve over TLS, for a client pays for its certificates too: Amazon vouches for it."""
     with TemporaryDirectory() as folder, ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
         home = Path(folder)
         subprocess.run(CERTIFICATE.split(), cwd=home, check=True, capture_output=True)
         known = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
         every = home / "certificates.pem"
-        every.write_bytes(known + (home / "certificate.pem").read_bytes())
+        own = (home / "certificate.pem").read_bytes()
+        every.write_bytes(b"\n".join([known, issuer, own]))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(home / "certificate.pem", home / "key.pem")
         server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache, partial
 from hashlib import sha256
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 from zlib import crc32
@@ -29,7 +30,6 @@ from zlib import crc32
 from odometer.domain.errors import OdometerError
 from odometer.storage.connections import (
     CONNECT_SECONDS,
-    ONE_AT_A_TIME,
     READ_SECONDS,
     Connection,
     Reply,
@@ -40,6 +40,8 @@ TRIES = 3
 """3 tries of 5 s and the waits between them: a call ends within 18 s."""
 CONNECTIONS = 32
 ANSWERED = 200
+ONE_AT_A_TIME = Lock()
+"""Threads share a session, and it makes one client at a time."""
 THROTTLED_SECONDS, FAILED_SECONDS = 1.0, 0.025
 """At most so long botocore waits before its second try."""
 

@@ -7,23 +7,20 @@ a `ValueError`, and the connection is closed.
 
 from __future__ import annotations
 
-import os
 import re
 import select
 import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from threading import Lock
+from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from odometer.storage.trust import trusting
+
 CONNECT_SECONDS, READ_SECONDS = 1, 4
-ONE_AT_A_TIME = Lock()
-"""What threads share is made by one of them: a session's clients, and whom they trust."""
+HTTP, HTTPS = 80, 443
 LARGEST_HEAD: Final = 2**16
 LARGEST_BODY: Final = 2**25
 """Bytes; an answer of DynamoDB holds 16 MB at most, a third more in base64."""
@@ -150,30 +147,19 @@ def nothing_after(content: bytes | bytearray, rest: bytes) -> bytes | bytearray:
 
 def connected(endpoint: str) -> Connection:
     address = urlsplit(endpoint)
-    host, is_secure = address.hostname or "", address.scheme == "https"
-    sock = socket.create_connection(
-        (host, address.port or (443 if is_secure else 80)), CONNECT_SECONDS
-    )
+    host, port = address.hostname or "", address.port
+    if address.scheme == "https":
+        return trusting(partial(opened, host, port or HTTPS))
+    return opened(host, port or HTTP)
+
+
+def opened(host: str, port: int, trust: ssl.SSLContext | None = None) -> Connection:
+    sock = socket.create_connection((host, port), CONNECT_SECONDS)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock = trusted().wrap_socket(sock, server_hostname=host) if is_secure else sock
+        sock = trust.wrap_socket(sock, server_hostname=host) if trust else sock
     except BaseException:
         sock.close()
         raise
     sock.settimeout(READ_SECONDS)
     return Connection(sock)
-
-
-def trusted() -> ssl.SSLContext:
-    """Whom botocore trusts: threads that connect at once wait for the first of them to read it."""
-    with ONE_AT_A_TIME:
-        return certificates()
-
-
-@cache
-def certificates() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    package = find_spec("botocore")
-    known = Path((package and package.origin) or "").with_name("cacert.pem")
-    context.load_verify_locations(os.environ.get("AWS_CA_BUNDLE") or known)
-    return context
