@@ -6,6 +6,7 @@ python -m bench compare --users 1000             # one part, only shown
 python -m bench intake --events 100000
 python -m bench start
 python -m bench layer
+python -m bench ranking --users 10000            # where the time of a warm request goes
 python -m bench scale --size 0.1
 """
 
@@ -13,12 +14,19 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-PARTS = ("compare", "intake", "start", "layer", "scale")
-ALL: dict[str, Sequence[str]] = {"compare": (), "intake": (), "start": (), "layer": ()}
+PARTS = ("compare", "intake", "ranking", "start", "layer", "scale")
+ALL: dict[str, Sequence[str]] = {
+    "compare": (),
+    "intake": (),
+    "ranking": (),
+    "start": (),
+    "layer": (),
+}
 """What is measured when no part is named: not `scale`, which takes longer than the rest."""
 QUICK: dict[str, Sequence[str]] = {
     "compare": ("--quick",),
     "intake": ("--events", "5000"),
+    "ranking": ("--users", "1000"),
     "start": ("--rounds", "1"),
 }
 

@@ -40,7 +40,7 @@ def frame_items(
     week: defaultdict[int, dict[date, Count]] = defaultdict(dict)
     for day, frames in days:
         following = day + timedelta(1)
-        totals = totals or [total((), product.measures)] * len(frames)
+        totals = totals or [total((), len(frames[0].measures.columns))] * len(frames)
         totals = [plus(*pair) for pair in zip(totals, frames, strict=True)]
         for shard, (frame, so_far) in enumerate(zip(frames, totals, strict=True), first_shard):
             pk = keys.frames(organization, product.id, day.year, 0, shard)
