@@ -279,7 +279,7 @@ def test_weeks_before_the_first_use_are_not_asked_about_one_by_one(
     settled.usage.before_each = spans.append
     weeks_of_a_year(settled)
     mondays_and_new_year = 53
-    beside = ["head", "tail", "first days", *["nothing before the first"] * 2]
+    beside = ["head", "tail", *["nothing before the first"] * 2]
     assert len(spans) == mondays_and_new_year + len(beside)
 
 

@@ -32,11 +32,11 @@ class MemoryStore:
         return [self.get(pk, sk) for sk in sks]
 
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
-        return [self._key_range(key_range) for key_range in key_ranges]
+        return [self.items_in(key_range) for key_range in key_ranges]
 
     def pages(self, key_range: KeyRange) -> Iterator[list[Item]]:
         """As small as they can be, so that whoever reads them meets all others between."""
-        items = self._key_range(key_range)
+        items = self.items_in(key_range)
         return ([item] for item in items)
 
     def pages_of_each(self, several: Sequence[PagesOf[Made]]) -> list[Made]:
@@ -102,7 +102,7 @@ class MemoryStore:
         assert (stored or {}).get("version", 0) < item.get("version", 1), "the head went back"
         self._items[item["pk"]][item["sk"]] = (self._clock(), dict(item))
 
-    def _key_range(self, key_range: KeyRange) -> list[Item]:
+    def items_in(self, key_range: KeyRange) -> list[Item]:
         self.before_each("read")
         assert "" < key_range.first <= key_range.last, "DynamoDB refuses this range"
         seen = self._clock() - (0 if key_range.strong else FRESH_SECONDS)

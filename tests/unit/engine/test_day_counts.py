@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise, product
 from random import Random
@@ -56,27 +55,27 @@ def assert_exact(simulated: SimulatedEngine) -> None:
 
 
 def key_ranges(simulated: SimulatedEngine) -> list[KeyRange]:
-    asked, store, view = list[KeyRange](), simulated.usage.read, simulated.view()
+    asked, items_in, view = list[KeyRange](), simulated.usage.items_in, simulated.view()
 
-    def noted(key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
-        asked.extend(key_ranges)
-        return store(key_ranges)
+    def noted(key_range: KeyRange) -> list[Item]:
+        asked.append(key_range)
+        return items_in(key_range)
 
-    with patch.object(simulated.usage, "read", noted):
+    with patch.object(simulated.usage, "items_in", noted):
         tallies(view, Granularity.DAILY)
     return asked
 
 
 def read(simulated: SimulatedEngine, cut: Granularity) -> list[str]:
     """The keys of what is read."""
-    asked, store, view = list[str](), simulated.usage.read, simulated.view()
+    asked, items_in, view = list[str](), simulated.usage.items_in, simulated.view()
 
-    def noted(key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
-        answers = store(key_ranges)
-        asked.extend(f"{item['pk']}/{item['sk']}" for items in answers for item in items)
-        return answers
+    def noted(key_range: KeyRange) -> list[Item]:
+        found = items_in(key_range)
+        asked.extend(f"{item['pk']}/{item['sk']}" for item in found)
+        return found
 
-    with patch.object(simulated.usage, "read", noted):
+    with patch.object(simulated.usage, "items_in", noted):
         tallies(view, cut)
     return asked
 

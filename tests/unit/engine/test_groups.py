@@ -1,6 +1,6 @@
 """Sums of teams by week: what is written, when it is due, and what it spares a reader."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count, pairwise
 from random import Random
@@ -94,14 +94,14 @@ def asked(simulated: SimulatedEngine, members: Members | None, users: set[int]) 
 @pytest.fixture
 def deltas(simulated: SimulatedEngine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The deltas that are read, by their keys."""
-    read, keys_read = simulated.usage.read, list[str]()
+    read, keys_read = simulated.usage.items_in, list[str]()
 
-    def noting(key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
-        found = read(key_ranges)
-        keys_read.extend(i["sk"] for items in found for i in items if keys.is_delta(i["sk"]))
+    def noting(key_range: KeyRange) -> list[Item]:
+        found = read(key_range)
+        keys_read.extend(item["sk"] for item in found if keys.is_delta(item["sk"]))
         return found
 
-    monkeypatch.setattr(simulated.usage, "read", noting)
+    monkeypatch.setattr(simulated.usage, "items_in", noting)
     return keys_read
 
 

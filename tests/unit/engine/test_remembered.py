@@ -31,7 +31,7 @@ class Reader:
         self.steps, self.memory, self.read = steps, Memory(), list[str]()
         self.ranges = list[KeyRange]()
         usage = steps.simulated.usage
-        key_range_of = usage._key_range  # noqa: SLF001  whatever reads comes through here
+        key_range_of = usage.items_in  # whatever reads comes through here
 
         def noted(key_range: KeyRange) -> list[Item]:
             self.ranges.append(key_range)
@@ -39,7 +39,7 @@ class Reader:
             self.read += [item["sk"] for item in found if item["sk"].startswith("F")]
             return found
 
-        monkeypatch.setattr(usage, "_key_range", noted)
+        monkeypatch.setattr(usage, "items_in", noted)
 
     def frames_read(self, asked: object = SEALED, first_kept: int = 0) -> list[str]:
         self.read.clear()

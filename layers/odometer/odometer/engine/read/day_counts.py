@@ -9,109 +9,26 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain, compress
-from typing import Final, Protocol
+from typing import Final
 
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys, late, strips
-from odometer.engine.format.frames import Frame
-from odometer.engine.format.groups import Members, Week, edge_of
-from odometer.engine.format.late import DayRows, Late
-from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.late import Late
 from odometer.engine.format.strips import Count
 from odometer.engine.read.measuring import Measuring
-from odometer.engine.store import Item, KeyRange, Store
+from odometer.engine.read.selections import ByDay, Selected
+from odometer.engine.rounds import Steps
+from odometer.engine.store import Item, KeyRange
 
 Days = tuple[date, date]
 """Days of one year; the second is the first that is not meant."""
 DayCount = tuple[date, Count]
 
-ByDay = Mapping[date, Count]
-
 STRIP_WEIGHT: Final = 1
 DELTA_WEIGHT: Final = 4
 KEYFRAME_WEIGHT: Final = 10
 """What items weigh beside each other, as `tests/costs` counts them."""
-
-
-class Whose(Protocol):
-    """Whose use of a shard is counted."""
-
-    def ranges(self, pk: str, first: date, last: date) -> list[KeyRange]:
-        """Where the weeks that end on some days are told."""
-
-    def weeks(self, items: Sequence[Item], product: MeteredProduct) -> Mapping[date, ByDay]:
-        """What the items tell of whole weeks, by their end."""
-
-    def of_frame(self, frame: Frame, product: MeteredProduct) -> Count: ...
-
-    def of_rows(self, rows: DayRows) -> Count: ...
-
-
-class Everybody:
-    """All users of a shard."""
-
-    def ranges(self, pk: str, first: date, last: date) -> list[KeyRange]:
-        return [KeyRange(pk, keys.strip(first), keys.strip(last), strong=False)]
-
-    def weeks(self, items: Sequence[Item], product: MeteredProduct) -> Mapping[date, ByDay]:
-        found = filter(strips.has_sums, items)
-        return {keys.day_of(item["sk"]): strips.from_item(item, product) for item in found}
-
-    def of_frame(self, frame: Frame, product: MeteredProduct) -> Count:
-        return Count.of(frame, product)
-
-    def of_rows(self, rows: DayRows) -> Count:
-        return Count.of_rows(rows)
-
-
-@dataclass(frozen=True)
-class Some:
-    """The members of groups in a shard: a bit for each, and all bits of their lanes."""
-
-    members: Members
-    bits: int
-    lanes: int
-
-    def ranges(self, pk: str, first: date, last: date) -> list[KeyRange]:
-        of_groups = [
-            KeyRange(
-                pk,
-                keys.week_of_groups(self.members.division, chunk, first),
-                keys.week_of_groups(self.members.division, chunk, last),
-                strong=False,
-            )
-            for chunk in self.members.chunks
-        ]
-        return [*Everybody().ranges(pk, first, last), *of_groups]
-
-    def weeks(self, items: Sequence[Item], product: MeteredProduct) -> Mapping[date, ByDay]:
-        strip = {keys.day_of(i["sk"]): strips.active_in(i) for i in items if keys.is_strip(i["sk"])}
-        sums: dict[date, list[ByDay]] = {}
-        for item in items:
-            if keys.is_of_groups(item["sk"]) and item["of"] == self.members.digest:
-                sums.setdefault(edge_of(item), []).append(self._of_week(item, product))
-        told = {
-            edge: parts for edge, parts in sums.items() if len(parts) == len(self.members.chunks)
-        }
-        return {
-            edge: strips.added(chain(active, *(each.items() for each in told.get(edge, ()))))
-            for edge, by_day in strip.items()
-            if not (active := list(self._active(by_day))) or edge in told
-        }
-
-    def of_frame(self, frame: Frame, product: MeteredProduct) -> Count:
-        return Count.of(frame.only(self.lanes), product)
-
-    def of_rows(self, rows: DayRows) -> Count:
-        return Count.of_rows(rows.among(self.bits))
-
-    def _of_week(self, item: Item, product: MeteredProduct) -> ByDay:
-        week = Week.from_item(item, product)
-        return {day: Count(0, sums) for day, sums in week.of_groups(self.members.groups)}
-
-    def _active(self, by_day: Mapping[date, int]) -> Iterator[DayCount]:
-        return ((day, Count(both)) for day, users in by_day.items() if (both := users & self.bits))
 
 
 @dataclass(frozen=True)
@@ -120,11 +37,13 @@ class DayCounts(Measuring):
 
     shard: int
     days: Sequence[Days]
-    whose: Whose
+    whose: Selected
 
     @property
     def weight(self) -> int:
         """Of what `key_ranges` reads, save what came late."""
+        if not self.whose.are_told_by_weeks:
+            return calendar.NEVER
         weeks = sum(len(calendar.cut_at_keyframes(*sealed)) for sealed, _ in self._cut)
         items = len(self.whose.ranges("", date.min, date.max))
         return STRIP_WEIGHT * weeks * items + weight_of_deltas(u for _, u in self._cut)
@@ -192,7 +111,7 @@ class DayCounts(Measuring):
         return any(start <= day < stop for start, stop in self.days)
 
 
-def read_each(several: Sequence[DayCounts], most: int) -> list[dict[date, Count]] | None:
+def read_each(several: Sequence[DayCounts], most: int) -> Steps[list[dict[date, Count]] | None]:
     """What was used, by product and day; None where that weighs more than other frames would.
 
     Where nobody had used anything yet there are no strips either: one item more tells.
@@ -200,37 +119,37 @@ def read_each(several: Sequence[DayCounts], most: int) -> list[dict[date, Count]
     weight = sum(each.weight for each in several)
     if weight >= most:
         return None
-    store = several[0].view.store
-    read = _answers(store, [each.key_ranges for each in several])
+    read = yield from _answers([each.key_ranges for each in several])
     found = [list(chain(*items)) for items in read]
     weeks = [each.weeks(items) for each, items in zip(several, found, strict=True)]
     lacking = [each.without_strip(known) for each, known in zip(several, weeks, strict=True)]
-    used = _used(several, lacking)
+    used = yield from _used(several, lacking)
     if weight + sum(map(weight_of_deltas, used)) >= most:
         return None
-    rest = _deltas(several, used)
+    rest = yield from _deltas(several, used)
     return [
         each.by_day(known.values(), [*items, *chain(*deltas)])
         for each, known, items, deltas in zip(several, weeks, found, rest, strict=True)
     ]
 
 
-def _used(several: Sequence[DayCounts], days: Sequence[Sequence[Days]]) -> list[list[Days]]:
+def _used(several: Sequence[DayCounts], days: Sequence[Sequence[Days]]) -> Steps[list[list[Days]]]:
     """Those of the days in which anything is stored; the first item tells."""
-    first = _deltas(several, days, limit=1)
+    first = yield from _deltas(several, days, limit=1)
     return [list(compress(*pair)) for pair in zip(days, first, strict=True)]
 
 
 def _deltas(
     several: Sequence[DayCounts], days: Sequence[Sequence[Days]], limit: int | None = None
-) -> list[list[list[Item]]]:
+) -> Steps[list[list[list[Item]]]]:
     pairs = zip(several, days, strict=True)
     asked = [[each.deltas(stretch, limit) for stretch in of_it] for each, of_it in pairs]
-    return _answers(several[0].view.store, asked)
+    return (yield from _answers(asked))
 
 
-def _answers(store: Store, asked: Sequence[Sequence[KeyRange]]) -> list[list[list[Item]]]:
-    answers = iter(store.read(list(chain(*asked))))
+def _answers(asked: Sequence[Sequence[KeyRange]]) -> Steps[list[list[list[Item]]]]:
+    key_ranges = list(chain(*asked))
+    answers = iter((yield key_ranges) if key_ranges else ())
     return [[next(answers) for _ in each] for each in asked]
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from odometer.engine import calendar
-from odometer.engine.format.frames import SHARD, Frame
+from odometer.engine.format.frames import SHARD, Frame, with_days
 from odometer.engine.format.groups import USER, Members
 from odometer.engine.format.products import (
     PEOPLE,
@@ -24,7 +24,8 @@ from odometer.engine.format.products import (
 )
 from odometer.engine.format.strips import Count
 from odometer.engine.read.projections import projected_view
-from odometer.engine.read.series import Series, count_of, lanes_filled
+from odometer.engine.read.selections import Selected, Selection, Selections, bits_of_lanes
+from odometer.engine.read.series import Counted, Series
 from odometer.engine.read.views import View
 
 _WEIGHT: Final = 5
@@ -61,38 +62,56 @@ class PeopleSeries:
 
         Rows of people are never read for everybody.
         """
-        for block, some in _by_block(users or ()).items():
-            yield self._counts(block, some)
+        some = Selection(sorted(users or ()))
+        return (blocks for _, _, blocks in self.counted(Selections([some])))
 
-    def _counts(self, block: int, users: Sequence[int]) -> Iterator[tuple[Count, ...]]:
+    def counted(self, selections: Selections) -> Counted:
+        """The same of several selections, none of them everybody."""
+        everyone = sorted({user for each in selections.several for user in each.users or ()})
+        for block, some in _by_block(everyone).items():
+            mine = [[u for u in each.users or () if u in some] for each in selections.several]
+            bits = [bits_of_lanes([user % PEOPLE_SHARD for user in users]) for users in mine]
+            yield block, bits, self._counts(block, mine)
+
+    def _counts(self, block: int, several: Sequence[Sequence[int]]) -> Iterator[tuple[Count, ...]]:
         view = projected_view(self.view, self.catalog, PEOPLE, block)
         series = Series(view, [PEOPLE], self._whole_quarters, [block])
-        lanes = [self._lanes(product, users) for product in self.products]
-        blocks = [self._of_rows(frame, lanes) for (frame,) in series.blocks(block)]
+        rows = [self._rows(product, several) for product in self.products]
+        blocks = [self._of_rows(with_days(frame), rows) for (frame,) in series.blocks(block)]
         whole = series.edges
-        blocks[0] = self._with(blocks[0], [self.edges[0], whole[0]], users)
-        blocks[-1] = self._with(blocks[-1], [whole[-1], self.edges[-1]], users)
+        blocks[0] = self._with(blocks[0], [self.edges[0], whole[0]], several)
+        blocks[-1] = self._with(blocks[-1], [whole[-1], self.edges[-1]], several)
         return iter(blocks)
 
-    def _lanes(self, product: MeteredProduct, users: Sequence[int]) -> int:
+    def _rows(self, product: MeteredProduct, several: Sequence[Sequence[int]]) -> Selected:
         place = self._places[product.id]
-        return lanes_filled(row_of_person(place, user) % SHARD for user in users)[0]
+        lanes = [[row_of_person(place, user) % SHARD for user in users] for users in several]
+        return Selected(lanes, [()] * len(lanes))
 
-    def _of_rows(self, frame: Frame, lanes: Sequence[int]) -> tuple[Count, ...]:
-        counts = map(count_of, map(frame.only, lanes), self.products)
+    def _of_rows(self, frame: Frame, rows: Sequence[Selected]) -> tuple[Count, ...]:
+        pairs = zip(self.products, rows, strict=True)
         first = (self._places[product.id] * PEOPLE_SHARD for product in self.products)
+        counts = (of_product.of_frame(frame, product) for product, of_product in pairs)
         return tuple(map(_from, counts, first))
 
     def _with(
-        self, counts: tuple[Count, ...], ends: Sequence[int], users: Sequence[int]
+        self,
+        counts: tuple[Count, ...],
+        ends: Sequence[int],
+        several: Sequence[Sequence[int]],
     ) -> tuple[Count, ...]:
         """The same, and what was used between two seconds that are less than a quarter apart."""
         if ends[0] == ends[1]:
             return counts
-        ((shard, lanes),) = lanes_filled(users).items()
-        (more,) = Series(self.view, self.products, ends).counts_of(shard, lanes)
+        users = next(some for some in several if some)
         first = users[0] % SHARD // PEOPLE_SHARD * PEOPLE_SHARD
-        return tuple(one.plus(_from(other, first)) for one, other in zip(counts, more, strict=True))
+        selections = Selections([Selection(some) for some in several])
+        for _, _, blocks in Series(self.view, self.products, ends).counted(selections):
+            (more,) = blocks
+            counts = tuple(
+                one.plus(_from(other, first)) for one, other in zip(counts, more, strict=True)
+            )
+        return counts
 
     @cached_property
     def _whole_quarters(self) -> Sequence[int]:

@@ -10,13 +10,13 @@ by day for less than most readings and all deltas.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from itertools import chain, pairwise
 from operator import or_
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from odometer.domain.time import DAY
 from odometer.engine import calendar
@@ -33,18 +33,23 @@ from odometer.engine.read.day_counts import (
     DELTA_WEIGHT,
     KEYFRAME_WEIGHT,
     DayCounts,
-    Everybody,
-    Some,
-    Whose,
     read_each,
 )
 from odometer.engine.read.inside import InsideReader, Sums, sums_of_each
 from odometer.engine.read.measuring import Measuring, Term, outside
+from odometer.engine.read.selections import EVERYBODY, Divided, Selected, Selection, Selections
 from odometer.engine.read.views import View
-from odometer.engine.rounds import in_rounds
+from odometer.engine.rounds import Steps, in_rounds, side_by_side
 from odometer.engine.store import Item, KeyRange
 
 _FULL: Final = b"\xff" * NARROW
+
+Read: TypeAlias = Sequence[tuple[Term, Sequence[Item]]]
+"""What was read for each term of a product."""
+Events: TypeAlias = Sequence[Sequence[Mapping[int, Frame]]]
+"""By product, block and shard, what no frame of whole days answers."""
+Counted: TypeAlias = Iterator[tuple[int, Sequence[int], Iterator[tuple[Count, ...]]]]
+"""By shard, the bits of each selection and, by block and product, what they used."""
 
 
 class WholeDays(NamedTuple):
@@ -125,7 +130,7 @@ class ProductSeries(Measuring):
     def blocks(
         self,
         shard: int,
-        read: Sequence[tuple[Term, Sequence[Item]]],
+        read: Read,
         events: Iterable[Mapping[int, Frame]],
     ) -> Iterator[Frame]:
         parts = (items for term, items in read if not term.reading and not term.late)
@@ -159,7 +164,7 @@ class ProductSeries(Measuring):
             by_block[each.block].append(each)
         return by_block
 
-    def day_counts(self, shard: int, whose: Whose) -> DayCounts:
+    def day_counts(self, shard: int, whose: Selected) -> DayCounts:
         days = [] if shard >= self.view.head.shards(self.product) else self.whole_days
         return DayCounts(self.view, self.product, shard, joined(days), whose)
 
@@ -175,7 +180,7 @@ class ProductSeries(Measuring):
     def counts(
         self,
         shard: int,
-        whose: Whose,
+        whose: Selected,
         by_day: Mapping[date, Count],
         events: Iterable[Mapping[int, Frame]],
     ) -> Iterator[Count]:
@@ -235,62 +240,95 @@ class Series:
     members: Members | None = None
     """The groups whose members are asked about, if there are such."""
 
-    @cached_property
-    def shards(self) -> range:
-        with_events = (shard for blocks in self._events for block in blocks for shard in block)
-        settled = (self.view.head.shards(product) for product in self.products)
-        return range(max([0, *settled, *(shard + 1 for shard in with_events)]))
-
-    def blocks(self, shard: int) -> Iterator[tuple[Frame, ...]]:
-        terms = [series.terms(shard) for series in self._by_product]
-        answers = iter(self.view.store.read([term.key_range for each in terms for term in each]))
-        blocks = [
-            series.blocks(shard, [(term, next(answers)) for term in each], events)
-            for series, each, events in zip(self._by_product, terms, self._events, strict=True)
-        ]
-        return zip(*blocks, strict=True)
-
     def of_users(self, users: Collection[int] | None) -> Iterator[Iterator[tuple[Count, ...]]]:
         """By shard and block, what some users did, or everybody, and how many they were."""
-        lanes = None if users is None else lanes_filled(users)
-        bits = {} if users is None else bits_of(users)
-        for shard in self.shards:
-            if lanes is None:
-                yield self.counts(shard)
-            elif shard in lanes and self.members:
-                some = Some(self.members.within(shard), bits[shard], lanes[shard])
-                yield self._counts(shard, some) or self.counts_of(shard, lanes[shard])
-            elif shard in lanes:
-                yield self.counts_of(shard, lanes[shard])
+        some = EVERYBODY if users is None else Selection(sorted(users), self._groups)
+        division = self.members and Divided(self.members.division, self.members.digest)
+        return (blocks for _, _, blocks in self.counted(Selections([some], division)))
 
-    def counts(self, shard: int) -> Iterator[tuple[Count, ...]]:
-        """Who of a shard used each product in each block, and what they used together."""
-        return self._counts(shard, Everybody()) or self.counts_of(shard)
+    @property
+    def _groups(self) -> Sequence[int]:
+        return self.members.groups if self.members else ()
 
-    def _counts(self, shard: int, whose: Whose) -> Iterator[tuple[Count, ...]] | None:
-        """The same by day; None where other frames tell it for less."""
+    @property
+    def shards(self) -> range:
+        return range(self._shards(self._events))
+
+    def _shards(self, events: Events) -> int:
+        with_events = (shard for blocks in events for block in blocks for shard in block)
+        settled = (self.view.head.shards(product) for product in self.products)
+        return max([0, *settled, *(shard + 1 for shard in with_events)])
+
+    def blocks(self, shard: int) -> Iterator[tuple[Frame, ...]]:
+        """What every user of a shard used of each product in each block."""
+        return self._in_blocks(shard, in_rounds(self.view.store, self._frames(shard)), self._events)
+
+    def counted(self, selections: Selections) -> Counted:
+        """By shard and block, what selections of users used of each product.
+
+        The first shard is read with what is read event by event, the others one after the other.
+        """
+        store, first = self.view.store, selections.in_shard(0)
+        steps: list[Steps[Any]] = [self._events_of_each(), self._counted(0, first)]
+        events, in_blocks = in_rounds(store, side_by_side(steps))
+        shards = range(self._shards(events))
+        if shards and first.users:
+            yield 0, first.bits, in_blocks(events)
+        for shard in shards[1:]:
+            whose = selections.in_shard(shard)
+            if whose.users:
+                yield shard, whose.bits, in_rounds(store, self._counted(shard, whose))(events)
+
+    def _counted(
+        self, shard: int, whose: Selected
+    ) -> Steps[Callable[[Events], Iterator[tuple[Count, ...]]]]:
+        """By day, or by whole readings where these tell it for less; events come later."""
+        if not whose.users:
+            return lambda _: iter(())
         days = [series.day_counts(shard, whose) for series in self._by_product]
-        by_product = read_each(days, sum(series.weight for series in self._by_product))
-        if by_product is None:
-            return None
-        each = zip(self._by_product, by_product, self._events, strict=True)
+        by_product = yield from read_each(days, sum(series.weight for series in self._by_product))
+        if by_product is not None:
+            return partial(self._of_days, shard, whose, by_product)
+        read = yield from self._frames(shard)
+        return partial(self._of_frames, shard, whose, read)
+
+    def _frames(self, shard: int) -> Steps[Sequence[Read]]:
+        terms = [series.terms(shard) for series in self._by_product]
+        key_ranges = [term.key_range for each in terms for term in each]
+        answers = iter((yield key_ranges) if key_ranges else ())
+        return [[(term, next(answers)) for term in each] for each in terms]
+
+    def _of_days(
+        self,
+        shard: int,
+        whose: Selected,
+        by_product: Sequence[Mapping[date, Count]],
+        events: Events,
+    ) -> Iterator[tuple[Count, ...]]:
+        each = zip(self._by_product, by_product, events, strict=True)
         counts = (one.counts(shard, whose, days, events) for one, days, events in each)
         return zip(*counts, strict=True)
 
-    def counts_of(self, shard: int, lanes: int | None = None) -> Iterator[tuple[Count, ...]]:
-        """The same of some users, whose lanes are filled, or of everybody."""
-        for frames in self.blocks(shard):
-            mine = frames if lanes is None else [frame.only(lanes) for frame in frames]
-            yield tuple(map(count_of, mine, self.products))
+    def _of_frames(
+        self, shard: int, whose: Selected, read: Sequence[Read], events: Events
+    ) -> Iterator[tuple[Count, ...]]:
+        for frames in self._in_blocks(shard, read, events):
+            pairs = zip(frames, self.products, strict=True)
+            yield tuple(whose.of_frame(with_days(frame), product) for frame, product in pairs)
+
+    def _in_blocks(
+        self, shard: int, read: Sequence[Read], events: Events
+    ) -> Iterator[tuple[Frame, ...]]:
+        each = zip(self._by_product, read, events, strict=True)
+        return zip(*(one.blocks(shard, terms, of_it) for one, terms, of_it in each), strict=True)
 
     def users_in_blocks(self, users: Collection[int]) -> list[int]:
         """How many of some users used anything in each block."""
-        bits = bits_of(users)
         found = [0] * (len(self.edges) - 1)
-        for shard in bits.keys() & set(self.shards):
-            for block, counts in enumerate(self.counts(shard)):
-                active = reduce(or_, (count.users for count in counts), 0)
-                found[block] += (active & bits[shard]).bit_count()
+        some = Selections([Selection(sorted(users))], has_sums=False)
+        for _, _, blocks in self.counted(some):
+            for block, counts in enumerate(blocks):
+                found[block] += reduce(or_, (count.users for count in counts), 0).bit_count()
         return found
 
     def blocks_used_by(self, users: Collection[int]) -> set[int]:
@@ -303,10 +341,11 @@ class Series:
         ]
 
     @cached_property
-    def _events(self) -> list[list[Mapping[int, Frame]]]:
-        unframed = in_rounds(
-            self.view.store, sums_of_each([series.unframed() for series in self._by_product])
-        )
+    def _events(self) -> Events:
+        return in_rounds(self.view.store, self._events_of_each())
+
+    def _events_of_each(self) -> Steps[Events]:
+        unframed = yield from sums_of_each([series.unframed() for series in self._by_product])
         pairs = zip(self._by_product, unframed, strict=True)
         return [series.event_frames(sums) for series, sums in pairs]
 
@@ -327,18 +366,6 @@ def lanes_filled(users: Iterable[int]) -> dict[int, int]:
         shard, lane = divmod(user, SHARD)
         by_shard[shard][NARROW * lane : NARROW * (lane + 1)] = _FULL
     return {shard: int.from_bytes(lanes, "little") for shard, lanes in by_shard.items()}
-
-
-def bits_of(users: Iterable[int]) -> dict[int, int]:
-    """By shard, one bit for each of some users."""
-    by_shard: defaultdict[int, int] = defaultdict(int)
-    for user in users:
-        by_shard[user // SHARD] |= 1 << user % SHARD
-    return by_shard
-
-
-def count_of(measures: Frame, product: MeteredProduct) -> Count:
-    return Count.of(with_days(measures), product)
 
 
 def sums(frame: Frame) -> list[int]:

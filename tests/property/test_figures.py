@@ -1,0 +1,210 @@
+"""Figures against brute force: any products, groups, filters and blocks, after any steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from itertools import pairwise
+from random import Random
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+from zoneinfo import ZoneInfo
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from odometer.domain.people import UserType
+from odometer.domain.time import epoch_second
+from odometer.engine import calendar
+from odometer.engine.format.products import PEOPLE, TOTALS
+from odometer.engine.read.measuring import measure
+from odometer.reports.blocks import Granularity, blocks, edges
+from odometer.services.figures import Asked, Figures, Filter, Group, GroupBy, Report
+from tests.property.test_series import (
+    BEGINNINGS,
+    EVERYTHING,
+    SHARDS_APART,
+    STEPS,
+    USERS_KNOWN,
+    Step,
+    periods,
+    simulate,
+)
+from tests.support.simulated_engine import SimulatedEngine
+
+if TYPE_CHECKING:
+    from odometer.domain.events import Event
+    from odometer.domain.time import Period
+    from odometer.services.usage import Usage
+
+TEAMS = [None, 0, 1]
+DEPARTMENTS: list[list[int]] = [[], [0], [1], [0, 1]]
+ZONES = ["Asia/Kathmandu", "America/New_York"]
+
+
+class Roster:
+    """Who is in which team and departments, and of which type."""
+
+    def __init__(self, seed: int, spread: int) -> None:
+        luck = Random(seed)
+        places = range((len(USERS_KNOWN) + 1) * spread)
+        known = {place: luck.getrandbits(16) for place in places if place % spread == 0}
+
+        def column(values: Sequence[Any]) -> list[Any]:
+            chosen = {p: Random(f"{seed} {values} {k}").choice(values) for p, k in known.items()}
+            return [chosen.get(place, values[0]) for place in places]
+
+        self.team: list[int | None] = column(TEAMS)
+        self.departments: list[list[int]] = column(DEPARTMENTS)
+        self.type: list[str] = column([*UserType])
+
+    def columns(self, *_: str) -> Mapping[str, list[Any]]:
+        return {"team": self.team, "departments": self.departments, "type": self.type}
+
+    def groups(self, event: Event[int], by: GroupBy) -> Sequence[Group]:
+        """The groups that an event counts in."""
+        team = self.team[event.who]
+        groups: Mapping[GroupBy, Sequence[Group]] = {
+            GroupBy.NONE: [],
+            GroupBy.PRODUCT: [event.product],
+            GroupBy.TEAM: [] if team is None else [team],
+            GroupBy.DEPARTMENT: self.departments[event.who],
+            GroupBy.USER: [event.who],
+            GroupBy.USER_TYPE: [self.type[event.who]],
+        }
+        return groups[by]
+
+    def has(self, user: int, only: Filter) -> bool:
+        return (
+            only.team in (None, self.team[user])
+            and (only.departments is None or bool(only.departments & {*self.departments[user]}))
+            and only.user_type in (None, self.type[user])
+            and (only.users is None or user in only.users)
+        )
+
+
+def usage_of(simulated: SimulatedEngine, roster: Roster) -> Usage:
+    view = simulated.view()
+    by_id = {product.id: product for product in simulated.products}
+
+    def of(product: str, period: Period) -> Any:
+        return measure(view, by_id[product], period)
+
+    return cast("Usage", SimpleNamespace(view=view, directory=roster, of=of))
+
+
+def figures_of(events: Iterable[Event[int]], asked: Asked, zone: str) -> Figures:
+    sums: Counter[str] = Counter({n: 0 for p in asked.products for n in p.kind.measures})
+    kinds = {product.id: product.kind for product in asked.products}
+    users, days = set(), set()
+    for event in events:
+        kind = kinds[event.product]
+        sums.update(dict(zip(kind.measures, event.measures, strict=False)))
+        users.add(event.who)
+        days.add(calendar.day_of(event.second, calendar.zone_of(kind, zone)))
+    return Figures(dict(sums), len(users), len(days) if asked.days else None)
+
+
+def expected(
+    simulated: SimulatedEngine, roster: Roster, asked: Asked, ends: Sequence[int]
+) -> tuple[Figures, dict[Group, Figures]]:
+    ids = {product.id for product in asked.products}
+    events = [
+        event
+        for fold in simulated.folds()
+        for event in fold.events
+        if event.product in ids
+        and ends[0] <= event.second < ends[1]
+        and roster.has(event.who, asked.users)
+    ]
+    groups = {group for event in events for group in roster.groups(event, asked.group_by)}
+    of_groups = {
+        group: [event for event in events if group in roster.groups(event, asked.group_by)]
+        for group in sorted(groups, key=str)
+    }
+    zone = simulated.zone
+    return figures_of(events, asked, zone), {
+        group: figures_of(some, asked, zone) for group, some in of_groups.items()
+    }
+
+
+def midnights(end: datetime, days: int, zone: tzinfo) -> list[int]:
+    last = calendar.day_of(epoch_second(end), zone)
+    return [calendar.first_second(last - timedelta(ago), zone) for ago in range(days, -1, -1)]
+
+
+@st.composite
+def ends_of_blocks(draw: st.DrawFn) -> list[int]:
+    period = draw(periods())
+    how = draw(st.sampled_from([*Granularity, *ZONES, "hours", "local"]))
+    if how in list(Granularity):
+        return edges(blocks(period, Granularity(how)))
+    end = period.end
+    if how == "hours":
+        last = epoch_second(end) + 1
+        return [last - 3600 * ago for ago in range(draw(st.integers(1, 30)), -1, -1)]
+    zone = "Europe/Berlin" if how == "local" else how
+    inner = midnights(end, draw(st.integers(1, 9)), ZoneInfo(zone))
+    return [inner[0] - draw(st.sampled_from([0, 1, 7_000])), *inner[1:], inner[-1] + 5_000]
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Asked:
+    products = draw(st.lists(st.sampled_from(EVERYTHING), min_size=1, max_size=3, unique=True))
+    only = Filter(
+        draw(st.sampled_from([None, None, 0, 1])),
+        draw(st.sampled_from([None, None, frozenset({0}), frozenset({0, 1})])),
+        draw(st.sampled_from([None, None, *UserType])),
+    )
+    ends, other = draw(ends_of_blocks()), draw(periods())
+    return Asked(
+        products,
+        ends,
+        only,
+        draw(st.sampled_from(GroupBy)),
+        draw(st.sampled_from([None, (epoch_second(other.start), epoch_second(other.end))])),
+        draw(st.booleans()),
+    )
+
+
+@settings(max_examples=60)
+@given(
+    begin=st.sampled_from(BEGINNINGS),
+    steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2**16)), max_size=25),
+    spread=st.sampled_from([1, 3, SHARDS_APART]),
+    seed=st.integers(0, 99),
+    asked=st.lists(questions(), min_size=1, max_size=3),
+    some=st.none() | st.sets(st.integers(0, len(USERS_KNOWN))),
+)
+def test_figures_equal_brute_force(
+    begin: datetime,
+    steps: list[Step],
+    spread: int,
+    seed: int,
+    asked: list[Asked],
+    some: set[int] | None,
+) -> None:
+    simulated = simulate(begin, steps, spread, catalog=[*EVERYTHING, TOTALS, PEOPLE])
+    roster = Roster(seed, spread)
+    for each in asked:
+        users = None if some is None else frozenset(place * spread for place in some)
+        check(simulated, roster, each._replace(users=each.users._replace(users=users)))
+
+
+def check(simulated: SimulatedEngine, roster: Roster, asked: Asked) -> None:
+    report = Report(usage_of(simulated, roster), asked)
+    ends = (asked.edges[0], asked.edges[-1])
+    for found, pair in ((report.totals, ends), (report.compared, asked.compare)):
+        if found is not None and pair is not None:
+            all_, groups = expected(simulated, roster, asked, pair)
+            assert found.all == all_
+            shown = {g: found.of_groups.at(at) for at, g in enumerate(found.groups)}
+            assert shown == groups
+    in_blocks = report.blocks(report.totals.groups)
+    nothing = figures_of([], asked, simulated.zone)
+    for block, pair in enumerate(pairwise(asked.edges)):
+        all_, groups = expected(simulated, roster, asked, pair)
+        assert in_blocks.all.at(block) == all_
+        shown = {group: columns.at(block) for group, columns in in_blocks.groups.items()}
+        assert shown == {group: groups.get(group, nothing) for group in report.totals.groups}
