@@ -10,6 +10,7 @@ from random import Random
 
 from bench.daily_usage import PRODUCT
 from odometer.domain.events import Event, digest_of
+from odometer.domain.values import FIRST, SentValue
 from odometer.engine.format import log_entries
 from odometer.engine.format.products import PROJECTIONS
 from odometer.engine.memory import Memory
@@ -24,10 +25,15 @@ ORGANIZATION = "3f0c5d1e-7a52-4b8a-9f51-5d1f0e6b7c21"
 
 
 class Everyone:
-    """A directory in which `user-7` is the eighth user."""
+    """A directory in which `user-7` is the eighth user, and `value-7` the eighth value."""
 
     def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
         return {subject: int(subject.rpartition("-")[2]) for subject in subjects}
+
+    def values(
+        self, organization: str, sent: Sequence[SentValue], at: int
+    ) -> Mapping[SentValue, int]:
+        return {value: FIRST + int(value.text.rpartition("-")[2]) for value in sent}
 
 
 @dataclass

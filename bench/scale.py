@@ -33,6 +33,7 @@ from odometer.domain.events import Event
 from odometer.domain.kinds import KINDS, LEAST_MEASURES
 from odometer.domain.time import DAY as ONE_DAY
 from odometer.domain.time import Period, epoch_second, instant_at
+from odometer.domain.values import NONE, SentValue
 from odometer.engine.format import log_entries
 from odometer.engine.format.decisions import UsageHead
 from odometer.engine.format.marks import LANDED_SECONDS
@@ -68,6 +69,12 @@ class Everyone:
 
     def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
         return {subject: int(subject) for subject in subjects}
+
+    def values(
+        self, organization: str, sent: Sequence[SentValue], at: int
+    ) -> Mapping[SentValue, int]:
+        """No kind has breakdowns here."""
+        return dict.fromkeys(sent, NONE)
 
 
 @dataclass

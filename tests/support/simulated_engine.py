@@ -11,6 +11,7 @@ from random import Random
 from odometer.domain.events import Event
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, instant_at
+from odometer.domain.values import NONE, OTHER, SentValue, Values
 from odometer.engine import calendar
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Fold
@@ -41,11 +42,17 @@ Row = tuple[int, ...]
 
 
 class Subjects:
-    """A directory that knows two names for some users, and leaves gaps between ordinals."""
+    """A directory that knows two names for some users, and leaves gaps between ordinals.
 
-    def __init__(self, spread: int) -> None:
+    It has room for a few values of each breakdown of a kind.
+    """
+
+    def __init__(self, spread: int, products: Sequence[MeteredProduct] = ()) -> None:
         self._spread = spread
         self._ordinals: dict[tuple[str, str], int] = {}
+        self._kinds = {product.id: product.kind.name for product in products}
+        self.known: defaultdict[tuple[str, int], Values] = defaultdict(Values)
+        """The values of each place of a kind."""
 
     def ordinals(self, organization: str, subjects: Sequence[str], at: int) -> Mapping[str, int]:
         people = {subject: subject.split("@")[0] for subject in subjects}
@@ -53,6 +60,16 @@ class Subjects:
             following = len(self._ordinals) * self._spread
             self._ordinals.setdefault((organization, person), following)
         return {name: self._ordinals[organization, person] for name, person in people.items()}
+
+    def values(
+        self, organization: str, sent: Sequence[SentValue], at: int
+    ) -> Mapping[SentValue, int]:
+        numbers = {}
+        for value in sent:
+            breakdown = self._kinds[value.product], value.place
+            self.known[breakdown] = self.known[breakdown].with_new([value.text])
+            numbers[value] = self.known[breakdown].number(value.text) or OTHER
+        return numbers
 
 
 @dataclass
@@ -79,7 +96,7 @@ class SimulatedEngine:
     def __post_init__(self) -> None:
         self.log = MemoryStore(lambda: self.now)
         self.usage = MemoryStore(lambda: self.now)
-        self.subjects = Subjects(self.spread)
+        self.subjects = Subjects(self.spread, self.products)
         self.memory = Memory(self.remembered)
         self.settling = Settling(self.usage, lambda _: self.products)
         self.rebuilding = Rebuilding(self.usage, self.settling)
@@ -150,10 +167,10 @@ class SimulatedEngine:
         """Whether exactly this was sent, by whatever name of the user."""
         names = {sent.who for sent in self.sent[event.identity]}
         known = self.subjects.ordinals(ORGANIZATION, sorted(names), self.now)
-        return any(
-            log_entries.numbered(sent, known[sent.who]) == event
-            for sent in self.sent[event.identity]
-        )
+        several = self.sent[event.identity]
+        texts = [value for sent in several for value in log_entries.values_of(sent)]
+        values = self.subjects.values(ORGANIZATION, texts, self.now)
+        return any(log_entries.numbered(sent, known[sent.who], values) == event for sent in several)
 
 
 def brute_force(
@@ -170,6 +187,16 @@ def brute_force(
             for at in range(wide):
                 sums[event.who][at] += event.measures[at]
     return {who: (*sums[who], len(days[who])) for who in sums}
+
+
+def brute_force_by_value(
+    folds: Sequence[Fold], product: MeteredProduct, place: int, seconds: range, zone: str
+) -> dict[int, Row]:
+    """The measures of every value, and the days on which it was used, event by event."""
+    events = (event for fold in folds for event in fold.events if event.values)
+    by_value = [event._replace(who=int(event.values[place])) for event in events]
+    found = brute_force([Fold(0, by_value, 0)], product, seconds, zone)
+    return {value: row for value, row in found.items() if value != NONE}
 
 
 def rows(used: Used) -> dict[int, Row]:

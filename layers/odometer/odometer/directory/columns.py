@@ -37,6 +37,8 @@ FAMILIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "kinds": {"rows": ("id", "definition")},
 }
 FIRST_REGISTERS: Final = ("users", "teams", "departments", "products")
+VALUES: Final = "values"
+"""The register of the values of breakdowns: a block for each breakdown that has any."""
 HISTORY: Final = "history"
 """The family of the states before the present one; a block of it is only made when it is needed."""
 USER_FAMILIES: Final = tuple(family for family in FAMILIES["users"] if family != HISTORY)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from odometer.directory.columns import BLOCK_ROWS, NAMES, Register, Row
+from odometer.directory.columns import BLOCK_ROWS, NAMES, Block, Register, Row
 from odometer.directory.history import history_of, history_with
 from odometer.directory.snapshot import APP, Directory
 from odometer.directory.users import UserRegister
@@ -17,6 +17,7 @@ from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.text import UUID, as_kept
 from odometer.domain.time import epoch_ms
+from odometer.domain.values import Values
 
 NEW_USER: Row = {
     "user_key": None,
@@ -55,6 +56,8 @@ class Registers:
         self.license = dict(base.license) if base.license else None
         self.erased: set[int] = set()
         """Those who are erased by this change."""
+        self.values: dict[Block, Values] = {}
+        """Of breakdowns, some of which are registered by this change."""
         self.users = UserRegister(directory)
         self.teams = directory.register("teams")
         self.departments = directory.register("departments")

@@ -13,6 +13,7 @@ from odometer.directory.columns import (
     HISTORY_ROWS,
     PAGE_ROWS,
     USER_FAMILIES,
+    VALUES,
     Block,
     Columns,
     DirectoryHead,
@@ -31,9 +32,10 @@ from odometer.directory.people import (
     Team,
     User,
 )
-from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, Kind
+from odometer.domain.kinds import BREAKDOWNS, DEFAULT_PRODUCTS, KINDS, Kind
 from odometer.domain.people import KeyOwner, Role, State, UserType
 from odometer.domain.text import as_kept
+from odometer.domain.values import NONE, SentValue, Values
 
 APP = "app"
 """The kind of product whose use the app utilization API reports."""
@@ -98,6 +100,40 @@ class Directory:
         columns = self.columns("kinds", "rows")
         rows = zip(columns["id"], columns["definition"], strict=True)
         return {name: own_kind(name, definition) for name, definition in rows}
+
+    def values(self, product: str, place: int) -> Values:
+        """The values of a breakdown of the kind of a product."""
+        block = self.block_of_values(product, place)
+        return self.values_in([block])[block] if block else Values()
+
+    def block_of_values(self, product: str, place: int) -> Block | None:
+        """Where the values of a breakdown are; None where the kind of a product has no such."""
+        kind = self.kinds.get(product)
+        if kind is None or place >= len(kind.breakdowns):
+            return None
+        number = list(self.own_kinds).index(kind.name)
+        return Block(VALUES, "rows", number * BREAKDOWNS + place)
+
+    def blocks_of_values(self, sent: Iterable[SentValue]) -> dict[SentValue, Block | None]:
+        several = list(sent)
+        blocks = {each[:2]: self.block_of_values(*each[:2]) for each in several}
+        return {value: blocks[value[:2]] for value in several}
+
+    def values_in(self, blocks: Collection[Block]) -> dict[Block, Values]:
+        """The values of some breakdowns; a block is there when it has any."""
+        content = self._read([block for block in blocks if block in self.head.blocks])
+        return {
+            block: Values(content[block]["text"] if block in content else ()) for block in blocks
+        }
+
+    def numbers_of_values(self, sent: Iterable[SentValue]) -> dict[SentValue, int | None]:
+        """The numbers of values; None of those that are to be registered."""
+        blocks = self.blocks_of_values(sent)
+        known = self.values_in([*filter(None, dict.fromkeys(blocks.values()))])
+        return {
+            value: known[block].number(value.text) if block else NONE
+            for value, block in blocks.items()
+        }
 
     @cached_property
     def erased(self) -> frozenset[int]:

@@ -4,6 +4,7 @@ Absent rows are left alone, absent fields keep their value, null clears. The sam
 change nothing.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -36,6 +37,7 @@ from odometer.directory.registers import (
 from odometer.directory.users import UserRegister
 from odometer.domain.errors import Fault, Invalid
 from odometer.domain.people import Role, State
+from odometer.domain.values import NONE, OTHER, SentValue
 
 NEW_ORGANIZATION: Row = {
     name: value
@@ -116,6 +118,21 @@ class DirectoryEdit(Registers):
         found = {subject: self.register(subject, since_ms) for subject in subjects}
         return {subject: number for subject, number in found.items() if number is not None}
 
+    def register_values(self, sent: Iterable[SentValue]) -> dict[SentValue, int]:
+        """The numbers of values of breakdowns; new ones are registered while there is room."""
+        blocks = self.directory.blocks_of_values(sent)
+        texts: defaultdict[Block, list[str]] = defaultdict(list)
+        for value, block in blocks.items():
+            if block:
+                texts[block].append(value.text)
+        known = self.directory.values_in(texts)
+        now = {block: known[block].with_new(texts[block]) for block in texts}
+        self.values |= {block: values for block, values in now.items() if values != known[block]}
+        return {
+            value: now[block].number(value.text) or OTHER if block else NONE
+            for value, block in blocks.items()
+        }
+
     def erase(self, user_id: str) -> int | None:
         """Anonymize a user and return their number; None if nobody has that id.
 
@@ -149,11 +166,13 @@ class DirectoryEdit(Registers):
 
     @property
     def changed_blocks(self) -> dict[Block, Columns]:
-        return {
+        rows = {
             block: register.content(block)
             for register in self._registers()
             for block in sorted(register.touched)
         }
+        values = {block: {"text": list(each.texts)} for block, each in self.values.items()}
+        return {**rows, **values}
 
     def head(self, commits: Mapping[Block, str], commit: str) -> tuple[DirectoryHead, Pages]:
         """The head that follows once blocks are stored under their commits, and its new pages."""

@@ -1,8 +1,10 @@
-"""The storage that the engine needs: items with two keys, and the ordinals of users."""
+"""The storage that the engine needs: items with two keys, and the numbers of users and values."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from odometer.domain.values import SentValue
 
 Item = Mapping[str, Any]
 """`pk` and `sk` are text; the rest is text, whole numbers or bytes."""
@@ -81,4 +83,12 @@ class SubjectDirectory(Protocol):
         """The ordinal of every subject; an unknown one is registered as of that second.
 
         Those that cannot be registered are left out.
+        """
+
+    def values(
+        self, organization: str, sent: Sequence[SentValue], at: int
+    ) -> Mapping[SentValue, int]:
+        """The number of every value; an unknown one is registered as of that second.
+
+        It is 0 where the kind of the product has no such breakdown.
         """

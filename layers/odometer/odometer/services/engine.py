@@ -15,7 +15,7 @@ from odometer.engine.format.decisions import UsageHead, read_head
 from odometer.engine.format.lanes import ByLane
 from odometer.engine.format.log_entries import Undecodable
 from odometer.engine.format.marks import FOLD, FOLD_AGAIN, GROUP, REBUILD, SETTLE
-from odometer.engine.format.products import PROJECTIONS, MeteredProduct
+from odometer.engine.format.products import MeteredProduct, metered
 from odometer.engine.format.segments import first_dates, years_with_frames
 from odometer.engine.read.verify import Comparison, YearCheck
 from odometer.engine.read.views import View
@@ -92,7 +92,7 @@ class Engine:
         self.retirement = Retirement(self.usage, self.products)
 
     def products(self, organization: str) -> list[MeteredProduct]:
-        return [*products_of(self.directories.open(organization)), *PROJECTIONS]
+        return metered(products_of(self.directories.open(organization)))
 
     def fold_new(self, organization: str, entries: Sequence[Item], now: datetime) -> bool:
         """Fold what was just accepted; whether the tail has become long."""

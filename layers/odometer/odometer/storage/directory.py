@@ -29,6 +29,7 @@ from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.errors import Conflict, Corrupt, NotFound, Unauthenticated, Unavailable
 from odometer.domain.time import KEPT_FOR_CURSORS
+from odometer.domain.values import SentValue
 from odometer.storage.dynamo import BATCH_GET, Found, Item, Key, Table, backoff
 
 Answer = TypeVar("Answer")
@@ -242,6 +243,17 @@ class DirectoryStore:
             lambda edit: edit.register_all(unknown, at * 1000),
         )
         return known | registered
+
+    def values(
+        self, organization: str, sent: Sequence[SentValue], at: int
+    ) -> Mapping[SentValue, int]:
+        """The numbers of values of breakdowns; unknown ones are registered, all at once."""
+        known = self.open(organization).numbers_of_values(sent)
+        found = {value: number for value, number in known.items() if number is not None}
+        if len(found) == len(known):
+            return found
+        moment = datetime.fromtimestamp(at, UTC)
+        return self.change(organization, moment, lambda edit: edit.register_values(sent))
 
     def credential(self, organization: str, key_id: str) -> Credential | None:
         item = self.table.get(organization, credential_key(key_id))

@@ -1,6 +1,6 @@
 """Explain on the wire: the terms of a figure, so that a sum can be checked by hand."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
@@ -18,6 +18,7 @@ from odometer.engine.read.explain import (
     explain_days,
     explain_days_of_some,
     explain_measure,
+    explain_value,
     sum_of,
 )
 from odometer.engine.read.measuring import distinct_users
@@ -31,6 +32,7 @@ from odometer.web.report import Report, columns_of
 LONGEST: Final = timedelta(days=732)
 """Those that can be reckoned with in every zone."""
 LONGEST_PRODUCTS: Final = 4_096
+LONGEST_VALUE: Final = 64
 DAYS_ACTIVE: Final = "days_active"
 USERS: Final = "users"
 ACCOUNTS: Final = "accounts"
@@ -54,6 +56,10 @@ class WhoQuery(Strict):
     state: Annotated[State, Choice()] | None = Field(
         None, description="Only users who were in this state at `to`."
     )
+
+    @property
+    def filters(self) -> Mapping[str, object]:
+        return {name: getattr(self, name) for name in WhoQuery.model_fields}
 
     def members(self, directory: Directory, at: datetime) -> Collection[int] | None:
         """The users who are asked about, by the state they were in at some moment."""
@@ -83,6 +89,15 @@ class ExplainQuery(WhoQuery):
         description=f"A measure of the product, `{DAYS_ACTIVE}`, `{USERS}` who had any usage, or "
         f"`{ACCOUNTS}`, which are all users whether they had or not, as of `to`."
     )
+    breakdown: Annotated[str, Text(32)] | None = Field(
+        None,
+        description="Only what has this `value` of a breakdown of the products; without a `value`, "
+        "what has none. Not together with filters of users.",
+    )
+    value: Annotated[str, Text(LONGEST_VALUE)] | None = Field(
+        None,
+        description="A value of the breakdown; `other` is all that came after the first 1,000.",
+    )
     start: Annotated[datetime, Instant()] = Field(alias="from", description="The first instant.")
     end: Annotated[datetime, Instant()] = Field(
         alias="to",
@@ -91,6 +106,13 @@ class ExplainQuery(WhoQuery):
     )
     page_size: Annotated[int, Whole(1, 1000)] = Field(100, description="Events on a page.")
     cursor: CursorParameter = None
+
+    @field_validator("value")
+    @classmethod
+    def _of_breakdown(cls, value: str | None, earlier: ValidationInfo) -> str | None:
+        if value is not None and earlier.data.get("breakdown") is None:
+            raise refuse("order", "expected a breakdown that it is a value of")
+        return value
 
     @field_validator("end")
     @classmethod
@@ -191,6 +213,8 @@ def explained_by(
     products: Sequence[MeteredProduct],
     users: Collection[int] | None,
 ) -> Explanation:
+    if query.breakdown is not None:
+        return explained_by_value(query, usage, products, query.breakdown)
     if query.measure == ACCOUNTS:
         return counted(users_in(usage.directory, query.end, *State), users)
     if query.measure == USERS:
@@ -202,6 +226,45 @@ def explained_by(
         for product in products
         if query.measure in product.kind.measures
     )
+
+
+def explained_by_value(
+    query: ExplainQuery, usage: Usage, products: Sequence[MeteredProduct], breakdown: str
+) -> Explanation:
+    """A measure of what has a value of a breakdown, or none of its values."""
+    check_by_value(query, products, breakdown)
+    mine = [each for each in products if breakdown in each.kind.breakdowns]
+    values = {each: value_of(query, usage.directory, each, breakdown) for each in mine}
+    if query.value is not None and not any(values.values()):
+        raise NotFound(query.value, "value")
+    return sum_of(
+        explain_value(usage.view, each, query.measure, query.period, breakdown, value)
+        for each, value in values.items()
+        if query.measure in each.kind.measures and (value or query.value is None)
+    )
+
+
+def check_by_value(query: ExplainQuery, products: Sequence[MeteredProduct], breakdown: str) -> None:
+    known = dict.fromkeys(name for each in products for name in each.kind.breakdowns)
+    if breakdown not in known:
+        expected = f"expected one of {', '.join(known)}" if known else "the products have none"
+        raise Invalid.parameter("breakdown", expected, breakdown)
+    if query.measure in (DAYS_ACTIVE, USERS, ACCOUNTS):
+        words = "expected a measure of the product: values of a breakdown have no users"
+        raise Invalid.parameter("measure", words, query.measure)
+    for name, given in query.filters.items():
+        if given is not None:
+            raise Invalid.parameter(name, "not together with breakdown", str(given))
+
+
+def value_of(
+    query: ExplainQuery, directory: Directory, product: MeteredProduct, breakdown: str
+) -> int | None:
+    """The number of the value that is asked for; None where the product has no such."""
+    if query.value is None:
+        return None
+    values = directory.values(product.id, product.kind.breakdowns.index(breakdown))
+    return next((number for number, _ in values.chosen([query.value])), None)
 
 
 def counted(found: Sequence[int], users: Collection[int] | None) -> Explanation:

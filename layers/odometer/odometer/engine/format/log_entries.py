@@ -4,14 +4,16 @@ The log has accepted batches as they came, until a fold decides about their even
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise, zip_longest
 from struct import error as struct_error
 from struct import iter_unpack
+from types import MappingProxyType
 from typing import Any, Final
 
 from odometer.domain.events import DIGEST_BYTES, Event, Who
 from odometer.domain.kinds import BREAKDOWNS, LEAST_MEASURES, MEASURES
+from odometer.domain.values import NONE, SentValue
 from odometer.engine.format import keys
 from odometer.engine.format.codec import measures_in, pack, pack_measures, unpack, unpack_measures
 from odometer.engine.format.lanes import lane_of
@@ -21,9 +23,6 @@ LOG_SECONDS: Final = 35 * 86_400
 """Log entries and folds expire after this; both are long settled by then."""
 SETTLING_MS: Final = 120_000
 """An entry stamped longer ago than this is in the log or never will be: a put is tried for 20 s."""
-NONE: Final = 0
-"""Stands for the value that an event has not of a breakdown."""
-
 
 _event: Final = Event[int]._make
 
@@ -179,5 +178,19 @@ def events_in(item: Item) -> int:
     return len(digests) // DIGEST_BYTES if isinstance(digests, bytes) else 0
 
 
-def numbered(event: Event[str], who: int) -> Event[int]:
-    return Event(who, *event[1:])
+def values_of(event: Event[str]) -> list[SentValue]:
+    """The values of breakdowns that an event was sent with."""
+    texts = ((place, text) for place, text in enumerate(event.values) if isinstance(text, str))
+    return [SentValue(event.product, place, text) for place, text in texts if text]
+
+
+def numbered(
+    event: Event[str], who: int, values: Mapping[SentValue, int] = MappingProxyType({})
+) -> Event[int]:
+    """An event with numbers in place of its user and its values."""
+    if not event.values:
+        return Event(who, *event[1:])
+    numbers = [NONE] * BREAKDOWNS
+    for value in values_of(event):
+        numbers[value.place] = values[value]
+    return Event(who, *event[1:-1], tuple(numbers) if any(numbers) else ())

@@ -24,7 +24,7 @@ from odometer.engine.format.codec import (
     unpack_measures,
 )
 from odometer.engine.format.frames import SHARD, Frame, with_days
-from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.products import MeteredProduct, events_of
 from odometer.engine.store import Item, KeyRange, Store
 
 _SEGMENT_BYTES: Final = 500
@@ -41,7 +41,7 @@ class Segment(NamedTuple):
 
     @classmethod
     def of(cls, events: Iterable[Event[int]], product: MeteredProduct) -> Segment:
-        mine = (event for event in events if event.product == product.id)
+        mine = events_of(events, product)
         rows = sorted((event.second, event.who, *event.measures) for event in mine)
         columns = chain(zip_longest(*rows, fillvalue=0), repeat([0] * len(rows)))
         seconds, who, *measures = map(numbers, islice(columns, 2 + product.measures))

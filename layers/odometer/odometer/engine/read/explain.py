@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 from heapq import nsmallest
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from odometer.domain.time import Period
 from odometer.engine import calendar
@@ -75,6 +75,15 @@ class Explanation(NamedTuple):
     def value(self) -> int:
         return sum(part.sign * part.value for part in self.parts) + len(self.users)
 
+    def of_nobody(self) -> Self:
+        """The same where events do not say whose they are."""
+        return self._replace(events=[event._replace(who=None) for event in self.events])
+
+    def taken_away(self) -> Self:
+        parts = [part._replace(sign=-part.sign) for part in self.parts]
+        events = [event._replace(value=-event.value) for event in self.events]
+        return self._replace(parts=parts, events=events)
+
     @property
     def entries(self) -> Sequence[object]:
         """What pages list: users where they are counted, otherwise events."""
@@ -100,6 +109,24 @@ def explain_measure(
 ) -> Explanation:
     place = product.kind.measures.index(measure)
     return Explainer(view, product, place, users).of(period.seconds)
+
+
+def explain_value(
+    view: View,
+    product: MeteredProduct,
+    measure: str,
+    period: Period,
+    breakdown: str,
+    value: int | None,
+) -> Explanation:
+    """What was used of a value of a breakdown; without a value, all that is of none of them."""
+    place = product.kind.breakdowns.index(breakdown)
+    by_value, column = product.by_value(place), product.kind.measures.index(measure)
+    if value is not None:
+        return Explainer(view, by_value, column, [value]).of(period.seconds).of_nobody()
+    every = explain_measure(view, product, measure, period, None)
+    valued = Explainer(view, by_value, column, None).of(period.seconds)
+    return sum_of([every, valued.taken_away()]).of_nobody()
 
 
 def explain_days(

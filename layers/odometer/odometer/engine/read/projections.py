@@ -28,7 +28,7 @@ def usage_of_rows(
     frame = measure_shard(projected_view(view, catalog, to, shard), to, period, shard)
     rows = {each: PROJECTIONS[to](at[each.id], user) % SHARD for each in catalog if each.id in at}
     lanes = {each: frame.of_user(row) for each, row in rows.items()}
-    beyond = [each for each in catalog if each.id not in at and each not in PROJECTIONS]
+    beyond = [each for each in catalog if each.id not in at and not each.is_derived]
     used = {row.product for row in usage_of_rows(view, catalog, period, TOTALS)} if beyond else ()
     rest = [row for each in beyond if each in used for row in _beyond(view, each, period, user)]
     return [*(_row(product, values) for product, values in lanes.items() if values[-1]), *rest]

@@ -17,6 +17,7 @@ from itertools import chain, islice, pairwise, takewhile
 from typing import Final, NamedTuple
 
 from odometer.domain.events import Event
+from odometer.domain.values import SentValue
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Fold
 from odometer.engine.format.lanes import elders
@@ -329,7 +330,16 @@ class Folding:
         subjects = list(dict.fromkeys(event.who for event in new))
         known = self.subjects.ordinals(organization, subjects, now) if subjects else {}
         self._park_unknown(organization, batch, set(subjects) - known.keys())
-        return [log_entries.numbered(each, known[each.who]) for each in new if each.who in known]
+        mine = [event for event in new if event.who in known]
+        values = self._numbers_of_values(organization, mine, now)
+        return [log_entries.numbered(event, known[event.who], values) for event in mine]
+
+    def _numbers_of_values(
+        self, organization: str, events: Iterable[Event[str]], now: int
+    ) -> Mapping[SentValue, int]:
+        """Those of the values that events have, which the directory knows by then."""
+        sent = dict.fromkeys(value for event in events for value in log_entries.values_of(event))
+        return self.subjects.values(organization, list(sent), now) if sent else {}
 
     def _park_unknown(self, organization: str, batch: Batch, subjects: Collection[str]) -> None:
         """Keep entries with users who cannot be registered, before a fold passes them over."""

@@ -19,7 +19,7 @@ from odometer.engine.format import keys, strips
 from odometer.engine.format.decisions import UsageHead
 from odometer.engine.format.frames import Frame, plus
 from odometer.engine.format.groups import USER, Division, Week
-from odometer.engine.format.products import PROJECTIONS, MeteredProduct
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import first_dates
 from odometer.engine.store import Item, KeyRange, Store
 from odometer.engine.write.settle import Catalog, by_name
@@ -110,7 +110,7 @@ class Grouping:
 
     def _steps(self, weeks: "Weeks", done: str, until: date) -> Iterator[Step]:
         """By week, so that those that are sealed later come last."""
-        catalog = [p for p in self.catalog(weeks.organization) if p not in PROJECTIONS]
+        catalog = [p for p in self.catalog(weeks.organization) if not p.is_derived]
         firsts = dict(first_dates(weeks.organization, self.usage, by_name(catalog)))
         first = min(firsts.values(), default=until) - DAY
         start = max(first, date.fromisoformat(done) - DAY) if done else first

@@ -90,8 +90,20 @@ class Planned:
             raise UnknownProduct(unknown)
         projections = (product for product in self.catalog if product in PROJECTIONS)
         rows = {p.id: projected(self.events, self.catalog, p) for p in projections}
-        both = {**by_product, **rows}
+        both = {**by_product, **rows, **self._by_value(by_product)}
         return {p: Segment.of(events, known[p]) for p, events in both.items() if events}
+
+    def _by_value(
+        self, by_product: Mapping[str, Sequence[Event[int]]]
+    ) -> dict[str, Sequence[Event[int]]]:
+        """The events of products, some of which have a value, under the product by value."""
+        several = ((each.id, each.breakdown) for each in self.catalog if each.breakdown)
+        mine = ((name, of.place, by_product.get(of.product, ())) for name, of in several)
+        return {
+            name: events
+            for name, place, events in mine
+            if any(event.values and event.values[place] for event in events)
+        }
 
     @property
     def users(self) -> int:
