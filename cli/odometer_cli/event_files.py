@@ -9,9 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from odometer.api.v1.events import LARGEST_BODY, LONGEST_NUMBER
+from odometer.api.v1.events import LARGEST_BODY
 from odometer.domain.events import EVENT_TYPE
 from odometer.domain.kinds import KINDS
+from odometer.domain.numbers import LONGEST_NUMBER
 from odometer_cli.failure import Misused
 
 REQUIRED = ("id", "source", "subject", "time", "product")

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from odometer.api.v1 import export
+from odometer.domain.kinds import KINDS
 from odometer.services.erasure import erase
 from tests.support.memory_directory import ACME, NOON
 from tests.support.people import People, people_of
@@ -94,4 +95,4 @@ def test_a_line_that_is_larger_than_a_page_is_a_page(
         assert len(reply.text.splitlines()) == 1
         reply = us.stack.get(PATH + query, us.key("admin"))
         pages += 1
-    assert pages == 1 + 1 + 2 + 7
+    assert pages == 1 + len(KINDS) + 1 + 2 + 7

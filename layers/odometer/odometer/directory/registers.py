@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from odometer.directory.columns import BLOCK_ROWS, NAMES, Block, Register, Row
 from odometer.directory.history import history_of, history_with
+from odometer.directory.kinds import MOST_KINDS, faults_of_kind, own_kind
 from odometer.directory.snapshot import APP, Directory
 from odometer.directory.users import UserRegister
 from odometer.domain.errors import Conflict, Fault, Invalid, NotFound
 from odometer.domain.events import AHEAD
-from odometer.domain.kinds import DEFAULT_PRODUCTS
+from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, Kind
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.text import UUID, as_kept
 from odometer.domain.time import epoch_ms
@@ -91,6 +92,13 @@ class Registers:
         columns = ["id"] if "id" in names else list(names)
         found = (self.user_with(column, names[column]) for column in columns)
         return next((number for number in found if number is not None), None)
+
+    def kind_named(self, name: str | None) -> Kind | None:
+        """The kind of that name, a built-in one or one that the organization has."""
+        place = self.kinds.position("id", name)
+        if name is None or place is None:
+            return KINDS.get(name or "")
+        return own_kind(name, self.kinds.columns["definition"][place])
 
     def is_last_admin(self, number: int) -> bool:
         if not is_admin(self.users.row(number)):
@@ -176,9 +184,23 @@ def department_faults(registers: Registers, row: Row) -> Iterator[Fault]:
     yield from named_faults(registers.departments, row)
 
 
+def kind_faults(registers: Registers, row: Row) -> Iterator[Fault]:
+    yield from uncleared(row, "name", "days", "measures")
+    yield from missing(row, "name")
+    before = registers.kind_named(row.get("name"))
+    if before is None:
+        yield from missing(row, "measures")
+    if before is None and len(registers.kinds) == MOST_KINDS:
+        yield Fault("name", CONFLICT, f"an organization has at most {MOST_KINDS} kinds of its own")
+    yield from faults_of_kind(before, row)
+
+
 def product_faults(registers: Registers, row: Row) -> Iterator[Fault]:
     number = registers.products.find(row)
     kind = kind_of(registers, row, number)
+    if row.get("kind") is not None and registers.kind_named(row["kind"]) is None:
+        known = [*KINDS, *registers.kinds.columns["id"]]
+        yield Fault("kind", INVALID, f"expected one of {', '.join(known)}")
     if kind is not None and row.get("kind") not in (None, kind):
         yield Fault("kind", CONFLICT, f"is {kind} and stays so")
     if number is None and row.get("kind") == APP:
@@ -209,6 +231,7 @@ def user_faults(registers: Registers, row: Row) -> Iterator[Fault]:
 FAULTS: Mapping[str, Callable[[Registers, Row], Iterator[Fault]]] = {
     "organization": organization_faults,
     "license": license_faults,
+    "kind": kind_faults,
     "team": lambda registers, row: named_faults(registers.teams, row),
     "department": department_faults,
     "product": product_faults,

@@ -22,6 +22,7 @@ from odometer.directory.columns import (
     Row,
 )
 from odometer.directory.history import as_values, history_of, history_with
+from odometer.directory.kinds import NEW_KIND, changed, definition_of
 from odometer.directory.people import Organization, default_email
 from odometer.directory.registers import (
     CONFLICT,
@@ -32,10 +33,12 @@ from odometer.directory.registers import (
     NOT_FOUND,
     Registers,
     faults_of,
+    kind_of,
     values_set,
 )
 from odometer.directory.users import UserRegister
 from odometer.domain.errors import Fault, Invalid
+from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS
 from odometer.domain.people import Role, State
 from odometer.domain.values import NONE, OTHER, SentValue
 
@@ -49,6 +52,10 @@ NEW_TEAM: Row = {"is_default": False}
 MOST_UNPAGED: Final = 98_304
 MOST_ERASED_UNPAGED: Final = 8_192
 Pages = dict[Block, Columns]
+FIXED_KINDS: Final = frozenset({"test", "visual"})
+NOT_IN_USAGE_REPORT: Final = (
+    "the usage report shows its six products only; GET /v1/usage shows this one"
+)
 LONGEST_REASON: Final = 384  # so that 10,000 of them fit into one answer
 
 
@@ -70,6 +77,8 @@ class Outcome:
     id: str | None = None
     code: str | None = None
     message: str | None = None
+    note: str | None = None
+    """What to know about a row that was taken."""
 
     @classmethod
     def rejected(cls, row_id: str | None, faults: Sequence[Fault]) -> "Outcome":
@@ -261,12 +270,30 @@ def apply_user(edit: DirectoryEdit, row: Row) -> Outcome:
     return updated(edit.users.value(number, "id"), changed=changed)
 
 
+def apply_kind(edit: DirectoryEdit, row: Row) -> Outcome:
+    name: str = row["name"]
+    before = edit.kind_named(name)
+    if name in KINDS:
+        return Outcome(Status.UNCHANGED, name)
+    kind = changed(before or NEW_KIND, row)
+    return apply_named(edit.kinds, {"id": name, "definition": definition_of(kind)}, {})
+
+
+def apply_product(edit: DirectoryEdit, row: Row) -> Outcome:
+    outcome = apply_named(edit.products, row, {})
+    kind = kind_of(edit, row, edit.products.position("id", outcome.id))
+    if kind in FIXED_KINDS and outcome.id not in DEFAULT_PRODUCTS:
+        return replace(outcome, note=NOT_IN_USAGE_REPORT)
+    return outcome
+
+
 APPLY: Mapping[str, Callable[[DirectoryEdit, Row], Outcome]] = {
     "organization": apply_organization,
     "license": apply_license,
     "team": lambda edit, row: apply_named(edit.teams, row, NEW_TEAM),
     "department": lambda edit, row: apply_named(edit.departments, row, {}),
-    "product": lambda edit, row: apply_named(edit.products, row, {}),
+    "kind": apply_kind,
+    "product": apply_product,
     "user": apply_user,
 }
 

@@ -1,6 +1,6 @@
 """One reported use of a product: what it must be to count, and what makes it the same event.
 
-    specversion  id  source  type  subject  time  data{product, platform, measures…}
+    specversion  id  source  type  subject  time  data{product, platform, measures…, breakdowns…}
 
 Rules are checked in the order of the attributes; the first one broken is the event's error, with
 the code by which a sender learns of it.
@@ -13,7 +13,8 @@ from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from odometer.domain.kinds import LEAST_MEASURES, MEASURE_LIMIT, Kind
+from odometer.domain.kinds import LEAST_MEASURES, MEASURE_LIMIT, Aggregate, Kind, Measure
+from odometer.domain.numbers import TooManyDecimals, kept, shown
 from odometer.domain.text import CONTROL, as_kept, fault_of_name, has_control, has_invisible
 from odometer.domain.time import epoch_second, instant_at, read_second
 
@@ -21,6 +22,7 @@ Who = TypeVar("Who", str, int)
 
 LONGEST_ID: Final = 256
 LONGEST_NAME: Final = 128
+LONGEST_VALUE: Final = 64
 AHEAD: Final = timedelta(minutes=5)
 EVENT_TYPE: Final = "usage"
 DIGEST_BYTES: Final = 12
@@ -117,8 +119,9 @@ class Rules:
         product, kind = self._product(data)
         platform = platform_of(kind, data)
         measures = measures_of(kind, data)
+        values = values_of(kind, data) if kind.breakdowns else ()
         digest = digest_of(source, event_id)
-        return Event(subject, product, source, second, platform, measures, digest)
+        return Event(subject, product, source, second, platform, measures, digest, values)
 
     def _second(self, time: str) -> int:
         try:
@@ -172,16 +175,57 @@ def platform_of(kind: Kind, data: Mapping[str, Any]) -> int:
 def measures_of(kind: Kind, data: Mapping[str, Any]) -> tuple[int, ...]:
     """The measures of the kind in their order; one that was left out is 0."""
     if not data.keys() <= kind.attributes:
-        unknown = next(name for name in data if name not in kind.attributes)
-        name = CONTROL.sub("\N{REPLACEMENT CHARACTER}", unknown)[:64]
-        raise Refused("unknown_measure", f"{name}: no measure of {kind.name}")
-    measures = tuple([measure(name, data.get(name, 0)) for name in kind.measures])
+        raise unknown(kind, next(name for name in data if name not in kind.attributes))
+    if kind.is_built_in:
+        measures = tuple([measure(name, data.get(name, 0)) for name in kind.measures])
+    else:
+        measures = tuple([own_measure(each, data) for each in kind.described])
     if not any(measures):
         raise Refused("no_usage", f"expected one of {', '.join(kind.measures)} above 0")
     return measures + (0,) * (LEAST_MEASURES - len(measures))
 
 
+def unknown(kind: Kind, name: str) -> Refused:
+    if name in kind.measures:
+        words = f"{name}: counted by itself, events send nothing for it"
+        return Refused("counted_measure", words)
+    printable = CONTROL.sub("\N{REPLACEMENT CHARACTER}", name)[:64]
+    return Refused("unknown_measure", f"{printable}: no measure of {kind.name}")
+
+
 def measure(name: str, value: object) -> int:
     if type(value) is not int or not 0 <= value <= MEASURE_LIMIT:
         raise Refused("invalid_measure", f"{name}: expected an integer from 0 to {MEASURE_LIMIT}")
+    return value
+
+
+def own_measure(measure: Measure, data: Mapping[str, Any]) -> int:
+    """A measure of an organization's own kind, exactly, as a whole number of 10**-decimals."""
+    if measure.aggregate == Aggregate.COUNT:
+        return 1
+    try:
+        whole = kept(data.get(measure.name, 0), measure.decimals)
+    except TooManyDecimals:
+        words = f"{measure.name}: more than {measure.decimals} decimals"
+        raise Refused("too_many_decimals", words) from None
+    if whole is None or not 0 <= whole <= MEASURE_LIMIT:
+        most = shown(MEASURE_LIMIT, measure.decimals)
+        raise Refused("invalid_measure", f"{measure.name}: expected a number from 0 to {most}")
+    return whole
+
+
+def values_of(kind: Kind, data: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an event says of each breakdown of its kind; nothing at all if it says nothing."""
+    values = tuple([value_of(name, data.get(name)) for name in kind.breakdowns])
+    return values if any(values) else ()
+
+
+def value_of(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str) or has_control(value):
+        words = f"{name}: expected text without control characters"
+        raise Refused("invalid_breakdown", words)
+    if len(value.encode()) > LONGEST_VALUE:
+        raise Refused("invalid_breakdown", f"{name}: longer than {LONGEST_VALUE} bytes")
     return value

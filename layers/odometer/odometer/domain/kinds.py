@@ -7,9 +7,10 @@ new code. A measure is never removed, moved or renamed, because items hold measu
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 MEASURE_LIMIT: Final = 2**40
 MEASURES: Final = 8
@@ -19,18 +20,40 @@ LEAST_MEASURES: Final = 4
 BREAKDOWNS: Final = 2
 """No kind has more breakdowns."""
 
-Aggregate = Literal["sum", "count"]
-"""A sum of what events send, or one for each event, which sends nothing for it."""
-Unit = Literal["count", "ms", "seconds", "bytes", "characters", "lines", "tokens", "credits"]
+MOST_DECIMALS: Final = 6
+ACTIVE_USERS: Final = "active_users"
+ACTIVE_DAYS: Final = "active_days"
+"""What a ratio may be for each of, beside measures."""
+
+
+class Aggregate(StrEnum):
+    """How a measure comes about: events send it, or each is one and sends nothing for it."""
+
+    SUM = "sum"
+    COUNT = "count"
+
+
+class Unit(StrEnum):
+    """What a measure is measured in."""
+
+    COUNT = "count"
+    MS = "ms"
+    SECONDS = "seconds"
+    BYTES = "bytes"
+    CHARACTERS = "characters"
+    LINES = "lines"
+    TOKENS = "tokens"
+    CREDITS = "credits"
 
 
 class Measure(NamedTuple):
-    """One thing that a kind measures; its values are whole numbers of 10**-decimals."""
+    """One thing that a kind measures."""
 
     name: str
-    aggregate: Aggregate = "sum"
-    unit: Unit = "count"
+    aggregate: Aggregate = Aggregate.SUM
+    unit: Unit = Unit.COUNT
     decimals: int = 0
+    """Values are kept as whole numbers of 10**-decimals."""
     label: str = ""
 
 
@@ -68,6 +91,10 @@ class Kind:
         return hash(self.name)
 
     @cached_property
+    def is_built_in(self) -> bool:
+        return self.name in KINDS
+
+    @cached_property
     def measures(self) -> tuple[str, ...]:
         """The names of the measures, by their place in stored items."""
         return tuple(measure.name for measure in self.described)
@@ -75,7 +102,7 @@ class Kind:
     @cached_property
     def attributes(self) -> frozenset[str]:
         """All that the data of an event may say."""
-        sent = [measure.name for measure in self.described if measure.aggregate == "sum"]
+        sent = [measure.name for measure in self.described if measure.aggregate == Aggregate.SUM]
         platform = ["platform"] if self.platforms else []
         return frozenset({"product", *sent, *platform, *self.breakdowns})
 
@@ -86,7 +113,10 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         for kind in (
             Kind(
                 "test",
-                (Measure("tests", label="Tests"), Measure("duration_ms", unit="ms", label="Time")),
+                (
+                    Measure("tests", label="Tests"),
+                    Measure("duration_ms", unit=Unit.MS, label="Duration"),
+                ),
                 ("automation", "app-automation", "hyperexecute", "realtime", "realdevice"),
                 label="Tests",
             ),
@@ -100,9 +130,9 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                 "completion",
                 (
                     Measure("completions", label="Completions"),
-                    Measure("chars_completed", unit="characters", label="Characters completed"),
+                    Measure("chars_completed", unit=Unit.CHARACTERS, label="Characters completed"),
                     Measure("keystrokes", label="Keystrokes"),
-                    Measure("lines", unit="lines", label="Lines"),
+                    Measure("lines", unit=Unit.LINES, label="Lines"),
                 ),
                 ("code-completions",),
                 ratios=(
@@ -120,8 +150,8 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                 (
                     Measure("interactions", label="Interactions"),
                     Measure("useful_interactions", label="Useful interactions"),
-                    Measure("lines", unit="lines", label="Lines"),
-                    Measure("chars_completed", unit="characters", label="Characters completed"),
+                    Measure("lines", unit=Unit.LINES, label="Lines"),
+                    Measure("chars_completed", unit=Unit.CHARACTERS, label="Characters completed"),
                 ),
                 ("chat",),
                 ratios=(
@@ -137,7 +167,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             Kind(
                 "app",
                 (
-                    Measure("active_ms", unit="ms", label="Active time"),
+                    Measure("active_ms", unit=Unit.MS, label="Active time"),
                     Measure("sessions", label="Sessions"),
                 ),
                 platforms=("desktop", "web"),

@@ -1,8 +1,10 @@
 """The directory on the wire: rows as `PUT /v1/directory` takes them and the export gives them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
@@ -13,7 +15,7 @@ from odometer.directory.columns import Row
 from odometer.directory.registers import REQUIRED
 from odometer.directory.upsert import DirectoryEdit, Outcome, Status
 from odometer.domain.errors import Fault, Invalid, TooLarge, Unsupported
-from odometer.domain.kinds import KINDS
+from odometer.domain.kinds import BREAKDOWNS, KINDS, MEASURES, MOST_DECIMALS, Aggregate, Unit
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.text import as_kept
 from odometer.domain.time import epoch_ms
@@ -37,11 +39,19 @@ MEGABYTE = 1024 * 1024
 LARGEST_BODY: Mapping[str, int] = {JSON: 5 * MEGABYTE, NDJSON: 4 * MEGABYTE}
 """Lines come to the function in base64, a third larger than they were sent: decision 0030."""
 MOST_ROWS = 10_000
+MOST_RATIOS = 16
+LONGEST_DIVISOR = 33 * MEASURES
 LARGEST_SETTINGS, DEEPEST_SETTINGS = 16 * 1024, 16
 SCATTERED = "send this row again: the rows before it are about as many users as fit into memory"
 IDENTIFYING = frozenset({"row", "id", "name", "username", "user_key"})
 """What says which row is meant."""
-LISTS = {"teams": "team", "departments": "department", "products": "product", "users": "user"}
+LISTS = {
+    "kinds": "kind",
+    "teams": "team",
+    "departments": "department",
+    "products": "product",
+    "users": "user",
+}
 ORDER = ("organization", "license", *LISTS.values())
 """Rows are applied kind after kind, so that a user may name a team that stands further down."""
 
@@ -97,17 +107,30 @@ def zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-class KindName(Text):
-    """A kind of product."""
+@dataclass(frozen=True)
+class Plain(Reader):
+    """A name of letters, digits and underlines, as it stands in events and queries."""
 
-    def schema(self) -> Mapping[str, Any]:
-        return {"type": "string", "enum": list(KINDS)}
+    also: str = ""
 
     def read(self, value: object) -> str:
-        text = super().read(value)
-        if text not in KINDS:
-            raise refuse("kind", f"expected one of {', '.join(KINDS)}")
-        return text
+        if not isinstance(value, str) or not re.fullmatch(self._pattern, value):
+            also = f", {self.also}" if self.also else ""
+            words = f"a small letter, then up to 31 of small letters, digits{also} and _"
+            raise refuse("name", f"expected {words}")
+        return value
+
+    def schema(self) -> Mapping[str, Any]:
+        return {"type": "string", "pattern": f"^{self._pattern}$"}
+
+    @property
+    def _pattern(self) -> str:
+        return f"[a-z][a-z0-9_{self.also}]{{0,31}}"
+
+
+KindName = Annotated[str, Plain("-")]
+PlainName = Annotated[str, Plain()]
+Label = Annotated[str, VisibleName(128, shortest=0)]
 
 
 @dataclass(frozen=True)
@@ -165,6 +188,59 @@ class LicenseRow(Body):
     settings: Annotated[dict[str, Any], Small(LARGEST_SETTINGS, DEEPEST_SETTINGS)] | None = None
 
 
+class Days(StrEnum):
+    """Whose days a kind counts."""
+
+    UTC = "utc"
+    LOCAL = "local"
+
+
+class MeasureRow(Body):
+    """Something that a kind measures."""
+
+    name: PlainName
+    label: Label | None = None
+    aggregate: Annotated[Aggregate, Choice()] | None = Field(
+        None,
+        description="A `sum` of what events send, or a `count` of the events, which send nothing "
+        "for it.",
+    )
+    unit: Annotated[Unit, Choice()] | None = None
+    decimals: Annotated[int, Whole(0, MOST_DECIMALS)] | None = Field(
+        None, description="An event with more of them is rejected."
+    )
+
+
+class RatioRow(Body):
+    """The quotient of two sums."""
+
+    name: PlainName
+    label: Label | None = None
+    of: PlainName
+    per: Annotated[str, Text(LONGEST_DIVISOR)] = Field(
+        description="A measure, or several joined by `+`, whose sums are added; or `active_users` "
+        "or `active_days`.",
+    )
+
+
+class KindRow(Body):
+    """A kind of product and what is measured of it; `name` says which one.
+
+    Measures, ratios and breakdowns are only ever appended; their labels may change.
+    """
+
+    name: KindName | None = None
+    label: Label | None = None
+    days: Annotated[Days, Choice()] | None = Field(
+        None, description="Whose days are counted, `utc` if it is left out; never changes."
+    )
+    measures: Annotated[list[MeasureRow], Field(min_length=1, max_length=MEASURES)] | None = None
+    ratios: Annotated[list[RatioRow], Field(max_length=MOST_RATIOS)] | None = None
+    breakdowns: Annotated[list[PlainName], Field(max_length=BREAKDOWNS)] | None = Field(
+        None, description="What an event may be told apart by, for instance a model or a region."
+    )
+
+
 class TeamRow(Body):
     """A team."""
 
@@ -189,8 +265,10 @@ class ProductRow(Body):
         None, description="That of an `app` is a UUID; one is made if it is left out."
     )
     name: Name | None = None
-    kind: Annotated[str, KindName(64)] | None = Field(
-        None, description="Stays as it is once it is made; `product_kind` in a line of NDJSON."
+    kind: KindName | None = Field(
+        None,
+        description=f"One of {', '.join(KINDS)}, or a kind of the organization's own. Stays as it "
+        "is once it is made; `product_kind` in a line of NDJSON.",
     )
 
 
@@ -221,6 +299,7 @@ class UserPath(Query):
 ROWS: Mapping[str, type[Body]] = {
     "organization": OrganizationRow,
     "license": LicenseRow,
+    "kind": KindRow,
     "team": TeamRow,
     "department": DepartmentRow,
     "product": ProductRow,
@@ -233,6 +312,7 @@ class DirectoryDocument(Body):
 
     organization: OrganizationRow = Field(default_factory=OrganizationRow)
     license: LicenseRow = Field(default_factory=LicenseRow)
+    kinds: list[KindRow] = Field(default_factory=list)
     teams: list[TeamRow] = Field(default_factory=list)
     departments: list[DepartmentRow] = Field(default_factory=list)
     products: list[ProductRow] = Field(default_factory=list)
@@ -251,6 +331,7 @@ class RowResult(Answer):
     status: Status
     code: str | MISSING = MISSING
     message: str | MISSING = MISSING
+    note: str | MISSING = Field(MISSING, description="What to know about a row that was taken.")
 
 
 class RowResults(Answer):
@@ -311,6 +392,7 @@ class SentRow:
             status=outcome.status,
             code=outcome.code or MISSING,
             message=outcome.message or MISSING,
+            note=outcome.note or MISSING,
         )
 
 

@@ -16,6 +16,7 @@ from odometer.access.policy import Caller
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Conflict, Invalid, TooLarge, Unsupported
 from odometer.domain.events import Event, Refused, Rules
+from odometer.domain.numbers import LONGEST_NUMBER, exact
 from odometer.domain.text import CONTROL
 from odometer.storage.log import EventLog, KeptAnswer
 from odometer.web.fields import echoed_id
@@ -27,7 +28,6 @@ BATCH = "application/cloudevents-batch+json"
 LARGEST_BODY = 1024 * 1024
 MOST_EVENTS = 1000
 LONGEST_KEY = 255
-LONGEST_NUMBER = 32
 NOT_THE_ONE = "the event was not accepted"
 AMBIGUOUS = Refused("duplicate_name", "a name stands twice in one object")
 
@@ -114,7 +114,9 @@ def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any] | AmbiguousObject:
     return content if len(content) == len(pairs) else AmbiguousObject(content)
 
 
-leniently = partial(json.loads, parse_constant=float, object_pairs_hook=object_of)
+leniently = partial(
+    json.loads, parse_constant=float, parse_float=exact, object_pairs_hook=object_of
+)
 
 
 def read_batch(

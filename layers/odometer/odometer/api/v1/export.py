@@ -9,9 +9,11 @@ from pydantic import Field
 
 from odometer.api.v1.directory import ROWS_SCHEMA, LicenseRow, OrganizationRow
 from odometer.directory.columns import Row
+from odometer.directory.kinds import row_of
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound
+from odometer.domain.kinds import KINDS
 from odometer.domain.time import format_millis, instant_of_ms
 from odometer.storage.directory import DirectoryStore
 from odometer.web.cursors import LONGEST_CURSOR, Chain, link_headers
@@ -83,6 +85,8 @@ def exported_shared(directory: Directory) -> Iterator[tuple[str, Row]]:
     yield "organization", exported_fields(directory.head.organization, OrganizationRow)
     if directory.head.license:
         yield "license", exported_fields(directory.head.license, LicenseRow)
+    for kind in (*KINDS.values(), *directory.own_kinds.values()):
+        yield "kind", row_of(kind)
     for team in directory.teams:
         yield "team", {"id": team.id, "name": team.name, "is_default": team.is_default}
     for department in directory.departments:
