@@ -161,6 +161,15 @@ def test_the_values_of_breakdowns_come_back_as_they_were_sent() -> None:
     assert found == [("pdf", ""), (), ("", "eu\N{SNOWMAN}"), ("pdf", "us")]
 
 
+def test_an_event_that_was_stored_before_a_breakdown_has_none_of_it() -> None:
+    item = stored(an_event(1, "pdf"), an_event(1))
+    assert "v1" not in item
+    assert [event.values for event in log_entries.events_of(item)] == [("pdf", ""), ()]
+    assert [event.values for event in log_entries.events_of(stored(an_event(1, "", "us")))] == [
+        ("", "us")
+    ]
+
+
 @settings(max_examples=60)
 @given(st.lists(EVENTS))
 def test_events_come_back_in_order(events: list[Event[int]]) -> None:

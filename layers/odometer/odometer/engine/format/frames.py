@@ -16,7 +16,7 @@ from itertools import islice
 from operator import or_, sub
 from typing import Any, Final
 
-from odometer.domain.kinds import LEAST_MEASURES
+from odometer.domain.kinds import LEAST_MEASURES, MEASURES
 from odometer.engine.format.codec import (
     NARROW,
     WIDE,
@@ -173,16 +173,18 @@ def to_attributes(frame: Frame) -> dict[str, bytes]:
 
 
 def from_attributes(attributes: Mapping[str, Any], measures: int) -> Frame:
-    """The frame of an item; it is wide if a number takes more bytes than a narrow lane spares."""
-    stored = measures_in(attributes, measures)
+    """The frame of an item; it is wide if a number takes more bytes than a narrow lane spares.
+
+    Whoever asks for fewer measures than are stored gets the days that follow from all of them.
+    """
+    stored = measures_in(attributes, MEASURES)
     names = [*(f"m{place}" for place in range(stored)), *(["days"] if "days" in attributes else [])]
     planes = [planes_in(attributes[name]) for name in names]
     lane_bytes = WIDE if max(map(len, planes)) >= NARROW else NARROW
     columns = tuple(_column(lanes_of(each, lane_bytes)) for each in planes)
-    of_measures = Frame((*columns[:stored], *[0] * (measures - stored)), lane_bytes)
-    if "days" in attributes:
-        return Frame((*of_measures.columns, columns[-1]), lane_bytes)
-    return with_days(of_measures)
+    days = columns[-1] if "days" in attributes else active(Frame(columns[:stored], lane_bytes))
+    asked = (*columns[: min(stored, measures)], *[0] * (measures - stored))
+    return Frame((*asked, days), lane_bytes)
 
 
 def parts(frame: Frame, lanes: range = range(SHARD)) -> list[dict[str, bytes]]:

@@ -96,23 +96,25 @@ def _events(item: Item) -> list[Event[int]]:
         unpack(item["platform"]),
         zip(*unpack_measures(item, wide, len(who)), strict=True),
         (digest for (digest,) in iter_unpack(f"{DIGEST_BYTES}s", item["digests"])),
-        _values(item) if "v0" in item else [()] * len(who),
+        _values(item, len(who)) if "v0" in item else [()] * len(who),
         strict=True,
     )
     return list(map(_event, columns))
 
 
-def _values(item: Item) -> Iterable[tuple[str | int, ...]]:
-    stored = [place for place in range(BREAKDOWNS) if f"v{place}" in item]
-    columns = [_texts_or_numbers(item, place) for place in stored]
+def _values(item: Item, rows: int) -> Iterable[tuple[str | int, ...]]:
+    """By event, a value of each breakdown that there may ever be, or nothing if it has none."""
+    none = "" if any(f"t{place}" in item for place in range(BREAKDOWNS)) else NONE
+    columns = [_column(item, place, [none] * rows) for place in range(BREAKDOWNS)]
     return (values if any(values) else () for values in zip(*columns, strict=True))
 
 
-def _texts_or_numbers(item: Item, place: int) -> Iterable[str | int]:
-    column = unpack(item[f"v{place}"])
-    if f"t{place}" not in item:
-        return column
-    return map(unpack_names(item[f"t{place}"]).__getitem__, column)
+def _column(item: Item, place: int, without: Sequence[str | int]) -> Iterable[str | int]:
+    """The texts of a breakdown, or numbers; a column without any is like one of nothing."""
+    if f"t{place}" in item:
+        return map(unpack_names(item[f"t{place}"]).__getitem__, unpack(item[f"v{place}"]))
+    is_numbered = f"v{place}" in item and NONE in without
+    return unpack(item[f"v{place}"]) if is_numbered else without
 
 
 def places(names: Iterable[str]) -> dict[str, int]:

@@ -69,6 +69,16 @@ class UnknownProduct(LookupError):
     """Events of a product that the directory does not have: settling waits until it does."""
 
 
+class UnknownMeasure(UnknownProduct):
+    """Events with a measure that the directory does not have of their kind."""
+
+
+def is_wider(events: Iterable[Event[int]], product: MeteredProduct) -> bool:
+    """Whether an event has more measures than its product; a built-in kind always has them all."""
+    wide = product.measures
+    return not product.kind.is_built_in and any(any(event.measures[wide:]) for event in events)
+
+
 @dataclass(frozen=True)
 class Planned:
     """A plan with the events of its folds, which are decoded once in each call."""
@@ -88,6 +98,8 @@ class Planned:
         known = {product.id: product for product in self.catalog}
         if unknown := by_product.keys() - known:
             raise UnknownProduct(unknown)
+        if wider := [p for p, events in by_product.items() if is_wider(events, known[p])]:
+            raise UnknownMeasure(wider)
         projections = (product for product in self.catalog if product in PROJECTIONS)
         rows = {p.id: projected(self.events, self.catalog, p) for p in projections}
         both = {**by_product, **rows, **self._by_value(by_product)}
