@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 180
 EXPIRES_AFTER = timedelta(seconds=3)
-HEADING = "# Made by local/demo.py, edition 2. For this machine only.\n"
+HEADING = "# Made by local/demo.py, edition 3. For this machine only.\n"
 """The edition changes with what is loaded, so that an older demo is completed."""
 FIRST_ORGANIZATION = (
     *("BASE_URL", "ORG_ID", "ADMIN_USERNAME", "ADMIN_ACCESS_KEY", "ADMIN_TOKEN"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SEED = UUID("6f6d6574-6572-4000-8000-64656d6f0001")
 DAYS_OF_USAGE = 90
@@ -18,6 +18,24 @@ LONGEST_MEMBERSHIP_DAYS = 400
 MANAGERS = 3
 ONE_IN_SERVICE = 20
 APPS = ("Desktop App", "Web App")
+OWN_KIND: Mapping[str, Any] = {
+    "kind": "kind",
+    "name": "document",
+    "label": "Documents",
+    "days": "local",
+    "measures": [
+        {"name": "exports", "label": "Exports", "aggregate": "count"},
+        {"name": "pages", "label": "Pages"},
+        {"name": "credits", "label": "Credits", "unit": "credits", "decimals": 2},
+        {"name": "render_ms", "label": "Time to render", "unit": "ms"},
+    ],
+    "ratios": [
+        {"name": "pages_per_export", "label": "Pages per export", "of": "pages", "per": "exports"}
+    ],
+    "breakdowns": ["format"],
+}
+"""A kind of the organization's own; `OWN_PRODUCT` is of it."""
+OWN_PRODUCT = "Documents"
 
 Row = dict[str, Any]
 
@@ -123,6 +141,13 @@ class DemoOrganization:
         for app in APPS:
             name = f"{self.word.title()} {app}"
             yield {"kind": "product", "id": self.id_of(app), "name": name, "product_kind": "app"}
+        yield {**OWN_KIND}
+        yield {
+            "kind": "product",
+            "id": self.id_of(OWN_PRODUCT),
+            "name": f"{self.word.title()} {OWN_PRODUCT}",
+            "product_kind": OWN_KIND["name"],
+        }
 
     def _license(self) -> Row:
         issued = datetime.combine(self.today - timedelta(days=300), time(), UTC)

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from local.demo_organization import DemoOrganization, Person, seeded_random
+from local.demo_organization import OWN_PRODUCT, DemoOrganization, Person, seeded_random
 from odometer.api.v1.events import LARGEST_BODY, MOST_EVENTS
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer_cli.batches import batches
@@ -32,6 +32,7 @@ SHARE_OF_USERS = {
     "chat": 0.45,
     "Desktop App": 0.7,
     "Web App": 0.5,
+    OWN_PRODUCT: 0.4,
 }
 """The share of people who use each product, in an average team."""
 MINUTE_MS = 60_000
@@ -94,6 +95,8 @@ def event_data(organization: DemoOrganization, product: str, random: Random) -> 
     """The data of an event: every measure of the product's kind."""
     if platform := PLATFORMS.get(product):
         return {"product": organization.id_of(product), **app_data(random), "platform": platform}
+    if product == OWN_PRODUCT:
+        return {"product": organization.id_of(product), **document_data(random)}
     return {"product": product, **DATA_OF_KIND[DEFAULT_PRODUCTS[product].name](random)}
 
 
@@ -136,6 +139,16 @@ def app_data(random: Random) -> dict[str, int]:
     sessions = random.randint(1, 3)
     lengths = (random.randint(3 * MINUTE_MS, 45 * MINUTE_MS) for _ in range(sessions))
     return {"active_ms": sum(lengths), "sessions": sessions}
+
+
+def document_data(random: Random) -> dict[str, Any]:
+    pages = random.randint(1, 24)
+    return {
+        "pages": pages,
+        "credits": pages * random.choice((5, 8)) / 100,
+        "render_ms": sum(random.randint(40, 900) for _ in range(pages)),
+        "format": random.choice(("pdf", "pdf", "docx", "html")),
+    }
 
 
 DATA_OF_KIND: Mapping[str, Callable[[Random], dict[str, int]]] = {

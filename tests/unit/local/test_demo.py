@@ -15,7 +15,7 @@ import pytest
 
 from local import demo
 from local.demo import NAMES, read_names, write_names
-from local.demo_organization import DemoOrganization
+from local.demo_organization import OWN_KIND, OWN_PRODUCT, DemoOrganization
 from local.demo_usage import demo_events, event_batches
 from odometer.api.v1.events import LARGEST_BODY, MOST_EVENTS
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS
@@ -42,7 +42,7 @@ def test_two_organizations_share_no_id_and_no_name() -> None:
 
 
 def names_in(organization: DemoOrganization) -> set[str]:
-    rows = [row for wave in organization.waves() for row in wave]
+    rows = [row for wave in organization.waves() for row in wave if row["kind"] != "kind"]
     return {
         row[key] for row in rows for key in ("id", "username", "user_key", "name") if key in row
     }
@@ -61,7 +61,7 @@ def test_the_cast_has_every_role_type_state_and_place() -> None:
         "Member": 189,
     }
     assert {each.row["type"] for each in people} == {"account-user", "service-user"}
-    assert [len(wave) - extra for wave, extra in zip(DEMO.waves(), (18, 0, 0), strict=True)] == [
+    assert [len(wave) - extra for wave, extra in zip(DEMO.waves(), (20, 0, 0), strict=True)] == [
         200,
         sum(each.registered is not None for each in people),
         sum(each.deactivated is not None for each in people),
@@ -95,7 +95,8 @@ def test_usage_lasts_ninety_whole_days_and_knows_every_product() -> None:
     assert (min(days), max(days)) == (str(DEMO.first_day), str(DEMO.last_day))
     assert DEMO.last_day - DEMO.first_day == timedelta(days=89)
     products = {event["data"]["product"] for event in EVENTS}
-    assert products == {*DEFAULT_PRODUCTS, DEMO.id_of("Desktop App"), DEMO.id_of("Web App")}
+    own = {DEMO.id_of(each) for each in ("Desktop App", "Web App", OWN_PRODUCT)}
+    assert products == {*DEFAULT_PRODUCTS, *own}
 
 
 def test_only_people_with_an_account_on_that_day_use_anything() -> None:
@@ -115,9 +116,13 @@ def test_every_event_has_an_id_of_its_own_and_all_measures_of_its_kind() -> None
     assert len({event["id"] for event in EVENTS}) == len(EVENTS)
     apps = dict.fromkeys((DEMO.id_of("Desktop App"), DEMO.id_of("Web App")), KINDS["app"])
     kinds = {**DEFAULT_PRODUCTS, **apps}
+    own = {each["name"] for each in OWN_KIND["measures"] if "aggregate" not in each}
     for event in EVENTS:
         values = dict(event["data"])
-        kind = kinds[values.pop("product")]
+        if (product := values.pop("product")) == DEMO.id_of(OWN_PRODUCT):
+            assert set(values) == {*own, *OWN_KIND["breakdowns"]}
+            continue
+        kind = kinds[product]
         assert values.pop("platform", None) in (kind.platforms or (None,))
         assert set(values) == set(kind.measures)
         assert any(values.values())
