@@ -23,14 +23,15 @@ def read(path: str) -> Template:
     return template
 
 
-def expanded() -> Template:
+def expanded(layer: str = "s3://bucket/layer", **parameters: str) -> Template:
     """Every resource that SAM makes of ours, computed without AWS."""
     template = written()
     for resource in template["Resources"].values():
-        code = resource["Properties"].keys() & {"CodeUri", "ContentUri"}
-        resource["Properties"].update(dict.fromkeys(code, "s3://bucket/key"))
+        if "CodeUri" in resource["Properties"]:
+            resource["Properties"]["CodeUri"] = "s3://bucket/function"
+    template["Resources"]["Layer"]["Properties"]["ContentUri"] = layer
     translator = Translator({}, Parser(), boto_session=Session(region_name=REGION))
-    return dict(translator.translate(template, {}))
+    return dict(translator.translate(template, parameters))
 
 
 if __name__ == "__main__":

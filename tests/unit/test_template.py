@@ -246,6 +246,7 @@ def is_fixed(template: dict[str, Any], value: Any) -> bool:
 NAMED_WITHIN = {  # what another resource of the stack owns, or AWS itself
     ("AWS::ApiGateway::Stage", "StageName"),
     ("AWS::CloudWatch::Alarm", "MetricName"),
+    ("AWS::Lambda::Alias", "Name"),
 }
 EXPANDED = expanded()
 MONITORING = read("infrastructure/monitoring.yaml")
@@ -376,3 +377,126 @@ def test_the_layer_is_not_built_without_bytecode(tmp_path: Path) -> None:
 def test_the_layer_is_built_with_bytecode(tmp_path: Path) -> None:
     assert compiled(tmp_path, f"{sys.version_info.major}.{sys.version_info.minor}").returncode == 0
     assert list(tmp_path.glob("python/__pycache__/module.*.pyc"))
+
+
+# releases: a version of every function, which an alias names
+
+
+def made(template: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Resources of a type that SAM has made."""
+    every = template["Resources"].items()
+    return {name: each for name, each in every if each["Type"] == kind}
+
+
+def live(function: str) -> dict[str, str]:
+    return {"Ref": f"{function}Aliaslive"}
+
+
+GRADUAL = expanded(Rollout="Canary10Percent5Minutes")
+
+
+def test_every_caller_calls_the_version_that_is_live() -> None:
+    aliases = made(EXPANDED, "AWS::Lambda::Alias")
+    assert aliases.keys() == {live(name)["Ref"] for name in FUNCTIONS}
+    callers = [
+        *made(EXPANDED, "AWS::Lambda::Permission").values(),
+        *made(EXPANDED, "AWS::Lambda::EventSourceMapping").values(),
+    ]
+    called = [each["Properties"]["FunctionName"]["Ref"] for each in callers]
+    (schedule,) = made(EXPANDED, "AWS::Scheduler::Schedule").values()
+    called.append(schedule["Properties"]["Target"]["Arn"]["Ref"])
+    assert set(called) == aliases.keys()
+    (retried,) = made(EXPANDED, "AWS::Lambda::EventInvokeConfig").values()
+    assert retried["Properties"]["Qualifier"] == "live"
+    addresses = re.findall(r"functions/\$\{(\w+)\}", json.dumps(made(EXPANDED, API)["Api"]))
+    assert set(addresses) == {live(name)["Ref"] for name in FUNCTIONS if routes(name)}
+
+
+API = "AWS::ApiGateway::RestApi"
+VERSION = "AWS::Lambda::Version"
+
+
+def test_what_is_new_in_the_layer_is_a_new_version_of_every_function() -> None:
+    versions, again = made(EXPANDED, VERSION).keys(), made(expanded(), VERSION).keys()
+    assert versions == again
+    assert versions.isdisjoint(made(expanded(layer="s3://bucket/next"), VERSION))
+
+
+def test_versions_that_no_alias_names_are_not_kept() -> None:
+    policies = [each["DeletionPolicy"] for each in made(EXPANDED, VERSION).values()]
+    assert policies == ["Delete"] * len(FUNCTIONS)
+
+
+def test_a_parameter_of_a_function_is_one_whose_new_value_makes_a_new_version() -> None:
+    """SAM tells versions apart by the text of a template, where a parameter has no value.
+
+    A new Python or architecture is a new layer. SnapStart waits for the next release, as its
+    description says.
+    """
+    properties = [each["Properties"] for each in made(EXPANDED, "AWS::Lambda::Function").values()]
+    referred = set(re.findall(r'"Ref": "(\w+)"', json.dumps(properties)))
+    assert referred & TEMPLATE["Parameters"].keys() == {
+        "PythonRuntime",
+        "Architecture",
+        "SnapStart",
+    }
+    assert "next release" in TEMPLATE["Parameters"]["SnapStart"]["Description"]
+
+
+def test_snap_start_is_off_unless_asked_for_and_refused_where_its_python_is_not() -> None:
+    functions_made = made(EXPANDED, "AWS::Lambda::Function").values()
+    copied = [each["Properties"]["SnapStart"] for each in functions_made]
+    assert copied == [{"ApplyOn": {"Ref": "SnapStart"}}] * len(FUNCTIONS)
+    assert TEMPLATE["Parameters"]["SnapStart"]["Default"] == "None"
+    (refused,) = TEMPLATE["Rules"]["SnapStartNeedsItsPython"]["Assertions"]
+    assert refused["Assert"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "PythonRuntime"}, "python3.11"]}]
+    }
+
+
+def test_a_release_takes_over_at_once_unless_asked_for() -> None:
+    assert [each for each in EXPANDED["Resources"].values() if "CodeDeploy" in each["Type"]] == []
+    assert [each for each in EXPANDED["Resources"].values() if "UpdatePolicy" in each] == []
+
+
+def test_a_gradual_release_shifts_every_function_and_is_rolled_back_by_alarms() -> None:
+    shifted = made(GRADUAL, "AWS::Lambda::Alias").values()
+    groups = {
+        each["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"]["Ref"]
+        for each in shifted
+    }
+    deployed = made(GRADUAL, "AWS::CodeDeploy::DeploymentGroup")
+    assert groups == deployed.keys()
+    assert len(groups) == len(FUNCTIONS)
+    for group in (each["Properties"] for each in deployed.values()):
+        assert "Canary10Percent5Minutes" in json.dumps(group["DeploymentConfigName"])
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+        assert group["AlarmConfiguration"] == WATCHED
+
+
+WATCHED = {
+    "Enabled": True,
+    "Alarms": [
+        {"Name": {"Fn::GetAtt": ["MonitoringStack", f"Outputs.{name}"]}}
+        for name in ("ServerErrors", "SlowAnswers", "LateFolds")
+    ],
+}
+
+
+def test_the_alarms_that_roll_back_are_those_of_monitoring() -> None:
+    assert MONITORING["Outputs"] == {
+        name: {"Value": {"Ref": name}} for name in ("ServerErrors", "SlowAnswers", "LateFolds")
+    }
+    assert made(MONITORING, "AWS::CloudWatch::Alarm").keys() >= MONITORING["Outputs"].keys()
+    (refused,) = TEMPLATE["Rules"]["GradualNeedsAlarms"]["Assertions"]
+    assert refused["Assert"] == {"Fn::Equals": [{"Ref": "Monitoring"}, "true"]}
+
+
+@pytest.mark.parametrize("rollout", TEMPLATE["Parameters"]["Rollout"]["AllowedValues"])
+def test_sam_knows_of_every_rollout_whether_it_is_gradual(rollout: str) -> None:
+    is_gradual = TEMPLATE["Mappings"]["Rollouts"][rollout]["IsGradual"]
+    assert is_gradual == str(rollout != "AllAtOnce").lower()
+
+
+def test_a_gradual_stack_stays_one_stack() -> None:
+    assert len(GRADUAL["Resources"]) < 500

@@ -16,6 +16,7 @@ from odometer.engine.memory import Memory
 from odometer.services.ahead import ViewAhead
 from odometer.services.tasks import Tasks
 from odometer.services.usage import Usage
+from odometer.storage.aws import load_botocore
 from odometer.storage.directory import BlockCache, DirectoryStore
 from odometer.storage.dynamo import Meter, Table, connect
 from odometer.storage.key_activity import KeyActivity
@@ -163,3 +164,16 @@ class Process:
 @cache
 def process() -> Process:
     return Process(Settings.from_env())
+
+
+def will_be_copied() -> bool:
+    """Whether SnapStart copies this process once everything is imported, perhaps days later.
+
+    Nothing may be begun before: a copy must draw its own random numbers, connect and ask for the
+    secret itself. What is loaded before costs the copies nothing.
+    """
+    return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+
+
+if will_be_copied():
+    load_botocore()  # it makes every try of a copy, whose keys are not those of the environment

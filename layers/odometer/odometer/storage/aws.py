@@ -12,8 +12,8 @@ from __future__ import annotations
 import hmac
 import json
 import os
-import random
 import re
+import secrets
 import time
 from binascii import a2b_base64, b2a_base64
 from collections import deque
@@ -42,6 +42,8 @@ CONNECTIONS = 32
 ANSWERED = 200
 ONE_AT_A_TIME = Lock()
 """Threads share a session, and it makes one client at a time."""
+DICE = secrets.SystemRandom()
+"""It has no state, so that copies of one process do not all wait equally long."""
 THROTTLED_SECONDS, FAILED_SECONDS = 1.0, 0.025
 """At most so long botocore waits before its second try."""
 
@@ -102,6 +104,12 @@ def botocore_session() -> Any:
     return get_session()
 
 
+def load_botocore() -> None:
+    """Load what clients are made of, and begin nothing that ages: no keys and no connection."""
+    for service in PROTOCOLS:
+        botocore_session().get_service_model(service)
+
+
 @dataclass
 class LeanClient:
     """A client like botocore's, of which the verbs that we use most cost little."""
@@ -142,7 +150,7 @@ class LeanClient:
         if error == "ConditionalCheckFailedException":
             raise ConditionFailed(error)
         seconds = THROTTLED_SECONDS if "Thr" in error or "Exceeded" in error else FAILED_SECONDS
-        time.sleep(seconds * random.random())  # noqa: S311  it hides nothing
+        time.sleep(seconds * DICE.random())
         return getattr(self.botocore, operation)(**arguments)
 
     def _answer(self, operation: str, arguments: Mapping[str, Any]) -> tuple[int, Any]:

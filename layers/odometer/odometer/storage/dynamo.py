@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from odometer.domain.errors import NotConfigured, OdometerError, Unavailable
 from odometer.engine.store import Item as StoredItem
 from odometer.engine.store import KeyRange, Made, PagesOf, items_of
-from odometer.storage.aws import ConditionFailed, client_of
+from odometer.storage.aws import DICE, ConditionFailed, client_of
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -423,7 +422,7 @@ def backoff() -> Iterator[Callable[[], None]]:
     gives_up_at = time.monotonic() + PATIENCE_SECONDS
     ceiling_seconds = 0.05
     while time.monotonic() < gives_up_at:
-        jitter = random.uniform(0.5, 1)  # noqa: S311  it hides nothing
+        jitter = DICE.uniform(0.5, 1)
         yield partial(time.sleep, ceiling_seconds * jitter)
         ceiling_seconds = min(ceiling_seconds * 2, 1.0)
     raise Unavailable("items left unprocessed")

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from odometer.access.keys import Keyring, PresentedKey, authenticate
 from odometer.access.policy import Access, Caller, Rule, Target
-from odometer.bootstrap import Process, process
+from odometer.bootstrap import Process, process, will_be_copied
 from odometer.directory.people import Product, Team, User
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound, OdometerError, TimedOut, Unauthenticated, Unsupported
@@ -37,7 +37,7 @@ from odometer.storage.log import EventLog
 from odometer.web.cursors import Chain
 from odometer.web.family import STATUS, Family
 from odometer.web.messages import JSON, Request, Response, as_json, wants_all_rows
-from odometer.web.models import Body, Query, read_body, read_query, without_paging
+from odometer.web.models import Body, Query, build_models, read_body, read_query, without_paging
 from odometer.web.report import Report
 
 SENT_BY_CLIENT = (Query, Body, Chain)
@@ -422,6 +422,8 @@ def endpoint(
     `organization` is the parameter that names the caller's organization; `raises` are errors that
     only the handler's code shows, for the OpenAPI.
     """
+    if will_be_copied():
+        build_models()
     return lambda handler: Endpoint(
         family, method, family.base + path, may, about, organization, status, raises, handler
     )

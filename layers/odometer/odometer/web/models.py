@@ -5,7 +5,7 @@ The order of its fields is the order in which faults are reported; its schema is
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, NoReturn, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
@@ -57,6 +57,19 @@ class Answer(BaseModel):
         """The fields that a source has by the same names, and others as they are given."""
         same = cls.model_fields.keys() - others.keys()
         return cls(**{name: getattr(source, name) for name in same}, **others)
+
+
+def build_models() -> None:
+    """Build every model that is defined, which otherwise happens when it is first used."""
+    for base in (Query, Body, Answer):
+        for model in below(base):
+            model.model_rebuild()
+
+
+def below(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from below(model)
 
 
 def read_query(
