@@ -17,29 +17,33 @@ from hypothesis import strategies as st
 from odometer.domain.people import UserType
 from odometer.domain.time import epoch_second
 from odometer.engine import calendar
+from odometer.engine.format.decisions import read_head
+from odometer.engine.format.groups import EachUser
 from odometer.engine.format.products import PEOPLE, TOTALS
-from odometer.engine.read.measuring import measure
 from odometer.reports.blocks import Granularity, blocks, edges
 from odometer.services.figures import Asked, Figures, Filter, Group, GroupBy, Report
+from odometer.services.groups import Roster as KnownRoster
 from tests.property.test_series import (
     BEGINNINGS,
     EVERYTHING,
     SHARDS_APART,
-    STEPS,
     USERS_KNOWN,
     Step,
     periods,
     simulate,
+    take,
 )
-from tests.support.simulated_engine import SimulatedEngine
+from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine
 
 if TYPE_CHECKING:
     from odometer.domain.events import Event
-    from odometer.domain.time import Period
+    from odometer.domain.kinds import Kind
     from odometer.services.usage import Usage
 
 TEAMS = [None, 0, 1]
 DEPARTMENTS: list[list[int]] = [[], [0], [1], [0, 1]]
+LIVE = ["send", "wait", "send", "settle"]
+DEEDS = [*["live"] * 6, *["group"] * 3, "send", "wait", "settle", "rebuild", "age"]
 ZONES = ["Asia/Kathmandu", "America/New_York"]
 
 
@@ -55,12 +59,20 @@ class Roster:
             chosen = {p: Random(f"{seed} {values} {k}").choice(values) for p, k in known.items()}
             return [chosen.get(place, values[0]) for place in places]
 
+        self.kinds: Mapping[str, Kind] = {}
         self.team: list[int | None] = column(TEAMS)
         self.departments: list[list[int]] = column(DEPARTMENTS)
         self.type: list[str] = column([*UserType])
 
     def columns(self, *_: str) -> Mapping[str, list[Any]]:
         return {"team": self.team, "departments": self.departments, "type": self.type}
+
+    def commits(self, _: object) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def head(self) -> Any:
+        return SimpleNamespace(blocks_of=lambda *_: [])
 
     def groups(self, event: Event[int], by: GroupBy) -> Sequence[Group]:
         """The groups that an event counts in."""
@@ -86,12 +98,8 @@ class Roster:
 
 def usage_of(simulated: SimulatedEngine, roster: Roster) -> Usage:
     view = simulated.view()
-    by_id = {product.id: product for product in simulated.products}
-
-    def of(product: str, period: Period) -> Any:
-        return measure(view, by_id[product], period)
-
-    return cast("Usage", SimpleNamespace(view=view, directory=roster, of=of))
+    roster.kinds = {product.id: product.kind for product in simulated.products}
+    return cast("Usage", SimpleNamespace(view=view, directory=roster))
 
 
 def figures_of(events: Iterable[Event[int]], asked: Asked, zone: str) -> Figures:
@@ -168,28 +176,51 @@ def questions(draw: st.DrawFn) -> Asked:
     )
 
 
-@settings(max_examples=60)
+def group(simulated: SimulatedEngine, roster: Roster, turn: int, budget: int) -> None:
+    """Add up some weeks by team, department, type and cell, and by user."""
+    head = read_head(ORGANIZATION, simulated.usage)
+    if head:
+        columns = KnownRoster(roster.columns())
+        divisions = [*columns.divisions, EachUser(min(len(columns), 1_000))]
+        simulated.grouping.write(
+            ORGANIZATION, head, divisions, str(turn), turn, simulated.now, budget
+        )
+        simulated.pass_time(3600)  # then a read that may be behind is not
+
+
+@settings(max_examples=25)
 @given(
     begin=st.sampled_from(BEGINNINGS),
-    steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2**16)), max_size=25),
+    zone=st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]),
+    steps=st.lists(
+        st.tuples(st.sampled_from(DEEDS), st.integers(0, 2**16)), min_size=1, max_size=18
+    ),
     spread=st.sampled_from([1, 3, SHARDS_APART]),
     seed=st.integers(0, 99),
-    asked=st.lists(questions(), min_size=1, max_size=3),
-    some=st.none() | st.sets(st.integers(0, len(USERS_KNOWN))),
+    asked=st.lists(questions(), min_size=1, max_size=4),
+    some=st.none() | st.none() | st.sets(st.integers(0, len(USERS_KNOWN))),
 )
 def test_figures_equal_brute_force(
     begin: datetime,
+    zone: str,
     steps: list[Step],
     spread: int,
     seed: int,
     asked: list[Asked],
     some: set[int] | None,
 ) -> None:
-    simulated = simulate(begin, steps, spread, catalog=[*EVERYTHING, TOTALS, PEOPLE])
-    roster = Roster(seed, spread)
-    for each in asked:
+    simulated = simulate(begin, [], spread, zone, [*EVERYTHING, TOTALS, PEOPLE])
+    for turn, (step, luck) in enumerate(steps):
+        if step == "group":
+            divided = Roster(Random(luck).choice([seed, seed, seed + 1]), spread)
+            group(simulated, divided, turn, Random(luck).choice([1, 200, 5_000, 5_000]))
+        else:
+            for each in LIVE if step == "live" else [step]:
+                take(simulated, each, Random(f"{turn} {luck} {each}"))
+    for question in asked:
         users = None if some is None else frozenset(place * spread for place in some)
-        check(simulated, roster, each._replace(users=each.users._replace(users=users)))
+        only = question.users._replace(users=users)
+        check(simulated, Roster(seed, spread), question._replace(users=only))
 
 
 def check(simulated: SimulatedEngine, roster: Roster, asked: Asked) -> None:

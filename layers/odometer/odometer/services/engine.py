@@ -28,7 +28,7 @@ from odometer.engine.write.rebuild import Rebuilding
 from odometer.engine.write.retire import Retirement
 from odometer.engine.write.settle import GRACE_SECONDS, Settling
 from odometer.engine.write.steps import Progress
-from odometer.services.groups import divisions_of
+from odometer.services.groups import divisions_of, form_of
 from odometer.services.usage import products_of
 from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Table
@@ -139,7 +139,7 @@ class Engine:
                 organization,
                 head,
                 divisions_of(directory, head.zone, head.users),
-                directory.head.roster,
+                form_of(directory.head),
                 directory.head.version,
                 epoch_second(now),
             )
@@ -157,7 +157,8 @@ class Engine:
             directory = self.directories.open(organization)
             if head.lanes < directory.organization.lanes:
                 due[SETTLE] = epoch_second(now)
-            group = self.grouping.due(organization, head, directory.head.roster, epoch_second(now))
+            form = form_of(directory.head)
+            group = self.grouping.due(organization, head, form, epoch_second(now))
             due |= {GROUP: group} if group is not None else {}
         if head and self._rebuilds(organization, head):
             due[REBUILD] = epoch_second(now)

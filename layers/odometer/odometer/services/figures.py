@@ -5,45 +5,26 @@ that of its members as the directory has them now. Whoever is in two departments
 whoever is in none is in no group. Groups that used nothing are left out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import cached_property
-from typing import Final, NamedTuple, TypeAlias
+from datetime import UTC
+from functools import cached_property, reduce
+from itertools import chain, repeat
+from operator import add
+from typing import Any, NamedTuple
 
-from odometer.domain.people import UserType
-from odometer.domain.time import Period, instant_at
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.read.selections import EVERYBODY, Selection, Selections
-from odometer.engine.read.tallies import Tallies, Tally
-from odometer.services.usage import Usage
+from odometer.engine.read.measuring import Used, distinct_users
+from odometer.engine.read.selections import Selection, Selections
+from odometer.engine.read.tallies import Tallies, Tally, days_of_users, paid_for, used_in_each
+from odometer.engine.read.views import View
+from odometer.engine.rounds import Steps, in_rounds, side_by_side
+from odometer.services.groups import remembered_roster
+from odometer.services.usage import Usage, products_of
+from odometer.services.whose import ANYBODY, Filter, Group, GroupBy, Whose
 
-Group: TypeAlias = str | int
-"""The ordinal of a team, a department or a user, the id of a product, or a type of users."""
-
-
-class GroupBy(StrEnum):
-    """What figures are shown by."""
-
-    NONE = "none"
-    PRODUCT = "product"
-    TEAM = "team"
-    DEPARTMENT = "department"
-    USER = "user"
-    USER_TYPE = "user_type"
-
-
-class Filter(NamedTuple):
-    """Whose use is asked about: of whoever is in all that is named here."""
-
-    team: int | None = None
-    departments: frozenset[int] | None = None
-    """Whoever is in one of them."""
-    user_type: UserType | None = None
-    users: frozenset[int] | None = None
-
-
-ANYBODY: Final = Filter()
+__all__ = ["ANYBODY", "Filter", "Group", "GroupBy"]
 
 
 class Asked(NamedTuple):
@@ -104,122 +85,175 @@ class Blocks(NamedTuple):
 
 @dataclass(eq=False)
 class Report:
-    """The answer to one question, read as far as it is used."""
+    """The answer to one question. All but the blocks of users is read in one round."""
 
     usage: Usage
     asked: Asked
 
-    @cached_property
+    @property
     def totals(self) -> Totals:
         """Of the whole range, with all groups."""
-        return self._of_range(self.asked.edges[0], self.asked.edges[-1])
+        return self._totals[0]
 
-    @cached_property
+    @property
     def compared(self) -> Totals | None:
         """The same of the range to compare with."""
-        return self._of_range(*self.asked.compare) if self.asked.compare else None
+        return self._totals[1] if self.asked.compare else None
 
     def blocks(self, groups: Sequence[Group]) -> Blocks:
         """Block by block, with some of the groups."""
-        all_, *of_groups = self._tallies(self.asked.edges, groups)
-        each = (self._columns(tally) for tally in of_groups)
-        return Blocks(self._columns(all_), dict(zip(groups, each, strict=True)))
+        tallies = self._ranges[0].tallies
+        known = dict(self._named(tallies))
+        if self._is_by_user:
+            known = self._blocks_of([group for group in groups if isinstance(group, int)])
+        nothing = Tally(len(self.asked.edges) - 1)
+        each = {group: self._columns(known.get(group, nothing)) for group in groups}
+        return Blocks(self._columns(tallies.each[0]), each)
 
-    def _of_range(self, first: int, end: int) -> Totals:
-        groups = self._groups(first, end)
-        all_, *of_groups = (self._columns(t).at(0) for t in self._tallies([first, end], groups))
-        used = [(g, f) for g, f in zip(groups, of_groups, strict=True) if f.active_users]
-        names = self._measures
-        sums = {name: [figures.sums[name] for _, figures in used] for name in names}
-        days = [f.active_days or 0 for _, f in used] if self.asked.days else None
-        columns = Columns(sums, [figures.active_users for _, figures in used], days)
-        return Totals(all_, [group for group, _ in used], columns)
+    def affordable(self, users: Sequence[int], units: float) -> int:
+        """How many of these users, in order, have blocks that so many read units pay for, about.
+
+        One is always paid for.
+        """
+        return paid_for(self._view, self.asked.products, self.asked.edges, users, units)
+
+    # what is read
+
+    @cached_property
+    def _ranges(self) -> list["Range"]:
+        """What is asked of each range, read.
+
+        Blocks and active days are counted by day, which tells the whole range, too. Any other range
+        is the difference of readings, and so is whatever users are ranked by.
+        """
+        compare = [self.asked.compare] if self.asked.compare else []
+        ranges = [Range(self._tallies(edges)) for edges in (self.asked.edges, *compare)]
+        measured = [each for each in ranges if self._is_by_user or not self._is_by_day(each)]
+        by_day = [each.tallies for each in ranges if self._is_by_day(each)]
+        steps: list[Steps[Any]] = [
+            used_in_each(self._view, self.asked.products, [each.seconds for each in measured]),
+            *(tallies.in_rounds(self._view, self._catalog) for tallies in by_day),
+        ]
+        used, *_ = in_rounds(self._view.store, side_by_side(steps))
+        for each, of_products in zip(measured, zip(*used, strict=True), strict=True):
+            each.used = of_products
+            if not self._is_by_day(each):
+                each.tallies.add_used(of_products, UTC)
+        return ranges
+
+    def _is_by_day(self, each: "Range") -> bool:
+        return self.asked.days or each.tallies.blocks > 1
+
+    def _tallies(self, edges: Sequence[int]) -> Tallies:
+        selections = self._whose.selections([] if self._is_by_user else self._whose.groups)
+        by_product = self.asked.group_by == GroupBy.PRODUCT
+        return Tallies(edges, selections, self.asked.products, by_product, self.asked.days)
+
+    def _blocks_of(self, users: Sequence[int]) -> dict[Group, Tally]:
+        """The blocks of some users, read after the totals, from which it follows who they are."""
+        each = Selections([Selection([user]) for user in users])
+        tallies = Tallies(self.asked.edges, each, self.asked.products, by_day=self.asked.days)
+        if users:
+            in_rounds(self._view.store, tallies.in_rounds(self._view, self._catalog))
+        return dict(zip(users, tallies.each, strict=False))
+
+    def _named(self, tallies: Tallies) -> Iterator[tuple[Group, Tally]]:
+        """The tallies of groups."""
+        if self.asked.group_by == GroupBy.PRODUCT:
+            names: Iterable[Group] = (product.id for product in self.asked.products)
+        else:
+            names = self._whose.groups
+        return zip(names, tallies.each[1:], strict=False)
+
+    # what is made of it
+
+    @cached_property
+    def _totals(self) -> list[Totals]:
+        of_range = self._of_users if self._is_by_user else self._of_groups
+        return [of_range(each) for each in self._ranges]
+
+    def _of_groups(self, each: "Range") -> Totals:
+        used = [(group, tally) for group, tally in self._named(each.tallies) if tally.all_users]
+        tallies = [tally for _, tally in used]
+        sums = {name: [tally.sum(name) for tally in tallies] for name in self._measures}
+        days = [tally.all_days for tally in tallies] if self.asked.days else None
+        columns = Columns(sums, [tally.all_users for tally in tallies], days)
+        return Totals(self._figures(each.tallies), [group for group, _ in used], columns)
+
+    def _of_users(self, each: "Range") -> Totals:
+        chosen = self._whose.users
+        users = (
+            each.used[0].among(chosen)
+            if len(each.used) == 1
+            else [user for user in distinct_users(each.used) if chosen is None or user in chosen]
+        )
+        sums = {name: self._of_each(name, each.used, users) for name in self._measures}
+        days = self._days_of(each, users) if self.asked.days else None
+        return Totals(self._figures(each.tallies), users, Columns(sums, [1] * len(users), days))
+
+    def _of_each(self, name: str, used: Sequence[Used], users: Sequence[int]) -> list[int]:
+        columns = (each.columns[name] for each in used if name in each.columns)
+        first, *others = ([*each_of(column, users)] for column in columns)
+        return reduce(lambda one, other: list(map(add, one, other)), others, first)
+
+    def _days_of(self, each: "Range", users: Sequence[int]) -> list[int]:
+        if len(each.used) == 1:
+            return [*each_of(each.used[0].days_active, users)]
+        days = in_rounds(
+            self._view.store, days_of_users(self._view, self.asked.products, each.seconds)
+        )
+        return [*each_of(days, users)]
+
+    def _figures(self, tallies: Tallies) -> Figures:
+        """Of everybody who is asked about, in the whole range."""
+        tally = tallies.each[0]
+        days = tally.all_days if self.asked.days else None
+        return Figures({name: tally.sum(name) for name in self._measures}, tally.all_users, days)
 
     def _columns(self, tally: Tally) -> Columns:
         nothing = [0] * tally.blocks
         sums = {name: tally.sums.get(name, nothing) for name in self._measures}
         return Columns(sums, tally.users, tally.days if self.asked.days else None)
 
+    # what is asked about
+
+    @property
+    def _is_by_user(self) -> bool:
+        return self.asked.group_by == GroupBy.USER
+
+    @cached_property
+    def _view(self) -> View:
+        return self.usage.view
+
+    @cached_property
+    def _catalog(self) -> Sequence[MeteredProduct]:
+        return products_of(self.usage.directory)
+
+    @cached_property
+    def _whose(self) -> Whose:
+        roster = remembered_roster(self.usage.directory, self._view.memory)
+        return Whose(roster, self.asked.users, self.asked.group_by)
+
     @cached_property
     def _measures(self) -> Sequence[str]:
         names = (name for product in self.asked.products for name in product.kind.measures)
         return list(dict.fromkeys(names))
 
-    def _tallies(self, edges: Sequence[int], groups: Sequence[Group]) -> list[Tally]:
-        by_product = self.asked.group_by == GroupBy.PRODUCT
-        selections = self._selections(groups)
-        tallies = Tallies(edges, selections, self.asked.products, by_product, self.asked.days)
-        each = tallies.read(self.usage.view)
-        if not by_product:
-            return each
-        of_product = {p.id: tally for p, tally in zip(self.asked.products, each[1:], strict=True)}
-        return [each[0], *(of_product[str(group)] for group in groups)]
 
-    # whose use
+@dataclass(eq=False)
+class Range:
+    """A range of time, and what was found of it."""
 
-    def _groups(self, first: int, end: int) -> Sequence[Group]:
-        match self.asked.group_by:
-            case GroupBy.NONE:
-                return []
-            case GroupBy.PRODUCT:
-                return [product.id for product in self.asked.products]
-            case GroupBy.USER:
-                return self._users(first, end)
-        return sorted(self._members, key=str)
-
-    def _users(self, first: int, end: int) -> list[Group]:
-        period = Period(instant_at(first), instant_at(end))
-        used = {user for p in self.asked.products for user in self.usage.of(p.id, period).users}
-        return sorted(used if self._chosen is None else used & self._chosen)
-
-    @cached_property
-    def _chosen(self) -> frozenset[int] | None:
-        """Who is asked about; None is everybody."""
-        team, departments, user_type, users = self.asked.users
-        roster = self.usage.directory.columns("users", "roster")
-        chosen = users
-        if team is not None:
-            chosen = both(chosen, (u for u, each in enumerate(roster["team"]) if each == team))
-        if departments is not None:
-            of_users = enumerate(roster["departments"])
-            chosen = both(chosen, (u for u, each in of_users if not departments.isdisjoint(each)))
-        if user_type is not None:
-            chosen = both(chosen, (u for u, each in enumerate(roster["type"]) if each == user_type))
-        return chosen
-
-    @cached_property
-    def _members(self) -> Mapping[Group, Sequence[int]]:
-        """Who of those that are asked about is in each group."""
-        members: dict[Group, list[int]] = {}
-        for user, groups in enumerate(self._groups_of_users):
-            if self._chosen is None or user in self._chosen:
-                for group in groups:
-                    members.setdefault(group, []).append(user)
-        return members
+    tallies: Tallies
+    used: Sequence[Used] = ()
+    """What every user has used of each product, where it was measured."""
 
     @property
-    def _groups_of_users(self) -> Iterable[Sequence[Group]]:
-        roster = self.usage.directory.columns("users", "roster")
-        match self.asked.group_by:
-            case GroupBy.TEAM:
-                return ([] if team is None else [team] for team in roster["team"])
-            case GroupBy.DEPARTMENT:
-                return iter(roster["departments"])
-            case GroupBy.USER_TYPE:
-                return ([each] for each in roster["type"])
-        return ()
-
-    def _selections(self, groups: Sequence[Group]) -> Selections:
-        """Everybody who is asked about, and the members of each of some groups."""
-        everyone = EVERYBODY if self._chosen is None else Selection(sorted(self._chosen))
-        match self.asked.group_by:
-            case GroupBy.NONE | GroupBy.PRODUCT:
-                return Selections([everyone])
-            case GroupBy.USER:
-                return Selections([everyone, *(Selection([int(user)]) for user in groups)])
-        return Selections([everyone, *(Selection(self._members.get(g, ())) for g in groups)])
+    def seconds(self) -> range:
+        return range(self.tallies.edges[0], self.tallies.edges[-1])
 
 
-def both(some: frozenset[int] | None, others: Iterable[int]) -> frozenset[int]:
-    """Who is in both; None is everybody."""
-    return frozenset(others) if some is None else some.intersection(others)
+def each_of(column: Sequence[int], users: Sequence[int]) -> Iterable[int]:
+    """The numbers of some users in a column; 0 of those beyond its end."""
+    known = bisect_left(users, len(column))
+    return chain(map(column.__getitem__, users[:known]), repeat(0, len(users) - known))

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate, pairwise
+from operator import sub
 from typing import Any, Final, NamedTuple, Protocol, Self
 
 from odometer.domain.time import DAY
@@ -28,6 +29,9 @@ TEAM: Final = "team"
 DEPARTMENT: Final = "department"
 USER: Final = "user"
 """Each user by themselves."""
+USER_TYPE: Final = "type"
+CELL: Final = "cell"
+"""Whoever is in the same team and departments and of the same type."""
 
 Sums = tuple[int, ...]
 
@@ -62,27 +66,37 @@ class Groups:
     by_shard: Mapping[int, Lanes]
     count: int
     """Groups have numbers below this."""
+    rest: int | None = None
+    """The group of everybody who is in no other one, whoever joins later among them."""
 
     @classmethod
-    def of(cls, name: str, digest: str, pairs: Iterable[tuple[int, int]]) -> Self:
+    def of(
+        cls, name: str, digest: str, pairs: Iterable[tuple[int, int]], rest: int | None = None
+    ) -> Self:
         """Of users and a group of each, in the order of the users."""
         by_shard: defaultdict[int, defaultdict[int, list[int]]]
         by_shard = defaultdict(lambda: defaultdict(list))
-        last = -1
+        last = -1 if rest is None else rest
         for user, group in pairs:
             by_shard[user // SHARD][group].append(user % SHARD)
             last = max(last, group)
-        return cls(name, digest, by_shard, last + 1)
+        return cls(name, digest, by_shard, last + 1, rest)
 
     def sums(self, shard: int, used: Sequence[Numbers]) -> dict[int, Sums]:
         sums, last = {}, len(used[0])
         for group, lanes in self.by_shard.get(shard, {}).items():
             known = lanes if lanes[-1] < last else [lane for lane in lanes if lane < last]
             sums[group] = tuple(sum(map(column.__getitem__, known)) for column in used)
+        if self.rest is not None:
+            sums[self.rest] = tuple(map(sub, map(sum, used), map(sum, _columns(sums, len(used)))))
         return {group: each for group, each in sums.items() if any(each)}
 
     def chunks(self, shard: int) -> range:
         return range(-(-self.count // AT_ONCE))
+
+
+def _columns(sums: Mapping[int, Sums], wide: int) -> Iterable[Sequence[int]]:
+    return zip(*sums.values(), strict=True) if sums else ((),) * wide
 
 
 @dataclass(frozen=True)

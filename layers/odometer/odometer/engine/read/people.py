@@ -24,13 +24,13 @@ from odometer.engine.format.products import (
 )
 from odometer.engine.format.strips import Count
 from odometer.engine.read.projections import projected_view
-from odometer.engine.read.selections import Selected, Selection, Selections, bits_of_lanes
+from odometer.engine.read.selections import Selected, Selection, Selections
 from odometer.engine.read.series import Counted, Series
 from odometer.engine.read.views import View
 
-_WEIGHT: Final = 5
+PEOPLE_WEIGHT: Final = 5
 """Of someone in a block of people beside someone in a frame, as `tests/costs` counts them."""
-_MOST_BLOCKS: Final = 8
+MOST_BLOCKS: Final = 8
 """Each takes as many requests as a frame of everybody."""
 
 
@@ -55,7 +55,7 @@ class PeopleSeries:
         shards = {user // SHARD for user in users}
         beside = min(self.view.head.users, SHARD * len(shards))
         blocks = len(_by_block(users))
-        return blocks <= _MOST_BLOCKS and _WEIGHT * PEOPLE_SHARD * blocks <= beside
+        return blocks <= MOST_BLOCKS and PEOPLE_WEIGHT * PEOPLE_SHARD * blocks <= beside
 
     def of_users(self, users: Collection[int] | None) -> Iterator[Iterator[tuple[Count, ...]]]:
         """By block of people and block of time, what they did and how many they were.
@@ -66,12 +66,16 @@ class PeopleSeries:
         return (blocks for _, _, blocks in self.counted(Selections([some])))
 
     def counted(self, selections: Selections) -> Counted:
-        """The same of several selections, none of them everybody."""
-        everyone = sorted({user for each in selections.several for user in each.users or ()})
+        """The same of several selections, none of them everybody; several blocks have a shard."""
+        everyone = {user for each in selections.several for user in each.users or ()}
         for block, some in _by_block(everyone).items():
             mine = [[u for u in each.users or () if u in some] for each in selections.several]
-            bits = [bits_of_lanes([user % PEOPLE_SHARD for user in users]) for users in mine]
-            yield block, bits, self._counts(block, mine)
+            shard, first = divmod(block * PEOPLE_SHARD, SHARD)
+            blocks = (
+                tuple(count._replace(users=count.users << first) for count in counts)
+                for counts in self._counts(block, mine)
+            )
+            yield shard, selections.in_shard(shard).bits, blocks
 
     def _counts(self, block: int, several: Sequence[Sequence[int]]) -> Iterator[tuple[Count, ...]]:
         view = projected_view(self.view, self.catalog, PEOPLE, block)

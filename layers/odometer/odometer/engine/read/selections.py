@@ -60,6 +60,21 @@ class Selections:
     """Whether it is asked what they used, and not only who was active."""
 
     def in_shard(self, shard: int) -> "Selected":
+        if shard not in self._known:
+            self._known[shard] = self._selected(shard)
+        return self._known[shard]
+
+    @property
+    def of_people(self) -> "Selections":
+        """The same, each user as a group of one."""
+        each = [Selection(some.users, some.users or ()) for some in self.several]
+        return Selections(each, Divided(USER, ""), self.has_sums)
+
+    @cached_property
+    def _known(self) -> dict[int, "Selected"]:
+        return {}
+
+    def _selected(self, shard: int) -> "Selected":
         lanes = [
             None if each.users is None else of_it.get(shard, ())
             for each, of_it in zip(self.several, self._lanes, strict=True)

@@ -259,25 +259,42 @@ class Series:
         settled = (self.view.head.shards(product) for product in self.products)
         return max([0, *settled, *(shard + 1 for shard in with_events)])
 
+    @property
+    def weight(self) -> int:
+        """Of the frames of a shard from which everything follows."""
+        return sum(series.weight for series in self._by_product)
+
+    @property
+    def reads(self) -> int:
+        """How many key ranges these frames are in."""
+        return sum(len(series.terms(0)) for series in self._by_product)
+
     def blocks(self, shard: int) -> Iterator[tuple[Frame, ...]]:
         """What every user of a shard used of each product in each block."""
         return self._in_blocks(shard, in_rounds(self.view.store, self._frames(shard)), self._events)
 
     def counted(self, selections: Selections) -> Counted:
-        """By shard and block, what selections of users used of each product.
+        """By shard and block, what selections of users used of each product."""
+        return in_rounds(self.view.store, self.counted_in_rounds(selections))
 
-        The first shard is read with what is read event by event, the others one after the other.
-        """
-        store, first = self.view.store, selections.in_shard(0)
+    def counted_in_rounds(self, selections: Selections) -> Steps[Counted]:
+        """The same. The first shard is read with what is read event by event, others follow."""
+        first = selections.in_shard(0)
         steps: list[Steps[Any]] = [self._events_of_each(), self._counted(0, first)]
-        events, in_blocks = in_rounds(store, side_by_side(steps))
-        shards = range(self._shards(events))
-        if shards and first.users:
-            yield 0, first.bits, in_blocks(events)
-        for shard in shards[1:]:
+        events, in_blocks = yield from side_by_side(steps)
+        blocks = in_blocks(events) if self._shards(events) and first.users else None
+        return self._counted_each(selections, events, blocks)
+
+    def _counted_each(
+        self, selections: Selections, events: Events, first: Iterator[tuple[Count, ...]] | None
+    ) -> Counted:
+        if first is not None:
+            yield 0, selections.in_shard(0).bits, first
+        for shard in range(1, self._shards(events)):
             whose = selections.in_shard(shard)
             if whose.users:
-                yield shard, whose.bits, in_rounds(store, self._counted(shard, whose))(events)
+                in_blocks = in_rounds(self.view.store, self._counted(shard, whose))
+                yield shard, whose.bits, in_blocks(events)
 
     def _counted(
         self, shard: int, whose: Selected
@@ -286,7 +303,7 @@ class Series:
         if not whose.users:
             return lambda _: iter(())
         days = [series.day_counts(shard, whose) for series in self._by_product]
-        by_product = yield from read_each(days, sum(series.weight for series in self._by_product))
+        by_product = yield from read_each(days, self.weight)
         if by_product is not None:
             return partial(self._of_days, shard, whose, by_product)
         read = yield from self._frames(shard)

@@ -29,7 +29,7 @@ PAUSE_SECONDS: Final = 3600
 """All weeks are written again once an hour at most, however often somebody moves."""
 _SHARDS_IN_STEP: Final = 64
 _SHARDS_AT_ONCE: Final = 8
-_ITEMS_OF_WEEK: Final = 8
+_DELTAS_OF_WEEK: Final = 8
 
 
 class State(NamedTuple):
@@ -120,7 +120,7 @@ class Grouping:
                     for name, some in groups(weeks.head.shards(product), _SHARDS_IN_STEP):
                         put = partial(weeks.put, product, edge, some)
                         named = f"{edge}#{in_names(product.id)}#{name}"
-                        yield Step(named, _ITEMS_OF_WEEK * len(some), put)
+                        yield Step(named, weeks.items_of_week(product, some), put)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,27 +135,34 @@ class Weeks:
     now: int
 
     def put(self, product: MeteredProduct, edge: date, shards: range) -> None:
-        of_product = [d for d in self.divisions if d.name != USER or not product.kind.local_days]
         for some in some_of(shards, _SHARDS_AT_ONCE):
-            lacking = [s for s in some if not self._is_written(product, edge, s, of_product)]
+            lacking = {s: self._lacking(product, edge, s) for s in some}
+            wanted = [shard for shard, divisions in lacking.items() if divisions]
             written = [
                 list(self._items(product, edge, shard, division, frames))
-                for shard, frames in self._days(product, edge, lacking)
-                for division in of_product
+                for shard, frames in self._days(product, edge, wanted)
+                for division in lacking[shard]
             ]
             self.usage.put_all_newer(chain(*(items[:-1] for items in written)), "version")
             self.usage.put_all_newer(chain(*(items[-1:] for items in written)), "version")
 
-    def _is_written(
-        self, product: MeteredProduct, edge: date, shard: int, divisions: Sequence[Division]
-    ) -> bool:
-        """Whether somebody has written a week: the last item of each division comes last."""
-        pk = self._pk(product, edge, shard)
+    def items_of_week(self, product: MeteredProduct, shards: range) -> int:
+        """About how many items are read and written for a week."""
+        of_product = self._of_product(product)
+        return sum(_DELTAS_OF_WEEK + sum(len(d.chunks(s)) for d in of_product) for s in shards)
+
+    def _of_product(self, product: MeteredProduct) -> list[Division]:
+        return [d for d in self.divisions if d.name != USER or not product.kind.local_days]
+
+    def _lacking(self, product: MeteredProduct, edge: date, shard: int) -> list[Division]:
+        """The divisions by which nobody has added a week up: the last item of each comes last."""
+        pk, divisions = self._pk(product, edge, shard), self._of_product(product)
         last = [(d, d.chunks(shard)[-1]) for d in divisions if d.chunks(shard)]
         stored = self.usage.get_each(
             pk, [keys.week_of_groups(d.name, chunk, edge) for d, chunk in last]
         )
-        return all(i and i["of"] == d.digest for i, (d, _) in zip(stored, last, strict=True))
+        pairs = zip(stored, (d for d, _ in last), strict=True)
+        return [d for item, d in pairs if not item or item["of"] != d.digest]
 
     def _days(
         self, product: MeteredProduct, edge: date, shards: Sequence[int]
