@@ -2,12 +2,13 @@
 
 import csv
 import json
+import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from odometer.api.v1.events import LARGEST_BODY
 from odometer.domain.events import EVENT_TYPE
@@ -21,11 +22,17 @@ FIXED = {"specversion": "1.0", "type": EVENT_TYPE}
 DATA = ("product", "platform", *MEASURES)
 COLUMNS = ("id", "source", "subject", "time", *DATA, *FIXED)
 PREFIX = "data."
+OWN = re.compile(r"data\.[a-z][a-z0-9_]{0,31}")
+"""A column of a measure or a breakdown of an organization's own kind."""
+NUMBER_OR_QUOTED = re.compile(
+    r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?" + r'|"[^"\\\x00-\x1f]*"'
+)
 CSV_COLUMNS = (
     f"Columns of a CSV file, in any order: {', '.join(REQUIRED)}; "
     f"as many of these as the kind of product measures: {', '.join(MEASURES)}; "
     f"platform for apps. What is part of `data` may be called so: {PREFIX}tests is tests. "
-    "An empty cell is left out."
+    f"Measures and breakdowns of your own kinds stand in columns like {PREFIX}pages: a cell that "
+    'is a number is one, any other is text, as is "2024" in quotes. An empty cell is left out.'
 )
 CORRECT = "Correct it and run this again: nothing counts twice."
 
@@ -94,9 +101,9 @@ def rows_of_table(file: Path) -> Iterator[Line]:
 
 def columns_of(heading: Sequence[str]) -> list[str]:
     """What the cells of each row are, by the first one."""
-    columns = [name.strip().removeprefix(PREFIX) for name in heading]
+    columns = [column_of(name.strip()) for name in heading]
     missing = [name for name in REQUIRED if name not in columns]
-    unknown = [name for name in columns if name not in COLUMNS]
+    unknown = [name for name in columns if name not in COLUMNS and not OWN.fullmatch(name)]
     twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
     faults = (("is missing", missing), ("is unknown", unknown), ("stands twice", twice))
     for fault, names in faults:
@@ -105,18 +112,26 @@ def columns_of(heading: Sequence[str]) -> list[str]:
     return columns
 
 
+def column_of(name: str) -> str:
+    """What is in a column; of a kind's own, its name keeps its prefix."""
+    known = name.removeprefix(PREFIX)
+    return known if known in COLUMNS else name
+
+
 def event_of(row: Sequence[str], columns: Sequence[str], place: int) -> bytes:
     """A row of a table as an event; an empty cell is nothing."""
     if len(row) > len(columns):
         raise Misused(f"line {place} has more cells than there are columns", CORRECT)
     cells = {name: cell for name, cell in zip(columns, row, strict=False) if cell}
-    data = {name: measured(name, cell) for name, cell in cells.items() if name in DATA}
-    attributes = {name: cell for name, cell in cells.items() if name not in DATA}
-    event: Mapping[str, Any] = {**FIXED, **attributes, "data": data}
-    return json.dumps(event).encode()
+    data = {name: cell for name, cell in cells.items() if name in DATA or OWN.fullmatch(name)}
+    attributes = {name: cell for name, cell in {**FIXED, **cells}.items() if name not in data}
+    members = (f"{json.dumps(n.removeprefix(PREFIX))}: {said(n, c)}" for n, c in data.items())
+    return f'{json.dumps(attributes)[:-1]}, "data": {{{", ".join(members)}}}}}'.encode()
 
 
-def measured(name: str, cell: str) -> str | int:
-    """A number where one is meant and one stands there."""
+def said(name: str, cell: str) -> str:
+    """A cell as JSON: a number, in its own digits, where one is meant and one stands there."""
+    if name.startswith(PREFIX) and NUMBER_OR_QUOTED.fullmatch(cell):
+        return cell
     is_number = cell.isascii() and cell.isdigit() and len(cell) <= LONGEST_NUMBER
-    return int(cell) if name in MEASURES and is_number else cell
+    return str(int(cell)) if name in MEASURES and is_number else json.dumps(cell)

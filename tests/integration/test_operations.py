@@ -103,6 +103,36 @@ def test_a_table_is_sent_a_row_an_event(stack: Stack, odometer: Type, tmp_path: 
     assert {user.username for user in stack.directories.open(ACME).users} >= {"james", "Jones, Ann"}
 
 
+OWN = '''id,source,subject,time,product,data.pages,data.credits,data.format
+a,ci,james,{time},editor,3,12.50,pdf
+b,ci,james,{time},editor,,0.07,2024
+d,ci,james,{time},editor,1,,"""2024"""
+c,ci,james,{time},editor,1.5,,
+'''
+
+
+def test_a_table_has_measures_and_breakdowns_of_own_kinds(
+    stack: Stack, odometer: Type, tmp_path: Path
+) -> None:
+    measures = [{"name": "pages"}, {"name": "credits", "decimals": 2}]
+    stack.apply(ACME, "kind", {"name": "doc", "measures": measures, "breakdowns": ["format"]})
+    stack.apply(ACME, "product", {"id": "editor", "name": "Editor", "kind": "doc"})
+    file = tmp_path / "usage.csv"
+    file.write_text(OWN.format(time=ago(hours=1)))
+    done = odometer("import", file, "--json")
+    assert json.loads(done.stdout) == counts(
+        accepted=2,
+        rejected=2,
+        errors=[
+            "line 3: invalid_breakdown: format: expected text without control characters",
+            "line 5: too_many_decimals: pages: more than 0 decimals",
+        ],
+    )
+    ((first, second),) = map(log_entries.events_of, log_of(stack, ACME))
+    assert (first.measures, first.values) == ((3, 1250, 0, 0), ("pdf", ""))
+    assert (second.measures, second.values) == ((1, 0, 0, 0), ("2024", ""))
+
+
 def test_a_file_goes_in_parts_of_what_a_request_carries(tmp_path: Path) -> None:
     heavy = usage_event("heavy", comment="x" * 700_000)
     lines = [*(usage_event(f"{n}") for n in range(2500)), heavy, heavy]
