@@ -72,6 +72,14 @@ IDEMPOTENCY_KEY: Schema = {
     "schema": {"type": "string", "pattern": f"^[!-~]{{1,{LONGEST_KEY}}}$"},
 }
 
+EMBED: Schema = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An embed token: for pages of the origins that it names, which may read the "
+    "answer and its headers, and for requests without an `Origin`. Any other origin gets a 403.",
+}
+OPEN_TO_TOKENS: Schema = {"security": [{"bearer": []}, {"basic": []}, {"embed": []}]}
+
 
 # errors, as each family publishes them
 
@@ -157,6 +165,7 @@ def document(family: str, endpoints: Mapping[str, Endpoint]) -> Schema:
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An access key."},
                 "basic": {"type": "http", "scheme": "basic", "description": "Username: its key."},
+                **({"embed": EMBED} if "'embed'" in str(paths) else {}),
             },
             "headers": {
                 name: {"description": text, "schema": {"type": "string"}}
@@ -238,6 +247,7 @@ def operation(name: str, endpoint: Endpoint, models: Models) -> Schema:
     return {
         "operationId": re.sub(r"[/_](\w)", lambda found: found[1].upper(), name),
         "summary": beginning_of(name).partition(": ")[2],
+        **(OPEN_TO_TOKENS if endpoint.may and endpoint.may.embeds else {}),
         **(
             {"parameters": each}
             if (each := [*parameters(endpoint), *header_parameters(contents)])

@@ -110,6 +110,12 @@ def key_of(deployment: CountingDeployment) -> str:
     return str(made["key_id"])
 
 
+def new_token(deployment: CountingDeployment, turn: int) -> Call:
+    about = {"user": deployment.someone}
+    wish = {"for": about, "expires_in": 60 + turn, "origins": ["https://app.example.com"]}
+    return Call("/v1/embed-tokens", wish)
+
+
 REQUESTS: Mapping[str, Request] = {
     "GET /insights/api/v3/public/usage-report/drilldown": of_seconds(
         f"{BASE}/drilldown", "type=account-user&product=automation"
@@ -158,6 +164,7 @@ REQUESTS: Mapping[str, Request] = {
     "GET /v1/explain": explained,
     "GET /v1/keys": always("/v1/keys"),
     "POST /v1/keys": new_key,
+    "POST /v1/embed-tokens": new_token,
     "DELETE /v1/keys/{key_id}": lambda deployment, _: Call(f"/v1/keys/{key_of(deployment)}"),
     "POST /v1/keys/{key_id}/rotate": lambda deployment, _: Call(
         f"/v1/keys/{key_of(deployment)}/rotate", {"grace_seconds": 0}

@@ -15,7 +15,7 @@ from odometer.access.policy import Scope
 from odometer.domain.time import epoch_ms
 from tests.support.documents import compare
 from tests.support.memory_directory import ACME
-from tests.support.people import YESTERDAY, People, basic, bearer, people_of
+from tests.support.people import ORIGIN, YESTERDAY, People, basic, bearer, people_of
 from tests.support.stack import OTHER, ROOT, Reply, endpoints, stack_on_moto
 from tests.support.usage_sender import UsageSender, used
 
@@ -33,12 +33,16 @@ CREDENTIALS: dict[str, Callable[[People], Headers]] = {
     "expired": lambda us: bearer(us.key("admin", expires_at=YESTERDAY)),
     "revoked": lambda us: bearer(us.revoked("admin")),
     "owner gone": lambda us: bearer(us.key("gone")),
+    "embed token": lambda us: bearer(us.token()),
     "malformed": lambda _: bearer("not-a-key"),
     "none": lambda _: {},
 }
 APP = "cc7cf840-9ca9-46a3-9778-9015d6580d52"
 """Both organizations have an app of that id; each is its own."""
-UNKNOWN = ("wrong name", "expired", "revoked", "owner gone", "malformed", "none")
+UNKNOWN = (
+    *("wrong name", "expired", "revoked", "owner gone"),
+    *("embed token", "malformed", "none"),
+)
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,12 @@ MONTH = datetime.now(UTC)
 REPORT = "type=account-user&from=2026-02-01%2000:00:00&to=2026-02-02%2000:00:00"
 
 DAYS = "?start_date=2026-02-01&end_date=2026-02-02"
+
+KIND = {
+    "organization": "organization",
+    **dict.fromkeys(("core", "edge"), "team"),
+    **dict.fromkeys(("member", "lead", "nobody"), "user"),
+}
 
 ROUTES = [
     Route(
@@ -513,6 +523,27 @@ ROUTES = [
         who(400, 403, 403, 403, other=400),
         body=lambda us: {"name": "new", "user": us.id("nobody"), "scopes": ["usage:read"]},
     ),
+    *(
+        Route(
+            "POST",
+            "/v1/embed-tokens",
+            f"for {about}",
+            statuses,
+            body=lambda us, about=about: {  # type: ignore[misc]
+                "for": {KIND[about]: about == "organization" or us.id(about)},
+                "expires_in": 60,
+                "origins": [ORIGIN],
+            },
+        )
+        for about, statuses in (
+            ("organization", who(201, 201, 403, 403, other=201)),
+            ("core", who(201, 201, 201, 403, other=400)),
+            ("edge", who(201, 201, 403, 403, other=400)),
+            ("member", who(201, 201, 201, 201, other=400)),
+            ("lead", who(201, 201, 201, 403, other=400)),
+            ("nobody", who(400, 400, 403, 403, other=400)),
+        )
+    ),
     Route("DELETE", "/v1/keys/{key_id}", "member's", who(204, 403, 403, 204, other=404)),
     Route("DELETE", "/v1/keys/{key_id}", "admin's", who(204, 403, 403, 403, other=404)),
     Route("POST", "/v1/keys/{key_id}/rotate", "member's", who(200, 403, 403, 200, other=404)),
@@ -542,6 +573,11 @@ ENVELOPE_ERRORS = {
 
 def error_body(route: Route, status: int, sent: Any, credential: str) -> dict[str, Any]:
     """The published error of the route's family."""
+    if status == 400 and "for" in sent:
+        ((kind, named),) = sent["for"].items()
+        message = f"for.{kind}: expected the id of a {kind}"
+        details = {f"for.{kind}": named}
+        return {"error": {"code": "invalid_parameter", "message": message, "details": details}}
     if status == 400:
         message, details = (
             "user: expected the id, username or user_key of a user",
@@ -626,5 +662,6 @@ in two organizations that hold the same people, and compares every answer whole.
 *events only* is an Admin's key with the scope `usage:write` alone. *other org* is an Admin of the
 other organization: a route without an id answers with what is theirs, an id from here is unknown,
 and a query that names this organization is as good as no credential.
-*wrong name* is Basic with another user's username.
+*wrong name* is Basic with another user's username. *embed token* is one of the organization; routes
+that tokens do not open do not know them.
 """

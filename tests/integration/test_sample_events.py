@@ -16,9 +16,8 @@ from tests.support.usage_sender import make_queue
 EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
 OF_THE_ENGINE = [path for path in EVENTS if path.name.startswith("engine-")]
 CALLED = [path for path in EVENTS if path not in OF_THE_ENGINE]
-SUCCESS = {"v1-create-key": 201, "v1-send-events": 202} | dict.fromkeys(
-    ("v1-erase-user", "v1-revoke-key"), 204
-)
+SUCCESS = {"v1-create-embed-token": 201, "v1-create-key": 201, "v1-send-events": 202}
+SUCCESS |= dict.fromkeys(("edge-preflight", "v1-erase-user", "v1-revoke-key"), 204)
 REFUSALS = {
     "bad": 400,
     "no-credentials": 401,

@@ -12,6 +12,7 @@ from odometer.domain.people import Role, State
 from tests.support.memory_directory import ACME, NOON
 from tests.support.stack import OTHER, Stack
 
+ORIGIN = "https://app.example.com"
 NAMES = {ACME: "acme", OTHER: "globex"}
 LICENSE = {"exp": 1_800_000_000, "iat": 1_700_000_000, "seats": 50, "seats_cap": 60}
 PEOPLE: dict[str, dict[str, Any]] = {
@@ -56,6 +57,15 @@ class People:
         answer = self.stack.call("DELETE", f"/v1/keys/{key.key_id}", text)
         assert answer.status == 204
         return text
+
+    def token(self, **about: str) -> str:
+        """An embed token of the organization, or of a team or user, for pages of one origin."""
+        named = {kind: self.id(who) for kind, who in about.items()}
+        subject: dict[str, Any] = {**named} or {"organization": True}
+        wish = {"for": subject, "expires_in": 3600, "origins": [ORIGIN]}
+        answer = self.stack.call("POST", "/v1/embed-tokens", self.key("admin"), body=wish)
+        assert answer.status == 201, answer.text
+        return str(answer.json["token"])
 
 
 def people_of(stack: Stack, organization: str) -> People:

@@ -191,11 +191,19 @@ def routed(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
     found = [
         (endpoint, parameters)
         for endpoint in endpoints().values()
-        if endpoint.method == method and (parameters := matched(endpoint.path, path)) is not None
+        if endpoint.method == method != "OPTIONS"
+        and (parameters := matched(endpoint.path, path)) is not None
     ]
+    if method == "OPTIONS" and path in embedded():
+        return endpoints()["edge/preflight"], {}
     if not found:
         return endpoints()["edge/not_found"], {"proxy": path.lstrip("/")}
     return min(found, key=lambda pair: len(pair[1]))
+
+
+def embedded() -> set[str]:
+    """The paths that embed tokens open."""
+    return {each.path for each in endpoints().values() if each.may and each.may.embeds}
 
 
 def matched(route: str, path: str) -> dict[str, str] | None:

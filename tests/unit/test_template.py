@@ -142,8 +142,13 @@ def test_a_function_that_reads_cannot_write_what_it_reports_from(function: str) 
         assert resource not in PROTECTED or verbs <= READS
 
 
-def test_the_catch_all_may_do_nothing() -> None:
-    assert granted(CATCH_ALL) == {}
+@pytest.mark.parametrize("function", [CATCH_ALL, "EdgePreflight"])
+def test_whoever_answers_without_a_caller_may_do_nothing(function: str) -> None:
+    assert granted(function) == {}
+
+
+def test_whoever_makes_tokens_writes_no_directory() -> None:
+    assert granted("V1CreateEmbedToken")["DirectoryTable"] == {"BatchGetItem"}
 
 
 @pytest.mark.parametrize("table", of_type("AWS::DynamoDB::Table"))
@@ -287,7 +292,7 @@ BANNERS = {
     "usage_metrics": "/api/v1: usage metrics",
     "app_utilization": "/v2: app utilization",
     "v1": "/v1: events, directory and keys",
-    "edge": "every other path",
+    "edge": "every other path, and what browsers ask first",
     "engine": "the engine: called by a stream, a schedule and a queue",
 }
 

@@ -10,7 +10,8 @@ from datetime import datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from odometer.access.keys import AccessKey
+from odometer.access.keys import Proof
+from odometer.access.tokens import EmbedToken
 from odometer.directory.snapshot import Directory
 from odometer.engine.memory import Memory
 from odometer.services.ahead import ViewAhead
@@ -95,14 +96,23 @@ class Process:
     def cursor_key(self) -> bytes:
         return hmac.digest(self.secret, b"cursor signature", "sha256")
 
-    def has_accepted(self, key: AccessKey) -> bool:
+    @property
+    def embed_key(self) -> bytes:
+        """The key that signs embed tokens."""
+        return hmac.digest(self.secret, b"embed token signature", "sha256")
+
+    def proving_key(self, proof: Proof) -> bytes:
+        """The key by which a proof is told from a forged one."""
+        return self.embed_key if isinstance(proof, EmbedToken) else self.pepper
+
+    def has_accepted(self, key: Proof) -> bool:
         """Whether a key has been accepted in this process, whatever became of it since."""
         return bool(self.memory.get(key.organization, self._accepted(key)))
 
-    def accepted(self, key: AccessKey) -> None:
+    def accepted(self, key: Proof) -> None:
         self.memory.keep(key.organization, self._accepted(key), True, ACCEPTED_BYTES)  # noqa: FBT003
 
-    def _accepted(self, key: AccessKey) -> bytes:
+    def _accepted(self, key: Proof) -> bytes:
         """The name of a key with its secret, of which nothing can be read."""
         return hmac.digest(self._own_key, f"{key}".encode(), "sha256")
 
@@ -134,7 +144,7 @@ class Process:
     def marks(self, meter: Meter) -> Marks:
         return Marks(self.usage_store(meter), self.noted_minutes)
 
-    def view_ahead(self, key: AccessKey, tasks: Tasks, meter: Meter) -> ViewAhead:
+    def view_ahead(self, key: Proof, tasks: Tasks, meter: Meter) -> ViewAhead:
         store, accepted = self.usage_store(meter), self.has_accepted(key)
         return ViewAhead.of(key.organization, store, self.memory, tasks, accepted=accepted)
 

@@ -60,11 +60,11 @@ class AccessKey:
         found = PATTERN.fullmatch(text)
         if not found:
             return None
-        body, organization, key_id, secret, checksum = found.groups()
-        number = number_of(organization)
-        if not equal(checksum, checksum_of(body)) or number is None or number >> 128:
+        body, of, key_id, secret, checksum = found.groups()
+        organization = organization_of(of)
+        if not equal(checksum, checksum_of(body)) or organization is None:
             return None
-        return cls(str(UUID(int=number)), key_id, secret)
+        return cls(organization, key_id, secret)
 
     @staticmethod
     def is_id(text: str) -> bool:
@@ -88,6 +88,23 @@ class AccessKey:
         message = f"{self.organization}/{self.key_id}/{self.secret}".encode()
         return hmac.new(pepper, message, hashlib.sha256).hexdigest()
 
+    def fits(self, pepper: bytes, *digests: str) -> list[bool]:
+        """Which of some stored hashes are of its secret."""
+        digest = self.digest(pepper)
+        return [equal(digest, each) for each in digests]
+
+
+class Proof(Protocol):
+    """What a caller presents: a key, or what was made with one."""
+
+    @property
+    def organization(self) -> str: ...
+
+    @property
+    def key_id(self) -> str: ...
+
+    def fits(self, pepper: bytes, *digests: str) -> list[bool]: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
@@ -105,13 +122,11 @@ class Credential:
     former_digest: str = NO_DIGEST
     former_until: datetime | None = None
 
-    def accepts(self, key: AccessKey, pepper: bytes, now: datetime) -> bool:
+    def accepts(self, proof: Proof, pepper: bytes, now: datetime) -> bool:
         """Whether the key is live and has the present secret, or the former one in its grace."""
-        digest = key.digest(pepper)
-        current = equal(digest, self.digest)
+        current, former = proof.fits(pepper, self.digest, self.former_digest)
         in_grace = self.former_until is not None and now < self.former_until
-        former = equal(digest, self.former_digest) and in_grace
-        return (current or former) and self.is_live(now)
+        return (current or (former and in_grace)) and self.is_live(now)
 
     def is_live(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
@@ -119,9 +134,9 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class PresentedKey:
-    """The key in an Authorization header, and with Basic the username beside it."""
+    """The key in an Authorization header, or what stands for one; with Basic also the username."""
 
-    key: AccessKey
+    key: Proof
     username: str | None = None
 
     @classmethod
@@ -181,6 +196,12 @@ def base62(number: int, width: int) -> str:
         number, digit = divmod(number, len(DIGITS))
         text = DIGITS[digit] + text
     return text.rjust(width, DIGITS[0])
+
+
+def organization_of(text: str) -> str | None:
+    """The id of an organization as keys have it; None if no UUID is that large."""
+    number = number_of(text)
+    return None if number is None or number >> 128 else str(UUID(int=number))
 
 
 def number_of(text: str) -> int | None:

@@ -74,6 +74,15 @@ class Caller:
             raise Forbidden
         return open_ones
 
+    @property
+    def reach(self) -> str:
+        """Names what the answers to a caller may be about: all who have keys share one."""
+        if self.grant is None:
+            return self.organization
+        access, products = self.grant.access, self.grant.products
+        some = None if products is None else sorted(products)
+        return f"{self.organization} {access} {self.ordinal} {self.team} {some}"
+
     def is_of(self, organization: str) -> bool:
         """Whether that is the id of the caller's organization, in upper or lower case."""
         return as_kept(organization) == self.organization

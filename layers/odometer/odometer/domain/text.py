@@ -23,6 +23,26 @@ IGNORABLE: Final = re.compile(
 
 From Unicode's DerivedCoreProperties.txt; it grows only where a block is reserved for it already.
 """
+LABEL: Final = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
+ORIGIN: Final = re.compile(
+    rf"(?:https://(?:{LABEL}(?:\.{LABEL})*|\[::1\])|http://(?:localhost|127\.0\.0\.1|\[::1\]))"
+    r"(?::([1-9][0-9]{0,4}))?"
+)
+"""Where a page comes from, as browsers write it: no path, and names beyond ASCII as `xn--…`."""
+LONGEST_ORIGIN: Final = 267
+"""`https://`, the 253 bytes of the longest name, and a port."""
+DEFAULT_PORTS: Final = frozenset({("https", "443"), ("http", "80")})
+"""Browsers leave these out."""
+LAST_PORT: Final = 65_535
+
+
+def is_origin(text: str) -> bool:
+    """Whether a page may come from there: by https, or from the browser's own machine."""
+    found = ORIGIN.fullmatch(text) if len(text) <= LONGEST_ORIGIN else None
+    if found is None:
+        return False
+    port = found[1] or "0"
+    return int(port) <= LAST_PORT and (text.partition(":")[0], port) not in DEFAULT_PORTS
 
 
 def has_control(text: str) -> bool:

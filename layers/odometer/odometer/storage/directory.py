@@ -21,7 +21,7 @@ from sys import getsizeof
 from threading import Lock
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
-from odometer.access.keys import AccessKey, Credential
+from odometer.access.keys import NO_DIGEST, Credential, Proof
 from odometer.access.policy import Scope
 from odometer.directory.columns import BLOCK_ROWS, HISTORY_ROWS, Block, Columns, DirectoryHead
 from odometer.directory.names import NameDigests
@@ -130,12 +130,10 @@ class Entrance(NamedTuple):
     credential: Credential | None
     directory: Directory | None
 
-    def proved_by(
-        self, key: AccessKey, pepper: bytes, now: datetime
-    ) -> tuple[Credential, Directory]:
+    def proved_by(self, key: Proof, pepper: bytes, now: datetime) -> tuple[Credential, Directory]:
         """Both, if the key is the right one; an unknown one takes the path of a wrong one."""
         if self.credential is None or self.directory is None:
-            key.digest(pepper)
+            key.fits(pepper, NO_DIGEST, NO_DIGEST)
             raise Unauthenticated
         if not self.credential.accepts(key, pepper, now):
             raise Unauthenticated

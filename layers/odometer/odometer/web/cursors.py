@@ -2,7 +2,7 @@
 
 A cursor names what page one was made from (the view of usage, the version of the directory), the
 row that comes next and when the chain ends. It is signed together with what it belongs to, so that
-it is worth nothing to another organization, route, period, order or filter.
+it is worth nothing to another organization, embed token, route, period, order or filter.
 """
 
 import hmac
@@ -63,13 +63,11 @@ class Chain:
     mark: Mark | None = None
 
     @classmethod
-    def of(
-        cls, key: bytes, now: datetime, organization: str, request: Request, query: Query
-    ) -> Self:
+    def of(cls, key: bytes, now: datetime, reach: str, request: Request, query: Query) -> Self:
         """The chain that a query is a page of; a cursor that is not of this query is a fault."""
         filters = query.model_dump(mode="json", exclude=set(PAGING))
         places = {name: value.lower() for name, value in request.parameters.items()}
-        belongs_to = json.dumps([organization, type(query).__name__, places, filters])
+        belongs_to = json.dumps([reach, type(query).__name__, places, filters])
         all_rows = wants_all_rows(request)
         chain = cls(key, belongs_to.encode(), request.query, epoch_second(now), all_rows)
         cursor = getattr(query, "cursor", None)

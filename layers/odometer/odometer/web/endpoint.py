@@ -19,12 +19,20 @@ from typing import Any, NamedTuple, Protocol, get_type_hints
 
 from pydantic import BaseModel
 
-from odometer.access.keys import Keyring, PresentedKey, authenticate
+from odometer.access.keys import AccessKey, Credential, Keyring, PresentedKey, Proof, authenticate
 from odometer.access.policy import Access, Caller, Rule, Target
+from odometer.access.tokens import Claims, EmbedToken, TokenMaker, holder_of
 from odometer.bootstrap import Process, process, will_be_copied
 from odometer.directory.people import Product, Team, User
 from odometer.directory.snapshot import Directory
-from odometer.domain.errors import NotFound, OdometerError, TimedOut, Unauthenticated, Unsupported
+from odometer.domain.errors import (
+    Forbidden,
+    NotFound,
+    OdometerError,
+    TimedOut,
+    Unauthenticated,
+    Unsupported,
+)
 from odometer.domain.time import epoch_second
 from odometer.logs import log
 from odometer.services.ahead import ViewAhead
@@ -34,6 +42,7 @@ from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter
 from odometer.storage.key_activity import KeyActivity
 from odometer.storage.log import EventLog
+from odometer.web.cors import readable_by
 from odometer.web.cursors import Chain
 from odometer.web.family import STATUS, Family
 from odometer.web.messages import JSON, Request, Response, as_json, wants_all_rows
@@ -73,8 +82,8 @@ class SubjectParameter:
 team = partial(SubjectParameter, find=Directory.team_by_id, registers=("teams",))
 user = partial(SubjectParameter, find=Directory.user_by_id, registers=("users",))
 app = partial(SubjectParameter, find=Directory.app_by_id, registers=("products",))
-SUBJECTS = (team("team"), user("user"))
-"""What a query may name to say whom a report is about."""
+SUBJECTS = {Access.TEAM: team("team"), Access.SELF: user("user")}
+"""How a query may say whom a report is about, and how an embed token says it."""
 
 
 class Subjects(NamedTuple):
@@ -104,6 +113,16 @@ class Deadline:
         return time.monotonic() >= self.at
 
 
+class Entered(NamedTuple):
+    """Who has proved to be calling, with what, and what came with the proof."""
+
+    caller: Caller
+    directory: Directory
+    ahead: ViewAhead | None
+    proof: Proof
+    credential: Credential
+
+
 class RequestContext:
     """One request and everything that serves it, each part made when it is first needed."""
 
@@ -127,6 +146,8 @@ class RequestContext:
         self.now = now
         self.deadline = Deadline(time.monotonic() + remaining_seconds - MARGIN_SECONDS)
         self.reads_usage = reads_usage
+        self.page_origin: str | None = None
+        """The origin of the page that asks, if its token is for it."""
         self.noted: Future[None] | None = None
         """The note that the caller's key was used, which is written beside everything else."""
 
@@ -143,29 +164,50 @@ class RequestContext:
         return Tasks(self.process.workers)
 
     @cached_property
-    def _entered(self) -> tuple[Caller, Directory, ViewAhead | None]:
-        presented = PresentedKey.from_header(self.request.header("authorization"))
-        if presented is None:
-            raise Unauthenticated
-        key, directories = presented.key, self.directories
-        secret = self.tasks.begin(lambda: self.process.pepper)
-        ahead = self.process.view_ahead(key, self.tasks, self.meter) if self.reads_usage else None
-        entrance, found = directories.enter(key.organization, key.key_id, ahead)
+    def entered(self) -> Entered:
+        presented = self._presented
+        proof, directories = presented.key, self.directories
+        secret = self.tasks.begin(lambda: self.process.proving_key(proof))
+        ahead = self.process.view_ahead(proof, self.tasks, self.meter) if self.reads_usage else None
+        entrance, found = directories.enter(proof.organization, proof.key_id, ahead)
         pepper = secret.result()
-        credential, directory = entrance.proved_by(key, pepper, self.now)
+        credential, directory = entrance.proved_by(proof, pepper, self.now)
         if ahead:
             ahead.go_on(found, directory.organization.time_zone, epoch_second(self.now))
-        owner = directory.key_owner(credential.user, self._registers)
+        claims = proof.claims(self.now) if isinstance(proof, EmbedToken) else None
+        owner = directory.key_owner(credential.user, self._registers(claims))
         caller = authenticate(presented, credential, owner, pepper, self.now)
-        self.identity = {"organization": caller.organization, "key_id": caller.key_id}
-        self.process.accepted(key)
+        if claims:
+            caller = holder_of(claims, caller, target_of(subject_of(claims, directory)))
+        self.identity = identity_of(caller)
+        self._answer_page_of(caller)
+        self.process.accepted(proof)
         self._note(caller)
-        return caller, directory, ahead
+        return Entered(caller, directory, ahead, proof, credential)
 
     @property
-    def _registers(self) -> set[str]:
+    def _presented(self) -> PresentedKey:
+        """The key in the header, or a token where the route is open to tokens."""
+        header = self.request.header("authorization")
+        found = PresentedKey.from_header(header)
+        if found is None and self.may and self.may.embeds:
+            found = EmbedToken.from_header(header)
+        if found is None:
+            raise Unauthenticated
+        return found
+
+    def _registers(self, claims: Claims | None) -> set[str]:
         named = [each.registers for each in self.about if each.name_in(self.request) is not None]
-        return set().union(REGISTERS if self.reads_usage else (), *named)
+        told = SUBJECTS[claims.access].registers if claims and claims.access in SUBJECTS else ()
+        return set().union(REGISTERS if self.reads_usage else (), told, *named)
+
+    def _answer_page_of(self, caller: Caller) -> None:
+        """Refuse a page that the caller's token is not for, if it is a page that asks."""
+        if caller.grant and "origin" in self.request.headers:
+            origin = self.request.header("origin")
+            if origin not in caller.grant.origins:
+                raise Forbidden
+            self.page_origin = origin
 
     def _note(self, caller: Caller) -> None:
         activity = key_activity(self)
@@ -185,16 +227,16 @@ class RequestContext:
 
     @property
     def caller(self) -> Caller:
-        return self._entered[0]
+        return self.entered.caller
 
     @property
     def directory(self) -> Directory:
-        return self._entered[1]
+        return self.entered.directory
 
     @property
     def ahead(self) -> ViewAhead | None:
         """The view of usage, if the handler needs one."""
-        return self._entered[2]
+        return self.entered.ahead
 
     @cached_property
     def named(self) -> dict[str, Subject]:
@@ -214,12 +256,24 @@ class RequestContext:
                 self.may.admit_to(self.caller, target_of(found))
 
 
+def identity_of(caller: Caller) -> dict[str, Any]:
+    """Who is calling, for the log: nothing of a token but that it is one."""
+    known = {"organization": caller.organization, "key_id": caller.key_id}
+    return {**known, "embed": True} if caller.grant else known
+
+
+def subject_of(claims: Claims, directory: Directory) -> Subject:
+    """The team or the user that a token is about, if it is about one that is there."""
+    about = SUBJECTS.get(claims.access)
+    return about.find(directory, claims.subject) if about and claims.subject else None
+
+
 def chain(context: RequestContext) -> Chain:
     """The page that the query asks for; the query must have been read before."""
     if context.query is None:
         raise TypeError("a chain of pages needs a query before it")
-    key, organization = context.process.cursor_key, context.caller.organization
-    return Chain.of(key, context.now, organization, context.request, context.query)
+    key, reach = context.process.cursor_key, context.caller.reach
+    return Chain.of(key, context.now, reach, context.request, context.query)
 
 
 def key_activity(context: RequestContext) -> KeyActivity:
@@ -228,6 +282,14 @@ def key_activity(context: RequestContext) -> KeyActivity:
 
 def keyring(context: RequestContext) -> Keyring:
     return Keyring(context.directories, context.process.pepper, context.caller, context.now)
+
+
+def token_maker(context: RequestContext) -> TokenMaker:
+    entered, process = context.entered, context.process
+    if not isinstance(entered.proof, AccessKey):
+        raise Forbidden
+    digest, expires_at = entered.proof.digest(process.pepper), entered.credential.expires_at
+    return TokenMaker(entered.proof, expires_at, digest, process.embed_key)
 
 
 def subject(context: RequestContext) -> Subject:
@@ -281,6 +343,7 @@ PROVIDERS: Mapping[type, Callable[[RequestContext], Any]] = {
     DirectoryStore: lambda context: context.directories,
     Keyring: keyring,
     KeyActivity: key_activity,
+    TokenMaker: token_maker,
     Tasks: lambda context: context.tasks,
     Usage: usage,
     EventLog: lambda context: context.process.event_log(context.meter),
@@ -327,6 +390,8 @@ class Endpoint:
             reads_usage=Usage in self.needs.values(),
         )
         answer = self._answer(context)
+        if context.page_origin:
+            answer["headers"] = readable_by(context.page_origin, answer["headers"])
         log.info(
             "answered",
             request_id=request.id,
@@ -350,7 +415,7 @@ class Endpoint:
     def named_by(self) -> Sequence[SubjectParameter]:
         """The parameters that name what a request is about."""
         if Subjects in self.needs.values():
-            return SUBJECTS
+            return tuple(SUBJECTS.values())
         return (self.about,) if self.about else ()
 
     def _answer(self, context: RequestContext) -> dict[str, Any]:

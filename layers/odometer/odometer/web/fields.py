@@ -11,7 +11,15 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from odometer.domain.text import CONTROL, CONTROLS, UUID, fault_of_name
+from odometer.domain.text import (
+    CONTROL,
+    CONTROLS,
+    LONGEST_ORIGIN,
+    ORIGIN,
+    UUID,
+    fault_of_name,
+    is_origin,
+)
 from odometer.domain.time import DATE, RFC_3339, read_instant
 
 DIGITS = re.compile(r"[0-9]{1,4000}")  # more than 4,300 of them Python does not read
@@ -218,6 +226,23 @@ class Lines(Text):
 
     def _allowed(self) -> str:
         return f"{super()._allowed()} but line breaks"
+
+
+class Origin(Reader):
+    """Where pages come from, as browsers write it in the header `Origin`."""
+
+    def read(self, value: object) -> str:
+        if not isinstance(value, str) or not is_origin(value):
+            raise refuse(
+                "origin",
+                "expected an origin like https://app.example.com: in lower case, without a path, "
+                "https unless it is localhost, and a port only if it is not the default",
+            )
+        return value
+
+    def schema(self) -> Mapping[str, Any]:
+        pattern = f"^{ORIGIN.pattern}$"
+        return {"type": "string", "maxLength": LONGEST_ORIGIN, "pattern": pattern}
 
 
 class Instant(Reader):
