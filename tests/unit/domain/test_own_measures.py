@@ -1,6 +1,8 @@
 """What events may say of an organization's own kind, to the last digit."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -160,3 +162,17 @@ def test_a_name_that_stands_for_a_number_is_no_text() -> None:
     with pytest.raises(Refused) as error:
         RULES.read(event)
     assert error.value.code == "invalid_id"
+
+
+def test_every_code_is_documented() -> None:
+    """Those that are made of the name of an attribute are those of the attributes that are read."""
+    code = "".join(
+        Path("layers/odometer/odometer", module).read_text()
+        for module in ("domain/events.py", "api/v1/events.py")
+    )
+    named = set(re.findall(r'Refused\("(\w+)"', code))
+    named |= {f"missing_{name}" for name in re.findall(r'text\((?:sent|data), "(\w+)"', code)}
+    named |= {f"invalid_{name}" for name in re.findall(r'check_constant\(sent, "(\w+)"', code)}
+    documented = set(re.findall(r"`(\w+)`", Path("docs/own-kinds.md").read_text()))
+    assert len(named) > 20
+    assert named - documented == set()
