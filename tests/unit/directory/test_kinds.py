@@ -37,6 +37,7 @@ EXPORTED: Row = {
         {"name": "render_ms", "aggregate": "sum", "unit": "ms", "decimals": 0, "label": ""},
     ],
     "ratios": [{**ratio, "label": ""} for ratio in DOCUMENT["ratios"]],
+    "values": {"format": 0},
 }
 REJECTED = Status.REJECTED
 

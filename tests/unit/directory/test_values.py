@@ -7,9 +7,11 @@ from typing import cast
 
 import pytest
 
+from odometer.api.v1.directory import SentRow
+from odometer.api.v1.export import exported
 from odometer.directory import upsert
 from odometer.directory.kinds import definition_of
-from odometer.directory.upsert import DirectoryEdit
+from odometer.directory.upsert import DirectoryEdit, Status
 from odometer.domain.kinds import Kind, Measure
 from odometer.domain.values import FIRST, MOST_VALUES, NONE, OTHER, ROWS, SentValue, Values
 from odometer.storage.directory import BlockCache, DirectoryStore
@@ -144,6 +146,19 @@ def test_a_breakdown_that_is_added_to_a_kind_has_its_own_values(table: MemoryTab
 
     store_of(table).change(ACME, NOON, add)
     assert numbers(store_of(table), [SentValue("exports", 1, "pdf"), *formats("svg")]) == [2, 3]
+
+
+def test_an_export_says_how_many_values_there_are_and_changes_nothing(table: MemoryTable) -> None:
+    store = store_of(table)
+    numbers(store, [*formats("pdf", "svg", "other"), SentValue("calls", 1, "gold")])
+    rows = [row for kind, row in exported(store.open(ACME)) if kind == "kind" and "values" in row]
+    assert [row["values"] for row in rows] == [{"format": 2}, {"model": 0, "plan": 1}]
+    read = [SentRow.read(0, "kind", row).row for row in rows]
+
+    def put(edit: DirectoryEdit) -> list[Status]:
+        return [edit.apply("kind", row).status for row in read]
+
+    assert store.change(ACME, NOON, put) == [Status.UNCHANGED] * 2
 
 
 def test_users_of_many_pages_and_values_do_not_meet(

@@ -111,8 +111,20 @@ class Directory:
         kind = self.kinds.get(product)
         if kind is None or place >= len(kind.breakdowns):
             return None
-        number = list(self.own_kinds).index(kind.name)
+        return self._block_of_breakdown(kind.name, place)
+
+    def _block_of_breakdown(self, kind: str, place: int) -> Block:
+        number = list(self.own_kinds).index(kind)
         return Block(VALUES, "rows", number * BREAKDOWNS + place)
+
+    @property
+    def value_counts(self) -> Mapping[tuple[str, int], int]:
+        """How many values there are, by the name of an own kind and the place of a breakdown."""
+        several = self.own_kinds.values()
+        places = [(kind.name, at) for kind in several for at in range(len(kind.breakdowns))]
+        blocks = {each: self._block_of_breakdown(*each) for each in places}
+        known = self.values_in(blocks.values())
+        return {each: len(known[block].texts) for each, block in blocks.items()}
 
     def blocks_of_values(self, sent: Iterable[SentValue]) -> dict[SentValue, Block | None]:
         several = list(sent)

@@ -19,6 +19,7 @@ from odometer.domain.kinds import BREAKDOWNS, KINDS, MEASURES, MOST_DECIMALS, Ag
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.text import as_kept
 from odometer.domain.time import epoch_ms
+from odometer.domain.values import MOST_VALUES
 from odometer.web.endpoint import Deadline
 from odometer.web.fields import (
     Choice,
@@ -238,6 +239,11 @@ class KindRow(Body):
     ratios: Annotated[list[RatioRow], Field(max_length=MOST_RATIOS)] | None = None
     breakdowns: Annotated[list[PlainName], Field(max_length=BREAKDOWNS)] | None = Field(
         None, description="What an event may be told apart by, for instance a model or a region."
+    )
+    values: Annotated[dict[PlainName, int], Field(max_length=BREAKDOWNS)] | None = Field(
+        None,
+        description=f"Only in exports: how many values each breakdown has. After {MOST_VALUES:,} "
+        "whatever comes counts as `other`. It is taken and changes nothing.",
     )
 
 

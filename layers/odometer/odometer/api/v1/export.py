@@ -85,8 +85,10 @@ def exported_shared(directory: Directory) -> Iterator[tuple[str, Row]]:
     yield "organization", exported_fields(directory.head.organization, OrganizationRow)
     if directory.head.license:
         yield "license", exported_fields(directory.head.license, LicenseRow)
+    counts = directory.value_counts
     for kind in (*KINDS.values(), *directory.own_kinds.values()):
-        yield "kind", row_of(kind)
+        values = {name: counts[kind.name, at] for at, name in enumerate(kind.breakdowns)}
+        yield "kind", {**row_of(kind), **({"values": values} if values else {})}
     for team in directory.teams:
         yield "team", {"id": team.id, "name": team.name, "is_default": team.is_default}
     for department in directory.departments:

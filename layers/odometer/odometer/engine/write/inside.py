@@ -53,7 +53,8 @@ def advance_all(
     The head is the one that will show them.
     """
     running = dict[str, list[Running]]()
-    looks = looks_of(plan, head, catalog := sorted(catalog), written)
+    catalog = sorted(catalog, key=lambda each: (each.breakdown is not None, each))
+    looks = looks_of(plan, head, catalog, written)
     for product in catalog:
         known = head.running.get(product.id)
         zone = calendar.zone_of(product.kind, head.zone)
