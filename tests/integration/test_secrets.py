@@ -53,7 +53,11 @@ def shown(us: People) -> set[str]:
         call("GET", "/api/v1/organization", headers=bearer(key[:-1] + "~"))
         call("GET", "/api/v1/organization", headers={"authorization": key})
         call("PUT", "/v1/directory", headers=bearer(key), body={"teams": [{"name": 5}]})
-    return {read.secret for key in keys if (read := AccessKey.parse(key))}
+    token = us.token(team="core")
+    for path in ("/v1/usage", "/v1/seats", "/v1/keys", "/nope"):
+        for headers in (bearer(token), bearer(f"{token}~"), {**bearer(token), "origin": "null"}):
+            call("GET", path, headers=headers)
+    return {read.secret for key in keys if (read := AccessKey.parse(key))} | {*token.split(".")[1:]}
 
 
 def test_no_log_shows_a_key(stack: Stack, written: io.StringIO) -> None:
