@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from odometer.domain.kinds import LEAST_MEASURES, MEASURE_LIMIT, Aggregate, Kind, Measure
+from odometer.domain.kinds import LEAST_MEASURES, MEASURE_LIMIT, Kind, Measure
 from odometer.domain.numbers import TooManyDecimals, kept, shown
 from odometer.domain.text import CONTROL, as_kept, fault_of_name, has_control, has_invisible
 from odometer.domain.time import epoch_second, instant_at, read_second
@@ -179,7 +179,7 @@ def measures_of(kind: Kind, data: Mapping[str, Any]) -> tuple[int, ...]:
     if kind.is_built_in:
         measures = tuple([measure(name, data.get(name, 0)) for name in kind.measures])
     else:
-        measures = tuple([own_measure(each, data) for each in kind.described])
+        measures = tuple([own_measure(m, data.get(m.name, unsaid)) for m, unsaid in kind.unsaid])
     if not any(measures):
         raise Refused("no_usage", f"expected one of {', '.join(kind.measures)} above 0")
     return measures + (0,) * (LEAST_MEASURES - len(measures))
@@ -199,12 +199,12 @@ def measure(name: str, value: object) -> int:
     return value
 
 
-def own_measure(measure: Measure, data: Mapping[str, Any]) -> int:
+def own_measure(measure: Measure, value: object) -> int:
     """A measure of an organization's own kind, exactly, as a whole number of 10**-decimals."""
-    if measure.aggregate == Aggregate.COUNT:
-        return 1
+    if type(value) is int and 0 <= value <= MEASURE_LIMIT and not measure.decimals:
+        return value
     try:
-        whole = kept(data.get(measure.name, 0), measure.decimals)
+        whole = kept(value, measure.decimals)
     except TooManyDecimals:
         words = f"{measure.name}: more than {measure.decimals} decimals"
         raise Refused("too_many_decimals", words) from None

@@ -5,7 +5,7 @@ any time: whatever was stored before has zeros for it. Clients send it once ever
 new code. A measure is never removed, moved or renamed, because items hold measures by their place.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -98,6 +98,11 @@ class Kind:
     def measures(self) -> tuple[str, ...]:
         """The names of the measures, by their place in stored items."""
         return tuple(measure.name for measure in self.described)
+
+    @cached_property
+    def unsaid(self) -> Sequence[tuple[Measure, int]]:
+        """The measures, and what each is of an event that says nothing of it."""
+        return [(each, int(each.aggregate == Aggregate.COUNT)) for each in self.described]
 
     @cached_property
     def attributes(self) -> frozenset[str]:

@@ -192,13 +192,17 @@ def _frame(segments: Sequence[Segment], product: MeteredProduct) -> Frame:
 def summed(segments: Sequence[Segment], wide: int) -> Frame:
     """The sums of so many columns, one lane for each user."""
     users = max(max(segment.who) for segment in segments) + 1
-    columns = [[0] * users for _ in range(wide)]
-    for segment in segments:
-        for column, values in zip(columns, segment.measures, strict=True):
-            if any(values):
-                for who, value in zip(segment.who, values, strict=True):
-                    column[who] += value
-    return Frame.of(columns)
+    return Frame.of([_summed(segments, place, users) for place in range(wide)])
+
+
+def _summed(segments: Iterable[Segment], place: int, users: int) -> Sequence[int]:
+    """What each user used of a measure; no column where nobody did."""
+    used = [segment for segment in segments if any(segment.measures[place])]
+    column = [0] * users if used else []
+    for segment in used:
+        for who, value in zip(segment.who, segment.measures[place], strict=True):
+            column[who] += value
+    return column
 
 
 def key_range(organization: str, product: str, seconds: range, *, strong: bool = True) -> KeyRange:
