@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ from tests.property.test_series import (
     Step,
     periods,
     simulate,
+    some_event,
     take,
 )
 from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine
@@ -38,6 +40,7 @@ from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine
 if TYPE_CHECKING:
     from odometer.domain.events import Event
     from odometer.domain.kinds import Kind
+    from odometer.engine.store import Item, KeyRange
     from odometer.services.usage import Usage
 
 TEAMS = [None, 0, 1]
@@ -239,3 +242,63 @@ def check(simulated: SimulatedEngine, roster: Roster, asked: Asked) -> None:
         assert in_blocks.all.at(block) == all_
         shown = {group: columns.at(block) for group, columns in in_blocks.groups.items()}
         assert shown == {group: groups.get(group, nothing) for group in report.totals.groups}
+
+
+WEEKS = 9
+BEGIN = datetime(2026, 2, 2, 12, tzinfo=UTC)
+FILTERS = {
+    "anybody": Filter(),
+    "a team": Filter(team=1),
+    "a department": Filter(departments=frozenset({0})),
+    "two departments": Filter(departments=frozenset({0, 1})),
+    "accounts": Filter(user_type=UserType.ACCOUNT),
+    "accounts of a team": Filter(team=0, user_type=UserType.ACCOUNT),
+    "all three": Filter(0, frozenset({1}), UserType.SERVICE),
+}
+OF_ROSTER = [GroupBy.NONE, GroupBy.TEAM, GroupBy.DEPARTMENT, GroupBy.USER_TYPE, GroupBy.PRODUCT]
+SEED = 5
+
+
+@pytest.fixture(scope="module")
+def weeks() -> SimulatedEngine:
+    """Everybody uses some product in each week; each is sealed, and all are added up."""
+    simulated, luck = (
+        simulate(BEGIN, [], 1, "Asia/Kathmandu", [*EVERYTHING, TOTALS, PEOPLE]),
+        Random(1),
+    )
+    for _ in range(WEEKS * 2):
+        events = [some_event(simulated, luck) for _ in range(14)]
+        recent = [e._replace(second=simulated.now - luck.randrange(86_400)) for e in events]
+        simulated.accept(recent, luck, 0)
+        simulated.folding.fold_outstanding(ORGANIZATION, simulated.now_ms)
+        simulated.pass_time(7 * 43_200)
+        take(simulated, "settle", luck)
+    simulated.pass_time(3600)
+    group(simulated, Roster(SEED, 1), 1, 5_000)
+    return simulated
+
+
+@pytest.mark.parametrize("only", FILTERS)
+@pytest.mark.parametrize("by", OF_ROSTER)
+def test_weeks_that_were_added_up_tell_any_filter_and_groups(
+    weeks: SimulatedEngine, by: GroupBy, only: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monday = calendar.first_second(date(2026, 2, 2), UTC)
+    ends = [monday + 7 * 86_400 * week for week in range(WEEKS)]
+    asked = Asked(EVERYTHING[:3], ends, FILTERS[only], by, days=by != GroupBy.TEAM)
+    read, items_in = list[str](), weeks.usage.items_in
+
+    def noting(key_range: KeyRange) -> list[Item]:
+        found = items_in(key_range)
+        read.extend(str(item["sk"]) for item in found)
+        return found
+
+    monkeypatch.setattr(weeks.usage, "items_in", noting)
+    check(weeks, Roster(SEED, 1), asked)
+    assert not [key for key in read if key.startswith("F#")]
+
+
+def test_weeks_that_were_added_up_for_others_say_nothing(weeks: SimulatedEngine) -> None:
+    ends = midnights(BEGIN + timedelta(weeks=WEEKS), 60, UTC)
+    for by in OF_ROSTER:
+        check(weeks, Roster(SEED + 1, 1), Asked(EVERYTHING[:2], ends, FILTERS["accounts"], by))
