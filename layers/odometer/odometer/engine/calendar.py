@@ -9,6 +9,8 @@ from odometer.domain.time import DAY, day_start, epoch_second, instant_at
 from odometer.domain.time import day_of as local_day
 
 WEEK: Final = timedelta(7)
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_DAY_SECONDS: Final = 86_400
 NEVER: Final = 1 << 40
 """A second after all others."""
 
@@ -18,6 +20,8 @@ def zone_of(kind: Kind, zone: str) -> tzinfo:
 
 
 def first_second(day: date, zone: tzinfo) -> int:
+    if zone is UTC:
+        return (day.toordinal() - _EPOCH) * _DAY_SECONDS
     return epoch_second(day_start(day, zone))
 
 
@@ -28,6 +32,8 @@ def seconds_of(first: date, end: date, zone: tzinfo) -> range:
 
 def day_of(second: int, zone: tzinfo) -> date:
     """The day of a second: also the first one that is not over by then."""
+    if zone is UTC:
+        return date.fromordinal(_EPOCH + second // _DAY_SECONDS)
     return local_day(instant_at(second), zone)
 
 

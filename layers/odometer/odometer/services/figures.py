@@ -8,7 +8,6 @@ whoever is in none is in no group. Groups that used nothing are left out.
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from functools import cached_property, reduce
 from itertools import chain, repeat
 from operator import add
@@ -22,7 +21,7 @@ from odometer.engine.read.views import View
 from odometer.engine.rounds import Steps, in_rounds, side_by_side
 from odometer.services.groups import remembered_roster
 from odometer.services.usage import Usage, products_of
-from odometer.services.whose import ANYBODY, Filter, Group, GroupBy, Whose
+from odometer.services.whose import ANYBODY, Filter, Group, GroupBy, Whose, whose_of
 
 __all__ = ["ANYBODY", "Filter", "Group", "GroupBy"]
 
@@ -127,27 +126,32 @@ class Report:
         is the difference of readings, and so is whatever users are ranked by.
         """
         compare = [self.asked.compare] if self.asked.compare else []
-        ranges = [Range(self._tallies(edges)) for edges in (self.asked.edges, *compare)]
-        measured = [each for each in ranges if self._is_by_user or not self._is_by_day(each)]
-        by_day = [each.tallies for each in ranges if self._is_by_day(each)]
+        ranges = [self._range(edges) for edges in (self.asked.edges, *compare)]
+        measured = [each for each in ranges if each.is_measured]
         steps: list[Steps[Any]] = [
             used_in_each(self._view, self.asked.products, [each.seconds for each in measured]),
-            *(tallies.in_rounds(self._view, self._catalog) for tallies in by_day),
+            *(
+                each.tallies.in_rounds(self._view, self._catalog, has_sums=not each.is_apart)
+                for each in ranges
+                if each.is_by_day
+            ),
         ]
         used, *_ = in_rounds(self._view.store, side_by_side(steps))
         for each, of_products in zip(measured, zip(*used, strict=True), strict=True):
             each.used = of_products
-            if not self._is_by_day(each):
-                each.tallies.add_used(of_products, UTC)
+            if each.is_apart or not each.is_by_day:
+                each.tallies.add_used(of_products)
         return ranges
 
-    def _is_by_day(self, each: "Range") -> bool:
-        return self.asked.days or each.tallies.blocks > 1
-
-    def _tallies(self, edges: Sequence[int]) -> Tallies:
-        selections = self._whose.selections([] if self._is_by_user else self._whose.groups)
-        by_product = self.asked.group_by == GroupBy.PRODUCT
-        return Tallies(edges, selections, self.asked.products, by_product, self.asked.days)
+    def _range(self, edges: Sequence[int]) -> "Range":
+        """How a range is read: of what is in no simple group, sums are apart from active days."""
+        by_product, days = self.asked.group_by == GroupBy.PRODUCT, self.asked.days
+        whose, whole = self._whose, len(edges) - 1 == 1
+        is_apart = days and whole and not by_product and (self._is_by_user or not whose.is_simple)
+        is_by_day = days or not whole
+        is_measured = self._is_by_user or is_apart or not is_by_day
+        tallies = Tallies(edges, whose.selections, self.asked.products, by_product, days)
+        return Range(tallies, is_by_day, is_measured, is_apart)
 
     def _blocks_of(self, users: Sequence[int]) -> dict[Group, Tally]:
         """The blocks of some users, read after the totals, from which it follows who they are."""
@@ -232,7 +236,7 @@ class Report:
     @cached_property
     def _whose(self) -> Whose:
         roster = remembered_roster(self.usage.directory, self._view.memory)
-        return Whose(roster, self.asked.users, self.asked.group_by)
+        return whose_of(roster, self.asked.users, self.asked.group_by)
 
     @cached_property
     def _measures(self) -> Sequence[str]:
@@ -245,6 +249,12 @@ class Range:
     """A range of time, and what was found of it."""
 
     tallies: Tallies
+    is_by_day: bool
+    """Whether days are counted, by strips where there are any."""
+    is_measured: bool
+    """Whether readings are subtracted."""
+    is_apart: bool
+    """Whether both is done: one tells active days, the other one the rest."""
     used: Sequence[Used] = ()
     """What every user has used of each product, where it was measured."""
 

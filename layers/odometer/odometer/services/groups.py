@@ -51,6 +51,8 @@ class Roster:
     """Who is in which group, at one version of a directory."""
 
     def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        self.kept: dict[str, Any] = {}
+        """What a process keeps of it."""
         self._teams: Sequence[int | None] = columns["team"]
         self._departments: Sequence[Sequence[int]] = columns["departments"]
         self._services = [int(each == UserType.SERVICE) for each in columns["type"]]

@@ -1,7 +1,7 @@
 """Whose use is asked about: a filter of users, what they are grouped by, and who that is."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
@@ -82,11 +82,15 @@ class Whose:
             for group, places in sorted(by_group.items(), key=lambda each: number_of(each[0]))
         }
 
-    def selections(self, groups: Iterable[Group] = ()) -> Selections:
-        """Everybody who is asked about, and then each of some groups."""
-        nobody = Selection(())
-        each = (self.groups.get(group, nobody) for group in groups)
-        return Selections([self.all, *each], self._division)
+    @cached_property
+    def selections(self) -> Selections:
+        """Everybody who is asked about, and then each group."""
+        return Selections([self.all, *self.groups.values()], self._division)
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether weeks tell of everybody, or by a division that has a group for each."""
+        return self._only == ANYBODY if self._division is None else self._division.name != CELL
 
     @cached_property
     def _cells(self) -> Sequence[tuple[int, Cell, Sequence[int]]]:
@@ -146,6 +150,14 @@ class Whose:
             len(cell.departments if grouped else departments.intersection(cell.departments)) > 1
             for _, cell, _ in self._cells
         )
+
+
+def whose_of(roster: Roster, only: Filter, by: GroupBy) -> Whose:
+    """Who is asked about; a process keeps that of everybody with the roster."""
+    if only != ANYBODY:
+        return Whose(roster, only, by)
+    whose: Whose = roster.kept.setdefault(by, Whose(roster, only, by))
+    return whose
 
 
 def groups_of(cell: Cell, by: GroupBy) -> Sequence[Group]:

@@ -46,6 +46,8 @@ class Count(NamedTuple):
         return cls(users, tuple(map(sum, rows.measures)))
 
     def plus(self, other: Count) -> Count:
+        if not self.sums or not other.sums:
+            return Count(self.users | other.users, self.sums or other.sums)
         both = zip_longest(self.sums, other.sums, fillvalue=0)
         return Count(self.users | other.users, tuple(map(sum, both)))
 

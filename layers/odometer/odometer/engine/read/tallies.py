@@ -3,11 +3,11 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 from functools import cached_property, reduce
-from itertools import groupby, pairwise, repeat
-from operator import itemgetter, or_
+from itertools import pairwise, repeat
+from operator import add, or_
 from typing import Final
 
 from odometer.engine import calendar
@@ -16,7 +16,7 @@ from odometer.engine.format.products import PEOPLE, PEOPLE_SHARD, MeteredProduct
 from odometer.engine.format.strips import Count
 from odometer.engine.read.measuring import Measuring, Used
 from odometer.engine.read.people import MOST_BLOCKS, PEOPLE_WEIGHT, PeopleSeries
-from odometer.engine.read.selections import EVERYBODY, Selections
+from odometer.engine.read.selections import ALL_BITS, EVERYBODY, Selections
 from odometer.engine.read.series import Counted, Series
 from odometer.engine.read.views import View
 from odometer.engine.rounds import Steps, side_by_side
@@ -33,9 +33,9 @@ class Tally:
     """What one selection, or one product, comes to, block by block."""
 
     blocks: int
-    sums: dict[str, list[int]] = field(default_factory=dict)
-    """By measure."""
-    users: list[int] = field(init=False)
+    sums: dict[str, Sequence[int]] = field(default_factory=dict)
+    """By measure; one that nobody used is left out."""
+    users: Sequence[int] = ()
     all_users: int = 0
     """Who was active in any of the blocks."""
     _days: dict[int, set[int]] = field(default_factory=dict)
@@ -59,9 +59,15 @@ class Tally:
         if is_active:
             self._days.setdefault(block, set()).add(day)
 
-    def add(self, block: int, product: MeteredProduct, sums: Sequence[int]) -> None:
-        for name, value in zip(product.kind.measures, sums, strict=False):
-            self.sums.setdefault(name, [0] * self.blocks)[block] += value
+    def add_sums(self, name: str, column: Sequence[int]) -> None:
+        known = self.sums.get(name)
+        self.sums[name] = list(map(add, known, column)) if known else column
+
+    def add_users(self, by_block: Sequence[int], mine: int) -> None:
+        """Add users of a shard that are of a selection."""
+        found = [(users & mine).bit_count() for users in by_block]
+        self.users = list(map(add, self.users, found))
+        self.all_users += (reduce(or_, by_block, 0) & mine).bit_count()
 
 
 @dataclass
@@ -78,33 +84,43 @@ class Tallies:
 
     def __post_init__(self) -> None:
         others = len(self.products) if self.by_product else len(self.selections.several) - 1
-        self._each = [Tally(len(self.edges) - 1) for _ in range(1 + others)]
-        self._active = defaultdict[int, list[int]](lambda: [0] * (len(self.edges) - 1))
+        self._each = [Tally(self.blocks) for _ in range(1 + others)]
+        self._active = defaultdict[int, list[int]](lambda: [0] * self.blocks)
         self._bits = dict[int, Sequence[int]]()
+        self._sums: list[list[tuple[int, ...]]] = [[()] * self.blocks for _ in self.products]
+        """By product and block, the sums of each selection one after the other."""
 
     @property
     def blocks(self) -> int:
         return len(self.edges) - 1
 
-    def in_rounds(self, view: View, catalog: Sequence[MeteredProduct]) -> Steps[None]:
+    def in_rounds(
+        self, view: View, catalog: Sequence[MeteredProduct], *, has_sums: bool = True
+    ) -> Steps[None]:
         """Read all that is asked for; whose days begin at the same seconds are read together."""
+        asked = self.selections if has_sums else replace(self.selections, has_sums=False)
         places = [
             [at for at, product in enumerate(self.products) if product.kind.local_days == local]
             for local in (False, True)
         ]
-        yield from side_by_side([self._read(view, catalog, some) for some in places if some])
+        yield from side_by_side([self._read(view, catalog, asked, some) for some in places if some])
 
     def _read(
-        self, view: View, catalog: Sequence[MeteredProduct], places: Sequence[int]
+        self,
+        view: View,
+        catalog: Sequence[MeteredProduct],
+        asked: Selections,
+        places: Sequence[int],
     ) -> Steps[None]:
         products = [self.products[place] for place in places]
         zone = calendar.zone_of(products[0].kind, view.head.zone)
         edges = self._cut(zone)
         if all(is_first_second(edge, zone) for edge in edges[1:-1]):
-            read = counted_by_day(view, catalog, products, edges, self.selections)
+            read = counted_by_day(view, catalog, products, edges, asked)
         else:
-            read = counted_apart(view, products, edges, self.selections)
-        self.add((yield from read), places, edges, zone)
+            read = counted_apart(view, products, edges, asked)
+        days = [calendar.day_of(first, zone).toordinal() for first in edges[:-1]]
+        self._add((yield from read), places, edges, days if self.by_day else ())
 
     def _cut(self, zone: tzinfo) -> Sequence[int]:
         if not self.by_day:
@@ -112,60 +128,43 @@ class Tallies:
         days = calendar.day_edges(range(self.edges[0], self.edges[-1]), zone)
         return sorted({*self.edges, *days})
 
-    def add(
-        self, counted: Counted, places: Sequence[int], edges: Sequence[int], zone: tzinfo
+    def _add(
+        self,
+        counted: Counted,
+        places: Sequence[int],
+        edges: Sequence[int],
+        days: Sequence[int] = (),
     ) -> None:
         """Add what products of some places come to between these edges, which cut the blocks."""
         at = [bisect_right(self.edges, first) - 1 for first in edges[:-1]]
-        days = [calendar.day_of(first, zone).toordinal() for first in edges[:-1]]
         for shard, bits, blocks in counted:
             self._bits[shard], active = bits, self._active[shard]
-            of_products = [0] * len(places)
-            cuts = zip(at, days, blocks, strict=True)
-            for block, of_block in groupby(cuts, key=itemgetter(0)):
-                of_days = [(day, counts) for _, day, counts in of_block]
-                found = self._add(block, places, of_days, bits)
-                active[block] |= reduce(or_, found, 0)
-                of_products = list(map(or_, of_products, found))
+            of_products = [[0] * self.blocks for _ in places]
+            for block, day, counts in zip(at, days or repeat(0), blocks, strict=False):
+                for place, count, by_block in zip(places, counts, of_products, strict=True):
+                    active[block] |= count.users
+                    by_block[block] |= count.users
+                    self._add_sums(block, place, count.sums)
+                    if day:
+                        self._add_day(block, day, place, count.users, bits)
             if self.by_product:
-                for place, users in zip(places, of_products, strict=True):
-                    self._each[1 + place].all_users += users.bit_count()
+                for place, by_block in zip(places, of_products, strict=True):
+                    self._each[1 + place].add_users(by_block, ALL_BITS)
 
-    def _add(
-        self,
-        block: int,
-        places: Sequence[int],
-        of_days: Sequence[tuple[int, Sequence[Count]]],
-        bits: Sequence[int],
-    ) -> list[int]:
-        """Add what was used in one block, in parts of one day each; who used each product."""
-        active = [0] * len(places)
-        for day, counts in of_days:
-            for at, (place, count) in enumerate(zip(places, counts, strict=True)):
-                active[at] |= count.users
-                self._add_sums(block, place, count.sums)
-                self._add_day(block, day, place, count.users, bits)
-        if self.by_product:
-            for place, users in zip(places, active, strict=True):
-                self._each[1 + place].users[block] += users.bit_count()
-        return active
-
-    def _add_sums(self, block: int, place: int, sums: Sequence[int]) -> None:
-        product = self.products[place]
-        several = [self._each[0], self._each[1 + place]] if self.by_product else self._each
-        firsts = repeat(0) if self.by_product else range(0, len(sums), product.measures)
-        for tally, first in zip(several, firsts, strict=False):
-            tally.add(block, product, sums[first : first + product.measures])
+    def _add_sums(self, block: int, place: int, sums: tuple[int, ...]) -> None:
+        known = self._sums[place][block]
+        if sums:
+            self._sums[place][block] = tuple(map(add, known, sums)) if known else sums
 
     def _add_day(self, block: int, day: int, place: int, users: int, bits: Sequence[int]) -> None:
-        if self.by_day and self.by_product:
+        if self.by_product:
             for tally in (self._each[0], self._each[1 + place]):
                 tally.add_day(block, day, is_active=bool(users))
-        elif self.by_day:
+        else:
             for tally, mine in zip(self._each, bits, strict=True):
                 tally.add_day(block, day, is_active=bool(users & mine))
 
-    def add_used(self, used: Sequence[Used], zone: tzinfo) -> None:
+    def add_used(self, used: Sequence[Used]) -> None:
         """Add what every user has used of each product in the one block that there is."""
         shards = range(max((len(each.frames) for each in used), default=0))
         counted = (
@@ -176,23 +175,33 @@ class Tallies:
             )
             for shard in shards
         )
-        self.add(counted, range(len(used)), self.edges, zone)
-
-    @property
-    def _of_selections(self) -> Sequence[Tally]:
-        return self._each[:1] if self.by_product else self._each
+        self._add(counted, range(len(used)), self.edges)
 
     @cached_property
     def each(self) -> list[Tally]:
         """The tallies, when all that they count was added."""
         for shard, by_block in self._active.items():
-            bits = self._bits[shard]
-            active = reduce(or_, by_block, 0)
-            for tally, mine in zip(self._of_selections, bits, strict=True):
-                counts = ((users & mine).bit_count() for users in by_block)
-                tally.users[:] = map(int.__add__, tally.users, counts)
-                tally.all_users += (active & mine).bit_count()
+            for tally, mine in zip(self._of_selections, self._bits[shard], strict=True):
+                tally.add_users(by_block, mine)
+        for place, product in enumerate(self.products):
+            self._spread(place, product)
         return self._each
+
+    def _spread(self, place: int, product: MeteredProduct) -> None:
+        """Give each tally its own sums of a product."""
+        wide = product.measures
+        nothing = (0,) * (wide * len(self.selections.several))
+        columns = list(zip(*(sums or nothing for sums in self._sums[place]), strict=True))
+        for number, tally in enumerate(self._of_selections):
+            mine = columns[number * wide : (number + 1) * wide]
+            for name, column in zip(product.kind.measures, mine, strict=True):
+                tally.add_sums(name, column)
+                if self.by_product:
+                    self._each[1 + place].add_sums(name, column)
+
+    @property
+    def _of_selections(self) -> Sequence[Tally]:
+        return self._each[:1] if self.by_product else self._each
 
 
 def is_first_second(second: int, zone: tzinfo) -> bool:
