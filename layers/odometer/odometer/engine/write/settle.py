@@ -79,6 +79,16 @@ def is_wider(events: Iterable[Event[int]], product: MeteredProduct) -> bool:
     return not product.kind.is_built_in and any(any(event.measures[wide:]) for event in events)
 
 
+class UnknownBreakdown(UnknownProduct):
+    """Events with a value of a breakdown that the directory does not have of their kind."""
+
+
+def is_broken_down_further(events: Iterable[Event[int]], product: MeteredProduct) -> bool:
+    """Whether an event has values of more breakdowns than its product."""
+    known = len(product.kind.breakdowns)
+    return any(any(event.values[known:]) for event in events if event.values)
+
+
 @dataclass(frozen=True)
 class Planned:
     """A plan with the events of its folds, which are decoded once in each call."""
@@ -100,6 +110,10 @@ class Planned:
             raise UnknownProduct(unknown)
         if wider := [p for p, events in by_product.items() if is_wider(events, known[p])]:
             raise UnknownMeasure(wider)
+        if untold := [
+            p for p, events in by_product.items() if is_broken_down_further(events, known[p])
+        ]:
+            raise UnknownBreakdown(untold)
         projections = (product for product in self.catalog if product in PROJECTIONS)
         rows = {p.id: projected(self.events, self.catalog, p) for p in projections}
         both = {**by_product, **rows, **self._by_value(by_product)}
