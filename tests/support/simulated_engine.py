@@ -184,8 +184,8 @@ def brute_force(
     for event in (event for fold in folds for event in fold.events):
         if event.product == product.id and event.second in seconds:
             days[event.who].add(calendar.day_of(event.second, place))
-            for at in range(wide):
-                sums[event.who][at] += event.measures[at]
+            for at, value in enumerate(event.measures[:wide]):
+                sums[event.who][at] += value
     return {who: (*sums[who], len(days[who])) for who in sums}
 
 

@@ -11,7 +11,6 @@ from odometer.domain.errors import Conflict, Fault, Invalid
 from odometer.domain.kinds import (
     ACTIVE_DAYS,
     ACTIVE_USERS,
-    KINDS,
     Aggregate,
     Kind,
     Measure,
@@ -101,7 +100,7 @@ def faults_of_kind(before: Kind | None, row: Row) -> Iterator[Fault]:
     """What is wrong with a row about a kind that is there already, or about a new one."""
     first = before or NEW_KIND
     after = changed(first, row)
-    if first.name in KINDS:
+    if first.is_built_in:
         yield from unlike_built_in(first, after)
         return
     if before:

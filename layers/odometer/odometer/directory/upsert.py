@@ -38,7 +38,7 @@ from odometer.directory.registers import (
 )
 from odometer.directory.users import UserRegister
 from odometer.domain.errors import Fault, Invalid
-from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS
+from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State
 from odometer.domain.values import NONE, OTHER, SentValue
 
@@ -273,7 +273,7 @@ def apply_user(edit: DirectoryEdit, row: Row) -> Outcome:
 def apply_kind(edit: DirectoryEdit, row: Row) -> Outcome:
     name: str = row["name"]
     before = edit.kind_named(name)
-    if name in KINDS:
+    if before and before.is_built_in:
         return Outcome(Status.UNCHANGED, name)
     kind = changed(before or NEW_KIND, row)
     return apply_named(edit.kinds, {"id": name, "definition": definition_of(kind)}, {})

@@ -92,7 +92,7 @@ class Kind:
 
     @cached_property
     def is_built_in(self) -> bool:
-        return self.name in KINDS
+        return KINDS.get(self.name) == self
 
     @cached_property
     def measures(self) -> tuple[str, ...]:
