@@ -12,7 +12,7 @@ from bench.daily_usage import PRODUCT
 from odometer.domain.events import Event, digest_of
 from odometer.domain.values import FIRST, SentValue
 from odometer.engine.format import log_entries
-from odometer.engine.format.products import PROJECTIONS
+from odometer.engine.format.products import MeteredProduct, metered
 from odometer.engine.memory import Memory
 from odometer.engine.write.fold import Folding
 from odometer.engine.write.settle import Settling
@@ -42,6 +42,7 @@ class Pipeline:
 
     usage: Callable[[Meter], Table]
     log: Callable[[Meter], Table]
+    product: MeteredProduct = PRODUCT
     units: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def run(self, events: Sequence[Event[str]], batch: int, begin: int) -> None:
@@ -62,7 +63,7 @@ class Pipeline:
 
     def _settle(self, now: int) -> None:
         with self._step("settle") as (_, usage):
-            Settling(usage, lambda _: [PRODUCT, *PROJECTIONS]).settle(ORGANIZATION, "UTC", now)
+            Settling(usage, lambda _: metered([self.product])).settle(ORGANIZATION, "UTC", now)
 
     @contextmanager
     def _step(self, name: str) -> Iterator[tuple[Table, Table]]:

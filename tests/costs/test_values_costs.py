@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, timedelta
+from functools import partial
 from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from bench.daily_usage import PRODUCT as PIPED
 from bench.frame_items import by_shard, decisions, frame_items
-from bench.pipeline import ORGANIZATION
+from bench.pipeline import ORGANIZATION, Pipeline, a_day_of_events
+from odometer.domain.events import Event
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period
 from odometer.domain.values import FIRST, MOST_VALUES, ROWS
@@ -24,7 +27,7 @@ from odometer.reports.blocks import Granularity, blocks, edges
 from odometer.storage.dynamo import Meter, Table
 from tests.costs.costs import write_section
 from tests.support.counting_engine import counting_engine
-from tests.support.stack import ROOT
+from tests.support.stack import ROOT, create_tables
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,6 +46,11 @@ LARGEST = {
     Granularity.DAILY: 320,
 }
 """Read units."""
+
+
+EVENTS = 2_000
+MOST_OF_A_VALUE = 0.02
+"""Write units that an event costs more because it has a value."""
 
 
 class Cost(NamedTuple):
@@ -89,6 +97,25 @@ def test_a_year_of_a_thousand_values_costs_no_more_than_is_promised(
         lines.append(f"| {granularity.value} | {cost.units:,.0f} | {cost.requests} |")
     text = "\n".join([TEXT, "", *lines])
     write_section(ROOT / "docs" / "performance.md", "A year of 1,000 values", text)
+
+
+def test_a_value_costs_a_fraction_of_a_write(client: DynamoDBClient) -> None:
+    begin = calendar.first_second(date(2026, 11, 18), UTC)
+    plain = a_day_of_events(10_000, EVENTS, begin)
+    texts = [f"value-{Random(at).randrange(MOST_VALUES)}" for at in range(EVENTS)]
+    valued = [each._replace(values=(text, "")) for each, text in zip(plain, texts, strict=True)]
+    costs = [units_of(client, name, events) for name, events in (("p", plain), ("v", valued))]
+    assert costs[1] - costs[0] <= MOST_OF_A_VALUE
+
+
+def units_of(client: DynamoDBClient, name: str, events: Sequence[Event[str]]) -> float:
+    """Write units of each event of a day, from the log to sealed frames."""
+    product = PIPED._replace(kind=replace(PIPED.kind, breakdowns=("model",)))
+    create_tables(client, (f"usage-{name}", f"log-{name}"))
+    usage, log = (partial(Table, f"{table}-{name}", client=client) for table in ("usage", "log"))
+    pipeline = Pipeline(usage, log, product)
+    pipeline.run(events, 100, calendar.first_second(date(2026, 11, 18), UTC))
+    return sum(pipeline.units.values()) / len(events)
 
 
 TEXT = """Frames alone, counted by `UPDATE=1 pytest tests/costs/test_values_costs.py`: a product of
