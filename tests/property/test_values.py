@@ -23,6 +23,7 @@ from odometer.engine.read.verify import YearCheck
 from odometer.engine.read.views import View
 from tests.property.test_engine import History, Seen, histories
 from tests.support.simulated_engine import (
+    ORGANIZATION,
     Row,
     SimulatedEngine,
     brute_force_by_value,
@@ -81,6 +82,15 @@ class ValuedHistory(History):
         )
         assert found.value == sum(part.sign * part.value for part in found.parts) == expected
         assert {event.who for event in found.events} <= {None}
+
+    def request(self, random: Random) -> None:
+        """Also of the values of one product and year."""
+        if random.random() < 0.5:
+            super().request(random)
+            return
+        by_value = random.choice(self.products).by_value(random.randrange(2))
+        scope = f"{by_value.id}#{instant_at(self.simulated.now).year}"
+        self.simulated.rebuilding.request(ORGANIZATION, scope, self.simulated.zone)
 
     def edges(self, product: MeteredProduct, zone: str, random: Random) -> list[int]:
         """Of days, of weeks, or anywhere."""

@@ -238,7 +238,9 @@ class KindRow(Body):
     measures: Annotated[list[MeasureRow], Field(min_length=1, max_length=MEASURES)] | None = None
     ratios: Annotated[list[RatioRow], Field(max_length=MOST_RATIOS)] | None = None
     breakdowns: Annotated[list[PlainName], Field(max_length=BREAKDOWNS)] | None = Field(
-        None, description="What an event may be told apart by, for instance a model or a region."
+        None,
+        description="What an event may be told apart by, for instance a model or a region; never "
+        "by persons, whose names would stay when they are erased.",
     )
     values: Annotated[dict[PlainName, int], Field(max_length=BREAKDOWNS)] | None = Field(
         None,
