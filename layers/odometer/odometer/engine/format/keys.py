@@ -210,6 +210,21 @@ def former_activity(block: int, plan: int) -> str:
     return f"{number(block)}#{number(plan)}"
 
 
+def last_used(organization: str) -> str:
+    """When users last used each product."""
+    return f"{organization}#U"
+
+
+def last_used_of(block: int, group: int) -> str:
+    """Of a block of users and a group of products."""
+    return f"{number(block)}#{group:04d}"
+
+
+def former_last_used(block: int, group: int, plan: int) -> str:
+    """Of those of them that a plan has changed, as it was before."""
+    return f"{last_used_of(block, group)}#{number(plan)}"
+
+
 def months(organization: str) -> str:
     return f"{organization}#M"
 

@@ -1,14 +1,11 @@
-"""Overwrites the items that are not additive: last activity, users of a month, coverage.
-
-A plan that is repeated finds its own number in an item and leaves it alone.
-"""
+"""Overwrites the items that are not additive: last activity, users of a month, coverage."""
 
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from odometer.domain.events import Event, utc_date
 from odometer.domain.time import KEPT_FOR_CURSORS, SECOND
@@ -26,8 +23,7 @@ from odometer.engine.format.latest import (
     users_bits,
 )
 from odometer.engine.store import Item, KeyRange, Store
-
-_AT_ONCE: Final = 100
+from odometer.engine.write.overwriting import Overwriting
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +41,12 @@ class LatestValues:
         months = _grouped(events, lambda e: f"{utc_date(e.second):%Y-%m}")
         activity = {number: partial(_with_activity, some) for number, some in blocks.items()}
         users = {name: {event.who for event in some} for name, some in months.items()}
-        self._overwrite(
-            keys.activity(self.organization),
+        self._overwriting(keys.activity(self.organization)).change(
             {keys.number(block): change for block, change in activity.items()},
             lambda sk, old: self._former(int(sk), blocks[int(sk)], old),
         )
-        self._overwrite(
-            keys.months(self.organization),
-            {month: partial(_with_users, who) for month, who in users.items()},
+        self._overwriting(keys.months(self.organization)).change(
+            {month: partial(_with_users, who) for month, who in users.items()}
         )
         products = _grouped(events, lambda e: e.product)
         former = [keys.coverage(self.organization, product) for product in products]
@@ -72,7 +66,10 @@ class LatestValues:
                 new = Coverage.of([event.second for event in events])
                 buckets[keys.number(bucket_of(source))][source] = new
         changes = {sk: partial(_with_sources, new) for sk, new in buckets.items()}
-        self._overwrite(keys.sources(self.organization, product), changes)
+        self._overwriting(keys.sources(self.organization, product)).change(changes)
+
+    def _overwriting(self, pk: str) -> Overwriting:
+        return Overwriting(self.store, pk, self.plan)
 
     def _recorded_before(self, product: str, sources: Collection[str]) -> set[str]:
         """Sources for which a former release has begun with this plan, in items of their own."""
@@ -90,24 +87,6 @@ class LatestValues:
         }
         expiry = self.now + KEPT_FOR_CURSORS // SECOND
         return {"pk": pk, "sk": sk, "ttl": expiry, "who": pack(users), **former}
-
-    def _overwrite(
-        self,
-        pk: str,
-        changes: Mapping[str, Callable[[Item], Item]],
-        former: Callable[[str, Item], Item] | None = None,
-    ) -> None:
-        """Change items that do not have this plan yet, some at once."""
-        order = sorted(changes)
-        for at in range(0, len(order), _AT_ONCE):
-            some = order[at : at + _AT_ONCE]
-            found = zip(some, self.store.get_each(pk, some), strict=True)
-            old = {sk: item or {"k": 0} for sk, item in found}
-            old = {sk: item for sk, item in old.items() if item["k"] < self.plan}
-            if former:
-                self.store.put_all([former(sk, item) for sk, item in old.items()])
-            new = [{"pk": pk, "sk": sk, "k": self.plan, **changes[sk](old[sk])} for sk in old]
-            self.store.put_all_newer(new, "k")
 
 
 def _grouped(

@@ -34,6 +34,7 @@ from odometer.engine.format.segments import Segment, by_day
 from odometer.engine.store import Store
 from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.inside import advance_all
+from odometer.engine.write.last_used import LastUsed
 from odometer.engine.write.latest import LatestValues
 from odometer.engine.write.steps import (
     BUDGET,
@@ -256,6 +257,9 @@ class Settling:
             latest = LatestValues(organization, usage, plan, now)
             put = partial(latest.record, events)
             yield Step("5", len(events) // _EVENTS_OF_A_WRITE + 1, put)
+            last_used = LastUsed(organization, usage, plan, now, planned.catalog)
+            put = partial(last_used.record, events)
+            yield Step("6", len(events) // _EVENTS_OF_A_WRITE + 1, put)
 
     def _save(self, organization: str, head: UsageHead, plan: Plan, reached: Reached) -> None:
         """Steps that were done for another head may have written other generations."""

@@ -1,0 +1,191 @@
+"""When users last used any of some products, settled or not, and on how many days.
+
+Rows that a view does not see yet are replaced by what was kept of them. What was settled by a
+release that wrote no rows is told by the frames: to the day, which stands for its first second.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, pairwise, product
+from typing import Any, Final, NamedTuple
+
+from odometer.domain.time import DAY
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.format.codec import unpack
+from odometer.engine.format.frames import SHARD
+from odometer.engine.format.last_used import GROUP, SINCE, Items, Pair, from_item
+from odometer.engine.format.latest import BLOCK
+from odometer.engine.format.products import TOTALS, MeteredProduct, places
+from odometer.engine.read.series import Series
+from odometer.engine.read.views import View
+from odometer.engine.store import Item, KeyRange
+
+_ITEM_BYTES: Final = 500
+_ROW_BYTES: Final = 200
+Begin = Callable[[Callable[[], Any]], Any]
+"""Begins something at once with others; the answer has a `result`."""
+
+
+class LastUse(NamedTuple):
+    """The last second with usage, and of which product."""
+
+    second: int
+    product: str
+
+
+ByUser = Mapping[int, LastUse]
+
+
+@dataclass(frozen=True)
+class LastUses:
+    """Some products, seen from a view. The catalog has all of them, in the order of places."""
+
+    view: View
+    catalog: Sequence[MeteredProduct]
+    products: Sequence[MeteredProduct]
+
+    def by_user(self) -> tuple[ByUser, bool]:
+        """The last use of everybody since the first row was written, and whether none is older.
+
+        Of several products that were used in the same second, the first in the catalog counts.
+        """
+        rows, complete = self._settled()
+        last: dict[int, tuple[int, int]] = {}
+        for (user, place), second in chain(rows, self._unsettled()):
+            if place in self._asked and second and (second, -place) > last.get(user, (0, 0)):
+                last[user] = second, -place
+        uses = {
+            user: LastUse(second, self._asked[-place]) for user, (second, place) in last.items()
+        }
+        return uses, complete
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return places(self.catalog, TOTALS)
+
+    @cached_property
+    def _asked(self) -> Mapping[int, str]:
+        names = (each.id for each in self.products)
+        return {self._places[name]: name for name in names if name in self._places}
+
+    def _unsettled(self) -> Iterator[tuple[Pair, int]]:
+        for event in self.view.unsettled_events:
+            if event.product in self._places:
+                yield (event.who, self._places[event.product]), event.second
+
+    def _settled(self) -> tuple[Iterable[tuple[Pair, int]], bool]:
+        if not self.view.head.plan:
+            return (), True
+        blocks = range(-(-self.view.head.users // BLOCK))
+        wanted = [*product(blocks, sorted({place // GROUP for place in self._asked}))]
+        known = {at: rows for at in wanted if (rows := self._remembered(at)) is not None}
+        missing = [at for at in wanted if at not in known]
+        complete = self.view.memory.get((LastUses, SINCE)) or False
+        if missing or not complete:
+            read, complete = self._read(missing)
+            known |= read
+        return chain.from_iterable(rows.items() for rows in known.values()), complete
+
+    def _read(self, missing: Sequence[Items]) -> tuple[dict[Items, Mapping[Pair, int]], bool]:
+        sks = [SINCE, *(keys.last_used_of(*at) for at in missing)]
+        pk = keys.last_used(self.view.organization)
+        since, *items = self.view.store.get_each(pk, sks)
+        found = {at: item for at, item in zip(missing, items, strict=True) if item}
+        rows = {at: from_item(item, *at) for at, item in found.items()}
+        self._go_back(rows, [at for at, item in found.items() if item["k"] > self.view.head.plan])
+        for at in missing:
+            self._remember(at, rows.setdefault(at, {}))
+        complete = since is not None and since["k"] == 1
+        self.view.memory.keep((LastUses, SINCE), complete, _ITEM_BYTES)
+        return {**rows}, complete
+
+    def _go_back(self, rows: Mapping[Items, dict[Pair, int]], newer: Sequence[Items]) -> None:
+        """Replace rows that a later plan has changed by what they were before the first of them.
+
+        Those are read after the present ones, so that none is overwritten between.
+        """
+        former = [self._since(*at) for at in newer]
+        for at, items in zip(newer, self.view.store.read(former) if former else [], strict=True):
+            for item in reversed(items):
+                rows[at].update(from_item(item, *at))
+
+    def _since(self, block: int, group: int) -> KeyRange:
+        first = keys.former_last_used(block, group, self.view.head.plan + 1)
+        last = f"{keys.last_used_of(block, group)}#{keys.TOP}"
+        return KeyRange(keys.last_used(self.view.organization), first, last)
+
+    def _remembered(self, at: Items) -> Mapping[Pair, int] | None:
+        """Rows as of the plan of the view, which are the same whenever they are read."""
+        kept = self.view.memory.get((LastUses, at))
+        rows: Mapping[Pair, int] | None = kept[1] if kept else None
+        return rows if kept and kept[0] == self.view.head.plan else None
+
+    def _remember(self, at: Items, rows: Mapping[Pair, int]) -> None:
+        weight = _ITEM_BYTES + _ROW_BYTES * len(rows)
+        self.view.memory.keep((LastUses, at), (self.view.head.plan, rows), weight)
+
+
+class DayOfUse(NamedTuple):
+    """Who of a shard used a product on a day, as far as it is within a range."""
+
+    shard: int
+    first: int
+    """The first second of the day that is in the range."""
+    product: str
+    users: int
+    """A bit for each."""
+
+
+def days_of_use(
+    view: View, products: Sequence[MeteredProduct], seconds: range, begin: Begin
+) -> list[DayOfUse]:
+    """Each day as the kind of the product counts it: whole weeks of it are read from strips."""
+    by_calendar = ([p for p in products if p.kind.local_days is local] for local in (False, True))
+    pieces = [
+        Series(view, some, calendar.day_edges(piece, zone))
+        for some in by_calendar
+        if some
+        for zone in [calendar.zone_of(some[0].kind, view.head.zone)]
+        for piece in _pieces(view, seconds, zone)
+    ]
+    read = [begin(lambda series=series: list(_days_in(series))) for series in pieces]
+    return [day for each in read for day in each.result()]
+
+
+def _pieces(view: View, seconds: range, zone: Any) -> Iterator[range]:
+    """Cut where frames begin and end, so that all is asked for at once."""
+    sealed = calendar.first_second(calendar.day_of(view.head.sealed, zone), zone)
+    first = calendar.first_second(calendar.day_of(seconds.start - 1, zone) + DAY, zone)
+    cuts = sorted({min(max(cut, seconds.start), seconds.stop) for cut in (first, sealed)})
+    ends = [seconds.start, *cuts, seconds.stop]
+    return (range(*each) for each in pairwise(ends) if each[0] < each[1])
+
+
+def _days_in(series: Series) -> Iterator[DayOfUse]:
+    for shard in series.shards:
+        for first, counts in zip(series.edges, series.counts(shard), strict=False):
+            for one, count in zip(series.products, counts, strict=True):
+                if count.users:
+                    yield DayOfUse(shard, first, one.id, count.users)
+
+
+def last_of_days(days: Iterable[DayOfUse], order: Sequence[str]) -> ByUser:
+    """The last day of everybody; of several products on it, the first in the order counts."""
+    ranks = {name: rank for rank, name in enumerate(order)}
+    last: dict[int, LastUse] = {}
+    seen: dict[int, int] = {}
+    for day in sorted(days, key=lambda day: (-day.first, ranks[day.product])):
+        new = day.users & ~seen.get(day.shard, 0)
+        seen[day.shard] = seen.get(day.shard, 0) | new
+        last |= dict.fromkeys(users_in(day.shard, new), LastUse(day.first, day.product))
+    return last
+
+
+def users_in(shard: int, bits: int) -> Iterator[int]:
+    digits = f"{bits:b}"[::-1]
+    at = digits.find("1")
+    while at >= 0:
+        yield shard * SHARD + at
+        at = digits.find("1", at + 1)
