@@ -96,6 +96,7 @@ NAMING = {
     "users": f"{CLIENT}/users",
     "users found": f"{CLIENT}/users?q=wilson",
     "users by activity": f"{CLIENT}/users?sort_by=last_activity",
+    "seats": "/v1/seats?inactive_days=366&q=james",
     "export": "/v1/directory/export",
     "keys": "/v1/keys",
     "explain": f"/v1/explain?{EXPLAINED}",

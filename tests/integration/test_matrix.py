@@ -491,6 +491,8 @@ ROUTES = [
         who(200, 200, 403, 403, other=200),
         query="?product=automation&measure=tests&from=2026-02-01T00:00:00Z&to=2026-02-02T00:00:00Z",
     ),
+    Route("GET", "/v1/seats", "", who(200, 200, 403, 403, other=200)),
+    Route("GET", "/v1/seats", "core", who(200, 200, 200, 403, other=404), query="?team={teamId}"),
     Route("GET", "/v1/coverage", "", who(200, 200, 403, 403, other=200)),
     Route(
         "PUT",

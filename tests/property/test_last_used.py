@@ -20,7 +20,7 @@ from odometer.engine.read.last_used import (
     ByUser,
     LastUse,
     LastUses,
-    days_of_use,
+    begin_days_of_use,
     users_in,
 )
 from odometer.engine.read.views import View
@@ -84,12 +84,10 @@ def days_by_force(
 
 
 def active_days(view: View, some: Sequence[MeteredProduct], seconds: range) -> Days:
-    kinds = {each.id: each.kind for each in some}
     days: Days = defaultdict(set)
-    for use in days_of_use(view, some, seconds, Tasks().begin):
-        zone = calendar.zone_of(kinds[use.product], view.head.zone)
+    for use in begin_days_of_use(view, some, seconds, Tasks().begin)():
         for user in users_in(use.shard, use.users):
-            days[user].add((use.product, calendar.day_of(use.first, zone)))
+            days[user].add((use.product, use.day))
     return dict(days)
 
 

@@ -77,6 +77,11 @@ class Chain:
     def row(self) -> int:
         return self.mark.row if self.mark else 0
 
+    @property
+    def began(self) -> int:
+        """The second in which its first page was asked for."""
+        return self.mark.expires - CURSOR_LIFE // SECOND if self.mark else self.now
+
     def after_erasures(self, users: Iterable[int], erased: int) -> Self:
         """The chain at the first of the users named by the cursor who has not been erased.
 

@@ -98,8 +98,10 @@ def as_csv(rows: Iterable[Mapping[str, Any]], first: Iterable[str] = ()) -> str:
     """A table whose columns are the names of the JSON, nested ones joined by dots."""
     flat = [dict(flattened(row)) for row in rows]
     text = io.StringIO()
-    columns = dict.fromkeys(chain(first, *flat))
-    writer = csv.DictWriter(text, columns, lineterminator="\r\n")
+    columns = list(dict.fromkeys(chain(first, *flat)))
+    nested = {name[:at] for name in columns for at, letter in enumerate(name) if letter == "."}
+    shown = [name for name in columns if name not in nested]  # null in place of an object
+    writer = csv.DictWriter(text, shown, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
     writer.writerows({name: without_formula(value) for name, value in row.items()} for row in flat)
     return text.getvalue()

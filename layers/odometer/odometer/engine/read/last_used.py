@@ -4,28 +4,28 @@ Rows that a view does not see yet are replaced by what was kept of them. What wa
 release that wrote no rows is told by the frames: to the day, which stands for its first second.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import date, tzinfo
+from functools import cached_property, partial
 from itertools import chain, pairwise, product
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.codec import unpack
 from odometer.engine.format.frames import SHARD
 from odometer.engine.format.last_used import GROUP, SINCE, Items, Pair, from_item
 from odometer.engine.format.latest import BLOCK
 from odometer.engine.format.products import TOTALS, MeteredProduct, places
 from odometer.engine.read.series import Series
 from odometer.engine.read.views import View
-from odometer.engine.store import Item, KeyRange
+from odometer.engine.store import KeyRange
 
 _ITEM_BYTES: Final = 500
 _ROW_BYTES: Final = 200
-Begin = Callable[[Callable[[], Any]], Any]
-"""Begins something at once with others; the answer has a `result`."""
 
 
 class LastUse(NamedTuple):
@@ -131,44 +131,57 @@ class DayOfUse(NamedTuple):
     """Who of a shard used a product on a day, as far as it is within a range."""
 
     shard: int
+    day: date
+    """As the kind of the product counts it."""
     first: int
-    """The first second of the day that is in the range."""
+    """Its first second in the range."""
     product: str
     users: int
     """A bit for each."""
 
 
-def days_of_use(
+Begin = Callable[[Callable[[], list[DayOfUse]]], Future[list[DayOfUse]]]
+"""Begins something, at once with whatever else goes on."""
+
+
+def begin_days_of_use(
     view: View, products: Sequence[MeteredProduct], seconds: range, begin: Begin
-) -> list[DayOfUse]:
-    """Each day as the kind of the product counts it: whole weeks of it are read from strips."""
-    by_calendar = ([p for p in products if p.kind.local_days is local] for local in (False, True))
-    pieces = [
-        Series(view, some, calendar.day_edges(piece, zone))
-        for some in by_calendar
-        if some
-        for zone in [calendar.zone_of(some[0].kind, view.head.zone)]
+) -> Callable[[], list[DayOfUse]]:
+    """Ask for every day on which somebody used a product: whole weeks are read from strips."""
+    read = [
+        begin(partial(_days_in, Series(view, some, calendar.day_edges(piece, zone)), zone))
+        for zone, some in _by_zone(view, products).items()
         for piece in _pieces(view, seconds, zone)
     ]
-    read = [begin(lambda series=series: list(_days_in(series))) for series in pieces]
-    return [day for each in read for day in each.result()]
+    return lambda: [day for each in read for day in each.result()]
 
 
-def _pieces(view: View, seconds: range, zone: Any) -> Iterator[range]:
+def _by_zone(
+    view: View, products: Iterable[MeteredProduct]
+) -> Mapping[tzinfo, list[MeteredProduct]]:
+    by_zone: defaultdict[tzinfo, list[MeteredProduct]] = defaultdict(list)
+    for each in products:
+        by_zone[calendar.zone_of(each.kind, view.head.zone)].append(each)
+    return by_zone
+
+
+def _pieces(view: View, seconds: range, zone: tzinfo) -> Iterator[range]:
     """Cut where frames begin and end, so that all is asked for at once."""
     sealed = calendar.first_second(calendar.day_of(view.head.sealed, zone), zone)
     first = calendar.first_second(calendar.day_of(seconds.start - 1, zone) + DAY, zone)
-    cuts = sorted({min(max(cut, seconds.start), seconds.stop) for cut in (first, sealed)})
+    cuts = sorted(min(max(cut, seconds.start), seconds.stop) for cut in (first, sealed))
     ends = [seconds.start, *cuts, seconds.stop]
     return (range(*each) for each in pairwise(ends) if each[0] < each[1])
 
 
-def _days_in(series: Series) -> Iterator[DayOfUse]:
-    for shard in series.shards:
-        for first, counts in zip(series.edges, series.counts(shard), strict=False):
-            for one, count in zip(series.products, counts, strict=True):
-                if count.users:
-                    yield DayOfUse(shard, first, one.id, count.users)
+def _days_in(series: Series, zone: tzinfo) -> list[DayOfUse]:
+    return [
+        DayOfUse(shard, calendar.day_of(first, zone), first, product.id, count.users)
+        for shard in series.shards
+        for first, counts in zip(series.edges, series.counts(shard), strict=False)
+        for product, count in zip(series.products, counts, strict=True)
+        if count.users
+    ]
 
 
 def last_of_days(days: Iterable[DayOfUse], order: Sequence[str]) -> ByUser:
@@ -181,6 +194,18 @@ def last_of_days(days: Iterable[DayOfUse], order: Sequence[str]) -> ByUser:
         seen[day.shard] = seen.get(day.shard, 0) | new
         last |= dict.fromkeys(users_in(day.shard, new), LastUse(day.first, day.product))
     return last
+
+
+def active_days(days: Iterable[DayOfUse], users: Iterable[int]) -> Mapping[int, int]:
+    """On how many different days each of some users used anything."""
+    by_day: defaultdict[tuple[int, date], int] = defaultdict(int)
+    for each in days:
+        by_day[each.shard, each.day] |= each.users
+    by_shard: defaultdict[int, list[int]] = defaultdict(list)
+    for (shard, _), bits in by_day.items():
+        by_shard[shard].append(bits)
+    places = ((user, *divmod(user, SHARD)) for user in users)
+    return {user: sum(bits >> at & 1 for bits in by_shard[shard]) for user, shard, at in places}
 
 
 def users_in(shard: int, bits: int) -> Iterator[int]:
