@@ -573,7 +573,7 @@ ENVELOPE_ERRORS = {
 }
 
 
-def error_body(route: Route, status: int, sent: Any, credential: str) -> dict[str, Any]:
+def error_body(route: Route, status: int, us: People, credential: str) -> dict[str, Any]:
     """The published error of the route's family."""
     if status == 400 and "for" in sent:
         ((kind, named),) = sent["for"].items()
@@ -583,7 +583,7 @@ def error_body(route: Route, status: int, sent: Any, credential: str) -> dict[st
     if status == 400:
         message, details = (
             "user: expected the id, username or user_key of a user",
-            {"user": sent["user"]},
+            {"user": route.body(us)["user"]},
         )
         return {"error": {"code": "invalid_parameter", "message": message, "details": details}}
     if route.path.startswith("/api/v1/"):
@@ -601,6 +601,9 @@ def error_body(route: Route, status: int, sent: Any, credential: str) -> dict[st
         return {"status": "error", "message": USAGE_REPORT_ERRORS[status]}
     errors = APP_UTILIZATION_ERRORS if route.path.startswith("/v2/") else ENVELOPE_ERRORS
     code, message = errors[status]
+    if status == 404 and "{teamId}" in route.query:
+        details = {"team": us.id(route.about)}
+        return {"error": {"code": code, "message": "team: not found", "details": details}}
     return {"error": {"code": code, "message": message, "details": {}}}
 
 
@@ -635,7 +638,7 @@ def test_everybody_gets_exactly_their_answer(
     assert {name: reply.status for name, reply in replies.items()} == route.statuses
     for name, reply in replies.items():
         if reply.status >= 400:
-            assert reply.json == error_body(route, reply.status, route.body(us), name)
+            assert reply.json == error_body(route, reply.status, us, name)
         elif route.answer:
             assert reply.json == route.answer(them if name == "other org" else us)
         assert name != "other org" or us.name not in reply.text or reply.status == 400

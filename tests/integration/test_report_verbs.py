@@ -7,7 +7,7 @@ import pytest
 from odometer.bootstrap import process
 from odometer.domain.people import Role
 from tests.integration.test_verbs import RESOURCES, by_resource
-from tests.support.apps import APP, CLIENT, JAMES, SALES, USERS, Client, example_client
+from tests.support.apps import APP, CLIENT, JAMES, USERS, Client, example_client
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack
 from tests.support.storage_calls import record_calls
@@ -36,7 +36,7 @@ TOURS = {
     "app_utilization/users": [f"{CLIENT}/users?sort_by=last_activity&page_size=1"],
     "app_utilization/user": [f"{CLIENT}/users/{JAMES}"],
     "app_utilization/user_usage": [f"{CLIENT}/users/{JAMES}/usage?{DAYS}"],
-    "v1/seats": [f"/v1/seats?product={APP}&department={SALES}&limit=1", "/v1/seats?limit=1"],
+    "v1/seats": [f"/v1/seats?product={APP},automation&limit=1"],
     "v1/explain": [
         f"/v1/explain?product={APP}&measure=active_ms&from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"
     ],

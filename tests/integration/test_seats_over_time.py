@@ -25,8 +25,9 @@ def test_seats_are_answered_whole_before_and_after_they_are_settled(client: Clie
 
 
 def test_of_one_product_the_last_use_is_that_of_the_product(client: Client) -> None:
-    for settle in (lambda: None, client.settle):
-        settle()
+    for is_settled in (False, True):
+        if is_settled:
+            client.settle()
         answer = get_json(client, SEATS, f"product={OTHER_APP}&q=ann")
         (row,) = answer["data"]
         assert row["last_active"] == {"at": "2026-02-27T09:00:00Z", "product": OTHER_APP}

@@ -41,7 +41,8 @@ def client_on(stack: Stack) -> Client:
 
 
 def seat(name: str, status: str, at: str | None, product: str | None, **more: Any) -> Any:
-    user = {"id": IDS[name], "username": name, "email": "", "team": None, "departments": []}
+    user: dict[str, Any] = {"id": IDS[name], "username": name, "email": ""}
+    user |= {"team": None, "departments": []}
     return {
         "user": user | more.pop("user", {}),
         "state": "registered",

@@ -10,16 +10,16 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from functools import cached_property, partial
-from itertools import chain, pairwise, product
+from itertools import chain, product
 from typing import Final, NamedTuple
 
-from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.frames import SHARD
 from odometer.engine.format.last_used import GROUP, SINCE, Items, Pair, from_item
 from odometer.engine.format.latest import BLOCK
 from odometer.engine.format.products import TOTALS, MeteredProduct, places
+from odometer.engine.read.selections import EVERYBODY, Selections
 from odometer.engine.read.series import Series
 from odometer.engine.read.views import View
 from odometer.engine.store import KeyRange
@@ -149,9 +149,8 @@ def begin_days_of_use(
 ) -> Callable[[], list[DayOfUse]]:
     """Ask for every day on which somebody used a product: whole weeks are read from strips."""
     read = [
-        begin(partial(_days_in, Series(view, some, calendar.day_edges(piece, zone)), zone))
+        begin(partial(_days_in, Series(view, some, calendar.day_edges(seconds, zone)), zone))
         for zone, some in _by_zone(view, products).items()
-        for piece in _pieces(view, seconds, zone)
     ]
     return lambda: [day for each in read for day in each.result()]
 
@@ -165,20 +164,12 @@ def _by_zone(
     return by_zone
 
 
-def _pieces(view: View, seconds: range, zone: tzinfo) -> Iterator[range]:
-    """Cut where frames begin and end, so that all is asked for at once."""
-    sealed = calendar.first_second(calendar.day_of(view.head.sealed, zone), zone)
-    first = calendar.first_second(calendar.day_of(seconds.start - 1, zone) + DAY, zone)
-    cuts = sorted(min(max(cut, seconds.start), seconds.stop) for cut in (first, sealed))
-    ends = [seconds.start, *cuts, seconds.stop]
-    return (range(*each) for each in pairwise(ends) if each[0] < each[1])
-
-
 def _days_in(series: Series, zone: tzinfo) -> list[DayOfUse]:
+    who = Selections([EVERYBODY], has_sums=False)
     return [
         DayOfUse(shard, calendar.day_of(first, zone), first, product.id, count.users)
-        for shard in series.shards
-        for first, counts in zip(series.edges, series.counts(shard), strict=False)
+        for shard, _, blocks in series.counted(who)
+        for first, counts in zip(series.edges, blocks, strict=False)
         for product, count in zip(series.products, counts, strict=True)
         if count.users
     ]
