@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from odometer.engine.format import keys
 from odometer.engine.format.codec import pack
 from odometer.engine.format.decisions import read_head
 from odometer.engine.format.frames import Frame
+from odometer.engine.format.last_used import SINCE, item_of, to_attributes
 from odometer.engine.format.latest import BLOCK
 from odometer.engine.format.products import (
     PEOPLE,
@@ -120,6 +122,7 @@ class CountingDeployment:
         table = Table("usage", Meter(), self.client)
         table.put_all(frames(self))
         table.put_all(last_seconds(self.users))
+        table.put_all(last_used(self))
         self._put_sums_of_groups(table)
 
     def events(self, of: str, within: range) -> Iterator[Use]:
@@ -263,6 +266,22 @@ def last_seconds(users: int) -> Iterator[Item]:
         ago = [[random.randrange(28 * 86_400) for _ in range(BLOCK)] for _ in range(2)]
         seconds = {f"p{at}": pack(now - each for each in of) for at, of in enumerate(ago, 1)}
         yield {"pk": keys.activity(ACME), "sk": keys.number(block), "k": 1, **seconds}
+
+
+def last_used(deployment: CountingDeployment) -> Iterator[Item]:
+    """When everybody last used each product: on the last day that has a use, at some second."""
+    at, random = places([app for app, _ in APPS], TOTALS), Random(deployment.users)
+    seconds: defaultdict[tuple[int, int], dict[tuple[int, int], int]] = defaultdict(dict)
+    for product_, _ in deployment.products:
+        for day, used in sorted(deployment.usage[product_.id].days.items()):
+            begin = calendar.first_second(day, UTC)
+            for user in (user for user, count in enumerate(used.tests) if count):
+                pair = user, at[product_.id]
+                seconds[item_of(pair)][pair] = begin + random.randrange(A_DAY)
+    pk = keys.last_used(ACME)
+    yield {"pk": pk, "sk": SINCE, "k": 1}
+    for of_item, rows in seconds.items():
+        yield {"pk": pk, "sk": keys.last_used_of(*of_item), "k": 1, **to_attributes(rows)}
 
 
 @contextmanager

@@ -163,6 +163,7 @@ REQUESTS: Mapping[str, Request] = {
     "POST /v1/events": events,
     "GET /v1/explain": explained,
     "GET /v1/keys": always("/v1/keys"),
+    "GET /v1/seats": always("/v1/seats?order=desc"),
     "POST /v1/keys": new_key,
     "POST /v1/embed-tokens": new_token,
     "DELETE /v1/keys/{key_id}": lambda deployment, _: Call(f"/v1/keys/{key_of(deployment)}"),

@@ -1,6 +1,6 @@
 """What those who have a seat used last, and on how many days."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -13,6 +13,7 @@ from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.last_used import (
     ByUser,
     DayOfUse,
+    Found,
     LastUses,
     active_days,
     begin_days_of_use,
@@ -40,40 +41,44 @@ class SeatUsage:
     def period(self) -> Period:
         return Period(instant_at(self.seconds.start), instant_at(self.seconds.stop))
 
-    def expect_days(self) -> None:
-        """Say that `active_days` follows: it is asked for at once with whatever else is read."""
-        _ = self._days
-
     def active_days(self, users: Collection[int]) -> Mapping[int, int]:
         """On how many of the days each of some users used any of the products."""
-        return active_days(self._days(), users)
+        return active_days(self._days, users) if users else {}
 
+    @cached_property
     def last(self) -> ByUser:
         """When everybody last used any of the products, in the years that are kept."""
-        uses, complete = LastUses(
-            self.usage.view, products_of(self.usage.directory), self.products
-        ).by_user()
-        kept = {user: use for user, use in uses.items() if use.second >= self._kept_from}
-        return kept if complete else self._with_older(kept)
+        uses, kept = self._found.by_user, self._kept_from
+        uses = {user: use for user, use in uses.items() if use.second >= kept}
+        return uses if self._found.is_all else self._with_older(uses)
 
     def _with_older(self, uses: ByUser) -> ByUser:
         """The same with what was settled before anybody wrote it down: frames tell the day."""
         before = range(self._kept_from, self.seconds.start)
-        older = self._begin(before) if before else list
+        older = self._read(before, self.products)
         order = [each.id for each in products_of(self.usage.directory)]
-        told = last_of_days(chain(older(), self._days()), order)
+        told = last_of_days(chain(older, self._days), order)
         return {**told, **{user: use for user, use in uses.items() if use >= told.get(user, use)}}
+
+    @cached_property
+    def _found(self) -> Found:
+        catalog = products_of(self.usage.directory)
+        return LastUses(self.usage.view, catalog, self.products).found()
+
+    @cached_property
+    def _days(self) -> Sequence[DayOfUse]:
+        """Only products that somebody used since then are read."""
+        seconds, by_product = self.seconds, self._found.by_product
+        used = {name for name, second in by_product.items() if second >= seconds.start}
+        some = [each for each in self.products if each.id in used or not self._found.is_all]
+        return self._read(range(max(seconds.start, self._kept_from), seconds.stop), some)
+
+    def _read(self, seconds: range, products: Sequence[MeteredProduct]) -> Sequence[DayOfUse]:
+        begin = self.usage.tasks.begin
+        return begin_days_of_use(self.usage.view, products, seconds, begin)() if seconds else ()
 
     @cached_property
     def _kept_from(self) -> int:
         """The first second of the years that are kept, in UTC as events are taken."""
         first = self.usage.directory.organization.first_kept(self.usage.now)
         return calendar.first_second(calendar.new_year(first), UTC)
-
-    @cached_property
-    def _days(self) -> Callable[[], list[DayOfUse]]:
-        return self._begin(range(max(self.seconds.start, self._kept_from), self.seconds.stop))
-
-    def _begin(self, seconds: range) -> Callable[[], list[DayOfUse]]:
-        begin = self.usage.tasks.begin
-        return begin_days_of_use(self.usage.view, self.products, seconds, begin)

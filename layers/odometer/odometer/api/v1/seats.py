@@ -168,7 +168,7 @@ def seats(
     directory = usage.directory
     products = products_asked(query.product, query.kind, directory, caller)
     used = SeatUsage(usage, products, instant_at(chain.began), query.inactive_days)
-    roll = read_seats(query, usage, used)
+    roll = read_seats(usage, used)
     statuses = {user: roll.status(user) for user in users_asked(query, subjects, directory, roll)}
     ranked = listed(query, roll, statuses)
     chain = chain.after_erasures(ranked, len(directory.erased))
@@ -195,14 +195,12 @@ def seats(
     )
 
 
-def read_seats(query: SeatsQuery, usage: Usage, used: SeatUsage) -> Seats:
-    """The directory and the usage at once; days only if somebody who was active may be listed."""
+def read_seats(usage: Usage, used: SeatUsage) -> Seats:
+    """The directory and the last uses, which are asked for at once."""
     directory = usage.directory
     columns = usage.tasks.begin(lambda: directory.columns("users", *FAMILIES))
     registers = usage.tasks.begin(lambda: directory.load("teams", "departments"))
-    if query.status in (None, Status.ACTIVE):
-        used.expect_days()
-    last = used.last()
+    last = used.last
     registers.result()
     return Seats(columns.result(), last, used.seconds.start)
 
@@ -251,7 +249,7 @@ def totals_of(counts: SeatCounts, of_all: Directory | None) -> SeatTotals:
 
 def rows_of(users: Sequence[int], roll: Seats, used: SeatUsage, directory: Directory) -> list[Seat]:
     active = [user for user in users if roll.second(user) >= roll.since]
-    days = used.active_days(active) if active else {}
+    days = used.active_days(active)
     return [
         Seat(
             user=SeatUser.of(user, directory),

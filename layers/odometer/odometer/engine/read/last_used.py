@@ -38,6 +38,16 @@ class LastUse(NamedTuple):
 ByUser = Mapping[int, LastUse]
 
 
+class Found(NamedTuple):
+    """The last uses that rows and unsettled events tell of."""
+
+    by_user: ByUser
+    by_product: Mapping[str, int]
+    """The last second in which anybody used a product."""
+    is_all: bool
+    """Whether nothing was settled before rows were written."""
+
+
 @dataclass(frozen=True)
 class LastUses:
     """Some products, seen from a view. The catalog has all of them, in the order of places."""
@@ -46,20 +56,20 @@ class LastUses:
     catalog: Sequence[MeteredProduct]
     products: Sequence[MeteredProduct]
 
-    def by_user(self) -> tuple[ByUser, bool]:
-        """The last use of everybody since the first row was written, and whether none is older.
-
-        Of several products that were used in the same second, the first in the catalog counts.
-        """
+    def found(self) -> "Found":
+        """Of products that were used in the same second, the first in the catalog counts."""
         rows, complete = self._settled()
         last: dict[int, tuple[int, int]] = {}
+        latest: dict[int, int] = {}
         for (user, place), second in chain(rows, self._unsettled()):
-            if place in self._asked and second and (second, -place) > last.get(user, (0, 0)):
-                last[user] = second, -place
-        uses = {
-            user: LastUse(second, self._asked[-place]) for user, (second, place) in last.items()
-        }
-        return uses, complete
+            if place in self._asked and second:
+                latest[place] = max(second, latest.get(place, 0))
+                if (second, -place) > last.get(user, (0, 0)):
+                    last[user] = second, -place
+        names = self._asked
+        by_user = {user: LastUse(second, names[-place]) for user, (second, place) in last.items()}
+        by_product = {names[place]: second for place, second in latest.items()}
+        return Found(by_user, by_product, is_all=complete)
 
     @cached_property
     def _places(self) -> Mapping[str, int]:

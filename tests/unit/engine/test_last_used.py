@@ -1,0 +1,117 @@
+"""When users last used what: rows of items, items that are full, and tables without rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from random import Random
+
+import pytest
+
+from odometer.domain.events import Event
+from odometer.domain.kinds import KINDS
+from odometer.engine import calendar
+from odometer.engine.format import keys
+from odometer.engine.format.decisions import Fold
+from odometer.engine.format.last_used import GROUP, from_item, to_attributes
+from odometer.engine.format.latest import BLOCK
+from odometer.engine.format.products import RESERVED, MeteredProduct
+from odometer.engine.read.last_used import (
+    ByUser,
+    LastUse,
+    LastUses,
+    active_days,
+    begin_days_of_use,
+    last_of_days,
+)
+from odometer.engine.write.last_used import LastUsed
+from odometer.services.tasks import Tasks
+from tests.support.memory_store import MemoryStore
+from tests.support.simulated_engine import ORGANIZATION, PRODUCTS
+from tests.unit.engine.test_first_format import stored
+
+MOST_BYTES = 400_000
+ORDER = [each.id for each in PRODUCTS]
+
+
+def test_rows_of_any_order_are_stored_in_one() -> None:
+    rows = {(BLOCK + 7, GROUP + 2): 5, (BLOCK, GROUP): 2**40, (BLOCK + 7, GROUP): 0}
+    attributes = to_attributes(rows)
+    assert attributes == to_attributes(dict(reversed(rows.items())))
+    assert from_item(attributes, 1, 1) == rows
+    assert from_item(to_attributes({}), 0, 0) == {}
+
+
+def test_an_item_is_stored_whole_even_if_everybody_uses_every_product() -> None:
+    random = Random(1)
+    rows = {
+        (user, place): random.randrange(2**31) for user in range(BLOCK) for place in range(GROUP)
+    }
+    assert sum(map(len, to_attributes(rows).values())) < MOST_BYTES
+
+
+def test_products_beyond_a_group_are_in_items_of_their_own() -> None:
+    """An organization may have any number of apps: a plan rewrites the items it is about."""
+    own = [MeteredProduct(f"app-{number}", KINDS["app"]) for number in range(2 * GROUP)]
+    store = MemoryStore(lambda: 0)
+    first, last = own[0], own[-1]
+    events = [
+        Event(BLOCK, each.id, "", 9 + at, 0, (1,), b"") for at, each in enumerate((first, last))
+    ]
+    LastUsed(ORGANIZATION, store, 1, 0, own).record(events)
+    groups = [RESERVED // GROUP, (RESERVED + 2 * GROUP - 1) // GROUP]
+    found = {item["sk"] for item in store.everything() if "k" in item}
+    assert found == {"since", *(keys.last_used_of(1, group) for group in groups)}
+
+
+def test_the_product_that_stands_first_counts_of_those_used_in_the_same_second() -> None:
+    for order in ((0, 1), (1, 0)):
+        simulated = stored()
+        random, second = Random(1), simulated.now - 5
+        for place in order:
+            event = Event("new", ORDER[place], "ci", second, 0, (1, 0, 0, 0), bytes([place]) * 12)
+            entry = simulated.accept([event], random, 0)
+            simulated.folding.fold_new(ORGANIZATION, [entry], simulated.now_ms)
+        new = simulated.subjects.ordinals(ORGANIZATION, ["new"], 0)["new"]
+        assert LastUses(simulated.view(), PRODUCTS, PRODUCTS).found().by_user[new] == LastUse(
+            second, ORDER[0]
+        )
+
+
+def days_by_force(folds: Iterable[Fold], zone: str, seconds: range) -> ByUser:
+    """The first second of the last day of everybody, and of which product."""
+    zones = {each.id: calendar.zone_of(each.kind, zone) for each in PRODUCTS}
+    last: dict[int, tuple[int, int]] = {}
+    for event in (event for fold in folds for event in fold.events if event.second in seconds):
+        day = calendar.day_of(event.second, zones[event.product])
+        first = max(seconds.start, calendar.first_second(day, zones[event.product]))
+        use = first, -ORDER.index(event.product)
+        last[event.who] = max(use, last.get(event.who, use))
+    return {user: LastUse(first, ORDER[-place]) for user, (first, place) in last.items()}
+
+
+@pytest.mark.parametrize("products", [PRODUCTS, PRODUCTS[-1:]], ids=["all", "an app"])
+def test_frames_tell_the_day_where_no_rows_do(products: Sequence[MeteredProduct]) -> None:
+    """Tables of the first format have no rows, and a plan that is settled now brings no mark."""
+    simulated = stored()
+    while simulated.settle():
+        pass
+    view, names = simulated.view(), {each.id for each in products}
+    assert not LastUses(view, PRODUCTS, products).found().is_all
+    year = range(simulated.now - 500 * 86_400, simulated.now + 86_400)
+    for seconds in (year, range(year.start, simulated.now - 40 * 86_400 - 4_711)):
+        days = begin_days_of_use(view, products, seconds, Tasks().begin)()
+        folds = [
+            Fold(fold.number, [e for e in fold.events if e.product in names], fold.through_ms)
+            for fold in simulated.folds()
+        ]
+        assert last_of_days(days, ORDER) == days_by_force(folds, view.head.zone, seconds)
+        users = range(view.head.users)
+        assert active_days(days, users) == {
+            user: days_of(folds, view.head.zone, seconds, user) for user in users
+        }
+
+
+def days_of(folds: Iterable[Fold], zone: str, seconds: range, user: int) -> int:
+    zones = {each.id: calendar.zone_of(each.kind, zone) for each in PRODUCTS}
+    mine = (e for fold in folds for e in fold.events if e.who == user and e.second in seconds)
+    return len({calendar.day_of(event.second, zones[event.product]) for event in mine})
