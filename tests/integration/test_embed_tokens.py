@@ -119,6 +119,8 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"for": {"organization": False}}, f"for: {ONE_SUBJECT}"),
     ({"for": {"organization": True, "team": "acme-core"}}, f"for: {ONE_SUBJECT}"),
     ({"for": {"team": "acme-core", "user": "acme-member"}}, f"for: {ONE_SUBJECT}"),
+    ({"for": {"team": None}}, f"for: {ONE_SUBJECT}"),
+    ({"for": {"team": "acme-core", "user": None}}, f"for: {ONE_SUBJECT}"),
     ({"for": "acme-core"}, "for: expected an object"),
     ({"for": {"department": "x"}}, "for.department: unknown parameter"),
     ({"for": {"team": 5}}, "for.team: expected a string"),

@@ -1,6 +1,6 @@
 """Embed tokens on the wire: what is asked for, and the token, which is shown this once."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -18,10 +18,19 @@ LONGEST_LIFE_SECONDS = 24 * 3600
 MOST_PRODUCTS, MOST_ORIGINS = 50, 10
 
 
+def without_null(schema: dict[str, Any]) -> None:
+    """Say in a schema that one of its properties is given, and that null does not give it."""
+    for field in schema["properties"].values():
+        field.pop("default")
+        field.update(field.pop("anyOf")[0])
+    schema["properties"]["organization"]["const"] = True
+    schema.update(minProperties=1, maxProperties=1)
+
+
 class NewSubject(Body):
     """Whose usage a token opens: one of the three."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+    model_config = ConfigDict(json_schema_extra=without_null)
 
     organization: Annotated[bool, Flag()] | None = Field(
         None, description="`true` for everything that the organization uses."
@@ -31,8 +40,8 @@ class NewSubject(Body):
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        named = [self.organization, self.team, self.user]
-        if len([each for each in named if each is not None]) != 1 or self.organization is False:
+        named = [getattr(self, name) for name in self.model_fields_set]
+        if len(named) != 1 or named[0] in (None, False):
             raise refuse("one", "expected one of organization (true), team, user")
         return self
 
