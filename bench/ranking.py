@@ -47,7 +47,7 @@ from tests.support.stack import CONTEXT, proxy_event, routed
 USERS, DAYS = (10_000, 100_000), 366
 QUESTIONS, ROUNDS = 5, 20
 PARTS: Mapping[str, Sequence[tuple[Any, str]]] = {
-    "the caller and the directory": [(RequestContext, "_entered")],
+    "the caller and the directory": [(RequestContext, "entered")],
     "calls: signed, sent and read": [(LeanClient, "_call")],
     "items of what was read": [(Table, "_call"), (dynamo, "from_dynamodb")],
     "the view": [(Opening, "view")],

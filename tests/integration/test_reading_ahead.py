@@ -1,7 +1,9 @@
 """What is read before a caller has proved to be one: the same for every stranger."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from unittest.mock import patch
 
 import pytest
 
@@ -97,6 +99,19 @@ def test_who_needs_no_usage_meets_no_error_of_it(
     calls_made.fail = lambda call: refuse if call.resource == "usage" else None
     assert stack.get(ORGANIZATION, key).status == 200
     assert stack.get(f"{COVERAGE}?product=nothing", key).status in (400, 404)
+
+
+def test_a_warm_request_wakes_a_thread_for_each_call_but_those_it_makes_itself(
+    stack: Stack, key: str, calls_made: StorageCalls
+) -> None:
+    for _ in range(2):
+        assert stack.get(COVERAGE, key).status == 200
+    calls_made.calls.clear()
+    submit = ThreadPoolExecutor.submit
+    with patch.object(ThreadPoolExecutor, "submit", autospec=True, side_effect=submit) as begun:
+        assert stack.get(COVERAGE, key).status == 200
+    calls = [call for call in calls_made.calls if call.resource != "directory"]
+    assert begun.call_count == len(calls) - 2
 
 
 def test_what_is_read_ahead_is_counted(

@@ -88,6 +88,10 @@ class Process:
         return read_secret(self.settings.secret_id)
 
     @property
+    def knows_secret(self) -> bool:
+        return "secret" in vars(self)
+
+    @property
     def pepper(self) -> bytes:
         """The key with which access keys are hashed; it tells nothing about the secret."""
         return hmac.digest(self.secret, b"access key pepper", "sha256")

@@ -61,13 +61,39 @@ def test_a_batch_of_events_is_deflated_in_a_small_window() -> None:
     with patch.object(zlib, "compressobj", wraps=zlib.compressobj) as deflating:
         pack(range(1_000_000, 1_000_100))
     windows = [call.kwargs["wbits"] for call in deflating.call_args_list]
-    assert windows == [-9] * 3
+    assert set(windows) == {-9}
+
+
+def test_a_plane_of_one_byte_is_deflated_once_in_the_life_of_a_process() -> None:
+    column = [7] * 4_321
+    first = pack(column)
+    assert first == zlib.compress(bytes(column), 9, wbits=-15)
+    with patch.object(zlib, "compressobj", wraps=zlib.compressobj) as deflating:
+        assert pack(column) == first
+        pack([*column, 8])
+    assert deflating.call_count == 1
 
 
 @given(st.lists(st.lists(st.integers(0, 2**59), max_size=9), min_size=3, max_size=3))
 def test_a_frame_comes_back_as_it_was(columns: list[list[int]]) -> None:
     frame = Frame.of(columns)
     assert from_attributes(to_attributes(frame), 2) == frame
+
+
+@given(st.lists(st.lists(st.integers(0, 2**70), max_size=9), min_size=1, max_size=3))
+def test_whoever_has_any_measure_was_active_also_where_no_days_are_stored(
+    columns: list[list[int]],
+) -> None:
+    frame = with_days(Frame.of(columns))
+    stored = to_attributes(frame)
+    assert "days" not in stored
+    assert from_attributes(stored, len(columns)) == frame
+
+
+def test_a_frame_alone_is_its_own_total() -> None:
+    frame = with_days(Frame.of([[1, 0, 2]]))
+    assert total([frame], 1) is frame
+    assert total([], 1) == total([Frame((0, 0))], 1) == Frame((0, 0))
 
 
 def test_a_delta_weighs_four_to_five_bytes_for_each_active_user() -> None:

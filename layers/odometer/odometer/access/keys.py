@@ -9,7 +9,6 @@ checksum tells a mistyped key from an unknown one without a look-up. Stored is a
 
 import base64
 import binascii
-import hashlib
 import hmac
 import re
 import secrets
@@ -86,7 +85,7 @@ class AccessKey:
     def digest(self, pepper: bytes) -> str:
         """The hash that is stored in place of the secret."""
         message = f"{self.organization}/{self.key_id}/{self.secret}".encode()
-        return hmac.new(pepper, message, hashlib.sha256).hexdigest()
+        return hmac.digest(pepper, message, "sha256").hex()
 
     def fits(self, pepper: bytes, *digests: str) -> list[bool]:
         """Which of some stored hashes are of its secret."""

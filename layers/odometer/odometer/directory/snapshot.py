@@ -365,13 +365,18 @@ class Directory:
         numbers = sorted({ordinal // BLOCK_ROWS for ordinal in ordinals})
         wanted = [Block("users", each, number) for each in families for number in numbers]
         content = self._read([*wanted, *beside])
-        return [
-            {
-                name: content[Block("users", family, ordinal // BLOCK_ROWS)][name][
-                    ordinal % BLOCK_ROWS
-                ]
+        columns = {
+            number: {
+                name: content[Block("users", family, number)][name]
                 for family in families
                 for name in FAMILIES["users"][family]
+            }
+            for number in numbers
+        }
+        return [
+            {
+                name: column[ordinal % BLOCK_ROWS]
+                for name, column in columns[ordinal // BLOCK_ROWS].items()
             }
             for ordinal in ordinals
         ]

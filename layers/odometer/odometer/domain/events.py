@@ -153,6 +153,13 @@ def check_constant(sent: Mapping[str, Any], name: str, expected: str) -> None:
 def text(sent: Mapping[str, Any], name: str, longest: int) -> str:
     """A required attribute: text without control characters, of bounded size."""
     value = sent.get(name)
+    if (
+        isinstance(value, str)
+        and value.isascii()
+        and value.isprintable()
+        and 0 < len(value) <= longest
+    ):
+        return value
     if value is None or value == "":
         raise Refused(f"missing_{name}", f"{name}: required")
     if not isinstance(value, str) or has_control(value):

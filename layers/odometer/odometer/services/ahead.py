@@ -9,7 +9,7 @@ from odometer.engine.memory import Memory
 from odometer.engine.read.opening import Key, Opening
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
-from odometer.services.tasks import Tasks
+from odometer.services.tasks import Tasks, done
 from odometer.storage.dynamo import Found, Table
 
 
@@ -43,8 +43,12 @@ class ViewAhead:
         return self.opening.keys if self.accepted_before else self.opening.keys[:1]
 
     def go_on(self, found: Found | None, zone: str, now: int) -> None:
-        """Open the view by what was found; None where it did not come together with the rest."""
-        self._view = self.tasks.begin(partial(self._open, found, zone, now))
+        """Open the view by what was found; None where it did not come together with the rest.
+
+        Where all of it has been asked for, it is opened here: a thread takes longer to be woken.
+        """
+        begin = done if self._folds and found is not None else self.tasks.begin
+        self._view = begin(partial(self._open, found, zone, now))
 
     def view(self) -> View:
         if self._view is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from functools import partial
 from itertools import chain, islice
 from threading import Lock
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from odometer.domain.errors import NotConfigured, OdometerError, Unavailable
 from odometer.engine.store import Item as StoredItem
@@ -111,7 +110,7 @@ def of_client_error(error: ClientError) -> OdometerError:
 
 
 def serialize(value: Value) -> dict[str, Any]:
-    kind = next(name for of, name in TYPES.items() if isinstance(value, of))
+    kind = TYPES.get(type(value)) or next(n for of, n in TYPES.items() if isinstance(value, of))
     match value:
         case list():
             return {kind: [serialize(each) for each in value]}
@@ -146,6 +145,7 @@ def from_dynamodb(item: Mapping[str, Any]) -> Item:
     return {name: deserialize(value) for name, value in item.items()}
 
 
+Each = TypeVar("Each")
 Key = tuple[str, str]
 Found = Mapping[Key, StoredItem]
 
@@ -217,8 +217,7 @@ class Table:
         return map(list, self._pages(key_range))
 
     def pages_of_each(self, several: Sequence[PagesOf[Made]]) -> list[Made]:
-        at_once = map if self.readers is None or len(several) == 1 else self.readers.map
-        return list(at_once(lambda each: each.make(self.pages(each.key_range)), several))
+        return self._at_once(lambda each: each.make(self.pages(each.key_range)), several)
 
     def _pages(self, wanted: KeyRange) -> Iterator[list[Item]]:
         ends = {":pk": wanted.pk, ":low": wanted.first, ":high": wanted.last}
@@ -268,15 +267,13 @@ class Table:
         self._write_all({"DeleteRequest": {"Key": key_of(*key)}} for key in keys)
 
     def _write_all(self, requests: Iterable[dict[str, Any]]) -> None:
-        at_once = map if self.readers is None else self.readers.map
         left = iter(requests)
         while some := list(islice(left, BATCH_WRITE * BATCHES_AT_ONCE)):
             batches = [some[at : at + BATCH_WRITE] for at in range(0, len(some), BATCH_WRITE)]
-            deque(at_once(self._write_batch, batches), maxlen=0)
+            self._at_once(self._write_batch, batches)
 
     def put_all_newer(self, items: Iterable[Mapping[str, Value]], by: str) -> None:
-        at_once = map if self.readers is None else self.readers.map
-        deque(at_once(lambda item: self.put_newer(item, by), items), maxlen=0)
+        self._at_once(lambda item: self.put_newer(item, by), list(items))
 
     def change(self, pk: str, sk: str, values: Mapping[str, Value], **expected: Value) -> bool:
         """Set attributes of an item that exists and is as expected; return whether it was."""
@@ -350,6 +347,19 @@ class Table:
                 {f":o{i}": item[name] for i, name in enumerate(names)}
             ),
         )
+
+    def _at_once(self, do: Callable[[Each], Made], several: Sequence[Each]) -> list[Made]:
+        """What is done with each of several: with the last one here, with the others by readers."""
+        if self.readers is None or not several:
+            return list(map(do, several))
+        *others, last = several
+        begun = [self.readers.submit(do, each) for each in others]
+        try:
+            here = do(last)
+            return [*(each.result() for each in begun), here]
+        finally:
+            for each in begun:
+                each.cancel()
 
     def _get_batch(self, keys: list[dict[str, Any]], *, consistent: bool) -> Iterator[Item]:
         for pause in backoff():

@@ -36,7 +36,7 @@ from odometer.domain.errors import (
 from odometer.domain.time import epoch_second
 from odometer.logs import log
 from odometer.services.ahead import ViewAhead
-from odometer.services.tasks import Tasks
+from odometer.services.tasks import Tasks, done
 from odometer.services.usage import Usage
 from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter
@@ -167,7 +167,8 @@ class RequestContext:
     def entered(self) -> Entered:
         presented = self._presented
         proof, directories = presented.key, self.directories
-        secret = self.tasks.begin(lambda: self.process.proving_key(proof))
+        begin = done if self.process.knows_secret else self.tasks.begin
+        secret = begin(lambda: self.process.proving_key(proof))
         ahead = self.process.view_ahead(proof, self.tasks, self.meter) if self.reads_usage else None
         entrance, found = directories.enter(proof.organization, proof.key_id, ahead)
         pepper = secret.result()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from odometer.domain.kinds import LEAST_MEASURES
@@ -36,7 +37,7 @@ def pack_lanes(lanes: bytes, lane_bytes: int = NARROW) -> bytes:
     least = 1 if lane_bytes == NARROW else NARROW + 1
     while len(planes) > least and not planes[-1].strip(b"\0"):
         planes.pop()
-    return b"".join(map(_deflate, planes)) if lanes else b""
+    return b"".join(map(_deflated, planes)) if lanes else b""
 
 
 def planes_in(packed: bytes) -> list[bytes]:
@@ -102,6 +103,17 @@ def unpack_measures(item: Mapping[str, Any], of: int, rows: int) -> list[Numbers
     stored = measures_in(item, of)
     columns = [unpack(item[f"m{place}"]) for place in range(stored)]
     return columns + [numbers([0] * rows)] * (of - stored)
+
+
+def _deflated(plane: bytes) -> bytes:
+    """A plane as it is stored. Many are of one byte alone, which takes long only the first time."""
+    first, length = plane[:1], len(plane)
+    return _of_one_byte(first, length) if plane == first * length else _deflate(plane)
+
+
+@lru_cache(maxsize=1024)
+def _of_one_byte(byte: bytes, length: int) -> bytes:
+    return _deflate(byte * length)
 
 
 def _deflate(plane: bytes) -> bytes:

@@ -44,6 +44,7 @@ _ONES: Final = {
 _SPARE_BITS: Final = _BITS * (NARROW - 1)
 _SPARE: Final = 255 * _ONES[NARROW] << _SPARE_BITS
 """The bytes of narrow lanes that no number takes."""
+_ONE_IF_ANY: Final = bytes([0, *[1] * 255])
 _AT_ONCE: Final = 16
 """Frames that are added before their sum is looked at: up to 255 cannot fill a spare byte."""
 
@@ -122,7 +123,8 @@ def plus(one: Frame, other: Frame) -> Frame:
 
 
 def total(frames: Iterable[Frame], measures: int) -> Frame:
-    so_far, rest = Frame((0,) * (measures + 1)), iter(frames)
+    rest = iter(frames)
+    so_far = next(rest, None) or Frame((0,) * (measures + 1))
     while some := list(islice(rest, _AT_ONCE)):
         so_far = _sum([so_far, *some])
     return so_far
@@ -178,11 +180,10 @@ def from_attributes(attributes: Mapping[str, Any], measures: int) -> Frame:
     Whoever asks for fewer measures than are stored gets the days that follow from all of them.
     """
     stored = measures_in(attributes, MEASURES)
-    names = [*(f"m{place}" for place in range(stored)), *(["days"] if "days" in attributes else [])]
-    planes = [planes_in(attributes[name]) for name in names]
+    planes = [planes_in(attributes[f"m{place}"]) for place in range(stored)]
+    planes.append(planes_in(attributes["days"]) if "days" in attributes else [_ones(planes)])
     lane_bytes = WIDE if max(map(len, planes)) >= NARROW else NARROW
-    columns = tuple(_column(lanes_of(each, lane_bytes)) for each in planes)
-    days = columns[-1] if "days" in attributes else active(Frame(columns[:stored], lane_bytes))
+    *columns, days = (_column(lanes_of(each, lane_bytes)) for each in planes)
     asked = (*columns[: min(stored, measures)], *[0] * (measures - stored))
     return Frame((*asked, days), lane_bytes)
 
@@ -209,6 +210,13 @@ def _sum(several: Sequence[Frame]) -> Frame:
 def _packed(frame: Frame, column: int) -> bytes:
     lanes = Frame((column,), frame.lane_bytes).lanes
     return pack_lanes(column.to_bytes(frame.lane_bytes * lanes, "little"), frame.lane_bytes)
+
+
+def _ones(columns: Iterable[Sequence[bytes]]) -> bytes:
+    """A plane with a 1 for everyone who has a byte above 0 in any plane."""
+    planes = [plane for planes in columns for plane in planes]
+    either = reduce(or_, (int.from_bytes(plane, "little") for plane in planes), 0)
+    return either.to_bytes(max(map(len, planes), default=0), "little").translate(_ONE_IF_ANY)
 
 
 def _column(lanes: bytes | bytearray) -> int:

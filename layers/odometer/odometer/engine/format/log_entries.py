@@ -5,6 +5,7 @@ The log has accepted batches as they came, until a fold decides about their even
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate, pairwise, zip_longest
 from struct import error as struct_error
 from struct import iter_unpack
@@ -23,6 +24,8 @@ LOG_SECONDS: Final = 35 * 86_400
 """Log entries and folds expire after this; both are long settled by then."""
 SETTLING_MS: Final = 120_000
 """An entry stamped longer ago than this is in the log or never will be: a put is tried for 20 s."""
+
+FEW_NAMES: Final = 8
 
 _event: Final = Event[int]._make
 
@@ -124,7 +127,17 @@ def places(names: Iterable[str]) -> dict[str, int]:
 
 def pack_names(names: Iterable[str]) -> bytes:
     """A list of names: how many, their lengths, then all of them as one text."""
-    listed = list(names)
+    listed = tuple(names)
+    return _packed_again(listed) if len(listed) <= FEW_NAMES else _packed_names(listed)
+
+
+@lru_cache(maxsize=256)
+def _packed_again(few: Sequence[str]) -> bytes:
+    """Products and sources are the same in most batches of a process."""
+    return _packed_names(few)
+
+
+def _packed_names(listed: Sequence[str]) -> bytes:
     lengths = pack(map(len, listed))
     text = zlib.compress("".join(listed).encode(errors="surrogatepass"), 9)
     return len(lengths).to_bytes(4, "big") + lengths + text
