@@ -80,7 +80,7 @@ def ask(client: DynamoDBClient, granularity: Granularity) -> tuple[Cost, Sequenc
     view = View.latest(ORGANIZATION, Table("usage", meter, client), "UTC", NOON)
     before = Cost(meter.read_units, meter.requests)
     ends = edges(blocks(Period.of_days(FROM, FROM + timedelta(364), UTC), granularity))
-    found = [block.of(ROWS - 1)[0] for (block,) in used_by_value(view, [PRODUCT.by_value(0)], ends)]
+    found = [block.of(ROWS - 1)[0] for block in used_by_value(view, [PRODUCT.by_value(0)], ends)]
     return Cost(meter.read_units - before[0], meter.requests - before[1]), ends, found
 
 

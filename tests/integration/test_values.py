@@ -1,7 +1,7 @@
 """What has values of breakdowns, from events to their sums and what explains them."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -12,7 +12,7 @@ from odometer.domain import values
 from odometer.domain.events import Event
 from odometer.domain.time import epoch_second
 from odometer.services.usage import Usage
-from odometer.services.values import usage_by_value
+from odometer.services.values import ColumnsByValue, columns_by_value
 from tests.support.apps import MARCH, Client, get_json
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, stack_on_moto
@@ -77,19 +77,25 @@ def explained(client: Client, query: str) -> Any:
 
 def test_the_sums_of_values_are_added_by_their_texts(client: Client) -> None:
     usage = usage_of(client)
-    products = [usage.measured(name).by_value(0) for name in ("exports", "prints")]
+    products = [usage.measured(name) for name in ("exports", "prints")]
     begin, middle, end = (at(days) for days in (20, 5, 0))
-    blocks = usage_by_value(usage, products, [begin, middle, end])
-    assert [pages_of(block.sums) for block in blocks] == [
-        {"pdf": 7, "other": 3},
-        {"pdf": 30, "svg": 3},
-    ]
-    assert [block.together["pages"] for block in blocks] == [10, 33]
-    (whole,) = usage_by_value(usage, products, [begin, end], only=["svg", "pdf"])
-    assert pages_of(whole.sums) == {"pdf": 37, "svg": 3}
-    assert whole.together == {"pages": 43, "bytes": 4_300}
-    (plans,) = usage_by_value(usage, [usage.measured("exports").by_value(1)], [begin, end])
-    assert pages_of(plans.sums) == {"gold": 3}
+    found = columns_by_value(usage, products, 0, [begin, middle, end])
+    assert pages_of(found) == {"pdf": [7, 30], "svg": [0, 3], "other": [3, 0]}
+    assert found.together == {"pages": [10, 33], "bytes": [1_000, 3_300]}
+    found = columns_by_value(usage, products, 0, [begin, end], only=["svg", "pdf"])
+    assert pages_of(found) == {"pdf": [37], "svg": [3]}
+    assert found.together == {"pages": [43], "bytes": [4_300]}
+    hours = [end - 1_000, end - 500, end]
+    assert columns_by_value(usage, products, 0, hours).of_values == {}
+    plans = columns_by_value(usage, products[:1], 1, [begin, end])
+    assert pages_of(plans) == {"gold": [3]}
+
+
+def test_a_value_that_came_after_the_directory_was_opened_has_its_text(client: Client) -> None:
+    usage = usage_of(client)
+    products, edges = [usage.measured("exports")], [at(20), at(0)]
+    with patch.object(usage.directory, "values", return_value=values.Values(["pdf"])):
+        assert "svg" in columns_by_value(usage, products, 0, edges).of_values
 
 
 def at(days: int) -> int:
@@ -97,8 +103,8 @@ def at(days: int) -> int:
     return epoch_second(midnight - timedelta(days) + timedelta(1))
 
 
-def pages_of(sums: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    return {text: each["pages"] for text, each in sums.items()}
+def pages_of(found: ColumnsByValue) -> dict[str, Sequence[int]]:
+    return {text: sums["pages"] for text, sums in found.of_values.items()}
 
 
 @pytest.mark.parametrize(

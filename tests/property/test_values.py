@@ -53,9 +53,9 @@ class ValuedHistory(History):
         def expected_of(product: MeteredProduct, place: int, seconds: range) -> dict[int, Row]:
             return brute_force_by_value(decided, product, place, seconds, view.head.zone)
 
-        found = used_by_value(view, [product.by_value(place) for product, place in asked], edges)
-        for ends, block in zip(pairwise(edges), found, strict=True):
-            for (product, place), used in zip(asked, block, strict=True):
+        for product, place in asked:
+            found = used_by_value(view, [product.by_value(place)], edges)
+            for ends, used in zip(pairwise(edges), found, strict=True):
                 shown = {value: tuple(used.of(value)) for value in used.values}
                 assert shown == without_days(expected_of(product, place, range(*ends)))
         self.explain(view, *random.choice(asked), range(edges[0], edges[-1]), random)

@@ -45,7 +45,7 @@ class Engine(SimulatedEngine):
         view, product = self.view(), MeteredProduct("editor", WITH_TWO).by_value(place)
         years = [YearCheck(view, each, year) for each in self.products for year in (2025, 2026)]
         assert [drift for year in years for drift in year.compare().drifts] == []
-        ((used,),) = used_by_value(view, [product], [START - 400 * DAY, self.now + 1])
+        (used,) = used_by_value(view, [product], [START - 400 * DAY, self.now + 1])
         return {value: used.of(value)[0] for value in used.values}
 
 

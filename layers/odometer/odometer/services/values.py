@@ -1,27 +1,62 @@
 """Usage by the values of breakdowns, as reports ask for it: by the texts that were sent."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from odometer.domain.errors import Corrupt
 from odometer.domain.values import Values
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.read.values import ByValue, used_by_value
+from odometer.engine.read.values import used_by_value
 from odometer.services.usage import Usage
 
-Sums = Mapping[str, int]
-"""By measure."""
+Sums = Mapping[str, Sequence[int]]
+"""By measure, a number for each block."""
+
+
+class ColumnsByValue(NamedTuple):
+    """What was used block by block; what had no value is the total less `together`."""
+
+    of_values: Mapping[str, Sums]
+    """By text, as far as anything was used; `other` is all that came after the 1,000th value."""
+    together: Sums
+    """Of all values, whichever were asked for."""
+
+
+def columns_by_value(
+    usage: Usage,
+    products: Sequence[MeteredProduct],
+    place: int,
+    edges: Sequence[int],
+    only: Collection[str] | None = None,
+) -> ColumnsByValue:
+    """Of products of one kind, by one of its breakdowns, in each block between two edges.
+
+    Only some texts are answered if they are given; that changes nothing of what is read.
+    """
+    names = products[0].kind.measures
+    several = [product.by_value(place) for product in products]
+    blocks = list(used_by_value(usage.view, several, edges))
+    columns = [[block.columns[at] for block in blocks] for at in range(len(names))]
+    values = values_of(usage, products[0].id, place, max(block.end for block in blocks))
+    each = {
+        text: [[column[value] if value < len(column) else 0 for column in c] for c in columns]
+        for value, text in values.chosen(only)
+    }
+    return ColumnsByValue(
+        {
+            text: dict(zip(names, sums, strict=True))
+            for text, sums in each.items()
+            if any(map(any, sums))
+        },
+        {name: [*map(sum, c)] for name, c in zip(names, columns, strict=True)},
+    )
 
 
 class BlockByValue(NamedTuple):
-    """What was used in a block of time; what had no value is the total less `together`."""
+    """What was used in one block of time."""
 
-    sums: Mapping[str, Sums]
-    """By text; `other` has all that came after the 1,000th value."""
-    together: Sums
-    """Of all values, whichever were asked for."""
+    sums: Mapping[str, Mapping[str, int]]
+    together: Mapping[str, int]
 
 
 def usage_by_value(
@@ -30,51 +65,41 @@ def usage_by_value(
     edges: Sequence[int],
     only: Collection[str] | None = None,
 ) -> list[BlockByValue]:
-    """Of products by value (`MeteredProduct.by_value`), in each block between two edges.
+    """The same block by block, of products by value."""
+    several = [each.breakdown for each in products]
+    found = columns_by_value(
+        usage,
+        [usage.measured(each.product) for each in several if each],
+        next(each.place for each in several if each),
+        edges,
+        only,
+    )
+    return [
+        BlockByValue(
+            {
+                text: _at(block, sums)
+                for text, sums in found.of_values.items()
+                if any(_at(block, sums).values())
+            },
+            _at(block, found.together),
+        )
+        for block in range(len(edges) - 1)
+    ]
 
-    The sums of several products are added by the text of the value. Only some texts are answered if
-    they are given; that changes nothing of what is read.
+
+def _at(block: int, sums: Sums) -> dict[str, int]:
+    return {name: column[block] for name, column in sums.items()}
+
+
+def values_of(usage: Usage, product: str, place: int, end: int) -> Values:
+    """The values of a breakdown, all before an end among them.
+
+    Some may have been registered after the directory was opened; none is ever changed.
     """
-    texts = Texts(usage, only)
-    blocks = used_by_value(usage.view, products, edges)
-    return [_block(texts, zip(products, block, strict=True)) for block in blocks]
-
-
-def _block(texts: "Texts", used: Iterable[tuple[MeteredProduct, ByValue]]) -> BlockByValue:
-    sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    together = Counter[str]()
-    for product, by_value in used:
-        names = product.kind.measures
-        together.update(dict(zip(names, by_value.together, strict=True)))
-        for number, text in texts.asked(product, by_value.end):
-            if any(measures := by_value.of(number)):
-                sums[text].update(dict(zip(names, measures, strict=True)))
-    return BlockByValue(sums, together)
-
-
-@dataclass(frozen=True)
-class Texts:
-    """The texts of values. A number is of the same text for good, so they are those of now."""
-
-    usage: Usage
-    only: Collection[str] | None = None
-    """The texts that are asked for; otherwise all."""
-    _known: dict[str, Values] = field(default_factory=dict)
-
-    def asked(self, product: MeteredProduct, end: int) -> list[tuple[int, str]]:
-        """The numbers that are asked for, with their texts; all before an end are known."""
-        known = self._known.get(product.id)
-        if known is None or known.end < end:
-            known = self._known[product.id] = self._values(product, end)
-        return known.chosen(self.only)
-
-    def _values(self, product: MeteredProduct, end: int) -> Values:
-        """Some may have been registered after the directory was opened."""
-        directory, breakdown = self.usage.directory, product.breakdown or ("", 0)
-        values = directory.values(*breakdown)
-        if values.end < end:
-            directory = self.usage.directories.open(directory.organization.id)
-            values = directory.values(*breakdown)
-        if values.end < end:
-            raise Corrupt(product.id)
-        return values
+    known = usage.directory.values(product, place)
+    if known.end < end:
+        now = usage.directories.open(usage.directory.organization.id)
+        known = now.values(product, place)
+    if known.end < end:
+        raise Corrupt(product, place)
+    return known

@@ -15,7 +15,7 @@ from odometer.engine.rounds import in_rounds, side_by_side
 
 
 class ByValue(NamedTuple):
-    """What was used of a product in a block of time: a column for each measure, by value."""
+    """What was used in a block of time: a column for each measure, by value."""
 
     columns: Sequence[Numbers]
 
@@ -32,27 +32,24 @@ class ByValue(NamedTuple):
         """The values that anything was used of."""
         return [value for value in range(self.end) if any(self.of(value))]
 
-    @property
-    def together(self) -> list[int]:
-        return [sum(column) for column in self.columns]
-
 
 def used_by_value(
     view: View, products: Sequence[MeteredProduct], edges: Sequence[int]
-) -> Iterator[list[ByValue]]:
-    """Of products by value, in each block from a second up to the next one of the edges."""
+) -> Iterator[ByValue]:
+    """Of several products by value, in each block from a second up to the next one of the edges.
+
+    The products are of one kind, whose values have the same numbers in all of them.
+    """
+    wide = range(products[0].measures)
     for frames in _blocks(view, products, edges):
-        yield [_by_value(*each) for each in zip(frames, products, strict=True)]
-
-
-def _by_value(frame: Frame, product: MeteredProduct) -> ByValue:
-    return ByValue([numbers_of([frame], place) for place in range(product.measures)])
+        measures = total(frames, len(wide) - 1)  # they have no column of days
+        yield ByValue([numbers_of([measures], place) for place in wide])
 
 
 def _blocks(
     view: View, products: Sequence[MeteredProduct], edges: Sequence[int]
 ) -> Iterator[Sequence[Frame]]:
-    """Blocks of whole days share what is read; others are measured each by itself."""
+    """The measures of each product; blocks of whole days share what is read, others do not."""
     inner = edges[1:-1]
     if inner and all(_begin_days(view, product, inner) for product in products):
         yield from Series(view, products, edges).blocks(0)
@@ -60,8 +57,7 @@ def _blocks(
     ranges = [range(*ends) for ends in pairwise(edges)]
     measured = [Measuring(view, product).frames(ranges, [0]) for product in products]
     for of_block in zip(*in_rounds(view.store, side_by_side(measured)), strict=True):
-        pairs = zip(of_block, products, strict=True)
-        yield [shards[0] if shards else total((), product.measures) for shards, product in pairs]
+        yield [shard.measures for shards in of_block for shard in shards]
 
 
 def _begin_days(view: View, product: MeteredProduct, seconds: Sequence[int]) -> bool:
