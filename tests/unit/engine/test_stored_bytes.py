@@ -14,10 +14,10 @@ import pytest
 from odometer.access.keys import Credential
 from odometer.access.policy import Scope
 from odometer.domain.events import Event, digest_of
-from odometer.domain.kinds import LEAST_MEASURES
+from odometer.domain.kinds import LEAST_MEASURES, Kind, Measure
 from odometer.domain.time import epoch_second
 from odometer.engine.format.decisions import ALL
-from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.products import MeteredProduct, metered
 from odometer.engine.store import Item
 from odometer.storage.directory import block_items, credential_item, item_of, packed_slices
 from odometer.storage.log import KeptAnswer
@@ -68,6 +68,22 @@ def an_event(random: Random, now: int) -> Event[str]:
     )
 
 
+def history_of_values() -> SimulatedEngine:
+    """Three weeks of a product with two breakdowns; some events have values."""
+    kind = Kind("document", (Measure("pages"),), breakdowns=("format", "plan"))
+    begin = epoch_second(datetime(2025, 11, 3, 9, tzinfo=UTC))
+    simulated = SimulatedEngine(begin, "UTC", metered([MeteredProduct("editor", kind)]))
+    for week, values in enumerate([("pdf", ""), (), ("", "gold"), ("svg", "other"), ("pdf", "")]):
+        digest, second = digest_of("ci", f"{week}"), simulated.now - week % 2 * 10 * DAY
+        event = Event("ann", "editor", "ci", second, 0, (week + 1, 0, 0, 0), digest, values)
+        entry = simulated.accept([event], Random(week), 0)
+        simulated.folding.fold_new(ORGANIZATION, [entry], simulated.now_ms)
+        while week < 4 and simulated.settle():
+            pass
+        simulated.pass_time(6 * DAY)
+    return simulated
+
+
 def directory() -> Iterable[Item]:
     """The items of a directory, a credential and a remembered answer."""
     memory = MemoryDirectory()
@@ -113,5 +129,11 @@ def test_a_history_is_stored_in_the_same_bytes_as_ever() -> None:
     simulated = history()
     assert {item["pk"].split("#")[1] for item in simulated.usage.everything()} >= set("FPHBIERAMS")
     items = [*simulated.log.everything(), *simulated.usage.everything(), *directory()]
-    found = {"zlib": zlib.ZLIB_RUNTIME_VERSION, "partitions": digests(items)}
+    valued = history_of_values()
+    of_values = [*valued.log.everything(), *valued.usage.everything()]
+    found = {
+        "zlib": zlib.ZLIB_RUNTIME_VERSION,
+        "partitions": digests(items),
+        "values": digests(of_values),
+    }
     compare(STORED, json.dumps(found, indent=1) + "\n")
