@@ -1,5 +1,7 @@
 """Tokens with which pages of others show usage: what they are made of, open and end with."""
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -450,6 +452,34 @@ def test_a_server_asks_without_an_origin_and_a_key_is_for_no_page(us: People) ->
     assert not cors(show(token_of(us)))
     reply = show(us.key("admin"), origin=APP)
     assert (reply.status, cors(reply)) == (200, {})
+
+
+# the routes that tokens open
+
+
+def test_seats_are_those_of_the_subject(us: People) -> None:
+    """As in a table, and without the license, which is the organization's."""
+    token = token_of(us, about="team core")
+    reply = us.stack.get("/v1/seats", token, origin=APP)
+    assert reply.status == 200
+    assert {row["user"]["team"]["id"] for row in reply.json["data"]} == {us.id("core")}
+    assert reply.json["seats"]["licensed"] is None
+    assert cors(reply)["Access-Control-Allow-Origin"] == APP
+    assert reply.headers["Vary"] == "Accept, Accept-Encoding, Origin"
+    again = {"origin": APP, "if-none-match": reply.headers["ETag"]}
+    unchanged = us.stack.get("/v1/seats", token, **again)
+    assert (unchanged.status, cors(unchanged)) == (304, cors(reply))
+    table = us.stack.get("/v1/seats", token, accept="text/csv", origin=APP)
+    rows = list(csv.DictReader(io.StringIO(table.text)))
+    assert {row["user.team.id"] for row in rows} == {us.id("core")}
+    assert cors(table) == cors(reply)
+
+
+def test_seats_are_used_by_the_products_of_the_token(us: People) -> None:
+    token = token_of(us, products=["chat", "smartui"])
+    words = ("", "product=chat", "kind=visual", "product=automation", "kind=test", "kind=none")
+    found = [us.stack.get(f"/v1/seats?{each}", token).status for each in words]
+    assert found == [200, 200, 200, 403, 403, 403]
 
 
 # what browsers ask first

@@ -19,12 +19,13 @@ def products_asked(
         names = names_sent(product, kinds)
         caller.products_among(names, named=True)
         return [MeteredProduct(name, found("product", name, kinds)) for name in names]
-    names = list(kinds)
-    if kind is not None:
-        known = {**KINDS, **directory.own_kinds}
-        wanted = {found("kind", name, known).name for name in names_sent(kind, known)}
-        names = [name for name, of in kinds.items() if of.name in wanted]
-    return [MeteredProduct(name, kinds[name]) for name in caller.products_among(names, named=False)]
+    known = {**KINDS, **directory.own_kinds}
+    wanted = list(known) if kind is None else names_sent(kind, known)
+    names = [name for name, of in kinds.items() if of.name in wanted]
+    open_ones = caller.products_among(names, named=False)
+    for name in wanted:
+        found("kind", name, known)
+    return [MeteredProduct(name, kinds[name]) for name in open_ones]
 
 
 def names_sent(given: str, known: Collection[str]) -> list[str]:
