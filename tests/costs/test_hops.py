@@ -164,6 +164,9 @@ REQUESTS: Mapping[str, Request] = {
     "GET /v1/explain": explained,
     "GET /v1/keys": always("/v1/keys"),
     "GET /v1/seats": always("/v1/seats?order=desc"),
+    "GET /v1/usage": lambda _, turn: Call(
+        "/v1/usage?kind=app&from={}&to={}".format(*days(365, AGO[turn]))
+    ),
     "POST /v1/keys": new_key,
     "POST /v1/embed-tokens": new_token,
     "DELETE /v1/keys/{key_id}": lambda deployment, _: Call(f"/v1/keys/{key_of(deployment)}"),

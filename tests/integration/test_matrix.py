@@ -503,6 +503,22 @@ ROUTES = [
         who(200, 200, 200, 403, other=404) | EMBEDDED,
         query="?team={teamId}",
     ),
+    *(
+        Route("GET", "/v1/usage", about, statuses, query=f"?kind=app&period=today{query}")
+        for about, query, statuses in (
+            ("", "", who(200, 200, 403, 403, other=200) | EMBEDDED),
+            ("core", "&team={teamId}", who(200, 200, 200, 403, other=404) | EMBEDDED),
+            ("edge", "&team={teamId}", who(200, 200, 403, 403, other=404) | EMBEDDED),
+            ("member", "&user={user_id}", who(200, 200, 200, 200, other=404) | EMBEDDED),
+            ("lead", "&user={user_id}", who(200, 200, 200, 403, other=404) | EMBEDDED),
+            ("stranger", "&user={user_id}", who(200, 200, 403, 403, other=404) | EMBEDDED),
+            (
+                "nobody",
+                "&user={user_id}",
+                who(404, 404, 403, 403, other=404) | {"embed token": 404},
+            ),
+        )
+    ),
     Route("GET", "/v1/coverage", "", who(200, 200, 403, 403, other=200)),
     Route(
         "PUT",
@@ -612,9 +628,10 @@ def error_body(route: Route, status: int, us: People, credential: str) -> dict[s
         return {"status": "error", "message": USAGE_REPORT_ERRORS[status]}
     errors = APP_UTILIZATION_ERRORS if route.path.startswith("/v2/") else ENVELOPE_ERRORS
     code, message = errors[status]
-    if status == 404 and "{teamId}" in route.query:
-        details = {"team": us.id(route.about)}
-        return {"error": {"code": code, "message": "team: not found", "details": details}}
+    if status == 404 and "={" in route.query:
+        named = route.query.rpartition("={")[0].rpartition("&")[2].removeprefix("?")
+        details = {named: us.id(route.about)}
+        return {"error": {"code": code, "message": f"{named}: not found", "details": details}}
     return {"error": {"code": code, "message": message, "details": {}}}
 
 

@@ -106,12 +106,13 @@ def usage_of(simulated: SimulatedEngine, roster: Roster) -> Usage:
 
 
 def figures_of(events: Iterable[Event[int]], asked: Asked, zone: str) -> Figures:
-    sums: Counter[str] = Counter({n: 0 for p in asked.products for n in p.kind.measures})
+    sums = Counter({(p.kind.name, n): 0 for p in asked.products for n in p.kind.measures})
     kinds = {product.id: product.kind for product in asked.products}
     users, days = set(), set()
     for event in events:
         kind = kinds[event.product]
-        sums.update(dict(zip(kind.measures, event.measures, strict=False)))
+        names = [(kind.name, name) for name in kind.measures]
+        sums.update(dict(zip(names, event.measures, strict=False)))
         users.add(event.who)
         days.add(calendar.day_of(event.second, calendar.zone_of(kind, zone)))
     return Figures(dict(sums), len(users), len(days) if asked.days else None)

@@ -277,6 +277,11 @@ class Directory:
         user = None if found is None else self.user(found)
         return user if user and user.id == user_id else None
 
+    def user_called(self, name: str) -> User | None:
+        """The user who has that id, or else that username or user_key."""
+        found = self.users_called(name)
+        return self.user(found[0]) if found else None
+
     def users_called(self, name: str) -> list[int]:
         """The ordinals of the users who have that id; else that username or user_key.
 

@@ -16,7 +16,14 @@ from typing import Any, NamedTuple
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.measuring import Used, distinct_users
 from odometer.engine.read.selections import Selection, Selections
-from odometer.engine.read.tallies import Tallies, Tally, days_of_users, paid_for, used_in_each
+from odometer.engine.read.tallies import (
+    Measured,
+    Tallies,
+    Tally,
+    days_of_users,
+    paid_for,
+    used_in_each,
+)
 from odometer.engine.read.views import View
 from odometer.engine.rounds import Steps, in_rounds, side_by_side
 from odometer.services.groups import remembered_roster
@@ -43,10 +50,10 @@ class Asked(NamedTuple):
 class Figures(NamedTuple):
     """What some users did in a range or a block."""
 
-    sums: Mapping[str, int]
-    """By measure; equal measures of several products are added."""
-    active_users: int
-    """Who used any of the products; nobody counts twice."""
+    sums: Mapping[Measured, int]
+    """Those of several products are added."""
+    active_users: int | None
+    """Who used any of the products; nobody counts twice. None where users are not told apart."""
     active_days: int | None = None
     """The days, as their products count them, on which any of the users was active."""
 
@@ -54,14 +61,17 @@ class Figures(NamedTuple):
 class Columns(NamedTuple):
     """Several figures, column by column: those of groups, or those of blocks."""
 
-    sums: Mapping[str, Sequence[int]]
-    active_users: Sequence[int]
+    sums: Mapping[Measured, Sequence[int]]
+    active_users: Sequence[int] | None
     active_days: Sequence[int] | None = None
 
     def at(self, place: int) -> Figures:
         sums = {name: column[place] for name, column in self.sums.items()}
-        days = None if self.active_days is None else self.active_days[place]
-        return Figures(sums, self.active_users[place], days)
+        users, days = (
+            None if counts is None else counts[place]
+            for counts in (self.active_users, self.active_days)
+        )
+        return Figures(sums, users, days)
 
 
 class Totals(NamedTuple):
@@ -195,8 +205,9 @@ class Report:
         days = self._days_of(each, users) if self.asked.days else None
         return Totals(self._figures(each.tallies), users, Columns(sums, [1] * len(users), days))
 
-    def _of_each(self, name: str, used: Sequence[Used], users: Sequence[int]) -> list[int]:
-        columns = (each.columns[name] for each in used if name in each.columns)
+    def _of_each(self, measured: Measured, used: Sequence[Used], users: Sequence[int]) -> list[int]:
+        kind, name = measured
+        columns = (each.columns[name] for each in used if each.product.kind.name == kind)
         first, *others = ([*each_of(column, users)] for column in columns)
         return reduce(lambda one, other: list(map(add, one, other)), others, first)
 
@@ -239,9 +250,9 @@ class Report:
         return whose_of(roster, self.asked.users, self.asked.group_by)
 
     @cached_property
-    def _measures(self) -> Sequence[str]:
-        names = (name for product in self.asked.products for name in product.kind.measures)
-        return list(dict.fromkeys(names))
+    def _measures(self) -> Sequence[Measured]:
+        kinds = dict.fromkeys(product.kind for product in self.asked.products)
+        return [(kind.name, name) for kind in kinds for name in kind.measures]
 
 
 @dataclass(eq=False)

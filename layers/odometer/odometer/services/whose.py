@@ -12,8 +12,11 @@ from odometer.engine.format.groups import CELL, DEPARTMENT, TEAM, USER_TYPE
 from odometer.engine.read.selections import EVERYBODY, Divided, Selection, Selections
 from odometer.services.groups import MOST_CELLS, Cell, Roster
 
-Group: TypeAlias = str | int
-"""The ordinal of a team, a department or a user, the id of a product, or a type of users."""
+Group: TypeAlias = str | int | None
+"""The ordinal of a team, a department or a user, the id of a product, or a type of users.
+
+Or a value of a breakdown; None is what had none.
+"""
 
 
 class GroupBy(StrEnum):
@@ -173,4 +176,4 @@ def groups_of(cell: Cell, by: GroupBy) -> Sequence[Group]:
 
 def number_of(group: Group) -> int:
     """The number of a group in its division."""
-    return int(group == UserType.SERVICE) if isinstance(group, str) else group
+    return group if isinstance(group, int) else int(group == UserType.SERVICE)

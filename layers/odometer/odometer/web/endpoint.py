@@ -82,7 +82,7 @@ class SubjectParameter:
 team = partial(SubjectParameter, find=Directory.team_by_id, registers=("teams",))
 user = partial(SubjectParameter, find=Directory.user_by_id, registers=("users",))
 app = partial(SubjectParameter, find=Directory.app_by_id, registers=("products",))
-SUBJECTS = {Access.TEAM: team("team"), Access.SELF: user("user")}
+SUBJECTS = {Access.TEAM: team("team"), Access.SELF: user("user", find=Directory.user_called)}
 """How a query may say whom a report is about, and how an embed token says it."""
 
 

@@ -6,6 +6,7 @@ The order of its fields is the order in which faults are reported; its schema is
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Final, NoReturn, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
@@ -112,7 +113,9 @@ def without_paging(
 
 
 def in_order(model: type[BaseModel], faults: Sequence[Fault]) -> list[Fault]:
-    by_name = {fault.name: fault for fault in faults}
+    published = {name: field.alias or name for name, field in model.model_fields.items()}
+    named = [replace(fault, name=published.get(fault.name, fault.name)) for fault in faults]
+    by_name = {fault.name: fault for fault in named}
     ranks = {name: rank for rank, name in enumerate(parameter_names(model))}
     return sorted(by_name.values(), key=lambda fault: ranks.get(fault.name, len(ranks)))
 

@@ -17,10 +17,12 @@ from odometer.domain.time import Period, format_seconds, instant_of_ms
 from odometer.reports.figures import one_decimal
 from odometer.storage.dynamo import Meter
 from odometer.web.cursors import content_without_expiry
+from odometer.web.exact import as_exact_json
 from odometer.web.messages import CSV, JSON, Request, Response, preferred_type
 from odometer.web.models import Answer
 
 VARY = "Accept, Accept-Encoding"
+THROUGH = "data_through"
 FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # also full-width
 
 
@@ -32,7 +34,7 @@ class Report(Generic[Page]):
     """An answer about usage: one page of it as JSON, or every row of it in lines."""
 
     page: Page
-    rows: Callable[[], Iterable[Answer]]
+    rows: Callable[[], Iterable[Answer | Mapping[str, Any]]]
     periods: Sequence[Period] = ()
     """The periods that it covers; a list of the directory covers none."""
     through_ms: int | None = None
@@ -59,8 +61,8 @@ class Report(Generic[Page]):
             return self.page.model_dump_json().encode()
         if self.partial:
             raise Incomplete
-        rows = (row.model_dump(mode="json") for row in self.rows())
-        text = as_csv(rows, self.columns) if media_type == CSV else as_lines(rows)
+        rows = self.rows()
+        text = as_csv(map(content_of, rows), self.columns) if media_type == CSV else as_lines(rows)
         return text.encode()
 
     def _provenance(self, read_units: float) -> dict[str, str]:
@@ -80,8 +82,13 @@ class Report(Generic[Page]):
         return {"Cache-Control": "private, no-cache", "ETag": f'W/"{tag}"', "Vary": VARY}
 
     def _content(self, body: bytes) -> bytes:
-        """The body for its ETag: two cursors to the same page count as the same."""
-        cursor = getattr(self.page, "next_cursor", None)
+        """The body for its ETag, without what tells nothing new.
+
+        Two cursors to the same page count as the same, and so does what is complete up to now.
+        """
+        cursor, through = (getattr(self.page, name, None) for name in ("next_cursor", THROUGH))
+        if through:
+            body = body.replace(f'"{THROUGH}":"{through}"'.encode(), b"")
         return body.replace(cursor.encode(), content_without_expiry(cursor)) if cursor else body
 
 
@@ -90,8 +97,19 @@ def client_has(tag: str | None, if_none_match: str) -> bool:
     return tag is not None and (tag.removeprefix("W/") in tags or tags == ["*"])
 
 
-def as_lines(rows: Iterable[Mapping[str, Any]]) -> str:
-    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+def content_of(row: Answer | Mapping[str, Any]) -> Mapping[str, Any]:
+    return row.model_dump(mode="json") if isinstance(row, Answer) else row
+
+
+def as_lines(rows: Iterable[Answer | Mapping[str, Any]]) -> str:
+    return "".join(f"{line_of(row)}\n" for row in rows)
+
+
+def line_of(row: Answer | Mapping[str, Any]) -> str:
+    """A row as JSON; one that is no model may have exact decimals."""
+    if isinstance(row, Answer):
+        return json.dumps(row.model_dump(mode="json"), ensure_ascii=False)
+    return as_exact_json(row, ", ", ": ")
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], first: Iterable[str] = ()) -> str:

@@ -8,7 +8,7 @@ from datetime import date, tzinfo
 from functools import cached_property, reduce
 from itertools import pairwise, repeat
 from operator import add, or_
-from typing import Final
+from typing import Final, TypeAlias
 
 from odometer.engine import calendar
 from odometer.engine.format.frames import SHARD, with_days
@@ -27,14 +27,17 @@ USERS_OF_A_UNIT: Final = 10_000
 _LANES_AT_ONCE: Final = 2_000_000
 """Users times blocks whose frames are in memory at a time."""
 
+Measured: TypeAlias = tuple[str, str]
+"""A kind and one of its measures: equal names of two kinds may differ in what they mean."""
+
 
 @dataclass
 class Tally:
     """What one selection, or one product, comes to, block by block."""
 
     blocks: int
-    sums: dict[str, Sequence[int]] = field(default_factory=dict)
-    """By measure; one that nobody used is left out."""
+    sums: dict[Measured, Sequence[int]] = field(default_factory=dict)
+    """What nobody used is left out."""
     users: Sequence[int] = ()
     all_users: int = 0
     """Who was active in any of the blocks."""
@@ -43,8 +46,8 @@ class Tally:
     def __post_init__(self) -> None:
         self.users = [0] * self.blocks
 
-    def sum(self, name: str) -> int:
-        return sum(self.sums.get(name, ()))
+    def sum(self, measured: Measured) -> int:
+        return sum(self.sums.get(measured, ()))
 
     @property
     def all_days(self) -> int:
@@ -59,9 +62,9 @@ class Tally:
         if is_active:
             self._days.setdefault(block, set()).add(day)
 
-    def add_sums(self, name: str, column: Sequence[int]) -> None:
-        known = self.sums.get(name)
-        self.sums[name] = list(map(add, known, column)) if known else column
+    def add_sums(self, measured: Measured, column: Sequence[int]) -> None:
+        known = self.sums.get(measured)
+        self.sums[measured] = list(map(add, known, column)) if known else column
 
     def add_users(self, by_block: Sequence[int], mine: int) -> None:
         """Add users of a shard that are of a selection."""
@@ -195,9 +198,10 @@ class Tallies:
         for number, tally in enumerate(self._of_selections):
             mine = columns[number * wide : (number + 1) * wide]
             for name, column in zip(product.kind.measures, mine, strict=True):
-                tally.add_sums(name, column)
+                measured = (product.kind.name, name)
+                tally.add_sums(measured, column)
                 if self.by_product:
-                    self._each[1 + place].add_sums(name, column)
+                    self._each[1 + place].add_sums(measured, column)
 
     @property
     def _of_selections(self) -> Sequence[Tally]:
