@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from random import Random
@@ -35,6 +36,7 @@ from tests.property.test_series import (
     some_event,
     take,
 )
+from tests.support.memory_store import CountedRounds
 from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine
 
 if TYPE_CHECKING:
@@ -303,3 +305,33 @@ def test_weeks_that_were_added_up_for_others_say_nothing(weeks: SimulatedEngine)
     ends = midnights(BEGIN + timedelta(weeks=WEEKS), 60, UTC)
     for by in OF_ROSTER:
         check(weeks, Roster(SEED + 1, 1), Asked(EVERYTHING[:2], ends, FILTERS["accounts"], by))
+
+
+@pytest.mark.parametrize("by", [GroupBy.TEAM, GroupBy.DEPARTMENT, GroupBy.PRODUCT])
+def test_totals_a_comparison_and_blocks_are_read_in_one_round(
+    weeks: SimulatedEngine, by: GroupBy
+) -> None:
+    usage = usage_of(weeks, Roster(SEED, 1))
+    store = CountedRounds(weeks.usage)
+    usage.view = replace(usage.view, store=store)  # type: ignore[misc]
+    monday = calendar.first_second(date(2026, 2, 2), UTC)
+    ends = [monday + 7 * 86_400 * week for week in range(3, 8)]
+    before = (ends[0] - 14 * 86_400, ends[0])
+    report = Report(usage, Asked(EVERYTHING[:1], ends, Filter(team=1), by, before))
+    assert report.totals.groups
+    assert report.compared
+    assert report.blocks(report.totals.groups).groups
+    assert store.rounds == 1
+
+
+def test_a_page_holds_as_many_users_as_units_pay_for(weeks: SimulatedEngine) -> None:
+    usage = usage_of(weeks, Roster(SEED, 1))
+    many = 100_000
+    head = replace(usage.view.head, users=many)
+    usage.view = replace(usage.view, head=head)  # type: ignore[misc]
+    ends = midnights(BEGIN + timedelta(weeks=WEEKS), 60, UTC)
+    report = Report(usage, Asked(EVERYTHING[:1], ends, group_by=GroupBy.USER))
+    side_by_side, apart = list(range(60)), [64 * place for place in range(60)]
+    assert report.affordable(side_by_side, 8) == len(side_by_side)
+    assert report.affordable(apart, 0) == 1
+    assert 1 < report.affordable(apart, 30) < report.affordable(apart, 60) <= 8

@@ -172,10 +172,11 @@ def _added_up(
     """What the events in some pages come to, by the piece that wants them, day and shard."""
     sums = dict[tuple[int, date], DaySums]()
     for item in chain.from_iterable(pages):
+        segment: Segment | None = None
         for place, (piece, key_range) in enumerate(wanted):
             if is_in(item, key_range) and piece.reader.sees(item):
                 product = piece.reader.product
-                segment = Segment.from_item(item, product)
+                segment = segment or Segment.from_item(item, product)
                 for day, (events,) in by_day([segment], piece.seconds, piece.reader.zone):
                     sums.setdefault((place, day), DaySums(product)).add(events)
     return [
