@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from odometer.access.keys import Proof
 from odometer.access.tokens import EmbedToken
 from odometer.directory.snapshot import Directory
+from odometer.domain.frozen import frozen
 from odometer.engine.memory import Memory
 from odometer.services.ahead import ViewAhead
 from odometer.services.tasks import Tasks
@@ -37,7 +38,7 @@ ACCEPTED_BYTES = 500
 """About what it takes to remember that a key was accepted."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """The names of one deployment's tables, of its secret and of its queue."""
 

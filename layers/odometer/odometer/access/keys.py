@@ -23,6 +23,7 @@ from uuid import UUID
 
 from odometer.access.policy import MANAGE_KEYS, Caller, Scope, Target
 from odometer.domain.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from odometer.domain.frozen import frozen
 from odometer.domain.people import KeyOwner, State
 
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -37,7 +38,7 @@ KEY_ID_BITS = 71
 NO_DIGEST = "0" * 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AccessKey:
     """A key with its secret, as only its owner has it."""
 
@@ -131,7 +132,7 @@ class Credential:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PresentedKey:
     """The key in an Authorization header, or what stands for one; with Basic also the username."""
 
@@ -225,7 +226,7 @@ class Credentials(Protocol):
     def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Keyring:
     """The keys that a caller may manage: an Admin all of them, anyone else their own."""
 

@@ -1,10 +1,11 @@
 """Who may: the scopes of keys, and the one table of what each role may access."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum, StrEnum
 
 from odometer.domain.errors import Forbidden
+from odometer.domain.frozen import frozen
 from odometer.domain.people import Role
 from odometer.domain.text import as_kept
 
@@ -29,7 +30,7 @@ class Access(IntEnum):
     ORGANIZATION = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grant:
     """What an embed token opens to its holder, who has no role."""
 
@@ -41,7 +42,7 @@ class Grant:
     """The origins of the pages that may read the answers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Caller:
     """Who is calling: the only source of a request's organization.
 
@@ -87,7 +88,7 @@ class Caller:
         return as_kept(organization) == self.organization
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """Whom a request is about: a user (by ordinal) and that user's team, or a team alone."""
 
@@ -95,7 +96,7 @@ class Target:
     user: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """The scope that a route needs, and what each role may access through it."""
 

@@ -30,6 +30,7 @@ from odometer.access.keys import (
 )
 from odometer.access.policy import MAKE_EMBEDS, Access, Caller, Grant, Scope, Target
 from odometer.domain.errors import Forbidden, Unauthenticated
+from odometer.domain.frozen import frozen
 from odometer.domain.people import Role
 from odometer.domain.time import epoch_second
 
@@ -81,7 +82,7 @@ class Claims:
         return cls(**{**content, **lists, "access": Access(content["access"])})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EmbedToken:
     """A token as it was sent, of which nothing is true until it has been proved."""
 
@@ -127,7 +128,7 @@ class EmbedToken:
         return claims
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TokenMaker:
     """Makes tokens that end with the secret of the key that was presented."""
 

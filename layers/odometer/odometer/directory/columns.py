@@ -6,10 +6,11 @@ the blocks of 65,536 users each, so that the head stays small.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
+from odometer.domain.frozen import frozen
 from odometer.domain.text import as_kept
 
 Columns = dict[str, list[Any]]
@@ -76,7 +77,7 @@ def history_blocks(number: int) -> list[Block]:
     return [Block("users", HISTORY, number * each + place) for place in range(each)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DirectoryHead:
     """One version of a directory: what is small, and which blocks hold the rest."""
 

@@ -1,13 +1,14 @@
 """The members of a directory as values: organization, license, teams, departments, users."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from odometer.domain.frozen import frozen
 from odometer.domain.people import Role, State, UserType
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Organization:
     """A tenant."""
 
@@ -30,7 +31,7 @@ class Organization:
         return now.year - self.retention_years + 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class License:
     """What the organization has bought."""
 
@@ -43,7 +44,7 @@ class License:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Team:
     """A team; every user is in one at most."""
 
@@ -53,7 +54,7 @@ class Team:
     is_default: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Department:
     """A department; a user may be in several."""
 
@@ -62,7 +63,7 @@ class Department:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Product:
     """Something whose use is measured."""
 
@@ -77,7 +78,7 @@ def default_email(username: str) -> str | None:
     return username if "@" in username else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class User:
     """A user as the directory knows them; instants are in ms."""
 

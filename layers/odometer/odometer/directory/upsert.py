@@ -6,7 +6,7 @@ change nothing.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from typing import Any, Final
 from uuid import uuid4
@@ -38,6 +38,7 @@ from odometer.directory.registers import (
 )
 from odometer.directory.users import UserRegister
 from odometer.domain.errors import Fault, Invalid
+from odometer.domain.frozen import frozen
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State
 from odometer.domain.values import NONE, OTHER, SentValue
@@ -69,7 +70,7 @@ class Status(StrEnum):
     NOT_ATTEMPTED = "not_attempted"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What became of one row, and why it was rejected if it was."""
 

@@ -3,8 +3,9 @@
 Codes are stable: clients script against them. Each API family maps them to its own shape.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from odometer.domain.frozen import frozen
 
 
 class OdometerError(Exception):
@@ -50,7 +51,7 @@ class NotAllowed(OdometerError):
         self.allowed = allowed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fault:
     """One broken rule of a request: which parameter, which rule, what was sent."""
 

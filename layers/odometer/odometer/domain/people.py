@@ -1,7 +1,8 @@
 """What a person can be: words that the directory, access and the reports share."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from odometer.domain.frozen import frozen
 
 
 class Role(StrEnum):
@@ -28,7 +29,7 @@ class UserType(StrEnum):
     SERVICE = "service-user"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyOwner:
     """What authentication asks about the user who owns a key."""
 

@@ -2,10 +2,11 @@
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final, Self
+
+from odometer.domain.frozen import frozen
 
 SECOND: Final = timedelta(seconds=1)
 DAY: Final = timedelta(days=1)
@@ -114,7 +115,7 @@ def _clock_date(second: int, zone: tzinfo) -> date:
     return instant_at(second).astimezone(zone).date()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Period:
     """A stretch of time from its start up to, but not including, its end."""
 

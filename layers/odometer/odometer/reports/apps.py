@@ -1,13 +1,13 @@
 """The figures of one app in a period of whole days: its totals, its blocks, its users ranked."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from enum import StrEnum
 from itertools import pairwise
 from math import inf
 
 from odometer.directory.snapshot import Directory
+from odometer.domain.frozen import frozen
 from odometer.domain.time import DAY, Period, day_start, epoch_second
 from odometer.engine.read.measuring import Used
 from odometer.reports.blocks import BEGINS_WITH
@@ -24,7 +24,7 @@ class Granularity(StrEnum):
     QUARTERLY = "quarterly"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Days:
     """Whole local days as clients ask for them, the first and the last included."""
 
@@ -45,7 +45,7 @@ class Days:
         return Period.of_days(self.first, self.last, zone)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppTotals:
     """The totals of some users of an app in a period."""
 
@@ -99,7 +99,7 @@ class UserOrder(StrEnum):
     USERNAME = "username"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppUsers:
     """The published figures of some users of an app."""
 

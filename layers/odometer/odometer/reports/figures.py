@@ -1,8 +1,9 @@
 """Figures as they are published: whole numbers, shares, changes in tenths of a percent."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from odometer.domain.frozen import frozen
 
 TEN_THOUSAND: Final = 10_000  # four decimals
 
@@ -48,7 +49,7 @@ def changes_each(values: Iterable[int], compare_values: Iterable[int]) -> list[i
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Metric:
     """A figure beside that of the comparison period, if there is one."""
 

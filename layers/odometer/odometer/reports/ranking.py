@@ -1,12 +1,12 @@
 """Rows in order: users by their usage, and users as they are listed."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from heapq import nlargest, nsmallest
 from typing import Any, Final, TypeVar
 
 from odometer.directory.people import User
+from odometer.domain.frozen import frozen
 from odometer.engine.read.latest import LastActive
 from odometer.engine.read.measuring import Used
 
@@ -33,7 +33,7 @@ def in_order(rows: Sequence[Row], key: Callable[[Row], Key], direction: Directio
     return [*map(rows.__getitem__, present), *absent]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ranking:
     """Users by a key, sorted no further than they are looked at; equal ones are sorted by id.
 

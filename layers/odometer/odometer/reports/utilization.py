@@ -2,11 +2,11 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
+from odometer.domain.frozen import frozen
 from odometer.domain.people import State
 from odometer.domain.time import epoch_ms, instant_of_ms
 
@@ -18,7 +18,7 @@ History = Sequence[tuple[State, int]]
 """Every state that a user was in, with the millisecond in which it began."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Utilization:
     """The accounts as of the end of a month, and who of the registered had any usage in it."""
 

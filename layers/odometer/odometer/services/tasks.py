@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import monotonic
 from typing import Any, TypeVar
+
+from odometer.domain.frozen import frozen
 
 Made = TypeVar("Made")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tasks:
     """The tasks of one request. They may wait for tasks that began before, for no later ones."""
 

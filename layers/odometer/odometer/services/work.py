@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Final, NamedTuple
 
 from odometer.domain.errors import Unavailable
+from odometer.domain.frozen import frozen
 from odometer.domain.time import epoch_second
 from odometer.engine.format.marks import AUDIT, FOLD, RETIRE, SETTLE, Mark
 from odometer.engine.store import Item
@@ -42,7 +43,7 @@ class Step(NamedTuple):
     """Whether the same is to be done again at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Work:
     """Hands out work and does it; both are safe to run at any time and twice at once."""
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from odometer.domain.errors import Unavailable
+from odometer.domain.frozen import frozen
 from odometer.storage.dynamo import Table
 
 HOUR_SECONDS = 3600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyActivity:
     """The last use of every key: the one thing that any request may write."""
 

@@ -3,12 +3,12 @@
 import secrets
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
 from odometer.domain.errors import TooLarge
 from odometer.domain.events import Event
+from odometer.domain.frozen import frozen
 from odometer.domain.time import epoch_ms, epoch_second, instant_of_ms
 from odometer.engine.format import keys, log_entries
 from odometer.storage.dynamo import Item, Table
@@ -19,7 +19,7 @@ LARGEST_ENTRY = 400_000
 """Bytes that an item of the log may have; 1,000 events of real names have a tenth of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeptAnswer:
     """The answer to the first request with a key, the digest of its body, and its time."""
 
@@ -43,7 +43,7 @@ class KeptAnswer:
         return cls(str(item["digest"]), answer, instant_of_ms(int(str(item["at"]))))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventLog:
     """Appends batches to the log, and keeps one answer for each idempotency key."""
 

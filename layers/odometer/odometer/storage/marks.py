@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from odometer.domain.errors import Unavailable
+from odometer.domain.frozen import frozen
 from odometer.engine.format import keys
 from odometer.engine.format.marks import FOLD, Mark
 from odometer.storage.dynamo import Table, backoff
@@ -12,7 +13,7 @@ from odometer.storage.dynamo import Table, backoff
 MINUTE = 60
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sweep:
     """How far the daily sweep over all organizations has come."""
 
@@ -22,7 +23,7 @@ class Sweep:
     is_over: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Marks:
     """Reads and changes marks; each change is one write of one small item."""
 

@@ -10,7 +10,7 @@ import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
@@ -19,6 +19,7 @@ from pydantic import Field
 
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Fault, Invalid, NotFound
+from odometer.domain.frozen import frozen
 from odometer.domain.time import CURSOR_LIFE, SECOND, epoch_second
 from odometer.engine.format.decisions import Gap
 from odometer.services.usage import Usage
@@ -50,7 +51,7 @@ class Mark(NamedTuple):
     """How many users had been erased by then."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chain:
     """The chain that a request's page belongs to; without a mark, the page begins it."""
 

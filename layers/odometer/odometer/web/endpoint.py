@@ -33,6 +33,7 @@ from odometer.domain.errors import (
     Unauthenticated,
     Unsupported,
 )
+from odometer.domain.frozen import frozen
 from odometer.domain.time import epoch_second
 from odometer.logs import log
 from odometer.services.ahead import ViewAhead
@@ -64,7 +65,7 @@ class LambdaContext(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SubjectParameter:
     """A parameter of the path or the query that names what the request is about."""
 
@@ -102,7 +103,7 @@ def target_of(found: Subject) -> Target | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deadline:
     """When this request must be answered."""
 

@@ -5,10 +5,11 @@ import gzip
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from odometer.domain.errors import Fault, Invalid, OdometerError, TooLarge, Unacceptable
+from odometer.domain.frozen import frozen
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
@@ -28,7 +29,7 @@ OFFERED = (JSON, CSV, NDJSON)
 WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """One request as it was sent, decoded and not yet validated."""
 
@@ -77,7 +78,7 @@ def body_of(event: Mapping[str, Any]) -> bytes:
     return base64.b64decode(body) if encoded else body.encode(errors="surrogatepass")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Response:
     """One answer."""
 

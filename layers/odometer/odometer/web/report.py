@@ -6,13 +6,14 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from odometer.domain.errors import Incomplete
+from odometer.domain.frozen import frozen
 from odometer.domain.time import Period, format_seconds, instant_of_ms
 from odometer.reports.figures import one_decimal
 from odometer.storage.dynamo import Meter
@@ -29,7 +30,7 @@ FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # also ful
 Page = TypeVar("Page", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report(Generic[Page]):
     """An answer about usage: one page of it as JSON, or every row of it in lines."""
 

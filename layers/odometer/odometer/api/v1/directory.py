@@ -15,6 +15,7 @@ from odometer.directory.columns import Row
 from odometer.directory.registers import REQUIRED
 from odometer.directory.upsert import DirectoryEdit, Outcome, Status
 from odometer.domain.errors import Fault, Invalid, TooLarge, Unsupported
+from odometer.domain.frozen import frozen
 from odometer.domain.kinds import BREAKDOWNS, KINDS, MEASURES, MOST_DECIMALS, Aggregate, Unit
 from odometer.domain.people import Role, State, UserType
 from odometer.domain.text import as_kept
@@ -348,7 +349,7 @@ class RowResults(Answer):
     results: list[RowResult]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SentRow:
     """One row as it was sent: what of it can be read, and what is wrong with the rest."""
 

@@ -5,11 +5,11 @@ its deltas: it is not over, or was written in the first format. Late items say i
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from typing import Final
 
+from odometer.domain.frozen import frozen
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys, strips
@@ -26,7 +26,7 @@ UserDay = tuple[int, int]
 """A place in the year and a user of the shard."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CountedDays:
     """Knows whose days of one product are counted, as of a plan."""
 

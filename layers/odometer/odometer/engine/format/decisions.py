@@ -11,6 +11,7 @@ from zlib import crc32
 
 from odometer.domain.errors import Unavailable
 from odometer.domain.events import Event
+from odometer.domain.frozen import frozen
 from odometer.engine.format import keys, lanes, log_entries
 from odometer.engine.format.inside import Running
 from odometer.engine.format.lanes import ByLane
@@ -81,7 +82,7 @@ class Fold:
         return cls(number, events, int(item["w"]), keys.lane_of(item["pk"]))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """What is settled next: some folds, and the days that end by an instant."""
 
@@ -117,7 +118,7 @@ class Plan:
         return cls(int(item["sk"]), after, upto, sealed_before, sealed, done, late)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rebuild:
     """A generation of frames to be made again from segments."""
 
@@ -174,7 +175,7 @@ class Touched(NamedTuple):
     since: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UsageHead:
     """What readers see: one item, replaced whole, only ever by its next version."""
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from itertools import islice
 from operator import or_, sub
 from typing import Any, Final
 
+from odometer.domain.frozen import frozen
 from odometer.domain.kinds import LEAST_MEASURES, MEASURES
 from odometer.engine.format.codec import (
     NARROW,
@@ -49,7 +49,7 @@ _AT_ONCE: Final = 16
 """Frames that are added before their sum is looked at: up to 255 cannot fill a spare byte."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """A column for each measure and one for the days active, all with lanes of one width."""
 

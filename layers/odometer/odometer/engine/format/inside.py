@@ -16,6 +16,7 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from odometer.domain.events import utc_date
+from odometer.domain.frozen import frozen
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
@@ -85,7 +86,7 @@ def newest_chunk(day: date, pk: str, second: int) -> KeyRange:
     return KeyRange(pk, first, last, limit=1, newest_first=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProductDay:
     """One day of a product, in the zone of its kind."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from itertools import accumulate, pairwise
 from typing import Final
 
 from odometer.domain.events import utc_date
+from odometer.domain.frozen import frozen
 from odometer.engine.format.codec import Numbers, pack, unpack
 from odometer.engine.format.log_entries import pack_names, unpack_names
 from odometer.engine.store import Item
@@ -37,7 +38,7 @@ def users_bits(item: Item) -> bytes:
     return zlib.decompress(item["users"]) if "users" in item else b""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Coverage:
     """What a product has received from a source: first and last event, events by UTC date."""
 

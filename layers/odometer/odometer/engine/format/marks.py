@@ -5,9 +5,10 @@ since; one that stays too long costs no more than a look.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, Self
 
+from odometer.domain.frozen import frozen
 from odometer.engine.format import keys
 from odometer.engine.store import Item
 
@@ -35,7 +36,7 @@ FOLD_AGAIN: Final = 1
 """With the next dispatch: whatever waits for the one after it can wait longer than two minutes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mark:
     """What an organization has to do."""
 

@@ -7,9 +7,9 @@ way all is in it that had been folded before anything was read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
+from odometer.domain.frozen import frozen
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import (
     Fold,
@@ -75,7 +75,7 @@ class Known(NamedTuple):
             yield from (fold for fold in folds if fold.number > head.upto[lane])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opening:
     """The latest view of an organization, of which something may be remembered."""
 

@@ -6,11 +6,11 @@ shard, so another organization or a rebuild never finds what is remembered here.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, tzinfo
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from odometer.domain.frozen import frozen
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.frames import Frame, plus, total
@@ -30,7 +30,7 @@ class Known(NamedTuple):
     rest: KeyRange | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Readings:
     """The readings of a product that are remembered of a view's organization."""
 

@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, tzinfo
 from functools import partial, reduce
 from itertools import chain
 from typing import NamedTuple
 
+from odometer.domain.frozen import frozen
 from odometer.engine import calendar
 from odometer.engine.format import keys, segments, strips
 from odometer.engine.format.frames import Frame, from_attributes, plus, total
@@ -52,7 +52,7 @@ class Pair(NamedTuple):
     wanted: Mapping[date, object]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class YearCheck:
     """The sealed days of one year of a product, seen from a view."""
 

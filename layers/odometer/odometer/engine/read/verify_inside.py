@@ -1,11 +1,11 @@
 """Verifies what stands inside days: chunks and running frames, against the events of segments."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from itertools import chain, groupby
 from typing import NamedTuple
 
+from odometer.domain.frozen import frozen
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.frames import Frame, to_attributes, total
@@ -24,7 +24,7 @@ class Checked(NamedTuple):
     is_right: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InsideCheck:
     """The days of one year of a product, seen from a view."""
 

@@ -5,11 +5,11 @@ much arrives, is settled or is rebuilt meanwhile.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 from zlib import crc32
 
 from odometer.domain.events import Event
+from odometer.domain.frozen import frozen
 from odometer.engine.format import keys, lanes
 from odometer.engine.format.decisions import (
     Fold,
@@ -29,7 +29,7 @@ from odometer.engine.memory import NO_MEMORY, OrganizationMemory
 from odometer.engine.store import KeyRange, Store
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """What an organization had used at one moment."""
 

@@ -5,9 +5,9 @@ folded again, and none is left out.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from odometer.domain.frozen import frozen
 from odometer.engine.format import keys, log_entries
 from odometer.engine.store import Item
 from odometer.engine.write.fold import Folding, accepted_ms
@@ -27,7 +27,7 @@ class Piece(NamedTuple):
     """Whether nothing is left that is an hour old."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Audit:
     """Audits the log of any organization."""
 

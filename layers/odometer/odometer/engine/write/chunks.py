@@ -17,6 +17,7 @@ from functools import partial
 from itertools import chain, pairwise
 from typing import Final, Self
 
+from odometer.domain.frozen import frozen
 from odometer.engine.format import inside, keys
 from odometer.engine.format.frames import Frame, to_attributes, total
 from odometer.engine.format.inside import Chunk, DaySums, ProductDay, weight_of
@@ -40,7 +41,7 @@ _AFTER_SLICES: Final = "3"
 """The name of a step that nobody takes any more once all slices of the day are done."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChunkWriter:
     """Writes the chunks of sealed days of one product, as of one plan."""
 

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any, Final, NamedTuple, Self
 
 from odometer.domain.events import Event, utc_date
+from odometer.domain.frozen import frozen
 from odometer.engine.format import keys
 from odometer.engine.format.codec import unpack
 from odometer.engine.format.decisions import Gap, UsageHead, is_settled_in, mark_of, read_head
@@ -112,7 +113,7 @@ class IdsPart(NamedTuple):
         return sorted(digests)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Counted:
     """Tells what counts already, of any organization.
 

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Final, Self
 
+from odometer.domain.frozen import frozen
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys, segments, strips
@@ -40,7 +41,7 @@ Week = tuple[date, date]
 """A week or a part of it: its first day and the one after its last."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FrameWriter:
     """Writes what one plan adds to the frames of one product."""
 

@@ -6,13 +6,13 @@ everybody.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date
 from functools import partial
 from itertools import chain
 from typing import Any, Final, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
+from odometer.domain.frozen import frozen
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys, strips
@@ -59,7 +59,7 @@ class State(NamedTuple):
         return cls(**{name: item[name] for name in cls._fields} | numbers)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grouping:
     """Writes the sums of groups of any organization."""
 
@@ -123,7 +123,7 @@ class Grouping:
                         yield Step(named, weeks.items_of_week(product, some), put)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Weeks:
     """Writes weeks of one organization."""
 

@@ -16,6 +16,7 @@ from struct import iter_unpack
 from typing import Final, Self
 
 from odometer.domain.events import DIGEST_BYTES
+from odometer.domain.frozen import frozen
 from odometer.engine.format import keys
 from odometer.engine.store import Item, KeyRange
 
@@ -42,7 +43,7 @@ def weight_of(digests: Sequence[bytes]) -> int:
     return 4 * len(digests) + _RUN_BYTES
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Few:
     """Some digests in their order, as they are."""
 
@@ -69,7 +70,7 @@ class Few:
         return self.joined[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """The beginnings of many digests: the first byte follows from the place, four are stored."""
 

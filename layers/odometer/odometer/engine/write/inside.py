@@ -14,6 +14,7 @@ from heapq import nlargest
 from itertools import chain
 from typing import Any, Final
 
+from odometer.domain.frozen import frozen
 from odometer.engine import calendar
 from odometer.engine.format import inside, keys
 from odometer.engine.format.decisions import Plan, Rebuild, UsageHead
@@ -125,7 +126,7 @@ def without_replaced(
     }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InsideWriter:
     """Writes what one plan adds inside the days of one product."""
 

@@ -3,11 +3,11 @@
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from odometer.domain.events import Event, utc_date
+from odometer.domain.frozen import frozen
 from odometer.domain.time import KEPT_FOR_CURSORS, SECOND
 from odometer.engine.format import keys
 from odometer.engine.format.codec import numbers, pack
@@ -26,7 +26,7 @@ from odometer.engine.store import Item, KeyRange, Store
 from odometer.engine.write.overwriting import Overwriting
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LatestValues:
     """Overwrites items with the events of one plan."""
 

@@ -6,11 +6,12 @@ found drift. Readers and cursors keep the old generation until the head names th
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Final
 
+from odometer.domain.frozen import frozen
 from odometer.domain.time import KEPT_FOR_CURSORS, SECOND
 from odometer.engine import calendar
 from odometer.engine.format import keys
@@ -45,7 +46,7 @@ LATE_BYTES: Final = 32_768
 """A year of a product with more than this in late items is worth making again."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rebuilding:
     """Rebuilds frames of any organization."""
 

@@ -4,13 +4,14 @@ What is removed twice is removed once, so retiring may die anywhere and be run b
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from itertools import chain
 from itertools import product as pairs
 from typing import Final
 
 from odometer.domain.events import utc_date
+from odometer.domain.frozen import frozen
 from odometer.domain.time import DAY, KEPT_FOR_CURSORS, SECOND
 from odometer.engine import calendar
 from odometer.engine.format import keys
@@ -29,7 +30,7 @@ _PRODUCTS_AT_ONCE: Final = 16
 _RANGES_AT_ONCE: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Retirement:
     """Removes what an organization no longer needs."""
 

@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from typing import Final, Self
 
 from odometer.domain.events import DIGEST_BYTES, Event, utc_date
+from odometer.domain.frozen import frozen
 from odometer.domain.kinds import KINDS
 from odometer.engine import calendar
 from odometer.engine.format import keys
@@ -144,7 +145,7 @@ class Planned:
         return cls(plan, events, through_ms, catalog)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settling:
     """Settles the folds of any organization."""
 
