@@ -2,17 +2,19 @@
 
 from dataclasses import replace
 from random import Random
+from unittest.mock import patch
 
 import pytest
 
 from odometer.domain.events import Event, digest_of
 from odometer.domain.kinds import Kind, Measure
 from odometer.domain.values import ROWS
-from odometer.engine.format import log_entries
+from odometer.engine.format import inside, log_entries
 from odometer.engine.format.decisions import ALL, Fold
 from odometer.engine.format.products import MeteredProduct, metered, rows_in_shard, shards_of
 from odometer.engine.read.values import used_by_value
 from odometer.engine.read.verify import YearCheck
+from odometer.engine.write import inside as writing
 from odometer.engine.write.settle import UnknownBreakdown
 from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine
 
@@ -115,3 +117,15 @@ def test_values_take_one_shard_however_many_users_there_are() -> None:
     by_value = MeteredProduct("editor", WITH).by_value(0)
     assert [shards_of(by_value, users) for users in (0, 1, 2_000_000)] == [0, 1, 1]
     assert rows_in_shard(by_value, 1) == ROWS
+
+
+def test_products_have_running_frames_before_their_values_do() -> None:
+    simulated = engine(WITH)
+    small = patch.multiple(inside, EVENT_BYTES=8, SMALLEST_ITEM=1, MOST_PRODUCTS=3)
+    with small, patch.multiple(writing, PLANS_BETWEEN=1, weight_of=lambda _: 40):
+        for pages in range(1, 9):
+            simulated.use(pages, "pdf")
+            simulated.pass_time(60)
+            simulated.settle_all()
+    assert simulated.view().head.running.keys() == {"editor", "%totals", "%people"}
+    assert simulated.pages() == {2: 36}
