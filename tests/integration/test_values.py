@@ -107,6 +107,28 @@ def pages_of(found: ColumnsByValue) -> dict[str, Sequence[int]]:
     return {text: sums["pages"] for text, sums in found.of_values.items()}
 
 
+def test_usage_is_shown_by_value(client: Client) -> None:
+    query = "kind=document&measure=pages&group_by=format&granularity=month&timezone=UTC&order=desc"
+    answer = get_json(client, "/v1/usage", f"from=2026-02-01&to=2026-04-01&{query}")
+    shown = {
+        group["format"]: (group["totals"]["pages"]["value"], *pages_in(group), "other" in group)
+        for group in answer["groups"]
+    }
+    assert shown == {
+        "pdf": (37, 27, 10, False),
+        "svg": (3, 0, 3, False),
+        "other": (3, 3, 0, True),
+        None: (5, 5, 0, False),
+    }
+    assert (answer["totals"]["pages"]["value"], *pages_in(answer)) == (48, 35, 13)
+    text = client.get("/v1/usage", f"from=2026-02-01&to=2026-04-01&{query}", accept="text/csv").text
+    assert text.splitlines()[0].startswith("format,")
+
+
+def pages_in(group: Any) -> list[int]:
+    return [block["pages"] for block in group["series"]]
+
+
 @pytest.mark.parametrize(
     ("query", "pages"),
     {

@@ -3,7 +3,7 @@
 Values have no users. What had no value is the total less the sum of all values.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import sub
@@ -45,7 +45,8 @@ class ReportByValue:
 
     def blocks(self, groups: Sequence[Group]) -> Blocks:
         columns = self.all.blocks([]).all
-        found = self._by_group(columns.sums, self.asked.edges)
+        texts = {group for group in groups if isinstance(group, str)}
+        found = self._by_group(columns.sums, self.asked.edges, texts)
         nothing = {name: [0] * len(column) for name, column in columns.sums.items()}
         each = {group: Columns(found.get(group, nothing), None) for group in groups}
         return Blocks(columns, each)
@@ -56,10 +57,12 @@ class ReportByValue:
         columns = {name: [sums[name][0] for sums in used.values()] for name in all_.sums}
         return Totals(all_, list(used), Columns(columns, None))
 
-    def _by_group(self, all_: Sums, edges: Sequence[int]) -> Mapping[Group, Sums]:
+    def _by_group(
+        self, all_: Sums, edges: Sequence[int], only: Collection[str] | None = None
+    ) -> Mapping[Group, Sums]:
         if not self.asked.products:
             return {}
-        found = columns_by_value(self.usage, self.asked.products, self.place, edges)
+        found = columns_by_value(self.usage, self.asked.products, self.place, edges, only)
         kind = self.asked.products[0].kind.name
         rest = {
             (kind, name): list(map(sub, all_[kind, name], column))

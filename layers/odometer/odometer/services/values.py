@@ -52,45 +52,6 @@ def columns_by_value(
     )
 
 
-class BlockByValue(NamedTuple):
-    """What was used in one block of time."""
-
-    sums: Mapping[str, Mapping[str, int]]
-    together: Mapping[str, int]
-
-
-def usage_by_value(
-    usage: Usage,
-    products: Sequence[MeteredProduct],
-    edges: Sequence[int],
-    only: Collection[str] | None = None,
-) -> list[BlockByValue]:
-    """The same block by block, of products by value."""
-    several = [each.breakdown for each in products]
-    found = columns_by_value(
-        usage,
-        [usage.measured(each.product) for each in several if each],
-        next(each.place for each in several if each),
-        edges,
-        only,
-    )
-    return [
-        BlockByValue(
-            {
-                text: _at(block, sums)
-                for text, sums in found.of_values.items()
-                if any(_at(block, sums).values())
-            },
-            _at(block, found.together),
-        )
-        for block in range(len(edges) - 1)
-    ]
-
-
-def _at(block: int, sums: Sums) -> dict[str, int]:
-    return {name: column[block] for name, column in sums.items()}
-
-
 def values_of(usage: Usage, product: str, place: int, end: int) -> Values:
     """The values of a breakdown, all before an end among them.
 

@@ -90,6 +90,11 @@ class UsageGroup(Answer):
     )
     user: GroupUser | MISSING = MISSING
     user_type: UserType | MISSING = MISSING
+    other: bool | MISSING = Field(
+        MISSING,
+        description="`true` for the group `other` of a breakdown: all values that came after the "
+        "first 1,000.",
+    )
     totals: dict[str, ComparedFigure] = Field(description="Every figure of the whole period.")
     series: list[UsageBlock] | MISSING = Field(
         MISSING, description="The blocks of the period; none with the granularity `all`."

@@ -11,6 +11,7 @@ from odometer.api.v1.usage_groups import Places, places_of
 from odometer.api.v1.usage_query import LARGEST_PAGE, UsageQuery
 from odometer.api.v1.usage_question import What, When
 from odometer.domain.errors import Invalid
+from odometer.domain.values import OTHER_TEXT
 from odometer.reports.groups import Compared, ranked
 from odometer.reports.periods import Granularity, text_in
 from odometer.reports.ranking import Ranking
@@ -27,6 +28,8 @@ UNITS: Final = 80
 """About so many read units may be spent on the blocks of one page of users."""
 Read = Report | ReportByValue
 ENDS: Final = ("from", "to", "partial")
+OTHER: Final = "other"
+NOT_IN_LINES: Final = ("totals", "series", OTHER)
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ class Rows:
         groups = [
             {
                 self.query.group_by: shown,
+                **({OTHER: True} if self._is_other(key) else {}),
                 "totals": self.figures(self.groups[key]),
                 **self._series(blocks and blocks.groups[key]),
             }
@@ -120,6 +124,10 @@ class Rows:
         ]
         series = self._series(blocks and blocks.all)
         return {"totals": self.figures(self.total), **series}, groups
+
+    def _is_other(self, key: Group) -> bool:
+        """Whether a group has all values of a breakdown that came after the last one it keeps."""
+        return isinstance(self.what.group_by, int) and key == OTHER_TEXT
 
     def _series(self, columns: Columns | None) -> Row:
         if columns is None:
@@ -163,7 +171,7 @@ class Rows:
         return Invalid.parameter("granularity", words, self.query.granularity)
 
     def _lines_of(self, group: Row) -> Iterator[Row]:
-        name = {key: shown for key, shown in group.items() if key not in ("totals", "series")}
+        name = {key: shown for key, shown in group.items() if key not in NOT_IN_LINES}
         series = group["series"] if self.has_series else [{**self.ends[0], **group["totals"]}]
         for block in series:
             yield {**name, **dict.fromkeys(ENDS, False), **block}
