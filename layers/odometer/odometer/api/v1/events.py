@@ -56,7 +56,9 @@ class Receipt(Answer):
 
 EVENT_SCHEMA: Mapping[str, Any] = {
     "type": "object",
-    "description": "A CloudEvent 1.0 of type `usage`.",
+    "description": "A CloudEvent 1.0 of type `usage`. Its `data` names the `product`, measures of "
+    "its kind, and of an organization's own kind the values of its breakdowns; numbers are read to "
+    "their last digit.",
 }
 BATCH_SCHEMA: Mapping[str, Any] = {
     "type": "array",
