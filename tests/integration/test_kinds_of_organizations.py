@@ -163,3 +163,35 @@ def test_a_fault_of_a_kind_names_its_field_and_spoils_no_other_row(stack: Stack)
     decimals = "measures.1.decimals: expected an integer from 0 to 6"
     assert results[0]["message"] == f"{name}; {decimals}"
     assert results[1]["message"].startswith("days: is utc and stays so; measures.0.name: is ")
+
+
+LARGE = "10995116277.75"
+ALL_CREDITS = 900 * 10_995_116_277 + 675
+
+
+def test_decimals_are_shown_to_the_last_digit(stack: Stack) -> None:
+    """Two products whose kinds measure credits in other decimals, of a size that no float has."""
+    key = admin_of(stack, ACME)
+    kind = {"name": "wiki", "measures": [{"name": "credits", "decimals": 4}]}
+    stack.put(key, {"kinds": [kind], "products": [{"id": "w", "name": "W", "kind": "wiki"}]})
+    events = [used(f"{number}", credits="digits") for number in range(900)]
+    assert accept(stack, key, *events, digits=LARGE) == receipt(900)
+    fine = usage_event("fine", data={"product": "w", "credits": "digits"})
+    assert accept(stack, key, fine, digits="0.0001") == receipt(1)
+    fold(stream(log_of(stack, ACME)))
+    until = instant_at(int(datetime.now(UTC).timestamp()) + 60)
+    asked = f"measure=credits&from={LATELY}&to={until:%Y-%m-%dT%H:%M:%SZ}"
+    of_both = stack.get(f"/v1/explain?product=editor,w&{asked}", key).text
+    assert f'"value":{ALL_CREDITS}.0001,' in of_both
+    of_one = stack.get(f"/v1/explain?product=editor&{asked}&page_size=1", key).text
+    assert f'"value":{ALL_CREDITS},"terms"' in of_one
+    assert f'"value":{LARGE}}}],"excluded"' in of_one
+    table = stack.get(f"/v1/explain?product=w&{asked}", key, accept="text/csv").text
+    assert table.splitlines()[1].endswith(",0.0001")
+    directory, today = stack.directories.open(ACME), f"{datetime.now(UTC):%Y-%m-%d}"
+    (user,) = directory.numbers_of(["james.wilson@example.com"]).values()
+    days = f"start_date={LATELY[:10]}&end_date={today}"
+    path = f"/v2/clients/{ACME}/users/{directory.user(user).id}/usage?{days}"
+    shown = stack.get(path, key).text
+    assert f'"measures":{{"exports":900,"credits":{ALL_CREDITS}}}' in shown
+    assert '"measures":{"credits":0.0001}' in shown

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from json import dumps
 from json.encoder import encode_basestring
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import WithJsonSchema
+
+from odometer.domain.numbers import shown
+
+Figure = Annotated[
+    int, WithJsonSchema({"type": "number", "description": "Exact, in the decimals of the measure."})
+]
 
 
 class Decimal(NamedTuple):
@@ -13,6 +21,11 @@ class Decimal(NamedTuple):
 
     def __str__(self) -> str:
         return self.text
+
+
+def number(kept: int, decimals: int) -> int | Decimal:
+    """A whole number of 10**-decimals as it is answered."""
+    return Decimal(shown(kept, decimals)) if decimals else kept
 
 
 def as_exact_json(content: object, comma: str = ",", colon: str = ":") -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from odometer.api.app_utilization.family import (
     ComparedDays,
@@ -16,12 +16,14 @@ from odometer.api.app_utilization.family import (
 )
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
-from odometer.domain.kinds import KINDS
+from odometer.domain.kinds import KINDS, Kind
 from odometer.domain.time import format_millis, instant_of_ms
 from odometer.engine.read.latest import LastActive
+from odometer.engine.read.projections import RowUsage
 from odometer.reports.ranking import Direction, PersonOrder, is_called, list_users
 from odometer.services.usage import Usage
 from odometer.web.cursors import Chain, CursorParameter, link_headers, next_cursor, restore_view
+from odometer.web.exact import Figure, as_exact_json, number
 from odometer.web.fields import Choice, Whole
 from odometer.web.models import Answer, Strict, Timestamp
 from odometer.web.report import Report, columns_of
@@ -136,8 +138,26 @@ class PersonProductUsage(Answer):
     """What a user has used of a product."""
 
     product: ProductRef
-    measures: dict[str, int]
+    measures: dict[str, Figure]
     days_active: int
+    _kind: Kind = PrivateAttr()
+
+    @classmethod
+    def of(cls, used: RowUsage, name: str) -> Self:
+        product = ProductRef(id=used.product.id, name=name, kind=used.product.kind.name)
+        shown = cls(product=product, measures=dict(used.measures), days_active=used.days)
+        shown._kind = used.product.kind
+        return shown
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As it is shown: measures in their decimals."""
+        measures = {
+            each.name: number(self.measures[each.name], each.decimals)
+            for each in self._kind.described
+            if each.name in self.measures
+        }
+        return {**self.model_dump(mode="json"), "measures": measures}
 
 
 MEASURES = dict.fromkeys(measure for kind in KINDS.values() for measure in kind.measures)
@@ -156,21 +176,18 @@ class PersonUsageAnswer(Answer):
     user: UserRef
     products: list[PersonProductUsage]
 
+    def model_dump_json(self, **_: Any) -> str:
+        """The JSON, in which decimals are exact."""
+        products = [each.content for each in self.products]
+        return as_exact_json({**self.model_dump(mode="json"), "products": products})
+
 
 def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report[PersonUsageAnswer]:
     usage.expect_last_active([user.ordinal])
     period = query.days.period(usage.zone)
     names = {product.id: product.name for product in usage.directory.products}
     products = [
-        PersonProductUsage(
-            product=ProductRef(
-                id=used.product.id,
-                name=names.get(used.product.id, used.product.id),
-                kind=used.product.kind.name,
-            ),
-            measures=dict(used.measures),
-            days_active=used.days,
-        )
+        PersonProductUsage.of(used, names.get(used.product.id, used.product.id))
         for used in usage.of_person(user.ordinal, period)
     ]
     presence = usage.last_active([user.ordinal])[user.ordinal]
@@ -178,7 +195,7 @@ def person_usage(query: PersonUsageQuery, user: User, usage: Usage) -> Report[Pe
     answer = PersonUsageAnswer(period=ComparedDays.of(query.days), user=who, products=products)
     return Report(
         answer,
-        lambda: products,
+        lambda: [each.content for each in products],
         [period],
         usage.through_ms,
         columns=USAGE_COLUMNS,

@@ -1,10 +1,10 @@
 """Explain on the wire: the terms of a figure, so that a sum can be checked by hand."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain.errors import Invalid, NotFound
@@ -25,6 +25,7 @@ from odometer.engine.read.measuring import distinct_users
 from odometer.reports.utilization import state_at
 from odometer.services.usage import Usage, products_of
 from odometer.web.cursors import Chain, CursorParameter, link_headers, next_cursor, restore_view
+from odometer.web.exact import Figure, as_exact_json, number
 from odometer.web.fields import Choice, Ids, Instant, Text, Whole, refuse
 from odometer.web.models import Answer, Strict, Timestamp
 from odometer.web.report import Report, columns_of
@@ -133,7 +134,7 @@ class ExplainedTerm(Answer):
     term: TermKind
     key: str
     sign: int = Field(ge=-1, le=1)
-    value: int
+    value: Figure
 
 
 class ExplainedEvent(Answer):
@@ -141,7 +142,7 @@ class ExplainedEvent(Answer):
 
     at: Timestamp
     user: str | None
-    value: int
+    value: Figure
 
 
 class Excluded(Answer):
@@ -155,11 +156,29 @@ class ExplainAnswer(Answer):
     """A figure with its terms, and a page of what is counted one by one: users, or events."""
 
     range: str
-    value: int
+    value: Figure
     terms: list[ExplainedTerm]
     events: list[ExplainedEvent]
     excluded: Excluded
     next_cursor: str | None
+    _decimals: int = PrivateAttr(0)
+
+    def in_decimals(self, decimals: int) -> Self:
+        """The same, to be shown in a unit of which 10**decimals are one."""
+        self._decimals = decimals
+        return self
+
+    def model_dump_json(self, **how: Any) -> str:
+        if not self._decimals:
+            return super().model_dump_json(**how)
+        content = self.model_dump(mode="json")
+        for each in (content, *content["terms"], *content["events"]):
+            each.update(in_decimals(each, self._decimals))
+        return as_exact_json(content)
+
+
+def in_decimals(content: Mapping[str, Any], decimals: int) -> dict[str, Any]:
+    return {**content, "value": number(content["value"], decimals)}
 
 
 def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report[ExplainAnswer]:
@@ -173,9 +192,11 @@ def explain(query: ExplainQuery, usage: Usage, chain: Chain) -> Report[ExplainAn
     shown, total = len(found.entries[page]), len(found.entries)
     pinned = [PEOPLE.id, TOTALS.id, *(product.id for product in products)]
     following = next_cursor(chain, usage, directory, pinned, shown, total)
+    decimals = decimals_of(query.measure, products)
+    terms = terms_of(found, found.users, ids)
     return Report(
-        answer_of(query, found, page, ids, following),
-        lambda: terms_of(found, found.users, ids),
+        answer_of(query, found, page, ids, following).in_decimals(decimals),
+        lambda: [in_decimals(term.model_dump(mode="json"), decimals) for term in terms],
         [query.period],
         usage.through_ms,
         columns=columns_of(ExplainedTerm),
@@ -222,10 +243,22 @@ def explained_by(
     if query.measure == DAYS_ACTIVE:
         return days_explained(query, usage, products, users)
     return sum_of(
-        explain_measure(usage.view, product, query.measure, query.period, users)
-        for product in products
-        if query.measure in product.kind.measures
+        explain_measure(usage.view, product, query.measure, query.period, users).times(unit)
+        for product, unit in units_of(query.measure, products).items()
     )
+
+
+def units_of(measure: str, products: Iterable[MeteredProduct]) -> dict[MeteredProduct, int]:
+    """The products that have a measure, and what brings theirs to the finest of its decimals."""
+    mine = [product for product in products if measure in product.kind.measures]
+    finest = decimals_of(measure, mine)
+    return {each: 10 ** (finest - decimals_of(measure, [each])) for each in mine}
+
+
+def decimals_of(measure: str, products: Iterable[MeteredProduct]) -> int:
+    """The finest decimals of a measure; what every product has is counted."""
+    described = (each for product in products for each in product.kind.described)
+    return max((each.decimals for each in described if each.name == measure), default=0)
 
 
 def explained_by_value(
@@ -237,10 +270,13 @@ def explained_by_value(
     values = {each: value_of(query, usage.directory, each, breakdown) for each in mine}
     if query.value is not None and not any(values.values()):
         raise NotFound(query.value, "value")
+    units = units_of(query.measure, products)
     return sum_of(
-        explain_value(usage.view, each, query.measure, query.period, breakdown, value)
+        explain_value(usage.view, each, query.measure, query.period, breakdown, value).times(
+            units[each]
+        )
         for each, value in values.items()
-        if query.measure in each.kind.measures and (value or query.value is None)
+        if each in units and (value or query.value is None)
     )
 
 

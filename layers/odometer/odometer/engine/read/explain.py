@@ -79,6 +79,12 @@ class Explanation(NamedTuple):
         """The same where events do not say whose they are."""
         return self._replace(events=[event._replace(who=None) for event in self.events])
 
+    def times(self, factor: int) -> Self:
+        """The same in a unit of which as many are one."""
+        parts = [part._replace(value=part.value * factor) for part in self.parts]
+        events = [event._replace(value=event.value * factor) for event in self.events]
+        return self._replace(parts=parts, events=events)
+
     def taken_away(self) -> Self:
         parts = [part._replace(sign=-part.sign) for part in self.parts]
         events = [event._replace(value=-event.value) for event in self.events]
