@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from odometer.domain import numbers
 from odometer.domain.errors import Invalid
 from odometer.domain.kinds import KINDS, Aggregate, Kind, Measure, Ratio, Unit
-from odometer.reports.columns import columns_of, decimal_text
+from odometer.reports.columns import columns_of
 
 DOCUMENT = Kind(
     "document",
@@ -60,7 +61,7 @@ def shown(*kinds: Kind, measure: str | None = None) -> dict[str, str | None]:
     found = {}
     for column in columns_of(measure.split(",") if measure else None, kinds):
         value = column.value.of(FOUND)
-        found[column.name] = None if value is None else decimal_text(value, column.decimals)
+        found[column.name] = None if value is None else numbers.shown(value, column.decimals)
     return found
 
 
@@ -126,7 +127,7 @@ def test_every_name_of_a_built_in_kind_can_be_asked_for(kind: Kind) -> None:
 
 @given(st.integers(-(10**40), 10**40), st.integers(0, 6))
 def test_a_decimal_has_exactly_its_digits(number: int, decimals: int) -> None:
-    text = decimal_text(number, decimals)
+    text = numbers.shown(number, decimals)
     assert Fraction(text) == Fraction(number, 10**decimals)
     assert "." not in text or not text.endswith(("0", "."))
     assert not text.lstrip("-").startswith("00")

@@ -162,12 +162,3 @@ def differs(name: str, kinds: Iterable[Kind]) -> Invalid:
     names = ", ".join(dict.fromkeys(kind.name for kind in kinds))
     words = f"{name} is not the same in the kinds {names}: ask for one of them"
     return Invalid.parameter(PARAMETER, words, name)
-
-
-def decimal_text(number: int, decimals: int) -> str:
-    """A whole number of 10**-decimals as a decimal, exactly and without zeros at its end."""
-    if not decimals:
-        return str(number)
-    digits = str(abs(number)).rjust(decimals + 1, "0")
-    fraction = digits[-decimals:].rstrip("0")
-    return f"{'-' * (number < 0)}{digits[:-decimals]}{'.' * bool(fraction)}{fraction}"

@@ -6,10 +6,11 @@ from typing import Any
 from pydantic import MISSING, ConfigDict, Field
 
 from odometer.domain.people import UserType
-from odometer.reports.columns import Column, decimal_text
+from odometer.reports.columns import Column
 from odometer.reports.figures import change_tenths
 from odometer.reports.groups import Compared
 from odometer.reports.periods import Granularity
+from odometer.web import exact
 from odometer.web.exact import Decimal, as_exact_json
 from odometer.web.models import Answer, Timestamp
 
@@ -144,9 +145,7 @@ class UsageAnswer(Answer):
 
 
 def number(value: int | None, decimals: int) -> int | Decimal | None:
-    if value is None or not decimals:
-        return value
-    return Decimal(decimal_text(value, decimals))
+    return None if value is None else exact.number(value, decimals)
 
 
 def compared_figure(column: Column, group: Compared) -> Row:
