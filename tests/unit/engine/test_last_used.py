@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 from random import Random
 
 import pytest
@@ -11,10 +12,11 @@ from odometer.domain.events import Event
 from odometer.domain.kinds import KINDS
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.decisions import Fold
+from odometer.engine.format.decisions import Fold, UsageHead
 from odometer.engine.format.last_used import GROUP, from_item, to_attributes
 from odometer.engine.format.latest import BLOCK
 from odometer.engine.format.products import RESERVED, MeteredProduct
+from odometer.engine.memory import Memory
 from odometer.engine.read.last_used import (
     ByUser,
     LastUse,
@@ -23,6 +25,8 @@ from odometer.engine.read.last_used import (
     begin_days_of_use,
     last_of_days,
 )
+from odometer.engine.read.views import View
+from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.last_used import LastUsed
 from odometer.services.tasks import Tasks
 from tests.support.memory_store import MemoryStore
@@ -61,6 +65,36 @@ def test_products_beyond_a_group_are_in_items_of_their_own() -> None:
     groups = [RESERVED // GROUP, (RESERVED + 2 * GROUP - 1) // GROUP]
     found = {item["sk"] for item in store.everything() if "k" in item}
     assert found == {"since", *(keys.last_used_of(1, group) for group in groups)}
+
+
+class CountedStore(MemoryStore):
+    """A store that knows how often it was asked, and for how many items."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 0)
+        self.asked: list[int] = []
+
+    def get_each(self, pk: str, sks: Sequence[str]) -> list[Item | None]:
+        self.asked.append(len(sks))
+        return super().get_each(pk, sks)
+
+    def read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
+        self.asked.append(-len(key_ranges))
+        return super().read(key_ranges)
+
+
+def test_20_000_users_are_one_call_and_none_while_nothing_more_is_settled() -> None:
+    users, store = range(20_000), CountedStore()
+    pairs = product(users, ORDER)
+    events = [Event(user, name, "", user + 1, 0, (1,), b"") for user, name in pairs]
+    LastUsed(ORGANIZATION, store, 1, 0, PRODUCTS).record(events)
+    head = UsageHead("UTC", 0, plan=1, users=len(users))
+    view = View(ORGANIZATION, store, head, [], 0, Memory().of(ORGANIZATION))
+    store.asked.clear()
+    for products in (PRODUCTS, PRODUCTS, PRODUCTS[1:2]):
+        found = LastUses(view, PRODUCTS, products).found()
+        assert found.by_user == {user: LastUse(user + 1, products[0].id) for user in users}
+    assert store.asked == [11, 11]
 
 
 def test_the_product_that_stands_first_counts_of_those_used_in_the_same_second() -> None:

@@ -1,12 +1,13 @@
 """What a query of `GET /v1/usage` asks, once it is known what its names stand for."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 from urllib.parse import urlencode
 
 from odometer.access.policy import Caller
+from odometer.api.v1.asked import found, names_sent
 from odometer.api.v1.usage_query import LONGEST_HOURS, UsageQuery
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Invalid, NotFound
@@ -90,19 +91,6 @@ def products_asked(
     ids = [each for each, kind in directory.kinds.items() if kind in kinds]
     open_ones = caller.products_among(ids, named=False)
     return [MeteredProduct(each, directory.kinds[each]) for each in open_ones], kinds
-
-
-def names_sent(given: str, known: Collection[str]) -> list[str]:
-    """The names that were sent, each once; a name may have a comma of its own."""
-    if given in known:
-        return [given]
-    return list(dict.fromkeys(map(as_kept, given.split(","))))
-
-
-def found(parameter: str, name: str, known: Mapping[str, Kind]) -> Kind:
-    if name not in known:
-        raise NotFound(name, parameter)
-    return known[name]
 
 
 def order_asked(query: UsageQuery, columns: Sequence[Column], kinds: Sequence[Kind]) -> Order:

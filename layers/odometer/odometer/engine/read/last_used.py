@@ -25,7 +25,7 @@ from odometer.engine.read.views import View
 from odometer.engine.store import KeyRange
 
 _ITEM_BYTES: Final = 500
-_ROW_BYTES: Final = 200
+_USER_BYTES: Final = 200
 
 
 class LastUse(NamedTuple):
@@ -56,20 +56,33 @@ class LastUses:
     catalog: Sequence[MeteredProduct]
     products: Sequence[MeteredProduct]
 
-    def found(self) -> "Found":
+    def found(self) -> Found:
         """Of products that were used in the same second, the first in the catalog counts."""
-        rows, complete = self._settled()
-        last: dict[int, tuple[int, int]] = {}
-        latest: dict[int, int] = {}
-        for (user, place), second in chain(rows, self._unsettled()):
-            if place in self._asked and second:
-                latest[place] = max(second, latest.get(place, 0))
-                if (second, -place) > last.get(user, (0, 0)):
-                    last[user] = second, -place
-        names = self._asked
-        by_user = {user: LastUse(second, names[-place]) for user, (second, place) in last.items()}
-        by_product = {names[place]: second for place, second in latest.items()}
-        return Found(by_user, by_product, is_all=complete)
+        if not self.view.head.plan:
+            return self._with({}, {}, self._unsettled(), is_all=True)
+        settled = self._remembered()
+        return self._with(*settled[:2], self._unsettled(), is_all=settled.is_all)
+
+    def _with(
+        self,
+        by_user: ByUser,
+        by_product: Mapping[str, int],
+        rows: Iterable[tuple[Pair, int]],
+        *,
+        is_all: bool,
+    ) -> Found:
+        last, latest, asked = {**by_user}, {**by_product}, self._asked
+        for (user, place), second in rows:
+            if second and (name := asked.get(place)):
+                known = last.get(user)
+                if known is None or self._is_later(known, second, place):
+                    last[user] = LastUse(second, name)
+                latest[name] = max(second, latest.get(name, 0))
+        return Found(last, latest, is_all)
+
+    def _is_later(self, known: LastUse, second: int, place: int) -> bool:
+        is_before = place < self._places[known.product]
+        return second > known.second or (second == known.second and is_before)
 
     @cached_property
     def _places(self) -> Mapping[str, int]:
@@ -85,31 +98,30 @@ class LastUses:
             if event.product in self._places:
                 yield (event.who, self._places[event.product]), event.second
 
-    def _settled(self) -> tuple[Iterable[tuple[Pair, int]], bool]:
-        if not self.view.head.plan:
-            return (), True
+    def _remembered(self) -> Found:
+        """What is settled as of the plan of the view, which is the same whenever it is read."""
+        name, plan = (LastUses, tuple(self._asked)), self.view.head.plan
+        kept: tuple[int, Found] | None = self.view.memory.get(name)
+        if kept and kept[0] == plan:
+            return kept[1]
         blocks = range(-(-self.view.head.users // BLOCK))
-        wanted = [*product(blocks, sorted({place // GROUP for place in self._asked}))]
-        known = {at: rows for at in wanted if (rows := self._remembered(at)) is not None}
-        missing = [at for at in wanted if at not in known]
-        complete = self.view.memory.get((LastUses, SINCE)) or False
-        if missing or not complete:
-            read, complete = self._read(missing)
-            known |= read
-        return chain.from_iterable(rows.items() for rows in known.values()), complete
+        rows, complete = self._read(
+            [*product(blocks, sorted({place // GROUP for place in self._asked}))]
+        )
+        found = self._with({}, {}, rows, is_all=complete)
+        self.view.memory.keep(name, (plan, found), _ITEM_BYTES + _USER_BYTES * len(found.by_user))
+        return found
 
-    def _read(self, missing: Sequence[Items]) -> tuple[dict[Items, Mapping[Pair, int]], bool]:
-        sks = [SINCE, *(keys.last_used_of(*at) for at in missing)]
+    def _read(self, wanted: Sequence[Items]) -> tuple[Iterator[tuple[Pair, int]], bool]:
+        """The rows of some items as of the view, and whether nothing was settled before them."""
+        sks = [SINCE, *(keys.last_used_of(*at) for at in wanted)]
         pk = keys.last_used(self.view.organization)
         since, *items = self.view.store.get_each(pk, sks)
-        found = {at: item for at, item in zip(missing, items, strict=True) if item}
+        found = {at: item for at, item in zip(wanted, items, strict=True) if item}
         rows = {at: from_item(item, *at) for at, item in found.items()}
         self._go_back(rows, [at for at, item in found.items() if item["k"] > self.view.head.plan])
-        for at in missing:
-            self._remember(at, rows.setdefault(at, {}))
-        complete = since is not None and since["k"] == 1
-        self.view.memory.keep((LastUses, SINCE), complete, _ITEM_BYTES)
-        return {**rows}, complete
+        each = chain.from_iterable(of_item.items() for of_item in rows.values())
+        return each, since is not None and since["k"] == 1
 
     def _go_back(self, rows: Mapping[Items, dict[Pair, int]], newer: Sequence[Items]) -> None:
         """Replace rows that a later plan has changed by what they were before the first of them.
@@ -125,16 +137,6 @@ class LastUses:
         first = keys.former_last_used(block, group, self.view.head.plan + 1)
         last = f"{keys.last_used_of(block, group)}#{keys.TOP}"
         return KeyRange(keys.last_used(self.view.organization), first, last)
-
-    def _remembered(self, at: Items) -> Mapping[Pair, int] | None:
-        """Rows as of the plan of the view, which are the same whenever they are read."""
-        kept = self.view.memory.get((LastUses, at))
-        rows: Mapping[Pair, int] | None = kept[1] if kept else None
-        return rows if kept and kept[0] == self.view.head.plan else None
-
-    def _remember(self, at: Items, rows: Mapping[Pair, int]) -> None:
-        weight = _ITEM_BYTES + _ROW_BYTES * len(rows)
-        self.view.memory.keep((LastUses, at), (self.view.head.plan, rows), weight)
 
 
 class DayOfUse(NamedTuple):
