@@ -23,6 +23,7 @@ from tests.support.memory_directory import ACME
 from tests.support.people import People, basic, bearer, people_of
 from tests.support.stack import CONTEXT, OTHER, Reply, endpoints, proxy_event, stack_on_moto
 from tests.support.storage_calls import record_calls
+from tests.support.usage_sender import UsageSender, used
 
 APP, PAGE = "https://app.example.com", "http://localhost:3000"
 SECOND = timedelta(seconds=1)
@@ -129,7 +130,6 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"for": {"team": "acme-nowhere"}}, "for.team: expected the id of a team"),
     ({"for": {"team": "globex-core"}}, "for.team: expected the id of a team"),
     ({"for": {"user": "acme-nobody"}}, "for.user: expected the id of a user"),
-    ({"for": {"user": "member@acme.example"}}, "for.user: expected the id of a user"),
     ({"products": []}, "products: expected an array of at least 1"),
     ({"products": ["chat"] * 51}, "products: expected an array of at most 50"),
     ({"products": ["chat", "chess"]}, "products.1: expected the id of a product"),
@@ -299,6 +299,18 @@ def test_a_token_ends_when(us: People, end: str) -> None:
     reply = show(token, origin=APP)
     assert (reply.status, reply.json) == (401, UNAUTHORIZED)
     assert not cors(reply)
+
+
+def test_a_token_is_never_of_somebody_who_has_got_its_subjects_name(us: People) -> None:
+    """A username names who is to be shown, and the token keeps their id."""
+    change(us, "leaver", username="leaver@acme.example")
+    wanted = wish({"user": "leaver@acme.example"})
+    made = us.stack.call("POST", "/v1/embed-tokens", us.key("admin"), body=wanted)
+    token = made.json["token"]
+    assert show(token).json["user"] == us.id("leaver")
+    erase(us, "leaver")
+    change(us, "joiner", username=us.id("leaver"))
+    assert (show(token).status, show(token).json) == (401, UNAUTHORIZED)
 
 
 def test_a_token_ends_with_the_grace_of_a_rotation_and_with_its_key(us: People) -> None:
@@ -482,6 +494,60 @@ def test_seats_are_used_by_the_products_of_the_token(us: People) -> None:
     assert found == [200, 200, 200, 403, 403, 403]
 
 
+FEBRUARY = "from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def used_by_all(casts: tuple[People, People]) -> People:
+    """Three people of two teams have used two products, one of a kind with a breakdown."""
+    us, _ = casts
+    measures = [{"name": "pages"}]
+    kind = {"name": "document", "days": "utc", "measures": measures, "breakdowns": ["format"]}
+    product = {"id": "writer", "name": "Writer", "product_kind": "document"}
+    lines = [{"kind": "kind", **kind}, {"kind": "product", **product}]
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    sent = {**bearer(us.key("admin")), "content-type": "application/x-ndjson"}
+    reply = us.stack.call("PUT", "/v1/directory", headers=sent, body=text)
+    assert [each["status"] for each in reply.json["results"]] == ["created", "created"], reply.text
+    day, people = datetime(2026, 2, 3, tzinfo=UTC), ("lead", "member", "stranger")
+    events = [used(us.id(who), "chat", day, 1, 2, 3, 4) for who in people]
+    UsageSender(ACME).send(events, day + timedelta(days=1))
+    return us
+
+
+@pytest.mark.parametrize("group_by", ["none", "product", "team", "department", "user", "user_type"])
+@pytest.mark.parametrize("subject", ["team core", "team edge", "user member"])
+def test_usage_is_what_a_key_is_told_of_the_subject(
+    used_by_all: People, subject: str, group_by: str
+) -> None:
+    us, (kind, _, who) = used_by_all, subject.partition(" ")
+    path = f"/v1/usage?product=chat&{FEBRUARY}&granularity=week&group_by={group_by}"
+    shown = us.stack.get(path, token_of(us, about=subject))
+    told = us.stack.get(f"{path}&{kind}={us.id(who)}", us.key("admin"))
+    assert (shown.status, shown.json) == (told.status, told.json)
+    users = 2 if subject == "team core" else 1
+    assert shown.json["totals"]["active_users"]["value"] == users
+
+
+def test_a_breakdown_which_is_of_everybody_is_shown_to_tokens_of_everybody(
+    used_by_all: People,
+) -> None:
+    """Whom a token is about is a filter, also where the query names nobody."""
+    us, path = used_by_all, f"/v1/usage?product=writer&{FEBRUARY}&group_by=format"
+    statuses = {
+        about: us.stack.get(path, token_of(us, about=about)).status
+        for about in ("", "team core", "user member")
+    }
+    assert statuses == {"": 200, "team core": 400, "user member": 400}
+
+
+def test_usage_is_of_the_products_of_the_token(used_by_all: People) -> None:
+    us, token = used_by_all, token_of(used_by_all, products=["chat"])
+    words = ("product=chat", "kind=chat", "product=writer", "kind=document", "kind=none")
+    found = [us.stack.get(f"/v1/usage?{each}&{FEBRUARY}", token).status for each in words]
+    assert found == [200, 200, 403, 403, 403]
+
+
 # what browsers ask first
 
 
@@ -511,8 +577,3 @@ def test_whatever_is_no_page_is_told_the_verb(origin: str | None) -> None:
     reply = ask_first(origin)
     assert (reply.status, reply.headers["Allow"]) == (405, "GET")
     assert not cors(reply)
-
-
-def test_browsers_are_answered_on_the_routes_that_tokens_open() -> None:
-    embedded = {each.path for each in endpoints().values() if each.may and each.may.embeds}
-    assert embedded <= {"/v1/usage", "/v1/seats"}

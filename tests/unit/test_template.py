@@ -17,7 +17,7 @@ from local.template import expanded, read, written
 from odometer.bootstrap import Settings
 from odometer.engine.format import keys
 from odometer.web.family import MESSAGES, STATUS
-from tests.support.stack import functions
+from tests.support.stack import endpoints, functions
 
 TEMPLATE = written()
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
@@ -140,6 +140,12 @@ def test_a_function_is_granted_verbs_by_name_on_resources_by_name(function: str)
 def test_a_function_that_reads_cannot_write_what_it_reports_from(function: str) -> None:
     for resource, verbs in granted(function).items():
         assert resource not in PROTECTED or verbs <= READS
+
+
+def test_browsers_are_answered_on_the_routes_that_embed_tokens_open() -> None:
+    rules = {each.path: each.may for each in endpoints().values()}
+    opened = {("OPTIONS", path) for path, rule in rules.items() if rule and rule.embeds}
+    assert routes("EdgePreflight") == opened
 
 
 @pytest.mark.parametrize("function", [CATCH_ALL, "EdgePreflight"])

@@ -264,10 +264,16 @@ def identity_of(caller: Caller) -> dict[str, Any]:
     return {**known, "embed": True} if caller.grant else known
 
 
-def subject_of(claims: Claims, directory: Directory) -> Subject:
-    """The team or the user that a token is about, if it is about one that is there."""
+def subject_of(claims: Claims, directory: Directory) -> Team | User | None:
+    """The team or the user that a token is about, if it is about one that is there.
+
+    It is there by its id only: a name may be somebody else's by now.
+    """
     about = SUBJECTS.get(claims.access)
-    return about.find(directory, claims.subject) if about and claims.subject else None
+    found = about.find(directory, claims.subject) if about and claims.subject else None
+    if isinstance(found, Team | User) and found.id == claims.subject:
+        return found
+    return None
 
 
 def chain(context: RequestContext) -> Chain:

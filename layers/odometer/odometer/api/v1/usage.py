@@ -34,7 +34,7 @@ def usage_in_groups(
     restore_view(chain, usage)
     what = what_is_asked(query, usage.directory, caller)
     when = when_is_asked(query, usage.view.head.zone, instant_at(chain.began), what)
-    read = reading_of(what, when, filter_asked(query, subjects, usage.directory), usage)
+    read = reading_of(what, when, filter_asked(query, what, subjects, usage.directory), usage)
     return report_of(
         Rows(query, what, when, usage, read), explain_template(query, what, subjects), chain
     )

@@ -87,9 +87,10 @@ def products_asked(
         products = [MeteredProduct(each, found("product", each, directory.kinds)) for each in names]
         return products, list(dict.fromkeys(product.kind for product in products))
     known_kinds = {**KINDS, **directory.own_kinds}
-    kinds = [found("kind", name, known_kinds) for name in names_sent(query.kind or "", known_kinds)]
-    ids = [each for each, kind in directory.kinds.items() if kind in kinds]
+    wanted = names_sent(query.kind or "", known_kinds)
+    ids = [each for each, kind in directory.kinds.items() if kind.name in wanted]
     open_ones = caller.products_among(ids, named=False)
+    kinds = [found("kind", name, known_kinds) for name in wanted]
     return [MeteredProduct(each, directory.kinds[each]) for each in open_ones], kinds
 
 
@@ -126,20 +127,24 @@ def group_asked(query: UsageQuery, kinds: Sequence[Kind]) -> GroupBy | int:
         raise Invalid.parameter(
             "group_by", "a breakdown is one of a kind: ask for one kind", query.group_by
         )
-    if any((query.team, query.department, query.user, query.user_type)):
-        words = "a breakdown is one of everybody's usage: expected no filter of users"
-        raise Invalid.parameter("group_by", words, query.group_by)
     return places.pop()
 
 
-def filter_asked(query: UsageQuery, subjects: Subjects, directory: Directory) -> Filter:
-    """Whose usage is asked about: that of users who meet every filter."""
-    return Filter(
+def filter_asked(query: UsageQuery, what: What, subjects: Subjects, directory: Directory) -> Filter:
+    """Whose usage is asked about: that of users who meet every filter.
+
+    The subject of an embed token is a filter, too, whether the query names it or not.
+    """
+    users = Filter(
         team=subjects.team.ordinal if subjects.team else None,
         departments=departments_asked(query, directory),
         user_type=query.user_type,
         users=frozenset([subjects.user.ordinal]) if subjects.user else None,
     )
+    if isinstance(what.group_by, int) and users != Filter():
+        words = "a breakdown is one of everybody's usage: expected no filter of users"
+        raise Invalid.parameter("group_by", words, query.group_by)
+    return users
 
 
 def departments_asked(query: UsageQuery, directory: Directory) -> frozenset[int] | None:
