@@ -162,7 +162,9 @@ def test_what_has_a_value_is_explained(client: Client, query: str, pages: int) -
             400,
             "state: not together with breakdown",
         ),
-        ("measure=users&breakdown=format", 400, "measure: expected a measure of the product"),
+        ("measure=users&breakdown=format", 400, "measure: expected one of pages, bytes"),
+        ("measure=tests&breakdown=format", 400, "measure: expected one of pages, bytes"),
+        ("measure=pages&breakdown=format&value=", 400, "value: "),
     ],
 )
 def test_what_cannot_be_explained_is_said(

@@ -285,8 +285,10 @@ def check_by_value(query: ExplainQuery, products: Sequence[MeteredProduct], brea
     if breakdown not in known:
         expected = f"expected one of {', '.join(known)}" if known else "the products have none"
         raise Invalid.parameter("breakdown", expected, breakdown)
-    if query.measure in (DAYS_ACTIVE, USERS, ACCOUNTS):
-        words = "expected a measure of the product: values of a breakdown have no users"
+    broken_down = (each.kind for each in products if breakdown in each.kind.breakdowns)
+    measures = dict.fromkeys(name for kind in broken_down for name in kind.measures)
+    if query.measure not in measures:
+        words = f"expected one of {', '.join(measures)}: values of a breakdown have no users"
         raise Invalid.parameter("measure", words, query.measure)
     for name, given in query.filters.items():
         if given is not None:
