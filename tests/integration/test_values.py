@@ -121,6 +121,11 @@ def test_usage_is_shown_by_value(client: Client) -> None:
         None: (5, 5, 0, False),
     }
     assert (answer["totals"]["pages"]["value"], *pages_in(answer)) == (48, 35, 13)
+    assert answer["explain"].endswith("breakdown=format{&measure,from,to,value}")
+    asked = answer["explain"].split("?")[1].split("{")[0]
+    for value, (pages, *_) in shown.items():
+        query_of_value = asked if value is None else f"{asked}&value={value}"
+        assert explained(client, f"{query_of_value}&measure=pages")["value"] == pages
     text = client.get("/v1/usage", f"from=2026-02-01&to=2026-04-01&{query}", accept="text/csv").text
     assert text.splitlines()[0].startswith("format,")
 
