@@ -92,7 +92,7 @@ class Process:
     def knows_secret(self) -> bool:
         return "secret" in vars(self)
 
-    @property
+    @cached_property
     def pepper(self) -> bytes:
         """The key with which access keys are hashed; it tells nothing about the secret."""
         return hmac.digest(self.secret, b"access key pepper", "sha256")
