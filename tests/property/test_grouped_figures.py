@@ -20,11 +20,13 @@ from odometer.domain.people import UserType
 from odometer.domain.time import epoch_second
 from odometer.engine import calendar
 from odometer.engine.format.decisions import read_head
-from odometer.engine.format.groups import EachUser
+from odometer.engine.format.groups import CELL, EachUser
 from odometer.engine.format.products import PEOPLE, TOTALS
-from odometer.reports.blocks import Granularity, blocks, edges
+from odometer.engine.read.series import Series
+from odometer.reports.blocks import Granularity, blocks, edges, tally_blocks
 from odometer.services.figures import Asked, Figures, Filter, Group, GroupBy, Report
 from odometer.services.groups import Roster as KnownRoster
+from odometer.services.groups import department_members
 from tests.property.test_series import (
     BEGINNINGS,
     EVERYTHING,
@@ -36,10 +38,12 @@ from tests.property.test_series import (
     some_event,
     take,
 )
+from tests.property.test_series import expected as tally_of_events
 from tests.support.memory_store import CountedRounds
 from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine
 
 if TYPE_CHECKING:
+    from odometer.directory.snapshot import Directory
     from odometer.domain.events import Event
     from odometer.domain.kinds import Kind
     from odometer.engine.store import Item, KeyRange
@@ -71,6 +75,9 @@ class Roster:
 
     def columns(self, *_: str) -> Mapping[str, list[Any]]:
         return {"team": self.team, "departments": self.departments, "type": self.type}
+
+    def departments_with(self, ids: Sequence[str]) -> set[int]:
+        return {int(each) for each in ids}
 
     def commits(self, _: object) -> Mapping[str, str]:
         return {}
@@ -335,3 +342,19 @@ def test_a_page_holds_as_many_users_as_units_pay_for(weeks: SimulatedEngine) -> 
     assert report.affordable(side_by_side, 8) == len(side_by_side)
     assert report.affordable(apart, 0) == 1
     assert 1 < report.affordable(apart, 30) < report.affordable(apart, 60) <= 8
+
+
+def test_departments_that_somebody_is_in_two_of_are_cells(weeks: SimulatedEngine) -> None:
+    roster = Roster(SEED, 1)
+    members = department_members(cast("Directory", roster), ["0", "1"])
+    assert members is not None
+    assert members.division == CELL
+    users = {user for user, those in enumerate(roster.departments) if those}
+    assert users
+    monday = calendar.first_second(date(2026, 2, 2), UTC)
+    ends = [monday + 7 * 86_400 * week for week in range(WEEKS)]
+    series = Series(weeks.view(), EVERYTHING[:2], ends, members=members)
+    folds = weeks.folds()
+    assert tally_blocks(series, users) == [
+        tally_of_events(folds, pair, users, EVERYTHING[:2]) for pair in pairwise(ends)
+    ]

@@ -96,6 +96,13 @@ class Roster:
             return [*groups]
         return [*groups, Groups.of(CELL, self.digest(CELL), self._pairs_of_cells(), PLAIN)]
 
+    def members_as_cells(self, departments: Collection[int]) -> Members | None:
+        """The members of any of some departments; None where there are too many cells."""
+        if len(self.cells) > MOST_CELLS:
+            return None
+        some = [n for n, cell in enumerate(self.cells) if {*departments} & {*cell.departments}]
+        return Members(CELL, self.digest(CELL), some)
+
     def _pairs_of_cells(self) -> Iterable[tuple[int, int]]:
         some = enumerate(self.cells.values())
         return sorted((user, n) for n, users in some if n != PLAIN for user in users)
@@ -135,11 +142,15 @@ def team_members(directory: Directory, team: int) -> Members:
 
 
 def department_members(directory: Directory, ids: Collection[str]) -> Members | None:
-    """The members of some departments; None where somebody is in two of them."""
+    """The members of some departments; as cells where somebody is in two of them.
+
+    None where there are too many cells.
+    """
     departments = directory.departments_with(ids)
-    of_users = directory.columns("users", "roster")["departments"]
+    columns = directory.columns("users", "roster")
+    of_users = columns["departments"]
     if any(len(departments & set(each)) > 1 for each in of_users if len(each) > 1):
-        return None
+        return Roster(columns).members_as_cells(departments)
     return Members(DEPARTMENT, digest_of(of_users), sorted(departments))
 
 
