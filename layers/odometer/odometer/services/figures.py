@@ -154,10 +154,12 @@ class Report:
         return ranges
 
     def _range(self, edges: Sequence[int]) -> "Range":
-        """How a range is read: of what is in no simple group, sums are apart from active days."""
+        """How a range is read: sums that many items would tell are apart from active days."""
         by_product, days = self.asked.group_by == GroupBy.PRODUCT, self.asked.days
         whose, whole = self._whose, len(edges) - 1 == 1
-        is_apart = days and whole and not by_product and (self._is_by_user or not whose.is_simple)
+        is_apart = (
+            days and whole and not by_product and (self._is_by_user or not whose.is_told_by_few)
+        )
         is_by_day = days or not whole
         is_measured = self._is_by_user or is_apart or not is_by_day
         tallies = Tallies(edges, whose.selections, self.asked.products, by_product, days)

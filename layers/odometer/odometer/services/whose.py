@@ -49,6 +49,8 @@ class Filter(NamedTuple):
 
 
 ANYBODY: Final = Filter()
+FEW_CHUNKS: Final = 2
+"""More of them weigh more than two readings do."""
 DIVISION_OF: Final[Mapping[GroupBy, str]] = {
     GroupBy.TEAM: TEAM,
     GroupBy.DEPARTMENT: DEPARTMENT,
@@ -91,9 +93,11 @@ class Whose:
         return Selections([self.all, *self.groups.values()], self._division)
 
     @property
-    def is_simple(self) -> bool:
-        """Whether weeks tell of everybody, or by a division that has a group for each."""
-        return self._only == ANYBODY if self._division is None else self._division.name != CELL
+    def is_told_by_few(self) -> bool:
+        """Whether few items beside the strips of weeks tell all of it."""
+        if self._division is None:
+            return self._only == ANYBODY
+        return len(self.selections.in_shard(0).chunks) <= FEW_CHUNKS
 
     @cached_property
     def _cells(self) -> Sequence[tuple[int, Cell, Sequence[int]]]:

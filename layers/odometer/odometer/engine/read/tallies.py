@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 from functools import cached_property, reduce
-from itertools import pairwise, repeat
-from operator import add, or_
+from itertools import groupby, pairwise, repeat
+from operator import add, itemgetter, or_
 from typing import Final, TypeAlias
 
+from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format.frames import SHARD, with_days
 from odometer.engine.format.products import PEOPLE, PEOPLE_SHARD, MeteredProduct
 from odometer.engine.format.strips import Count
 from odometer.engine.read.measuring import Measuring, Used
 from odometer.engine.read.people import MOST_BLOCKS, PEOPLE_WEIGHT, PeopleSeries
-from odometer.engine.read.selections import ALL_BITS, EVERYBODY, Selections
+from odometer.engine.read.selections import EVERYBODY, Selections
 from odometer.engine.read.series import Counted, Series
 from odometer.engine.read.views import View
 from odometer.engine.rounds import Steps, side_by_side
@@ -38,33 +39,39 @@ class Tally:
     blocks: int
     sums: dict[Measured, Sequence[int]] = field(default_factory=dict)
     """What nobody used is left out."""
-    users: Sequence[int] = ()
+    users: list[int] = field(init=False)
     all_users: int = 0
     """Who was active in any of the blocks."""
-    _days: dict[int, set[int]] = field(default_factory=dict)
+    _days: list[int] = field(init=False)
+    """A bit for each day on which anybody was active."""
 
     def __post_init__(self) -> None:
-        self.users = [0] * self.blocks
+        self.users, self._days = [0] * self.blocks, [0] * self.blocks
 
     def sum(self, measured: Measured) -> int:
         return sum(self.sums.get(measured, ()))
 
     @property
     def all_days(self) -> int:
-        return len(set().union(*self._days.values()))
+        return reduce(or_, self._days, 0).bit_count()
 
     @property
     def days(self) -> list[int]:
         """On how many days anybody was active."""
-        return [len(self._days.get(block, ())) for block in range(self.blocks)]
+        return [days.bit_count() for days in self._days]
 
     def add_day(self, block: int, day: int, *, is_active: bool) -> None:
-        if is_active:
-            self._days.setdefault(block, set()).add(day)
+        self._days[block] |= is_active << day
 
     def add_sums(self, measured: Measured, column: Sequence[int]) -> None:
         known = self.sums.get(measured)
         self.sums[measured] = list(map(add, known, column)) if known else column
+
+    def add_active(self, block: int | None, users: int) -> None:
+        if block is None:
+            self.all_users += users
+        else:
+            self.users[block] += users
 
     def add_users(self, by_block: Sequence[int], mine: int) -> None:
         """Add users of a shard that are of a selection."""
@@ -122,7 +129,8 @@ class Tallies:
             read = counted_by_day(view, catalog, products, edges, asked)
         else:
             read = counted_apart(view, products, edges, asked)
-        days = [calendar.day_of(first, zone).toordinal() for first in edges[:-1]]
+        before = calendar.day_of(edges[0], zone) - DAY
+        days = [(calendar.day_of(first, zone) - before).days for first in edges[:-1]]
         self._add((yield from read), places, edges, days if self.by_day else ())
 
     def _cut(self, zone: tzinfo) -> Sequence[int]:
@@ -142,17 +150,35 @@ class Tallies:
         at = [bisect_right(self.edges, first) - 1 for first in edges[:-1]]
         for shard, bits, blocks in counted:
             self._bits[shard], active = bits, self._active[shard]
-            of_products = [[0] * self.blocks for _ in places]
-            for block, day, counts in zip(at, days or repeat(0), blocks, strict=False):
-                for place, count, by_block in zip(places, counts, of_products, strict=True):
-                    active[block] |= count.users
-                    by_block[block] |= count.users
-                    self._add_sums(block, place, count.sums)
-                    if day:
-                        self._add_day(block, day, place, count.users, bits)
-            if self.by_product:
-                for place, by_block in zip(places, of_products, strict=True):
-                    self._each[1 + place].add_users(by_block, ALL_BITS)
+            whole = [0] * len(places)
+            parts = zip(at, days or repeat(0), blocks, strict=False)
+            for block, of_block in groupby(parts, key=itemgetter(0)):
+                found = [0] * len(places)
+                for _, day, counts in of_block:
+                    self._add_counts(block, day, list(zip(places, counts, strict=True)), bits)
+                    found = [
+                        users | count.users for users, count in zip(found, counts, strict=True)
+                    ]
+                active[block] |= reduce(or_, found, 0)
+                whole = list(map(or_, whole, found))
+                self._add_users_of_products(block, places, found)
+            self._add_users_of_products(None, places, whole)
+
+    def _add_counts(
+        self, block: int, day: int, counts: Sequence[tuple[int, Count]], bits: Sequence[int]
+    ) -> None:
+        for place, count in counts:
+            self._add_sums(block, place, count.sums)
+            if day:
+                self._add_day(block, day, place, count.users, bits)
+
+    def _add_users_of_products(
+        self, block: int | None, places: Sequence[int], users: Sequence[int]
+    ) -> None:
+        """Add who used each product in a block, or in any of them: nobody is in two shards."""
+        if self.by_product:
+            for place, found in zip(places, users, strict=True):
+                self._each[1 + place].add_active(block, found.bit_count())
 
     def _add_sums(self, block: int, place: int, sums: tuple[int, ...]) -> None:
         known = self._sums[place][block]
