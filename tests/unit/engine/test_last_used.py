@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import product
 from random import Random
 
@@ -16,7 +17,7 @@ from odometer.engine.format.decisions import Fold, UsageHead
 from odometer.engine.format.last_used import GROUP, from_item, to_attributes
 from odometer.engine.format.latest import BLOCK
 from odometer.engine.format.products import RESERVED, MeteredProduct
-from odometer.engine.memory import Memory
+from odometer.engine.memory import NO_MEMORY, Memory
 from odometer.engine.read.last_used import (
     ByUser,
     LastUse,
@@ -30,7 +31,7 @@ from odometer.engine.store import Item, KeyRange
 from odometer.engine.write.last_used import LastUsed
 from odometer.services.tasks import Tasks
 from tests.support.memory_store import MemoryStore
-from tests.support.simulated_engine import ORGANIZATION, PRODUCTS
+from tests.support.simulated_engine import ORGANIZATION, PRODUCTS, SimulatedEngine
 from tests.unit.engine.test_first_format import stored
 
 MOST_BYTES = 400_000
@@ -109,6 +110,29 @@ def test_the_product_that_stands_first_counts_of_those_used_in_the_same_second()
         assert LastUses(simulated.view(), PRODUCTS, PRODUCTS).found().by_user[new] == LastUse(
             second, ORDER[0]
         )
+
+
+def test_a_view_sees_the_last_uses_of_its_moment_whatever_was_settled_since() -> None:
+    """Ann had used a product before and uses another then; Bob comes then."""
+    simulated = SimulatedEngine(1_790_000_000, "UTC", PRODUCTS)
+    memory = Memory().of(ORGANIZATION)
+    seen: list[tuple[View, ByUser]] = []
+    for who, place in (("ann", 1), ("ann", 1), ("ann", 0), ("bob", 0), ("ann", 1)):
+        simulated.pass_time(1_000)
+        digest = simulated.now.to_bytes(12, "big")
+        event = Event(who, ORDER[place], "ci", simulated.now, 0, (1, 0, 0, 0), digest)
+        entry = simulated.accept([event], Random(1), 0)
+        simulated.folding.fold_new(ORGANIZATION, [entry], simulated.now_ms)
+        while simulated.settle():
+            pass
+        view = replace(simulated.view(), memory=memory)
+        before = seen[-1][1] if seen else {}
+        user = simulated.subjects.ordinals(ORGANIZATION, [who], 0)[who]
+        seen.append((view, {**before, user: LastUse(simulated.now, ORDER[place])}))
+        for earlier, expected in (*seen, *reversed(seen)):
+            cold = replace(earlier, memory=NO_MEMORY)
+            assert LastUses(cold, PRODUCTS, PRODUCTS).found().by_user == expected
+            assert LastUses(earlier, PRODUCTS, PRODUCTS).found().by_user == expected
 
 
 def days_by_force(folds: Iterable[Fold], zone: str, seconds: range) -> ByUser:
