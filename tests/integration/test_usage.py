@@ -12,12 +12,13 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from odometer.api.v1 import usage_rows
 from odometer.domain.people import Role, UserType
 from tests.support.apps import APP, OFFICE, OTHER_APP, SALES, Client, use
 from tests.support.figures_oracle import Moment
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Reply, stack_on_moto
-from tests.support.usage_sender import used
+from tests.support.usage_sender import BATCH, EVENTS, usage_event, used
 
 USAGE = "/v1/usage"
 ZONE = "Europe/Berlin"
@@ -217,6 +218,112 @@ def test_decimals_are_exact_beyond_what_floats_hold(client: Asking) -> None:
     )
     (row, _) = csv.DictReader(StringIO(table.text))
     assert Decimal(row["credits.value"]) == Decimal(total).scaleb(-6) / 2
+
+
+DOCUMENT = {
+    "name": "sheet",
+    "measures": [
+        {"name": "exports", "aggregate": "count"},
+        {"name": "credits", "unit": "credits", "decimals": 2},
+    ],
+    "breakdowns": ["format"],
+}
+FORMATS = ("pdf", None, "odt", "Pdf", None, "pdf", "csv")
+
+
+@pytest.fixture(scope="module")
+def sheets(client: Asking) -> Asking:
+    """Sheets are told apart by format, if they have one; slides are a kind without products."""
+    slides = {"name": "slides", "measures": [{"name": "shown"}], "breakdowns": ["format"]}
+    document = {
+        "kinds": [DOCUMENT, slides],
+        "products": [{"id": "sheets", "name": "Sheets", "kind": "sheet"}],
+    }
+    assert client.stack.put(client.admin, document).status == 200
+    body = [
+        usage_event(
+            f"sheet{place}",
+            source="test",
+            subject="ann",
+            time=f"2026-04-0{1 + place}T21:59:59Z",
+            data={"product": "sheets", "credits": place + 0.25}
+            | ({"format": text} if text else {}),
+        )
+        for place, text in enumerate(FORMATS)
+    ]
+    sent = client.stack.call("POST", EVENTS, client.admin, headers=BATCH, body=body)
+    assert sent.json["accepted"] == len(FORMATS), sent
+    client.usage_sender.engine.fold_outstanding(client.organization, client.now)
+    return client
+
+
+APRIL = {"kind": "sheet", "from": "2026-04-01", "to": "2026-04-08", "group_by": "format"}
+
+
+def test_groups_of_a_breakdown_are_its_values_and_what_had_none(sheets: Asking) -> None:
+    answer = sheets.answer({**APRIL, "granularity": "day", "measure": "credits,exports"})
+    found = {
+        group["format"]: {name: each["value"] for name, each in group["totals"].items()}
+        for group in answer["groups"]
+    }
+    sums = {
+        text: {
+            "credits": sum(Fraction(4 * n + 1, 4) for n, it in enumerate(FORMATS) if it == text),
+            "exports": FORMATS.count(text),
+        }
+        for text in dict.fromkeys(FORMATS)
+    }
+    assert found == sums
+    assert list(found) == sorted(sums, key=lambda text: -sums[text]["credits"])
+    for group in answer["groups"]:
+        of_days = [block["exports"] for block in group["series"]]
+        assert of_days == [int(text == group["format"]) for text in FORMATS]
+    by_name = sheets.answer({**APRIL, "sort": "name"})["groups"]
+    assert [group["format"] for group in by_name] == ["csv", "odt", "Pdf", "pdf", None]
+    assert {group["totals"]["active_users"]["value"] for group in by_name} == {None}
+    named = sheets.answer({**APRIL, "q": "PD", "limit": "1"})
+    assert (named["total_groups"], named["groups"][0]["format"]) == (2, "pdf")
+    rest = sheets.answer({**APRIL, "q": "PD", "limit": "1", "cursor": named["next_cursor"]})
+    assert [group["format"] for group in rest["groups"]] == ["Pdf"]
+
+
+def test_the_figures_of_values_are_explained(sheets: Asking) -> None:
+    answer = sheets.answer(APRIL)
+    for group in answer["groups"]:
+        ends = ("credits", answer["from"], answer["to"])
+        url = expanded(answer["explain"], *ends, group["format"])
+        explained = json.loads(sheets.get(url).text, parse_float=Fraction)
+        assert explained["value"] == group["totals"]["credits"]["value"], group
+
+
+def test_a_breakdown_has_no_users(sheets: Asking) -> None:
+    reply = sheets.asks({**APRIL, "user": "ann"})
+    words = "group_by: a breakdown is one of everybody's usage: expected no filter of users"
+    assert (reply.status, reply.json["error"]["message"]) == (400, words)
+
+
+@pytest.mark.parametrize("group_by", ["none", "format", "user", "product"])
+def test_a_kind_without_products_has_used_nothing(sheets: Asking, group_by: str) -> None:
+    query = {**APRIL, "kind": "slides", "group_by": group_by, "granularity": "week"}
+    answer = sheets.answer({**query, "measure": "shown,active_users,active_days"})
+    assert {name: each["value"] for name, each in answer["totals"].items()} == {
+        "shown": 0,
+        "active_users": 0,
+        "active_days": 0,
+    }
+    assert (answer["groups"], answer["total_groups"]) == ([], 0)
+
+
+def test_a_page_of_long_series_has_fewer_groups_and_its_cursor_goes_on(
+    client: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage_rows, "PAGE_BYTES", 2_000)
+    query = {"kind": "app", **MARCH, "group_by": "department", "granularity": "week"}
+    page = client.answer(query)
+    rest = client.answer({**query, "cursor": page["next_cursor"]})
+    groups = [*page["groups"], *rest["groups"]]
+    assert (len(page["groups"]), page["total_groups"], rest["next_cursor"]) == (1, 2, None)
+    assert groups == client.moment.answer(query)["groups"]
 
 
 # faults
@@ -460,21 +567,26 @@ def test_leads_ask_about_their_team_and_members_about_themselves(client: Asking)
 # explained
 
 
-@pytest.mark.parametrize("name", ["months by team", "weeks of a cut range", "users by name"])
+@pytest.mark.parametrize(
+    "name",
+    ["months by team", "weeks of a cut range", "users by name", "days active", "years by type"],
+)
 def test_any_figure_is_explained_where_the_answer_says(client: Asking, name: str) -> None:
     answer = client.answer(QUERIES[name])
     by, (group, *_) = answer["group_by"], answer["groups"]
     block = group.get("series", [{**{n: answer[n] for n in ("from", "to")}}])[-1]
     figures = group["totals"] if "series" not in group else block
-    for measure in set(figures) - {"from", "to", "partial", "active_users"}:
-        url = expanded(answer["explain"], measure, block["from"], block["to"], group[by]["id"])
+    for measure in set(figures) - {"from", "to", "partial"}:
+        its_id = group[by]["id"] if isinstance(group[by], dict) else group[by]
+        url = expanded(answer["explain"], measure, block["from"], block["to"], its_id)
         value = (
             figures[measure]["value"] if isinstance(figures[measure], dict) else figures[measure]
         )
-        assert client.get(url).json["value"] == value
+        assert json.loads(client.get(url).text, parse_float=Fraction)["value"] == value
 
 
-def expanded(template: str, measure: str, start: str, end: str, group: str) -> str:
+def expanded(template: str, measure: str, start: str, end: str, group: str | None) -> str:
+    """A URI of the template; a variable without a value is left out."""
     base, _, names = template.rstrip("}").partition("{")
-    values = dict(zip(names[1:].split(","), [measure, start, end, group], strict=False))
-    return f"{base}{names[0]}{urlencode(values)}"
+    values = zip(names[1:].split(","), [measure, start, end, group], strict=False)
+    return f"{base}{names[0]}{urlencode({name: it for name, it in values if it is not None})}"

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from odometer.domain.errors import Invalid
-from odometer.domain.kinds import Kind, Measure, Ratio
+from odometer.domain.kinds import ACTIVE_DAYS, ACTIVE_USERS, Kind, Measure, Ratio
 from odometer.reports.figures import rounded
 
-ACTIVE_USERS: Final = "active_users"
-ACTIVE_DAYS: Final = "active_days"
 COUNTED: Final = (ACTIVE_USERS, ACTIVE_DAYS)
 """What is counted and no sum: distinct users, and distinct days of the kind's calendar."""
 RATIO_DECIMALS: Final = 4
@@ -51,7 +49,8 @@ class Sum:
     decimals: int = 0
 
     def of(self, counted: Counted) -> int:
-        return sum(counted.sums[term[:2]] * term.factor for term in self.terms)
+        """What was used; of a kind without products, nothing."""
+        return sum(counted.sums.get(term[:2], 0) * term.factor for term in self.terms)
 
 
 @dataclass(frozen=True)

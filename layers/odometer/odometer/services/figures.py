@@ -137,6 +137,8 @@ class Report:
         """
         compare = [self.asked.compare] if self.asked.compare else []
         ranges = [self._range(edges) for edges in (self.asked.edges, *compare)]
+        if not self.asked.products:
+            return ranges
         measured = [each for each in ranges if each.is_measured]
         steps: list[Steps[Any]] = [
             used_in_each(self._view, self.asked.products, [each.seconds for each in measured]),

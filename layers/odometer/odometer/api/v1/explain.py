@@ -8,12 +8,15 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain.errors import Invalid, NotFound
+from odometer.domain.kinds import ACTIVE_DAYS, ACTIVE_USERS
 from odometer.domain.people import State, UserType
 from odometer.domain.text import as_kept
 from odometer.domain.time import Period, epoch_ms, format_seconds, instant_at
+from odometer.engine.calendar import day_edges, day_of, zone_of
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
 from odometer.engine.read.explain import (
     Explanation,
+    Part,
     TermKind,
     explain_days,
     explain_days_of_some,
@@ -23,6 +26,8 @@ from odometer.engine.read.explain import (
 )
 from odometer.engine.read.measuring import distinct_users
 from odometer.reports.utilization import state_at
+from odometer.services import figures
+from odometer.services.figures import Asked, Filter
 from odometer.services.usage import Usage, products_of
 from odometer.web.cursors import Chain, CursorParameter, link_headers, next_cursor, restore_view
 from odometer.web.exact import Figure, as_exact_json, number
@@ -35,6 +40,8 @@ LONGEST: Final = timedelta(days=732)
 LONGEST_PRODUCTS: Final = 4_096
 LONGEST_VALUE: Final = 64
 DAYS_ACTIVE: Final = "days_active"
+COUNTED: Final = (ACTIVE_USERS, ACTIVE_DAYS)
+"""As `/v1/usage` counts them: days are those of the kind, and several users may have them."""
 USERS: Final = "users"
 ACCOUNTS: Final = "accounts"
 
@@ -87,8 +94,9 @@ class ExplainQuery(WhoQuery):
         None, description="An id, or several with commas between them; all, if there is none."
     )
     measure: Annotated[str, Text(64)] = Field(
-        description=f"A measure of the product, `{DAYS_ACTIVE}`, `{USERS}` who had any usage, or "
-        f"`{ACCOUNTS}`, which are all users whether they had or not, as of `to`."
+        description=f"A measure of the product, `{DAYS_ACTIVE}`, `{USERS}` who had any usage, "
+        f"`{ACCOUNTS}`, which are all users whether they had or not, as of `to`; or "
+        f"`{ACTIVE_USERS}` and `{ACTIVE_DAYS}`, as `/v1/usage` has them."
     )
     breakdown: Annotated[str, Text(32)] | None = Field(
         None,
@@ -238,7 +246,9 @@ def explained_by(
         return explained_by_value(query, usage, products, query.breakdown)
     if query.measure == ACCOUNTS:
         return counted(users_in(usage.directory, query.end, *State), users)
-    if query.measure == USERS:
+    if query.measure == ACTIVE_DAYS:
+        return active_days_explained(query, usage, products, users)
+    if query.measure in (USERS, ACTIVE_USERS):
         return counted(distinct_users(usage.of(each.id, query.period) for each in products), users)
     if query.measure == DAYS_ACTIVE:
         return days_explained(query, usage, products, users)
@@ -329,11 +339,29 @@ def days_explained(
     return explain_days_of_some(usage.view, product, query.period, users)
 
 
+def active_days_explained(
+    query: ExplainQuery,
+    usage: Usage,
+    products: Sequence[MeteredProduct],
+    users: Collection[int] | None,
+) -> Explanation:
+    """The days, as the kinds of the products count them, on which any of the users was active."""
+    if len({product.kind.local_days for product in products}) != 1:
+        words = f"{ACTIVE_DAYS} is a figure of products whose days are of one calendar"
+        raise Invalid.parameter("product", words, query.product)
+    zone = zone_of(products[0].kind, usage.view.head.zone)
+    edges = day_edges(query.period.seconds, zone)
+    asked = Asked(products, edges, Filter(users=None if users is None else frozenset(users)))
+    active = figures.Report(usage, asked).blocks([]).all.active_users or ()
+    days = (day_of(first, zone) for first, found in zip(edges, active, strict=False) if found)
+    return Explanation([Part(TermKind.DAY, f"{day}", 1, 1) for day in days])
+
+
 def products_asked(query: ExplainQuery, directory: Directory) -> list[MeteredProduct]:
     names = names_asked(query.product, directory.kinds)
     found = [MeteredProduct(name, directory.kinds[name]) for name in names]
     own = dict.fromkeys(measure for product in found for measure in product.kind.measures)
-    measures = [*own, DAYS_ACTIVE, USERS, ACCOUNTS]
+    measures = [*own, DAYS_ACTIVE, USERS, ACCOUNTS, *COUNTED]
     if query.measure not in measures:
         words = f"expected one of {', '.join(measures)}"
         raise Invalid.parameter("measure", words, query.measure)

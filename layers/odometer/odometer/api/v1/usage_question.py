@@ -7,16 +7,16 @@ from typing import Final
 from urllib.parse import urlencode
 
 from odometer.access.policy import Caller
-from odometer.api.v1.asked import found, names_sent
+from odometer.api.v1.asked import names_sent, products_asked
 from odometer.api.v1.usage_query import LONGEST_HOURS, UsageQuery
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Invalid, NotFound
-from odometer.domain.kinds import KINDS, Kind
+from odometer.domain.kinds import ACTIVE_DAYS, KINDS, Kind
 from odometer.domain.text import as_kept
 from odometer.domain.time import Period
 from odometer.engine import calendar
 from odometer.engine.format.products import MeteredProduct
-from odometer.reports.columns import ACTIVE_DAYS, Column, column_of, columns_of, known
+from odometer.reports.columns import Column, column_of, columns_of, known
 from odometer.reports.groups import CHANGE, NAME, Order
 from odometer.reports.periods import HOUR_SECONDS, Granularity, block_edges
 from odometer.reports.ranking import Direction
@@ -70,28 +70,26 @@ def second_ends(period: Period) -> tuple[int, int]:
 
 
 def what_is_asked(query: UsageQuery, directory: Directory, caller: Caller) -> What:
-    products, kinds = products_asked(query, directory, caller)
+    products = products_asked(query.product, query.kind, directory, caller)
+    kinds = kinds_asked(query, directory, products, caller)
     names = query.measure.split(",") if query.measure is not None else None
     columns = columns_of(names, kinds)
     order = order_asked(query, columns, kinds)
     return What(products, kinds, columns, order, group_asked(query, kinds))
 
 
-def products_asked(
-    query: UsageQuery, directory: Directory, caller: Caller
-) -> tuple[list[MeteredProduct], list[Kind]]:
-    """The products, and their kinds; a kind may be asked about before it has products."""
-    if query.product is not None:
-        names = names_sent(query.product, directory.kinds)
-        caller.products_among(names, named=True)
-        products = [MeteredProduct(each, found("product", each, directory.kinds)) for each in names]
-        return products, list(dict.fromkeys(product.kind for product in products))
+def kinds_asked(
+    query: UsageQuery, directory: Directory, products: Sequence[MeteredProduct], caller: Caller
+) -> list[Kind]:
+    """The kinds that are asked about; one may be asked about before it has products.
+
+    A token for some products learns of no kinds that have none of them.
+    """
+    is_narrow = caller.grant is not None and caller.grant.products is not None
+    if query.kind is None or is_narrow:
+        return list(dict.fromkeys(product.kind for product in products))
     known_kinds = {**KINDS, **directory.own_kinds}
-    wanted = names_sent(query.kind or "", known_kinds)
-    ids = [each for each, kind in directory.kinds.items() if kind.name in wanted]
-    open_ones = caller.products_among(ids, named=False)
-    kinds = [found("kind", name, known_kinds) for name in wanted]
-    return [MeteredProduct(each, directory.kinds[each]) for each in open_ones], kinds
+    return [known_kinds[name] for name in names_sent(query.kind, known_kinds)]
 
 
 def order_asked(query: UsageQuery, columns: Sequence[Column], kinds: Sequence[Kind]) -> Order:

@@ -24,7 +24,7 @@ PAGE_BYTES: Final = 3 * 1024 * 1024
 BLOCK_BYTES: Final = 100
 FIGURE_BYTES: Final = 30
 """At most about so many for the ends of a block, and for a figure beside its name."""
-UNITS: Final = 80
+UNITS: Final = 30
 """About so many read units may be spent on the blocks of one page of users."""
 Read = Report | ReportByValue
 ENDS: Final = ("from", "to", "partial")
