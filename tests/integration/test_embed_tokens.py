@@ -525,6 +525,9 @@ def test_usage_is_what_a_key_is_told_of_the_subject(
     shown = us.stack.get(path, token_of(us, about=subject))
     told = us.stack.get(f"{path}&{kind}={us.id(who)}", us.key("admin"))
     assert (shown.status, shown.json) == (told.status, told.json)
+    strangers = ("edge", "stranger") if subject == "team core" else ("core", "lead")
+    if subject != "user member":
+        assert not [each for each in strangers if us.id(each) in shown.text]
     users = 2 if subject == "team core" else 1
     assert shown.json["totals"]["active_users"]["value"] == users
 
