@@ -3,6 +3,7 @@
 python -m bench --write                          # all but `scale`, into docs/performance.md
 python -m bench --users 1000 --quick             # a first look
 python -m bench compare --users 1000             # one part, only shown
+python -m bench compare --users 100000 --days 28 90 366 --rounds 3
 python -m bench intake --events 100000
 python -m bench start
 python -m bench layer

@@ -14,7 +14,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 from http.client import HTTPConnection
@@ -39,7 +39,7 @@ from bench.peers import peers
 from bench.picture import Line, picture
 from bench.prices import ROUND_TRIP_MS
 from bench.publish import PICTURES, publish
-from bench.question import FORMS, Engine, Form, Oracle, Question, days_at_edges, questions
+from bench.question import FORMS, LENGTHS, Engine, Form, Oracle, Question, days_at_edges, questions
 from bench.results import Asked, Results, Timing
 from bench.tables import tables_of
 from bench.today import let_events_wait, settle_today, store_days
@@ -82,11 +82,15 @@ def main(arguments: Sequence[str], *, write: bool) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="few questions, three rounds, no events"
     )
+    parser.add_argument("--days", type=int, nargs="+", default=LENGTHS, help="lengths of ranges")
+    parser.add_argument("--rounds", type=int, help=f"{ROUNDS}, or {FEWER} in a hurry")
     options = parser.parse_args(arguments)
+    rounds = options.rounds or (FEWER if options.quick else ROUNDS)
     texts = []
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as process:
         for users in options.users:
-            text, lines = process.submit(compare, users, quick=options.quick).result()
+            asked = process.submit(compare, users, options.days, rounds, quick=options.quick)
+            text, lines = asked.result()
             print(f"\n{text}\n", flush=True)
             texts.append(text)
             if write:
@@ -95,14 +99,16 @@ def main(arguments: Sequence[str], *, write: bool) -> None:
                 PICTURE.write_text(picture(lines, f"{users:,} users"))
 
 
-def compare(users: int, *, quick: bool) -> tuple[str, list[Line]]:
+def compare(
+    users: int, days: Collection[int], rounds: int, *, quick: bool
+) -> tuple[str, list[Line]]:
     """Load everybody, check every answer, take the time; the tables and lines of the picture."""
     before, size = os.getloadavg()[0], Size.of(users, quick=quick)
-    rounds = FEWER if quick else ROUNDS
     asked = {
         Asked(form, length): questions(form, length, rounds + 1)
         for form in size.forms
         for length in (form.lengths[1::2] if quick else form.lengths)
+        if length in days
     }
     log(f"{users:,} users")
     with (
