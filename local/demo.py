@@ -251,7 +251,7 @@ def write_names(record: Path, names: Mapping[str, str]) -> None:
 
 
 def show(names: Mapping[str, str], record: Path) -> None:
-    """Print the address, the Admin's credentials and three requests to paste."""
+    """Print the address, the Admin's credentials and some requests to paste."""
     base_url, bearer = names["BASE_URL"], f"-H 'Authorization: Bearer {names['ADMIN_TOKEN']}'"
     basic = shlex.quote(f"{names['ADMIN_USERNAME']}:{names['ADMIN_ACCESS_KEY']}")
     users = "organization/users?offset=0&limit=3&teamMember=true&active=true"
@@ -260,7 +260,8 @@ def show(names: Mapping[str, str], record: Path) -> None:
         f"ADMIN_USERNAME    {names['ADMIN_USERNAME']}",
         f"ADMIN_ACCESS_KEY  {names['ADMIN_ACCESS_KEY']}",
         f"More in {record}. Try these:\n",
-        f"curl {bearer} '{base_url}/api/v1/organization'",
+        f"curl {bearer} '{base_url}/v1/usage?kind=document&period=90d&group_by=team&limit=3'",
+        f"curl {bearer} '{base_url}/v1/seats?status=inactive&limit=3'",
         f"curl {bearer} '{base_url}/api/v1/{users}'",
         f"curl -u {basic} '{base_url}/api/v1/team/{names['TEAM_ID']}/users?offset=0&limit=3'\n",
     ):

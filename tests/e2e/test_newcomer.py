@@ -16,7 +16,7 @@ from tests.support.live_deployment import Deployment
 from tests.support.usage_sender import ago
 
 
-def test_the_three_lines_that_the_demo_prints_answer_when_pasted(deployment: Deployment) -> None:
+def test_the_lines_that_the_demo_prints_answer_when_pasted(deployment: Deployment) -> None:
     stack = Stack.read(deployment.home) if deployment.home else None
     if stack is None or not shutil.which("curl"):
         pytest.skip("needs a local stack and curl")
@@ -28,7 +28,7 @@ def test_the_three_lines_that_the_demo_prints_answer_when_pasted(deployment: Dep
         check=True,
     ).stdout
     lines = [line for line in printed.splitlines() if line.startswith("curl ")]
-    assert len(lines) == 3
+    assert len(lines) == 5
     for line in lines:
         quiet = line.replace("curl ", "curl --silent --fail --noproxy '*' ", 1)
         pasted = subprocess.run(quiet, shell=True, capture_output=True, text=True, check=True)  # noqa: S602
