@@ -111,7 +111,7 @@ class Report:
 
     def blocks(self, groups: Sequence[Group]) -> Blocks:
         """Block by block, with some of the groups."""
-        tallies = self._ranges[0].tallies
+        tallies = self.ranges[0].tallies
         known = dict(self._named(tallies))
         if self._is_by_user:
             known = self._blocks_of([group for group in groups if isinstance(group, int)])
@@ -129,8 +129,12 @@ class Report:
     # what is read
 
     @cached_property
-    def _ranges(self) -> list["Range"]:
-        """What is asked of each range, read.
+    def ranges(self) -> list["Range"]:
+        """What is asked of each range, read."""
+        return in_rounds(self._view.store, self.in_rounds())
+
+    def in_rounds(self) -> Steps[list["Range"]]:
+        """The same, for whoever reads more at once.
 
         Blocks and active days are counted by day, which tells the whole range, too. Any other range
         is the difference of readings, and so is whatever users are ranked by.
@@ -148,7 +152,7 @@ class Report:
                 if each.is_by_day
             ),
         ]
-        used, *_ = in_rounds(self._view.store, side_by_side(steps))
+        used, *_ = yield from side_by_side(steps)
         for each, of_products in zip(measured, zip(*used, strict=True), strict=True):
             each.used = of_products
             if each.is_apart or not each.is_by_day:
@@ -188,7 +192,7 @@ class Report:
     @cached_property
     def _totals(self) -> list[Totals]:
         of_range = self._of_users if self._is_by_user else self._of_groups
-        return [of_range(each) for each in self._ranges]
+        return [of_range(each) for each in self.ranges]
 
     def _of_groups(self, each: "Range") -> Totals:
         used = [(group, tally) for group, tally in self._named(each.tallies) if tally.all_users]

@@ -1,12 +1,12 @@
 """Usage by the values of breakdowns, as reports ask for it: by the texts that were sent."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from odometer.domain.errors import Corrupt
 from odometer.domain.values import Values
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.read.values import used_by_value
+from odometer.engine.read.values import ByValue, used_by_value
 from odometer.services.usage import Usage
 
 Sums = Mapping[str, Sequence[int]]
@@ -33,11 +33,19 @@ def columns_by_value(
 
     Only some texts are answered if they are given; that changes nothing of what is read.
     """
-    names = products[0].kind.measures
     several = [product.by_value(place) for product in products]
-    blocks = list(used_by_value(usage.view, several, edges))
+    blocks = used_by_value(usage.view, several, edges)
+    return columns_of(blocks, products[0], values_of(usage, products[0].id, place, blocks), only)
+
+
+def columns_of(
+    blocks: Sequence[ByValue],
+    product: MeteredProduct,
+    values: Values,
+    only: Collection[str] | None = None,
+) -> ColumnsByValue:
+    names = product.kind.measures
     columns = [[block.columns[at] for block in blocks] for at in range(len(names))]
-    values = values_of(usage, products[0].id, place, max(block.end for block in blocks))
     each = {
         text: [[column[value] if value < len(column) else 0 for column in c] for c in columns]
         for value, text in values.chosen(only)
@@ -52,11 +60,12 @@ def columns_by_value(
     )
 
 
-def values_of(usage: Usage, product: str, place: int, end: int) -> Values:
-    """The values of a breakdown, all before an end among them.
+def values_of(usage: Usage, product: str, place: int, blocks: Iterable[ByValue]) -> Values:
+    """The values of a breakdown, all of those that were used among them.
 
     Some may have been registered after the directory was opened; none is ever changed.
     """
+    end = max((block.end for block in blocks), default=0)
     known = usage.directory.values(product, place)
     if known.end < end:
         now = usage.directories.open(usage.directory.organization.id)

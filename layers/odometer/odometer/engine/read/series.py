@@ -273,6 +273,12 @@ class Series:
         """What every user of a shard used of each product in each block."""
         return self._in_blocks(shard, in_rounds(self.view.store, self._frames(shard)), self._events)
 
+    def blocks_in_rounds(self, shard: int) -> Steps[Iterator[tuple[Frame, ...]]]:
+        """The same; whatever it is made of is read at once."""
+        steps: list[Steps[Any]] = [self._frames(shard), self._events_of_each()]
+        read, events = yield from side_by_side(steps)
+        return self._in_blocks(shard, read, events)
+
     def counted(self, selections: Selections) -> Counted:
         """By shard and block, what selections of users used of each product."""
         return in_rounds(self.view.store, self.counted_in_rounds(selections))

@@ -1,8 +1,10 @@
 """Reads what was used of products by the values of a breakdown, in blocks of time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final
 
 from odometer.engine import calendar
 from odometer.engine.format.codec import Numbers
@@ -11,13 +13,25 @@ from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.measuring import Measuring
 from odometer.engine.read.series import Series
 from odometer.engine.read.views import View
-from odometer.engine.rounds import in_rounds, side_by_side
+from odometer.engine.rounds import Steps, in_rounds, side_by_side
+
+WEEK_SECONDS: Final = 7 * 86_400
 
 
-class ByValue(NamedTuple):
+@dataclass(frozen=True)
+class ByValue:
     """What was used in a block of time: a column for each measure, by value."""
 
-    columns: Sequence[Numbers]
+    frame: Frame
+    """Without a column of days."""
+
+    @classmethod
+    def together(cls, frames: Iterable[Frame], measures: int) -> "ByValue":
+        return cls(total(frames, measures - 1))
+
+    @cached_property
+    def columns(self) -> Sequence[Numbers]:
+        return [numbers_of([self.frame], place) for place in range(len(self.frame.columns))]
 
     @property
     def end(self) -> int:
@@ -35,29 +49,37 @@ class ByValue(NamedTuple):
 
 def used_by_value(
     view: View, products: Sequence[MeteredProduct], edges: Sequence[int]
-) -> Iterator[ByValue]:
+) -> list[ByValue]:
     """Of several products by value, in each block from a second up to the next one of the edges.
 
     The products are of one kind, whose values have the same numbers in all of them.
     """
-    wide = range(products[0].measures)
-    for frames in _blocks(view, products, edges):
-        measures = total(frames, len(wide) - 1)  # they have no column of days
-        yield ByValue([numbers_of([measures], place) for place in wide])
+    return in_rounds(view.store, by_value_in_rounds(view, products, edges))
 
 
-def _blocks(
+def by_value_in_rounds(
     view: View, products: Sequence[MeteredProduct], edges: Sequence[int]
-) -> Iterator[Sequence[Frame]]:
-    """The measures of each product; blocks of whole days share what is read, others do not."""
-    inner = edges[1:-1]
-    if inner and all(_begin_days(view, product, inner) for product in products):
-        yield from Series(view, products, edges).blocks(0)
-        return
+) -> Steps[list[ByValue]]:
+    """The same, for whoever reads more at once.
+
+    Short blocks of whole days share what is read of all of them; others are differences of
+    readings, which a process remembers.
+    """
+    if is_by_day(view, products, edges):
+        blocks = yield from Series(view, products, edges).blocks_in_rounds(0)
+        return [ByValue.together(frames, products[0].measures) for frames in blocks]
     ranges = [range(*ends) for ends in pairwise(edges)]
     measured = [Measuring(view, product).frames(ranges, [0]) for product in products]
-    for of_block in zip(*in_rounds(view.store, side_by_side(measured)), strict=True):
-        yield [shard.measures for shards in of_block for shard in shards]
+    of_products = yield from side_by_side(measured)
+    by_block = zip(*of_products, strict=True)
+    each = ([shard.measures for shards in block for shard in shards] for block in by_block)
+    return [ByValue.together(frames, products[0].measures) for frames in each]
+
+
+def is_by_day(view: View, products: Sequence[MeteredProduct], edges: Sequence[int]) -> bool:
+    """Whether blocks begin with days and are shorter than weeks."""
+    are_short = edges[-1] - edges[0] < WEEK_SECONDS * (len(edges) - 1)
+    return are_short and all(_begin_days(view, product, edges[1:-1]) for product in products)
 
 
 def _begin_days(view: View, product: MeteredProduct, seconds: Sequence[int]) -> bool:
