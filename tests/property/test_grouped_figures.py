@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from itertools import pairwise
+from itertools import pairwise, product
 from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +20,7 @@ from odometer.domain.people import UserType
 from odometer.domain.time import epoch_second
 from odometer.engine import calendar
 from odometer.engine.format.decisions import read_head
-from odometer.engine.format.groups import CELL, EachUser
+from odometer.engine.format.groups import CELL, DEPARTMENT, TEAM, EachUser, Groups
 from odometer.engine.format.products import PEOPLE, TOTALS
 from odometer.engine.read.series import Series
 from odometer.reports.blocks import Granularity, blocks, edges, tally_blocks
@@ -92,8 +92,8 @@ class Roster:
         groups: Mapping[GroupBy, Sequence[Group]] = {
             GroupBy.NONE: [],
             GroupBy.PRODUCT: [event.product],
-            GroupBy.TEAM: [] if team is None else [team],
-            GroupBy.DEPARTMENT: self.departments[event.who],
+            GroupBy.TEAM: [team],
+            GroupBy.DEPARTMENT: self.departments[event.who] or [None],
             GroupBy.USER: [event.who],
             GroupBy.USER_TYPE: [self.type[event.who]],
         }
@@ -271,7 +271,14 @@ SEED = 5
 
 @pytest.fixture(scope="module")
 def weeks() -> SimulatedEngine:
-    """Everybody uses some product in each week; each is sealed, and all are added up."""
+    """Weeks that are sealed and added up."""
+    simulated = sealed_weeks()
+    group(simulated, Roster(SEED, 1), 1, 5_000)
+    return simulated
+
+
+def sealed_weeks() -> SimulatedEngine:
+    """Everybody uses some product in each week, and each is sealed."""
     simulated, luck = (
         simulate(BEGIN, [], 1, "Asia/Kathmandu", [*EVERYTHING, TOTALS, PEOPLE]),
         Random(1),
@@ -284,7 +291,6 @@ def weeks() -> SimulatedEngine:
         simulated.pass_time(7 * 43_200)
         take(simulated, "settle", luck)
     simulated.pass_time(3600)
-    group(simulated, Roster(SEED, 1), 1, 5_000)
     return simulated
 
 
@@ -358,3 +364,23 @@ def test_departments_that_somebody_is_in_two_of_are_cells(weeks: SimulatedEngine
     assert tally_blocks(series, users) == [
         tally_of_events(folds, pair, users, EVERYTHING[:2]) for pair in pairwise(ends)
     ]
+
+
+def test_weeks_that_the_former_release_added_up_are_read_as_before_until_it_is_done_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    simulated, roster = sealed_weeks(), Roster(SEED, 1)
+    divisions = KnownRoster(roster.columns()).divisions
+    groups = (each for each in divisions if isinstance(each, Groups))
+    former = [replace(each, rest=None) for each in groups if each.name in {TEAM, DEPARTMENT}]
+    monkeypatch.setattr(KnownRoster, "divisions", former)
+    group(simulated, roster, 1, 5_000)
+    monday = calendar.first_second(date(2026, 2, 2), UTC)
+    ends = [monday + 7 * 86_400 * week for week in range(WEEKS)]
+    for _ in ("former", "new"):
+        for by, only in product(OF_ROSTER, (Filter(), FILTERS["all three"])):
+            check(simulated, roster, Asked(EVERYTHING[:2], ends, only, by))
+        monkeypatch.undo()
+        group(simulated, roster, 1, 5_000)
+    stored = {str(item["sk"])[:6] for item in simulated.usage.everything() if "#R#" in item["pk"]}
+    assert {"G#cell", "G#type"} <= stored

@@ -2,7 +2,7 @@
 
 One mechanism answers for any products, users, groups and blocks of time. A figure of a group is
 that of its members as the directory has them now. Whoever is in two departments counts in both, and
-whoever is in none is in no group. Groups that used nothing are left out.
+the group of whoever is in none is None. Groups that used nothing are left out.
 """
 
 from bisect import bisect_left

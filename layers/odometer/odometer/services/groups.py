@@ -16,6 +16,7 @@ from odometer.domain.people import UserType
 from odometer.engine.format.groups import (
     CELL,
     DEPARTMENT,
+    NO_GROUP,
     TEAM,
     USER_TYPE,
     Division,
@@ -88,8 +89,8 @@ class Roster:
         services = ((user, 1) for user, service in enumerate(self._services) if service)
         teams = ((user, team) for user, team in enumerate(self._teams) if team is not None)
         groups = [
-            Groups.of(TEAM, self.digest(TEAM), teams),
-            Groups.of(DEPARTMENT, self.digest(DEPARTMENT), _pairs(self._departments)),
+            Groups.of(TEAM, self.digest(TEAM), teams, NO_GROUP),
+            Groups.of(DEPARTMENT, self.digest(DEPARTMENT), _pairs(self._departments), NO_GROUP),
             Groups.of(USER_TYPE, self.digest(USER_TYPE), services, PLAIN),
         ]
         if len(self.cells) > MOST_CELLS:

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Final, NamedTuple, TypeAlias
 
 from odometer.domain.people import UserType
-from odometer.engine.format.groups import CELL, DEPARTMENT, TEAM, USER_TYPE
+from odometer.engine.format.groups import CELL, DEPARTMENT, NO_GROUP, TEAM, USER_TYPE
 from odometer.engine.read.selections import EVERYBODY, Divided, Selection, Selections
 from odometer.services.groups import MOST_CELLS, Cell, Roster
 
@@ -170,9 +170,9 @@ def whose_of(roster: Roster, only: Filter, by: GroupBy) -> Whose:
 def groups_of(cell: Cell, by: GroupBy) -> Sequence[Group]:
     match by:
         case GroupBy.TEAM:
-            return [] if cell.team < 0 else [cell.team]
+            return [None if cell.team < 0 else cell.team]
         case GroupBy.DEPARTMENT:
-            return cell.departments
+            return cell.departments or [None]
         case GroupBy.USER_TYPE:
             return [cell.user_type]
     return ()
@@ -180,4 +180,6 @@ def groups_of(cell: Cell, by: GroupBy) -> Sequence[Group]:
 
 def number_of(group: Group) -> int:
     """The number of a group in its division."""
-    return group if isinstance(group, int) else int(group == UserType.SERVICE)
+    if group is None:
+        return NO_GROUP
+    return int(group == UserType.SERVICE) if isinstance(group, str) else group

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from itertools import accumulate, pairwise
-from operator import sub
+from itertools import accumulate, pairwise, repeat
 from typing import Any, Final, NamedTuple, Protocol, Self
 
 from odometer.domain.time import DAY
@@ -30,6 +29,8 @@ DEPARTMENT: Final = "department"
 USER: Final = "user"
 """Each user by themselves."""
 USER_TYPE: Final = "type"
+NO_GROUP: Final = AT_ONCE * 1_000_000
+"""The number of whoever is in no team, or in no department: in an item of its own."""
 CELL: Final = "cell"
 """Whoever is in the same team and departments and of the same type."""
 
@@ -53,7 +54,7 @@ class Division(Protocol):
     def sums(self, shard: int, used: Sequence[Numbers]) -> dict[int, Sums]:
         """By group, the sums of the columns of a shard, unless all of them are 0."""
 
-    def chunks(self, shard: int) -> range:
+    def chunks(self, shard: int) -> Sequence[int]:
         """The items that a week takes in a shard, also where nobody of it used anything."""
 
 
@@ -65,9 +66,11 @@ class Groups:
     digest: str
     by_shard: Mapping[int, Lanes]
     count: int
-    """Groups have numbers below this."""
+    """Groups but the rest have numbers below this."""
     rest: int | None = None
     """The group of everybody who is in no other one, whoever joins later among them."""
+    again: Lanes = field(default_factory=dict)
+    """By shard, the lanes of users for each further group that they are in."""
 
     @classmethod
     def of(
@@ -76,11 +79,14 @@ class Groups:
         """Of users and a group of each, in the order of the users."""
         by_shard: defaultdict[int, defaultdict[int, list[int]]]
         by_shard = defaultdict(lambda: defaultdict(list))
-        last = -1 if rest is None else rest
+        again: defaultdict[int, list[int]] = defaultdict(list)
+        last = before = -1
         for user, group in pairs:
             by_shard[user // SHARD][group].append(user % SHARD)
-            last = max(last, group)
-        return cls(name, digest, by_shard, last + 1, rest)
+            if user == before:
+                again[user // SHARD].append(user % SHARD)
+            last, before = max(last, group), user
+        return cls(name, digest, by_shard, last + 1, rest, again)
 
     def sums(self, shard: int, used: Sequence[Numbers]) -> dict[int, Sums]:
         sums, last = {}, len(used[0])
@@ -88,15 +94,19 @@ class Groups:
             known = lanes if lanes[-1] < last else [lane for lane in lanes if lane < last]
             sums[group] = tuple(sum(map(column.__getitem__, known)) for column in used)
         if self.rest is not None:
-            sums[self.rest] = tuple(map(sub, map(sum, used), map(sum, _columns(sums, len(used)))))
+            more = tuple(_sum_of(column, self.again.get(shard, ())) for column in used)
+            others = map(sum, zip(*sums.values(), strict=True)) if sums else repeat(0)
+            parts = zip(map(sum, used), others, more, strict=False)
+            sums[self.rest] = tuple(whole - other + twice for whole, other, twice in parts)
         return {group: each for group, each in sums.items() if any(each)}
 
-    def chunks(self, shard: int) -> range:
-        return range(-(-self.count // AT_ONCE))
+    def chunks(self, shard: int) -> Sequence[int]:
+        of_rest = {self.rest // AT_ONCE} if self.rest is not None else set()
+        return sorted({*range(-(-self.count // AT_ONCE)), *of_rest})
 
 
-def _columns(sums: Mapping[int, Sums], wide: int) -> Iterable[Sequence[int]]:
-    return zip(*sums.values(), strict=True) if sums else ((),) * wide
+def _sum_of(column: Numbers, lanes: Sequence[int]) -> int:
+    return sum(column[lane] for lane in lanes if lane < len(column))
 
 
 @dataclass(frozen=True)
