@@ -19,6 +19,8 @@ from tests.support.usage_oracle import nearest
 Row = dict[str, Any]
 Query = Mapping[str, str]
 Number = Fraction | int | None
+IN_NONE = "~"
+"""Stands for no team, and for no department; it sorts after all ids."""
 DAY = timedelta(days=1)
 UNITS: Mapping[str, Callable[[date], Any]] = {
     "day": lambda day: day,
@@ -246,7 +248,7 @@ class Asked:
             return []
         rows = [self.group(by, group) for group in sorted(self.active_groups(by))]
         words = self.query.get("q", "").lower()
-        return self.ordered([row for row in rows if words in name_of(row, by).lower()], by)
+        return self.ordered([row for row in rows if words in (name_of(row, by) or "")], by)
 
     def active_groups(self, by: str) -> set[str]:
         ranges = [self.ends, *([self.compared_ends] if self.compared_ends else [])]
@@ -257,8 +259,8 @@ class Asked:
         person = self.moment.people[event.who]
         return {
             "product": [event.product],
-            "team": [person.team] if person.team else [],
-            "department": person.departments,
+            "team": [person.team or IN_NONE],
+            "department": person.departments or [IN_NONE],
             "user": [person.id],
             "user_type": [person.type],
         }[by]
@@ -270,6 +272,8 @@ class Asked:
         shown: object = group
         if by == "user":
             shown = {"id": group, "username": self.moment.people[group].username}
+        elif group == IN_NONE:
+            shown = None
         elif by in self.moment.names:
             shown = {"id": group, "name": self.moment.names[by][group]}
         mine = [event for event in self.moment.events if belongs(event)]
@@ -283,7 +287,7 @@ class Asked:
 
         def key(row: Row) -> Any:
             if sort == "name":
-                return name_of(row, by).lower()
+                return name_of(row, by)
             return row["totals"][sort.removesuffix("_change")][part]
 
         there = [row for row in rows if key(row) is not None]
@@ -291,9 +295,11 @@ class Asked:
         return there + [row for row in rows if key(row) is None]
 
 
-def name_of(row: Row, by: str) -> str:
+def name_of(row: Row, by: str) -> str | None:
+    """What a group is sorted and found by; whoever is in none has no name."""
     shown = row[by]
-    return str(shown.get("username", shown.get("name")) if isinstance(shown, dict) else shown)
+    name = shown.get("username", shown.get("name")) if isinstance(shown, dict) else shown
+    return None if name is None else str(name).lower()
 
 
 def zone_of(text: str) -> tzinfo:
