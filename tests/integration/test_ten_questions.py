@@ -193,7 +193,7 @@ def total_of(answer: Any, measure: str) -> tuple[Any, Any]:
 
 def test_tokens_by_model_by_month(asked: Asked) -> None:
     answer = asked.usage(
-        6,
+        3,
         kind="model-call",
         measure="tokens",
         period="12mo",
