@@ -73,6 +73,18 @@ def numbers(several: Iterable[int]) -> Numbers:
         return listed
 
 
+def is_used(column: Sequence[int]) -> bool:
+    """Whether a column has anything but zeros."""
+    if isinstance(column, array):
+        return column.tobytes() != bytes(NARROW * len(column))
+    return any(column)
+
+
+def unused(rows: int) -> Numbers:
+    """A column of zeros."""
+    return array("Q", bytes(NARROW * rows))
+
+
 def pack(several: Iterable[int]) -> bytes:
     column = numbers(several)
     lane_bytes = NARROW if isinstance(column, array) else WIDE
@@ -88,7 +100,7 @@ def unpack(packed: bytes) -> Numbers:
 def pack_measures(columns: Iterable[Sequence[int]]) -> dict[str, bytes]:
     """A column for each measure, but for those after the last one that anybody used."""
     listed = list(columns)
-    while len(listed) > LEAST_MEASURES and not any(listed[-1]):
+    while len(listed) > LEAST_MEASURES and not is_used(listed[-1]):
         listed.pop()
     return {f"m{place}": pack(column) for place, column in enumerate(listed)}
 
@@ -102,7 +114,7 @@ def unpack_measures(item: Mapping[str, Any], of: int, rows: int) -> list[Numbers
     """The measures of rows; those that were added to the kind later are 0."""
     stored = measures_in(item, of)
     columns = [unpack(item[f"m{place}"]) for place in range(stored)]
-    return columns + [numbers([0] * rows)] * (of - stored)
+    return columns + [unused(rows)] * (of - stored)
 
 
 def _deflated(plane: bytes) -> bytes:

@@ -76,7 +76,7 @@ class Frame:
     @property
     def lanes(self) -> int:
         """How many lanes there are up to the last one that is not 0."""
-        return -(-reduce(or_, self.columns).bit_length() // (_BITS * self.lane_bytes))
+        return -(-_together(self.columns).bit_length() // (_BITS * self.lane_bytes))
 
     @property
     def weight(self) -> int:
@@ -147,7 +147,7 @@ def active(measures: Frame) -> int:
     """A 1 in the lane of everyone with any of the measures."""
     top = _BITS * measures.lane_bytes - 1
     ones = _ONES[measures.lane_bytes] & (1 << _BITS * measures.lane_bytes * measures.lanes) - 1
-    return (reduce(or_, measures.columns) + (ones << top) - ones >> top) & ones
+    return (_together(measures.columns) + (ones << top) - ones >> top) & ones
 
 
 def flags(frame: Frame) -> bytes:
@@ -203,8 +203,13 @@ def _sum(several: Sequence[Frame]) -> Frame:
     frames = alike(several)
     columns = tuple(map(sum, zip(*(frame.columns for frame in frames), strict=True)))
     added = Frame(columns, frames[0].lane_bytes)
-    full = added.lane_bytes == NARROW and reduce(or_, columns) & _SPARE
+    full = added.lane_bytes == NARROW and _together(columns) & _SPARE
     return added.widened() if full else added
+
+
+def _together(columns: Iterable[int]) -> int:
+    """All bits that any of the columns has; those that nobody used cost nothing."""
+    return reduce(or_, filter(None, columns), 0)
 
 
 def _packed(frame: Frame, column: int) -> bytes:

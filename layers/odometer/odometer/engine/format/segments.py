@@ -17,11 +17,13 @@ from odometer.engine.format import keys
 from odometer.engine.format.codec import (
     NARROW,
     Numbers,
+    is_used,
     numbers,
     pack,
     pack_measures,
     unpack,
     unpack_measures,
+    unused,
 )
 from odometer.engine.format.frames import SHARD, Frame, with_days
 from odometer.engine.format.products import MeteredProduct, events_of
@@ -43,7 +45,7 @@ class Segment(NamedTuple):
     def of(cls, events: Iterable[Event[int]], product: MeteredProduct) -> Segment:
         mine = events_of(events, product)
         rows = sorted((event.second, event.who, *event.measures) for event in mine)
-        columns = chain(zip_longest(*rows, fillvalue=0), repeat([0] * len(rows)))
+        columns = chain(zip_longest(*rows, fillvalue=0), repeat(unused(len(rows))))
         seconds, who, *measures = map(numbers, islice(columns, 2 + product.measures))
         return cls(seconds, who, measures)
 
@@ -92,9 +94,13 @@ class Segment(NamedTuple):
         by_shard: defaultdict[int, list[int]] = defaultdict(list)
         for place, user in enumerate(self.who):
             by_shard[user // SHARD].append(place)
+        used = [is_used(column) for column in self.measures]
         for shard, places in by_shard.items():
-            who = [self.who[place] % SHARD for place in places]
-            measures = [[column[place] for place in places] for column in self.measures]
+            who, nothing = [self.who[place] % SHARD for place in places], unused(len(places))
+            measures = [
+                [column[place] for place in places] if is_any else nothing
+                for column, is_any in zip(self.measures, used, strict=True)
+            ]
             yield shard, Segment([self.seconds[place] for place in places], who, measures)
 
     def part(self, places: range) -> Segment:
@@ -124,7 +130,7 @@ def in_order(segment: Segment) -> Segment:
         for second, user in zip(segment.seconds, segment.who, strict=True)
     )
     order = sorted(range(len(places)), key=places.__getitem__)
-    columns = [_at(order, each) for each in segment.measures]
+    columns = [_at(order, each) if is_used(each) else each for each in segment.measures]
     ordered = Segment(_at(order, segment.seconds), _at(order, segment.who), columns)
     if not _is_crowded(ordered.seconds):
         return ordered
@@ -197,7 +203,7 @@ def summed(segments: Sequence[Segment], wide: int) -> Frame:
 
 def _summed(segments: Iterable[Segment], place: int, users: int) -> Sequence[int]:
     """What each user used of a measure; no column where nobody did."""
-    used = [segment for segment in segments if any(segment.measures[place])]
+    used = [segment for segment in segments if is_used(segment.measures[place])]
     column = [0] * users if used else []
     for segment in used:
         for who, value in zip(segment.who, segment.measures[place], strict=True):
