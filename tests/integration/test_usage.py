@@ -589,6 +589,22 @@ def test_any_figure_is_explained_where_the_answer_says(client: Asking, name: str
         assert json.loads(client.get(url).text, parse_float=Fraction)["value"] == value
 
 
+@pytest.mark.parametrize("group_by", ["team", "department"])
+def test_whoever_is_in_no_group_is_one_that_is_shown_and_explained(
+    client: Asking, group_by: str
+) -> None:
+    query = {"kind": "app", **MARCH, "group_by": group_by, "sort": "name"}
+    answer = client.answer(query)
+    nobodys = answer["groups"][-1]
+    assert nobodys[group_by] is None
+    for measure, figure in nobodys["totals"].items():
+        url = expanded(answer["explain"], measure, answer["from"], answer["to"], "")
+        assert client.get(url).json["value"] == figure["value"]
+    rows = list(csv.DictReader(StringIO(client.asks(query, accept="text/csv").text)))
+    assert (rows[-1][f"{group_by}.id"], rows[-1][f"{group_by}.name"]) == ("", "")
+    assert list(rows[-1])[:3] == [f"{group_by}.id", f"{group_by}.name", "from"]
+
+
 def expanded(template: str, measure: str, start: str, end: str, group: str | None) -> str:
     """A URI of the template; a variable without a value is left out."""
     base, _, names = template.rstrip("}").partition("{")

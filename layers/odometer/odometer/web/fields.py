@@ -279,11 +279,17 @@ class Day(Reader):
         }
 
 
+@dataclass(frozen=True)
 class Ids(Reader):
     """UUIDs separated by commas, repeats allowed."""
 
+    or_none: bool = False
+    """Whether there may be none of them."""
+
     def read(self, value: object) -> tuple[str, ...]:
         """Each UUID once, in lower case and sorted, so that equal filters are equal values."""
+        if value == "" and self.or_none:
+            return ()
         ids = value.split(",") if isinstance(value, str) else []
         if not all(map(UUID.fullmatch, ids)):
             raise refuse("ids", "expected UUIDs separated by commas")
@@ -293,8 +299,9 @@ class Ids(Reader):
 
     def schema(self) -> Mapping[str, Any]:
         one = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+        several = f"{one}(,{one}){{0,{MOST_DEPARTMENTS - 1}}}"
         return {
             "type": "string",
-            "pattern": f"^{one}(,{one}){{0,{MOST_DEPARTMENTS - 1}}}$",
+            "pattern": f"^({several})?$" if self.or_none else f"^{several}$",
             "examples": ["d1a2b3c4-e5f6-7890-abcd-ef1234567890"],
         }

@@ -50,13 +50,14 @@ class WhoQuery(Strict):
     """Whose figure: of all users who meet every filter; an unknown parameter is refused."""
 
     user: Annotated[str, Text(128)] | None = Field(None, description="Only this user, by id.")
-    team: Annotated[str, Text(128)] | None = Field(
-        None, description="Only users who are in this team now, by its id."
+    team: Annotated[str, Text(128, shortest=0)] | None = Field(
+        None,
+        description="Only users who are in this team now, by its id; empty, those in no team.",
     )
-    department_ids: Annotated[tuple[str, ...], Ids()] | None = Field(
+    department_ids: Annotated[tuple[str, ...], Ids(or_none=True)] | None = Field(
         None,
         description="Only users who are in any of these departments now: their ids with commas "
-        "between them.",
+        "between them; empty, those in no department.",
     )
     type: Annotated[UserType, Choice()] | None = Field(
         None, description="Only people, or only machines."
@@ -80,7 +81,7 @@ class WhoQuery(Strict):
         if self.team is not None:
             yield team_of(directory, self.team)
         if self.department_ids is not None:
-            yield directory.members_of(self.department_ids)
+            yield members_of(directory, self.department_ids)
         if self.type is not None:
             yield directory.users_of_type(self.type)
         if self.state is not None:
@@ -396,7 +397,19 @@ def user_of(directory: Directory, user_id: str) -> int:
     return ids.index(user_id)
 
 
+def members_of(directory: Directory, department_ids: Collection[str]) -> Collection[int]:
+    """The users of any of some departments; without any, those who are in none."""
+    if department_ids:
+        return directory.members_of(department_ids)
+    of_users = enumerate(directory.columns("users", "roster")["departments"])
+    return [user for user, departments in of_users if not departments]
+
+
 def team_of(directory: Directory, team_id: str) -> Collection[int]:
+    """The users of a team; without an id, those who are in none."""
+    if not team_id:
+        teams = enumerate(directory.columns("users", "roster")["team"])
+        return [user for user, team in teams if team is None]
     team = directory.team_by_id(team_id)
     if team is None:
         raise NotFound(team_id, "team")

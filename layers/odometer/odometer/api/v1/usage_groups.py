@@ -31,8 +31,8 @@ class Places(NamedTuple):
     keys: Mapping[int, Group]
     names: Names
     shown: Callable[[Sequence[int]], Sequence[Shown]]
-    columns: Sequence[str] = ("",)
-    """What follows the name of `group_by` in the names of its columns."""
+    parts: Sequence[str] = ()
+    """What a group is shown by, unless it is shown as it is called."""
 
 
 def places_of(group_by: GroupBy | int, usage: Usage, keys: Sequence[Group]) -> Places:
@@ -44,9 +44,9 @@ def places_of(group_by: GroupBy | int, usage: Usage, keys: Sequence[Group]) -> P
         lambda places: [LAST_OF_ALL if (it := called[at].id) is None else it for at in places],
         lambda places: [called[at].name for at in places],
     )
-    columns = (".id", ".name") if group_by in NAMED else ("",)
+    parts = ("id", "name") if group_by in NAMED else ()
     return Places(
-        dict(enumerate(keys)), names, lambda places: [called[at].shown for at in places], columns
+        dict(enumerate(keys)), names, lambda places: [called[at].shown for at in places], parts
     )
 
 
@@ -59,7 +59,7 @@ def places_of_users(directory: Directory, used: Sequence[int]) -> Places:
         rows = directory.names_at(places)
         return [{name: row[name] for name in ("id", "username")} for row in rows]
 
-    return Places(users, names, shown, (".id", ".username"))
+    return Places(users, names, shown, ("id", "username"))
 
 
 def called_by(group_by: GroupBy | int, directory: Directory, key: Group) -> Called:

@@ -179,12 +179,13 @@ class Rows:
     @property
     def columns(self) -> list[str]:
         """The columns of a table, also of one without rows."""
-        names = self.places.columns if self.what.group_by != GroupBy.NONE else ()
+        by, parts_of = self.query.group_by, self.places.parts
+        names = [f"{by}.{part}" for part in parts_of] or [by]
         figures_of = [column.name for column in self.what.columns]
         if not self.has_series:
             parts = ("value", "compare_value", "change_pct")
             figures_of = [f"{name}.{part}" for name in figures_of for part in parts]
-        return [*(f"{self.query.group_by}{each}" for each in names), *ENDS, *figures_of]
+        return [*(names if self.what.group_by != GroupBy.NONE else ()), *ENDS, *figures_of]
 
 
 def by_group(totals: Totals) -> dict[Group, Figures]:
