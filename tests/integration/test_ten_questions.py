@@ -148,6 +148,7 @@ def second_of(text: str) -> int:
 
 def test_weekly_users_of_two_products_by_department_against_the_year_before(asked: Asked) -> None:
     answer = asked.usage(
+        3,  # weeks that are not added up by department yet are told by frames, in one round more
         product="editor,viewer",
         measure="active_users",
         from_="2025-11-17",
@@ -160,7 +161,7 @@ def test_weekly_users_of_two_products_by_department_against_the_year_before(aske
     weeks = asked.sql(
         """SELECT department, begins('week', second, zone()), count(DISTINCT who)
         FROM events JOIN people USING (who)
-        WHERE product IN ('editor', 'viewer') AND this_year(second) AND department IS NOT NULL
+        WHERE product IN ('editor', 'viewer') AND this_year(second)
         GROUP BY ALL"""
     )
     assert len(weeks) > 200
@@ -175,7 +176,7 @@ def test_weekly_users_of_two_products_by_department_against_the_year_before(aske
         """SELECT department, count(DISTINCT who) FILTER (this_year(second)),
           count(DISTINCT who) FILTER (last_year(second))
         FROM events JOIN people USING (who)
-        WHERE product IN ('editor', 'viewer') AND department IS NOT NULL GROUP BY department"""
+        WHERE product IN ('editor', 'viewer') GROUP BY department"""
     )
     assert {
         (name_of(group, "department"), *figures_of(group["totals"]["active_users"]))
@@ -372,7 +373,6 @@ def test_teams_of_a_department_between_two_seconds(asked: Asked) -> None:
           sum(render_ms), count(DISTINCT who)
         FROM events JOIN people USING (who)
         WHERE exports = 1 AND department = '00000000-0000-4000-8000-000000000001'
-          AND team IS NOT NULL
           AND second >= moment('2026-10-03 07:11:13', 'UTC')
           AND second < moment('2026-11-11 16:45:01', 'UTC') GROUP BY ALL"""
     )
