@@ -205,6 +205,10 @@ INVALID: dict[str, tuple[Row, str]] = {
         kind(ratios=[{"name": "each", "of": "pages", "per": "pages+active_users"}]),
         f"ratios.0.per: {A_MEASURE}, active_users or active_days",
     ),
+    "a ratio per a measure twice": (
+        kind(ratios=[{"name": "each", "of": "pages", "per": "pages+pages"}]),
+        f"ratios.0.per: {A_MEASURE}, active_users or active_days",
+    ),
     "a ratio without a divisor": (
         kind(ratios=[{"name": "each", "of": "pages"}]),
         "ratios.0.per: required",
@@ -228,6 +232,10 @@ INVALID: dict[str, tuple[Row, str]] = {
     "a breakdown called team": (
         kind(breakdowns=["team"]),
         "breakdowns.0.name: team means something else in events, queries or answers",
+    ),
+    "a breakdown called as the mark of the group of other values": (
+        kind(breakdowns=["other"]),
+        "breakdowns.0.name: other means something else in events, queries or answers",
     ),
 }
 

@@ -35,7 +35,7 @@ OF_QUERIES: Final = (
     | {"compare", "compare_from", "compare_to", "sort", "order", "name", "change"}
 )
 OF_ANSWERS: Final = {ACTIVE_USERS, ACTIVE_DAYS, "days_active", "users", "accounts"} | {
-    *("totals", "series", "partial")
+    *("totals", "series", "partial", "other")
 }
 RESERVED: Final = frozenset(OF_EVENTS | OF_DATA | OF_QUERIES | OF_ANSWERS)
 """What is called something else already."""
@@ -181,6 +181,7 @@ def bad_ratios(kind: Kind) -> Iterator[Fault]:
         if ratio.of not in kind.measures:
             yield Fault(f"ratios.{place}.of", Invalid.code, words)
         others = {ACTIVE_USERS, ACTIVE_DAYS} & {ratio.per}
-        if not others | {*kind.measures} >= {*ratio.divisors}:
+        stands_twice = len({*ratio.divisors}) < len(ratio.divisors)
+        if stands_twice or not others | {*kind.measures} >= {*ratio.divisors}:
             or_else = f"{words}, {ACTIVE_USERS} or {ACTIVE_DAYS}"
             yield Fault(f"ratios.{place}.per", Invalid.code, or_else)
