@@ -1,5 +1,6 @@
 """Which products a query of `/v1` names, by their ids or by their kinds."""
 
+import re
 from collections.abc import Collection, Mapping
 
 from odometer.access.policy import Caller
@@ -29,10 +30,10 @@ def products_asked(
 
 
 def names_sent(given: str, known: Collection[str]) -> list[str]:
-    """The names that were sent, each once; a name may have a comma of its own."""
-    if given in known:
-        return [given]
-    return list(dict.fromkeys(map(as_kept, given.split(","))))
+    """The names that were sent, each once; one that has a comma of its own is found whole."""
+    with_commas = sorted((name for name in known if "," in name), key=len, reverse=True)
+    one = "|".join([*map(re.escape, with_commas), "[^,]*"])
+    return list(dict.fromkeys(map(as_kept, re.findall(rf"(?:^|,)({one})(?=,|\Z)", given))))
 
 
 def found(parameter: str, name: str, known: Mapping[str, Kind]) -> Kind:

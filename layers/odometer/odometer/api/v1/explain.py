@@ -6,11 +6,11 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
+from odometer.api.v1.asked import names_sent
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain.errors import Invalid, NotFound
 from odometer.domain.kinds import ACTIVE_DAYS, ACTIVE_USERS
 from odometer.domain.people import State, UserType
-from odometer.domain.text import as_kept
 from odometer.domain.time import Period, epoch_ms, format_seconds, instant_at
 from odometer.engine.calendar import day_edges, day_of, zone_of
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
@@ -370,10 +370,10 @@ def products_asked(query: ExplainQuery, directory: Directory) -> list[MeteredPro
 
 
 def names_asked(given: str | None, known: Collection[str]) -> list[str]:
-    """The ids that were sent, each once; an id may have a comma of its own."""
-    if given is None or given in known:
-        return list(known) if given is None else [given]
-    names = list(dict.fromkeys(map(as_kept, given.split(","))))
+    """The ids that were sent, each once; all without any."""
+    if given is None:
+        return list(known)
+    names = names_sent(given, known)
     for name in names:
         if name not in known:
             raise NotFound(name, "product")
