@@ -131,18 +131,22 @@ class WhatQuery(Strict):
     """Which figures, of which products."""
 
     product: Annotated[str, Text(LONGEST_LIST)] | None = Field(
-        None, description="An id of a product, or several with commas between them."
+        None,
+        description="An id of a product, or several with commas between them.",
+        examples=["docs,slides"],
     )
     kind: Annotated[str, Text(LONGEST_LIST)] | None = Field(
         None,
         validate_default=True,
         description="Instead of `product`: all products of a kind, or of several with commas "
         "between them.",
+        examples=["document"],
     )
     measure: Annotated[str, Text(LONGEST_LIST)] | None = Field(
         None,
         description="Names with commas between them: measures and ratios of the kind, "
         "`active_users`, `active_days`. All measures and `active_users` without it.",
+        examples=["pages,pages_per_export,active_users"],
     )
 
     @field_validator("kind", mode="wrap")
@@ -212,15 +216,22 @@ class WhoQuery(Strict):
         "none",
         description="`none`, `product`, `team`, `department`, `user`, `user_type`, or the name of "
         "a breakdown of the kind. Teams and departments are those of now.",
+        examples=["team"],
     )
     team: Annotated[str, Text(LONGEST_ID)] | None = Field(
-        None, description="Only users who are in this team now, by its id."
+        None,
+        description="Only users who are in this team now, by its id.",
+        examples=["platform"],
     )
     department: Annotated[str, Text(LONGEST_ID)] | None = Field(
-        None, description="Only users who are in this department now, by its id."
+        None,
+        description="Only users who are in this department now, by its id.",
+        examples=["d1a2b3c4-e5f6-7890-abcd-ef1234567890"],
     )
     user: Annotated[str, Text(LONGEST_ID)] | None = Field(
-        None, description="Only this user, by id or by username."
+        None,
+        description="Only this user, by id or by username.",
+        examples=["ada@example.com"],
     )
     user_type: Annotated[UserType, Choice()] | None = Field(
         None, description="Only people, or only machines."
@@ -273,6 +284,7 @@ class UsageQuery(ComparedQuery, WhoQuery, WhenQuery, WhatQuery):
         description="By what groups are ranked: a measure, a ratio, `active_users`, "
         "`active_days`, any of these with `_change` behind it, or `name`. The first figure "
         "without it.",
+        examples=["pages_change"],
     )
     order: Annotated[Direction, Choice()] | None = Field(
         None,
@@ -280,7 +292,9 @@ class UsageQuery(ComparedQuery, WhoQuery, WhenQuery, WhatQuery):
         "from the largest. What has no figure comes last, and equals are in the order of ids.",
     )
     q: Annotated[str, Text(LONGEST_NAME, shortest=0)] = Field(
-        "", description="Only groups with this text in their name, in either case."
+        "",
+        description="Only groups with this text in their name, in either case.",
+        examples=["plat"],
     )
     limit: Annotated[int, Whole(1, LARGEST_PAGE)] = Field(
         100, description="Groups on a page at most: with a long series there are fewer."
