@@ -128,7 +128,9 @@ class UsageAnswer(Answer):
     next_cursor: str | None
     explain: str = Field(
         description="A URI template (RFC 6570): filled in, it leads to the terms of any figure "
-        "here. A ratio is explained by the measures that it is made of.",
+        "here. A ratio is explained by the measures that it is made of. Users without a team or a "
+        "department, and those of a department who are in the one asked about, too, have no terms "
+        "of their own: the template leads to more users.",
         examples=["/v1/explain?product=docs{&measure,from,to,team}"],
     )
 
