@@ -486,11 +486,17 @@ def test_a_gradual_release_shifts_every_function_and_is_rolled_back_by_alarms() 
 
 
 WATCHED = {
-    "Enabled": True,
-    "Alarms": [
-        {"Name": {"Fn::GetAtt": ["MonitoringStack", f"Outputs.{name}"]}}
-        for name in ("ServerErrors", "SlowAnswers", "LateFolds")
-    ],
+    "Fn::If": [
+        "HasMonitoring",
+        {
+            "Enabled": True,
+            "Alarms": [
+                {"Name": {"Fn::GetAtt": ["MonitoringStack", f"Outputs.{name}"]}}
+                for name in ("ServerErrors", "SlowAnswers", "LateFolds")
+            ],
+        },
+        {},
+    ]
 }
 
 
