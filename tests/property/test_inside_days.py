@@ -44,7 +44,7 @@ class Busy(History):
         return range(end - random.randint(1, length), end)
 
 
-@settings(max_examples=settings().max_examples // 20)
+@settings(max_examples=settings().max_examples // 40)
 @histories([*[1] * 9, 9_000])
 def test_every_figure_equals_brute_force_with_frames_inside_days(
     start: datetime,
@@ -56,7 +56,7 @@ def test_every_figure_equals_brute_force_with_frames_inside_days(
     Busy(SimulatedEngine(epoch_second(start), zone, products, spread), products).run(steps)
 
 
-@settings(max_examples=5)
+@settings(max_examples=2)
 @histories([1, 40, 9_000])
 def test_terms_add_up_with_frames_inside_days(
     start: datetime,
