@@ -195,3 +195,26 @@ def test_decimals_are_shown_to_the_last_digit(stack: Stack) -> None:
     shown = stack.get(path, key).text
     assert f'"measures":{{"exports":900,"credits":{ALL_CREDITS}}}' in shown
     assert '"measures":{"credits":0.0001}' in shown
+
+
+def test_coverage_shows_an_own_product_and_erasure_leaves_its_totals(stack: Stack) -> None:
+    key = admin_of(stack, ACME)
+    accept(stack, key, used("a", credits="digits", format="pdf"), used("b"), digits="2.25")
+    fold(stream(log_of(stack, ACME)[-1:]))
+    run("settle")
+    (covered,) = stack.get("/v1/coverage?product=editor", key).json["products"]
+    assert (covered["kind"], covered["events"]) == ("document", 2)
+    until = instant_at(int(datetime.now(UTC).timestamp()) + 60)
+    query = f"product=editor&from={LATELY}&to={until:%Y-%m-%dT%H:%M:%SZ}&group_by="
+
+    def asked(by: str) -> Any:
+        answer = stack.get(f"/v1/usage?{query}{by}", key).json
+        totals = {name: each["value"] for name, each in answer["totals"].items()}
+        return totals, [group[by] for group in answer["groups"]]
+
+    whole = {"exports": 2, "credits": 2.25, "active_users": 1}
+    totals, (user,) = asked("user")
+    assert (totals, user["username"]) == (whole, "james.wilson@example.com")
+    assert stack.call("DELETE", f"/v1/users/{user['id']}", key).status == 204
+    assert asked("user") == (whole, [])
+    assert asked("format") == (whole, ["pdf", None])
