@@ -1,6 +1,6 @@
 """The handlers keep to their documents, whatever is sent: all checks of schemathesis, each family.
 
-`CASES` says how many cases each family gets: 500 by default, many more in the soak.
+`CASES` says how many cases each family gets: 300 by default, many more in the soak.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.support.people import people_of
 from tests.support.stack import OTHER, stack_on_moto
 from tests.support.usage_sender import UsageSender, used
 
-CASES = int(os.environ.get("CASES", "500"))
+CASES = int(os.environ.get("CASES", "300"))
 APP = "cc7cf840-9ca9-46a3-9778-9015d6580d52"
 THERE = {
     "teamId": "acme-core",

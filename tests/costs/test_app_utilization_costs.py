@@ -6,6 +6,7 @@ something else.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -72,7 +73,11 @@ MOST = {
 """By the beginning of a request's name: the longest that fits."""
 
 
-@pytest.fixture(scope="module", params=[1_000, 10_000], ids="{} users".format)
+SIZES = [1_000, 10_000] if os.environ.get("UPDATE") else [1_000]
+"""Of 10,000 users `test_hops.py` counts the units of every route, in a deployment of its own."""
+
+
+@pytest.fixture(scope="module", params=SIZES, ids="{} users".format)
 def deployed(request: pytest.FixtureRequest) -> Iterator[CountingDeployment]:
     enable_socket()
     with counting_deployment(request.param) as deployment:

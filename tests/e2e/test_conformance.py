@@ -1,6 +1,6 @@
 """The deployment keeps to its documents: all checks of schemathesis, each family, over HTTP.
 
-`CASES_OVER_HTTP` says how many cases each family gets: 100 by default.
+`CASES_OVER_HTTP` says how many cases each family gets: 60 by default.
 """
 
 import os
@@ -15,7 +15,7 @@ from tests.support.live_deployment import Deployment
 
 SECONDS = 60
 """A function that is called for the first time unpacks its layer first."""
-CASES = int(os.environ.get("CASES_OVER_HTTP", "100"))
+CASES = int(os.environ.get("CASES_OVER_HTTP", "60"))
 THERE = {
     "teamId": "TEAM_ID",
     "user_id": "USER_ID",

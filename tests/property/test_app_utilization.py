@@ -179,7 +179,7 @@ def asked(reported: Reported, query: Mapping[str, Any]) -> Any:
     return reply.json
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(query=queries())
 def test_any_ranking_equals_brute_force(reported: Reported, query: dict[str, Any]) -> None:
     moment = reported.moment
@@ -220,7 +220,7 @@ def got(reported: Reported, path: str, query: Mapping[str, Any]) -> Any:
     return reply.json
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(span=some_days(), user=st.integers(0, PEOPLE - 1))
 def test_one_person_across_all_products_equals_brute_force(
     reported: Reported, span: tuple[str, str], user: int

@@ -231,7 +231,7 @@ class History:
         )
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(
     zone=st.sampled_from(ZONES),
     start=st.sampled_from(STARTS),

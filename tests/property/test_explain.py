@@ -106,7 +106,7 @@ def among(user: int, users: Collection[int] | None) -> bool:
     return users is None or user in users
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @histories([1, 40, 9_000])
 def test_terms_add_up_to_the_figure_whatever_happens(
     start: datetime,
@@ -119,7 +119,7 @@ def test_terms_add_up_to_the_figure_whatever_happens(
     ExplainedHistory(simulated, products).run(steps)
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @histories([1, 40], most_products=3)
 def test_terms_add_up_and_projections_are_exact_however_large(
     start: datetime,

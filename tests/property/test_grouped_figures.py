@@ -201,7 +201,7 @@ def group(simulated: SimulatedEngine, roster: Roster, turn: int, budget: int) ->
         simulated.pass_time(3600)  # then a read that may be behind is not
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     begin=st.sampled_from(BEGINNINGS),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]),

@@ -56,7 +56,7 @@ def last_of(folds: Iterable[Fold], user: int) -> LastActive:
     return LastActive(last[1], last[2])
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     start=st.sampled_from(BEGINNINGS),
     products=st.sampled_from([[APP], [APP, PRODUCTS[0]]]),

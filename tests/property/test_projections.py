@@ -90,7 +90,7 @@ class ProjectedHistory(History):
         return of_all, of_one
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @histories([1, 40], most_products=3)
 def test_every_row_equals_brute_force_whatever_happens(
     start: datetime,

@@ -204,7 +204,7 @@ def ranges(draw: st.DrawFn) -> tuple[datetime, datetime]:
     return start.astimezone(zone), max(end, start + timedelta(milliseconds=1)).astimezone(zone)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     asked=ranges(),
     granularity=st.sampled_from(sorted(UNITS)),

@@ -272,7 +272,7 @@ def test_a_page_of_a_drilldown_equals_brute_force(
     assert read_drilldown(usage_sender, query) == expected_drilldown(usage_sender, query)
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(query=ranges(), product=st.sampled_from(ReportedProduct), page=st.integers(1, 4))
 def test_the_demo_equals_brute_force(
     demo: UsageSender, query: Query, product: ReportedProduct, page: int
