@@ -314,6 +314,21 @@ def test_a_kind_without_products_has_used_nothing(sheets: Asking, group_by: str)
     assert (answer["groups"], answer["total_groups"]) == ([], 0)
 
 
+def test_more_products_than_are_answered_at_once_are_refused_before_any_is_read(
+    client: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odometer.api.v1.usage_question.MOST_PRODUCTS", 1)
+    query = {"from": "2026-04-01", "to": "2026-04-08"}
+    assert client.asks({**query, "product": APP}).status == 200
+    for name, sent in (("product", f"{APP},{OTHER_APP}"), ("kind", "app")):
+        reply = client.asks({**query, name: sent})
+        words = "2 products, of which at most 1 are answered at once: expected some of them"
+        assert (reply.status, reply.json["error"]["message"]) == (
+            400,
+            f"{name}: {words} by product",
+        )
+
+
 def test_a_page_of_long_series_has_fewer_groups_and_its_cursor_goes_on(
     client: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,8 @@ LONGEST: Final = timedelta(days=732)
 """As long as `/v1/explain` explains."""
 LONGEST_LIST: Final = 4_096
 LARGEST_PAGE: Final = 1_000
+MOST_PRODUCTS: Final = 100
+"""Each is read by itself, so more at once would cost too much and take too long."""
 FINER_THAN_MICROSECONDS: Final = re.compile(r"[.,][0-9]{6}0*[1-9]")
 WHEN: Final = "an ISO 8601 date or date-time"
 OFFSET: Final = re.compile(r"([+ -])([01][0-9]):([0-5][0-9])")
@@ -139,7 +141,7 @@ class WhatQuery(Strict):
         None,
         validate_default=True,
         description="Instead of `product`: all products of a kind, or of several with commas "
-        "between them.",
+        f"between them; at most {MOST_PRODUCTS} products in all.",
         examples=["document"],
     )
     measure: Annotated[str, Text(LONGEST_LIST)] | None = Field(
