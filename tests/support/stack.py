@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -17,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
 from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 
 from odometer.access.keys import issue
 from odometer.access.policy import Scope
@@ -218,10 +220,23 @@ def matched(route: str, path: str) -> dict[str, str] | None:
 @contextmanager
 def stack_on_moto() -> Iterator[Stack]:
     """The template's tables and secret, in a process that remembers nothing."""
-    with patch.dict(os.environ, ENVIRONMENT), mock_aws():
+    with patch.dict(os.environ, ENVIRONMENT), mock_aws(), one_call_at_a_time():
         create_tables(boto3.client("dynamodb"))
         boto3.client("secretsmanager").create_secret(Name="odometer", SecretString="not a secret")
         yield new_stack()
+
+
+@contextmanager
+def one_call_at_a_time() -> Iterator[None]:
+    """No thread changes the tables of moto while another one reads them, which moto fails at."""
+    answer, lock = BotocoreStubber.process_request, RLock()
+
+    def answer_alone(stubber: BotocoreStubber, request: Any) -> Any:
+        with lock:
+            return answer(stubber, request)
+
+    with patch.object(BotocoreStubber, "process_request", answer_alone):
+        yield
 
 
 def new_stack() -> Stack:
