@@ -7,6 +7,8 @@ PORT ?= 4566
 ENV ?= default
 BIN := .venv/bin
 SAM := .local/tools/sam/bin/sam
+NODE := .local/tools/node/bin
+TSC := $(NODE)/node .local/tools/js/node_modules/typescript/bin/tsc
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
@@ -21,8 +23,11 @@ down: ## stop what `up` started; data stays
 	@[ ! -e .venv/.ready ] || $(BIN)/python -m local down
 
 ##@ Change it
-test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
+test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready .local/tools/js/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
 	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+pictures: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## take the pictures of the page that README and docs show
+	@UPDATE=1 $(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest tests/browser/test_pictures.py
 
 soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k engine')
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/property $(ARGS)
@@ -33,10 +38,11 @@ bench: .local/tools/bench/.ready ## other engines beside this one, a million eve
 invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in AWS's container image (invoke-usage-metrics-team CASE=ok)
 	@$(BIN)/python -m local.invoke $* $(CASE)
 
-check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready ## format, lint, types, import direction, API documents, template and policy
+check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready .local/tools/js/.ready ## format, lint, types, import direction, API documents, template and policy
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(TSC) --project jsconfig.json
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/openapi-spec-validator docs/api/*.json
 	$(SAM) validate --lint
@@ -48,11 +54,12 @@ format: .venv/.ready ## let ruff write what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lock: .venv/.ready ## renew every lock file from pyproject.toml
+lock: .venv/.ready .local/tools/node/.ready ## renew every lock file from pyproject.toml
 	$(LOCK) -o layers/odometer/requirements.txt
 	$(LOCK) --extra cli --group dev -o requirements/dev.txt
 	$(LOCK_GROUP) --group bench --constraints requirements/dev.txt -o requirements/bench.txt
-	for group in sam stack policy; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
+	for group in sam stack policy node; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
+	cd requirements/js && $(CURDIR)/$(NODE)/npm update --package-lock-only $(NPM_FLAGS)
 
 clean: down ## remove everything that was made here, data included
 	rm -rf .local .venv .aws-sam *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -70,16 +77,21 @@ ready-to-deploy: .venv/.ready
 help:
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: ready-to-deploy run up down test soak bench check format lock clean build deploy help
+.PHONY: ready-to-deploy run up down test pictures soak bench check format lock clean build deploy help
 
 # ---------------------------------------------------------------- environments
 .venv/.ready: requirements/dev.txt pyproject.toml
 	@$(PYTHON) local/environments.py .venv requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable . && touch $@
 
+.local/tools/js/.ready: requirements/js/package-lock.json .local/tools/node/.ready
+	@mkdir -p $(@D) && cp requirements/js/*.json $(@D)
+	@cd $(@D) && $(CURDIR)/$(NODE)/npm ci --silent $(NPM_FLAGS) && touch .ready
+
 .local/tools/bench/.ready: requirements/dev.txt
 .local/tools/%/.ready: requirements/%.txt | .venv/.ready
 	@$(BIN)/python local/environments.py .local/tools/$* $^
 
+NPM_FLAGS := --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 LOCK_GROUP := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 LOCK := $(LOCK_GROUP) pyproject.toml

@@ -1,14 +1,12 @@
 """End-to-end tests need a deployment with the demo in it, which `make test` starts."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import uuid4
 
-import httpx
 import pytest
 
-from tests.support.live_deployment import Deployment, running
+from tests.support.live_deployment import Deployment
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -16,17 +14,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/e2e" in item.path.as_posix():
             item.add_marker("e2e")
-
-
-@pytest.fixture(scope="session")
-def deployment() -> Iterator[Deployment]:
-    """The running demo."""
-    found = running()
-    if found is None:
-        pytest.skip("no deployment with the demo runs: `make test` starts one, `make up` another")
-    names, home = found
-    with httpx.Client(timeout=60, trust_env=False) as client:
-        yield Deployment(names, client, home)
 
 
 @dataclass(frozen=True)
