@@ -36,7 +36,6 @@ NOT_ALLOWED = {
     "/": envelope("method_not_allowed", "Method not allowed"),
 }
 UNKNOWN = [
-    ("/", "/"),
     ("/nope", "/"),
     ("/api", "/"),
     ("/api/v1", "/api/v1/"),
@@ -75,6 +74,9 @@ ALLOWED = [
     ("/v1/keys", "GET, POST", "/"),
     ("/v1/keys/some-key", "DELETE", "/"),
     ("/v1/keys/some-key/rotate", "POST", "/"),
+    ("/", "GET", "/"),
+    ("/docs", "GET", "/"),
+    ("/page/views/seats.js", "GET", "/"),
 ]
 
 

@@ -95,6 +95,7 @@ TOURS: dict[str, list[Step]] = {
     ],
     "v1/coverage": get("/v1/coverage"),
     "edge/not_found": get("/nowhere"),
+    "edge/page": get("/"),
 }
 """What brings each function to do all that it ever does."""
 

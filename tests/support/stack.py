@@ -31,6 +31,7 @@ from odometer.storage.aws import botocore_session
 from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Meter
 from odometer.web.endpoint import Endpoint
+from odometer.web.files import ROUTES as PAGE
 from tests.support.memory_directory import ACME, NOON, new_head
 
 ROOT = Path(__file__).parents[2]
@@ -166,6 +167,7 @@ def proxy_event(
     return {
         "httpMethod": method,
         "path": path,
+        "resource": path,
         "headers": dict(headers) or None,
         "multiValueHeaders": {name: [value] for name, value in headers.items()} or None,
         "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
@@ -198,6 +200,8 @@ def routed(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
     ]
     if method == "OPTIONS" and path in embedded():
         return endpoints()["edge/preflight"], {}
+    if method == "GET" and (path in PAGE or path.startswith("/page/")):
+        return endpoints()["edge/page"], {"file": path.removeprefix("/page/")}
     if not found:
         return endpoints()["edge/not_found"], {"proxy": path.lstrip("/")}
     return min(found, key=lambda pair: len(pair[1]))

@@ -17,6 +17,7 @@ from local.template import expanded, read, written
 from odometer.bootstrap import Settings
 from odometer.engine.format import keys
 from odometer.web.family import MESSAGES, STATUS
+from odometer.web.files import VERBS
 from tests.support.stack import endpoints, functions
 
 TEMPLATE = written()
@@ -93,7 +94,12 @@ def test_a_function_answers_the_route_that_its_code_names(folder: str) -> None:
 
 def test_every_verb_on_every_other_path_reaches_the_catch_all() -> None:
     verbs = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-    assert routes(CATCH_ALL) == {(verb, path) for verb in verbs for path in ("/", "/{proxy+}")}
+    every = {(verb, path) for verb in verbs for path in ("/", "/{proxy+}")}
+    assert routes(CATCH_ALL) == every - routes("EdgePage")
+
+
+def test_the_page_has_the_paths_that_the_catch_all_knows() -> None:
+    assert routes("EdgePage") == {(verb, path) for path, verbs in VERBS.items() for verb in verbs}
 
 
 def test_no_two_functions_answer_one_route() -> None:
@@ -148,7 +154,7 @@ def test_browsers_are_answered_on_the_routes_that_embed_tokens_open() -> None:
     assert routes("EdgePreflight") == opened
 
 
-@pytest.mark.parametrize("function", [CATCH_ALL, "EdgePreflight"])
+@pytest.mark.parametrize("function", [CATCH_ALL, "EdgePreflight", "EdgePage"])
 def test_whoever_answers_without_a_caller_may_do_nothing(function: str) -> None:
     assert granted(function) == {}
 
@@ -298,7 +304,7 @@ BANNERS = {
     "usage_metrics": "/api/v1: usage metrics",
     "app_utilization": "/v2: app utilization",
     "v1": "/v1: events, directory and keys",
-    "edge": "every other path, and what browsers ask first",
+    "edge": "the page, every other path, and what browsers ask first",
     "engine": "the engine: called by a stream, a schedule and a queue",
 }
 

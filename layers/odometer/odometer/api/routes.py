@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from odometer.api.usage_metrics.family import UsageMetrics
 from odometer.api.usage_report.family import UsageReport
 from odometer.domain.errors import NotAllowed, NotFound, OdometerError
+from odometer.web import files
 from odometer.web.family import Envelope, Family
 from odometer.web.messages import Request
 
@@ -44,8 +45,8 @@ def path_called(request: Request) -> str:
 
 def refuse_unknown(request: Request) -> NoReturn:
     path = path_called(request)
-    for route, verbs in routes().items():
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route), path):
+    for route, verbs in {**routes(), **files.VERBS}.items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.replace("{file+}", ".+")), path):
             raise NotAllowed(tuple(verbs))
     raise NotFound
 

@@ -40,6 +40,8 @@ class Request:
     headers: Mapping[str, list[str]]
     body: bytes
     id: str
+    route: str = ""
+    """The path as the template has it."""
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "Request":
@@ -57,6 +59,7 @@ class Request:
             headers=headers,
             body=body_of(event),
             id=sent_id if REQUEST_ID.fullmatch(sent_id) else context.get("requestId", ""),
+            route=event.get("resource") or "",
         )
 
     def values(self, name: str) -> Sequence[str]:
