@@ -1,0 +1,212 @@
+/** The page around the views: signing in, the address, navigation, theme. */
+
+import { html, render, useCallback, useEffect, useErrorBoundary, useMemo, useRef, useState } from './vendor/standalone.module.js';
+import { Api } from './api.js';
+import { ErrorState, Loading, View, useAnswer } from './parts.js';
+import { addressOfView, addressOf, limitOf, questionOf } from './question.js';
+import { Search } from './search.js';
+import { Overview } from './views/overview.js';
+
+const TOKEN = 'odometer.token';
+const THEME = 'odometer.theme';
+const MOST_LISTED = 20;
+
+/** Views that are loaded when they are first opened. @type {Record<string, () => Promise<any>>} */
+const LATER = {
+  product: () => import('./views/product.js'),
+  team: () => import('./views/team.js'),
+  user: () => import('./views/user.js'),
+  seats: () => import('./views/seats.js'),
+  data: () => import('./views/data.js'),
+};
+const NAMES = { overview: 'Overview', product: 'Product', team: 'Team', user: 'User', seats: 'Seats', data: 'Data' };
+const EMBED = new URLSearchParams(location.search);
+const IS_EMBEDDED = EMBED.get('embed') === '1';
+
+/** The storage of the tab; a page in another site's frame may have none. */
+const kept = {
+  /** @param {string} name */
+  get(name, storage = 'sessionStorage') {
+    try { return window[/** @type {'sessionStorage'} */ (storage)].getItem(name); } catch { return null; }
+  },
+  /** @param {string} name @param {string | null} value */
+  set(name, value, storage = 'sessionStorage') {
+    try {
+      const place = window[/** @type {'sessionStorage'} */ (storage)];
+      if (value === null) place.removeItem(name);
+      else place.setItem(name, value);
+    } catch { /* it is kept as long as the page is */ }
+  },
+};
+
+/** The key or token of the fragment, which is taken out of the address at once, or of the tab. */
+function takeToken() {
+  const sent = location.hash.match(/^#token=([^&]+)/)?.[1];
+  if (!sent) return kept.get(TOKEN);
+  const view = EMBED.get('view');
+  const rest = questionOf(view ? `#/${view}` : '');
+  history.replaceState(null, '', `${location.pathname}${location.search}${addressOf(rest)}`);
+  kept.set(TOKEN, decodeURIComponent(sent));
+  return decodeURIComponent(sent);
+}
+
+/** The question in the address, and how to change it. */
+function useQuestion() {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const changed = () => setHash(location.hash);
+    addEventListener('hashchange', changed);
+    return () => removeEventListener('hashchange', changed);
+  }, []);
+  const question = useMemo(() => questionOf(hash), [hash]);
+  const navigate = useCallback((/** @type {Record<string, string | undefined>} */ changes) => {
+    location.hash = addressOf({ ...questionOf(location.hash), ...changes });
+  }, []);
+  return { question, navigate };
+}
+
+function App() {
+  const [token, setToken] = useState(takeToken);
+  const [reason, setReason] = useState('');
+  const { question, navigate } = useQuestion();
+  const leave = useCallback((/** @type {string} */ why) => {
+    kept.set(TOKEN, null);
+    setReason(why);
+    setToken(null);
+  }, []);
+  const api = useMemo(() => token && new Api(token, () => leave('This key is not accepted: it may have expired or been revoked.')), [token, leave]);
+  const enter = (/** @type {string} */ key) => {
+    kept.set(TOKEN, key);
+    setReason('');
+    setToken(key);
+  };
+  if (!api) return html`<${SignIn} reason=${reason} onEnter=${enter} />`;
+  return html`<${SignedIn} key=${token} api=${api} question=${question} navigate=${navigate} onLeave=${() => leave('')} />`;
+}
+
+/** @param {{reason: string, onEnter: (key: string) => void}} props */
+function SignIn({ reason, onEnter }) {
+  const [key, setKey] = useState('');
+  const enter = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (key.trim()) onEnter(key.trim());
+  };
+  useEffect(() => { document.title = 'Sign in · Odometer'; }, []);
+  if (IS_EMBEDDED) {
+    return html`<main id="main" data-view="sign-in" data-state=${reason ? 'error' : 'ready'}><div class="state" role="alert">
+      <h1>This view has ended</h1><p>Load the page that it is in again.</p></div></main>`;
+  }
+  return html`<main id="main" class="sign-in" data-view="sign-in" data-state=${reason ? 'error' : 'ready'}>
+    <form onSubmit=${enter}>
+      <img src="page/icon.svg" alt="" width="44" height="44" />
+      <h1>Odometer</h1>
+      <p class="muted">Who used what, how much, and when.</p>
+      ${reason && html`<p class="notice" role="alert">${reason}</p>`}
+      <label class="field"><span>Access key</span>
+        <input type="password" name="key" autocomplete="off" spellcheck="false" required placeholder="odo_…" value=${key}
+          onInput=${(/** @type {any} */ event) => setKey(event.currentTarget.value)} autofocus /></label>
+      <button class="button primary" type="submit">Sign in</button>
+      <p class="muted small">A key with the scope <code>usage:read</code>. It stays in this tab and is forgotten when you close it.</p>
+    </form>
+    <${ThemeSwitch} />
+  </main>`;
+}
+
+/** @param {{api: Api, question: any, navigate: any, onLeave: () => void}} props */
+function SignedIn({ api, question, navigate, onLeave }) {
+  const answer = useAnswer(api, '/v1/me');
+  const me = answer.data;
+  const shown = me ? reachable(question, me) : question;
+  useEffect(() => { document.title = titleOf(shown, me); }, [shown.view, shown.id, me]);
+  if (!me) {
+    return html`<${View} name=${question.view} state=${answer.error ? (answer.error.status === 403 ? 'forbidden' : 'error') : 'loading'} title="Odometer">
+      ${answer.error ? html`<${ErrorState} error=${answer.error} retry=${answer.retry} /><p><button class="button" onClick=${onLeave}>Use another key</button></p>` : html`<${Loading} />`}<//>`;
+  }
+  return html`${!IS_EMBEDDED && html`<${Navigation} api=${api} me=${me} question=${shown} onLeave=${onLeave} />`}
+    <${Shown} api=${api} me=${me} question=${shown} navigate=${navigate} />`;
+}
+
+/** Whoever may read only a team or a user is led there. @param {any} question @param {any} me */
+function reachable(question, me) {
+  const { team, user } = limitOf(me);
+  if (question.view !== 'overview' || !(team || user)) return question;
+  return { ...question, view: team ? 'team' : 'user', id: team ?? user };
+}
+
+/** @param {any} question @param {any} me */
+function titleOf({ view, id }, me) {
+  const named = (view === 'product' ? me?.products : view === 'team' ? me?.teams : [])?.find((/** @type {any} */ each) => each.id === id);
+  return `${named?.name ?? NAMES[/** @type {keyof typeof NAMES} */ (view)]} · ${me?.organization.name ?? 'Odometer'}`;
+}
+
+/** The view of the address; whatever it throws is said and does not blank the page. @param {any} props */
+function Shown(props) {
+  const { view, id } = props.question;
+  const [found, setFound] = useState(/** @type {{view: string, Component: any, error?: any}} */ ({ view: 'overview', Component: Overview }));
+  const [broken, resetBroken] = useErrorBoundary();
+  const opened = useRef('');
+  useEffect(() => {
+    resetBroken();
+    if (view === 'overview') setFound({ view, Component: Overview });
+    else LATER[view]().then((module) => setFound({ view, Component: module.default }), (error) => setFound({ view, Component: null, error }));
+  }, [view]);
+  useEffect(() => {
+    if (opened.current) document.getElementById('main')?.focus();
+    opened.current = `${view}/${id}`;
+  }, [view, id]);
+  const name = NAMES[/** @type {keyof typeof NAMES} */ (view)];
+  if (broken) return html`<${View} name=${view} state="error" title=${name}><${ErrorState} error=${broken} /><//>`;
+  if (found.view !== view) return html`<${View} name=${view} state="loading" title=${name}><${Loading} /><//>`;
+  if (!found.Component) return html`<${View} name=${view} state="error" title=${name}><${ErrorState} error=${found.error} /><//>`;
+  return html`<${found.Component} key=${`${view}/${id}`} ...${props} />`;
+}
+
+/** @param {{api: Api, me: any, question: any, onLeave: () => void}} props */
+function Navigation({ api, me, question, onLeave }) {
+  const { team, user } = limitOf(me);
+  const views = user ? [['user', 'Your usage', user]] : team ? [['team', 'Your team', team], ['seats', 'Seats']] : [['overview', 'Overview'], ['seats', 'Seats'], ['data', 'Data']];
+  const link = (/** @type {string} */ view, /** @type {string} */ name, /** @type {string | undefined} */ id) => {
+    const isHere = question.view === view && (question.id ?? '') === (id ?? '');
+    return html`<li key=${`${view}/${id}`}><a href=${addressOfView(question, view, id)} aria-current=${isHere ? 'page' : undefined} title=${name}><bdi>${name}</bdi></a></li>`;
+  };
+  const isLong = me.products.length > MOST_LISTED;
+  return html`<header class="rail">
+    <button type="button" class="skip" onClick=${() => document.getElementById('main')?.focus()}>Skip to the content</button>
+    <p class="brand"><img src="page/icon.svg" alt="" width="28" height="28" /><bdi title=${me.organization.name}>${me.organization.name}</bdi></p>
+    <${Search} api=${api} me=${me} question=${question} />
+    <nav aria-label="Views"><ul>${views.map(([view, name, id]) => link(view, name, id))}</ul></nav>
+    <nav aria-label="Products" class="rail-products"><p class="rail-title" aria-hidden="true">Products</p>
+      <ul>${me.products.slice(0, MOST_LISTED).map((/** @type {any} */ product) => link('product', product.name, product.id))}</ul>
+      ${isLong && html`<p class="muted small">${me.products.length - MOST_LISTED} more by search</p>`}</nav>
+    <div class="rail-foot">
+      ${me.caller.user && html`<p class="muted small" title=${me.caller.user.username}><bdi>${me.caller.user.username}</bdi></p>`}
+      <${ThemeSwitch} /><button type="button" class="quiet" onClick=${onLeave}>Sign out</button>
+    </div>
+  </header>`;
+}
+
+const THEMES = /** @type {const} */ ({ system: 'As the system', light: 'Light', dark: 'Dark' });
+
+/** @param {string} theme */
+function setTheme(theme) {
+  if (theme === 'system') delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  dispatchEvent(new Event('odometer-theme'));
+}
+
+function ThemeSwitch() {
+  const [theme, choose] = useState(document.documentElement.dataset.theme ?? 'system');
+  const change = (/** @type {any} */ event) => {
+    const chosen = event.currentTarget.value;
+    kept.set(THEME, chosen === 'system' ? null : chosen, 'localStorage');
+    setTheme(chosen);
+    choose(chosen);
+  };
+  return html`<label class="theme"><span class="visually-hidden">Theme</span><select value=${theme} onChange=${change}>
+    ${Object.entries(THEMES).map(([name, label]) => html`<option key=${name} value=${name} selected=${name === theme}>${label}</option>`)}</select></label>`;
+}
+
+const theme = EMBED.get('theme') ?? kept.get(THEME, 'localStorage');
+if (theme === 'light' || theme === 'dark') setTheme(theme);
+if (IS_EMBEDDED) document.documentElement.dataset.embed = '';
+render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById('app')));
