@@ -94,7 +94,7 @@ function useTheme() {
   return times;
 }
 
-/** Blocks by their places, so that hours that a clock skips or repeats are as wide as others. @param {Block[]} blocks @param {Series[]} series */
+/** Blocks by their places, so that hours that a clock skips or repeats are as wide as others. @param {Block[]} blocks @param {Series[]} series @returns {any} */
 function data(blocks, series) {
   const [main, ...others] = series;
   const firstPartial = blocks.findIndex((block) => block.partial);
@@ -104,7 +104,7 @@ function data(blocks, series) {
   return [blocks.map((_, at) => at), ...others.map((each) => each.values), counted, rest];
 }
 
-/** @param {any} what @param {number} width */
+/** @param {any} what @param {number} width @returns {any} */
 function options({ blocks, series, granularity, zone, column, height, setPlace }, width) {
   const colour = colours();
   const points = { show: blocks.length === 1, size: 8, fill: colour.accent };
