@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Event
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from odometer.access.keys import AccessKey
-from odometer.bootstrap import process
+from odometer.bootstrap import Process, process
+from odometer.services.ahead import ViewAhead
 from tests.support.memory_directory import ACME
 from tests.support.stack import Reply, Stack, admin_of
 from tests.support.storage_calls import Call, StorageCalls, record_calls, refused
@@ -70,6 +73,24 @@ def test_only_a_key_that_was_accepted_asks_for_folds_before_it_is_accepted_again
     known = [AccessKey.parse(each) for each in (key, other)]
     assert [accepted(each) for each in known if each] == [True, False]
     assert not accepted(wrong(key))
+
+
+def test_a_key_stays_accepted_where_the_first_view_is_opened_later(stack: Stack, key: str) -> None:
+    known, was_accepted = AccessKey.parse(key), Event()
+    accept, open_view = Process.accepted, ViewAhead._open  # noqa: SLF001  it is begun by a thread
+
+    def accepted(own: Process, proof: AccessKey) -> None:
+        accept(own, proof)
+        was_accepted.set()
+
+    def open_later(ahead: ViewAhead, *found: Any) -> Any:
+        assert was_accepted.wait(10)
+        return open_view(ahead, *found)
+
+    with patch.object(Process, "accepted", accepted), patch.object(ViewAhead, "_open", open_later):
+        assert stack.get(COVERAGE, key).status == 200
+    assert known
+    assert process().has_accepted(known)
 
 
 def test_a_key_that_was_revoked_is_refused_whatever_was_read_ahead(

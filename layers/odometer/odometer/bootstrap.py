@@ -36,6 +36,8 @@ READERS = 24
 """So many reads of a process go on at once: all of a report about every product."""
 ACCEPTED_BYTES = 500
 """About what it takes to remember that a key was accepted."""
+OF_KEYS = ""
+"""Keys are not remembered with their organization: a view that is opened meanwhile forgets that."""
 
 
 @frozen
@@ -112,10 +114,10 @@ class Process:
 
     def has_accepted(self, key: Proof) -> bool:
         """Whether a key has been accepted in this process, whatever became of it since."""
-        return bool(self.memory.get(key.organization, self._accepted(key)))
+        return bool(self.memory.get(OF_KEYS, self._accepted(key)))
 
     def accepted(self, key: Proof) -> None:
-        self.memory.keep(key.organization, self._accepted(key), True, ACCEPTED_BYTES)  # noqa: FBT003
+        self.memory.keep(OF_KEYS, self._accepted(key), True, ACCEPTED_BYTES)  # noqa: FBT003
 
     def _accepted(self, key: Proof) -> bytes:
         """The name of a key with its secret, of which nothing can be read."""
