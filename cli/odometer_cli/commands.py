@@ -1,25 +1,105 @@
-"""The command `odometer` with everything under it."""
+"""The command `odometer` with everything under it; a command is imported when it is typed."""
 
+from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NamedTuple
 
-import httpx
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
 from odometer.domain.errors import OdometerError
-from odometer_cli import backlog, directory, event_import, keys, maintenance, organization
-from odometer_cli.client import Client, checked, content_of
-from odometer_cli.deployment import Deployment
-from odometer_cli.event_files import CSV_COLUMNS
-from odometer_cli.failure import Failure, Misused, failure_of
+from odometer_cli.deployment import Deployment, Place
+from odometer_cli.failure import INTERRUPTED, Failure, Misused, failure_of
 from odometer_cli.local_stack import HOME, nearest_home
-from odometer_cli.output import show_failure, show_json, show_values
+from odometer_cli.output import show_failure
+
+
+class Entry(NamedTuple):
+    """A command, or a group of commands, and where it is."""
+
+    section: str
+    place: str
+    help: str
+
+
+LOOK, SEND, SET_UP, OPERATE = "Look", "Send", "Set up", "Operate"
+COMMANDS: Final[Mapping[str, Entry]] = {
+    "whoami": Entry(
+        LOOK, "whoami:whoami", "Whose key this is, what it is for, and whether it is accepted."
+    ),
+    "import": Entry(
+        SEND,
+        "event_import:import_file",
+        "Send the events of a file; run it again after any failure, nothing counts twice.",
+    ),
+    "directory": Entry(SEND, "directory:app", "Members of an organization."),
+    "config": Entry(SET_UP, "config:app", "Deployments that this command line knows by name."),
+    "keys": Entry(SET_UP, "keys:app", "Access keys."),
+    "organization": Entry(
+        OPERATE, "organization:app", "Organizations and their first keys (operators)."
+    ),
+    "backlog": Entry(
+        OPERATE,
+        "backlog:backlog",
+        "Show who has something to do, the longest wait first, or all that waits of one of them.",
+    ),
+    "verify": Entry(
+        OPERATE,
+        "maintenance:verify",
+        "Add up what was settled, event by event, and report every frame that says otherwise.",
+    ),
+    "rebuild": Entry(
+        OPERATE,
+        "maintenance:rebuild",
+        "Make frames again from the events, beside the old ones, and then show them.",
+    ),
+    "redrive": Entry(
+        OPERATE,
+        "maintenance:redrive",
+        "Put parked log entries back, fold all that waits, and try again at once what has failed.",
+    ),
+}
+"""What `odometer --help` lists, without an import of any of it; a test compares the sentences."""
+
+
+def loaded(name: str) -> Any:
+    """A command with its options."""
+    module, attribute = COMMANDS[name].place.split(":")
+    found = getattr(import_module(f"odometer_cli.{module}"), attribute)
+    if isinstance(found, typer.Typer):
+        group = get_group(found)
+        group.name = name
+        return group
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    epilog = getattr(import_module(f"odometer_cli.{module}"), "EPILOG", None)
+    alone.command(name, epilog=epilog)(found)
+    return get_command(alone)
 
 
 class Commands(TyperGroup):
     """Whatever goes wrong ends in two sentences and an exit code, never in a traceback."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """What is known of a command without its import."""
+        entry = COMMANDS.get(cmd_name)
+        return entry and TyperCommand(cmd_name, help=entry.help)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and loaded(str(name)), rest
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Commands in sections, as they are used."""
+        for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
+            rows = [(name, it.help) for name, it in COMMANDS.items() if it.section == section]
+            with formatter.section(section):
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -30,6 +110,8 @@ class Commands(TyperGroup):
             failure = error
         except BrokenPipeError:  # whoever reads has enough
             raise
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
         except (OSError, ValueError) as error:
             failure = Misused(str(error), "Check the files, addresses and settings that you gave.")
         show_failure(failure)
@@ -39,15 +121,10 @@ class Commands(TyperGroup):
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
+    rich_markup_mode=None,  # plain help pages: half of the time of a start goes into pretty ones
     pretty_exceptions_enable=False,  # they would show local variables, and keys among them
-    epilog="Exit codes: 0 done, 1 refused, 2 misused, 3 unreachable (try again).",
+    epilog="Exit codes: 0 done, 1 refused, 2 misused, 3 unreachable (try again), 130 interrupted.",
 )
-app.add_typer(organization.app, name="organization")
-app.add_typer(directory.app, name="directory")
-app.add_typer(keys.app, name="keys")
-app.command("import", epilog=CSV_COLUMNS)(event_import.import_file)
-for operation in (backlog.backlog, maintenance.verify, maintenance.rebuild, maintenance.redrive):
-    app.command()(operation)
 
 
 def print_version(wanted: bool) -> None:
@@ -59,16 +136,31 @@ def print_version(wanted: bool) -> None:
 @app.callback()
 def main(
     ctx: typer.Context,
+    deployment: Annotated[
+        str | None,
+        typer.Option(envvar="ODOMETER_DEPLOYMENT", help="A deployment of the configuration file."),
+    ] = None,
     stack: Annotated[
         str | None,
         typer.Option(envvar="ODOMETER_STACK", help="A deployed stack: its tables and base URL."),
     ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(envvar="ODOMETER_BASE_URL", help="Where the public API answers.")
-    ] = None,
-    token: Annotated[
+    url: Annotated[
         str | None,
-        typer.Option(envvar="ODOMETER_TOKEN", help="Your access key; better in the environment."),
+        typer.Option(
+            "--url",
+            "--base-url",
+            envvar=["ODOMETER_URL", "ODOMETER_BASE_URL"],
+            help="Where the public API answers.",
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            "--token",
+            envvar=["ODOMETER_KEY", "ODOMETER_TOKEN"],
+            help="Your access key; better in the environment or in the configuration file.",
+        ),
     ] = None,
     home: Annotated[
         Path | None,
@@ -87,26 +179,19 @@ def main(
         bool, typer.Option("--version", callback=print_version, is_eager=True, help="Show it.")
     ] = False,
 ) -> None:
-    """Usage is a meter: organizations, directories and keys of an Odometer deployment."""
-    if local and not home:
-        home = nearest_home(Path.cwd()) or HOME
-    ctx.obj = Deployment(stack, base_url, token, home)
+    """Usage is a meter: report it, send it, and look after an Odometer deployment.
+
+    Which deployment and as whom: options come before variables, these before the configuration
+    file, and the local stack of the checkout comes last.
+    """
+    named = Place(deployment, stack, url, home)
+    flags = named.only(names_from(ctx, "COMMANDLINE"))
+    if local and not flags.home:
+        flags = flags._replace(home=home or nearest_home(Path.cwd()) or HOME)
+    ctx.obj = Deployment.chosen((flags, named.only(names_from(ctx, "ENVIRONMENT"))), key)
 
 
-@app.command()
-def whoami(ctx: typer.Context, *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Whose key ODOMETER_TOKEN is, what it is for, and whether it is accepted."""
-    deployment: Deployment = ctx.obj
-    key = deployment.key
-    known = {"organization": key.organization, "key_id": key.key_id}
-    values = known | key_row(deployment.client, key.key_id)
-    show_json(values) if as_json else show_values(values)
-
-
-def key_row(client: Client, key_id: str) -> dict[str, Any]:
-    """The key's row in the list of keys, if its scopes let it read that list."""
-    response = client.send("GET", "/v1/keys")
-    if response.status_code == httpx.codes.FORBIDDEN:
-        return {"scopes": "(hidden: keys:write is not among them)"}
-    rows = content_of(checked(response))["keys"]
-    return next((dict(row) for row in rows if row["key_id"] == key_id), {})
+def names_from(ctx: typer.Context, source: str) -> set[str]:
+    """The parameters that were given by options, or by variables."""
+    found = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return {name for name, origin in found.items() if origin and origin.name == source}

@@ -13,7 +13,7 @@ from odometer_cli.deployment import Deployment
 from odometer_cli.directory_rows import RowResult, put_rows, read_rows
 from odometer_cli.output import err, out, progress_bar, show_json, show_rows
 
-app = typer.Typer(no_args_is_help=True, help="Members of an organization.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Members of an organization.")
 
 MOST_SHOWN = 20
 EXPORT = "/v1/directory/export"

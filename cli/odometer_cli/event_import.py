@@ -22,12 +22,13 @@ from odometer.api.v1.events import BATCH, LARGEST_BODY, MOST_EVENTS
 from odometer_cli.batches import batches
 from odometer_cli.client import Client, content_of
 from odometer_cli.deployment import Deployment
-from odometer_cli.event_files import Format, Line, lines_of
+from odometer_cli.event_files import CSV_COLUMNS, Format, Line, lines_of
 from odometer_cli.failure import Misused
 from odometer_cli.output import ProgressBar, err, file_name, progress_bar, show_json, show_values
 
 MOST_SHOWN = 20
 SUFFIX = ".imported"
+EPILOG = CSV_COLUMNS
 REPEATS = "Events sent before, if any, are among the accepted; each counts once in every report."
 
 

@@ -4,6 +4,7 @@
 1  refused: the answer was no, or some rows were rejected
 2  misused: an option, a setting or a file is wrong; nothing was sent
 3  unreachable: nothing is wrong with the command, try it again
+130  interrupted by Ctrl-C
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from odometer.domain.errors import (
     OdometerError,
     Unavailable,
 )
+
+INTERRUPTED = 130
 
 
 class Failure(Exception):
@@ -48,7 +51,7 @@ class Unreachable(Failure):
 
 REMEDIES: Mapping[int, str] = {
     400: "Correct what it names and run this again; `--help` says what is expected.",
-    401: "The key is unknown, expired or revoked. Give a live one by ODOMETER_TOKEN.",
+    401: "The key is unknown, expired or revoked. Give a live one by ODOMETER_KEY.",
     403: "The key lacks the scope, or its owner the role. Ask an Admin for another one.",
     409: "It was decided otherwise before. Look at what stands there: list or export it.",
     404: "Check the id, and that the base URL ends where the paths of the API begin.",

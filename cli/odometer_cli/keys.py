@@ -10,7 +10,7 @@ from odometer_cli.client import segment
 from odometer_cli.deployment import Deployment
 from odometer_cli.output import err, out, show_json, show_rows, show_values
 
-app = typer.Typer(no_args_is_help=True, help="Access keys.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Access keys.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 KeyId = Annotated[str, typer.Argument(help="Id of the key, as `odometer keys list` shows it.")]

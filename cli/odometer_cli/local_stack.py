@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from odometer_cli.failure import Misused, Unreachable
+from odometer_cli.output import err
 
 HOME = Path(".local")
 RECORD = "stack.json"
+DEMO, DEMO_KEY = "demo.env", "ADMIN_TOKEN"
 START = "Start it in the checkout: make up"
 PATIENCE_SECONDS = 2
 
@@ -21,6 +24,7 @@ PATIENCE_SECONDS = 2
 class LocalStack:
     """A running stack: where it answers, what its parts are called, and how AWS is reached."""
 
+    home: Path
     base_url: str
     outputs: Mapping[str, str]
     aws: Mapping[str, str]
@@ -31,13 +35,23 @@ class LocalStack:
         record = home / RECORD
         try:
             content = json.loads(record.read_text())
-            stack = cls(content["base_url"], content["outputs"], content["aws"])
+            stack = cls(home, content["base_url"], content["outputs"], content["aws"])
             address = urlsplit(content["endpoint"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Misused(f"{home} holds no record of a local stack.", START) from error
         if not (stack.outputs and is_listening(str(address.hostname), address.port or 0)):
             raise Unreachable(f"The local stack of {home} is not running.", START)
         return stack
+
+    @property
+    def demo_key(self) -> str | None:
+        """The key of the Admin of the demo organization, which is loaded here."""
+        record = self.home / DEMO
+        words = shlex.split(record.read_text(), comments=True) if record.exists() else []
+        key = dict(word.partition("=")[::2] for word in words).get(DEMO_KEY)
+        if key:
+            err.print("With the key of the demo's Admin.", style="dim")
+        return key
 
     def enter(self) -> None:
         """Make AWS this stack and nothing else, for the rest of this process."""

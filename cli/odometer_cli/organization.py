@@ -42,7 +42,11 @@ from odometer_cli.output import (
     show_values,
 )
 
-app = typer.Typer(no_args_is_help=True, help="Organizations and their first keys (operators).")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Organizations and their first keys (operators).",
+)
 
 AdminUsername = Annotated[str, typer.Option(help="Username of the Admin who gets the key.")]
 

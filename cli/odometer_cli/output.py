@@ -5,13 +5,14 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from odometer_cli.failure import Failure
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 UNBROKEN_COLUMNS = frozenset({"key_id", "status"})
 """Columns that are copied by hand or searched for: never broken."""
@@ -52,6 +53,8 @@ def show_values(values: Mapping[str, Any]) -> None:
 
 def show_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Print a table."""
+    from rich.table import Table
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in UNBROKEN_COLUMNS)
@@ -75,7 +78,7 @@ def cell(value: Any) -> str:
 class ProgressBar:
     """The progress of a long piece of work."""
 
-    def __init__(self, progress: Progress, title: str, total: int | None) -> None:
+    def __init__(self, progress: "Progress", title: str, total: int | None) -> None:
         self._progress = progress
         self._task = progress.add_task(title, total=total)
 
@@ -86,6 +89,14 @@ class ProgressBar:
 @contextmanager
 def progress_bar(title: str, total: int | None) -> Iterator[ProgressBar]:
     """A progress bar, if stderr is a terminal."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal) as shows:
         yield ProgressBar(shows, title, total)

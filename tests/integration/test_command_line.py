@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import chdir
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -13,35 +12,16 @@ from uuid import UUID
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from typer.testing import CliRunner
 
 from local.stack import Stack as LocalRecord
 from odometer.access.policy import Scope
-from odometer_cli import app
 from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.memory_directory import ACME, new_head
 from tests.support.stack import ENVIRONMENT, OTHER, Stack, admin_of
+from tests.support.typed import Said, odometer
 from tests.support.usage_sender import ago, run, send, usage_event
 
 NEW = "cc7cf840-9ca9-46a3-9778-9015d6580d52"
-
-
-@dataclass(frozen=True)
-class Said:
-    """How a command ended."""
-
-    exit_code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-def odometer(*words: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> Said:
-    done = CliRunner().invoke(app, words, env=dict(env or {}), input=stdin, catch_exceptions=False)
-    return Said(done.exit_code, done.stdout, done.stderr)
 
 
 @pytest.fixture
@@ -444,9 +424,12 @@ def test_what_is_not_set_is_named_with_a_way_to_set_it(stack: Stack) -> None:
     key = odometer("--base-url", ADDRESS, "keys", "list")
     assert (key.exit_code, key.err.splitlines()) == (
         2,
-        ["No access key was given.", "Set ODOMETER_TOKEN, or give --token."],
+        [
+            "No access key was given.",
+            "Set ODOMETER_KEY, give --key, or keep one: odometer config add",
+        ],
     )
-    assert "ODOMETER_BASE_URL" in odometer("--token", "t", "keys", "list").err
+    assert "ODOMETER_URL" in odometer("--token", "t", "keys", "list").err
     with patch.dict("os.environ", DIRECTORY_TABLE="", SECRET_ID=""):
         table = create()
     assert table.exit_code == 2
@@ -507,6 +490,7 @@ def checkout(stack: Stack, tmp_path: Path) -> Iterator[Path]:
     with patch("local.stack.aws_environment", lambda _: aws):
         record.write(home)
     unset = {name: "" for name in ENVIRONMENT if not name.startswith("AWS_")}
+    unset["ODOMETER_CONFIG"] = str(tmp_path / "config.toml")
     with (
         patch.dict("os.environ", {**unset, "AWS_PROFILE": "production"}),
         patch("odometer_cli.local_stack.is_listening", lambda *_: True),
@@ -552,7 +536,7 @@ def test_local_and_another_deployment_are_refused(checkout: Path, other: str) ->
     said = odometer("--local", other, "https://odometer.example", "verify")
     assert (said.exit_code, said.err.splitlines()[0]) == (
         2,
-        "--local and --stack or --base-url name two deployments.",
+        "--local and --stack or --url name two deployments.",
     )
 
 

@@ -530,7 +530,7 @@ def test_redrive_clears_the_queue_of_what_is_folded(
         "SecretId": ENVIRONMENT["SECRET_ID"],
         "WorkQueue": ENVIRONMENT["WORK_QUEUE"],
     }
-    with patch("odometer_cli.deployment.outputs_of", lambda _: outputs):
+    with patch("odometer_cli.cloudformation.outputs_of", lambda _: outputs):
         assert odometer("--stack", "odometer", "redrive").exit_code == 0
     assert "Messages" not in queues.receive_message(QueueUrl=url)
     assert folded() == 2
