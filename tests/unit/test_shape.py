@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 APPS = sorted(Path("functions").glob("*/*/app.py"))
-PACKAGES = ("layers/odometer/odometer", "cli", "local")
+PACKAGES = ("layers/odometer/odometer", "cli", "clients/python/src", "local")
 MODULES = sorted(path for package in PACKAGES for path in Path(package).rglob("*.py"))
 LOCKS = sorted([*Path("requirements").glob("*.txt"), Path("layers/odometer/requirements.txt")])
 VAGUE = {"common", "data", "helper", "helpers", "info", "manager", "misc", "util", "utils"}
