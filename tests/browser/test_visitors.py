@@ -18,7 +18,7 @@ def shown(browser: Browser, body: str) -> Visitor:
     visitor.page.route(
         f"{HOST}/", lambda route: route.fulfill(content_type="text/html", body=content)
     )
-    visitor.open(state=None)
+    visitor.page.goto(f"{HOST}/")
     visitor.page.wait_for_timeout(50)
     return visitor
 

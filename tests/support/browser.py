@@ -18,10 +18,12 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Locator,
     Page,
     Playwright,
     Request,
     Route,
+    expect,
     sync_playwright,
 )
 
@@ -113,16 +115,29 @@ class Visitor:
     def unexpected(self) -> list[str]:
         return [each for each in self.problems if not any(part in each for part in self.expected)]
 
-    def open(self, address: str = "", state: str | None = "ready") -> Page:
-        """Open a view by its address behind the base address, and wait until it is ready."""
+    def open(self, address: str = "", state: str = "ready") -> Page:
+        """Load a view by its address behind the base address, and wait for its state."""
+        self.page.goto("about:blank")
         self.page.goto(f"{self.base_url}/{address}")
-        if state:
-            self.wait(state)
+        self.wait(state)
         return self.page
 
     def wait(self, state: str = "ready", view: str | None = None) -> None:
+        """Wait for a state, and until all that is shown is there."""
         named = f'[data-view="{view}"]' if view else ""
         self.page.locator(f'main{named}[data-state="{state}"]').wait_for()
+        if state != "loading":
+            expect(self.page.locator("main [aria-busy=true], main .skeleton")).to_have_count(0)
+
+    def figure(self, label: str) -> str:
+        """The exact value of a figure."""
+        shown = self.page.get_by_role("group", name=label, exact=True).locator(".figure-value")
+        return shown.get_attribute("title") or shown.inner_text()
+
+    def rows(self, table: str) -> list[list[str]]:
+        """What stands in the rows of a table, exactly where a cell shows it shortened."""
+        rows = self.page.get_by_role("table", name=table, exact=True).locator("tbody tr").all()
+        return [[exact(cell) for cell in row.locator("th, td").all()] for row in rows]
 
     @property
     def address(self) -> str:
@@ -157,3 +172,15 @@ class Visitor:
             if rule["impact"] in {"serious", "critical"}
             for node in rule["nodes"]
         ]
+
+
+def exact(cell: Locator) -> str:
+    return cell.get_attribute("title") or cell.inner_text().strip()
+
+
+def number(value: float | None, decimals: int = 4) -> str:
+    """A number as a British browser writes it in full."""
+    if value is None:
+        return "–"
+    text = f"{value:,.{decimals}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-0", "-0")
