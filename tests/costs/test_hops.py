@@ -163,6 +163,7 @@ REQUESTS: Mapping[str, Request] = {
     "POST /v1/events": events,
     "GET /v1/explain": explained,
     "GET /v1/keys": always("/v1/keys"),
+    "GET /v1/me": always("/v1/me"),
     "GET /v1/seats": always("/v1/seats?order=desc"),
     "GET /v1/usage": lambda _, turn: Call(
         "/v1/usage?kind=app&from={}&to={}".format(*days(365, AGO[turn]))

@@ -495,6 +495,7 @@ ROUTES = [
         who(200, 200, 403, 403, other=200),
         query="?product=automation&measure=tests&from=2026-02-01T00:00:00Z&to=2026-02-02T00:00:00Z",
     ),
+    Route("GET", "/v1/me", "", who(200, 200, 200, 200, other=200) | EMBEDDED),
     Route("GET", "/v1/seats", "", who(200, 200, 403, 403, other=200) | EMBEDDED),
     Route(
         "GET",

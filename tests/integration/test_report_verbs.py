@@ -37,6 +37,7 @@ TOURS = {
     "app_utilization/user": [f"{CLIENT}/users/{JAMES}"],
     "app_utilization/user_usage": [f"{CLIENT}/users/{JAMES}/usage?{DAYS}"],
     "v1/seats": [f"/v1/seats?product={APP},automation&limit=1"],
+    "v1/me": ["/v1/me"],
     "v1/usage": [f"/v1/usage?product={APP}&period=last_month&group_by=user&limit=1"],
     "v1/explain": [
         f"/v1/explain?product={APP}&measure=active_ms&from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z"

@@ -1,4 +1,4 @@
-"""OPTIONS /v1/usage and /v1/seats: what a browser asks before it lets a page of elsewhere ask."""
+"""OPTIONS of what embed tokens open: what a browser asks before it lets a page of elsewhere ask."""
 
 from odometer.web.cors import preflight
 from odometer.web.endpoint import endpoint
