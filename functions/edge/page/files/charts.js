@@ -10,6 +10,13 @@ import { blockName, exactFigure, figure, tick } from './format.js';
 
 const TICK_PX = 88;
 const DASHES = [5, 5];
+const POWERS = [...Array(16).keys()].map((power) => 10 ** power);
+const WHOLE_STEPS = POWERS.flatMap((power) => [power, 2 * power, 5 * power]);
+/** Steps of an axis that are round in what people count in. */
+const DURATION_STEPS = [1, 10, 100, 1000, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000,
+  ...POWERS.flatMap((power) => [2, 5, 10].map((digit) => digit * power * 3_600_000))];
+/** @type {Record<string, number[]>} */
+const UNIT_STEPS = { ms: DURATION_STEPS, seconds: DURATION_STEPS.slice(3).map((ms) => ms / 1000) };
 
 /**
  * @param {{label: string, blocks: Block[], series: Series[], granularity: string, zone: string,
@@ -38,7 +45,7 @@ export function LineChart({ label, blocks, series, granularity, zone, column, he
       </div>
     </div>
     <div class="chart-foot">
-      <span class="muted">${series.length > 1 && html`<span class="legend"><i></i>${series[0].label} <i class="before"></i>${series[1].label}</span>`}
+      <span class="muted">${series.length > 1 && html`<span class="legend"><i></i>This period <i class="before"></i>Before</span>`}
         ${hasPartial && html`<span class="legend"><i class="dashed"></i>not all counted yet</span>`}${note}</span>
       <span class="chart-actions">
         <button type="button" class="quiet" aria-pressed=${hasTable} aria-label=${`Show ${label} as a table`} onClick=${() => setTable(!hasTable)}>Table</button>
@@ -109,12 +116,13 @@ function options({ blocks, series, granularity, zone, column, height, setPlace }
   const colour = colours();
   const points = { show: blocks.length === 1, size: 8, fill: colour.accent };
   const axis = { stroke: colour.muted, font: '12px system-ui, sans-serif', ticks: { show: false } };
-  const isWhole = (column?.unit ?? 'count') !== 'count' || !column?.decimals;
+  const isWhole = !column?.decimals;
+  const steps = UNIT_STEPS[column?.unit ?? ''] ?? (isWhole ? WHOLE_STEPS : undefined);
   const before = { stroke: colour.faint, width: 1.5, points: { show: blocks.length === 1 } };
   return {
     width: Math.max(width, 1),
     height,
-    padding: [12, 12, 0, 0],
+    padding: [12, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 8, fill: colour.accent, stroke: colour.surface, width: 2 } },
     scales: {
@@ -123,14 +131,14 @@ function options({ blocks, series, granularity, zone, column, height, setPlace }
     },
     axes: [
       {
-        ...axis, grid: { show: false }, size: 32,
+        ...axis, grid: { show: false }, size: 36, gap: 10,
         splits: (/** @type {any} */ u) => places(blocks.length, u.bbox.width / devicePixelRatio),
         values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((each) => blockName(blocks[each], granularity, zone, true)),
       },
       {
         ...axis, grid: { stroke: colour.line, width: 1 },
         size: (/** @type {any} */ _u, /** @type {string[] | null} */ values) => 16 + 7 * Math.max(3, ...(values ?? []).map((text) => text.length)),
-        incrs: isWhole ? [1, 2, 5].flatMap((digit) => [...Array(13).keys()].map((power) => digit * 10 ** power)).sort((a, b) => a - b) : undefined,
+        incrs: steps,
         values: (/** @type {any} */ _, /** @type {number[]} */ values) => values.map((value) => tick(value, column)),
       },
     ],

@@ -1,6 +1,6 @@
 /** What is chosen above a view: period, granularity, comparison, time zone and filters. */
 
-import { html, useState } from './vendor/standalone.module.js';
+import { html, useEffect, useRef, useState } from './vendor/standalone.module.js';
 import { GRANULARITIES, PERIODS, comparisonOf, daysOf, granularityOf, hasOwnDates, mayReadAll, periodOf, zoneOf } from './question.js';
 
 /** @typedef {{me: any, question: import('./question.js').Question, navigate: (changes: Record<string, string | undefined>) => void}} Chosen */
@@ -27,16 +27,59 @@ const option = ({ name, label }, chosen) => html`<option key=${name} value=${nam
 export function Controls({ me, question, navigate, filters = ['team', 'department', 'user_type'] }) {
   const days = daysOf(question);
   const granularities = GRANULARITIES.filter(({ least, most, name }) => (days >= least && days <= most) || name === granularityOf(question));
-  return html`<form class="controls" role="search" aria-label="Period and filters" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
+  const offered = mayReadAll(me) ? filters : [];
+  return html`<form class="controls" aria-label="Period and filters" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
     <${PeriodPicker} question=${question} navigate=${navigate} />
-    <${Select} label="In" value=${granularityOf(question)} onChange=${(/** @type {string} */ granularity) => navigate({ granularity })}>
+    <${Select} label="Interval" value=${granularityOf(question)} onChange=${(/** @type {string} */ granularity) => navigate({ granularity })}>
       ${granularities.map((each) => option(each, granularityOf(question)))}<//>
     <${Select} label="Compared with" value=${comparisonOf(question)} onChange=${(/** @type {string} */ compare) => navigate({ compare })}>
       ${COMPARISONS.map((each) => option(each, comparisonOf(question)))}<//>
-    ${mayReadAll(me) && html`<${Filters} me=${me} question=${question} navigate=${navigate} filters=${filters} />`}
-    <${ZonePicker} me=${me} question=${question} navigate=${navigate} />
+    <${More} me=${me} question=${question} navigate=${navigate} filters=${offered} />
+    <${Chosen} me=${me} question=${question} navigate=${navigate} filters=${offered} />
   </form>`;
 }
+
+/** What is seldom changed, behind a button. @param {Chosen & {filters: string[]}} props */
+function More({ me, question, navigate, filters }) {
+  const box = useRef(/** @type {HTMLDetailsElement | null} */ (null));
+  const close = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== 'Escape' || !box.current?.open) return;
+    box.current.open = false;
+    box.current.querySelector('summary')?.focus();
+  };
+  useEffect(() => {
+    const outside = (/** @type {Event} */ event) => {
+      if (box.current && !box.current.contains(/** @type {Node} */ (event.target))) box.current.open = false;
+    };
+    document.addEventListener('pointerdown', outside);
+    return () => document.removeEventListener('pointerdown', outside);
+  }, []);
+  return html`<details class="more-controls" ref=${box} onKeyDown=${close}>
+    <summary class="button">${filters.length ? 'Filters' : 'Time zone'}</summary>
+    <div class="more-panel">
+      <${Filters} me=${me} question=${question} navigate=${navigate} filters=${filters} />
+      <${ZonePicker} me=${me} question=${question} navigate=${navigate} />
+    </div></details>`;
+}
+
+/** The filters in use, each with a button that takes it away. @param {Chosen & {filters: string[]}} props */
+function Chosen({ me, question, navigate, filters }) {
+  const choices = choicesOf(me);
+  const inUse = filters.filter((name) => question[name]).map((name) => {
+    const { label, of } = choices[/** @type {keyof typeof choices} */ (name)];
+    return { name, text: `${label}: ${of.find((each) => each.name === question[name])?.label ?? question[name]}` };
+  });
+  if (question.timezone) inUse.push({ name: 'timezone', text: `Time zone: ${question.timezone}` });
+  return inUse.map(({ name, text }) => html`<button type="button" class="chip" key=${name} aria-label=${`Remove ${text}`} onClick=${() => navigate({ [name]: undefined })}>
+    <bdi>${text}</bdi> <span aria-hidden="true">✕</span></button>`);
+}
+
+/** @param {any} me */
+const choicesOf = (me) => ({
+  team: { label: 'Team', all: 'All teams', of: named(me.teams) },
+  department: { label: 'Department', all: 'All departments', of: named(me.departments) },
+  user_type: { label: 'Type', all: 'People and machines', of: TYPES },
+});
 
 /** Presets, and dates of one's own. @param {Omit<Chosen, 'me'>} props */
 function PeriodPicker({ question, navigate }) {
@@ -79,11 +122,7 @@ function moved(date, days) {
 
 /** @param {Chosen & {filters: string[]}} props */
 function Filters({ me, question, navigate, filters }) {
-  const choices = {
-    team: { label: 'Team', all: 'All teams', of: named(me.teams) },
-    department: { label: 'Department', all: 'All departments', of: named(me.departments) },
-    user_type: { label: 'Type', all: 'People and machines', of: TYPES },
-  };
+  const choices = choicesOf(me);
   return filters.map((name) => {
     const { label, all, of } = choices[/** @type {keyof typeof choices} */ (name)];
     const chosen = question[name] ?? '';

@@ -1,43 +1,49 @@
 /** The pieces that views are made of. */
 
 import { html, useCallback, useEffect, useId, useRef, useState } from './vendor/standalone.module.js';
-import { ApiError, pathOf, save } from './api.js';
-import { NOTHING, change, exactFigure, figure } from './format.js';
+import { ApiError, save } from './api.js';
+import { NOTHING, ago, change, count, exactFigure, figure, instant, range } from './format.js';
+
+import { mayExplain } from './question.js';
 
 export { LineChart } from './charts.js';
 
 /** @typedef {'loading' | 'ready' | 'empty' | 'error' | 'forbidden' | 'partial'} State */
 
 /**
- * The answer of a request, or why there is none. A question that was changed takes back the one before; what it
+ * What a question is answered, or why it is not. A question that was changed takes back the one before; what that
  * was answered stays in sight until the next answer is there.
- * @param {import('./api.js').Api} api
- * @param {string | null} path such as `/v1/seats?limit=1`; null asks for nothing
+ * @param {string | null} key of the question; null asks nothing
+ * @param {(how: {signal: AbortSignal, fresh: boolean}) => Promise<any>} ask
  */
-export function useAnswer(api, path) {
-  const [asked, setAsked] = useState(0);
-  const [found, setFound] = useState(/** @type {{path: string | null, data: any, error: any}} */ ({ path: null, data: null, error: null }));
+export function useAsked(key, ask) {
+  const [tries, setTries] = useState(0);
+  const [found, setFound] = useState(/** @type {{key: string | null, data: any, error: any}} */ ({ key: null, data: null, error: null }));
   useEffect(() => {
-    if (path === null) return undefined;
+    if (key === null) return undefined;
     const request = new AbortController();
-    api.get(path, { signal: request.signal, fresh: asked > 0 }).then(
-      (data) => !request.signal.aborted && setFound({ path, data, error: null }),
-      (error) => !request.signal.aborted && setFound({ path, data: null, error }),
-    );
+    const show = (/** @type {any} */ what) => !request.signal.aborted && setFound({ key, data: null, error: null, ...what });
+    ask({ signal: request.signal, fresh: tries > 0 }).then((data) => show({ data }), (error) => show({ error }));
     return () => request.abort();
-  }, [api, path, asked]);
+  }, [key, tries]);
   const retry = useCallback(() => {
-    setFound({ path: null, data: null, error: null });
-    setAsked((times) => times + 1);
+    setFound({ key: null, data: null, error: null });
+    setTries((before) => before + 1);
   }, []);
-  const isCurrent = found.path === path;
+  const isCurrent = found.key === key;
   return {
-    data: path === null ? null : found.data,
+    data: key === null ? null : found.data,
     error: isCurrent ? found.error : null,
-    isLoading: path !== null && !isCurrent,
+    isLoading: key !== null && !isCurrent,
     retry,
   };
 }
+
+/**
+ * The answer at a path such as `/v1/seats?limit=1`; null asks nothing.
+ * @param {import('./api.js').Api} api @param {string | null} path
+ */
+export const useAnswer = (api, path) => useAsked(path, (how) => api.get(/** @type {string} */ (path), how));
 
 /** @typedef {ReturnType<typeof useAnswer>} Answer */
 
@@ -66,6 +72,23 @@ export function View({ name, state, title, subtitle, actions, children }) {
   </main>`;
 }
 
+const LATE_MS = 15 * 60_000;
+
+/** Which period an answer is of, and up to when it has been counted. @param {{answer: any}} props */
+export function PeriodShown({ answer }) {
+  const { from, to, timezone: zone, compare_from: before, compare_to: beforeEnd, complete, data_through: through } = answer;
+  return html`<bdi>${range(from, to, zone)}</bdi>${before && html`, compared with <bdi>${range(before, beforeEnd, zone)}</bdi>`}
+    <span> · ${zone.replaceAll('_', ' ')}</span>
+    ${!complete && html`<span title=${ago(through)}> · counted up to ${instant(through, zone)}</span>`}`;
+}
+
+/** Says that counting is behind, where it is by more than a quarter of an hour. @param {{answer: any}} props */
+export function BehindNotice({ answer }) {
+  const end = Math.min(Date.parse(answer.to), Date.now());
+  if (answer.complete || end - Date.parse(answer.data_through) < LATE_MS) return null;
+  return html`<p class="notice" role="status">Usage after ${instant(answer.data_through, answer.timezone)} is not all counted yet: figures may still rise.</p>`;
+}
+
 /** A titled part of a view. @param {{title: any, definition?: any, actions?: any, wide?: boolean, children?: any, isLoading?: boolean}} props */
 export function Panel({ title, definition, actions, wide = false, isLoading = false, children }) {
   const id = useId();
@@ -84,14 +107,31 @@ export function Panel({ title, definition, actions, wide = false, isLoading = fa
  * @param {{of: string, children?: any}} props
  */
 export function Definition({ of, children }) {
-  const [isOpen, setOpen] = useState(false);
+  const [at, setAt] = useState(/** @type {Record<string, string> | null} */ (null));
+  const mark = useRef(/** @type {HTMLButtonElement | null} */ (null));
   const id = useId();
-  return html`<span class="definition" onMouseEnter=${() => setOpen(true)} onMouseLeave=${() => setOpen(false)}>
-    <button type="button" class="definition-mark" aria-label=${`What is ${of}?`} aria-describedby=${id} aria-expanded=${isOpen}
-      onFocus=${() => setOpen(true)} onBlur=${() => setOpen(false)} onClick=${() => setOpen(true)}
-      onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === 'Escape' && setOpen(false)}>?</button>
-    <span role="tooltip" id=${id} class=${`definition-text${isOpen ? ' open' : ''}`}>${children}</span>
+  const open = () => setAt(placeBelow(/** @type {HTMLButtonElement} */ (mark.current)));
+  const close = () => setAt(null);
+  useEffect(() => {
+    if (!at) return undefined;
+    addEventListener('scroll', close, { capture: true, once: true });
+    return () => removeEventListener('scroll', close, { capture: true });
+  }, [at]);
+  return html`<span class="definition" onMouseEnter=${open} onMouseLeave=${close}>
+    <button type="button" class="definition-mark" ref=${mark} aria-label=${`What is ${of}?`} aria-describedby=${id} aria-expanded=${at !== null}
+      onFocus=${open} onBlur=${close} onClick=${open}
+      onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === 'Escape' && close()}>?</button>
+    <span role="tooltip" id=${id} class="definition-text" hidden=${!at} style=${at ?? {}}>${children}</span>
   </span>`;
+}
+
+const TIP_PX = 300, MARGIN_PX = 12;
+
+/** Below an element, and within the window. @param {HTMLElement} element */
+function placeBelow(element) {
+  const { left, bottom } = element.getBoundingClientRect();
+  const room = Math.max(MARGIN_PX, document.documentElement.clientWidth - TIP_PX - MARGIN_PX);
+  return { left: `${Math.min(Math.max(MARGIN_PX, left - TIP_PX / 2), room)}px`, top: `${bottom + 6}px` };
 }
 
 /** How a figure has changed, with an arrow beside the colour. @param {{pct: number | null | undefined, before?: number | null, column?: import('./format.js').Column}} props */
@@ -117,7 +157,7 @@ export function Figure({ label, value, column, pct, before, definition, note, is
     </div>
     <div class="figure-value" title=${exactFigure(value, column)}>${figure(value, column)}</div>
     <div class="figure-note"><${Change} pct=${pct} before=${before} column=${column} />${note && html`<span class="muted">${note}</span>`}
-      ${onExplain && html`<button type="button" class="quiet explain" aria-label=${`How is ${label} made up?`} onClick=${onExplain}>How is it made up?</button>`}
+      ${onExplain && html`<button type="button" class="quiet explain" aria-label=${`How is it made up? ${label}`} onClick=${onExplain}>How is it made up?</button>`}
     </div>
   </div>`;
 }
@@ -142,7 +182,7 @@ export function RankedBars({ label, rows, nameOf, valueOf, column, total = rows.
       </tr>`)}</tbody>
     </table>
     ${total > rows.length && html`<p class="more">
-      ${onMore ? html`<button type="button" class="quiet" onClick=${onMore}>Show more of ${total}</button>` : html`<span class="muted">${rows.length} of ${total}</span>`}
+      ${onMore ? html`<button type="button" class="quiet" onClick=${onMore}>Show more of ${count(total)}</button>` : html`<span class="muted">${count(rows.length)} of ${count(total)}</span>`}
     </p>`}
   </div>`;
 }
@@ -196,27 +236,37 @@ export function ErrorState({ error, retry, narrower = [], home }) {
 
 /**
  * What stands in a panel: its content once it is there, or what stands for it.
- * @param {{answer: Answer, height?: string, isEmpty?: (data: any) => boolean, empty?: any, narrower?: {label: string, href: string}[], children: (data: any) => any}} props
+ * @param {{answer: Answer, height?: string, isEmpty?: (data: any) => boolean, empty?: any, narrower?: {label: string, href: string}[], home?: string, children: (data: any) => any}} props
  */
-export function Answered({ answer, height, isEmpty = () => false, empty, narrower, children }) {
-  if (answer.error) return html`<${ErrorState} error=${answer.error} retry=${answer.retry} narrower=${narrower} />`;
+export function Answered({ answer, height, isEmpty = () => false, empty, narrower, home, children }) {
+  if (answer.error) return html`<${ErrorState} error=${answer.error} retry=${answer.retry} narrower=${narrower} home=${home} />`;
   if (!answer.data) return html`<${Loading} height=${height} />`;
   return isEmpty(answer.data) ? empty ?? html`<${EmptyState} title="No usage in this period" />` : children(answer.data);
 }
 
-/** A button that saves the CSV of the API. @param {{api: import('./api.js').Api, path: string, query?: import('./api.js').Query, name: string, label?: string}} props */
-export function CsvButton({ api, path, query, name, label = name }) {
+/**
+ * A button that saves the CSV of the API; that of several paths is one table.
+ * @param {{api: import('./api.js').Api, paths: string[], name: string}} props
+ */
+export function CsvButton({ api, paths, name }) {
   const [state, setState] = useState('');
   const fetchAndSave = async () => {
     setState('…');
     try {
-      save(await api.csv(pathOf(path, query)), `${fileName(name)}.csv`);
+      const tables = await Promise.all(paths.map((path) => api.csv(path)));
+      save(new Blob(await Promise.all(tables.map(withoutRepeatedHead)), { type: 'text/csv' }), `${fileName(name)}.csv`);
       setState('');
     } catch (error) {
       setState(`: ${/** @type {Error} */ (error).message}`);
     }
   };
-  return html`<button type="button" class="quiet" aria-label=${`Save ${label} as CSV`} onClick=${fetchAndSave}>CSV<span role="status">${state}</span></button>`;
+  return html`<button type="button" class="quiet" aria-label=${`Save ${name} as CSV`} onClick=${fetchAndSave}>CSV<span role="status">${state}</span></button>`;
+}
+
+/** A table as it is, but for the first line of all after the first. @param {Blob} table @param {number} at */
+async function withoutRepeatedHead(table, at) {
+  const text = await table.text();
+  return at ? text.slice(text.indexOf('\n') + 1) : text;
 }
 
 /** A name that every file system takes. @param {string} text */
@@ -227,6 +277,12 @@ export function Meter({ value, of, label }) {
   const share = of > 0 ? Math.min(1, value / of) : 0;
   return html`<div class="meter" role="meter" aria-label=${label} aria-valuenow=${value} aria-valuemin="0" aria-valuemax=${of}>
     <span style=${{ width: `${share * 100}%` }}></span></div>`;
+}
+
+/** Parts of a whole, beside each other and listed. @param {{label: string, parts: {name: string, value: number}[]}} props */
+export function Shares({ label, parts }) {
+  return html`<div class="shares" aria-hidden="true">${parts.map(({ name, value }) => html`<span key=${name} style=${{ flexGrow: value }}></span>`)}</div>
+    <ul class="share-list" aria-label=${label}>${parts.map(({ name, value }) => html`<li key=${name}><i aria-hidden="true"></i>${name} <b>${count(value)}</b></li>`)}</ul>`;
 }
 
 /** A window above the page, which Escape closes. @param {{title: string, onClose: () => void, children?: any}} props */
@@ -245,3 +301,30 @@ export function Dialog({ title, onClose, children }) {
 }
 
 export { NOTHING };
+
+/** @param {any} column */
+const partsOf = (column) => column.parts ?? [column.name];
+
+/**
+ * What is to be explained, and how to begin; it cannot be begun by those whom `GET /v1/explain` does not answer.
+ * @param {any} me @param {any} answer of `GET /v1/usage`
+ * @returns {[any, ((columns: any[] | null, column?: any, more?: Record<string, string>) => void) | null]}
+ */
+export function useExplained(me, answer) {
+  const [explained, set] = useState(/** @type {any} */ (null));
+  if (!mayExplain(me) || !answer) return [explained, null];
+  const explain = (/** @type {any[] | null} */ columns, /** @type {any} */ column, /** @type {Record<string, string>} */ more = {}) => set(columns && {
+    template: answer.explain, from: answer.from, to: answer.to, zone: answer.timezone, title: column.label, definition: column.definition, more,
+    measures: partsOf(column).map((/** @type {string} */ name) => columns.find((each) => each.name === name) ?? { name, label: name }),
+  });
+  return [explained, explain];
+}
+
+/** The window that explains a figure, which is loaded when it is first opened. @param {{api: any, explained: any, onClose: () => void}} props */
+export function ExplainLater({ api, explained, onClose }) {
+  const [Component, setComponent] = useState(/** @type {any} */ (null));
+  useEffect(() => {
+    if (explained) import('./explain.js').then((module) => setComponent(() => module.Explanation));
+  }, [explained]);
+  return explained && Component && html`<${Component} api=${api} explained=${explained} onClose=${onClose} />`;
+}

@@ -138,9 +138,6 @@ export const mayExplain = (me) => me.caller.type === 'key' && mayReadAll(me);
 /** The kinds that have products, by name. @param {any} me */
 export const kindsUsed = (me) => [...new Set(me.products.map((/** @type {any} */ product) => product.kind))];
 
-/** The first 100 products, as many as are answered at once. @param {any} me */
-export const productsAsked = (me) => me.products.slice(0, 100).map((/** @type {any} */ product) => product.id).join(',');
-
 /** The zone whose days are shown. @param {Question} question @param {any} me */
 export const zoneOf = (question, me) => question.timezone ?? me.organization.timezone;
 
