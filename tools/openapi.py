@@ -4,33 +4,32 @@ For tools and tests: no function imports this.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import core_schema
 
 from odometer.api.v1.events import BATCH, LONGEST_KEY
-from odometer.directory.people import Team, User
-from odometer.directory.snapshot import Directory
 from odometer.web.endpoint import Endpoint
 from odometer.web.family import STATUS
-from odometer.web.messages import CSV, JSON, NDJSON, Request
-from odometer.web.models import Body, Query
-from odometer.web.report import Report
+from odometer.web.messages import CSV, JSON, NDJSON
+from odometer.web.models import Query
+from tools.contents import Contents, Schema, contents_of, models_of
+from tools.refusals import answered, codes_of, is_from_gateway
+from tools.words import Words, who_may
 
-Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
-
+VERSION = "1"
 TITLES = {
     "app_utilization": "App utilization",
     "usage_metrics": "Usage metrics",
     "usage_report": "Usage report",
     "v1": "Events, directory and keys",
 }
-ALWAYS = ("internal_error", "unavailable", "timeout")
+SERVERS = [{"url": ".", "description": "The deployment that this document comes from."}]
 HEADERS = {
     "X-Request-Id": "Names the request; a valid one that the client sent is kept.",
     "Retry-After": "Seconds to wait before the request may succeed.",
@@ -45,22 +44,23 @@ HEADERS = {
 }
 OF_REPORTS = ("ETag", "Link", "X-Data-Through", "X-Query-Range", "X-Read-Units")
 UNCHANGED: Schema = {"304": {"description": "As it was when it had the `ETag` that was sent."}}
+TEXT: Schema = {"type": "string"}
 IF_NONE_MATCH: Schema = {
     "name": "If-None-Match",
     "in": "header",
     "description": "The `ETag` of an earlier answer; 304 is answered while it is the same.",
     "required": False,
-    "schema": {"type": "string"},
+    "schema": TEXT,
 }
 PATH: Mapping[str, Schema] = {
-    "app_id": {"description": "An app, by its id.", "schema": {"type": "string", "format": "uuid"}},
+    "app_id": {"description": "An app, by its id.", "schema": {**TEXT, "format": "uuid"}},
     "client_id": {
         "description": "The organization of the caller, by its id.",
-        "schema": {"type": "string", "format": "uuid"},
+        "schema": {**TEXT, "format": "uuid"},
     },
-    "key_id": {"description": "A key, by its id.", "schema": {"type": "string"}},
-    "teamId": {"description": "A team, by its id.", "schema": {"type": "string"}},
-    "user_id": {"description": "A user, by their id.", "schema": {"type": "string"}},
+    "key_id": {"description": "A key, by its id.", "schema": TEXT},
+    "teamId": {"description": "A team, by its id.", "schema": TEXT},
+    "user_id": {"description": "A user, by their id.", "schema": TEXT},
 }
 """What a path names."""
 IDEMPOTENCY_KEY: Schema = {
@@ -69,16 +69,27 @@ IDEMPOTENCY_KEY: Schema = {
     "description": "Names this request for 24 hours; sent again with the same body, it gets the "
     "first answer again.",
     "required": False,
-    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{LONGEST_KEY}}}$"},
+    "schema": {**TEXT, "pattern": f"^[!-~]{{1,{LONGEST_KEY}}}$"},
 }
-
-EMBED: Schema = {
-    "type": "http",
-    "scheme": "bearer",
-    "description": "An embed token: for pages of the origins that it names, which may read the "
-    "answer and its headers, and for requests without an `Origin`. Any other origin gets a 403.",
+SCHEMES: Mapping[str, Schema] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access key: `Authorization: Bearer odo_…`.",
+    },
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The username of the key's owner, and the key as the password.",
+    },
+    "embed": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An embed token: for pages of the origins that it names, which may read "
+        "the answer and its headers, and for requests without an `Origin`. Any other origin gets "
+        "a 403.",
+    },
 }
-OPEN_TO_TOKENS: Schema = {"security": [{"bearer": []}, {"basic": []}, {"embed": []}]}
 
 
 # errors, as each family publishes them
@@ -129,51 +140,87 @@ ERRORS: Mapping[str, type[BaseModel]] = {
 }
 
 
-class Contents(NamedTuple):
-    """The body that an operation takes and its answer, by media type."""
-
-    body: Mapping[str, type[BaseModel] | Schema]
-    answer: Mapping[str, type[BaseModel] | Schema]
-
-
-LINES: Schema = {"type": "string", "description": "A JSON object in each line."}
-TABLE: Schema = {"type": "string", "description": "Every row, without paging."}
-
-
 def documents(endpoints: Mapping[str, Endpoint]) -> dict[str, Schema]:
     """A document for each family, by its name; endpoints come by the names of their functions."""
+    words = Words()
     return {
-        name: document(name, {each: it for each, it in endpoints.items() if it.family.name == name})
+        name: document(
+            name, {each: it for each, it in endpoints.items() if it.family.name == name}, words
+        )
         for name in TITLES
     }
 
 
-def document(family: str, endpoints: Mapping[str, Endpoint]) -> Schema:
+def document(family: str, endpoints: Mapping[str, Endpoint], words: Words) -> Schema:
     """The document of one family."""
-    models = Models([ERRORS[family], *(m for each in endpoints.values() for m in models_of(each))])
+    named = [each for endpoint in endpoints.values() for each in models_of(endpoint)]
+    models = Models([Envelope, ERRORS[family], *named])
     paths: dict[str, Schema] = {}
     for name, endpoint in endpoints.items():
         operations = paths.setdefault(endpoint.path, {})
-        operations[endpoint.method.lower()] = operation(name, endpoint, models)
+        operations[endpoint.method.lower()] = operation(name, endpoint, models, words)
+    content = {
+        **beginning(TITLES[family], [family], words),
+        "paths": dict(sorted(paths.items())),
+        "components": components(models, str(paths), words),
+    }
+    tell_differences(content, family, words)
+    return content
+
+
+def beginning(title: str, families: Iterable[str], words: Words) -> Schema:
+    """What stands at the head of a document."""
+    tags = [
+        {"name": TITLES[each], "description": words.find("families", each)} for each in families
+    ]
+    about = words.find("families", "all")
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"Odometer: {TITLES[family]}", "version": "1"},
-        "security": [{"bearer": []}, {"basic": []}],
-        "paths": dict(sorted(paths.items())),
-        "components": {
-            "schemas": models.definitions,
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "An access key."},
-                "basic": {"type": "http", "scheme": "basic", "description": "Username: its key."},
-                **({"embed": EMBED} if "'embed'" in str(paths) else {}),
-            },
-            "headers": {
-                name: {"description": text, "schema": {"type": "string"}}
-                for name, text in HEADERS.items()
-                if f"headers/{name}'" in str(paths)
-            },
+        "info": {"title": f"Odometer: {title}", "version": VERSION, "description": about},
+        "servers": SERVERS,
+        "tags": tags,
+    }
+
+
+def components(models: "Models", paths: str, words: Words) -> Schema:
+    """What the operations of a document refer to."""
+    return {
+        "schemas": {name: told(name, it, words) for name, it in models.definitions.items()},
+        "securitySchemes": {name: it for name, it in SCHEMES.items() if f"{{'{name}'" in paths},
+        "headers": {
+            name: {"description": text, **words.find("headers", name), "schema": TEXT}
+            for name, text in HEADERS.items()
+            if f"headers/{name}'" in paths
         },
     }
+
+
+def told(model: str, schema: Schema, words: Words) -> Schema:
+    """A schema, and the meaning and an example of each of its fields."""
+    fields = schema.get("properties", {})
+    named = {
+        name: words.explained(it, "fields", f"{model}.{name}", name) for name, it in fields.items()
+    }
+    return {**words.explained(schema, "schemas", model), **({"properties": named} if named else {})}
+
+
+def tell_differences(content: Schema, family: str, words: Words) -> None:
+    """Say at each parameter and field, or at every operation, how it differs from the original."""
+    operations = [each for path in content["paths"].values() for each in path.values()]
+    for topic, here, places in words.differences(family, TITLES[family]):
+        for place in places:
+            for each in found_at(place, operations, content["components"]["schemas"]):
+                each["description"] += f"\n\n**Differs from the original** ({topic}): {here}"
+
+
+def found_at(place: str, operations: list[Schema], schemas: Schema) -> list[Schema]:
+    """The parameters of a name, a field as `Model.field`, or operations."""
+    model, _, field = place.partition(".")
+    if field:
+        return [schemas[model]["properties"][field]]
+    named = [each for each in operations if place in ("*", each["operationId"])]
+    parameters = [it for each in operations for it in each.get("parameters", ())]
+    return named or [each for each in parameters if each["name"] == place]
 
 
 class Published(GenerateJsonSchema):
@@ -205,60 +252,43 @@ class Models:
         return content if isinstance(content, dict) else self._by_model[content]
 
 
-def models_of(endpoint: Endpoint) -> Iterator[type[BaseModel]]:
-    """The models that a document has by name: of bodies and of answers."""
-    contents = contents_of(endpoint)
-    for content in (*contents.body.values(), *contents.answer.values()):
-        if isinstance(content, type):
-            yield content
-
-
-def contents_of(endpoint: Endpoint) -> Contents:
-    """Body and answer of an endpoint, from the annotations of its handler."""
-    hints = get_type_hints(endpoint.handler, include_extras=True)
-    answer = by_media_type(hints.pop("return"))
-    return Contents({k: v for hint in hints.values() for k, v in sent_as(hint).items()}, answer)
-
-
-def sent_as(hint: Any) -> Mapping[str, type[BaseModel] | Schema]:
-    """The body that a parameter of a handler stands for, if it stands for one."""
-    is_model = isinstance(hint, type) and issubclass(hint, BaseModel)
-    return {} if is_model and not issubclass(hint, Body) else by_media_type(hint)
-
-
-def by_media_type(hint: Any) -> Mapping[str, type[BaseModel] | Schema]:
-    """What an annotation says of a body or an answer: a model, a report, or its metadata."""
-    if get_origin(hint) is Report:
-        return {JSON: get_args(hint)[0], CSV: TABLE, NDJSON: LINES}
-    if get_origin(hint) is Annotated:
-        found: Mapping[str, type[BaseModel] | Schema] = hint.__metadata__[0]
-        return found
-    return {JSON: hint} if isinstance(hint, type) and issubclass(hint, BaseModel) else {}
-
-
-def is_report(endpoint: Endpoint) -> bool:
-    """Whether rows of the answer can also be had in lines."""
-    return CSV in contents_of(endpoint).answer
-
-
-def operation(name: str, endpoint: Endpoint, models: Models) -> Schema:
+def operation(name: str, endpoint: Endpoint, models: Models, words: Words) -> Schema:
     """One route: its parameters, its body and everything that it may answer."""
-    contents = contents_of(endpoint)
+    contents, operation_id = contents_of(endpoint), operation_id_of(name)
+    asked = [
+        explained(each, operation_id, words)
+        for each in [*parameters(endpoint), *header_parameters(contents)]
+    ]
+    body = request_body(contents, models, words.find("bodies", operation_id))
     return {
-        "operationId": re.sub(r"[/_](\w)", lambda found: found[1].upper(), name),
+        "operationId": operation_id,
+        "tags": [TITLES[endpoint.family.name]],
         "summary": beginning_of(name).partition(": ")[2],
-        **(OPEN_TO_TOKENS if endpoint.may and endpoint.may.embeds else {}),
-        **(
-            {"parameters": each}
-            if (each := [*parameters(endpoint), *header_parameters(contents)])
-            else {}
-        ),
-        **({"requestBody": request_body(contents, models)} if contents.body else {}),
+        "description": described(endpoint, words.find("operations", operation_id)),
+        "security": security(endpoint),
+        **({"parameters": asked} if asked else {}),
+        **({"requestBody": body} if contents.body else {}),
         "responses": {
             **success(endpoint.status, contents, models),
-            **{str(STATUS[code]): refusal(endpoint, code, models) for code in refusals(endpoint)},
+            **{str(STATUS[it]): refusal(endpoint, it, models, words) for it in codes_of(endpoint)},
         },
     }
+
+
+def operation_id_of(function: str) -> str:
+    return re.sub(r"[/_](\w)", lambda found: found[1].upper(), function)
+
+
+def described(endpoint: Endpoint, more: str | None) -> str:
+    who = [who_may(endpoint.may)] if endpoint.may else []
+    return "\n\n".join([*([more] if more else []), *who])
+
+
+def security(endpoint: Endpoint) -> list[Schema]:
+    """What proves who is calling, and which scope it needs."""
+    scopes = [endpoint.may.scope.value] if endpoint.may else []
+    tokens: list[Schema] = [{"embed": []}] if endpoint.may and endpoint.may.embeds else []
+    return [{"bearer": scopes}, {"basic": scopes}, *tokens]
 
 
 def beginning_of(name: str) -> str:
@@ -267,14 +297,24 @@ def beginning_of(name: str) -> str:
     return text.partition("\n")[0].strip('"')
 
 
-def request_body(contents: Contents, models: Models) -> Schema:
+def request_body(contents: Contents, models: Models, example: Any) -> Schema:
     """What is sent; it may be left out where an empty object would do."""
     needed = any(
         isinstance(each, dict) or any(field.is_required() for field in each.model_fields.values())
         for each in contents.body.values()
     )
-    content = {kind: {"schema": models[each]} for kind, each in contents.body.items()}
+    content = {
+        kind: {"schema": models[each], **({} if example is None else {"example": example[kind]})}
+        for kind, each in contents.body.items()
+    }
     return {"required": needed, "content": content}
+
+
+def explained(parameter: Schema, operation_id: str, words: Words) -> Schema:
+    """A parameter with an example."""
+    name, schema = parameter["name"], parameter["schema"]
+    shown = words.explained(schema, "parameters", f"{operation_id}.{name}", name)
+    return {**parameter, "example": shown.get("examples", [None])[0]}
 
 
 def parameters(endpoint: Endpoint) -> Iterator[Schema]:
@@ -293,7 +333,9 @@ def in_query(name: str, described: Schema) -> Schema:
     schema = dict(described["properties"][name])
     description = schema.pop("description", "")
     if schema.get("default", ...) is None:
-        schema = next(each for each in schema["anyOf"] if each != {"type": "null"})
+        del schema["default"]
+        branches = schema.pop("anyOf")
+        schema |= next(each for each in branches if each != {"type": "null"})
     required = name in described.get("required", ())
     return {
         "name": name,
@@ -323,33 +365,18 @@ def success(status: int, contents: Contents, models: Models) -> Schema:
     return {str(status): answer, **(UNCHANGED if CSV in contents.answer else {})}
 
 
-def refusals(endpoint: Endpoint) -> list[str]:
-    """The codes of everything that can be wrong with a request to an endpoint."""
-    needs = set(endpoint.needs.values())
-    takes = [need for need in needs if issubclass(need, Query | Body)]
-    contents = contents_of(endpoint)
-    found = {*ALWAYS, "unauthorized", "forbidden"}
-    found |= {"invalid_parameter"} if takes or contents.body or NDJSON in contents.answer else set()
-    found |= {"unsupported_media_type"} if contents.body else set()
-    found |= {"payload_too_large"} if Request in needs or NDJSON in contents.answer else set()
-    found |= {error.code for error in endpoint.raises}
-    names = "{" in endpoint.path
-    found |= {"not_found"} if names or needs & {Directory, Team, User} else set()
-    found |= (
-        {"not_acceptable"}
-        if CSV in contents.answer and endpoint.family.fallback_type is None
-        else set()
-    )
-    return sorted(found, key=lambda code: STATUS[code])
-
-
-def refusal(endpoint: Endpoint, code: str, models: Models) -> Schema:
+def refusal(endpoint: Endpoint, code: str, models: Models, words: Words) -> Schema:
     """One kind of error in the shape of the family."""
-    named = {"unauthorized": "WWW-Authenticate", "unavailable": "Retry-After"}
+    named = {
+        "unauthorized": "WWW-Authenticate",
+        "unavailable": "Retry-After",
+        "too_many_requests": "Retry-After",
+    }
+    model = Envelope if is_from_gateway(endpoint, code) else ERRORS[endpoint.family.name]
     return {
-        "description": code.replace("_", " ").capitalize() + ".",
+        "description": f"`{code}`: {words.errors[code]}",
         "headers": headers("X-Request-Id", *([named[code]] if code in named else [])),
-        "content": {JSON: {"schema": models[ERRORS[endpoint.family.name]]}},
+        "content": {JSON: {"schema": models[model], "example": answered(endpoint, code)}},
     }
 
 

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jsonschema_rs import is_valid
 from openapi_spec_validator import validate
 
 from odometer.api.routes import ROUTES
 from tests.support.documents import compare
 from tests.support.stack import ROOT, endpoints
-from tools.openapi import beginning_of, documents
+from tools.openapi import TITLES, beginning_of, document, documents
+from tools.whole import resolved, whole
+from tools.words import Words
 
 DOCUMENTS = documents(endpoints())
+WHOLE = whole(DOCUMENTS)
 
 
 def slug(family: str) -> str:
@@ -24,6 +28,30 @@ def slug(family: str) -> str:
 def test_a_document_is_published_as_the_code_has_it(family: str) -> None:
     text = json.dumps(DOCUMENTS[family], indent=1, ensure_ascii=False) + "\n"
     compare(ROOT / "docs" / "api" / f"{slug(family)}.json", text)
+
+
+def test_one_document_of_all_is_published() -> None:
+    """`functions/edge/page` answers `GET /openapi.json` with it."""
+    text = json.dumps(WHOLE, indent=1, ensure_ascii=False) + "\n"
+    compare(ROOT / "functions" / "edge" / "page" / "files" / "openapi.json", text)
+
+
+@pytest.mark.parametrize("family", DOCUMENTS)
+def test_the_document_of_all_says_of_each_operation_what_that_of_its_family_says(
+    family: str,
+) -> None:
+    part = DOCUMENTS[family]
+    for path, operations in part["paths"].items():
+        assert resolved(WHOLE["paths"][path], WHOLE) == resolved(operations, part)
+
+
+def test_the_document_of_all_is_valid_and_of_no_other_operations() -> None:
+    validate(WHOLE)
+    operations = [each for path in WHOLE["paths"].values() for each in path.values()]
+    ids = {each["operationId"] for each in operations}
+    assert len(ids) == len(operations) == sum(map(len, routed().values()))
+    assert {tag for each in operations for tag in each["tags"]} == set(TITLES.values())
+    assert [each["url"] for each in WHOLE["servers"]] == ["."]
 
 
 def routed() -> dict[str, tuple[str, ...]]:
@@ -104,6 +132,96 @@ def test_the_ends_of_coverage_and_of_an_explanation_say_how_they_differ() -> Non
     found = parameters("v1")
     assert "is included, unlike" in found["get", "/v1/coverage", "to"]["description"]
     assert "is not included, unlike" in found["get", "/v1/explain", "to"]["description"]
+
+
+@pytest.mark.parametrize("family", DOCUMENTS)
+def test_every_parameter_has_an_example_that_its_schema_allows(family: str) -> None:
+    for name, each in parameters(family).items():
+        assert each.get("example") is not None, name
+        assert is_valid(each["schema"], each["example"]), name
+
+
+@pytest.mark.parametrize("family", DOCUMENTS)
+def test_every_field_has_a_description(family: str) -> None:
+    assert [name for name, each in fields(family) if not each.get("description")] == []
+
+
+@pytest.mark.parametrize("family", DOCUMENTS)
+def test_every_field_has_examples_that_its_schema_allows(family: str) -> None:
+    """The example of a field of another schema is that schema's."""
+    for name, each in fields(family):
+        assert "examples" in each or references(each), name
+        for example in each.get("examples", ()):
+            assert is_valid(with_parts(each, family), example), name
+
+
+def with_parts(schema: Any, family: str) -> Any:
+    """A schema that brings what it refers to."""
+    return {**schema, "components": DOCUMENTS[family]["components"]}
+
+
+@pytest.mark.parametrize("family", DOCUMENTS)
+def test_every_error_has_a_description_and_an_example(family: str) -> None:
+    for name, status, answer in answers(family):
+        if status >= 400:
+            content = answer["content"]["application/json"]
+            assert re.match(r"`[a-z_]+`: \w.+\.$", answer["description"]), (name, status)
+            assert is_valid(with_parts(content["schema"], family), content["example"]), (
+                name,
+                status,
+            )
+
+
+def answers(family: str) -> Iterator[tuple[str, int, Any]]:
+    """Every answer of a document: of which operation, with which status."""
+    for operations in DOCUMENTS[family]["paths"].values():
+        for each in operations.values():
+            for status, answer in each["responses"].items():
+                yield each["operationId"], int(status), answer
+
+
+@pytest.mark.parametrize("family", DOCUMENTS)
+def test_every_body_has_an_example_that_its_schema_allows(family: str) -> None:
+    for operations in DOCUMENTS[family]["paths"].values():
+        for each in operations.values():
+            for content in each.get("requestBody", {"content": {}})["content"].values():
+                assert is_valid(with_parts(content["schema"], family), content["example"])
+
+
+def test_every_word_is_used_and_every_difference_is_said_somewhere() -> None:
+    words = Words()
+    for family in DOCUMENTS:
+        own = {name: each for name, each in endpoints().items() if each.family.name == family}
+        document(family, own, words)
+    assert words.entries - words.used == {("differs", family) for family in DIFFERENT}
+    unsaid = [
+        (family, topic)
+        for family in DIFFERENT
+        for topic, _, places in words.differences(family, TITLES[family])
+        if not places
+    ]
+    assert unsaid == []
+
+
+DIFFERENT = ("usage_report", "usage_metrics", "app_utilization")
+
+
+def test_the_spec_says_where_it_differs_from_the_original() -> None:
+    found = parameters("usage_report")
+    report = "/insights/api/v3/public/usage-report/summary"
+    assert "92" in found["get", report, "to"]["description"]
+    assert "+05:30" in found["get", report, "timezone"]["description"]
+
+
+@pytest.mark.parametrize("name", [name for name, each in endpoints().items() if each.may])
+def test_an_operation_says_what_proves_the_caller_and_which_scope_it_needs(name: str) -> None:
+    each = endpoints()[name]
+    assert each.may
+    operation = DOCUMENTS[each.family.name]["paths"][each.path][each.method.lower()]
+    scopes = [each.may.scope.value]
+    tokens: list[Any] = [{"embed": []}] if each.may.embeds else []
+    assert operation["security"] == [{"bearer": scopes}, {"basic": scopes}, *tokens]
+    assert f"`{each.may.scope}`" in operation["description"]
 
 
 def fields(family: str) -> Iterator[tuple[str, Any]]:

@@ -71,6 +71,7 @@ class DepartmentCount(Answer):
 def handler(directory: Directory) -> DepartmentCount:
     return DepartmentCount(count=len(directory.departments))
 '''
+MEANING = '"DepartmentCount.count" = { means = "How many there are.", example = 4 }'
 ENTRY = """\
   V1CountDepartments:
     Type: AWS::Serverless::Function
@@ -103,9 +104,16 @@ def add_entry_and_sample(copy: Path) -> None:
     )
 
 
-def test_an_endpoint_is_three_places_and_the_documents_follow(copy: Path) -> None:
+def add_words(copy: Path) -> None:
+    """Say what its fields mean, in the documents."""
+    words = copy / "tools/words.toml"
+    words.write_text(words.read_text().replace("[fields]\n", f"[fields]\n{MEANING}\n"))
+
+
+def test_an_endpoint_is_three_places_and_a_meaning_and_the_documents_follow(copy: Path) -> None:
     add_app(copy)
     add_entry_and_sample(copy)
+    add_words(copy)
     done = run(copy, "tests/unit/test_template.py", "tests/unit/test_shape.py", DOCUMENTS)
     assert done.returncode == 0, done.stdout
     paths = json.loads((copy / "docs/api/v1.json").read_text())["paths"]

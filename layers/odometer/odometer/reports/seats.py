@@ -12,7 +12,7 @@ from odometer.engine.read.last_used import ByUser
 from odometer.reports.ranking import Direction, Ranking
 
 
-class Status(StrEnum):
+class SeatStatus(StrEnum):
     """What becomes of a seat."""
 
     ACTIVE = "active"
@@ -47,9 +47,9 @@ class SeatCounts(NamedTuple):
         return self.active + self.inactive + self.never_used
 
     @classmethod
-    def of(cls, statuses: Iterable[Status]) -> "SeatCounts":
+    def of(cls, statuses: Iterable[SeatStatus]) -> "SeatCounts":
         found = Counter(statuses)
-        shown = (Status.ACTIVE, Status.INACTIVE, Status.NEVER_USED, Status.INVITED)
+        shown = (SeatStatus.ACTIVE, SeatStatus.INACTIVE, SeatStatus.NEVER_USED, SeatStatus.INVITED)
         return cls(*(found[each] for each in shown))
 
 
@@ -62,14 +62,14 @@ class Seats:
     since: int
     """The first second of the days in which who uses anything is active."""
 
-    def status(self, user: int) -> Status:
+    def status(self, user: int) -> SeatStatus:
         state = self.columns["state"][user]
         if state != State.REGISTERED:
-            return Status.INVITED if state == State.INVITED else Status.DEACTIVATED
+            return SeatStatus.INVITED if state == State.INVITED else SeatStatus.DEACTIVATED
         last = self.second(user)
         if last == NEVER:
-            return Status.NEVER_USED
-        return Status.ACTIVE if last >= self.since else Status.INACTIVE
+            return SeatStatus.NEVER_USED
+        return SeatStatus.ACTIVE if last >= self.since else SeatStatus.INACTIVE
 
     def second(self, user: int) -> int:
         return self.last[user].second if user in self.last else NEVER
@@ -93,9 +93,11 @@ class Seats:
         return [self.columns["username"][user].casefold() for user in users]
 
 
-def chosen(statuses: Mapping[int, Status], state: State | None, status: Status | None) -> list[int]:
+def chosen(
+    statuses: Mapping[int, SeatStatus], state: State | None, status: SeatStatus | None
+) -> list[int]:
     """Users in a state and with a status; without either, all who have a seat or are invited."""
-    states = {Status.INVITED: State.INVITED, Status.DEACTIVATED: State.DEACTIVATED}
+    states = {SeatStatus.INVITED: State.INVITED, SeatStatus.DEACTIVATED: State.DEACTIVATED}
     wanted = WITH_A_SEAT if state is None and status is None else (state,) if state else State
     return [
         user

@@ -54,12 +54,7 @@ class Receipt(Answer):
     errors: list[EventError]
 
 
-EVENT_SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "description": "A CloudEvent 1.0 of type `usage`. Its `data` names the `product`, measures of "
-    "its kind, and of an organization's own kind the values of its breakdowns; numbers are read to "
-    "their last digit.",
-}
+EVENT_SCHEMA: Mapping[str, Any] = {"$ref": "#/components/schemas/Event"}
 BATCH_SCHEMA: Mapping[str, Any] = {
     "type": "array",
     "items": EVENT_SCHEMA,

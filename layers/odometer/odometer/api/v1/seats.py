@@ -14,7 +14,7 @@ from odometer.domain.people import State
 from odometer.domain.text import as_kept
 from odometer.domain.time import format_millis, format_seconds, instant_at, instant_of_ms
 from odometer.reports.ranking import Direction, Ranking
-from odometer.reports.seats import SeatCounts, SeatOrder, Seats, Status, chosen
+from odometer.reports.seats import SeatCounts, SeatOrder, Seats, SeatStatus, chosen
 from odometer.services.seats import SeatUsage
 from odometer.services.usage import Usage
 from odometer.web.cursors import (
@@ -65,7 +65,7 @@ class SeatsQuery(Strict):
         description="List only users in this state. Without `state` and `status`, those who are "
         "registered or invited.",
     )
-    status: Annotated[Status, Choice()] | None = Field(
+    status: Annotated[SeatStatus, Choice()] | None = Field(
         None, description="List only seats with this status."
     )
     sort: Annotated[SeatOrder, Choice()] = Field(
@@ -128,7 +128,7 @@ class Seat(Answer):
         description="On how many of the `inactive_days` any of the products was used, each day as "
         "the kind of the product counts it."
     )
-    status: Status
+    status: SeatStatus
 
 
 class SeatTotals(Answer):
@@ -230,7 +230,7 @@ def department_called(name: str, directory: Directory) -> int:
     return found.pop()
 
 
-def listed(query: SeatsQuery, roll: Seats, statuses: dict[int, Status]) -> Ranking:
+def listed(query: SeatsQuery, roll: Seats, statuses: dict[int, SeatStatus]) -> Ranking:
     users = chosen(statuses, query.state, query.status)
     words = query.q.casefold()
     named = [user for user in users if roll.is_called(user, words)] if words else users
