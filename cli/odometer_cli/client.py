@@ -4,7 +4,7 @@ import json
 import ssl
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -34,24 +34,37 @@ class Client:
         )
         weakref.finalize(self, self._http.close)
 
-    def get(self, path: str) -> Any:
-        return content_of(self.call("GET", path))
+    def get(self, path: str, decimal: Callable[[str], Any] = float) -> Any:
+        """The JSON that is answered, with decimals as somebody wants them."""
+        return content_of(self.call("GET", path), decimal)
 
     def post(self, path: str, content: Any) -> Any:
         """The JSON that is answered to JSON."""
         return content_of(self.call("POST", path, json.dumps(content).encode()))
 
     def call(
-        self, method: str, path: str, body: bytes | None = None, media_type: str = JSON
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        media_type: str = JSON,
+        accept: str = "*/*",
     ) -> httpx.Response:
         """Send a request and return the response; an error is raised as a failure."""
-        return checked(self.send(method, path, body, media_type))
+        return checked(self.send(method, path, body, media_type, accept))
 
     def send(
-        self, method: str, path: str, body: bytes | None = None, media_type: str = JSON
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        media_type: str = JSON,
+        accept: str = "*/*",
     ) -> httpx.Response:
         """Send a request, again when the server says to wait, and return any response."""
-        headers = {} if body is None else {"Content-Type": media_type}
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = media_type
         for _ in range(TRIES - 1):
             response = self._send_once(method, path, body, headers)
             if response.status_code not in RETRIED:
@@ -77,9 +90,9 @@ def checked(response: httpx.Response) -> httpx.Response:
     return response
 
 
-def content_of(response: httpx.Response) -> Any:
+def content_of(response: httpx.Response, decimal: Callable[[str], Any] = float) -> Any:
     try:
-        return response.json()
+        return json.loads(response.content, parse_float=decimal)
     except ValueError as error:
         message = f"What answers there is not Odometer: its {response.status_code} is not JSON."
         raise Refused(message, "Check the base URL.") from error

@@ -27,6 +27,12 @@ class Entry(NamedTuple):
 
 LOOK, SEND, SET_UP, OPERATE = "Look", "Send", "Set up", "Operate"
 COMMANDS: Final[Mapping[str, Entry]] = {
+    "report": Entry(
+        LOOK, "report:report", "Show who used what, how much and when, beside the period before."
+    ),
+    "seats": Entry(
+        LOOK, "seats:seats", "Show who has a seat and does not use it, longest unused first."
+    ),
     "whoami": Entry(
         LOOK, "whoami:whoami", "Whose key this is, what it is for, and whether it is accepted."
     ),

@@ -37,6 +37,10 @@ class Refused(Failure):
     """The deployment said no."""
 
 
+class BadRequest(Refused):
+    """The deployment could not answer what was asked; asked otherwise, it may."""
+
+
 class Misused(Failure):
     """The command was given something that cannot work."""
 
@@ -58,7 +62,7 @@ REMEDIES: Mapping[int, str] = {
     413: "Send less at once.",
     429: "Wait a moment and try again.",
 }
-SERVER_ERROR = 500
+BAD_REQUEST, SERVER_ERROR = 400, 500
 
 
 def refusal(status: int, message: str, request_id: str) -> Failure:
@@ -66,7 +70,8 @@ def refusal(status: int, message: str, request_id: str) -> Failure:
     what = f"{status}: {message}"
     if status >= SERVER_ERROR:
         return Unreachable(what, f"Try again; if it stays so, look for {request_id} in the logs.")
-    return Refused(what, REMEDIES.get(status, "Check the base URL and the version of odometer."))
+    kind = BadRequest if status == BAD_REQUEST else Refused
+    return kind(what, REMEDIES.get(status, "Check the base URL and the version of odometer."))
 
 
 def failure_of(error: OdometerError) -> Failure:

@@ -63,16 +63,33 @@ def show_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None
     out.print(table)
 
 
+def show_columns(columns: Sequence[tuple[str, Sequence[str], bool]]) -> None:
+    """Print a table whose columns are known: heading, cells, and whether these are numbers."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for heading, _, is_number in columns:
+        table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
+    for row in zip(*(cells for _, cells, _ in columns), strict=True):
+        table.add_row(*row)
+    out.print(table)
+
+
 def show_failure(failure: Failure) -> None:
-    err.print(failure.what, style="red")
+    err.print(printable(failure.what), style="red")
     if failure.remedy:
-        err.print(failure.remedy)
+        err.print(printable(failure.remedy))
+
+
+def printable(text: str) -> str:
+    """A text that tells no terminal what to do, whoever wrote it."""
+    return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)
 
 
 def cell(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value))
-    return "" if value is None else str(value)
+    return "" if value is None else printable(str(value))
 
 
 class ProgressBar:
