@@ -256,7 +256,8 @@ def show(names: Mapping[str, str], record: Path) -> None:
     basic = shlex.quote(f"{names['ADMIN_USERNAME']}:{names['ADMIN_ACCESS_KEY']}")
     users = "organization/users?offset=0&limit=3&teamMember=true&active=true"
     for line in (
-        f"\nBASE_URL          {base_url}",
+        f"\nLook at it:       {base_url}/#token={names['ADMIN_TOKEN']}\n",
+        f"BASE_URL          {base_url}",
         f"ADMIN_USERNAME    {names['ADMIN_USERNAME']}",
         f"ADMIN_ACCESS_KEY  {names['ADMIN_ACCESS_KEY']}",
         f"More in {record}. Try these:\n",
