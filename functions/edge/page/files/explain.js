@@ -2,17 +2,18 @@
 
 import { html, useState } from './vendor/standalone.module.js';
 import { pathOf } from './api.js';
-import { exactFigure, instant, range } from './format.js';
+import { day, exactFigure, instant, range } from './format.js';
 import { Dialog, ErrorState, Loading, useAnswer } from './parts.js';
 
 const MOST_PAGES = 20;
+/** @type {Record<string, {one: string, all: string}>} */
 const TERMS = {
-  reading: { one: 'Reading', means: 'A reading of the meter. The usage of a period is the difference of two readings.' },
-  delta: { one: 'Day', means: 'What was added on one day that is not part of a reading yet.' },
-  segment: { one: 'Part of a day', means: 'Events of a day that the period cuts.' },
-  late: { one: 'Recent', means: 'What was counted lately and is not in a reading yet.' },
-  day: { one: 'Day', means: 'A day with usage.' },
-  user: { one: 'User', means: 'A user who counts for one.' },
+  reading: { one: 'Reading of the meter', all: 'Readings of the meter: a period is the later one less the earlier one' },
+  delta: { one: 'Day', all: 'Days that no reading has yet' },
+  segment: { one: 'Part of a day', all: 'Days that the period cuts, event by event' },
+  late: { one: 'Counted lately', all: 'Counted lately, before it gets into the day that it is of' },
+  day: { one: 'Day with usage', all: 'Days with usage' },
+  user: { one: 'User', all: 'Users, each of whom counts for one' },
 };
 
 /**
@@ -49,25 +50,38 @@ function Terms({ api, explained, measure }) {
   const first = useAnswer(api, path);
   if (first.error) return html`<${ErrorState} error=${first.error} retry=${first.retry} />`;
   if (!first.data) return html`<${Loading} height="8rem" />`;
-  const { value, next_cursor: next } = first.data;
-  return html`<section aria-label=${measure.label}>
-    <table class="plain-table"><caption class="visually-hidden">Terms of ${measure.label}</caption>
-      <thead><tr><th scope="col">Term</th><th scope="col">Where it is stored</th><th scope="col" class="number">Adds</th></tr></thead>
-      <tbody>
-        <${Rows} answer=${first.data} column=${measure} zone=${explained.zone} />
-        ${pages > 1 && html`<${Following} api=${api} path=${path} cursor=${next} pages=${pages - 1} column=${measure} zone=${explained.zone} />`}
-      </tbody>
-      <tfoot><tr><th scope="row">${measure.label}</th><td></td><td class="number"><strong>${exactFigure(value, measure)}</strong></td></tr></tfoot>
-    </table>
-    ${next && pages < MOST_PAGES && html`<p class="more"><button type="button" class="quiet" onClick=${() => setPages(pages + 1)}>Show more terms</button></p>`}
-    ${value === 0 && !first.data.terms.length && html`<p class="muted">Nothing was counted.</p>`}
+  const { next_cursor: next } = first.data;
+  return html`<section class="terms" aria-label=${measure.label}>
+    <${Sum} answer=${first.data} measure=${measure} />
+    ${first.data.terms.length > 0 && html`<details><summary>Every term, and where it is stored</summary>
+      <table class="plain-table"><caption class="visually-hidden">Terms of ${measure.label}</caption>
+        <thead><tr><th scope="col">Term</th><th scope="col" class="number">Adds</th></tr></thead>
+        <tbody>
+          <${Rows} answer=${first.data} column=${measure} zone=${explained.zone} />
+          ${pages > 1 && html`<${Following} api=${api} path=${path} cursor=${next} pages=${pages - 1} column=${measure} zone=${explained.zone} />`}
+        </tbody>
+      </table>
+      ${next && pages < MOST_PAGES && html`<p class="more"><button type="button" class="quiet" onClick=${() => setPages(pages + 1)}>Show more terms</button></p>`}
+    </details>`}
   </section>`;
+}
+
+/** The terms by what they are, and what they add up to. @param {{answer: any, measure: any}} props */
+function Sum({ answer, measure }) {
+  const { value, terms, next_cursor: next } = answer;
+  const kinds = [...new Set(terms.map((/** @type {any} */ term) => term.term))];
+  const added = (/** @type {string} */ kind) => terms.filter((/** @type {any} */ term) => term.term === kind)
+    .reduce((/** @type {number} */ sum, /** @type {any} */ term) => sum + term.sign * term.value, 0);
+  return html`<ul class="sum">
+    ${kinds.map((kind) => html`<li key=${kind}><span>${TERMS[kind]?.all ?? kind}</span><span>${next && kind === 'user' ? exactFigure(value, measure) : exactFigure(added(kind), measure)}</span></li>`)}
+    <li><span>${measure.label}</span><span>${exactFigure(value, measure)}</span></li>
+  </ul>`;
 }
 
 /** The pages after a cursor, each of which asks for the one after it. @param {any} props */
 function Following({ api, path, cursor, pages, column, zone }) {
   const { data, error } = useAnswer(api, `${path}&cursor=${encodeURIComponent(cursor)}`);
-  if (!data) return html`<tr><td colspan="3" class="muted">${error ? error.message : 'Loading…'}</td></tr>`;
+  if (!data) return html`<tr><td colspan="2" class="muted">${error ? error.message : 'Loading…'}</td></tr>`;
   return html`<${Rows} answer=${data} column=${column} zone=${zone} />
     ${pages > 1 && data.next_cursor && html`<${Following} api=${api} path=${path} cursor=${data.next_cursor} pages=${pages - 1} column=${column} zone=${zone} />`}`;
 }
@@ -75,10 +89,15 @@ function Following({ api, path, cursor, pages, column, zone }) {
 /** @param {any} props */
 function Rows({ answer, column, zone }) {
   return html`${answer.terms.map((/** @type {any} */ term, /** @type {number} */ at) => html`<tr key=${`${at}${term.key}`}>
-      <th scope="row" title=${TERMS[/** @type {keyof typeof TERMS} */ (term.term)]?.means}>${TERMS[/** @type {keyof typeof TERMS} */ (term.term)]?.one ?? term.term}</th>
-      <td><code><bdi>${term.key || 'a user who was erased'}</bdi></code></td>
+      <th scope="row">${nameOf(term)}<code><bdi>${term.key || (term.term === 'user' ? 'a user who was erased' : '')}</bdi></code></th>
       <td class="number">${term.sign < 0 ? '−' : ''}${exactFigure(term.value, column)}</td></tr>`)}
     ${answer.events.map((/** @type {any} */ event, /** @type {number} */ at) => html`<tr key=${`event${at}`}>
-      <th scope="row" class="muted">Event of ${instant(event.at, zone)}</th><td><code><bdi>${event.user ?? ''}</bdi></code></td>
+      <th scope="row" class="muted">Event of ${instant(event.at, zone)}, in a part of a day<code><bdi>${event.user ?? ''}</bdi></code></th>
       <td class="number muted">(${exactFigure(event.value, column)})</td></tr>`)}`;
+}
+
+/** What a term is, with the day that its key names. @param {{term: string, key: string}} term */
+function nameOf({ term, key }) {
+  const date = key.match(/(?:^|#)(\d{4}-\d{2}-\d{2})(?:#|$)/)?.[1];
+  return `${TERMS[term]?.one ?? term}${date ? `: ${day(date, 'UTC')}` : ''}`;
 }

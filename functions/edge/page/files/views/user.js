@@ -58,7 +58,7 @@ function Who({ seat, me, question }) {
   const zone = zoneOf(question, me);
   const { team, departments } = seat.user;
   const last = seat.last_active.at;
-  return html`<span class="who">${team && html`<a href=${addressOfView(question, 'team', team.id)}><bdi>${team.name}</bdi></a>, `}
+  return html`<span class="who">${team && (limitOf(me).user ? html`<bdi>${team.name}</bdi>, ` : html`<a href=${addressOfView(question, 'team', team.id)}><bdi>${team.name}</bdi></a>, `)}
     ${departments.map((/** @type {any} */ each) => html`<bdi key=${each.id}>${each.name}</bdi>, `)}
     ${seat.state}, ${last ? html`<span title=${instant(last, zone)}>last active ${ago(last)}</span>` : 'never active'}</span><br />`;
 }
