@@ -185,7 +185,7 @@ function Navigation({ api, me, question, onLeave }) {
   </header>`;
 }
 
-const THEMES = /** @type {const} */ ({ system: 'As the system', light: 'Light', dark: 'Dark' });
+const THEMES = /** @type {const} */ ({ system: 'Auto', light: 'Light', dark: 'Dark' });
 
 /** @param {string} theme */
 function setTheme(theme) {

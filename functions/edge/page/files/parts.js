@@ -155,7 +155,7 @@ export function Figure({ label, value, column, pct, before, definition, note, is
       ${onSelect ? html`<button type="button" class="figure-select" aria-pressed=${isSelected} onClick=${onSelect}>${name}</button>` : name}
       ${definition && html`<${Definition} of=${label}>${definition}<//>`}
     </div>
-    <div class="figure-value" title=${exactFigure(value, column)}>${figure(value, column)}</div>
+    <div class="figure-value" title=${exactFigure(value, column)}><span>${figure(value, column)}</span></div>
     <div class="figure-note"><${Change} pct=${pct} before=${before} column=${column} />${note && html`<span class="muted">${note}</span>`}
       ${onExplain && html`<button type="button" class="quiet explain" aria-label=${`How is it made up? ${label}`} onClick=${onExplain}>How is it made up?</button>`}
     </div>

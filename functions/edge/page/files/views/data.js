@@ -30,7 +30,7 @@ function Arrived({ api, me, zone }) {
       <${Freshness} found=${found} zone=${zone} />
       <${FirstEvent} api=${api} me=${me} found=${found} onNews=${setNewest} />
       <${Panel} title="What has arrived" definition="Every event that was accepted since the beginning, settled or not." wide
-          actions=${html`<${CsvButton} api=${api} path=${COVERAGE} name="coverage" />`}>
+          actions=${html`<${CsvButton} api=${api} paths=${[COVERAGE]} name="Coverage" />`}>
         <${Products} found=${found} me=${me} zone=${zone} /><//>`}<//>
   <//>`;
 }
@@ -41,7 +41,7 @@ function Freshness({ found, zone }) {
   const sources = new Set(found.products.flatMap((/** @type {any} */ each) => each.sources.map((/** @type {any} */ { source }) => source)));
   return html`<div class="figures">
     <div class="figure" role="group" aria-label="Counted up to"><div class="figure-name">Counted up to</div>
-      <div class="figure-value"><time datetime=${found.through}>${ago(found.through)}</time></div>
+      <div class="figure-value"><span><time datetime=${found.through}>${ago(found.through)}</time></span></div>
       <div class="figure-note muted">${instant(found.through, zone)}</div></div>
     <${Figure} label="Events" value=${events} definition="All events of all products since the beginning." />
     <${Figure} label="Sources" value=${sources.size} definition="Where events come from, as their source says." />

@@ -48,7 +48,7 @@ export default function Seats({ api, me, question, navigate }) {
     <${Answered} answer=${answer}>${(/** @type {any} */ data) => html`
       <${Counts} seats=${data.seats} question=${question} navigate=${navigate} />
       <${Panel} title="Who has a seat" isLoading=${answer.isLoading}
-          actions=${html`<${CsvButton} api=${api} path="/v1/seats" query=${query} name="seats" />`}>
+          actions=${html`<${CsvButton} api=${api} paths=${[pathOf('/v1/seats', query)]} name="Seats" />`}>
         ${data.total_count ? html`<${SeatTable} seats=${data.data} me=${me} question=${question} navigate=${navigate} />
           <${Pages} data=${data} cursors=${cursors} onTurn=${turn} />` : html`<${Nobody} question=${question} navigate=${navigate} />`}
       <//>`}<//>
@@ -103,7 +103,7 @@ function Counts({ seats, question, navigate }) {
   const { licensed, assigned } = seats;
   return html`<div class="figures">
     <div class="figure" role="group" aria-label="Seats"><div class="figure-name">Seats</div>
-      <div class="figure-value">${count(assigned)}</div>
+      <div class="figure-value"><span>${count(assigned)}</span></div>
       <div class="figure-note">${licensed === null ? html`<span class="muted">assigned</span>`
         : html`<${Meter} value=${assigned} of=${licensed} label="Seats assigned of those licensed" /><span class="muted">of ${count(licensed)} licensed</span>`}</div></div>
     ${STATUSES.map(({ name, label, title }) => html`<${Figure} key=${name} label=${label} value=${seats[name]} definition=${title(days)}
