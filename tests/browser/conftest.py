@@ -1,6 +1,7 @@
 """Tests at the page in a real browser, against a deployment with the demo in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any, Protocol
 
 import pytest
@@ -8,6 +9,8 @@ from playwright.sync_api import Browser
 
 from tests.support.browser import Scheme, Visitor, new_visitor, started_browser
 from tests.support.live_deployment import Deployment
+
+PRODUCT = "code-completions"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,6 +25,21 @@ def browser() -> Iterator[Browser]:
     """A browser for one module, because no other test can use asyncio as long as it runs."""
     with started_browser() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def addresses(deployment: Deployment) -> Mapping[str, str]:
+    """The address of every view, for the last 28 days that are over."""
+    last = date.fromisoformat(deployment["DEMO_TO"])
+    period = f"from={last - timedelta(days=27)}&to={last + timedelta(days=1)}"
+    return {
+        "overview": f"#/overview?{period}",
+        "product": f"#/product/{PRODUCT}?{period}",
+        "team": f"#/team/{deployment['TEAM_ID']}?{period}",
+        "user": f"#/user/{deployment['USER_ID']}?{period}",
+        "seats": "#/seats",
+        "data": "#/data",
+    }
 
 
 class Visit(Protocol):

@@ -40,6 +40,8 @@ FLAGS = (
 AXE = Path(__file__).parents[2] / ".local/tools/js/node_modules/axe-core/axe.min.js"
 KEY_IN_TAB = "odometer.token"
 PATIENCE_MS = 15_000
+SHOWN = "ready|partial"
+"""The states in which a view shows figures."""
 
 Scheme = Literal["light", "dark"]
 
@@ -81,7 +83,7 @@ def new_visitor(
     context.set_default_timeout(PATIENCE_MS)
     if token:
         stored = f"{json.dumps(KEY_IN_TAB)}, {json.dumps(token)}"
-        context.add_init_script(f"sessionStorage.setItem({stored})")
+        context.add_init_script(f"if (origin !== 'null') sessionStorage.setItem({stored})")
     visitor = Visitor(context, base_url, context.new_page())
     visitor.listen()
     return visitor
@@ -115,17 +117,18 @@ class Visitor:
     def unexpected(self) -> list[str]:
         return [each for each in self.problems if not any(part in each for part in self.expected)]
 
-    def open(self, address: str = "", state: str = "ready") -> Page:
+    def open(self, address: str = "", state: str = SHOWN) -> Page:
         """Load a view by its address behind the base address, and wait for its state."""
         self.page.goto("about:blank")
         self.page.goto(f"{self.base_url}/{address}")
         self.wait(state)
         return self.page
 
-    def wait(self, state: str = "ready", view: str | None = None) -> None:
-        """Wait for a state, and until all that is shown is there."""
+    def wait(self, state: str = SHOWN, view: str | None = None) -> None:
+        """Wait for a state (or one of several), and until all that is shown is there."""
         named = f'[data-view="{view}"]' if view else ""
-        self.page.locator(f'main{named}[data-state="{state}"]').wait_for()
+        states = ", ".join(f'[data-state="{each}"]' for each in state.split("|"))
+        self.page.locator(f"main{named}:is({states})").wait_for()
         if state != "loading":
             expect(self.page.locator("main [aria-busy=true], main .skeleton")).to_have_count(0)
 

@@ -1,0 +1,73 @@
+"""Every view says what it shows: nothing yet, nothing at all, a refusal, a failure, or a part."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.browser.conftest import Visit
+
+ANSWERED_BY = {
+    "overview": "/v1/usage",
+    "product": "/v1/usage",
+    "team": "/v1/usage",
+    "user": "/v1/usage",
+    "seats": "/v1/seats",
+    "data": "/v1/coverage",
+}
+"""The request that a view stands and falls with."""
+REFUSALS = {
+    403: ("forbidden", "may not read"),
+    404: ("error", "no such thing"),
+    500: ("error", "failed"),
+}
+REFUSAL = {"error": {"code": "refused", "message": "Refused for a test", "details": {}}}
+
+
+@pytest.mark.parametrize("view", ANSWERED_BY)
+def test_a_view_says_why_there_is_no_answer(
+    visit: Visit, addresses: Mapping[str, str], view: str
+) -> None:
+    visitor = visit()
+    for status, (state, words) in REFUSALS.items():
+        visitor.answer(ANSWERED_BY[view], status, REFUSAL)
+        page = visitor.open(addresses[view], state)
+        expect(page.get_by_role("alert").filter(has_text=words).first).to_be_visible()
+        page.unroute_all()
+
+
+def test_a_busy_service_is_asked_three_times(visit: Visit, addresses: Mapping[str, str]) -> None:
+    visitor = visit()
+    visitor.answer("/v1/usage", 503, REFUSAL)
+    page = visitor.open(addresses["team"], "error")
+    expect(page.get_by_role("alert").filter(has_text="busy").first).to_be_visible()
+    times = Counter(request.url for request in visitor.asked("/v1/usage"))
+    assert set(times.values()) == {3}
+
+
+@pytest.mark.parametrize("view", ANSWERED_BY)
+def test_a_view_waits_and_says_so(visit: Visit, addresses: Mapping[str, str], view: str) -> None:
+    visitor = visit()
+    held: list[Route] = []
+    visitor.intercept(ANSWERED_BY[view], lambda route: held.append(route))  # noqa: PLW0108
+    page = visitor.open(addresses[view], "loading")
+    expect(page.get_by_role("status").first).to_contain_text("Loading")
+    assert visitor.findings() == []
+    visitor.intercept(ANSWERED_BY[view], lambda route: route.continue_())
+    for route in held:
+        route.continue_()
+    visitor.wait(view=view)
+
+
+@pytest.mark.parametrize("view", ["overview", "product", "team", "user"])
+def test_a_service_that_cannot_be_reached_can_be_asked_again(
+    visit: Visit, addresses: Mapping[str, str], view: str
+) -> None:
+    visitor = visit()
+    visitor.expected.append("ERR_FAILED")
+    visitor.intercept("/v1/usage", lambda route: route.abort())
+    page = visitor.open(addresses[view], "error")
+    page.unroute_all()
+    page.get_by_role("button", name="Try again").first.click()
+    visitor.wait("ready", view)
