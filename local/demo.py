@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.demo_organization import APPS, DemoOrganization
+from local.demo_organization import APPS, DAYS_OF_A_REPORT, DAYS_OF_USAGE, DemoOrganization
 from local.demo_usage import demo_events, event_batches
 from odometer.access.policy import Scope
 from odometer_cli.client import Client, pages
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 180
 EXPIRES_AFTER = timedelta(seconds=3)
-HEADING = "# Made by local/demo.py, edition 3. For this machine only.\n"
+ASKED_EVERY_SECONDS = 1.0
+HEADING = "# Made by local/demo.py, edition 4. For this machine only.\n"
 """The edition changes with what is loaded, so that an older demo is completed."""
 FIRST_ORGANIZATION = (
     *("BASE_URL", "ORG_ID", "ADMIN_USERNAME", "ADMIN_ACCESS_KEY", "ADMIN_TOKEN"),
@@ -93,31 +94,51 @@ def wait_for_answer(client: Client) -> None:
             return
 
 
-def load(base_url: str) -> dict[str, str]:
-    """Create both organizations and all keys; return the content of `demo.env`."""
+def load(base_url: str, days: int = DAYS_OF_USAGE) -> dict[str, str]:
+    """Create both organizations and all keys; return the content of `demo.env`.
+
+    While the usage of the first is settled, everything else is made.
+    """
     today = datetime.now(UTC).date()
-    demo = DemoOrganization("demo", size=200, teams=8, today=today)
-    other = DemoOrganization("other", size=40, teams=3, today=today)
-    first, second = load_organization(base_url, demo), load_organization(base_url, other)
+    demo = DemoOrganization("demo", size=200, teams=8, today=today, days=days)
+    less = min(days, DAYS_OF_A_REPORT)
+    other = DemoOrganization("other", size=40, teams=3, today=today, days=less)
+    first, sent = load_organization(base_url, demo)
+    second, sent_by_other = load_organization(base_url, other)
     names = {"BASE_URL": base_url, **create_keys(first, demo), **ids_and_dates(demo)}
     names |= {"ADMIN_ACCESS_KEY": first.token, "OTHER_ADMIN_ACCESS_KEY": second.token}
     names |= {f"OTHER_{name}": value for name, value in ids_and_dates(other).items()}
     names["OTHER_ADMIN_TOKEN"] = new_access_key(
         second, admin_id(second, other), "other admin's token"
     )
+    wait_until_shown(first, sent)
+    wait_until_shown(second, sent_by_other)
     return {name: names[name] for name in NAMES}
 
 
-def load_organization(base_url: str, organization: DemoOrganization) -> Client:
-    """Create an organization with all users and usage; return its Admin's client."""
+def load_organization(base_url: str, organization: DemoOrganization) -> tuple[Client, int]:
+    """Create an organization with all users and usage; its Admin's client, and how many events."""
     client = Client(base_url, create_organization(organization))
     known = since_when(client)
     waves = [[row for row in wave if is_new(row, known)] for wave in organization.waves()]
     with progress_bar(f"Loading {organization.name}", sum(map(len, waves))) as progress:
         for wave in waves:
             expect_no_rejection(put_rows(client, list(rows_of(wave)), progress.advance))
-    send_usage(client, organization)
-    return client
+    return client, send_usage(client, organization)
+
+
+def wait_until_shown(client: Client, events: int) -> None:
+    """Wait until reports count so many events: usage of a year is settled part by part."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    with progress_bar("Settling usage", events) as progress:
+        shown = 0
+        while shown < events and time.monotonic() < give_up:
+            products = client.get("/v1/coverage")["products"]
+            now_shown = sum(each["events"] for each in products)
+            progress.advance(now_shown - shown)
+            shown = now_shown
+            if shown < events:
+                time.sleep(ASKED_EVERY_SECONDS)
 
 
 def create_organization(organization: DemoOrganization) -> str:
@@ -162,17 +183,19 @@ def expect_no_rejection(results: Iterable[Any]) -> None:
             raise Misused(f"{result.row.place} was rejected: {result.reason}")
 
 
-def send_usage(client: Client, organization: DemoOrganization) -> None:
-    """Send all usage; what an earlier run has sent counts once."""
+def send_usage(client: Client, organization: DemoOrganization) -> int:
+    """Send all usage; what an earlier run has sent counts once. How many events there are."""
     sent = list(
         event_batches(demo_events(organization, organization.first_day, organization.last_day))
     )
-    with progress_bar(f"Sending usage of {organization.name}", sum(map(len, sent))) as progress:
+    events = sum(map(len, sent))
+    with progress_bar(f"Sending usage of {organization.name}", events) as progress:
         for batch in sent:
             receipt = client.post("/v1/events", batch)
             if receipt["rejected"]:
                 raise Misused(f"events were rejected: {receipt['errors'][0]['message']}")
             progress.advance(len(batch))
+    return events
 
 
 def create_keys(client: Client, demo: DemoOrganization) -> dict[str, str]:
@@ -229,7 +252,7 @@ def ids_and_dates(organization: DemoOrganization) -> dict[str, str]:
         "USER_ID": organization.member.id,
         "DEPARTMENT_ID": organization.id_of("Department 01"),
         "APP_ID": organization.id_of(APPS[0]),
-        "DEMO_FROM": str(organization.first_day),
+        "DEMO_FROM": str(organization.first_day_of_reports),
         "DEMO_TO": str(organization.last_day),
     }
 

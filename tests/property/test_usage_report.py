@@ -234,7 +234,7 @@ def read_drilldown(usage_sender: UsageSender, query: Query) -> Any:
 @pytest.fixture(scope="module")
 def demo() -> UsageSender:
     """The organization of the demo, with all that it has used in ninety days."""
-    directories, organization = MemoryDirectories(), DemoOrganization("demo", 60, 4, NOW.date())
+    directories, organization = MemoryDirectories(), DemoOrganization("demo", 60, 4, NOW.date(), 90)
     usage, log = (MemoryStore(lambda: epoch_second(ours.now)) for _ in range(2))
     engine = Engine(directories, usage, log)  # type: ignore[arg-type]
     ours = UsageSender(ACME, engine)

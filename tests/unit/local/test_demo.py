@@ -15,8 +15,8 @@ import pytest
 
 from local import demo
 from local.demo import NAMES, read_names, write_names
-from local.demo_organization import OWN_KIND, OWN_PRODUCT, DemoOrganization
-from local.demo_usage import demo_events, event_batches
+from local.demo_organization import OWN_KIND, OWN_PRODUCT, TEAMS, WEB_APP, DemoOrganization
+from local.demo_usage import LAUNCHED_DAYS_AGO, demo_events, event_batches
 from odometer.api.v1.events import LARGEST_BODY, MOST_EVENTS
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS
 from odometer_cli.client import Client
@@ -30,8 +30,9 @@ EVENTS = list(demo_events(DEMO, DEMO.first_day, DEMO.last_day))
 def test_the_same_day_makes_the_same_organization_and_usage() -> None:
     again = DemoOrganization("demo", size=200, teams=8, today=TODAY)
     assert again.waves() == DEMO.waves()
-    assert list(demo_events(again, DEMO.first_day, DEMO.first_day + timedelta(days=6))) == [
-        event for event in EVENTS if event["time"] < "2026-08-29"
+    week = (date(2026, 8, 3), date(2026, 8, 9))
+    assert list(demo_events(again, *week)) == [
+        event for event in EVENTS if "2026-08-03" <= event["time"] < "2026-08-10"
     ]
 
 
@@ -90,13 +91,19 @@ def test_states_follow_each_other_and_none_lies_ahead() -> None:
 # usage
 
 
-def test_usage_lasts_ninety_whole_days_and_knows_every_product() -> None:
+def test_usage_lasts_a_whole_year_and_knows_every_product() -> None:
     days = {event["time"][:10] for event in EVENTS}
     assert (min(days), max(days)) == (str(DEMO.first_day), str(DEMO.last_day))
-    assert DEMO.last_day - DEMO.first_day == timedelta(days=89)
+    assert DEMO.last_day - DEMO.first_day == timedelta(days=364)
     products = {event["data"]["product"] for event in EVENTS}
     own = {DEMO.id_of(each) for each in ("Desktop App", "Web App", OWN_PRODUCT)}
     assert products == {*DEFAULT_PRODUCTS, *own}
+
+
+def test_every_report_answers_for_the_range_that_the_demo_names() -> None:
+    assert DEMO.last_day - DEMO.first_day_of_reports == timedelta(days=89)
+    short = DemoOrganization("demo", size=20, teams=2, today=TODAY, days=7)
+    assert short.first_day_of_reports == short.first_day
 
 
 def test_only_people_with_an_account_on_that_day_use_anything() -> None:
@@ -107,9 +114,76 @@ def test_only_people_with_an_account_on_that_day_use_anything() -> None:
     )
 
 
+def active_on(first: str, last: str, team: str | None = None) -> float:
+    """How many people used anything on a working day, on average; in a team or in all."""
+    people = {each.username: each for each in DEMO.people}
+    pairs = {
+        (event["time"][:10], event["subject"])
+        for event in EVENTS
+        if first <= event["time"][:10] <= last
+        and team in (None, people[event["subject"]].team.name)
+        and people[event["subject"]].row["type"] == "account-user"
+    }
+    begin, end = date.fromisoformat(first), date.fromisoformat(last)
+    days = [begin + timedelta(days=ago) for ago in range((end - begin).days + 1)]
+    return len(pairs) / sum(day.weekday() < 5 for day in days)
+
+
 def test_weekends_are_quiet() -> None:
     on = Counter(date.fromisoformat(event["time"][:10]).weekday() for event in EVENTS)
     assert max(on[5], on[6]) * 5 < min(on[day] for day in range(5))
+
+
+def test_more_people_use_it_from_quarter_to_quarter() -> None:
+    quarters = (
+        ("2026-01-05", "2026-03-27"),
+        ("2026-03-30", "2026-06-26"),
+        ("2026-08-31", "2026-11-19"),
+    )
+    first, second, last = (active_on(*each) for each in quarters)
+    assert first * 1.1 < second
+    assert second * 1.1 < last
+
+
+def test_the_last_week_of_december_and_august_are_dips() -> None:
+    assert active_on("2025-12-24", "2026-01-01") * 5 < active_on("2026-01-05", "2026-01-16")
+    assert active_on("2026-08-03", "2026-08-28") * 1.1 < active_on("2026-09-01", "2026-09-25")
+
+
+def test_the_web_app_is_launched_and_found_within_weeks() -> None:
+    launched = TODAY - timedelta(days=LAUNCHED_DAYS_AGO)
+    used = Counter(
+        (date.fromisoformat(event["time"][:10]) - launched).days // 14
+        for event in EVENTS
+        if event["data"]["product"] == DEMO.id_of(WEB_APP)
+    )
+    assert min(used) == 0
+    assert used[0] * 4 < used[4]
+
+
+def test_one_team_fades_away() -> None:
+    (fading,) = (team.name for team in TEAMS if team.is_fading)
+    assert active_on("2026-10-05", "2026-11-19", fading) * 2 < active_on(
+        "2026-03-02", "2026-05-29", fading
+    )
+
+
+def test_some_seats_were_never_used_and_some_not_for_long() -> None:
+    used = {event["subject"] for event in EVENTS}
+    lately = {event["subject"] for event in EVENTS if event["time"] > "2026-10-21"}
+    seats = {each.username for each in DEMO.people if each.has_account_on(TODAY)}
+    assert len(seats - used) >= 5
+    assert len((seats & used) - lately) >= 10
+    assert len(seats & lately) >= 100
+
+
+def test_teams_and_departments_are_plainly_demo_and_tell_apart() -> None:
+    rows = [row for row in DEMO.waves()[0] if row["kind"] in {"team", "department"}]
+    names = {row["name"] for row in rows}
+    assert len(names) == len(rows) == 14
+    assert all(name.startswith("Demo ") for name in names)
+    sizes = Counter(each.team.name for each in DEMO.people)
+    assert max(sizes.values()) > 2 * min(sizes.values())
 
 
 def test_every_event_has_an_id_of_its_own_and_all_measures_of_its_kind() -> None:
@@ -163,7 +237,7 @@ def test_about_six_of_ten_answers_are_useful_and_only_those_are_consumed() -> No
     )
     assert 0.5 < useful / asked < 0.7
     for each in found:
-        assert each["useful_interactions"] <= each["interactions"] <= 15
+        assert each["useful_interactions"] <= each["interactions"] <= 30
         assert 2 * each["useful_interactions"] <= each["lines"] <= 12 * each["useful_interactions"]
         assert 12 * each["lines"] <= each["chars_completed"] <= 48 * each["lines"]
 
@@ -191,10 +265,12 @@ def test_teams_differ_in_how_much_they_work_and_in_what() -> None:
     work = Counter(teams[event["subject"]] for event in EVENTS)
     each = [work[team] / sizes[team] for team in sizes if team]
     assert max(each) > 1.5 * min(each) > 0
+    products_used = {event["data"]["product"] for event in EVENTS}
     favourites = Counter((teams[event["subject"]], event["data"]["product"]) for event in EVENTS)
-    assert (
-        len({max(DEFAULT_PRODUCTS, key=lambda name: favourites[team, name]) for team in sizes}) >= 3
-    )
+    favourite = {
+        team: max(products_used, key=lambda name: favourites[team, name]) for team in sizes
+    }
+    assert len(set(favourite.values())) >= 4
 
 
 def test_machines_run_tests_and_nothing_else() -> None:
@@ -204,7 +280,7 @@ def test_machines_run_tests_and_nothing_else() -> None:
 
 
 def test_loading_sends_no_more_events_than_a_first_start_has_patience_for() -> None:
-    assert 15_000 < len(EVENTS) < 30_000
+    assert 15_000 < len(EVENTS) < 22_000
 
 
 def test_batches_hold_every_event_in_order_within_the_limits() -> None:
@@ -306,3 +382,27 @@ def test_a_load_that_was_cut_short_goes_on_where_it_ended() -> None:
     known = {left.id: wave[1]["state_since"]}
     assert [demo.is_new(row, known) for row in wave] == [False, False, True]
     assert datetime.fromisoformat(wave[2]["state_since"]) < datetime.now(UTC)
+
+
+def coverage_of(*events: int) -> httpx.Response:
+    return httpx.Response(200, json={"products": [{"events": each} for each in events]})
+
+
+def test_a_loaded_demo_waits_until_reports_count_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    answers = [coverage_of(), coverage_of(2, 1), coverage_of(2, 3), coverage_of(9, 9)]
+    with patch.object(Client, "send", side_effect=answers) as send:
+        demo.wait_until_shown(Client("http://here", "key"), 5)
+    assert (send.call_count, len(pauses)) == (3, 2)
+
+
+def test_a_stack_that_counts_too_slowly_is_not_waited_for_forever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter(range(0, 1000, 50))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    with patch.object(Client, "send", lambda *_: coverage_of(1)):
+        demo.wait_until_shown(Client("http://here", "key"), 5)
+    assert next(clock) < 1000
