@@ -2,7 +2,7 @@
 
 import { html, render, useCallback, useEffect, useErrorBoundary, useMemo, useRef, useState } from './vendor/standalone.module.js';
 import { Api } from './api.js';
-import { ErrorState, Loading, View, useAnswer } from './parts.js';
+import { EmptyState, ErrorState, Loading, View, stateOf, useAnswer } from './parts.js';
 import { addressOfView, addressOf, limitOf, questionOf } from './question.js';
 import { Search } from './search.js';
 import { Overview } from './views/overview.js';
@@ -118,12 +118,18 @@ function SignedIn({ api, question, navigate, onLeave }) {
   const me = answer.data;
   const shown = me ? reachable(question, me) : question;
   useEffect(() => { document.title = titleOf(shown, me); }, [shown.view, shown.id, me]);
-  if (!me) {
-    return html`<${View} name=${question.view} state=${answer.error ? (answer.error.status === 403 ? 'forbidden' : 'error') : 'loading'} title="Odometer">
-      ${answer.error ? html`<${ErrorState} error=${answer.error} retry=${answer.retry} /><p><button class="button" onClick=${onLeave}>Use another key</button></p>` : html`<${Loading} />`}<//>`;
-  }
+  if (!me) return html`<${Unknown} view=${question.view} answer=${answer} onLeave=${onLeave} />`;
   return html`${!IS_EMBEDDED && html`<${Navigation} api=${api} me=${me} question=${shown} onLeave=${onLeave} />`}
     <${Shown} api=${api} me=${me} question=${shown} navigate=${navigate} />`;
+}
+
+/** As long as it is not known who is calling, or why they may not. @param {{view: string, answer: import('./parts.js').Answer, onLeave: () => void}} props */
+function Unknown({ view, answer, onLeave }) {
+  const isForbidden = answer.error?.status === 403;
+  const another = !IS_EMBEDDED && html`<p class="state-actions"><button type="button" class="button" onClick=${onLeave}>Use another key</button></p>`;
+  return html`<${View} name=${view} state=${stateOf(answer)} title="Odometer">
+    ${isForbidden ? html`<${EmptyState} title="This key may not read usage" action=${another}>It needs the scope usage:read.<//>`
+      : answer.error ? html`<${ErrorState} error=${answer.error} retry=${answer.retry} />${another}` : html`<${Loading} height="60vh" />`}<//>`;
 }
 
 /** Whoever may read only a team or a user is led there. @param {any} question @param {any} me */
@@ -151,9 +157,10 @@ function Shown(props) {
     else LATER[view]().then((module) => setFound({ view, Component: module.default }), (error) => setFound({ view, Component: null, error }));
   }, [view]);
   useEffect(() => {
+    if (found.view !== view || opened.current === `${view}/${id}`) return;
     if (opened.current) document.getElementById('main')?.focus();
     opened.current = `${view}/${id}`;
-  }, [view, id]);
+  }, [found, view, id]);
   const name = NAMES[/** @type {keyof typeof NAMES} */ (view)];
   if (broken) return html`<${View} name=${view} state="error" title=${name}><${ErrorState} error=${broken} /><//>`;
   if (found.view !== view) return html`<${View} name=${view} state="loading" title=${name}><${Loading} /><//>`;

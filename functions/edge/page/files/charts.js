@@ -3,7 +3,7 @@
 import { html, useEffect, useId, useRef, useState } from './vendor/standalone.module.js';
 import uPlot from './vendor/uPlot.esm.js';
 import { save } from './api.js';
-import { blockName, exactFigure, figure, tick } from './format.js';
+import { blockName, exactFigure, figure, fileName, tick } from './format.js';
 
 /** @typedef {{from: string, to: string, partial?: boolean}} Block */
 /** @typedef {{label: string, values: (number | null)[], isBefore?: boolean}} Series */
@@ -20,10 +20,10 @@ const UNIT_STEPS = { ms: DURATION_STEPS, seconds: DURATION_STEPS.slice(3).map((m
 
 /**
  * @param {{label: string, blocks: Block[], series: Series[], granularity: string, zone: string,
- *   column?: import('./format.js').Column, height?: number, actions?: any, note?: string, fileName?: string}} props
+ *   column?: import('./format.js').Column, height?: number, actions?: any, note?: string, file?: string}} props
  *   The first of `series` is drawn in full, others (such as the period before) are drawn thin.
  */
-export function LineChart({ label, blocks, series, granularity, zone, column, height = 260, actions, note, fileName = label }) {
+export function LineChart({ label, blocks, series, granularity, zone, column, height = 260, actions, note, file = label }) {
   const [place, setPlace] = useState(/** @type {number | null} */ (null));
   const [hasTable, setTable] = useState(false);
   const plot = useRef(/** @type {any} */ (null));
@@ -49,7 +49,7 @@ export function LineChart({ label, blocks, series, granularity, zone, column, he
         ${hasPartial && html`<span class="legend"><i class="dashed"></i>not all counted yet</span>`}${note}</span>
       <span class="chart-actions">
         <button type="button" class="quiet" aria-pressed=${hasTable} aria-label=${`Show ${label} as a table`} onClick=${() => setTable(!hasTable)}>Table</button>
-        <button type="button" class="quiet" aria-label=${`Save ${label} as PNG`} onClick=${() => savePicture(plot.current, label, `${fileName}.png`)}>PNG</button>
+        <button type="button" class="quiet" aria-label=${`Save ${label} as PNG`} onClick=${() => savePicture(plot.current, label, `${fileName(file)}.png`)}>PNG</button>
         ${actions}
       </span>
     </div>

@@ -1,12 +1,13 @@
 /** What is chosen above a view: period, granularity, comparison, time zone and filters. */
 
-import { html, useEffect, useRef, useState } from './vendor/standalone.module.js';
+import { html, useEffect, useId, useRef, useState } from './vendor/standalone.module.js';
 import { GRANULARITIES, PERIODS, comparisonOf, daysOf, granularityOf, hasOwnDates, mayReadAll, periodOf, zoneOf } from './question.js';
 
 /** @typedef {{me: any, question: import('./question.js').Question, navigate: (changes: Record<string, string | undefined>) => void}} Chosen */
 
 const DAY_MS = 86_400_000;
 const OWN_DATES = 'own';
+const MARGIN_PX = 12;
 const COMPARISONS = [
   { name: 'previous_period', label: 'the period before' },
   { name: 'previous_year', label: 'a year before' },
@@ -16,8 +17,9 @@ const TYPES = [{ name: 'account-user', label: 'People' }, { name: 'service-user'
 
 /** @param {{label: string, value: string, onChange: (value: string) => void, children?: any}} props */
 function Select({ label, value, onChange, children }) {
-  return html`<label class="control"><span>${label}</span>
-    <select value=${value} onChange=${(/** @type {any} */ event) => onChange(event.currentTarget.value)}>${children}</select></label>`;
+  const id = useId();
+  return html`<div class="control"><label for=${id}>${label}</label>
+    <select id=${id} value=${value} onChange=${(/** @type {any} */ event) => onChange(event.currentTarget.value)}>${children}</select></div>`;
 }
 
 /** @param {{name: string, label: string}} choice @param {string} chosen */
@@ -42,6 +44,7 @@ export function Controls({ me, question, navigate, filters = ['team', 'departmen
 /** What is seldom changed, behind a button. @param {Chosen & {filters: string[]}} props */
 function More({ me, question, navigate, filters }) {
   const box = useRef(/** @type {HTMLDetailsElement | null} */ (null));
+  const panel = useRef(/** @type {HTMLDivElement | null} */ (null));
   const close = (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== 'Escape' || !box.current?.open) return;
     box.current.open = false;
@@ -54,9 +57,14 @@ function More({ me, question, navigate, filters }) {
     document.addEventListener('pointerdown', outside);
     return () => document.removeEventListener('pointerdown', outside);
   }, []);
-  return html`<details class="more-controls" ref=${box} onKeyDown=${close}>
+  const [shift, setShift] = useState(0);
+  const opened = () => {
+    const { left = 0, width = 0 } = panel.current?.getBoundingClientRect() ?? {};
+    setShift((before) => Math.min(0, document.documentElement.clientWidth - MARGIN_PX - (left - before + width)));
+  };
+  return html`<details class="more-controls" ref=${box} onKeyDown=${close} onToggle=${opened}>
     <summary class="button">${filters.length ? 'Filters' : 'Time zone'}</summary>
-    <div class="more-panel">
+    <div class="more-panel" ref=${panel} style=${{ marginLeft: `${shift}px` }}>
       <${Filters} me=${me} question=${question} navigate=${navigate} filters=${filters} />
       <${ZonePicker} me=${me} question=${question} navigate=${navigate} />
     </div></details>`;

@@ -145,3 +145,6 @@ function quarter(from, zone) {
   const month = Number(parts.find((part) => part.type === 'month')?.value);
   return `Q${Math.ceil(month / 3)} ${parts.find((part) => part.type === 'year')?.value}`;
 }
+
+/** A name that every file system takes. @param {string} text */
+export const fileName = (text) => `odometer-${text.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '').slice(0, 80)}`;

@@ -2,7 +2,7 @@
 
 import { html, useCallback, useEffect, useId, useRef, useState } from './vendor/standalone.module.js';
 import { ApiError, save } from './api.js';
-import { NOTHING, ago, change, count, exactFigure, figure, instant, range } from './format.js';
+import { NOTHING, ago, change, count, exactFigure, figure, fileName, instant, range } from './format.js';
 
 import { mayExplain } from './question.js';
 
@@ -47,6 +47,9 @@ export const useAnswer = (api, path) => useAsked(path, (how) => api.get(/** @typ
 
 /** @typedef {ReturnType<typeof useAnswer>} Answer */
 
+/** What an answer says of the present question; null while that is still being asked. @param {Answer} answer */
+export const current = (answer) => (answer.isLoading ? null : answer.data);
+
 /**
  * The state of a view by the answer that it stands and falls with.
  * @param {Answer} answer @param {(data: any) => boolean} [isEmpty] @returns {State}
@@ -65,7 +68,7 @@ export function stateOf(answer, isEmpty = () => false) {
 export function View({ name, state, title, subtitle, actions, children }) {
   return html`<main id="main" tabindex="-1" data-view=${name} data-state=${state} aria-busy=${state === 'loading'}>
     <header class="view-head">
-      <div class="view-title"><h1>${title}</h1>${subtitle && html`<p class="muted">${subtitle}</p>`}</div>
+      <div class="view-title"><h1>${title}</h1><p class="muted">${subtitle || NO_BREAK_SPACE}</p></div>
       ${actions}
     </header>
     ${children}
@@ -73,6 +76,8 @@ export function View({ name, state, title, subtitle, actions, children }) {
 }
 
 const LATE_MS = 15 * 60_000;
+/** What keeps the place of a line that is not there yet. */
+const NO_BREAK_SPACE = '\u00a0';
 
 /** Which period an answer is of, and up to when it has been counted. @param {{answer: any}} props */
 export function PeriodShown({ answer }) {
@@ -189,7 +194,7 @@ export function RankedBars({ label, rows, nameOf, valueOf, column, total = rows.
 
 /** Nothing to show, and what to do about it. @param {{title: string, children?: any, action?: any}} props */
 export function EmptyState({ title, children, action }) {
-  return html`<div class="state empty" role="status"><h3>${title}</h3>${children && html`<p>${children}</p>`}${action}</div>`;
+  return html`<div class="state empty" role="status"><h2 class="state-title">${title}</h2>${children && html`<p>${children}</p>`}${action}</div>`;
 }
 
 /** Whatever has no answer yet, in the shape of what is to come. @param {{height?: string, label?: string}} props */
@@ -199,7 +204,7 @@ export function Loading({ height = '12rem', label = 'Loading' }) {
 
 /** What a key may not read, and what it may. @param {{href?: string, children?: any}} props */
 export function Forbidden({ href, children }) {
-  return html`<div class="state forbidden" role="alert"><h3>This key may not read this</h3>
+  return html`<div class="state forbidden" role="alert"><h2 class="state-title">This key may not read this</h2>
     <p>${children ?? 'It is somebody else’s data. An Admin or a Manager of the organization may read it.'}</p>
     ${href && html`<p><a class="button" href=${href}>Show what it may read</a></p>`}</div>`;
 }
@@ -226,7 +231,7 @@ export function ErrorState({ error, retry, narrower = [], home }) {
   if (error?.status === 403) return html`<${Forbidden} href=${home} />`;
   const [title, advice] = wordsFor(error);
   const isQuestion = error?.status === 400;
-  return html`<div class="state error" role="alert"><h3>${title}</h3><p>${advice}</p>
+  return html`<div class="state error" role="alert"><h2 class="state-title">${title}</h2><p>${advice}</p>
     <p class="state-actions">
       ${isQuestion ? narrower.map((choice) => html`<a class="button" key=${choice.href} href=${choice.href}>${choice.label}</a>`)
         : error?.status !== 404 && retry && html`<button type="button" class="button" onClick=${retry}>Try again</button>`}
@@ -246,15 +251,15 @@ export function Answered({ answer, height, isEmpty = () => false, empty, narrowe
 
 /**
  * A button that saves the CSV of the API; that of several paths is one table.
- * @param {{api: import('./api.js').Api, paths: string[], name: string}} props
+ * @param {{api: import('./api.js').Api, paths: string[], name: string, file?: string}} props
  */
-export function CsvButton({ api, paths, name }) {
+export function CsvButton({ api, paths, name, file = name }) {
   const [state, setState] = useState('');
   const fetchAndSave = async () => {
     setState('…');
     try {
       const tables = await Promise.all(paths.map((path) => api.csv(path)));
-      save(new Blob(await Promise.all(tables.map(withoutRepeatedHead)), { type: 'text/csv' }), `${fileName(name)}.csv`);
+      save(new Blob(await Promise.all(tables.map(withoutRepeatedHead)), { type: 'text/csv' }), `${fileName(file)}.csv`);
       setState('');
     } catch (error) {
       setState(`: ${/** @type {Error} */ (error).message}`);
@@ -268,9 +273,6 @@ async function withoutRepeatedHead(table, at) {
   const text = await table.text();
   return at ? text.slice(text.indexOf('\n') + 1) : text;
 }
-
-/** A name that every file system takes. @param {string} text */
-export const fileName = (text) => `odometer-${text.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '').slice(0, 80)}`;
 
 /** A short text beside a part of a license or a goal. @param {{value: number, of: number, label: string}} props */
 export function Meter({ value, of, label }) {

@@ -3,7 +3,7 @@
 import { html, useState } from './vendor/standalone.module.js';
 import { pathOf } from './api.js';
 import { count, day } from './format.js';
-import { Answered, CsvButton, EmptyState, Figure, LineChart, Panel, RankedBars, useAnswer, useAsked, useExplained, ExplainLater } from './parts.js';
+import { Answered, CsvButton, EmptyState, Figure, LineChart, Panel, RankedBars, current, useAnswer, useAsked, useExplained, ExplainLater } from './parts.js';
 import { addressOf, addressOfView, comparedAsked, comparisonOf, granularityOf, kindsUsed, needsParts, whenAsked } from './question.js';
 
 const MOST_PRODUCTS = 100;
@@ -165,12 +165,16 @@ export function UsageChart({ api, me, kinds, question, query, column, whole, tit
   const paths = seriesPaths(me, kinds, question, asked, whole);
   const series = useSeries(api, paths);
   const before = useAnswer(api, paths?.length === 1 ? pathBefore(asked, question, whole) : null);
-  return html`<${Answered} answer=${series} height=${`${(height ?? 260) + 36}px`} narrower=${narrower(question)}>${(/** @type {any} */ data) => html`
-    <${LineChart} label=${title} fileName=${`${title} ${data.from.slice(0, 10)} ${data.to.slice(0, 10)}`} height=${height}
+  const isWaiting = series.isLoading && Boolean(series.data);
+  return html`<div class=${`chart-box${isWaiting ? ' waiting' : ''}`} aria-busy=${isWaiting}><${Answered} answer=${series} height=${`${(height ?? 260) + 36}px`} narrower=${narrower(question)}>${(/** @type {any} */ data) => html`
+    <${LineChart} label=${title} file=${fileOf(title, data)} height=${height}
       blocks=${data.series} granularity=${data.granularity} zone=${data.timezone} column=${column}
       series=${[{ label: column.label, values: valuesOf(data, column) }, ...beforeOf(before.data, data, column)]}
-      actions=${html`<${CsvButton} api=${api} paths=${paths} name=${title} />`} />`}<//>`;
+      actions=${html`<${CsvButton} api=${api} paths=${paths} name=${title} file=${fileOf(title, data)} />`} />`}<//></div>`;
 }
+
+/** A file of a period. @param {string} title @param {{from: string, to: string}} period */
+const fileOf = (title, { from, to }) => `${title} ${from.slice(0, 10)} ${to.slice(0, 10)}`;
 
 /** @param {import('./api.js').Query} asked @param {any} question @param {any} whole */
 function pathBefore(asked, question, whole) {
@@ -198,14 +202,14 @@ const NAMES_OF_GROUPS = { product: 'Product', team: 'Team', department: 'Departm
 /**
  * Groups in order of a figure, with a search and more of them if there are many.
  * @param {{api: import('./api.js').Api, me: any, question: any, title: string, by: string, column: Column,
- *   query: import('./api.js').Query, definition?: string, hasSearch?: boolean, navigate?: any, first?: number}} props
+ *   query: import('./api.js').Query, definition?: string, hasSearch?: boolean, navigate?: any, first?: number, isLater?: boolean}} props `isLater` as long as something above is to be answered first
  */
-export function RankedUsage({ api, me, question, title, by, column, query, definition = column.definition, hasSearch = false, navigate, first = FIRST_GROUPS }) {
+export function RankedUsage({ api, me, question, title, by, column, query, definition = column.definition, hasSearch = false, navigate, first = FIRST_GROUPS, isLater = false }) {
   const [limit, setLimit] = useState(first);
   const path = pathOf('/v1/usage', {
     ...query, ...whenAsked(question), ...comparedAsked(question), measure: column.name, group_by: by, limit, q: hasSearch ? question.q : undefined,
   });
-  const answer = useAnswer(api, path);
+  const answer = useAnswer(api, isLater ? null : path);
   const valueOf = column.label, nameOf = NAMES_OF_GROUPS[/** @type {keyof typeof NAMES_OF_GROUPS} */ (by)] ?? 'Value';
   const more = limit < MORE_GROUPS ? () => setLimit(MORE_GROUPS) : undefined;
   const none = question.q && hasSearch ? html`<${EmptyState} title="Nobody by this name has used it" />` : undefined;
@@ -244,7 +248,7 @@ export function ProductFigures({ api, me, question, navigate, product, kind, who
       })}</div>`}<//>
     ${!whole.error && html`<div class="panels"><${Panel} wide title=${chosen.label} definition=${chosen.definition}
         actions=${explain && html`<button type="button" class="quiet" onClick=${() => explain(columns, chosen)}>How is this figure made up?</button>`}>
-      <${UsageChart} api=${api} me=${me} kinds=${[kind.name]} question=${question} query=${{ product: product.id, ...who }} column=${chosen} whole=${whole.data} title=${`${product.name}: ${chosen.label}`} />
+      <${UsageChart} api=${api} me=${me} kinds=${[kind.name]} question=${question} query=${{ product: product.id, ...who }} column=${chosen} whole=${current(whole)} title=${`${product.name}: ${chosen.label}`} />
     <//></div>`}
     <${ExplainLater} api=${api} explained=${explained} onClose=${() => explain?.(null)} />`;
 }

@@ -5,7 +5,7 @@ import { pathOf } from '../api.js';
 import { Controls } from '../controls.js';
 import { change, count, percent } from '../format.js';
 import {
-  Answered, BehindNotice, CsvButton, EmptyState, ExplainLater, Figure, Panel, PeriodShown, RankedBars, Shares, View, stateOf, useAnswer, useExplained,
+  Answered, BehindNotice, CsvButton, EmptyState, ExplainLater, Figure, Panel, PeriodShown, RankedBars, Shares, View, current, stateOf, useAnswer, useExplained,
 } from '../parts.js';
 import { addressOfView, comparedAsked, comparisonOf, kindsUsed, whenAsked, whoAsked } from '../question.js';
 import { ACTIVE_DAYS, ACTIVE_USERS, RankedUsage, UsageChart, counted, daysAsked, isCut, kindsOfOneCalendar, narrower, productsAsked, rowsOf } from '../usage.js';
@@ -32,12 +32,12 @@ export function Overview({ api, me, question, navigate }) {
         <${BehindNotice} answer=${data} />`}<//>`}
     ${hasProducts && state !== 'empty' && state !== 'error' && html`<div class="panels">
       <${Panel} title="Active users over time" wide definition=${ACTIVE_USERS.definition}>
-        <${UsageChart} api=${api} me=${me} kinds=${kindsUsed(me)} question=${question} query=${of} column=${ACTIVE_USERS} whole=${usage.data} title="Active users" /><//></div>
+        <${UsageChart} api=${api} me=${me} kinds=${kindsUsed(me)} question=${question} query=${of} column=${ACTIVE_USERS} whole=${current(usage)} title="Active users" /><//></div>
       <div class="columns">
       <${Products} api=${api} me=${me} question=${question} usage=${usage} query=${{ ...of, ...when, group_by: 'product' }} />
       <${Seats} question=${question} seats=${seats} />
-      <${RankedUsage} ...${{ api, me, question }} title="Most active teams" by="team" column=${ACTIVE_USERS} query=${of} first=${MOST} />
-      <${MostActiveUsers} ...${{ api, me, question, who }} />
+      <${RankedUsage} ...${{ api, me, question }} title="Most active teams" by="team" column=${ACTIVE_USERS} query=${of} first=${MOST} isLater=${!usage.data} />
+      <${MostActiveUsers} ...${{ api, me, question, who }} isLater=${!usage.data} />
     </div>`}
     <${ExplainLater} api=${api} explained=${explained} onClose=${() => explain?.(null)} />
   <//>`;
@@ -50,10 +50,10 @@ function Headline({ me, question, data, seats, onExplain }) {
   const { value, compare_value: before, change_pct: pct } = data.totals.active_users;
   const used = data.groups.filter((/** @type {any} */ group) => group.totals.active_users.value > 0).length;
   const isCompared = comparisonOf(question) !== 'none' && before !== null;
-  return html`<p class="headline"><strong>${counted(value, 'user')}</strong> used ${me.products.length === 1 ? 'it' : 'any product'} in this period${isCompared && html`, <${MoreOrLess} pct=${pct} before=${before} />`}.</p>
+  return html`<p class="headline"><strong>${counted(value, 'user')}</strong> used ${me.products.length === 1 ? 'it' : 'any product'} in this period${isCompared && html`, <${MoreOrLess} pct=${pct} before=${before} than=${comparisonOf(question) === 'previous_year' ? 'a year before' : 'in the period before'} />`}.</p>
   <div class="figures">
     <${Figure} label="Active users" value=${value} column=${ACTIVE_USERS} pct=${isCompared ? pct : null} before=${before} definition=${ACTIVE_USERS.definition}
-      note=${isCompared ? `from ${count(before)}` : ''} onExplain=${onExplain} />
+      note=${isCompared && before > 0 ? `from ${count(before)}` : ''} onExplain=${onExplain} />
     <${Figure} label="Seats used" value=${seats?.active} note=${seats && (seats.licensed === null ? `of ${count(seats.assigned)} assigned` : `of ${count(seats.licensed)} licensed`)} definition=${SEAT_USED} />
     <${Figure} label="Seats not used" value=${seats && seats.inactive + seats.never_used} note=${seats && `${count(seats.never_used)} never used`}
       definition="Registered users who used nothing in the last 30 days, today included." />
@@ -63,10 +63,10 @@ function Headline({ me, question, data, seats, onExplain }) {
 }
 
 /** @param {any} props */
-function MoreOrLess({ pct, before }) {
-  if (before === 0) return 'and nobody in the one before';
-  if (!pct) return 'as many as in the one before';
-  return html`<strong>${change(Math.abs(pct)).replace('+', '')} ${pct > 0 ? 'more' : 'fewer'}</strong> than in the one before`;
+function MoreOrLess({ pct, before, than }) {
+  if (before === 0) return `and nobody ${than}`;
+  if (!pct) return `as many as ${than}`;
+  return html`<strong>${change(Math.abs(pct)).replace('+', '')} ${pct > 0 ? 'more' : 'fewer'}</strong> than ${than}`;
 }
 
 /** @param {any} props */
@@ -100,10 +100,10 @@ function SeatShares({ seats }) {
 }
 
 /** Days active are counted in one calendar, so only products that share one are asked about. @param {any} props */
-function MostActiveUsers({ api, me, question, who }) {
+function MostActiveUsers({ api, me, question, who, isLater }) {
   const labels = kindsOfOneCalendar(me).map((kind) => kind.label || kind.name).join(', ');
   return html`<${RankedUsage} ...${{ api, me, question }} title="Most active users" by="user" column=${ACTIVE_DAYS} first=${MOST}
-    definition=${`Days on which each user had any usage of: ${labels}.`} query=${{ kind: daysAsked(me).kind, ...who }} />`;
+    definition=${`Days on which each user had any usage of: ${labels}.`} query=${{ kind: daysAsked(me).kind, ...who }} isLater=${isLater} />`;
 }
 
 /** What to do where there is no usage at all. @param {any} props */

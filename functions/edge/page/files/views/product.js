@@ -16,7 +16,7 @@ export default function Product({ api, me, question, navigate }) {
   const chosen = columns.find((column) => column.name === question.measure) ?? columns[0];
   const whole = useFigures(api, question, kind && product.id, columns, who);
   if (!kind) return html`<${Unknown} question=${question} />`;
-  const ranked = { api, me, question, navigate, query: { product: product.id, ...who } };
+  const ranked = { api, me, question, navigate, query: { product: product.id, ...who }, isLater: !whole.data };
   const state = stateOf(whole, (data) => columns.every(({ name }) => !data.totals[name].value && !data.totals[name].compare_value));
   const label = kind.label || kind.name;
   return html`<${View} name="product" state=${state} title=${html`<bdi>${product.name}</bdi>`}

@@ -3,7 +3,7 @@
 import { html } from '../vendor/standalone.module.js';
 import { Controls } from '../controls.js';
 import { count } from '../format.js';
-import { Answered, BehindNotice, Figure, Panel, PeriodShown, View, ExplainLater, stateOf, useExplained } from '../parts.js';
+import { Answered, BehindNotice, Figure, Panel, PeriodShown, View, ExplainLater, current, stateOf, useExplained } from '../parts.js';
 import { addressOfView, comparisonOf, kindsUsed, limitOf } from '../question.js';
 import { ACTIVE_DAYS, ACTIVE_USERS, RankedUsage, UsageChart, daysAsked, kindsOfOneCalendar, narrower, productsAsked } from '../usage.js';
 import { subjectAsked, useProducts, useSeats } from './subject.js';
@@ -25,10 +25,10 @@ export default function Team({ api, me, question, navigate }) {
       <${BehindNotice} answer=${data} />`}<//>
     ${!whole.error && html`<div class="panels">
       <${Panel} title="Active users over time" wide definition=${ACTIVE_USERS.definition}>
-        <${UsageChart} api=${api} me=${me} kinds=${kindsUsed(me)} question=${question} query=${{ ...productsAsked(me), ...who }} column=${ACTIVE_USERS} whole=${whole.data} title=${`${name}: active users`} /><//></div>
+        <${UsageChart} api=${api} me=${me} kinds=${kindsUsed(me)} question=${question} query=${{ ...productsAsked(me), ...who }} column=${ACTIVE_USERS} whole=${current(whole)} title=${`${name}: active users`} /><//></div>
       <div class="columns">
       <${RankedUsage} ...${{ api, me, question }} title="Products" by="product" column=${ACTIVE_USERS} query=${{ ...productsAsked(me), ...who }} first=${12} />
-      <${RankedUsage} ...${{ api, me, question, navigate }} title="Members" by="user" column=${ACTIVE_DAYS} hasSearch
+      <${RankedUsage} ...${{ api, me, question, navigate }} title="Members" by="user" column=${ACTIVE_DAYS} hasSearch isLater=${!whole.data}
         query=${{ kind: daysAsked(me).kind, ...who }} definition=${`Days on which each had any usage of: ${labels}.`} />
     </div>`}
     <${ExplainLater} api=${api} explained=${explained} onClose=${() => explain?.(null)} />
@@ -48,7 +48,7 @@ function Figures({ question, data, seats, onExplain }) {
   const used = data.groups.filter((/** @type {any} */ group) => group.totals.active_users.value > 0).length;
   return html`<div class="figures">
     <${Figure} label="Active users" value=${value} column=${ACTIVE_USERS} pct=${isCompared ? pct : null} before=${isCompared ? before : null}
-      definition=${ACTIVE_USERS.definition} note=${isCompared && before !== null ? `from ${count(before)}` : ''} onExplain=${onExplain} />
+      definition=${ACTIVE_USERS.definition} note=${isCompared && before > 0 ? `from ${count(before)}` : ''} onExplain=${onExplain} />
     <${Figure} label="Registered users" value=${seats?.assigned} note=${seats && `${count(seats.active)} used anything in the last 30 days`}
       definition="Users who are in the team now and have a seat." />
     <${Figure} label="Products in use" value=${used} definition="Products that anybody in the team used in the period." />
