@@ -16,6 +16,7 @@ from odometer_cli.failure import Refused, Unreachable, refusal
 TIMEOUT_SECONDS = 35  # the gateway gives up before
 LONGEST_PAUSE_SECONDS = 10.0
 TRIES = 5
+DELIVERIES = 6
 RETRIED = frozenset({429, 503})
 
 
@@ -26,6 +27,8 @@ class Client:
         self, base_url: str, token: str, transport: httpx.BaseTransport | None = None
     ) -> None:
         self.base_url, self.token = base_url, token
+        self.is_hurried = False
+        """Whether somebody waits for it to end, so that it tries no more than once again."""
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {token}"},
             timeout=TIMEOUT_SECONDS,
@@ -72,6 +75,22 @@ class Client:
             time.sleep(pause_after(response))
         return self._send_once(method, path, body, headers)
 
+    def deliver(self, path: str, body: bytes, media_type: str) -> httpx.Response:
+        """Post what counts once however often it arrives: again, too, where no answer came."""
+        for turn in range(DELIVERIES - 1):
+            try:
+                response = self._send_once("POST", path, body, {"Content-Type": media_type})
+            except Unreachable:
+                pause = min(2.0**turn, LONGEST_PAUSE_SECONDS)
+            else:
+                if not is_passing(response):
+                    return checked(response)
+                pause = pause_after(response)
+            if self.is_hurried:
+                break
+            time.sleep(pause)
+        return checked(self._send_once("POST", path, body, {"Content-Type": media_type}))
+
     def _send_once(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]
     ) -> httpx.Response:
@@ -80,6 +99,11 @@ class Client:
         except (httpx.RequestError, httpx.InvalidURL) as error:
             message = f"{self.base_url} does not answer: {str(error) or type(error).__name__}"
             raise Unreachable(message, "Is it running, and is the base URL right?") from error
+
+
+def is_passing(response: httpx.Response) -> bool:
+    """Whether the same request may be answered a little later."""
+    return response.status_code in RETRIED or response.is_server_error
 
 
 def checked(response: httpx.Response) -> httpx.Response:

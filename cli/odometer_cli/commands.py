@@ -36,6 +36,11 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "whoami": Entry(
         LOOK, "whoami:whoami", "Whose key this is, what it is for, and whether it is accepted."
     ),
+    "send": Entry(
+        SEND,
+        "send:send",
+        "Send one event that is typed, or all that come from standard input, each of them once.",
+    ),
     "import": Entry(
         SEND,
         "event_import:import_file",

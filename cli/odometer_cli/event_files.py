@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from odometer.api.v1.events import LARGEST_BODY
 from odometer.domain.events import EVENT_TYPE
@@ -55,48 +55,71 @@ class Line:
     place: int
     content: bytes
 
-    def __post_init__(self) -> None:
-        """Refuse what no request can carry."""
-        if len(self.content) + len("[]") > LARGEST_BODY:
-            message = f"line {self.place} is larger than a request may be: {LARGEST_BODY} bytes"
-            raise Misused(message, CORRECT)
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A line that no request can carry, and why."""
+
+    place: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.place} {self.reason}"
 
 
 def lines_of(file: Path, form: Format) -> Iterator[Line]:
-    return rows_of_table(file) if form is Format.CSV else lines_of_json(file)
-
-
-def lines_of_json(file: Path) -> Iterator[Line]:
+    """The events of a file that has nothing else in it."""
     with file.open("rb") as content:
-        for place, line in enumerate(content, 1):
-            text = line.removeprefix(BOM_UTF8).strip()
-            if text:
-                yield Line(place, checked(place, text))
+        for line in lines_in(content, form):
+            if isinstance(line, Unreadable):
+                raise Misused(str(line), CORRECT)
+            yield line
 
 
-def checked(place: int, line: bytes) -> bytes:
-    """A line that is a JSON object; what is in it the server judges."""
+def lines_in(content: BinaryIO, form: Format) -> Iterator[Line | Unreadable]:
+    """What stands in a file or comes out of a pipe, as soon as it is there."""
+    for place, text in texts_of(content, form):
+        reason = fault_of(text) if isinstance(text, bytes) else text
+        yield Unreadable(place, reason) if reason else Line(place, text)  # type: ignore[arg-type]
+
+
+def texts_of(content: BinaryIO, form: Format) -> Iterator[tuple[int, bytes | str]]:
+    """Events in JSON by the numbers of their lines, or why there is none."""
+    return rows_of_table(content) if form is Format.CSV else lines_of_json(content)
+
+
+def lines_of_json(content: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    for place, line in enumerate(content, 1):
+        if text := line.removeprefix(BOM_UTF8).strip():
+            yield place, text
+
+
+def fault_of(line: bytes) -> str | None:
+    """Why a line is no JSON object that a request can carry; what is in it the server judges."""
+    if len(line) + len("[]") > LARGEST_BODY:
+        return f"is larger than a request may be: {LARGEST_BODY} bytes"
     try:
-        if not isinstance(json.loads(line.decode()), dict):
-            raise Misused(f"line {place} is not an event: expected an object", CORRECT)
+        is_object = isinstance(json.loads(line.decode()), dict)
     except json.JSONDecodeError as error:
-        message = f"line {place} is not JSON: {error.msg}: column {error.colno}"
-        raise Misused(message, CORRECT) from error
+        return f"is not JSON: {error.msg}: column {error.colno}"
     except (ValueError, RecursionError) as error:
-        raise Misused(f"line {place} is not JSON: {error}", CORRECT) from error
-    return line
+        return f"is not JSON: {error}"
+    return None if is_object else "is not an event: expected an object"
 
 
-def rows_of_table(file: Path) -> Iterator[Line]:
-    with file.open(newline="", encoding="utf-8-sig") as text:
-        reader = csv.reader(text, strict=True)
+def rows_of_table(content: BinaryIO) -> Iterator[tuple[int, bytes | str]]:
+    reader = csv.reader((line.removeprefix(BOM_UTF8).decode() for line in content), strict=True)
+    columns = columns_of(next(reader, []))
+    while True:
         try:
-            columns = columns_of(next(reader, []))
-            for row in reader:
-                if row:
-                    yield Line(reader.line_num, event_of(row, columns, reader.line_num))
+            row = next(reader)
+        except StopIteration:
+            return
         except csv.Error as error:
-            raise Misused(f"line {reader.line_num} is not CSV: {error}", CORRECT) from error
+            yield reader.line_num, f"is not CSV: {error}"
+            continue
+        if row:
+            yield reader.line_num, event_of(row, columns) or "has more cells than there are columns"
 
 
 def columns_of(heading: Sequence[str]) -> list[str]:
@@ -118,10 +141,10 @@ def column_of(name: str) -> str:
     return known if known in COLUMNS else name
 
 
-def event_of(row: Sequence[str], columns: Sequence[str], place: int) -> bytes:
-    """A row of a table as an event; an empty cell is nothing."""
+def event_of(row: Sequence[str], columns: Sequence[str]) -> bytes | None:
+    """A row of a table as an event; an empty cell is nothing. None if there are too many cells."""
     if len(row) > len(columns):
-        raise Misused(f"line {place} has more cells than there are columns", CORRECT)
+        return None
     cells = {name: cell for name, cell in zip(columns, row, strict=False) if cell}
     data = {name: cell for name, cell in cells.items() if name in DATA or OWN.fullmatch(name)}
     attributes = {name: cell for name, cell in {**FIXED, **cells}.items() if name not in data}

@@ -7,10 +7,9 @@ It only saves time: an event that is sent again counts once.
 import hashlib
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,49 +17,15 @@ from typing import Annotated, Any
 
 import typer
 
-from odometer.api.v1.events import BATCH, LARGEST_BODY, MOST_EVENTS
-from odometer_cli.batches import batches
-from odometer_cli.client import Client, content_of
+from odometer_cli.client import Client
 from odometer_cli.deployment import Deployment
-from odometer_cli.event_files import CSV_COLUMNS, Format, Line, lines_of
+from odometer_cli.event_files import CSV_COLUMNS, Format, lines_of
+from odometer_cli.event_sending import Part, Tally, parts, post, show
 from odometer_cli.failure import Misused
-from odometer_cli.output import ProgressBar, err, file_name, progress_bar, show_json, show_values
+from odometer_cli.output import ProgressBar, file_name, progress_bar
 
-MOST_SHOWN = 20
 SUFFIX = ".imported"
 EPILOG = CSV_COLUMNS
-REPEATS = "Events sent before, if any, are among the accepted; each counts once in every report."
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The events of one request."""
-
-    number: int
-    lines: list[Line]
-
-    @property
-    def body(self) -> bytes:
-        return b"[" + b",".join(line.content for line in self.lines) + b"]"
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many events were accepted, were rejected or had been sent before."""
-
-    accepted: int = 0
-    duplicate: int = 0
-    rejected: int = 0
-    skipped: int = 0
-    errors: list[str] = field(default_factory=list)
-
-    def add(self, part: Part, receipt: Mapping[str, Any]) -> None:
-        self.accepted += receipt["accepted"]
-        self.duplicate += receipt["duplicate"]
-        self.rejected += receipt["rejected"]
-        for error in receipt["errors"]:
-            line = part.lines[error["index"]].place
-            self.errors.append(f"line {line}: {error['code']}: {error['message']}")
 
 
 class ProgressFile:
@@ -110,7 +75,7 @@ def import_file(
     except (OSError, UnicodeDecodeError) as error:
         message = f"{file_name(file)} cannot be read: {error}"
         raise Misused(message, "Name a file of NDJSON or CSV in UTF-8.") from error
-    show(tally, as_json=as_json)
+    show(tally, tally.counts, as_json=as_json)
     raise typer.Exit(1 if tally.rejected else 0)
 
 
@@ -142,13 +107,6 @@ def lines_in(file: Path) -> int:
         return sum(bool(line.strip()) for line in content)
 
 
-def parts(lines: Iterable[Line]) -> Iterator[Part]:
-    """Lines in order, as many at a time as one request may carry."""
-    room = LARGEST_BODY - len("[]")
-    cut = batches(lines, lambda line: len(line.content) + 1, MOST_EVENTS, room)
-    return (Part(number, part) for number, part in enumerate(cut))
-
-
 def send(
     client: Client,
     all_parts: Iterator[Part],
@@ -162,7 +120,7 @@ def send(
     def receipt_of(part: Part) -> tuple[Part, dict[str, Any] | None]:
         if part in acknowledged:
             return part, None
-        return part, content_of(client.call("POST", "/v1/events", part.body, BATCH))
+        return part, post(client, part)
 
     with ThreadPoolExecutor(connections) as pool:
         for future in completed(pool, receipt_of, all_parts, 2 * connections):
@@ -185,31 +143,3 @@ def completed(
         finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
         yield from finished
         waiting |= {pool.submit(work, part) for part in islice(all_parts, len(finished))}
-
-
-def show(tally: Tally, *, as_json: bool) -> None:
-    counts = {name: getattr(tally, name) for name in Tally.__slots__ if name != "errors"}
-    if as_json:
-        show_json({**counts, "errors": tally.errors})
-    else:
-        show_values(counts)
-        show_errors(tally.errors)
-    if not any(counts.values()):
-        err.print("There are no events in it.")
-    if tally.accepted:
-        err.print(REPEATS)
-    if tally.rejected:
-        err.print(rejected_share(tally), style="red")
-
-
-def show_errors(errors: list[str]) -> None:
-    for error in errors[:MOST_SHOWN]:
-        err.print(error, style="red")
-    if len(errors) > MOST_SHOWN:
-        err.print(f"… and {len(errors) - MOST_SHOWN} more: --json lists all.")
-
-
-def rejected_share(tally: Tally) -> str:
-    events = tally.accepted + tally.duplicate + tally.rejected
-    share = "Every event was" if events == tally.rejected else f"{tally.rejected} of {events} were"
-    return f"{share} rejected. Correct those lines and run this again: nothing counts twice."

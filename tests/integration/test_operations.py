@@ -18,7 +18,7 @@ from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import read_folds
 from odometer.engine.format.marks import Mark
 from odometer.engine.write.steps import Progress
-from odometer_cli import app, event_files, event_import
+from odometer_cli import app, event_files, event_sending
 from odometer_cli.backlog import bar
 from odometer_cli.event_files import Format, lines_of
 from tests.support.in_process_client import ADDRESS, open_to_clients
@@ -137,7 +137,7 @@ def test_a_file_goes_in_parts_of_what_a_request_carries(tmp_path: Path) -> None:
     heavy = usage_event("heavy", comment="x" * 700_000)
     lines = [*(usage_event(f"{n}") for n in range(2500)), heavy, heavy]
     parts = list(
-        event_import.parts(lines_of(written(tmp_path / "usage.ndjson", *lines), Format.NDJSON))
+        event_sending.parts(lines_of(written(tmp_path / "usage.ndjson", *lines), Format.NDJSON))
     )
     assert [len(part.lines) for part in parts] == [1000, 1000, 501, 1]
     assert max(len(part.body) for part in parts) <= 2**20
@@ -148,7 +148,7 @@ def test_a_run_goes_on_where_the_one_before_ended(
     stack: Stack, odometer: Type, tmp_path: Path
 ) -> None:
     file = written(tmp_path / "usage.ndjson", *(usage_event(f"{n}") for n in range(9)))
-    with patch("odometer_cli.event_import.MOST_EVENTS", 2), patch("time.sleep"):
+    with patch("odometer_cli.event_sending.MOST_EVENTS", 2), patch("time.sleep"):
         calls_made, failing = record_calls(), iter([False, False, True])
         calls_made.fail = lambda call: (
             throttled(call) if call == Call("PutItem", "log") and next(failing, True) else None
