@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser
@@ -28,15 +29,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def addresses(deployment: Deployment) -> Mapping[str, str]:
-    """The address of every view, for the last 28 days that are over."""
-    last = date.fromisoformat(deployment["DEMO_TO"])
-    period = f"from={last - timedelta(days=27)}&to={last + timedelta(days=1)}"
+def days(deployment: Deployment) -> Mapping[str, str]:
+    """The last 28 days that are over, as the API takes them."""
+    end = date.fromisoformat(deployment["DEMO_TO"]) + timedelta(days=1)
+    return {"from": str(end - timedelta(days=28)), "to": str(end)}
+
+
+@pytest.fixture(scope="session")
+def addresses(deployment: Deployment, days: Mapping[str, str]) -> Mapping[str, str]:
+    """The address of every view, for those days."""
+    query = urlencode(days)
     return {
-        "overview": f"#/overview?{period}",
-        "product": f"#/product/{PRODUCT}?{period}",
-        "team": f"#/team/{deployment['TEAM_ID']}?{period}",
-        "user": f"#/user/{deployment['USER_ID']}?{period}",
+        "overview": f"#/overview?{query}",
+        "product": f"#/product/{PRODUCT}?{query}",
+        "team": f"#/team/{deployment['TEAM_ID']}?{query}",
+        "user": f"#/user/{deployment['USER_ID']}?{query}",
         "seats": "#/seats",
         "data": "#/data",
     }

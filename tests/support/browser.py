@@ -55,6 +55,9 @@ def program(playwright: Playwright) -> str:
     return found[0] if found else own
 
 
+expect.set_options(timeout=PATIENCE_MS)
+
+
 @contextmanager
 def started_browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -186,4 +189,4 @@ def number(value: float | None, decimals: int = 4) -> str:
     if value is None:
         return "–"
     text = f"{value:,.{decimals}f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-0", "-0")
+    return text.rstrip("0").rstrip(".") if decimals else text

@@ -12,7 +12,7 @@ export { LineChart } from './charts.js';
 
 /**
  * What a question is answered, or why it is not. A question that was changed takes back the one before; what that
- * was answered stays in sight until the next answer is there.
+ * was answered stays in sight until the next answer is there, if both have the same columns and rows.
  * @param {string | null} key of the question; null asks nothing
  * @param {(how: {signal: AbortSignal, fresh: boolean}) => Promise<any>} ask
  */
@@ -31,12 +31,20 @@ export function useAsked(key, ask) {
     setTries((before) => before + 1);
   }, []);
   const isCurrent = found.key === key;
+  const isKept = key !== null && found.key !== null && formOf(key) === formOf(found.key);
   return {
-    data: key === null ? null : found.data,
+    data: isKept ? found.data : null,
     error: isCurrent ? found.error : null,
     isLoading: key !== null && !isCurrent,
     retry,
   };
+}
+
+/** The columns and rows that a question asks for, whatever the period. @param {string} key */
+function formOf(key) {
+  const [path, query] = key.split('?', 2);
+  const asked = new URLSearchParams(query);
+  return [path, ...['kind', 'product', 'measure', 'group_by'].map((name) => asked.get(name))].join(' ');
 }
 
 /**
