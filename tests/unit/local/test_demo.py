@@ -406,3 +406,11 @@ def test_a_stack_that_counts_too_slowly_is_not_waited_for_forever(
     with patch.object(Client, "send", lambda *_: coverage_of(1)):
         demo.wait_until_shown(Client("http://here", "key"), 5)
     assert next(clock) < 1000
+
+
+def test_the_demo_prints_a_link_that_opens_the_page_signed_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {name: f"the-{name}" for name in NAMES}
+    demo.show(names, tmp_path / "demo.env")
+    assert "the-BASE_URL/#token=the-ADMIN_TOKEN\n" in capsys.readouterr().out

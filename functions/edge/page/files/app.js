@@ -2,6 +2,7 @@
 
 import { html, render, useCallback, useEffect, useErrorBoundary, useMemo, useRef, useState } from './vendor/standalone.module.js';
 import { Api } from './api.js';
+import { IS_EMBEDDED, TokenNeeded, addressInQuery, isEmbedToken, tellHeight, useTokensOfOuterPage } from './embed.js';
 import { EmptyState, ErrorState, Loading, View, stateOf, useAnswer } from './parts.js';
 import { addressOfView, addressOf, limitOf, questionOf } from './question.js';
 import { Search } from './search.js';
@@ -20,8 +21,6 @@ const LATER = {
   data: () => import('./views/data.js'),
 };
 const NAMES = { overview: 'Overview', product: 'Product', team: 'Team', user: 'User', seats: 'Seats', data: 'Data' };
-const EMBED = new URLSearchParams(location.search);
-const IS_EMBEDDED = EMBED.get('embed') === '1';
 
 /** The storage of the tab; a page in another site's frame may have none. */
 const kept = {
@@ -42,10 +41,9 @@ const kept = {
 /** The key or token of the fragment, which is taken out of the address at once, or of the tab. */
 function takeToken() {
   const sent = location.hash.match(/^#token=([^&]+)/)?.[1];
-  if (!sent) return kept.get(TOKEN);
-  const view = EMBED.get('view');
-  const rest = questionOf(view ? `#/${view}` : '');
-  history.replaceState(null, '', `${location.pathname}${location.search}${addressOf(rest)}`);
+  if (!sent) return IS_EMBEDDED ? null : kept.get(TOKEN);
+  history.replaceState(null, '', `${location.pathname}${location.search}${addressInQuery()}`);
+  if (IS_EMBEDDED) return isEmbedToken(sent) ? sent : null;
   kept.set(TOKEN, decodeURIComponent(sent));
   return decodeURIComponent(sent);
 }
@@ -70,16 +68,18 @@ function App() {
   const [reason, setReason] = useState('');
   const { question, navigate } = useQuestion();
   const leave = useCallback((/** @type {string} */ why) => {
-    kept.set(TOKEN, null);
+    if (!IS_EMBEDDED) kept.set(TOKEN, null);
     setReason(why);
     setToken(null);
   }, []);
   const api = useMemo(() => token && new Api(token, () => leave('This key is not accepted: it may have expired or been revoked.')), [token, leave]);
-  const enter = (/** @type {string} */ key) => {
-    kept.set(TOKEN, key);
+  const enter = useCallback((/** @type {string} */ key) => {
+    if (!IS_EMBEDDED) kept.set(TOKEN, key);
     setReason('');
     setToken(key);
-  };
+  }, []);
+  useTokensOfOuterPage(enter);
+  if (!api && IS_EMBEDDED) return html`<${TokenNeeded} reason=${reason} />`;
   if (!api) return html`<${SignIn} reason=${reason} onEnter=${enter} />`;
   return html`<${SignedIn} key=${token} api=${api} question=${question} navigate=${navigate} onLeave=${() => leave('')} />`;
 }
@@ -92,10 +92,6 @@ function SignIn({ reason, onEnter }) {
     if (key.trim()) onEnter(key.trim());
   };
   useEffect(() => { document.title = 'Sign in · Odometer'; }, []);
-  if (IS_EMBEDDED) {
-    return html`<main id="main" data-view="sign-in" data-state=${reason ? 'error' : 'ready'}><div class="state" role="alert">
-      <h1>This view has ended</h1><p>Load the page that it is in again.</p></div></main>`;
-  }
   return html`<main id="main" class="sign-in" data-view="sign-in" data-state=${reason ? 'error' : 'ready'}>
     <form onSubmit=${enter}>
       <img src="page/icon.svg" alt="" width="44" height="44" />
@@ -213,7 +209,10 @@ function ThemeSwitch() {
     ${Object.entries(THEMES).map(([name, label]) => html`<option key=${name} value=${name} selected=${name === theme}>${label}</option>`)}</select></label>`;
 }
 
-const theme = EMBED.get('theme') ?? kept.get(THEME, 'localStorage');
+const theme = new URLSearchParams(location.search).get('theme') ?? kept.get(THEME, 'localStorage');
 if (theme === 'light' || theme === 'dark') setTheme(theme);
-if (IS_EMBEDDED) document.documentElement.dataset.embed = '';
+if (IS_EMBEDDED) {
+  document.documentElement.dataset.embed = '';
+  tellHeight();
+}
 render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById('app')));

@@ -50,7 +50,7 @@ export default function Seats({ api, me, question, navigate }) {
       <${Panel} title="Who has a seat" isLoading=${answer.isLoading}
           actions=${html`<${CsvButton} api=${api} paths=${[pathOf('/v1/seats', query)]} name="Seats" />`}>
         ${data.total_count ? html`<${SeatTable} seats=${data.data} me=${me} question=${question} navigate=${navigate} />
-          <${Pages} data=${data} cursors=${cursors} onTurn=${turn} />` : html`<${Nobody} question=${question} navigate=${navigate} />`}
+          <${Pages} data=${data} cursors=${cursors} onTurn=${turn} isLoading=${answer.isLoading} />` : html`<${Nobody} question=${question} navigate=${navigate} />`}
       <//>`}<//>
     ${answer.error && cursors.length > 0 && html`<p><button type="button" class="button" onClick=${() => turn([])}>Go to the first page</button></p>`}
   <//>`;
@@ -141,13 +141,13 @@ function Heading({ column, question, navigate }) {
     <button type="button" class="sort" onClick=${() => navigate(next)}>${label}<span aria-hidden="true">${isSorted ? (isDown ? ' ↓' : ' ↑') : ''}</span></button></th>`;
 }
 
-/** @param {{data: any, cursors: string[], onTurn: (cursors: string[]) => void}} props */
-function Pages({ data, cursors, onTurn }) {
+/** A page that is on its way has no next one yet. @param {{data: any, cursors: string[], onTurn: (cursors: string[]) => void, isLoading: boolean}} props */
+function Pages({ data, cursors, onTurn, isLoading }) {
   const first = cursors.length * PAGE;
   return html`<nav class="pages" aria-label="Pages of seats">
     <span class="muted" role="status">${count(first + 1)}–${count(first + data.data.length)} of ${count(data.total_count)}</span>
-    <button type="button" class="button" disabled=${!cursors.length} onClick=${() => onTurn(cursors.slice(0, -1))}>Previous</button>
-    <button type="button" class="button" disabled=${!data.next_cursor} onClick=${() => onTurn([...cursors, data.next_cursor])}>Next</button>
+    <button type="button" class="button" disabled=${isLoading || !cursors.length} onClick=${() => onTurn(cursors.slice(0, -1))}>Previous</button>
+    <button type="button" class="button" disabled=${isLoading || !data.next_cursor} onClick=${() => onTurn([...cursors, data.next_cursor])}>Next</button>
   </nav>`;
 }
 
