@@ -1,5 +1,6 @@
 """Tests of the client: without network and environment, on a deployment in this process."""
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,12 +27,17 @@ class InProcess(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Answers requests by a deployment in this process, as its gateway does."""
 
     stack: Stack
+    decompresses: bool = True
+    """As AWS's gateway does; the local stack does not."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        headers = dict(request.headers)
-        headers.pop("accept-encoding")  # nothing is compressed on the way
+        headers, body = dict(request.headers), request.read()
+        headers.pop("accept-encoding")  # nothing is compressed on the way back
+        if self.decompresses and headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
         url = str(request.url).removeprefix(URL)
-        reply = self.stack.call(request.method, url, headers=headers, body=request.read() or None)
+        text = body.decode(errors="replace") or None
+        reply = self.stack.call(request.method, url, headers=headers, body=text)
         return httpx.Response(reply.status, headers=reply.headers, content=reply.text.encode())
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -15,6 +15,7 @@ from odometer_client.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
+from odometer_client.meter import Meter, Stats
 
 __all__ = [
     "APIError",
@@ -23,10 +24,12 @@ __all__ = [
     "Conflict",
     "Forbidden",
     "InvalidRequest",
+    "Meter",
     "NotFound",
     "OdometerError",
     "Retry",
     "ServerError",
+    "Stats",
     "TooManyRequests",
     "Unauthorized",
     "UnexpectedAnswer",

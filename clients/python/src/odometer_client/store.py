@@ -1,0 +1,150 @@
+"""The events of one process until they have been answered for: written here, read by the sender."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from odometer_client.spool import SEGMENT_BYTES, Memory, Part, Segment, Spool
+
+MOST_MEMORY_BYTES = 1024 * 1024
+
+
+class Store:
+    """A segment to append to, those that are full or were left, and memory where no disk is."""
+
+    def __init__(self, spool: Spool, max_bytes: int) -> None:
+        self.spool, self.max_bytes = spool, max_bytes
+        self.counted = self.dropped = self.unsent = 0
+        self.disk_failure = ""
+        self._room = max_bytes
+        self._lock = threading.RLock()  # a signal handler may count, too
+        self._segment: Segment | None = None
+        self._sealed: list[Segment] = []
+        self._remembered: list[bytes] = []
+        self._memory: Memory | None = None
+        self._memory_bytes = 0
+
+    def keep(self, line: bytes) -> bool:
+        """Keep an event; false if there is no room."""
+        with self._lock:
+            kept = self._room >= len(line) and (self._write(line) or self._remember(line))
+            self._room -= len(line) if kept else 0
+            self.counted += kept
+            self.unsent += kept
+            self.dropped += not kept
+            return kept
+
+    def _write(self, line: bytes) -> bool:
+        if self.disk_failure:
+            return False
+        try:
+            self._own_segment().append(line)
+        except OSError as error:
+            self.disk_failure = str(error)
+            return False
+        return True
+
+    def _own_segment(self) -> Segment:
+        if self._segment is None:
+            made = self.spool.new_segment()
+            if self._segment is not None:  # a signal handler was faster
+                made.remove()
+            else:
+                self._segment = made
+        return self._segment
+
+    def _remember(self, line: bytes) -> bool:
+        if self._memory_bytes + len(line) > MOST_MEMORY_BYTES:
+            return False
+        self._memory_bytes += len(line)
+        self._remembered.append(line)
+        return True
+
+    def tidy(self) -> str:
+        """Have the disk hold what was written and look how much room there is; what has failed."""
+        failure, self.disk_failure = self.disk_failure, ""
+        try:
+            if self._segment:
+                self._segment.sync()
+        except OSError as error:
+            failure = str(error)
+        room = self.max_bytes - self.waiting_bytes()
+        with self._lock:
+            self._room = room
+        return failure
+
+    def drop(self) -> None:
+        with self._lock:
+            self.dropped += 1
+
+    def waiting_bytes(self) -> int:
+        """What waits, of all processes that share the spool."""
+        try:
+            return self.spool.size() + self._memory_bytes
+        except OSError:
+            return self._memory_bytes
+
+    def own(self) -> Iterator[Part]:
+        """What this process has counted and what it has adopted."""
+        self.unsent = 0
+        if memory := self._take_memory():
+            yield memory
+        yield from list(self._sealed)
+        if self._segment:
+            yield self._segment
+
+    def _take_memory(self) -> Memory | None:
+        with self._lock:
+            if self._remembered and self._memory is None:
+                content, self._remembered = b"".join(self._remembered), []
+                self._memory = Memory(content=content)
+        return self._memory
+
+    def adopted(self) -> Iterator[Part]:
+        """What other processes have left; this one keeps it from now on."""
+        for segment in self.spool.left():
+            self._sealed.append(segment)
+            yield segment
+
+    def sent(self, part: Part) -> None:
+        """All of a part has been answered for, up to what came in the meantime."""
+        if isinstance(part, Memory):
+            self._memory = None
+            with self._lock:
+                self._memory_bytes -= part.size
+        elif isinstance(part, Segment) and part.sealed:
+            self._sealed.remove(part)
+            part.remove()
+        elif isinstance(part, Segment):
+            with self._lock:
+                if part.is_done:
+                    part.empty()
+            if part.size > SEGMENT_BYTES:
+                self.seal()
+
+    def seal(self) -> None:
+        """Append to a new segment from now on."""
+        with self._lock:
+            if self._segment:
+                self._segment.sealed = True
+                self._sealed.append(self._segment)
+                self._segment = None
+
+    def leave(self) -> None:
+        """Let go of all files; whoever uses the spool next sends what is in them."""
+        with self._lock:
+            segments, self._segment, self._sealed = self._segments(), None, []
+        for segment in segments:
+            if segment.is_done and not segment.sealed:
+                segment.remove()
+            else:
+                segment.close()
+
+    def forget(self) -> None:
+        """In a fork: the files are those of the parent, as is the lock that somebody may hold."""
+        for segment in self._segments():
+            segment.close()
+
+    def _segments(self) -> list[Segment]:
+        return [*self._sealed, *([self._segment] if self._segment else [])]
