@@ -203,7 +203,7 @@ class Measure:
     """A measure of a kind."""
 
     name: str
-    label: str | None
+    label: str
     unit: str
     decimals: int
     aggregate: str
@@ -214,7 +214,7 @@ class Ratio:
     """A quotient of two measures."""
 
     name: str
-    label: str | None
+    label: str
     of: str
     per: str
 
@@ -224,7 +224,7 @@ class Kind:
     """What is measured of products of a kind."""
 
     name: str
-    label: str | None
+    label: str
     days: str
     measures: tuple[Measure, ...]
     ratios: tuple[Ratio, ...]
@@ -241,8 +241,10 @@ class Me:
     kinds: tuple[Kind, ...]
     teams: tuple[Named, ...]
     departments: tuple[Named, ...]
-    data_through: datetime | None = None
+    data_through: datetime
+    more_products: bool = False
     more_teams: bool = False
+    more_departments: bool = False
 
 
 @dataclass(frozen=True)
