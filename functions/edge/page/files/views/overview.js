@@ -30,7 +30,7 @@ export function Overview({ api, me, question, navigate }) {
     ${hasProducts && html`<${Answered} answer=${usage} height="8rem" narrower=${narrower(question)} isEmpty=${isEmpty} empty=${html`<${NothingYet} question=${question} isPeriod />`}>
       ${(/** @type {any} */ data) => html`<${Headline} me=${me} question=${question} data=${data} seats=${seats.data?.seats} onExplain=${explain && (() => explain([ACTIVE_USERS], ACTIVE_USERS))} />
         <${BehindNotice} answer=${data} />`}<//>`}
-    ${hasProducts && state !== 'empty' && state !== 'error' && html`<div class="panels">
+    ${hasProducts && state !== 'empty' && !usage.error && html`<div class="panels">
       <${Panel} title="Active users over time" wide definition=${ACTIVE_USERS.definition}>
         <${UsageChart} api=${api} me=${me} kinds=${kindsUsed(me)} question=${question} query=${of} column=${ACTIVE_USERS} whole=${current(usage)} title="Active users" /><//></div>
       <div class="columns">
