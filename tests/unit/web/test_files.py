@@ -13,7 +13,11 @@ from odometer.web.files import MEDIA_TYPES, ROUTES, Files
 from tests.support.stack import ROOT, Reply, answer_to, proxy_event
 
 FOLDER = ROOT / "functions/edge/page/files"
-NAMES = [path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file()]
+NAMES = [
+    path.relative_to(FOLDER).as_posix()
+    for path in FOLDER.rglob("*")
+    if path.is_file() and path.suffix != ".ts"  # types are for developers
+]
 FILES = Files(FOLDER)
 
 

@@ -35,6 +35,16 @@ export function pathOf(path, query = {}) {
   return text ? `${path}?${text}` : path;
 }
 
+/** The path of a URI template of the API with its variables filled in. @param {string} template @param {Record<string, string>} variables */
+export function filled(template, variables) {
+  const [path, expression] = template.split('{', 2);
+  const names = (expression ?? '').replace(/^[?&]|\}$/g, '').split(',');
+  const [route, query = ''] = path.split('?', 2);
+  const fixed = Object.fromEntries(new URLSearchParams(query));
+  const said = Object.fromEntries(names.filter((name) => variables[name] !== undefined).map((name) => [name, variables[name]]));
+  return pathOf(route, { ...fixed, ...said });
+}
+
 /** A client of the routes with one key or embed token. */
 export class Api {
   /** @param {string} token @param {() => void} onUnauthorized */

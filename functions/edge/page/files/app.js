@@ -4,7 +4,7 @@ import { html, render, useCallback, useEffect, useErrorBoundary, useMemo, useRef
 import { Api } from './api.js';
 import { IS_EMBEDDED, TokenNeeded, addressInQuery, isEmbedToken, tellHeight, useTokensOfOuterPage } from './embed.js';
 import { EmptyState, ErrorState, Loading, View, stateOf, useAnswer } from './parts.js';
-import { addressOfView, addressOf, limitOf, questionOf } from './question.js';
+import { addressOf, addressOfView, decoded, limitOf, questionOf } from './question.js';
 import { Search } from './search.js';
 import { Overview } from './views/overview.js';
 
@@ -38,14 +38,18 @@ const kept = {
   },
 };
 
-/** The key or token of the fragment, which is taken out of the address at once, or of the tab. */
+/**
+ * The key or token of the fragment, which is taken out of the address at once, or of the tab. A page in a frame has
+ * only what is in its fragment, because whoever frames it could have it click for somebody who is signed in.
+ */
 function takeToken() {
   const sent = location.hash.match(/^#token=([^&]+)/)?.[1];
   if (!sent) return IS_EMBEDDED ? null : kept.get(TOKEN);
+  const token = decoded(sent);
   history.replaceState(null, '', `${location.pathname}${location.search}${addressInQuery()}`);
-  if (IS_EMBEDDED) return isEmbedToken(sent) ? sent : null;
-  kept.set(TOKEN, decodeURIComponent(sent));
-  return decodeURIComponent(sent);
+  if (IS_EMBEDDED) return isEmbedToken(token) ? token : null;
+  kept.set(TOKEN, token);
+  return token;
 }
 
 /** The question in the address, and how to change it. */

@@ -1,7 +1,7 @@
 /** How a figure is made up: the terms that add up to it, as `GET /v1/explain` tells them. */
 
 import { html, useState } from './vendor/standalone.module.js';
-import { pathOf } from './api.js';
+import { filled } from './api.js';
 import { day, exactFigure, instant, range } from './format.js';
 import { Dialog, ErrorState, Loading, useAnswer } from './parts.js';
 
@@ -21,16 +21,6 @@ const TERMS = {
  *   zone: string, title: string, definition: string, more?: Record<string, string>}} Explained
  *   `measures` are those that the figure is made of: one, or the parts of a ratio
  */
-
-/** The path of a URI template of the API with its variables filled in. @param {string} template @param {Record<string, string>} variables */
-export function filled(template, variables) {
-  const [path, expression] = template.split('{', 2);
-  const names = (expression ?? '').replace(/^[?&]|\}$/g, '').split(',');
-  const [route, query = ''] = path.split('?', 2);
-  const fixed = Object.fromEntries(new URLSearchParams(query));
-  const said = Object.fromEntries(names.filter((name) => variables[name] !== undefined).map((name) => [name, variables[name]]));
-  return pathOf(route, { ...fixed, ...said });
-}
 
 /** @param {{api: import('./api.js').Api, explained: Explained, onClose: () => void}} props */
 export function Explanation({ api, explained, onClose }) {

@@ -14,6 +14,9 @@ const DEFAULT_COMPARISON = 'previous_period';
 const DAY_MS = 86_400_000;
 /** Blocks that begin in another zone than a kind counts its days in are answered for so long at once. */
 const LONGEST_IN_OTHER_ZONES = 92;
+const MOST_PARTS = 16;
+/** How many days or months of a series are asked for at once, where days of several calendars meet. */
+const PARTS = { day: { days: 91 }, week: { days: 84 }, month: { months: 2 }, quarter: { months: 3 }, year: { months: 12 } };
 
 /** Periods by their names in the API, and about how many days they have. */
 export const PERIODS = Object.freeze([
@@ -49,8 +52,8 @@ export function questionOf(hash) {
   return { ...chosen, view, ...(WITH_ID.has(view) ? { id: decoded(id) } : {}) };
 }
 
-/** @param {string} text */
-function decoded(text) {
+/** A part of an address as it was meant. @param {string} text */
+export function decoded(text) {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -150,4 +153,22 @@ export function needsParts(question, me, kinds) {
   const zone = zoneOf(question, me);
   return me.kinds.some((/** @type {any} */ kind) => kinds.includes(kind.name)
     && (kind.days === 'utc' ? 'UTC' : me.organization.timezone) !== zone);
+}
+
+/** A period in parts that begin with blocks. @param {string} from @param {string} to @param {string} granularity @returns {[string, string][]} */
+export function partsOf(from, to, granularity) {
+  const step = PARTS[/** @type {keyof typeof PARTS} */ (granularity)];
+  if (!step) return [[from, to]];
+  const edges = [from];
+  let edge = new Date(`${from.slice(0, 10)}T00:00:00Z`);
+  if (granularity === 'week') edge = new Date(edge.getTime() - ((edge.getUTCDay() + 6) % 7) * DAY_MS);
+  if ('months' in step) edge.setUTCMonth(edge.getUTCMonth() - (edge.getUTCMonth() % (granularity === 'month' ? 1 : step.months)), 1);
+  while (edges.length < MOST_PARTS) {
+    if ('months' in step) edge.setUTCMonth(edge.getUTCMonth() + step.months);
+    else edge = new Date(edge.getTime() + step.days * DAY_MS);
+    const next = edge.toISOString().slice(0, 10);
+    if (next >= to.slice(0, 10)) break;
+    edges.push(next);
+  }
+  return edges.map((start, at) => [start, edges[at + 1] ?? to]);
 }

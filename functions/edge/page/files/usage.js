@@ -4,13 +4,9 @@ import { html, useState } from './vendor/standalone.module.js';
 import { pathOf } from './api.js';
 import { count, day } from './format.js';
 import { Answered, CsvButton, EmptyState, Figure, LineChart, Panel, RankedBars, current, useAnswer, useAsked, useExplained, ExplainLater } from './parts.js';
-import { addressOf, addressOfView, comparedAsked, comparisonOf, granularityOf, kindsUsed, needsParts, whenAsked } from './question.js';
+import { addressOf, addressOfView, comparedAsked, comparisonOf, granularityOf, kindsUsed, needsParts, partsOf, whenAsked } from './question.js';
 
 const MOST_PRODUCTS = 100;
-const DAY_MS = 86_400_000;
-const MOST_PARTS = 16;
-/** How many days or months of a series are asked for at once, where days of several calendars meet. */
-const PARTS = { day: { days: 91 }, week: { days: 84 }, month: { months: 2 }, quarter: { months: 3 }, year: { months: 12 } };
 
 export const ACTIVE_USERS = Object.freeze({
   name: 'active_users', label: 'Active users', unit: 'count', decimals: 0,
@@ -127,24 +123,6 @@ export function seriesPaths(me, kinds, question, query, whole) {
   if (!whole) return null;
   const { period: _, ...rest } = query;
   return partsOf(whole.from, whole.to, granularity).map(([from, to]) => pathOf('/v1/usage', { ...rest, granularity, from, to, timezone: whole.timezone }));
-}
-
-/** A period in parts that begin with blocks. @param {string} from @param {string} to @param {string} granularity @returns {[string, string][]} */
-export function partsOf(from, to, granularity) {
-  const step = PARTS[/** @type {keyof typeof PARTS} */ (granularity)];
-  if (!step) return [[from, to]];
-  const edges = [from];
-  let edge = new Date(`${from.slice(0, 10)}T00:00:00Z`);
-  if (granularity === 'week') edge = new Date(edge.getTime() - ((edge.getUTCDay() + 6) % 7) * DAY_MS);
-  if ('months' in step) edge.setUTCMonth(edge.getUTCMonth() - (edge.getUTCMonth() % (granularity === 'month' ? 1 : step.months)), 1);
-  while (edges.length < MOST_PARTS) {
-    if ('months' in step) edge.setUTCMonth(edge.getUTCMonth() + step.months);
-    else edge = new Date(edge.getTime() + step.days * DAY_MS);
-    const next = edge.toISOString().slice(0, 10);
-    if (next >= to.slice(0, 10)) break;
-    edges.push(next);
-  }
-  return edges.map((start, at) => [start, edges[at + 1] ?? to]);
 }
 
 /** The blocks at some paths, which follow each other. @param {import('./api.js').Api} api @param {string[] | null} paths */
