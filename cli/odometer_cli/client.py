@@ -24,14 +24,18 @@ class Client:
     """The public API with the caller's key."""
 
     def __init__(
-        self, base_url: str, token: str, transport: httpx.BaseTransport | None = None
+        self,
+        base_url: str,
+        token: str,
+        transport: httpx.BaseTransport | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self.base_url, self.token = base_url, token
         self.is_hurried = False
         """Whether somebody waits for it to end, so that it tries no more than once again."""
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {token}"},
-            timeout=TIMEOUT_SECONDS,
+            timeout=timeout_seconds,
             transport=transport,
             verify=ssl.create_default_context(),  # the certificates that this machine trusts
         )

@@ -35,6 +35,24 @@ def settings_of(outputs: Mapping[str, str]) -> Settings:
     return Settings(**{name: outputs[word] for name, word in words.items()})
 
 
+def parameter_of(stack: str, name: str) -> str:
+    """A parameter of a stack; empty where it has none."""
+    with domain_errors():
+        answer = boto3.client("cloudformation").describe_stacks(StackName=stack)
+    parameters = answer["Stacks"][0].get("Parameters", [])
+    found = {it["ParameterKey"]: it["ParameterValue"] for it in parameters}
+    return found.get(name, "")
+
+
+def messages_in(url: str) -> int:
+    """About how many messages are in a queue."""
+    with domain_errors():
+        answer = boto3.client("sqs").get_queue_attributes(
+            QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+        )
+    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+
 def empty_queue(url: str) -> None:
     """Remove every message of a queue."""
     with domain_errors():

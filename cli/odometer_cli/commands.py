@@ -33,6 +33,11 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "seats": Entry(
         LOOK, "seats:seats", "Show who has a seat and does not use it, longest unused first."
     ),
+    "doctor": Entry(
+        LOOK,
+        "doctor:doctor",
+        "Say what is wrong with this deployment, or with your way to it, and what to do.",
+    ),
     "whoami": Entry(
         LOOK, "whoami:whoami", "Whose key this is, what it is for, and whether it is accepted."
     ),
@@ -49,6 +54,11 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "directory": Entry(SEND, "directory:app", "Members of an organization."),
     "config": Entry(SET_UP, "config:app", "Deployments that this command line knows by name."),
     "keys": Entry(SET_UP, "keys:app", "Access keys."),
+    "token": Entry(
+        SET_UP,
+        "token:token",
+        "Make a token for a page of your own, which shows somebody's usage until it ends.",
+    ),
     "organization": Entry(
         OPERATE, "organization:app", "Organizations and their first keys (operators)."
     ),

@@ -8,20 +8,21 @@ from typing import Any, Self
 from odometer_cli.client import Client, checked, content_of
 from odometer_cli.failure import Misused, Refused
 
-NOT_FOUND = 404
+UNSAID = (403, 404)
+"""The key is not for reading, or the release does not have the route."""
 MOST_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Me:
-    """What is known before a question is asked; a former release says nothing."""
+    """What is known before a question is asked; not everybody is told."""
 
     content: Mapping[str, Any]
 
     @classmethod
     def of(cls, client: Client) -> Self:
         response = client.send("GET", "/v1/me")
-        if response.status_code == NOT_FOUND:
+        if response.status_code in UNSAID:
             return cls({})
         return cls(content_of(checked(response)))
 

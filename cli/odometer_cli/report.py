@@ -33,7 +33,7 @@ from odometer_cli.me import Me
 from odometer_cli.report_table import show_report
 
 USAGE: Final = "/v1/usage"
-OVERVIEW: Final = "active_users,active_days"
+OVERVIEW: Final = "active_users"
 MOST_PRODUCTS: Final = 100
 GROUPS: Final = ("none", "product", "team", "department", "user", "user_type")
 HOURS: Final = (PeriodName.TODAY, PeriodName.YESTERDAY)

@@ -15,6 +15,7 @@ from odometer_cli import output
 from odometer_cli.figures import change, shown, sparkline
 from odometer_cli.report import GROUPS, Compare
 from odometer_cli.seats import COLUMNS
+from tests.support.apps import APP
 from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, admin_of, stack_on_moto
@@ -49,6 +50,7 @@ def fill(stack: Stack, organization: str) -> None:
     for product in ("editor", "viewer"):
         row = {"id": product, "name": f"The {product}", "kind": "doc"}
         stack.apply(organization, "product", row)
+    stack.apply(organization, "product", {"id": APP, "name": "Board", "kind": "app"})
     for team, name in (("core", "Core"), ("edge", "Edge"), ("twin-1", "Twin"), ("twin-2", "Twin")):
         stack.apply(organization, "team", {"id": f"{team}", "name": name})
     for user, (team, _) in USERS.items():
@@ -267,6 +269,42 @@ def test_seats_as_a_table_have_no_formulas(env: Mapping[str, str]) -> None:
 def test_more_seats_than_are_listed_are_told(env: Mapping[str, str]) -> None:
     said = typed(env, "seats", "--limit", "2")
     assert said.err == "2 of 4: --limit 4 shows more, --csv every row.\n"
+
+
+# tokens
+
+PAGE = ("--origin", "https://app.example.com")
+
+
+def test_a_token_shows_what_it_is_of_and_stands_alone_on_its_line(
+    acme: Stack, env: Mapping[str, str]
+) -> None:
+    words = ("token", "--team", "core", "--product", "the editor", *PAGE, "--expires-in", "15m")
+    said = typed(env, *words)
+    assert said.out.startswith("oet_")
+    assert said.out.count("\n") == 1
+    shown = typed({**env, "ODOMETER_KEY": said.out.strip()}, "report", *DOCS, "--json").json
+    assert shown["totals"]["pages"]["value"] == 80
+    assert said.err.startswith("It ends at 2")
+    refused = odometer("whoami", env={**env, "ODOMETER_KEY": said.out.strip()})
+    assert (refused.exit_code, refused.err.splitlines()[0]) == (2, "This is an embed token.")
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ((), "Whose usage?"),
+        (("--organization", "--user", "bob"), "Whose usage?"),
+        (("--user", "bob", "--expires-in", "1d"), "1d: no length of time."),
+        (("--user", "bob", "--expires-in", "25h"), "400: expires_in: expected an integer"),
+        (("--user", "nobody"), "400: for.user: expected the id of a user"),
+    ],
+)
+def test_a_token_that_cannot_be_made_says_why(
+    env: Mapping[str, str], words: tuple[str, ...], fault: str
+) -> None:
+    said = odometer("token", *PAGE, *words, env=env)
+    assert (said.out, said.err[: len(fault)]) == ("", fault)
 
 
 # figures
