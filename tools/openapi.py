@@ -24,10 +24,10 @@ from tools.words import Words, who_may
 REFERENCE = "#/components/schemas/{model}"
 VERSION = "1"
 TITLES = {
-    "app_utilization": "App utilization",
-    "usage_metrics": "Usage metrics",
+    "v1": "Usage, events, directory and keys",
     "usage_report": "Usage report",
-    "v1": "Events, directory and keys",
+    "usage_metrics": "Usage metrics",
+    "app_utilization": "App utilization",
 }
 SERVERS = [{"url": ".", "description": "The deployment that this document comes from."}]
 HEADERS = {
@@ -263,7 +263,7 @@ def operation(name: str, endpoint: Endpoint, models: Models, words: Words) -> Sc
     return {
         "operationId": operation_id,
         "tags": [TITLES[endpoint.family.name]],
-        "summary": beginning_of(name).partition(": ")[2],
+        "summary": summary_of(name),
         "description": described(endpoint, words.find("operations", operation_id)),
         "security": security(endpoint),
         **({"parameters": asked} if asked else {}),
@@ -273,6 +273,12 @@ def operation(name: str, endpoint: Endpoint, models: Models, words: Words) -> Sc
             **{str(STATUS[it]): refusal(endpoint, it, models, words) for it in codes_of(endpoint)},
         },
     }
+
+
+def summary_of(function: str) -> str:
+    """What a function answers, as a sentence."""
+    text = beginning_of(function).partition(": ")[2]
+    return text[:1].upper() + text[1:]
 
 
 def operation_id_of(function: str) -> str:
@@ -312,9 +318,9 @@ def request_body(contents: Contents, models: Models, example: Any) -> Schema:
 
 def explained(parameter: Schema, operation_id: str, words: Words) -> Schema:
     """A parameter with an example."""
-    name, schema = parameter["name"], parameter["schema"]
-    shown = words.explained(schema, "parameters", f"{operation_id}.{name}", name)
-    return {**parameter, "example": shown.get("examples", [None])[0]}
+    name = parameter["name"]
+    example = words.example(parameter["schema"], "parameters", f"{operation_id}.{name}", name)
+    return {**parameter, "example": example}
 
 
 def parameters(endpoint: Endpoint) -> Iterator[Schema]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from odometer.access.policy import Access, Rule
+from odometer.domain.people import Role
 from tools.contents import Schema
 
 ROOT = Path(__file__).parents[1]
@@ -72,9 +73,14 @@ class Words:
         general = found.get("means") if is_exact or own is None else None
         said = [each for each in (general, own) if each]
         meaning = {"description": " ".join(said)} if said else {}
-        example = found.get("example", example_of(schema))
+        example = self.example(schema, table, *names)
         examples = {} if example is None or "examples" in schema else {"examples": [example]}
         return {**schema, **meaning, **examples}
+
+    def example(self, schema: Schema, table: str, *names: str) -> Any:
+        """The example that a word has, or else the schema."""
+        said = (self.find(table, *names) or {}).get("example")
+        return example_of(schema) if said is None else said
 
     def differences(self, family: str, heading: str) -> Iterator[tuple[str, str, list[str]]]:
         """What differs from the original: the topic, what is so here, and where to say it."""
@@ -93,6 +99,7 @@ def example_of(schema: Schema) -> Any:
         one = example_of(schema["items"])
         return None if one is None else [one]
     implied = {
+        "examples": next(iter(schema.get("examples", ())), None),
         "const": schema.get("const"),
         "default": schema.get("default") or None,
         "enum": next(iter(schema.get("enum", ())), None),
@@ -107,6 +114,8 @@ def who_may(rule: Rule) -> str:
     by_access = {
         access: [role for role, each in rule.access.items() if each is access] for access in REACHES
     }
-    reaches = [f"{', '.join(found)}: {REACHES[each]}" for each, found in by_access.items() if found]
+    reaches = [f"{', '.join(found)} for {REACHES[it]}" for it, found in by_access.items() if found]
+    is_for_all = len(by_access[Access.ORGANIZATION]) == len(Role)
+    whom = "every role" if is_for_all else "; ".join(reaches)
     tokens = " Embed tokens open it, too." if rule.embeds else ""
-    return f"Needs the scope `{rule.scope}`. Who may ask about whom: {'; '.join(reaches)}.{tokens}"
+    return f"Needs the scope `{rule.scope}`. Open to {whom}.{tokens}"

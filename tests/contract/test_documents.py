@@ -10,6 +10,8 @@ from jsonschema_rs import is_valid
 from openapi_spec_validator import validate
 
 from odometer.api.routes import ROUTES
+from odometer.domain.errors import Invalid
+from odometer.web.models import Query, read_query
 from tests.support.documents import compare
 from tests.support.stack import ROOT, endpoints
 from tools.openapi import TITLES, beginning_of, document, documents
@@ -139,6 +141,43 @@ def test_every_parameter_has_an_example_that_its_schema_allows(family: str) -> N
     for name, each in parameters(family).items():
         assert each.get("example") is not None, name
         assert is_valid(each["schema"], each["example"]), name
+
+
+@pytest.mark.parametrize("name", [name for name, each in endpoints().items() if each.may])
+def test_the_examples_of_an_operation_go_together(name: str) -> None:
+    """All that are required, and each of the others with those that it needs."""
+    each = endpoints()[name]
+    found = {
+        parameter["name"]: parameter
+        for (verb, path, _), parameter in parameters(each.family.name).items()
+        if (verb, path) == (each.method.lower(), each.path)
+    }
+    in_path = {name: it["example"] for name, it in found.items() if it["in"] == "path"}
+    asked = {name: [str(it["example"])] for name, it in found.items() if it["in"] == "query"}
+    needed = {name: sent for name, sent in asked.items() if found[name]["required"]}
+    for query in (need for need in each.needs.values() if issubclass(need, Query)):
+        for more in ((), *((other, *NEEDS.get(other, ())) for other in asked)):
+            sent = {**needed, **{other: asked[other] for other in more}}
+            assert [it for it in faults_of(query, in_path, sent) if it.rule != "either"] == []
+
+
+def faults_of(query: type[Query], path: dict[str, str], sent: dict[str, list[str]]) -> Any:
+    try:
+        read_query(query, path, sent)
+    except Invalid as refused:
+        return refused.faults
+    return ()
+
+
+NEEDS = {
+    "from": ("to",),
+    "to": ("from",),
+    "compare_from": ("compare_to",),
+    "compare_to": ("compare_from",),
+    "compare_start_date": ("compare_end_date",),
+    "compare_end_date": ("compare_start_date",),
+    "value": ("breakdown",),
+}
 
 
 @pytest.mark.parametrize("family", DOCUMENTS)
