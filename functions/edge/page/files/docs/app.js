@@ -110,7 +110,7 @@ function Family({ name, all, operations, shown }) {
   if (!operations.length) return null;
   const base = baseOf(all);
   return html`<nav aria-label=${name}><p class="rail-title" aria-hidden="true">${name}</p>
-    <ul>${operations.map((each) => html`<li key=${each.id}><a href=${`#/${each.id}`} aria-current=${each === shown ? 'page' : undefined} aria-label=${`${each.method} ${each.path}`} title=${each.summary}><${Verb} method=${each.method} /> <bdi>${each.path.slice(base.length)}</bdi></a></li>`)}</ul></nav>`;
+    <ul>${operations.map((each) => html`<li key=${each.id}><a href=${`#/${each.id}`} aria-current=${each === shown ? 'page' : undefined} title=${each.summary}><${Verb} method=${each.method} /> <bdi><span class="base">${base}</span>${each.path.slice(base.length)}</bdi></a></li>`)}</ul></nav>`;
 }
 
 /** @param {{method: string}} props */
