@@ -50,7 +50,7 @@ td { text-align: end; }
 .state b { display: block; color: light-dark(#1a1f24, #e9ecee); font-weight: 600; }`;
 
 /** @typedef {{name: string, values: (number | null)[]}} Line */
-/** @typedef {{title: string, total: string, unit: string, lines: Line[], blocks: {from: string, to: string, partial?: boolean}[], zone: string, granularity: string}} Drawing */
+/** @typedef {{title: string, total: string, unit: string, lines: Line[], more: number, blocks: {from: string, to: string, partial?: boolean}[], zone: string, granularity: string}} Drawing */
 
 /** Why there are no figures, and whether another token would help. */
 class Refusal extends Error {
@@ -197,7 +197,9 @@ class OdometerChart extends HTMLElement {
     if (this.drawing === drawing && this.root.querySelector('svg')?.viewBox.baseVal.width === width) return;
     this.drawing = drawing;
     const caption = element('figcaption', {}, drawing.title, ' ', element('span', {}, drawing.total));
-    const legend = drawing.lines.length > 1 ? [element('ul', {}, ...drawing.lines.map(({ name }, at) => element('li', {}, sample(at), element('bdi', {}, name))))] : [];
+    const names = drawing.lines.map(({ name }, at) => element('li', {}, sample(at), element('bdi', {}, name)));
+    if (drawing.more > 0) names.push(element('li', {}, `and ${drawing.more} more`));
+    const legend = names.length > 1 ? [element('ul', {}, ...names)] : [];
     const isEmpty = !drawing.lines.some(({ values }) => values.some(Boolean));
     const body = isEmpty ? element('div', { class: 'state', role: 'status' }, 'No usage in this period') : plot(drawing, width);
     this.root.replaceChildren(element('figure', {}, caption, body, ...legend, table(drawing)));
@@ -225,6 +227,7 @@ function drawingOf(usage, me, chart) {
     lines: groups.map((/** @type {any} */ group) => ({
       name: nameOf(group, grouped), values: (group.series ?? []).map((/** @type {any} */ block) => block[measure] ?? null),
     })),
+    more: grouped ? usage.total_groups - groups.length : 0,
     blocks, zone: usage.timezone, granularity: usage.granularity,
   };
 }
