@@ -39,7 +39,7 @@ FLAGS = (
 )
 AXE = Path(__file__).parents[2] / ".local/tools/js/node_modules/axe-core/axe.min.js"
 KEY_IN_TAB = "odometer.token"
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
 SHOWN = "ready|partial"
 """The states in which a view shows figures."""
 
