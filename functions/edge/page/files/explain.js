@@ -3,6 +3,7 @@
 import { html, useState } from './vendor/standalone.module.js';
 import { filled } from './api.js';
 import { day, exactFigure, instant, range } from './format.js';
+import { addressOfView, questionOf } from './question.js';
 import { Dialog, ErrorState, Loading, useAnswer } from './parts.js';
 
 const MOST_PAGES = 20;
@@ -79,11 +80,16 @@ function Following({ api, path, cursor, pages, column, zone }) {
 /** @param {any} props */
 function Rows({ answer, column, zone }) {
   return html`${answer.terms.map((/** @type {any} */ term, /** @type {number} */ at) => html`<tr key=${`${at}${term.key}`}>
-      <th scope="row">${nameOf(term)}<code><bdi>${term.key || (term.term === 'user' ? 'a user who was erased' : '')}</bdi></code></th>
+      <th scope="row">${nameOf(term)}<code>${term.term === 'user' ? html`<${Who} id=${term.key} />` : html`<bdi>${term.key}</bdi>`}</code></th>
       <td class="number">${term.sign < 0 ? '−' : ''}${exactFigure(term.value, column)}</td></tr>`)}
     ${answer.events.map((/** @type {any} */ event, /** @type {number} */ at) => html`<tr key=${`event${at}`}>
       <th scope="row" class="muted">Event of ${instant(event.at, zone)}, in a part of a day<code><bdi>${event.user ?? ''}</bdi></code></th>
       <td class="number muted">(${exactFigure(event.value, column)})</td></tr>`)}`;
+}
+
+/** A user by id, whose own view has the name. @param {{id: string}} props */
+function Who({ id }) {
+  return id ? html`<a href=${addressOfView(questionOf(location.hash), 'user', id)}>${id}</a>` : 'a user who was erased';
 }
 
 /** What a term is, with the day that its key names. @param {{term: string, key: string}} term */

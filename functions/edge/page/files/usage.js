@@ -7,6 +7,10 @@ import { Answered, CsvButton, EmptyState, Figure, LineChart, Panel, RankedBars, 
 import { addressOf, addressOfView, comparedAsked, comparisonOf, granularityOf, kindsUsed, needsParts, partsOf, whenAsked } from './question.js';
 
 const MOST_PRODUCTS = 100;
+/** So many parts of a series are asked for at once. */
+const AT_ONCE = 3;
+/** A list of names in a query has so many characters at most. */
+const LONGEST_LIST = 4096;
 
 export const ACTIVE_USERS = Object.freeze({
   name: 'active_users', label: 'Active users', unit: 'count', decimals: 0,
@@ -53,9 +57,15 @@ function ratioColumn(ratio, measures) {
 export const kindOf = (me, name) => me.kinds.find((/** @type {any} */ kind) => kind.name === name);
 
 /** All products, as a query names them; of very many only the first. @param {any} me */
-export function productsAsked(me) {
-  if (me.products.length <= MOST_PRODUCTS) return { kind: kindsUsed(me).join(',') };
-  return { product: me.products.slice(0, MOST_PRODUCTS).map((/** @type {any} */ product) => product.id).join(',') };
+export const productsAsked = (me) => productsOf(me, kindsUsed(me));
+
+/** The products of some kinds, as a query names them. @param {any} me @param {string[]} kinds */
+function productsOf(me, kinds) {
+  const ids = me.products.filter((/** @type {any} */ product) => kinds.includes(product.kind)).map((/** @type {any} */ product) => product.id);
+  if (ids.length <= MOST_PRODUCTS) return { kind: kinds.join(',') };
+  const asked = ids.slice(0, MOST_PRODUCTS);
+  while (asked.join(',').length > LONGEST_LIST) asked.pop();
+  return { product: asked.join(',') };
 }
 
 /** Whether not all products are asked about at once. @param {any} me */
@@ -69,10 +79,8 @@ export function kindsOfOneCalendar(me) {
   return weight(utc) >= weight(local) ? utc : local;
 }
 
-/** Days active are asked of the kinds of one calendar. @param {any} me */
-export const daysAsked = (me) => ({
-  kind: kindsOfOneCalendar(me).map((kind) => kind.name).join(',') || undefined, measure: ACTIVE_DAYS.name,
-});
+/** The products that days active are asked of: those of one calendar. @param {any} me */
+export const daysAsked = (me) => productsOf(me, kindsOfOneCalendar(me).map((kind) => kind.name));
 
 /**
  * Groups as rows of ranked bars.
@@ -125,10 +133,21 @@ export function seriesPaths(me, kinds, question, query, whole) {
   return partsOf(whole.from, whole.to, granularity).map(([from, to]) => pathOf('/v1/usage', { ...rest, granularity, from, to, timezone: whole.timezone }));
 }
 
+/** What is answered to each of some paths, a few at a time. @param {string[]} paths @param {(path: string) => Promise<any>} ask */
+async function inTurn(paths, ask) {
+  /** @type {any[]} */
+  const answers = [], left = [...paths.entries()];
+  const work = async () => {
+    for (let next = left.shift(); next; next = left.shift()) answers[next[0]] = await ask(next[1]);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return answers;
+}
+
 /** The blocks at some paths, which follow each other. @param {import('./api.js').Api} api @param {string[] | null} paths */
 export function useSeries(api, paths) {
   return useAsked(paths && paths.join(' '), async (how) => {
-    const answers = await Promise.all(/** @type {string[]} */ (paths).map((path) => api.get(path, how)));
+    const answers = await inTurn(/** @type {string[]} */ (paths), (path) => api.get(path, how));
     return { ...answers[0], to: answers[answers.length - 1].to, series: answers.flatMap((answer) => answer.series) };
   });
 }

@@ -103,7 +103,7 @@ function SeatShares({ seats }) {
 function MostActiveUsers({ api, me, question, who, isLater }) {
   const labels = kindsOfOneCalendar(me).map((kind) => kind.label || kind.name).join(', ');
   return html`<${RankedUsage} ...${{ api, me, question }} title="Most active users" by="user" column=${ACTIVE_DAYS} first=${MOST}
-    definition=${`Days on which each user had any usage of: ${labels}.`} query=${{ kind: daysAsked(me).kind, ...who }} isLater=${isLater} />`;
+    definition=${`Days on which each user had any usage of: ${labels}.`} query=${{ ...daysAsked(me), ...who }} isLater=${isLater} />`;
 }
 
 /** What to do where there is no usage at all. @param {any} props */

@@ -29,7 +29,7 @@ export default function Team({ api, me, question, navigate }) {
       <div class="columns">
       <${RankedUsage} ...${{ api, me, question }} title="Products" by="product" column=${ACTIVE_USERS} query=${{ ...productsAsked(me), ...who }} first=${12} />
       <${RankedUsage} ...${{ api, me, question, navigate }} title="Members" by="user" column=${ACTIVE_DAYS} hasSearch isLater=${!whole.data}
-        query=${{ kind: daysAsked(me).kind, ...who }} definition=${`Days on which each had any usage of: ${labels}.`} />
+        query=${{ ...daysAsked(me), ...who }} definition=${`Days on which each had any usage of: ${labels}.`} />
     </div>`}
     <${ExplainLater} api=${api} explained=${explained} onClose=${() => explain?.(null)} />
   <//>`;
