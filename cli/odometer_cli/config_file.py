@@ -144,11 +144,16 @@ def checked_name(name: str) -> str:
     return name
 
 
+def refuse_taken_name(name: str) -> None:
+    if checked_name(name) in ConfigFile.read().entries:
+        raise Refused(f"There is a deployment {name} already.", "Give --replace, or another name.")
+
+
 def put_entry(name: str, entry: Entry, *, replace: bool = False) -> bool:
     """Write a deployment down; true if it is the one in use, as the first one is."""
+    if not replace:
+        refuse_taken_name(name)
     config = ConfigFile.read()
-    if name in config.entries and not replace:
-        raise Refused(f"There is a deployment {name} already.", "Give --replace, or another name.")
     given = {each.name: getattr(entry, each.name) for each in fields(entry)}
     use = config.use or name
 

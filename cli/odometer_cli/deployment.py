@@ -94,6 +94,12 @@ class Deployment:
     def url(self) -> str | None:
         return self.place.url or (self.entry.url if self.entry else None)
 
+    def as_entry(self) -> Entry:
+        """Where this is, as the configuration file says it."""
+        if self.local:
+            return Entry(home=str(self.local.home.resolve()))
+        return Entry(stack=self.stack) if self.stack else Entry(url=self.address)
+
     # the public API
 
     @cached_property

@@ -12,7 +12,7 @@ from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Failure, failure_of
 from odometer_cli.output import out, printable, show_json
 
-WIDTH = 12
+WIDTH = 13
 
 
 def doctor(
@@ -60,4 +60,4 @@ def show(check: Check) -> None:
     out.print(f"{check.status:<7}", style=STYLES[check.status], end="")
     out.print(f" {check.name:<{WIDTH}} {printable(check.what)}")
     if check.next and check.status != OK:
-        out.print(f"{'':<{WIDTH + 9}}{printable(check.next)}", style="dim")
+        out.print(f"{'':<{WIDTH + 8}}{printable(check.next)}", style="dim")

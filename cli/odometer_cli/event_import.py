@@ -22,7 +22,7 @@ from odometer_cli.deployment import Deployment
 from odometer_cli.event_files import CSV_COLUMNS, Format, lines_of
 from odometer_cli.event_sending import Part, Tally, parts, post, show
 from odometer_cli.failure import Misused
-from odometer_cli.output import ProgressBar, file_name, progress_bar
+from odometer_cli.output import ProgressBar, err, file_name, progress_bar
 
 SUFFIX = ".imported"
 EPILOG = CSV_COLUMNS
@@ -75,6 +75,9 @@ def import_file(
     except (OSError, UnicodeDecodeError) as error:
         message = f"{file_name(file)} cannot be read: {error}"
         raise Misused(message, "Name a file of NDJSON or CSV in UTF-8.") from error
+    except KeyboardInterrupt:
+        err.print("Interrupted. Run it again: nothing counts twice.", style="yellow")
+        raise
     show(tally, tally.counts, as_json=as_json)
     raise typer.Exit(1 if tally.rejected else 0)
 

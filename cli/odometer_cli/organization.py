@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ from odometer.domain.time import epoch_ms, format_seconds
 from odometer.engine.format.lanes import MOST_LANES
 from odometer.services.engine import Engine
 from odometer.web.models import fill
+from odometer_cli.config_file import put_entry, refuse_taken_name, use_entry
 from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Misused, Refused
 from odometer_cli.organization_lookup import (
@@ -75,9 +77,15 @@ def create(
     time_zone: Annotated[str, typer.Option(help="IANA zone whose days apps count.")] = "UTC",
     key_name: KeyName = "first key",
     force: Annotated[bool, typer.Option("--force", help="Even if the name is taken.")] = False,
+    save: Annotated[
+        str | None,
+        typer.Option(help="Keep the key under this name, for `odometer config`; do not show it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an organization with the default products, its Admin and the first key, shown once."""
+    if save:
+        refuse_taken_name(save)
     row = values_of(fill(OrganizationRow, {"name": name, "time_zone": time_zone}))
     admin = admin_row(admin_username)
     organization = str(id or uuid4())
@@ -90,7 +98,20 @@ def create(
         organization, now, lambda edit: add_products_and_admin(edit, admin)
     )
     made = key_for(deployment, organization, user_id, key_name, now)
-    show_key(made, {"admin_username": admin_username, "user_id": user_id}, as_json)
+    owner = {"admin_username": admin_username, "user_id": user_id}
+    if save:
+        keep_key(deployment, save, made)
+        values = {"organization": organization, **owner, "key_id": made.key_id}
+        show_json(values) if as_json else show_values(values)
+    else:
+        show_key(made, owner, as_json)
+
+
+def keep_key(deployment: Deployment, name: str, key: AccessKey) -> None:
+    """Write down where the deployment is and the key, and use both from now on."""
+    put_entry(name, replace(deployment.as_entry(), key=str(key)))
+    use_entry(name)
+    err.print(f"Its key is kept as {name}, which is in use from now on.")
 
 
 @app.command()

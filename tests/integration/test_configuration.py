@@ -222,6 +222,26 @@ def test_the_variables_that_name_tables_are_those_of_functions() -> None:
     assert set(SETTINGS) <= set(ENVIRONMENT)
 
 
+def test_the_first_key_of_an_organization_can_be_kept_unseen(
+    home: Path, keys: dict[str, str], file: Path
+) -> None:
+    words = ("organization", "create", "--admin-username", "me", "--name", "N", "--save", "mine")
+    outputs = {name.title().replace("_", ""): ENVIRONMENT[name] for name in SETTINGS}
+    with (
+        patch("local.stack.aws_environment", lambda _: {}),
+        patch("odometer_cli.local_stack.LocalStack.enter"),
+    ):
+        LocalRecord("http://127.0.0.1:4566", 1, ADDRESS, outputs).write(home)
+        made = odometer("--home", str(home), *words, "--json")
+        again = odometer("--home", str(home), *words)
+    assert (made.exit_code, "odo_" in made.out + made.err) == (0, False)
+    assert organization() == made.json["organization"]
+    assert (again.exit_code, again.err.splitlines()[0]) == (
+        1,
+        "There is a deployment mine already.",
+    )
+
+
 # what is listed and completed
 
 
