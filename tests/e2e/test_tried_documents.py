@@ -1,4 +1,4 @@
-"""Every command of the quickstart and of the guide to integrations works, in this order."""
+"""Every command of a document for newcomers works, in the order in which it stands there."""
 
 import os
 import re
@@ -57,5 +57,8 @@ def test_the_quickstart_works_command_by_command(checkout: Path, tmp_path: Path)
         compare(QUICKSTART, MEASURED.sub(rows, QUICKSTART.read_text()))
 
 
-def test_the_guide_to_integrations_works_command_by_command(checkout: Path, tmp_path: Path) -> None:
-    assert len(tried(Path("docs/integrate.md"), checkout, tmp_path)) == 7
+@pytest.mark.parametrize(("document", "blocks"), [("docs/integrate.md", 7), ("CONTRIBUTING.md", 1)])
+def test_the_commands_of_a_document_work_in_their_order(
+    document: str, blocks: int, checkout: Path, tmp_path: Path
+) -> None:
+    assert len(tried(Path(document), checkout, tmp_path)) == blocks
