@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import httpx
@@ -17,7 +18,10 @@ LEAST_COMPRESSED = 1_400
 @pytest.mark.parametrize(
     ("method", "path", "status", "allow"),
     [
-        ("GET", "/", 404, None),
+        ("POST", "/", 405, "GET"),
+        ("PUT", "/page/app.js", 405, "GET"),
+        ("GET", "/page/nothing.js", 404, None),
+        ("GET", "/page/..%2Fapp.py", 404, None),
         ("GET", "/nothing", 404, None),
         ("GET", "/v1", 404, None),
         ("GET", "/v2/clients", 404, None),
@@ -50,6 +54,20 @@ def expected_shape(path: str) -> set[str]:
     if path.startswith("/api/v1/"):
         return {"error", "message", "status", "requestId", "details"}
     return {"status", "message"} if path.startswith("/insights/") else {"error"}
+
+
+def test_the_page_is_there_with_and_without_a_slash_and_so_are_its_files(
+    deployment: Deployment,
+) -> None:
+    bare, slash = deployment.get(""), deployment.get("/")
+    assert (bare.status_code, bare.text) == (200, slash.text)
+    assert slash.headers["content-type"] == "text/html; charset=utf-8"
+    (script,) = re.findall(r'src="(page/v-[^"]+/app.js)"', slash.text)
+    answer = deployment.get(f"/{script}")
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert "immutable" in answer.headers["cache-control"]
+    again = deployment.get(f"/{script}", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
 
 
 def test_a_head_request_is_refused_without_a_body(deployment: Deployment) -> None:
