@@ -23,7 +23,7 @@ down: ## stop what `up` started; data stays
 	@[ ! -e .venv/.ready ] || $(BIN)/python -m local down
 
 ##@ Change it
-test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready .local/tools/js/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
+test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready .local/tools/js/.ready .local/tools/generators/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
 	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 pictures: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## take the pictures of the page that README and docs show
@@ -59,7 +59,7 @@ lock: .venv/.ready .local/tools/node/.ready ## renew every lock file from pyproj
 	$(LOCK) --extra cli --group dev -o requirements/dev.txt
 	$(LOCK_GROUP) --group bench --constraints requirements/dev.txt -o requirements/bench.txt
 	for group in sam stack policy node; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
-	cd requirements/js && $(CURDIR)/$(NODE)/npm update --package-lock-only $(NPM_FLAGS)
+	for folder in js generators; do (cd requirements/$$folder && $(CURDIR)/$(NODE)/npm update --package-lock-only $(NPM_FLAGS)); done
 
 clean: down ## remove everything that was made here, data included
 	rm -rf .local .venv .aws-sam *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -84,8 +84,8 @@ help:
 	@$(PYTHON) local/environments.py .venv requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable . && touch $@
 
-.local/tools/js/.ready: requirements/js/package-lock.json .local/tools/node/.ready
-	@mkdir -p $(@D) && cp requirements/js/*.json $(@D)
+.local/tools/js/.ready .local/tools/generators/.ready: .local/tools/%/.ready: requirements/%/package-lock.json .local/tools/node/.ready
+	@mkdir -p $(@D) && cp requirements/$*/*.json $(@D)
 	@cd $(@D) && $(CURDIR)/$(NODE)/npm ci --silent $(NPM_FLAGS) && touch .ready
 
 .local/tools/bench/.ready: requirements/dev.txt
