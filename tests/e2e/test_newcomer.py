@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -60,27 +61,34 @@ def test_the_member_is_in_the_team_of_the_team_lead(deployment: Deployment) -> N
     assert deployment["USER_ID"] in ids
 
 
-def test_an_organization_of_ones_own_needs_no_environment(deployment: Deployment) -> None:
+def test_an_organization_of_ones_own_needs_no_environment(
+    deployment: Deployment, tmp_path: Path
+) -> None:
     if deployment.home is None:
         pytest.skip("needs a local stack")
-    name = f"Company {uuid4().hex[:8]}"
-    made = typed(deployment, "organization", "create", "--name", name, "--admin-username", "me")
-    (key,) = (line.split()[-1] for line in made.splitlines() if line.startswith("access_key"))
+    name, home = f"Company {uuid4().hex[:8]}", ("--home", str(deployment.home))
+    file = tmp_path / "config.toml"
+    new = ("--name", name, "--admin-username", "me", "--save", "mine")
+    typed(file, *home, "organization", "create", *new)
+    typed(file, "send", "--product", "automation", "--user", "me", "tests=3", f"--time={ago()}")
     table = f"id,source,subject,time,product,tests\nrun-1,ci,me,{ago(hours=1)},automation,3\n"
-    words = ("--token", key, "import", "-", "--format", "csv", "--json")
-    assert json.loads(typed(deployment, *words, stdin=table))["accepted"] == 1
-    again = typed(deployment, "organization", "key", name, "--admin-username", "me", "--json")
+    words = ("import", "-", "--format", "csv", "--json")
+    assert json.loads(typed(file, *words, stdin=table))["accepted"] == 1
+    assert "automation" in typed(file, "report")
+    assert "ok      key" in typed(file, "doctor")
+    again = typed(file, *home, "organization", "key", name, "--admin-username", "me", "--json")
     assert json.loads(again)["changed"] == []
-    assert "compare" in typed(deployment, "verify", name)
-    typed(deployment, "redrive", name)
-    assert name in typed(deployment, "organization", "list", "--limit", "100")
+    assert "compare" in typed(file, *home, "verify", name)
+    typed(file, *home, "redrive", name)
+    assert name in typed(file, *home, "organization", "list", "--limit", "100")
 
 
-def typed(deployment: Deployment, *words: str, stdin: str | None = None) -> str:
-    """Type a command in a shell that knows of no deployment; what it prints."""
+def typed(file: Path, *words: str, stdin: str | None = None) -> str:
+    """Type a command in a shell that knows of no deployment but those of a file."""
     known = ("AWS_", "ODOMETER_", "BASE_URL", "DIRECTORY_TABLE", "USAGE_TABLE")
     env = {name: value for name, value in os.environ.items() if not name.startswith(known)}
-    command = [sys.executable, "-m", "odometer_cli", "--home", str(deployment.home), *words]
+    env["ODOMETER_CONFIG"] = str(file)
+    command = [sys.executable, "-m", "odometer_cli", *words]
     done = subprocess.run(
         command, env=env, input=stdin, capture_output=True, text=True, check=False
     )
