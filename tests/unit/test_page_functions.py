@@ -115,6 +115,7 @@ CALLS: dict[str, tuple[str, list[Any], Any]] = {
     "figure of millions": ("format.js", [12_345_678], "12.3m"),
     "exactFigure of millions": ("format.js", [12_345_678], "12,345,678"),
     "change": ("format.js", [20.5], "+20.5%"),
+    "change to more than twice": ("format.js", [133.3], "+133%"),
     "change of nothing": ("format.js", [0], "0%"),
     "blockName of a quarter": (
         "format.js",

@@ -1,6 +1,6 @@
 /** The public routes of the deployment that serves this page. */
 
-const RETRIED = new Set([429, 503]);
+const RETRIED = new Set([429, 502, 503]);
 const MOST_TRIES = 3;
 const LONGEST_WAIT_S = 5;
 const FRESH_MS = 60_000;

@@ -9,6 +9,7 @@ const THREE_DIGITS = new Intl.NumberFormat(undefined, { maximumSignificantDigits
 const CHANGE = new Intl.NumberFormat(undefined, {
   style: 'percent', maximumFractionDigits: 1, signDisplay: 'exceptZero',
 });
+const WHOLE_CHANGE = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0, signDisplay: 'exceptZero' });
 const PERCENT = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 });
 const LONGEST_IN_FULL = 1_000_000;
 const BYTES = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
@@ -83,8 +84,8 @@ function bytes(value) {
   return `${THREE_DIGITS.format(value / 1000 ** place)} ${BYTES[place]}`;
 }
 
-/** A change in percent with its sign: +20.5%. @param {number} percentage */
-export const change = (percentage) => CHANGE.format(percentage / 100);
+/** A change in percent with its sign: +20.5%, +133%. @param {number} percentage */
+export const change = (percentage) => (Math.abs(percentage) < 100 ? CHANGE : WHOLE_CHANGE).format(percentage / 100);
 
 /** @param {string} zone @param {Intl.DateTimeFormatOptions} options */
 function dates(zone, options) {

@@ -226,7 +226,7 @@ function wordsFor(error) {
     case 401: return ['The key is not accepted any more', 'Sign in again.'];
     case 404: return ['There is no such thing here', 'It may have been removed, or the address is of another organization.'];
     case 429: return ['Too many requests', 'Wait a moment, then try again.'];
-    case 503: case 504: return ['The service is busy', 'Try again in a few seconds. A shorter period is answered faster.'];
+    case 502: case 503: case 504: return ['The service is busy', 'Try again in a few seconds. A shorter period is answered faster.'];
     default: return ['The service failed', 'Try once more. If it stays so, tell the operator the time and this address.'];
   }
 }

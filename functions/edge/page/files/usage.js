@@ -157,18 +157,21 @@ export function useSeries(api, paths) {
  * @param {{api: import('./api.js').Api, me: any, kinds: string[], question: any, query: import('./api.js').Query,
  *   column: Column, whole: any, title: string, height?: number}} props `whole` is the answer without a series, or null
  */
-export function UsageChart({ api, me, kinds, question, query, column, whole, title, height }) {
+export function UsageChart({ api, me, kinds, question, query, column, whole, title, height = heightOfChart() }) {
   const asked = { ...query, ...whenAsked(question), measure: column.name, compare: undefined };
   const paths = seriesPaths(me, kinds, question, asked, whole);
   const series = useSeries(api, paths);
   const before = useAnswer(api, paths?.length === 1 ? pathBefore(asked, question, whole) : null);
   const isWaiting = series.isLoading && Boolean(series.data);
-  return html`<div class=${`chart-box${isWaiting ? ' waiting' : ''}`} aria-busy=${isWaiting}><${Answered} answer=${series} height=${`${(height ?? 260) + 36}px`} narrower=${narrower(question)}>${(/** @type {any} */ data) => html`
+  return html`<div class=${`chart-box${isWaiting ? ' waiting' : ''}`} aria-busy=${isWaiting}><${Answered} answer=${series} height=${`${height + 36}px`} narrower=${narrower(question)}>${(/** @type {any} */ data) => html`
     <${LineChart} label=${title} file=${fileOf(title, data)} height=${height}
       blocks=${data.series} granularity=${data.granularity} zone=${data.timezone} column=${column}
       series=${[{ label: column.label, values: valuesOf(data, column) }, ...beforeOf(before.data, data, column)]}
       actions=${html`<${CsvButton} api=${api} paths=${paths} name=${title} file=${fileOf(title, data)} />`} />`}<//></div>`;
 }
+
+/** Higher in a wide window. */
+const heightOfChart = () => (innerWidth > 1800 ? 380 : 260);
 
 /** A file of a period. @param {string} title @param {{from: string, to: string}} period */
 const fileOf = (title, { from, to }) => `${title} ${from.slice(0, 10)} ${to.slice(0, 10)}`;

@@ -11,6 +11,8 @@ import { addressOfView, comparedAsked, comparisonOf, kindsUsed, whenAsked, whoAs
 import { ACTIVE_DAYS, ACTIVE_USERS, RankedUsage, UsageChart, counted, daysAsked, isCut, kindsOfOneCalendar, narrower, productsAsked, rowsOf } from '../usage.js';
 
 const MOST = 6;
+/** From here on a change in percent says less than the difference. */
+const MANY_PCT = 1000;
 const SEAT_USED = 'A registered user has a seat. It is used if they used any product in the last 30 days, today included.';
 
 /** @param {{api: import('../api.js').Api, me: any, question: any, navigate: any}} props */
@@ -50,7 +52,7 @@ function Headline({ me, question, data, seats, onExplain }) {
   const { value, compare_value: before, change_pct: pct } = data.totals.active_users;
   const used = data.groups.filter((/** @type {any} */ group) => group.totals.active_users.value > 0).length;
   const isCompared = comparisonOf(question) !== 'none' && before !== null;
-  return html`<p class="headline"><strong>${counted(value, 'user')}</strong> used ${me.products.length === 1 ? 'it' : 'any product'} in this period${isCompared && html`, <${MoreOrLess} pct=${pct} before=${before} than=${comparisonOf(question) === 'previous_year' ? 'a year before' : 'in the period before'} />`}.</p>
+  return html`<p class="headline"><strong>${counted(value, 'user')}</strong> used ${me.products.length === 1 ? 'it' : 'any product'} in this period${isCompared && html`, <${MoreOrLess} pct=${pct} value=${value} before=${before} than=${comparisonOf(question) === 'previous_year' ? 'a year before' : 'in the period before'} />`}.</p>
   <div class="figures">
     <${Figure} label="Active users" value=${value} column=${ACTIVE_USERS} pct=${isCompared ? pct : null} before=${before} definition=${ACTIVE_USERS.definition}
       note=${isCompared && before > 0 ? `from ${count(before)}` : ''} onExplain=${onExplain} />
@@ -63,10 +65,11 @@ function Headline({ me, question, data, seats, onExplain }) {
 }
 
 /** @param {any} props */
-function MoreOrLess({ pct, before, than }) {
+function MoreOrLess({ pct, value, before, than }) {
   if (before === 0) return `and nobody ${than}`;
   if (!pct) return `as many as ${than}`;
-  return html`<strong>${change(Math.abs(pct)).replace('+', '')} ${pct > 0 ? 'more' : 'fewer'}</strong> than ${than}`;
+  const share = pct < MANY_PCT ? change(Math.abs(pct)).replace('+', '') : count(value - before);
+  return html`<strong>${share} ${pct > 0 ? 'more' : 'fewer'}</strong> than ${than}`;
 }
 
 /** @param {any} props */
