@@ -63,7 +63,7 @@ class Outer:
         page = self.visitor.page
         self.visitor.expected.append(f"asked another host: {self.server.origin}/")
         self.server.page = OUTER + body
-        page.goto(f"{self.server.origin}/")
+        page.goto(f"{self.server.origin}/", wait_until="domcontentloaded")
         return page
 
     def frame(self, query: str, token: str) -> FrameLocator:
@@ -144,6 +144,17 @@ def test_a_frame_whose_token_has_ended_goes_on_with_a_new_one(outer: Outer) -> N
         "token => window.frames[0].postMessage({ type: 'odometer:token', token }, '*')", token
     )
     inner.locator('main[data-view="seats"][data-state="ready"]').wait_for()
+
+
+def test_a_token_that_is_put_into_the_address_later_is_taken_out_and_used(outer: Outer) -> None:
+    inner = outer.frame("view=seats", "")
+    expect(inner.get_by_role("heading")).to_have_text("This view has no token")
+    token = outer.token()
+    outer.visitor.page.locator("iframe").evaluate(
+        "(frame, token) => { frame.src = `${frame.src.split('#')[0]}#token=${token}`; }", token
+    )
+    inner.locator('main[data-view="seats"][data-state="ready"]').wait_for()
+    assert token not in outer.visitor.page.frames[1].url
 
 
 def test_a_page_that_is_signed_in_cannot_be_framed(outer: Outer) -> None:

@@ -42,9 +42,11 @@ const kept = {
  * The key or token of the fragment, which is taken out of the address at once, or of the tab. A page in a frame has
  * only what is in its fragment, because whoever frames it could have it click for somebody who is signed in.
  */
-function takeToken() {
+const takeToken = () => takeSentToken() ?? (IS_EMBEDDED ? null : kept.get(TOKEN));
+
+function takeSentToken() {
   const sent = location.hash.match(/^#token=([^&]+)/)?.[1];
-  if (!sent) return IS_EMBEDDED ? null : kept.get(TOKEN);
+  if (!sent) return null;
   const token = decoded(sent);
   history.replaceState(null, '', `${location.pathname}${location.search}${addressInQuery()}`);
   if (IS_EMBEDDED) return isEmbedToken(token) ? token : null;
@@ -52,14 +54,18 @@ function takeToken() {
   return token;
 }
 
-/** The question in the address, and how to change it. */
-function useQuestion() {
+/** The question in the address, and how to change it; a token that is put there is taken out. @param {(token: string) => void} enter */
+function useQuestion(enter) {
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {
-    const changed = () => setHash(location.hash);
+    const changed = () => {
+      const token = takeSentToken();
+      if (token) enter(token);
+      setHash(location.hash);
+    };
     addEventListener('hashchange', changed);
     return () => removeEventListener('hashchange', changed);
-  }, []);
+  }, [enter]);
   const question = useMemo(() => questionOf(hash), [hash]);
   const navigate = useCallback((/** @type {Record<string, string | undefined>} */ changes) => {
     location.hash = addressOf({ ...questionOf(location.hash), ...changes });
@@ -70,7 +76,6 @@ function useQuestion() {
 function App() {
   const [token, setToken] = useState(takeToken);
   const [reason, setReason] = useState('');
-  const { question, navigate } = useQuestion();
   const leave = useCallback((/** @type {string} */ why) => {
     if (!IS_EMBEDDED) kept.set(TOKEN, null);
     setReason(why);
@@ -82,6 +87,7 @@ function App() {
     setReason('');
     setToken(key);
   }, []);
+  const { question, navigate } = useQuestion(enter);
   useTokensOfOuterPage(enter);
   if (!api && IS_EMBEDDED) return html`<${TokenNeeded} reason=${reason} />`;
   if (!api) return html`<${SignIn} reason=${reason} onEnter=${enter} />`;
