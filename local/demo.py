@@ -56,7 +56,9 @@ def main() -> int:
     try:
         names = read_names(record) | {"BASE_URL": base_url}
         if not (is_current_edition(record) and is_loaded(names)):
+            began = time.monotonic()
             names = load(base_url)
+            out.print(f"Loading the demo: {time.monotonic() - began:.1f} s")
         write_names(record, names)
     except Failure as failure:
         show_failure(failure)

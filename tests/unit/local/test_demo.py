@@ -367,6 +367,17 @@ def test_a_stack_that_is_too_busy_to_answer_is_asked_again(
     assert (send.call_count, loads) == (3, [])
 
 
+def test_only_a_load_says_how_long_it_took(
+    loads: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+    for _ in range(2):
+        run_answered(200)
+        said.append("Loading the demo: 0.0 s" in capsys.readouterr().out)
+    assert (said, loads) == ([True, False], ["http://here"])
+    assert (tmp_path / "demo.env").exists()
+
+
 def test_a_demo_of_an_older_edition_is_completed(loads: list[str], tmp_path: Path) -> None:
     write_names(tmp_path / "demo.env", dict.fromkeys(NAMES, "old"))
     newer = demo.HEADING.replace("edition", "edition after")
