@@ -40,10 +40,11 @@ def doctor(
 
 def checks_of(deployment: Deployment, silent_hours: int) -> Iterator[Check]:
     """Whatever can be found out; what is out of reach is a check that failed, and no end."""
-    yield from guarded(lambda: api_checks.checks_of(deployment, silent_hours), "api")
+    found = list(guarded(lambda: api_checks.checks_of(deployment, silent_hours), "deployment"))
+    yield from found
     if table_checks.are_reachable(deployment):
         yield from guarded(lambda: table_checks.checks_of(deployment), "tables")
-    else:
+    elif all(check.name != "deployment" for check in found):
         yield Check("tables", SKIPPED, "for operators", "Give --stack, or --local.")
 
 

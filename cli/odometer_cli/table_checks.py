@@ -23,7 +23,7 @@ def are_reachable(deployment: Deployment) -> bool:
     try:
         return bool(deployment.outputs) or all(os.environ.get(name) for name in SETTINGS)
     except (Failure, OdometerError):
-        return bool(deployment.stack)
+        return bool(deployment.place.stack)
 
 
 def checks_of(deployment: Deployment) -> Iterator[Check]:

@@ -16,7 +16,7 @@ from odometer_cli.config_file import ConfigFile
 from odometer_cli.deployment import SETTINGS, Deployment, Place
 from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.memory_directory import ACME
-from tests.support.stack import ENVIRONMENT, OTHER, Stack, admin_of
+from tests.support.stack import ENVIRONMENT, OTHER, admin_of, stack_on_moto
 from tests.support.typed import Said, odometer
 
 ELSEWHERE = "https://elsewhere.example"
@@ -34,13 +34,18 @@ def file(tmp_path: Path) -> Iterator[Path]:
         yield file
 
 
+@pytest.fixture(scope="module")
+def both() -> Iterator[dict[str, str]]:
+    """A deployment with two organizations, and the keys of their Admins."""
+    with stack_on_moto() as stack, open_to_clients(stack):
+        yield {name: admin_of(stack, name) for name in (ACME, OTHER)}
+
+
 @pytest.fixture
-def keys(stack: Stack) -> Iterator[dict[str, str]]:
-    """The keys of the Admins of both organizations."""
-    found = {name: admin_of(stack, name) for name in (ACME, OTHER)}
-    unset = dict.fromkeys(SETTINGS, "")
-    with open_to_clients(stack), patch.dict(os.environ, unset):
-        yield found
+def keys(both: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The keys, in a shell that has no variables of the deployment."""
+    with patch.dict(os.environ, dict.fromkeys(SETTINGS, "")):
+        yield both
 
 
 def add(name: str, key: str, *words: str) -> Said:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ import pytest
 from odometer.access.policy import Scope
 from odometer.bootstrap import process
 from odometer.engine.format.marks import Mark
+from odometer_cli.api_checks import clock_check
 from odometer_cli.deployment import SETTINGS
 from odometer_cli.table_checks import alarm_check
 from tests.support.in_process_client import ADDRESS, open_to_clients
@@ -60,7 +62,7 @@ def test_a_deployment_that_is_well_has_nothing_to_do(stack: Stack, env: Mapping[
 
 def test_people_read_a_line_for_each_check_and_what_to_do_below(env: Mapping[str, str]) -> None:
     lines = odometer("doctor", env=env).out.splitlines()
-    at = lines.index("warn    events       nothing has arrived yet")
+    at = lines.index("warn    events        nothing has arrived yet")
     assert lines[at + 1].strip().startswith("Send one: odometer send")
 
 
@@ -77,26 +79,24 @@ def test_a_source_that_is_silent_is_named(stack: Stack, env: Mapping[str, str]) 
     assert found(env, "--silent-hours", "48")["sources"]["status"] == "ok"
 
 
-@pytest.mark.parametrize(
-    ("words", "remedy"),
-    [
-        ("[Errno -2] Name or service not known", "No such host"),
-        ("[Errno 111] Connection refused", "Nothing listens at this port"),
-        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "Its certificate"),
-        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "This port does not speak TLS"),
-        ("timed out", "Nothing answers"),
-        ("something else", "Is it running"),
-    ],
+DEAD = (
+    ("[Errno -2] Name or service not known", "No such host"),
+    ("[Errno 111] Connection refused", "Nothing listens at this port"),
+    ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "Its certificate"),
+    ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "This port does not speak TLS"),
+    ("timed out", "Nothing answers"),
+    ("something else", "Is it running"),
 )
-def test_an_address_that_does_not_answer_says_why(
-    env: Mapping[str, str], words: str, remedy: str
-) -> None:
-    def dead(*_: object) -> httpx.Response:
-        raise httpx.ConnectError(words)
 
-    with patch.object(httpx.HTTPTransport, "handle_request", dead):
-        address = found(env, exit_code=3)["address"]
-    assert (address["status"], address["next"][: len(remedy)]) == ("fail", remedy)
+
+def test_an_address_that_does_not_answer_says_why(env: Mapping[str, str]) -> None:
+    for words, remedy in DEAD:
+        dead = patch.object(
+            httpx.HTTPTransport, "handle_request", side_effect=httpx.ConnectError(words)
+        )
+        with dead:
+            address = found(env, exit_code=3)["address"]
+        assert (address["status"], address["next"][: len(remedy)]) == ("fail", remedy)
 
 
 def answering(answer: Callable[[str], httpx.Response | None]) -> Any:
@@ -109,40 +109,36 @@ def answering(answer: Callable[[str], httpx.Response | None]) -> Any:
     return patch.object(httpx.HTTPTransport, "handle_request", handle)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        httpx.Response(200, text="<html>Welcome</html>"),
-        httpx.Response(403, json={"message": "Missing Authentication Token"}),
-        httpx.Response(200, json=[1]),
-    ],
+STRANGERS = (
+    httpx.Response(200, text="<html>Welcome</html>"),
+    httpx.Response(403, json={"message": "Missing Authentication Token"}),
+    httpx.Response(200, json=[1]),
 )
-def test_something_else_at_the_address_is_told(
-    env: Mapping[str, str], answer: httpx.Response
-) -> None:
-    with answering(lambda _: answer):
-        address = found(env, exit_code=1)["address"]
-    assert (address["status"], "is not Odometer" in address["what"]) == ("fail", True)
+
+
+def test_something_else_at_the_address_is_told(env: Mapping[str, str]) -> None:
+    strangers = iter(STRANGERS)
+    with answering(lambda _: next(strangers)):
+        for _ in STRANGERS:
+            address = found(env, exit_code=1)["address"]
+            assert (address["status"], "is not Odometer" in address["what"]) == ("fail", True)
 
 
 @pytest.mark.parametrize(
     ("ahead", "status"),
     [(timedelta(0), "ok"), (timedelta(minutes=-2), "warn"), (timedelta(hours=1), "fail")],
 )
-def test_a_clock_that_is_wrong_is_told(
-    stack: Stack, env: Mapping[str, str], ahead: timedelta, status: str
-) -> None:
-    reply = stack.get("/v1/me", env["ODOMETER_KEY"])
-    date = format_datetime(datetime.now(UTC) - ahead, usegmt=True)
-    dated = httpx.Response(200, headers={"date": date}, json=reply.json)
-    with answering(lambda path: dated if path == "/v1/me" else None):
-        rows = found(env, exit_code=int(status == "fail"))
-    assert rows["clock"]["status"] == status
+def test_a_clock_that_is_wrong_is_told(ahead: timedelta, status: str) -> None:
+    now = datetime.now(UTC)
+    date = format_datetime(now - ahead, usegmt=True)
+    check = clock_check(httpx.Response(200, headers={"date": date}), now)
+    assert check.status == status
+    assert clock_check(httpx.Response(200), now).status == "skipped"
 
 
 def test_a_mistyped_key_is_no_key(env: Mapping[str, str]) -> None:
     rows = found({**env, "ODOMETER_KEY": "odo_nonsense"}, exit_code=2)
-    assert rows["api"]["what"] == "This is no access key: its checksum is wrong."
+    assert rows["deployment"]["what"] == "This is no access key: its checksum is wrong."
     assert rows["backlog"]["status"] == "ok"
 
 
@@ -210,6 +206,13 @@ def test_alarms_that_notify_nobody_are_told() -> None:
         assert alarm_check("odometer-prod").status == "warn"
     with patch("odometer_cli.table_checks.parameter_of", lambda *_: "arn:aws:sns:…"):
         assert alarm_check("odometer-prod").status == "ok"
+
+
+def test_a_deployment_that_nobody_knows_is_told(tmp_path: Path) -> None:
+    env = {"ODOMETER_CONFIG": str(tmp_path / "config.toml")}
+    said = odometer("--deployment", "x", "doctor", env=env)
+    assert (said.exit_code, said.out.splitlines()[0].endswith("has no deployment x.")) == (2, True)
+    assert len(said.out.splitlines()) == 2
 
 
 def test_without_an_address_it_says_how_to_give_one(stack: Stack) -> None:
