@@ -139,7 +139,7 @@ def run(events: int, folder: Path, *, applications: int = 2, longest_life: float
     finally:
         over.set()
         network.join()
-    intake.trouble = 0.0
+    intake.trouble = 0.1
     with served(intake, port):
         meter = meter_of(folder, port)
         while meter.stats().waiting_bytes:
@@ -184,14 +184,18 @@ def come_and_go(intake: Intake, port: int, over: Event) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--longest-life", type=float, default=3.0, help="seconds until a kill")
     parser.add_argument("--live", nargs=4)
     asked = parser.parse_args()
     if asked.live:
         name, events, folder, port = asked.live
         live(name, int(events), Path(folder), int(port))
     with tempfile.TemporaryDirectory() as folder:
-        outcome = run(asked.events, Path(folder))
-    sys.stdout.write(f"{outcome}\n")
+        outcome = run(asked.events, Path(folder), longest_life=asked.longest_life)
+    lost, double = len(outcome.lost), len(outcome.double)
+    sys.stdout.write(f"{outcome.counted} counted once, {lost} lost, {double} counted twice, ")
+    sys.stdout.write(f"{outcome.unsure} killed inside of count, {outcome.kills} kills, ")
+    sys.stdout.write(f"{outcome.seconds:.0f} s\n{dict(outcome.happened)}\n")
     sys.exit(bool(outcome.lost or outcome.double))
 
 

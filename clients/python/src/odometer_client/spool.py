@@ -185,6 +185,8 @@ class Segment(Part):
             file.write(b"\n" + line_of(record.stamp, record.event.decode()))
             file.flush()
             os.fsync(file.fileno())
+        if not self.again:
+            sync_folder(self.path.parent)
         super().correct(record)
 
     def read_corrections(self) -> None:
