@@ -30,9 +30,11 @@ from odometer_client.clock import Clock
 KEY = "odo_test"
 MODULE = "clients.python.tests.crashes"
 HOUR, DAY = 3600.0, 86_400.0
-CLOCKS = (0.0, 0.0, 2 * HOUR, 400 * DAY, -2 * HOUR, -20_000 * DAY)
+CLOCKS = (2 * HOUR, 0.0, 400 * DAY, -2 * HOUR, -20_000 * DAY, 0.0)
 LEDGER = struct.Struct("qq")
 TRIES = 1_000
+SHORT_LIFE = 0.1
+"""Seconds until the first kill of each application, which is not through by then."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Application:
         self.ledger.write_bytes(LEDGER.pack(0, 0))
         unsure: set[int] = set()
         for kills in range(TRIES):
-            if self._live(random.Random(f"{self.name} {kills}")):
+            if self._live(kills):
                 return kills, unsure
             begun, done = LEDGER.unpack(self.ledger.read_bytes())
             if begun != done:
@@ -76,23 +78,24 @@ class Application:
                 self.ledger.write_bytes(LEDGER.pack(begun, begun))
         raise RuntimeError("the application never comes to its end")
 
-    def _live(self, chance: random.Random) -> bool:
-        words = [self.name, str(self.events), str(self.folder), str(self.port)]
+    def _live(self, kills: int) -> bool:
+        chance = random.Random(f"{self.name} {kills}")
+        words = [self.name, str(self.events), str(self.folder), str(self.port), str(kills)]
         command = [sys.executable, "-m", MODULE, "--live", *words]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         with subprocess.Popen(command, env=env, stdout=subprocess.PIPE) as process:
             assert process.stdout
             process.stdout.readline()  # it has begun
             try:
-                process.wait(chance.uniform(0.0, self.longest_life))
+                process.wait(chance.uniform(0.0, self.longest_life if kills else SHORT_LIFE))
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
             return process.wait() == 0
 
 
-def live(name: str, events: int, folder: Path, port: int) -> None:
+def live(name: str, events: int, folder: Path, port: int, kills: int) -> None:
     """Count the events that are left, in bursts; each is noted before and after."""
-    meter = meter_of(folder, port, skewed())
+    meter = meter_of(folder, port, skewed(kills))
     ledger = os.open(folder / f"{name}.ledger", os.O_RDWR)
     _, first = LEDGER.unpack(os.pread(ledger, LEDGER.size, 0))
     os.write(1, b"begun\n")
@@ -112,12 +115,12 @@ def meter_of(folder: Path, port: int, clock: Clock | None = None) -> Meter:
     )
 
 
-def skewed() -> Clock:
+def skewed(first: int) -> Clock:
     """A clock that is off, by something else every now and then."""
-    started = random.randrange(len(CLOCKS))
+    began = time.monotonic()
 
     def wall() -> float:
-        turn = started + int(time.monotonic() / 0.2)
+        turn = first + int((time.monotonic() - began) / 0.2)
         return time.time() + CLOCKS[turn % len(CLOCKS)]
 
     return Clock(wall)
@@ -185,11 +188,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--longest-life", type=float, default=3.0, help="seconds until a kill")
-    parser.add_argument("--live", nargs=4)
+    parser.add_argument("--live", nargs=5)
     asked = parser.parse_args()
     if asked.live:
-        name, events, folder, port = asked.live
-        live(name, int(events), Path(folder), int(port))
+        name, events, folder, port, kills = asked.live
+        live(name, int(events), Path(folder), int(port), int(kills))
     with tempfile.TemporaryDirectory() as folder:
         outcome = run(asked.events, Path(folder), longest_life=asked.longest_life)
     lost, double = len(outcome.lost), len(outcome.double)

@@ -25,6 +25,7 @@ class Intake:
 
     def __init__(self, trouble: float = 0.0, seed: int = 0) -> None:
         self.trouble, self._chance = trouble, random.Random(seed)
+        self._first = ["429", "lost", "503"] if trouble else []
         self.events: list[Event[str]] = []
         self.happened: Counter[str] = Counter()
         """How often each kind of answer was given."""
@@ -39,9 +40,9 @@ class Intake:
     def next_answer(self) -> str:
         with self._lock:
             kinds = ["429", "503", "500", "lost", "lost", "dropped", "html"]
-            chosen = (
-                self._chance.choice(kinds) if self._chance.random() < self.trouble else "accepted"
-            )
+            fails = self._chance.random() < self.trouble
+            chosen = self._chance.choice(kinds) if fails else "accepted"
+            chosen = self._first.pop() if self._first else chosen
             self.happened[chosen] += 1
             return chosen
 
