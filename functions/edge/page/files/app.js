@@ -158,9 +158,12 @@ function Shown(props) {
   const [broken, resetBroken] = useErrorBoundary();
   const opened = useRef('');
   useEffect(() => {
+    let isWanted = true;
+    const show = (/** @type {any} */ what) => isWanted && setFound({ view, Component: null, ...what });
     resetBroken();
-    if (view === 'overview') setFound({ view, Component: Overview });
-    else LATER[view]().then((module) => setFound({ view, Component: module.default }), (error) => setFound({ view, Component: null, error }));
+    if (view === 'overview') show({ Component: Overview });
+    else LATER[view]().then((module) => show({ Component: module.default }), (error) => show({ error }));
+    return () => { isWanted = false; };
   }, [view]);
   useEffect(() => {
     if (found.view !== view || opened.current === `${view}/${id}`) return;
