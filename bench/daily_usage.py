@@ -7,7 +7,7 @@ four events of a user on a day. A product that is used less has a share of that.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date
 from functools import cached_property
 from operator import mul
@@ -45,8 +45,8 @@ class DailyUsage:
         random, pool = Random(users + seed), range(_POOL)
         self._at_work = [random.random() < AT_WORK * share for _ in pool]
         self._at_home = [random.random() < AT_HOME * share for _ in pool]
-        self._tests = [sum(random.choices(range(1, 6), k=USES)) for _ in pool]
-        self._duration = [sum(random.choices(range(1_000, 600_000), k=USES)) for _ in pool]
+        self._tests = [sum_of_uses(random.random, range(1, 6)) for _ in pool]
+        self._duration = [sum_of_uses(random.random, range(1_000, 600_000)) for _ in pool]
 
     @cached_property
     def days(self) -> dict[date, Day]:
@@ -86,9 +86,19 @@ class DailyUsage:
     def _present(self, day: int) -> list[bool]:
         """Four in five are there from the beginning, every tenth leaves one day."""
         joined = self.users * 4 // 5 + self.users * day // 3650
+        there = list(map(day.__le__, self._last_days[:joined]))
+        return there + [False] * (self.users - joined)
+
+    @cached_property
+    def _last_days(self) -> Sequence[int]:
         days = len(calendar.days(FIRST, END))
-        last = (days if who % 10 else who * 7919 % days for who in range(joined))
-        return [day <= leaves for leaves in last] + [False] * (self.users - joined)
+        return [days if who % 10 else who * 7919 % days for who in range(self.users)]
+
+
+def sum_of_uses(dice: Callable[[], float], each: range) -> int:
+    """What a user's uses of a day come to: `sum(choices(each, k=USES))`, in a third of the time."""
+    values = len(each)
+    return USES * each.start + sum([int(dice() * values) for _ in range(USES)])
 
 
 def in_uses(total: int) -> Iterator[int]:

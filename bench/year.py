@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from datetime import date
-from operator import mul
 from random import Random
 
 from bench.frame_items import by_shard, decisions, frame_items, frame_of
@@ -54,19 +53,22 @@ class Year:
         """Every day of more than a year, in order."""
         return iter(calendar.days(FIRST, END))
 
-    def day(self, day: date, product: MeteredProduct) -> list[array[int]]:
-        """Every measure of every user on a day."""
+    def day(
+        self, day: date, product: MeteredProduct, whose: slice = slice(None)
+    ) -> list[array[int]]:
+        """Every measure of every user on a day, or of some users."""
         draw = Random(f"{day} {product.id}")
         share = AT_WORK if day.weekday() < _SATURDAY else AT_HOME
-        here = [dice < share for dice in self._thrown(Random(f"{day}"))]
+        here = [dice < share for dice in self._thrown(Random(f"{day}"), whose)]
         return [
-            array("Q", map(mul, here, (1 + int(most * dice) for dice in self._thrown(draw))))
+            array("Q", [at and 1 + int(most * dice) for at, dice in zip(here, thrown, strict=True)])
             for most in MOST[product.id]
+            for thrown in [self._thrown(draw, whose)]
         ]
 
-    def _thrown(self, draw: Random) -> list[float]:
+    def _thrown(self, draw: Random, whose: slice) -> list[float]:
         offset = draw.randrange(_POOL - self.users)
-        return self._dice[offset : offset + self.users]
+        return self._dice[offset : offset + self.users][whose]
 
 
 def people_frame(year: Year, day: date) -> Frame:
@@ -74,11 +76,11 @@ def people_frame(year: Year, day: date) -> Frame:
     at = places(PRODUCTS, PEOPLE)
     rows = [[0] * (PEOPLE_SHARD * RESERVED) for _ in range(PEOPLE.measures)]
     first = year.someone // PEOPLE_SHARD * PEOPLE_SHARD
+    block = slice(first, first + PEOPLE_SHARD)
     for product in PRODUCTS:
         begin = at[product.id] * PEOPLE_SHARD
-        for row, column in zip(rows, year.day(day, product), strict=False):
-            block = column[first : first + PEOPLE_SHARD]
-            row[begin : begin + len(block)] = block
+        for row, column in zip(rows, year.day(day, product, block), strict=False):
+            row[begin : begin + len(column)] = column
     return frame_of(rows)
 
 
@@ -86,10 +88,8 @@ def store_usage(store: Store, organization: str, year: Year) -> None:
     """Store the frames of all days, and one block of people."""
     for product in PRODUCTS:
         days = ((day, by_shard(year.day(day, product))) for day in year.days())
-        for item in frame_items(organization, product, days):
-            store.put(item)
+        store.put_all(frame_items(organization, product, days))
     block = year.someone // PEOPLE_SHARD
     people = ((day, [people_frame(year, day)]) for day in year.days())
-    for item in frame_items(organization, PEOPLE, people, block):
-        store.put(item)
+    store.put_all(frame_items(organization, PEOPLE, people, block))
     store.put_all(decisions(organization, END, year.users))
