@@ -24,7 +24,7 @@ down: ## stop what `up` started; data stays
 
 ##@ Change it
 test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready .local/tools/js/.ready .local/tools/generators/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
-	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 pictures: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## take the pictures of the page that README and docs show
 	@UPDATE=1 $(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest tests/browser/test_pictures.py
