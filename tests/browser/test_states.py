@@ -71,3 +71,20 @@ def test_a_service_that_cannot_be_reached_can_be_asked_again(
     page.unroute_all()
     page.get_by_role("button", name="Try again").first.click()
     visitor.wait("ready", view)
+
+
+def test_a_view_that_is_left_while_it_loads_does_not_come_back(
+    visit: Visit, addresses: Mapping[str, str]
+) -> None:
+    visitor = visit()
+    held: list[Route] = []
+    visitor.page.route("**/views/product.js", lambda route: held.append(route))  # noqa: PLW0108
+    page = visitor.open(addresses["overview"])
+    page.evaluate("location.hash = '#/product/chat'")
+    visitor.wait("loading", "product")
+    page.go_back()
+    visitor.wait(view="overview")
+    with page.expect_event("requestfinished", lambda it: it.url.endswith("/views/product.js")):
+        held[0].continue_()
+    page.evaluate(f"import('{held[0].request.url}')")
+    visitor.wait(view="overview")
