@@ -23,7 +23,7 @@ down: ## stop what `up` started; data stays
 	@[ ! -e .venv/.ready ] || $(BIN)/python -m local down
 
 ##@ Change it
-test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready .local/tools/js/.ready .local/tools/generators/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
+test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready .local/tools/js/.ready .local/tools/generators/.ready .local/tools/clients/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
 	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 pictures: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## take the pictures of the page that README and docs show
@@ -58,7 +58,7 @@ lock: .venv/.ready .local/tools/node/.ready ## renew every lock file from pyproj
 	$(LOCK) -o layers/odometer/requirements.txt
 	$(LOCK) --extra cli --group dev -o requirements/dev.txt
 	$(LOCK_GROUP) --group bench --constraints requirements/dev.txt -o requirements/bench.txt
-	for group in sam stack policy node; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
+	for group in sam stack policy node clients; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
 	for folder in js generators; do (cd requirements/$$folder && $(CURDIR)/$(NODE)/npm update --package-lock-only $(NPM_FLAGS)); done
 
 clean: down ## remove everything that was made here, data included

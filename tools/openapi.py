@@ -235,7 +235,7 @@ class Published(GenerateJsonSchema):
 
 
 class Models:
-    """The schemas of all models of a document, each once."""
+    """The schemas of all models of a document, each once, without a title that repeats its name."""
 
     def __init__(self, models: list[type[BaseModel]]) -> None:
         wanted = [(model, "validation") for model in dict.fromkeys(models)]
@@ -245,7 +245,10 @@ class Models:
             schema_generator=Published,
         )
         self._by_model = {model: content for (model, _), content in found.items()}
-        self.definitions: Schema = schema.get("$defs", {})
+        self.definitions: Schema = {
+            name: {key: each for key, each in content.items() if key != "title"}
+            for name, content in schema.get("$defs", {}).items()
+        }
 
     def __getitem__(self, content: type[BaseModel] | Schema) -> Schema:
         """Where the schema of a model stands; a schema is one already."""
