@@ -803,16 +803,12 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * Aggregate
          * @description How a measure comes about: events send it, or each is one and sends nothing for it.
          * @example sum
          * @enum {string}
          */
         Aggregate: "sum" | "count";
-        /**
-         * CallerAnswer
-         * @description Who is calling, with what.
-         */
+        /** @description Who is calling, with what. */
         CallerAnswer: {
             /**
              * @description An access key, or an embed token.
@@ -827,10 +823,7 @@ export interface components {
             /** @description Whom the caller may ask about. */
             subject: components["schemas"]["SubjectOfCaller"];
         };
-        /**
-         * CallingUser
-         * @description The owner of the key.
-         */
+        /** @description The owner of the key. */
         CallingUser: {
             /**
              * @description The user's id.
@@ -845,10 +838,7 @@ export interface components {
             /** @description What the user may do. */
             role: components["schemas"]["Role"];
         };
-        /**
-         * ComparedFigure
-         * @description A figure of the whole period, and how it has changed.
-         */
+        /** @description A figure of the whole period, and how it has changed. */
         ComparedFigure: {
             /**
              * @description Exact, with as many decimals as the measure has; a ratio has four, and is null where its divisor is 0.
@@ -866,10 +856,7 @@ export interface components {
              */
             change_pct: number | null;
         };
-        /**
-         * CoverageAnswer
-         * @description Every product, and the instant up to which accepted batches are in all reports.
-         */
+        /** @description Every product, and the instant up to which accepted batches are in all reports. */
         CoverageAnswer: {
             /**
              * Format: date-time
@@ -886,10 +873,7 @@ export interface components {
             /** @description Every product of the directory. */
             products: components["schemas"]["ProductCoverage"][];
         };
-        /**
-         * DepartmentRow
-         * @description A department.
-         */
+        /** @description A department. */
         DepartmentRow: {
             /**
              * @description A UUID, in either case; one is made if it is left out.
@@ -904,10 +888,7 @@ export interface components {
              */
             name: string | null;
         };
-        /**
-         * DirectoryDocument
-         * @description A directory, or the part of one that is to change.
-         */
+        /** @description A directory, or the part of one that is to change. */
         DirectoryDocument: {
             /** @description Attributes of the organization. */
             organization?: components["schemas"]["OrganizationRow"];
@@ -924,18 +905,12 @@ export interface components {
             /** @description Users to make or to change. */
             users?: components["schemas"]["UserRow"][];
         };
-        /**
-         * Envelope
-         * @description The common envelope.
-         */
+        /** @description The common envelope. */
         Envelope: {
             /** @description What was wrong. */
             error: components["schemas"]["EnvelopeFault"];
         };
-        /**
-         * EnvelopeFault
-         * @description What was wrong.
-         */
+        /** @description What was wrong. */
         EnvelopeFault: {
             /**
              * @description Which kind of error it is; stable, so that programs may compare it.
@@ -958,10 +933,7 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /**
-         * Event
-         * @description A CloudEvent 1.0: somebody used so much of a product at an instant.
-         */
+        /** @description A CloudEvent 1.0: somebody used so much of a product at an instant. */
         Event: {
             /**
              * @description The version of CloudEvents.
@@ -1001,10 +973,7 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * EventData
-         * @description How much of which product; numbers are read to their last digit.
-         */
+        /** @description How much of which product; numbers are read to their last digit. */
         EventData: {
             /**
              * @description The id of a product of the directory. Beside it stand measures of its kind, and of an organization's own kind its breakdowns.
@@ -1012,12 +981,9 @@ export interface components {
              */
             product: string;
         } & {
-            [key: string]: number | string | null;
+            [key: string]: unknown;
         };
-        /**
-         * EventError
-         * @description Why one event does not count.
-         */
+        /** @description Why one event does not count. */
         EventError: {
             /**
              * Format: int64
@@ -1041,10 +1007,7 @@ export interface components {
              */
             message: string;
         };
-        /**
-         * Excluded
-         * @description What was read and is not in the figure.
-         */
+        /** @description What was read and is not in the figure. */
         Excluded: {
             /**
              * Format: int64
@@ -1059,10 +1022,7 @@ export interface components {
              */
             outside_range: number;
         };
-        /**
-         * ExplainAnswer
-         * @description A figure with its terms, and a page of what is counted one by one: users, or events.
-         */
+        /** @description A figure with its terms, and a page of what is counted one by one: users, or events. */
         ExplainAnswer: {
             /**
              * @description From when up to when, in UTC.
@@ -1086,10 +1046,7 @@ export interface components {
              */
             next_cursor: string | null;
         };
-        /**
-         * ExplainedEvent
-         * @description An event that is stored by itself and not only in a sum of its day.
-         */
+        /** @description An event that is stored by itself and not only in a sum of its day. */
         ExplainedEvent: {
             /**
              * Format: date-time
@@ -1108,10 +1065,7 @@ export interface components {
              */
             value: number;
         };
-        /**
-         * ExplainedTerm
-         * @description What is added, or taken away where the sign is negative.
-         */
+        /** @description What is added, or taken away where the sign is negative. */
         ExplainedTerm: {
             /** @description What is added. */
             term: components["schemas"]["TermKind"];
@@ -1131,10 +1085,7 @@ export interface components {
              */
             value: number;
         };
-        /**
-         * FirstAndLast
-         * @description The first and the last event of all, whatever days were asked for, and how many of those.
-         */
+        /** @description The first and the last event of all, whatever days were asked for, and how many of those. */
         FirstAndLast: {
             /**
              * @description When the first event was; null without any.
@@ -1154,16 +1105,12 @@ export interface components {
             events: number;
         };
         /**
-         * Granularity
          * @description How a period is cut into blocks.
          * @example all
          * @enum {string}
          */
         V1Granularity: "all" | "hour" | "day" | "week" | "month" | "quarter" | "year";
-        /**
-         * Group
-         * @description A team or a department.
-         */
+        /** @description A team or a department. */
         Group: {
             /**
              * @description The id of the team or department.
@@ -1176,10 +1123,7 @@ export interface components {
              */
             name: string;
         };
-        /**
-         * GroupName
-         * @description A product, a team or a department.
-         */
+        /** @description A product, a team or a department. */
         GroupName: {
             /**
              * @description The id of the product, team or department.
@@ -1192,10 +1136,7 @@ export interface components {
              */
             name: string;
         };
-        /**
-         * GroupOfCaller
-         * @description A team or a department.
-         */
+        /** @description A team or a department. */
         GroupOfCaller: {
             /**
              * @description Its id, which never changes.
@@ -1208,10 +1149,7 @@ export interface components {
              */
             name: string;
         };
-        /**
-         * GroupUser
-         * @description A user.
-         */
+        /** @description A user. */
         GroupUser: {
             /**
              * @description The user's id.
@@ -1224,18 +1162,12 @@ export interface components {
              */
             username: string;
         };
-        /**
-         * KeyList
-         * @description The keys that the caller may manage, oldest first.
-         */
+        /** @description The keys that the caller may manage, oldest first. */
         KeyList: {
             /** @description The keys, oldest first. */
             keys: components["schemas"]["ListedKey"][];
         };
-        /**
-         * KeyMade
-         * @description A key with its secret, which is shown this once.
-         */
+        /** @description A key with its secret, which is shown this once. */
         KeyMade: {
             /**
              * @description Names the key, in logs too.
@@ -1271,10 +1203,7 @@ export interface components {
              */
             expires_at: string | null;
         };
-        /**
-         * KeyRotated
-         * @description The key with its new secret, and until when the former one works.
-         */
+        /** @description The key with its new secret, and until when the former one works. */
         KeyRotated: {
             /**
              * @description Names the key, in logs too.
@@ -1315,10 +1244,7 @@ export interface components {
              */
             former_until: string | null;
         };
-        /**
-         * KindOfCaller
-         * @description What the products of a kind measure.
-         */
+        /** @description What the products of a kind measure. */
         KindOfCaller: {
             /**
              * @description What products name as their `kind`.
@@ -1349,7 +1275,6 @@ export interface components {
             breakdowns: string[];
         };
         /**
-         * KindRow
          * @description A kind of product and what is measured of it; `name` says which one.
          *
          *     Measures, ratios and breakdowns are only ever appended; their labels may change.
@@ -1402,10 +1327,7 @@ export interface components {
                 [key: string]: number;
             } | null;
         };
-        /**
-         * LastUseOfSeat
-         * @description When any of the products was last used, and which one; null for never.
-         */
+        /** @description When any of the products was last used, and which one; null for never. */
         LastUseOfSeat: {
             /**
              * @description When it was; null for never.
@@ -1418,10 +1340,7 @@ export interface components {
              */
             product: string | null;
         };
-        /**
-         * LicenseRow
-         * @description What the organization has bought.
-         */
+        /** @description What the organization has bought. */
         LicenseRow: {
             /**
              * @description When the license ends, in seconds since 1970.
@@ -1471,10 +1390,7 @@ export interface components {
              */
             settings: Record<string, never> | null;
         };
-        /**
-         * ListedKey
-         * @description A key without its secret.
-         */
+        /** @description A key without its secret. */
         ListedKey: {
             /**
              * @description Names the key, in logs too.
@@ -1520,10 +1436,7 @@ export interface components {
              */
             last_used_at: string | null;
         };
-        /**
-         * MeAnswer
-         * @description Who is calling, and everything that they can name in a question about usage.
-         */
+        /** @description Who is calling, and everything that they can name in a question about usage. */
         MeAnswer: {
             /** @description Whose report it is. */
             organization: components["schemas"]["OrganizationOfCaller"];
@@ -1559,10 +1472,7 @@ export interface components {
              */
             data_through: string;
         };
-        /**
-         * MeasureOfKind
-         * @description What is measured of the products of a kind.
-         */
+        /** @description What is measured of the products of a kind. */
         MeasureOfKind: {
             /**
              * @description What events and answers call it.
@@ -1585,10 +1495,7 @@ export interface components {
             /** @description `sum`: events send it; `count`: it is how many events there were. */
             aggregate: components["schemas"]["Aggregate"];
         };
-        /**
-         * MeasureRow
-         * @description Something that a kind measures.
-         */
+        /** @description Something that a kind measures. */
         MeasureRow: {
             /**
              * @description What events and answers call it.
@@ -1620,10 +1527,7 @@ export interface components {
              */
             decimals: number | null;
         };
-        /**
-         * NewKey
-         * @description A key to be made: for whom, for what, and until when.
-         */
+        /** @description A key to be made: for whom, for what, and until when. */
         NewKey: {
             /**
              * @description What people call the key. Without blanks around it and without invisible characters.
@@ -1649,10 +1553,7 @@ export interface components {
              */
             expires_at: string | null;
         };
-        /**
-         * NewSubject
-         * @description Whose usage a token opens: one of the three.
-         */
+        /** @description Whose usage a token opens: one of the three. */
         NewSubject: {
             /**
              * @description `true` for everything that the organization uses.
@@ -1671,10 +1572,7 @@ export interface components {
              */
             user?: string;
         };
-        /**
-         * NewToken
-         * @description A token to be made: about whom, of which products, for how long, for which pages.
-         */
+        /** @description A token to be made: about whom, of which products, for how long, for which pages. */
         NewToken: {
             /** @description Whose usage it opens. */
             for: components["schemas"]["NewSubject"];
@@ -1699,10 +1597,7 @@ export interface components {
              */
             origins: string[];
         };
-        /**
-         * OrganizationOfCaller
-         * @description The organization that every answer to the caller is about.
-         */
+        /** @description The organization that every answer to the caller is about. */
         OrganizationOfCaller: {
             /**
              * @description Its id, which never changes.
@@ -1720,10 +1615,7 @@ export interface components {
              */
             timezone: string;
         };
-        /**
-         * OrganizationRow
-         * @description The organization's own attributes.
-         */
+        /** @description The organization's own attributes. */
         OrganizationRow: {
             /**
              * @description The name of the organization.
@@ -1782,10 +1674,7 @@ export interface components {
              */
             retention_years: number | null;
         };
-        /**
-         * ProductCoverage
-         * @description What has arrived of one product; without `from`, days count from its first use.
-         */
+        /** @description What has arrived of one product; without `from`, days count from its first use. */
         ProductCoverage: {
             /**
              * @description When the first event was; null without any.
@@ -1824,10 +1713,7 @@ export interface components {
             /** @description The sum of sources that are not listed, or not with all that they sent: beyond about a thousand sources, those that were not used for longest are added up here. */
             other_sources: components["schemas"]["FirstAndLast"] | null;
         };
-        /**
-         * ProductOfCaller
-         * @description A product that the caller may ask about.
-         */
+        /** @description A product that the caller may ask about. */
         ProductOfCaller: {
             /**
              * @description Its id, which never changes.
@@ -1845,10 +1731,7 @@ export interface components {
              */
             kind: string;
         };
-        /**
-         * ProductRow
-         * @description A product.
-         */
+        /** @description A product. */
         ProductRow: {
             /**
              * @description That of an `app` is a UUID; one is made if it is left out.
@@ -1869,10 +1752,7 @@ export interface components {
              */
             kind: string | null;
         };
-        /**
-         * RatioOfKind
-         * @description The sum of a measure, divided.
-         */
+        /** @description The sum of a measure, divided. */
         RatioOfKind: {
             /**
              * @description What answers call it.
@@ -1895,10 +1775,7 @@ export interface components {
              */
             per: string;
         };
-        /**
-         * RatioRow
-         * @description The quotient of two sums.
-         */
+        /** @description The quotient of two sums. */
         RatioRow: {
             /**
              * @description What answers call it.
@@ -1922,10 +1799,7 @@ export interface components {
              */
             per: string;
         };
-        /**
-         * Receipt
-         * @description What became of a batch; `duplicate` counts repeats inside it.
-         */
+        /** @description What became of a batch; `duplicate` counts repeats inside it. */
         Receipt: {
             /**
              * Format: int64
@@ -1954,16 +1828,12 @@ export interface components {
             errors: components["schemas"]["EventError"][];
         };
         /**
-         * Role
          * @description What a user is in the organization.
          * @example Admin
          * @enum {string}
          */
         Role: "Admin" | "Manager" | "TeamLead" | "Member";
-        /**
-         * Rotation
-         * @description How long the former secret works on.
-         */
+        /** @description How long the former secret works on. */
         Rotation: {
             /**
              * @description For how many seconds the former secret works on.
@@ -1972,10 +1842,7 @@ export interface components {
              */
             grace_seconds: number;
         };
-        /**
-         * RowResult
-         * @description What became of one row; `index` is its place in its list, or its line.
-         */
+        /** @description What became of one row; `index` is its place in its list, or its line. */
         RowResult: {
             /**
              * Format: int64
@@ -2011,25 +1878,18 @@ export interface components {
              */
             note?: string;
         };
-        /**
-         * RowResults
-         * @description What became of every row, in the order in which they were sent.
-         */
+        /** @description What became of every row, in the order in which they were sent. */
         RowResults: {
             /** @description What became of each row. */
             results: components["schemas"]["RowResult"][];
         };
         /**
-         * Scope
          * @description What a key is for.
          * @example usage:read
          * @enum {string}
          */
         Scope: "usage:read" | "usage:write" | "directory:read" | "directory:write" | "keys:write" | "embed:write";
-        /**
-         * Seat
-         * @description A user, and what becomes of the seat.
-         */
+        /** @description A user, and what becomes of the seat. */
         Seat: {
             /** @description Who has the seat. */
             user: components["schemas"]["SeatUser"];
@@ -2053,16 +1913,12 @@ export interface components {
             status: components["schemas"]["SeatStatus"];
         };
         /**
-         * SeatStatus
          * @description What becomes of a seat.
          * @example active
          * @enum {string}
          */
         SeatStatus: "active" | "inactive" | "never_used" | "invited" | "deactivated";
-        /**
-         * SeatTotals
-         * @description How many seats have which status, whatever `q`, `state` and `status` list of them.
-         */
+        /** @description How many seats have which status, whatever `q`, `state` and `status` list of them. */
         SeatTotals: {
             /**
              * @description The seats of the license; null without one, and for a part of the users.
@@ -2100,10 +1956,7 @@ export interface components {
              */
             invited: number;
         };
-        /**
-         * SeatUser
-         * @description Who has a seat.
-         */
+        /** @description Who has a seat. */
         SeatUser: {
             /**
              * @description The user's id.
@@ -2125,10 +1978,7 @@ export interface components {
             /** @description The departments that the user is in. */
             departments: components["schemas"]["Group"][];
         };
-        /**
-         * SeatsAnswer
-         * @description A page of the seats.
-         */
+        /** @description A page of the seats. */
         SeatsAnswer: {
             /**
              * Format: date-time
@@ -2152,10 +2002,7 @@ export interface components {
              */
             next_cursor: string | null;
         };
-        /**
-         * SourceCoverage
-         * @description What has come from one source.
-         */
+        /** @description What has come from one source. */
         SourceCoverage: {
             /**
              * @description When the first event was; null without any.
@@ -2180,23 +2027,18 @@ export interface components {
             source: string;
         };
         /**
-         * State
          * @description Where a user stands with the organization.
          * @example invited
          * @enum {string}
          */
         State: "invited" | "registered" | "deactivated";
         /**
-         * Status
          * @description What became of a row.
          * @example created
          * @enum {string}
          */
         Status: "created" | "updated" | "unchanged" | "rejected" | "not_attempted";
-        /**
-         * SubjectOfCaller
-         * @description Whom the caller may ask about: one of the three.
-         */
+        /** @description Whom the caller may ask about: one of the three. */
         SubjectOfCaller: {
             /**
              * @description `true`: everybody, and any team, department or user.
@@ -2215,10 +2057,7 @@ export interface components {
              */
             user?: string;
         };
-        /**
-         * TeamRow
-         * @description A team.
-         */
+        /** @description A team. */
         TeamRow: {
             /**
              * @description The id of the team; one is made if it is left out.
@@ -2240,16 +2079,12 @@ export interface components {
             is_default: boolean | null;
         };
         /**
-         * TermKind
          * @description What a term of a figure is.
          * @example reading
          * @enum {string}
          */
         TermKind: "reading" | "delta" | "segment" | "late" | "day" | "user";
-        /**
-         * TokenMade
-         * @description A token, which is kept nowhere.
-         */
+        /** @description A token, which is kept nowhere. */
         TokenMade: {
             /**
              * @description The token, kept nowhere: give it to the page.
@@ -2264,16 +2099,12 @@ export interface components {
             expires_at: string;
         };
         /**
-         * Unit
          * @description What a measure is measured in.
          * @example count
          * @enum {string}
          */
         Unit: "count" | "ms" | "seconds" | "bytes" | "characters" | "lines" | "tokens" | "credits";
-        /**
-         * UsageAnswer
-         * @description Totals of all that is asked about, and a page of its groups.
-         */
+        /** @description Totals of all that is asked about, and a page of its groups. */
         UsageAnswer: {
             /**
              * Format: date-time
@@ -2346,7 +2177,6 @@ export interface components {
             explain: string;
         };
         /**
-         * UsageBlock
          * @description A block of a series, and every figure in it by its name.
          * @example {
          *       "active_users": 31,
@@ -2374,10 +2204,9 @@ export interface components {
              */
             partial?: boolean;
         } & {
-            [key: string]: number | null;
+            [key: string]: unknown;
         };
         /**
-         * UsageGroup
          * @description A group under the name of `group_by`, and its figures.
          *
          *     The value of a breakdown is a text; null is everything that is in no other group.
@@ -2405,12 +2234,9 @@ export interface components {
             /** @description The blocks of the period; none with the granularity `all`. */
             series?: components["schemas"]["UsageBlock"][];
         } & {
-            [key: string]: string | null;
+            [key: string]: unknown;
         };
-        /**
-         * UserRow
-         * @description A user: of that id, else of that username, else of that user_key; no two share one.
-         */
+        /** @description A user: of that id, else of that username, else of that user_key; no two share one. */
         UserRow: {
             /**
              * @description The user's id; one is made if it is left out.
@@ -2482,16 +2308,12 @@ export interface components {
             state_since: string | null;
         };
         /**
-         * UserType
          * @description Whether a user is a person or a machine.
          * @example account-user
          * @enum {string}
          */
         UserType: "account-user" | "service-user";
-        /**
-         * DrilldownAnswer
-         * @description One product.
-         */
+        /** @description One product. */
         DrilldownAnswer: {
             /**
              * @description Says that this is no error.
@@ -2502,20 +2324,14 @@ export interface components {
             /** @description One product, user by user. */
             data: components["schemas"]["DrilldownData"];
         };
-        /**
-         * DrilldownData
-         * @description One product, user by user.
-         */
+        /** @description One product, user by user. */
         DrilldownData: {
             /** @description What the answer is about. */
             metadata: components["schemas"]["DrilldownMetadata"];
             /** @description The users of this page, who used most first. */
             users: components["schemas"]["DrilldownUser"][];
         };
-        /**
-         * DrilldownMetadata
-         * @description Of one product: the totals of the organization, and where the page stands.
-         */
+        /** @description Of one product: the totals of the organization, and where the page stands. */
         DrilldownMetadata: {
             /** @description Whether people or machines. */
             type: components["schemas"]["UserType"];
@@ -2572,10 +2388,7 @@ export interface components {
             /** @description Where the page stands among all. */
             pagination: components["schemas"]["Pagination"];
         };
-        /**
-         * DrilldownUser
-         * @description What one user has used.
-         */
+        /** @description What one user has used. */
         DrilldownUser: {
             /**
              * @description The user's id.
@@ -2611,10 +2424,7 @@ export interface components {
              */
             totalScreenshots?: number;
         };
-        /**
-         * OrganizationName
-         * @description Whose report it is.
-         */
+        /** @description Whose report it is. */
         OrganizationName: {
             /**
              * @description Its id, which never changes.
@@ -2627,10 +2437,7 @@ export interface components {
              */
             name: string;
         };
-        /**
-         * Pagination
-         * @description Where a page stands among all.
-         */
+        /** @description Where a page stands among all. */
         Pagination: {
             /**
              * Format: int64
@@ -2657,10 +2464,7 @@ export interface components {
              */
             totalPages: number;
         };
-        /**
-         * ProductTotals
-         * @description The measures of a product, by the names that its kind has here.
-         */
+        /** @description The measures of a product, by the names that its kind has here. */
         ProductTotals: {
             /**
              * Format: int64
@@ -2682,16 +2486,12 @@ export interface components {
             totalScreenshots?: number;
         };
         /**
-         * ReportedProduct
          * @description The products that this API reports on.
          * @example automation
          * @enum {string}
          */
         ReportedProduct: "automation" | "app-automation" | "hyperexecute" | "realtime" | "realdevice" | "smartui";
-        /**
-         * SummaryAnswer
-         * @description All products.
-         */
+        /** @description All products. */
         SummaryAnswer: {
             /**
              * @description Says that this is no error.
@@ -2702,10 +2502,7 @@ export interface components {
             /** @description The totals of every product. */
             data: components["schemas"]["SummaryData"];
         };
-        /**
-         * SummaryData
-         * @description The totals of every product.
-         */
+        /** @description The totals of every product. */
         SummaryData: {
             /** @description What the answer is about. */
             metadata: components["schemas"]["SummaryMetadata"];
@@ -2714,10 +2511,7 @@ export interface components {
                 [key: string]: components["schemas"]["ProductTotals"];
             };
         };
-        /**
-         * SummaryMetadata
-         * @description Of all products.
-         */
+        /** @description Of all products. */
         SummaryMetadata: {
             /** @description Whether people or machines. */
             type: components["schemas"]["UserType"];
@@ -2752,10 +2546,7 @@ export interface components {
              */
             partial?: boolean;
         };
-        /**
-         * UsageReportError
-         * @description An error of the usage report API.
-         */
+        /** @description An error of the usage report API. */
         UsageReportError: {
             /**
              * @description Says that this is an error.
@@ -2769,10 +2560,7 @@ export interface components {
              */
             message: string;
         };
-        /**
-         * Block
-         * @description What was done in a part of the range.
-         */
+        /** @description What was done in a part of the range. */
         Block: {
             /**
              * Format: date-time
@@ -2802,20 +2590,14 @@ export interface components {
             /** @description Use of the products to chat with. */
             chat: components["schemas"]["ChatUsage"];
         };
-        /**
-         * Blocks
-         * @description The range in blocks.
-         */
+        /** @description The range in blocks. */
         Blocks: {
             /** @description How long each block is. */
             granularity: components["schemas"]["UsageMetricsGranularity"];
             /** @description Every block of the range, oldest first. */
             data: components["schemas"]["Block"][];
         };
-        /**
-         * ChatUsage
-         * @description What the chats were used for.
-         */
+        /** @description What the chats were used for. */
         ChatUsage: {
             /**
              * Format: int64
@@ -2853,10 +2635,7 @@ export interface components {
              */
             chatConsumptionRate: number;
         };
-        /**
-         * CodeCompletions
-         * @description What the products that complete code were used for.
-         */
+        /** @description What the products that complete code were used for. */
         CodeCompletions: {
             /**
              * Format: int64
@@ -2894,10 +2673,7 @@ export interface components {
              */
             automationFactor: number;
         };
-        /**
-         * Faults
-         * @description Every fault of the request.
-         */
+        /** @description Every fault of the request. */
         Faults: {
             /**
              * @description Every fault of a 400; empty otherwise.
@@ -2908,24 +2684,17 @@ export interface components {
             errors: string[];
         };
         /**
-         * Granularity
          * @description How a period is cut into blocks.
          * @example all
          * @enum {string}
          */
         UsageMetricsGranularity: "all" | "daily" | "weekly" | "monthly";
-        /**
-         * LicenseAnswer
-         * @description The license.
-         */
+        /** @description The license. */
         LicenseAnswer: {
             /** @description What the organization has bought. */
             license: components["schemas"]["LicenseDetails"];
         };
-        /**
-         * LicenseDetails
-         * @description What the organization has bought.
-         */
+        /** @description What the organization has bought. */
         LicenseDetails: {
             /**
              * Format: int64
@@ -2974,10 +2743,7 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /**
-         * ListedTeam
-         * @description A team in the list of teams.
-         */
+        /** @description A team in the list of teams. */
         ListedTeam: {
             /**
              * @description The id of the team.
@@ -3001,10 +2767,7 @@ export interface components {
              */
             isDefaultTeam: boolean;
         };
-        /**
-         * ListedUser
-         * @description A user in a list of users.
-         */
+        /** @description A user in a list of users. */
         ListedUser: {
             /**
              * @description The user's id.
@@ -3040,10 +2803,7 @@ export interface components {
              */
             updatedAt: string;
         };
-        /**
-         * Meta
-         * @description How many rows are here, how many in all, and how to go on.
-         */
+        /** @description How many rows are here, how many in all, and how to go on. */
         Meta: {
             /**
              * Format: int64
@@ -3060,10 +2820,7 @@ export interface components {
             /** @description How to ask for the rows that follow; null after the last one. */
             next: components["schemas"]["NextPage"] | null;
         };
-        /**
-         * NextPage
-         * @description How to ask for the rows that follow.
-         */
+        /** @description How to ask for the rows that follow. */
         NextPage: {
             /**
              * Format: int64
@@ -3078,10 +2835,7 @@ export interface components {
              */
             offset: number;
         };
-        /**
-         * OrganizationAnswer
-         * @description An organization.
-         */
+        /** @description An organization. */
         OrganizationAnswer: {
             /**
              * @description Its id, which never changes.
@@ -3126,10 +2880,7 @@ export interface components {
              */
             planType: string;
         };
-        /**
-         * OrganizationUsageAnswer
-         * @description Everybody's usage over time.
-         */
+        /** @description Everybody's usage over time. */
         OrganizationUsageAnswer: {
             /**
              * @description The id of the organization.
@@ -3151,10 +2902,7 @@ export interface components {
             /** @description The range in blocks. */
             usage: components["schemas"]["Blocks"];
         };
-        /**
-         * Permission
-         * @description Someone who holds a role.
-         */
+        /** @description Someone who holds a role. */
         Permission: {
             /**
              * @description What the user signs in with.
@@ -3167,15 +2915,9 @@ export interface components {
              */
             organizationId: string;
         };
-        /**
-         * Permissions
-         * @description Everyone who holds a role.
-         */
+        /** @description Everyone who holds a role. */
         Permissions: components["schemas"]["Permission"][];
-        /**
-         * TeamAnswer
-         * @description A team.
-         */
+        /** @description A team. */
         TeamAnswer: {
             /**
              * @description The id of the team.
@@ -3188,20 +2930,14 @@ export interface components {
              */
             name: string;
         };
-        /**
-         * TeamList
-         * @description A part of the teams.
-         */
+        /** @description A part of the teams. */
         TeamList: {
             /** @description The rows of this page. */
             data: components["schemas"]["ListedTeam"][];
             /** @description Where these teams stand among all. */
             meta: components["schemas"]["Meta"];
         };
-        /**
-         * TeamUsageAnswer
-         * @description The usage of a team over time.
-         */
+        /** @description The usage of a team over time. */
         TeamUsageAnswer: {
             /**
              * @description The id of the organization.
@@ -3228,10 +2964,7 @@ export interface components {
             /** @description The range in blocks. */
             usage: components["schemas"]["Blocks"];
         };
-        /**
-         * TeamUtilization
-         * @description The accounts of a team, as they stand now.
-         */
+        /** @description The accounts of a team, as they stand now. */
         TeamUtilization: {
             /**
              * Format: int64
@@ -3252,10 +2985,7 @@ export interface components {
              */
             invited: number;
         };
-        /**
-         * UsageMetricsError
-         * @description An error of the usage metrics API.
-         */
+        /** @description An error of the usage metrics API. */
         UsageMetricsError: {
             /**
              * @description The status as a word.
@@ -3280,20 +3010,14 @@ export interface components {
             /** @description Every fault of the request. */
             details: components["schemas"]["Faults"];
         };
-        /**
-         * UserList
-         * @description A part of some users.
-         */
+        /** @description A part of some users. */
         UserList: {
             /** @description The rows of this page. */
             data: components["schemas"]["ListedUser"][];
             /** @description Where these users stand among all. */
             meta: components["schemas"]["Meta"];
         };
-        /**
-         * UserOfTeam
-         * @description A user, by the names of this endpoint.
-         */
+        /** @description A user, by the names of this endpoint. */
         UserOfTeam: {
             /**
              * @description The id of the organization.
@@ -3325,10 +3049,7 @@ export interface components {
              */
             updatedAt: string;
         };
-        /**
-         * UserTeam
-         * @description The one team of a user; empty without one.
-         */
+        /** @description The one team of a user; empty without one. */
         UserTeam: {
             /**
              * @description The id of the team; absent without one.
@@ -3341,10 +3062,7 @@ export interface components {
              */
             team_name?: string;
         };
-        /**
-         * UserUsageAnswer
-         * @description The usage of one user over time.
-         */
+        /** @description The usage of one user over time. */
         UserUsageAnswer: {
             /**
              * @description The id of the organization.
@@ -3371,10 +3089,7 @@ export interface components {
             /** @description The range in blocks. */
             usage: components["schemas"]["Blocks"];
         };
-        /**
-         * UserWithTeam
-         * @description A user and their team, if they have one.
-         */
+        /** @description A user and their team, if they have one. */
         UserWithTeam: {
             /** @description The user. */
             user: components["schemas"]["UserOfTeam"];
@@ -3385,10 +3100,7 @@ export interface components {
              */
             teams: components["schemas"]["UserTeam"];
         };
-        /**
-         * UtilizationMonth
-         * @description The accounts of a month; January is 0.
-         */
+        /** @description The accounts of a month; January is 0. */
         UtilizationMonth: {
             /**
              * @description The year.
@@ -3425,15 +3137,9 @@ export interface components {
              */
             pending: number;
         };
-        /**
-         * UtilizationMonths
-         * @description The months, oldest first.
-         */
+        /** @description The months, oldest first. */
         UtilizationMonths: components["schemas"]["UtilizationMonth"][];
-        /**
-         * ActivityDays
-         * @description The days that were asked about.
-         */
+        /** @description The days that were asked about. */
         ActivityDays: {
             /**
              * Format: date
@@ -3449,16 +3155,12 @@ export interface components {
             end: string;
         };
         /**
-         * ActivityMetric
          * @description What can be shown of an app over time.
          * @example active-time
          * @enum {string}
          */
         ActivityMetric: "active-time" | "session-count" | "user-count";
-        /**
-         * ActivityPoint
-         * @description A block by its first day, and its value.
-         */
+        /** @description A block by its first day, and its value. */
         ActivityPoint: {
             /**
              * Format: date
@@ -3473,10 +3175,7 @@ export interface components {
              */
             value: number;
         };
-        /**
-         * AppActivityAnswer
-         * @description One app over a period.
-         */
+        /** @description One app over a period. */
         AppActivityAnswer: {
             /** @description What is shown over time. */
             metric: components["schemas"]["ActivityMetric"];
@@ -3490,10 +3189,7 @@ export interface components {
             /** @description Every block of the period, oldest first. */
             data: components["schemas"]["ActivityPoint"][];
         };
-        /**
-         * AppDetailAnswer
-         * @description The totals of an app in a period.
-         */
+        /** @description The totals of an app in a period. */
         AppDetailAnswer: {
             /** @description The days that were asked about. */
             period: components["schemas"]["ComparedDays"];
@@ -3506,10 +3202,7 @@ export interface components {
             /** @description How many sessions there were. */
             session_count: components["schemas"]["MetricWithDelta"];
         };
-        /**
-         * AppRef
-         * @description Which app.
-         */
+        /** @description Which app. */
         AppRef: {
             /**
              * @description The id of the app.
@@ -3522,10 +3215,7 @@ export interface components {
              */
             name: string;
         };
-        /**
-         * AppUserUtilization
-         * @description How much one user used one app.
-         */
+        /** @description How much one user used one app. */
         AppUserUtilization: {
             /** @description Who it is about. */
             user: components["schemas"]["UserRef"];
@@ -3538,10 +3228,7 @@ export interface components {
              */
             days_active: number;
         };
-        /**
-         * AppUsersAnswer
-         * @description A page of the users of an app.
-         */
+        /** @description A page of the users of an app. */
         AppUsersAnswer: {
             /** @description The days that were asked about. */
             period: components["schemas"]["ComparedDays"];
@@ -3559,10 +3246,7 @@ export interface components {
              */
             next_cursor: string | null;
         };
-        /**
-         * AppsAnswer
-         * @description A page of the apps.
-         */
+        /** @description A page of the apps. */
         AppsAnswer: {
             /** @description The days that were asked about. */
             period: components["schemas"]["ComparedDays"];
@@ -3580,10 +3264,7 @@ export interface components {
              */
             next_cursor: string | null;
         };
-        /**
-         * ClientUser
-         * @description A user as the directory knows them.
-         */
+        /** @description A user as the directory knows them. */
         ClientUser: {
             /**
              * @description The user's id.
@@ -3617,10 +3298,7 @@ export interface components {
              */
             updated_at: string;
         };
-        /**
-         * ComparedDays
-         * @description The days that were asked about.
-         */
+        /** @description The days that were asked about. */
         ComparedDays: {
             /**
              * Format: date
@@ -3645,10 +3323,7 @@ export interface components {
              */
             compare_end_date: string | null;
         };
-        /**
-         * DepartmentRef
-         * @description Which department.
-         */
+        /** @description Which department. */
         DepartmentRef: {
             /**
              * @description Its id, which never changes.
@@ -3661,10 +3336,7 @@ export interface components {
              */
             name: string;
         };
-        /**
-         * LastActivity
-         * @description When a user was last active.
-         */
+        /** @description When a user was last active. */
         LastActivity: {
             /**
              * @description The later of the two; null for never.
@@ -3682,10 +3354,7 @@ export interface components {
              */
             web_at: string | null;
         };
-        /**
-         * MetricWithDelta
-         * @description A figure, and how it has changed.
-         */
+        /** @description A figure, and how it has changed. */
         MetricWithDelta: {
             /**
              * Format: int64
@@ -3706,10 +3375,7 @@ export interface components {
              */
             compare_value: number | null;
         };
-        /**
-         * PersonProductUsage
-         * @description What a user has used of a product.
-         */
+        /** @description What a user has used of a product. */
         PersonProductUsage: {
             /** @description Which product. */
             product: components["schemas"]["ProductRef"];
@@ -3730,10 +3396,7 @@ export interface components {
              */
             days_active: number;
         };
-        /**
-         * PersonUsageAnswer
-         * @description One user across all products.
-         */
+        /** @description One user across all products. */
         PersonUsageAnswer: {
             /** @description The days that were asked about. */
             period: components["schemas"]["ComparedDays"];
@@ -3742,10 +3405,7 @@ export interface components {
             /** @description Every product that the user used. */
             products: components["schemas"]["PersonProductUsage"][];
         };
-        /**
-         * ProductRef
-         * @description Which product, and of which kind.
-         */
+        /** @description Which product, and of which kind. */
         ProductRef: {
             /**
              * @description The id of the product.
@@ -3763,10 +3423,7 @@ export interface components {
              */
             kind: string;
         };
-        /**
-         * RankedApp
-         * @description The totals of one app.
-         */
+        /** @description The totals of one app. */
         RankedApp: {
             /** @description Which app. */
             app: components["schemas"]["AppRef"];
@@ -3779,10 +3436,7 @@ export interface components {
             /** @description How many sessions there were. */
             session_count: components["schemas"]["MetricWithDelta"];
         };
-        /**
-         * UserRef
-         * @description Who a user is.
-         */
+        /** @description Who a user is. */
         UserRef: {
             /**
              * @description The user's id.
@@ -3802,10 +3456,7 @@ export interface components {
             /** @description When the user last used any app. */
             last_activity: components["schemas"]["LastActivity"];
         };
-        /**
-         * UsersAnswer
-         * @description A page of the users.
-         */
+        /** @description A page of the users. */
         UsersAnswer: {
             /** @description The rows of this page. */
             data: components["schemas"]["ClientUser"][];

@@ -1,6 +1,8 @@
 """`@odometer/client`: its types are those of the documents, and it does what its tests say."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from tests.support.documents import compare
 from tests.support.javascript import generator, node
@@ -12,9 +14,27 @@ TYPED = ("--strict", "--target", "ES2022", "--lib", "ES2023,DOM", "--module", "N
 
 
 def test_the_types_are_those_of_the_documents(tmp_path: Path) -> None:
-    made = tmp_path / "schema.d.ts"
-    node(generator("openapi-typescript/bin/cli.js"), DOCUMENT, "-o", made)
+    made, document = tmp_path / "schema.d.ts", tmp_path / "openapi.json"
+    document.write_text(json.dumps(sayable(json.loads(DOCUMENT.read_text(encoding="utf-8")))))
+    node(generator("openapi-typescript/bin/cli.js"), document, "-o", made)
     compare(CLIENT / "schema.d.ts", made.read_text(encoding="utf-8"))
+
+
+def sayable(content: Any) -> Any:
+    """A document without types of further fields beside named ones.
+
+    TypeScript would hold the named fields to be of that type, too.
+    """
+    if isinstance(content, list):
+        return [sayable(each) for each in content]
+    if not isinstance(content, dict):
+        return content
+    others = {"additionalProperties": True} if is_open(content) else {}
+    return {name: sayable(each) for name, each in {**content, **others}.items()}
+
+
+def is_open(schema: dict[str, Any]) -> bool:
+    return "properties" in schema and isinstance(schema.get("additionalProperties"), dict)
 
 
 def test_the_declarations_are_those_of_the_code(tmp_path: Path) -> None:
