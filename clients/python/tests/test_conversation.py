@@ -24,6 +24,7 @@ from odometer_client import (
     UnexpectedAnswer,
     Unreachable,
 )
+from odometer_client.settings import bearer
 
 KEY = "odo_a-key-that-nobody-may-see_1234"
 RECEIPT = {"accepted": 1, "duplicate": 0, "rejected": 0, "errors": []}
@@ -211,7 +212,14 @@ def test_the_key_is_in_the_header_and_nowhere_else(
     with pytest.raises(Unreachable) as caught:
         client.me()
     assert answers.requests[0].headers["authorization"] == f"Bearer {KEY}"
-    told = [repr(client), repr(vars(client)), str(caught.value), repr(caught.value), caplog.text]
+    told = [
+        repr(client),
+        repr(vars(client)),
+        repr(bearer(KEY)),
+        str(caught.value),
+        repr(caught.value),
+        caplog.text,
+    ]
     assert [each for each in told if "nobody-may-see" in each] == []
 
 

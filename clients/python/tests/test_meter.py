@@ -216,6 +216,25 @@ def test_a_refused_event_is_set_aside_and_the_others_count(
     assert [record.message for record in caplog.records if "no_usage" in record.message]
 
 
+def test_an_event_that_waits_does_not_set_its_neighbours_aside_again(
+    api: Api, meter: Meter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odometer_client.sender.REST_SECONDS", 0.01)
+    codes = {"early": "time_ahead", "bad": "no_usage"}
+
+    def answer(events: list[Any]) -> httpx.Response:
+        faults = [(index, codes[event["id"]]) for index, event in enumerate(events)]
+        return receipt(len(events), *faults, date=datetime.now(UTC))
+
+    api.answer = answer
+    for name in codes:
+        meter.count("chat", user="ada", id=name, time=datetime.now(UTC), interactions=1)
+    assert not meter.flush(0.5)
+    assert len(api.bodies) > 2
+    (line,) = lines_of(tmp_path / "spool" / "rejected.ndjson")
+    assert (line["event"]["id"], meter.stats().rejected) == ("bad", 1)
+
+
 @pytest.mark.parametrize("status", [413, 400])
 def test_a_batch_that_is_refused_is_sent_in_parts(
     status: int, api: Api, meter: Meter, tmp_path: Path
