@@ -176,7 +176,7 @@ function Credentials({ credentials, keep }) {
     </form></section>`;
 }
 
-const THEMES = /** @type {const} */ ({ system: 'As the system', light: 'Light', dark: 'Dark' });
+const THEMES = /** @type {const} */ ({ system: 'Auto', light: 'Light', dark: 'Dark' });
 
 /** @param {string | null} theme */
 function setTheme(theme) {
