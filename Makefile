@@ -44,7 +44,7 @@ check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready .local/to
 	$(BIN)/mypy
 	$(TSC) --project jsconfig.json
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/openapi-spec-validator docs/api/*.json
+	$(BIN)/openapi-spec-validator docs/api/*.json functions/edge/page/files/openapi.json
 	$(SAM) validate --lint
 	$(BIN)/cfn-lint template.yaml infrastructure/monitoring.yaml
 	@mkdir -p .local/check && $(BIN)/python -m local.template >.local/check/expanded.json

@@ -4,6 +4,7 @@ Their models are strict: no other fields, no null where the document knows none,
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from tests.contract.published import ANSWERS
 from tests.contract.questions import FAMILIES, QUESTIONS, Answering, Question, answering
 from tests.support.conformance import DOCUMENTS
 from tests.support.stack import ROOT, stack_on_moto
@@ -61,6 +63,26 @@ def generated(family: str, folder: Path) -> ModuleType:
     return import_module(module)
 
 
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    """The models of a client that is generated from what the originals publish."""
+    folder = tmp_path_factory.mktemp("originals")
+    content = {"openapi": "3.1.0", "info": {"title": "The originals", "version": "1"}, "paths": {}}
+    document = folder / "originals.json"
+    schemas = {name_of(path): schema for path, schema in ANSWERS.items()}
+    document.write_text(json.dumps({**content, "components": {"schemas": schemas}}))
+    command = [*GENERATE, "--input", str(document), "--output", str(folder / "originals.py")]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield import_module("originals")
+
+
+def name_of(path: str) -> str:
+    """A name for the answer of a path."""
+    return "".join(part.capitalize() for part in re.split(r"[\W_]+", path))
+
+
 def family_of(question: Question) -> str:
     return next(name for name in FAMILIES if question.path in DOCUMENTS[name]["paths"])
 
@@ -103,3 +125,14 @@ def test_a_generated_client_asks_and_reads(
     assert reply.status == 200, reply
     understood = read(module, question, reply.text).model_dump(mode="json", by_alias=True)
     assert understood == json.loads(reply.text.replace(".000Z", "Z"))
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=str)
+def test_a_client_of_the_originals_reads_our_answers(
+    us: Answering, originals: ModuleType, question: Question
+) -> None:
+    reply = us.to(question)
+    assert reply.status == 200, reply
+    model: type[BaseModel] = getattr(originals, name_of(question.path))
+    understood = model.model_validate_json(reply.text).model_dump(mode="json", by_alias=True)
+    assert understood == json.loads(reply.text)
