@@ -17,6 +17,8 @@ from unittest.mock import patch
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
+from botocore import session
+from botocore.loaders import Loader, create_loader
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
@@ -224,10 +226,21 @@ def matched(route: str, path: str) -> dict[str, str] | None:
 @contextmanager
 def stack_on_moto() -> Iterator[Stack]:
     """The template's tables and secret, in a process that remembers nothing."""
-    with patch.dict(os.environ, ENVIRONMENT), mock_aws(), one_call_at_a_time():
+    with (
+        patch.dict(os.environ, ENVIRONMENT),
+        patch.object(session, "create_loader", loader_of_all_tests),
+        mock_aws(),
+        one_call_at_a_time(),
+    ):
         create_tables(boto3.client("dynamodb"))
         boto3.client("secretsmanager").create_secret(Name="odometer", SecretString="not a secret")
         yield new_stack()
+
+
+@cache
+def loader_of_all_tests(search_path: str | None = None) -> Loader:
+    """What botocore's clients are made of is parsed once, which takes as long as all else here."""
+    return create_loader(search_path)
 
 
 @contextmanager
