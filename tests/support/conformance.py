@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -52,6 +52,7 @@ def keeps_to_its_document(
     operations = sum(len(each) for each in DOCUMENTS[family]["paths"].values())
     bounds = settings(
         max_examples=max(1, cases // operations),
+        phases=[each for each in Phase if each is not Phase.explicit],  # examples have own tests
         derandomize=True,
         deadline=None,
         suppress_health_check=list(HealthCheck),
