@@ -9,6 +9,8 @@ BIN := .venv/bin
 SAM := .local/tools/sam/bin/sam
 NODE := .local/tools/node/bin
 TSC := $(NODE)/node .local/tools/js/node_modules/typescript/bin/tsc
+PRETTIER := $(NODE)/node .local/tools/js/node_modules/prettier/bin/prettier.cjs --log-level warn
+JAVASCRIPT := 'functions/edge/page/files/**/*.js' '!functions/edge/page/files/vendor/**' 'clients/typescript/**/*.js'
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
@@ -42,6 +44,7 @@ check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready .local/to
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(PRETTIER) --check $(JAVASCRIPT)
 	$(TSC) --project jsconfig.json
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/openapi-spec-validator docs/api/*.json functions/edge/page/files/openapi.json
@@ -50,9 +53,10 @@ check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready .local/to
 	@mkdir -p .local/check && $(BIN)/python -m local.template >.local/check/expanded.json
 	.local/tools/policy/bin/checkov --config-file .checkov.yaml -f template.yaml infrastructure/monitoring.yaml .local/check/expanded.json
 
-format: .venv/.ready ## let ruff write what it can
+format: .venv/.ready .local/tools/js/.ready ## let ruff and prettier write what they can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(PRETTIER) --write $(JAVASCRIPT)
 
 lock: .venv/.ready .local/tools/node/.ready ## renew every lock file from pyproject.toml
 	$(LOCK) -o layers/odometer/requirements.txt

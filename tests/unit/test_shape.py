@@ -14,6 +14,13 @@ import pytest
 APPS = sorted(Path("functions").glob("*/*/app.py"))
 PACKAGES = ("layers/odometer/odometer", "cli", "clients/python/src", "local")
 MODULES = sorted(path for package in PACKAGES for path in Path(package).rglob("*.py"))
+SCRIPTS = sorted(
+    path
+    for folder in ("functions/edge/page/files", "clients/typescript")
+    for path in Path(folder).rglob("*.js")
+    if not {"vendor", "node_modules"} & set(path.parts)
+)
+LONGEST_LINE = 110
 LOCKS = sorted([*Path("requirements").glob("*.txt"), Path("layers/odometer/requirements.txt")])
 VAGUE = {"common", "data", "helper", "helpers", "info", "manager", "misc", "util", "utils"}
 
@@ -34,6 +41,16 @@ def test_a_function_is_made_of_our_words_only(app: Path) -> None:
         for name in node.names
     }
     assert imported <= {"odometer", "datetime", "typing", "collections"}
+
+
+def test_javascript_is_read_without_scrolling() -> None:
+    lines = [
+        f"{script}:{number}"
+        for script in SCRIPTS
+        for number, line in enumerate(script.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > LONGEST_LINE
+    ]
+    assert (bool(SCRIPTS), lines) == (True, [])
 
 
 IMPORTS_ALL = """

@@ -28,26 +28,41 @@ export class ApiError extends Error {
 
 /** @typedef {Record<string, string | number | boolean | null | undefined>} Query */
 
-/** A path with a query; what is empty is left out. @param {string} path @param {Query} [query] */
+/**
+ * A path with a query; what is empty is left out.
+ * @param {string} path
+ * @param {Query} [query]
+ */
 export function pathOf(path, query = {}) {
-  const said = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const said = Object.entries(query).filter(
+    ([, value]) => value !== undefined && value !== null && value !== '',
+  );
   const text = new URLSearchParams(said.map(([name, value]) => [name, String(value)])).toString();
   return text ? `${path}?${text}` : path;
 }
 
-/** The path of a URI template of the API with its variables filled in. @param {string} template @param {Record<string, string>} variables */
+/**
+ * The path of a URI template of the API with its variables filled in.
+ * @param {string} template
+ * @param {Record<string, string>} variables
+ */
 export function filled(template, variables) {
   const [path, expression] = template.split('{', 2);
   const names = (expression ?? '').replace(/^[?&]|\}$/g, '').split(',');
   const [route, query = ''] = path.split('?', 2);
   const fixed = Object.fromEntries(new URLSearchParams(query));
-  const said = Object.fromEntries(names.filter((name) => variables[name] !== undefined).map((name) => [name, variables[name]]));
+  const said = Object.fromEntries(
+    names.filter((name) => variables[name] !== undefined).map((name) => [name, variables[name]]),
+  );
   return pathOf(route, { ...fixed, ...said });
 }
 
 /** A client of the routes with one key or embed token. */
 export class Api {
-  /** @param {string} token @param {() => void} onUnauthorized */
+  /**
+   * @param {string} token
+   * @param {() => void} onUnauthorized
+   */
   constructor(token, onUnauthorized = () => {}) {
     this.token = token;
     this.onUnauthorized = onUnauthorized;
@@ -55,7 +70,10 @@ export class Api {
     this.remembered = new Map();
   }
 
-  /** An answer that was given within the last minute, if there is one. @param {string} path */
+  /**
+   * An answer that was given within the last minute, if there is one.
+   * @param {string} path
+   */
   known(path) {
     const found = this.remembered.get(path);
     return found && Date.now() - found.at < FRESH_MS ? found.answer : undefined;
@@ -63,7 +81,8 @@ export class Api {
 
   /**
    * The JSON at a path such as `/v1/seats?limit=1`; an answer is good for a minute.
-   * @param {string} path @param {{signal?: AbortSignal, fresh?: boolean}} [how]
+   * @param {string} path
+   * @param {{signal?: AbortSignal, fresh?: boolean}} [how]
    * @returns {Promise<any>}
    */
   async get(path, { signal, fresh = false } = {}) {
@@ -74,18 +93,29 @@ export class Api {
     return answer;
   }
 
-  /** The same table as CSV. @param {string} path @param {AbortSignal} [signal] */
+  /**
+   * The same table as CSV.
+   * @param {string} path
+   * @param {AbortSignal} [signal]
+   */
   async csv(path, signal) {
     return (await this.send(path, { signal, headers: { Accept: 'text/csv' } })).blob();
   }
 
-  /** @param {string} path @param {unknown} body */
+  /**
+   * @param {string} path
+   * @param {unknown} body
+   */
   async post(path, body) {
     const headers = { 'Content-Type': 'application/json' };
     return (await this.send(path, { method: 'POST', headers, body: JSON.stringify(body) })).json();
   }
 
-  /** Try again what the service was too busy for, and throw an `ApiError` for all other refusals. @param {string} path @param {RequestInit} how */
+  /**
+   * Try again what the service was too busy for, and throw an `ApiError` for all other refusals.
+   * @param {string} path
+   * @param {RequestInit} how
+   */
   async send(path, how) {
     for (let tries = 1; ; tries += 1) {
       const response = await this.fetch(path, how);
@@ -97,18 +127,28 @@ export class Api {
     }
   }
 
-  /** @param {string} path @param {RequestInit} how */
+  /**
+   * @param {string} path
+   * @param {RequestInit} how
+   */
   async fetch(path, how) {
     const headers = { ...how.headers, Authorization: `Bearer ${this.token}` };
     try {
-      return await fetch(new URL(path.replace(/^\//, ''), BASE_URL), { ...how, headers, credentials: 'omit' });
+      return await fetch(new URL(path.replace(/^\//, ''), BASE_URL), {
+        ...how,
+        headers,
+        credentials: 'omit',
+      });
     } catch (error) {
       if (/** @type {Error} */ (error).name === 'AbortError') throw error;
       throw new ApiError(0, { message: 'The service cannot be reached' });
     }
   }
 
-  /** @param {string} path @param {any} answer */
+  /**
+   * @param {string} path
+   * @param {any} answer
+   */
   remember(path, answer) {
     this.remembered.delete(path);
     this.remembered.set(path, { at: Date.now(), answer });
@@ -123,7 +163,10 @@ export class Api {
   }
 }
 
-/** What a refusal says; bodies that are not ours say nothing. @param {Response} response */
+/**
+ * What a refusal says; bodies that are not ours say nothing.
+ * @param {Response} response
+ */
 async function errorOf(response) {
   const body = await response.json().catch(() => ({}));
   const after = Number(response.headers.get('Retry-After'));
@@ -131,18 +174,29 @@ async function errorOf(response) {
   return new ApiError(response.status, said, after > 0 ? after : null);
 }
 
-/** @param {number} seconds @param {AbortSignal | null} [signal] */
+/**
+ * @param {number} seconds
+ * @param {AbortSignal | null} [signal]
+ */
 function wait(seconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, seconds * 1000);
-    signal?.addEventListener('abort', () => {
-      clearTimeout(timer);
-      reject(new DOMException('The question was changed', 'AbortError'));
-    }, { once: true });
+    signal?.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        reject(new DOMException('The question was changed', 'AbortError'));
+      },
+      { once: true },
+    );
   });
 }
 
-/** Let the browser save a file. @param {Blob} blob @param {string} name */
+/**
+ * Let the browser save a file.
+ * @param {Blob} blob
+ * @param {string} name
+ */
 export function save(blob, name) {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);

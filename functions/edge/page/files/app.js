@@ -1,8 +1,24 @@
 /** The page around the views: signing in, the address, navigation, theme. */
 
-import { html, render, useCallback, useEffect, useErrorBoundary, useMemo, useRef, useState } from './vendor/standalone.module.js';
+import {
+  html,
+  render,
+  useCallback,
+  useEffect,
+  useErrorBoundary,
+  useMemo,
+  useRef,
+  useState,
+} from './vendor/standalone.module.js';
 import { Api } from './api.js';
-import { IS_EMBEDDED, TokenNeeded, addressInQuery, isEmbedToken, tellHeight, useTokensOfOuterPage } from './embed.js';
+import {
+  IS_EMBEDDED,
+  TokenNeeded,
+  addressInQuery,
+  isEmbedToken,
+  tellHeight,
+  useTokensOfOuterPage,
+} from './embed.js';
 import { EmptyState, ErrorState, Loading, View, stateOf, useAnswer } from './parts.js';
 import { addressOf, addressOfView, decoded, limitOf, questionOf } from './question.js';
 import { Search } from './search.js';
@@ -12,7 +28,10 @@ const TOKEN = 'odometer.token';
 const THEME = 'odometer.theme';
 const MOST_LISTED = 20;
 
-/** Views that are loaded when they are first opened. @type {Record<string, () => Promise<any>>} */
+/**
+ * Views that are loaded when they are first opened.
+ * @type {Record<string, () => Promise<any>>}
+ */
 const LATER = {
   product: () => import('./views/product.js'),
   team: () => import('./views/team.js'),
@@ -20,27 +39,44 @@ const LATER = {
   seats: () => import('./views/seats.js'),
   data: () => import('./views/data.js'),
 };
-const NAMES = { overview: 'Overview', product: 'Product', team: 'Team', user: 'User', seats: 'Seats', data: 'Data' };
+const NAMES = {
+  overview: 'Overview',
+  product: 'Product',
+  team: 'Team',
+  user: 'User',
+  seats: 'Seats',
+  data: 'Data',
+};
 
 /** The storage of the tab; a page in another site's frame may have none. */
 const kept = {
   /** @param {string} name */
   get(name, storage = 'sessionStorage') {
-    try { return window[/** @type {'sessionStorage'} */ (storage)].getItem(name); } catch { return null; }
+    try {
+      return window[/** @type {'sessionStorage'} */ (storage)].getItem(name);
+    } catch {
+      return null;
+    }
   },
-  /** @param {string} name @param {string | null} value */
+  /**
+   * @param {string} name
+   * @param {string | null} value
+   */
   set(name, value, storage = 'sessionStorage') {
     try {
       const place = window[/** @type {'sessionStorage'} */ (storage)];
       if (value === null) place.removeItem(name);
       else place.setItem(name, value);
-    } catch { /* it is kept as long as the page is */ }
+    } catch {
+      /* it is kept as long as the page is */
+    }
   },
 };
 
 /**
- * The key or token of the fragment, which is taken out of the address at once, or of the tab. A page in a frame has
- * only what is in its fragment, because whoever frames it could have it click for somebody who is signed in.
+ * The key or token of the fragment, which is taken out of the address at once, or of the tab. A
+ * page in a frame has only what is in its fragment, because whoever frames it could have it click
+ * for somebody who is signed in.
  */
 const takeToken = () => takeSentToken() ?? (IS_EMBEDDED ? null : kept.get(TOKEN));
 
@@ -54,7 +90,10 @@ function takeSentToken() {
   return token;
 }
 
-/** The question in the address, and how to change it; a token that is put there is taken out. @param {(token: string) => void} enter */
+/**
+ * The question in the address, and how to change it; a token that is put there is taken out.
+ * @param {(token: string) => void} enter
+ */
 function useQuestion(enter) {
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {
@@ -81,7 +120,12 @@ function App() {
     setReason(why);
     setToken(null);
   }, []);
-  const api = useMemo(() => token && new Api(token, () => leave('This key is not accepted: it may have expired or been revoked.')), [token, leave]);
+  const api = useMemo(
+    () =>
+      token &&
+      new Api(token, () => leave('This key is not accepted: it may have expired or been revoked.')),
+    [token, leave],
+  );
   const enter = useCallback((/** @type {string} */ key) => {
     if (!IS_EMBEDDED) kept.set(TOKEN, key);
     setReason('');
@@ -91,7 +135,15 @@ function App() {
   useTokensOfOuterPage(enter);
   if (!api && IS_EMBEDDED) return html`<${TokenNeeded} reason=${reason} />`;
   if (!api) return html`<${SignIn} reason=${reason} onEnter=${enter} />`;
-  return html`<${SignedIn} key=${token} api=${api} question=${question} navigate=${navigate} onLeave=${() => leave('')} />`;
+  return html`
+    <${SignedIn}
+      key=${token}
+      api=${api}
+      question=${question}
+      navigate=${navigate}
+      onLeave=${() => leave('')}
+    />
+  `;
 }
 
 /** @param {{reason: string, onEnter: (key: string) => void}} props */
@@ -101,21 +153,39 @@ function SignIn({ reason, onEnter }) {
     event.preventDefault();
     if (key.trim()) onEnter(key.trim());
   };
-  useEffect(() => { document.title = 'Sign in · Odometer'; }, []);
-  return html`<main id="main" class="sign-in" data-view="sign-in" data-state=${reason ? 'error' : 'ready'}>
-    <form onSubmit=${enter}>
-      <img src="page/icon.svg" alt="" width="44" height="44" />
-      <h1>Odometer</h1>
-      <p class="muted">Who used what, how much, and when.</p>
-      ${reason && html`<p class="notice" role="alert">${reason}</p>`}
-      <label class="field"><span>Access key</span>
-        <input type="password" name="key" autocomplete="off" spellcheck="false" required placeholder="odo_…" value=${key}
-          onInput=${(/** @type {any} */ event) => setKey(event.currentTarget.value)} autofocus /></label>
-      <button class="button primary" type="submit">Sign in</button>
-      <p class="muted small">A key with the scope <code>usage:read</code>. It stays in this tab and is forgotten when you close it.</p>
-    </form>
-    <${ThemeSwitch} />
-  </main>`;
+  useEffect(() => {
+    document.title = 'Sign in · Odometer';
+  }, []);
+  return html`
+    <main id="main" class="sign-in" data-view="sign-in" data-state=${reason ? 'error' : 'ready'}>
+      <form onSubmit=${enter}>
+        <img src="page/icon.svg" alt="" width="44" height="44" />
+        <h1>Odometer</h1>
+        <p class="muted">Who used what, how much, and when.</p>
+        ${reason && html`<p class="notice" role="alert">${reason}</p>`}
+        <label class="field">
+          <span>Access key</span>
+          <input
+            type="password"
+            name="key"
+            autocomplete="off"
+            spellcheck="false"
+            required
+            placeholder="odo_…"
+            value=${key}
+            onInput=${(/** @type {any} */ event) => setKey(event.currentTarget.value)}
+            autofocus
+          />
+        </label>
+        <button class="button primary" type="submit">Sign in</button>
+        <p class="muted small">
+          A key with the scope <code>usage:read</code>
+          . It stays in this tab and is forgotten when you close it.
+        </p>
+      </form>
+      <${ThemeSwitch} />
+    </main>
+  `;
 }
 
 /** @param {{api: Api, question: any, navigate: any, onLeave: () => void}} props */
@@ -123,47 +193,100 @@ function SignedIn({ api, question, navigate, onLeave }) {
   const answer = useAnswer(api, '/v1/me');
   const me = answer.data;
   const shown = me ? reachable(question, me) : question;
-  useEffect(() => { document.title = titleOf(shown, me); }, [shown.view, shown.id, me]);
+  useEffect(() => {
+    document.title = titleOf(shown, me);
+  }, [shown.view, shown.id, me]);
   if (!me) return html`<${Unknown} view=${question.view} answer=${answer} onLeave=${onLeave} />`;
-  return html`${!IS_EMBEDDED && html`<${Navigation} api=${api} me=${me} question=${shown} onLeave=${onLeave} />`}
-    <${Shown} api=${api} me=${me} question=${shown} navigate=${navigate} />`;
+  return html`
+    ${!IS_EMBEDDED && html`<${Navigation} api=${api} me=${me} question=${shown} onLeave=${onLeave} />`}
+    <${Shown} api=${api} me=${me} question=${shown} navigate=${navigate} />
+  `;
 }
 
-/** As long as it is not known who is calling, or why they may not. @param {{view: string, answer: import('./parts.js').Answer, onLeave: () => void}} props */
+/**
+ * As long as it is not known who is calling, or why they may not.
+ * @param {{view: string, answer: import('./parts.js').Answer, onLeave: () => void}} props
+ */
 function Unknown({ view, answer, onLeave }) {
   const isForbidden = answer.error?.status === 403;
-  const another = !IS_EMBEDDED && html`<p class="state-actions"><button type="button" class="button" onClick=${onLeave}>Use another key</button></p>`;
-  return html`<${View} name=${view} state=${stateOf(answer)} title="Odometer">
-    ${isForbidden ? html`<${EmptyState} title="This key may not read usage" action=${another}>It needs the scope usage:read.<//>`
-      : answer.error ? html`<${ErrorState} error=${answer.error} retry=${answer.retry} />${another}` : html`<${Loading} height="60vh" />`}<//>`;
+  const another =
+    !IS_EMBEDDED &&
+    html`
+      <p class="state-actions">
+        <button type="button" class="button" onClick=${onLeave}>Use another key</button>
+      </p>
+    `;
+  return html`
+    <${View} name=${view} state=${stateOf(answer)} title="Odometer">
+      ${
+        isForbidden
+          ? html`
+            <${EmptyState} title="This key may not read usage" action=${another}>
+              It needs the scope usage:read.
+            <//>
+          `
+          : answer.error
+            ? html`
+              <${ErrorState} error=${answer.error} retry=${answer.retry} />
+              ${another}
+            `
+            : html`<${Loading} height="60vh" />`
+      }
+    <//>
+  `;
 }
 
-/** Whoever may read only a team or a user is led there. @param {any} question @param {any} me */
+/**
+ * Whoever may read only a team or a user is led there.
+ * @param {any} question
+ * @param {any} me
+ */
 function reachable(question, me) {
   const { team, user } = limitOf(me);
   if (question.view !== 'overview' || !(team || user)) return question;
   return { ...question, view: team ? 'team' : 'user', id: team ?? user };
 }
 
-/** @param {any} question @param {any} me */
+/**
+ * @param {any} question
+ * @param {any} me
+ */
 function titleOf({ view, id }, me) {
-  const named = (view === 'product' ? me?.products : view === 'team' ? me?.teams : [])?.find((/** @type {any} */ each) => each.id === id);
-  return `${named?.name ?? NAMES[/** @type {keyof typeof NAMES} */ (view)]} · ${me?.organization.name ?? 'Odometer'}`;
+  const named = (view === 'product' ? me?.products : view === 'team' ? me?.teams : [])?.find(
+    (/** @type {any} */ each) => each.id === id,
+  );
+  const title = named?.name ?? NAMES[/** @type {keyof typeof NAMES} */ (view)];
+  return `${title} · ${me?.organization.name ?? 'Odometer'}`;
 }
 
-/** The view of the address; whatever it throws is said and does not blank the page. @param {any} props */
+/**
+ * The view of the address; whatever it throws is said and does not blank the page.
+ * @param {any} props
+ */
 function Shown(props) {
   const { view, id } = props.question;
-  const [found, setFound] = useState(/** @type {{view: string, Component: any, error?: any}} */ ({ view: 'overview', Component: Overview }));
+  const [found, setFound] = useState(
+    /** @type {{view: string, Component: any, error?: any}} */ ({
+      view: 'overview',
+      Component: Overview,
+    }),
+  );
   const [broken, resetBroken] = useErrorBoundary();
   const opened = useRef('');
   useEffect(() => {
     let isWanted = true;
-    const show = (/** @type {any} */ what) => isWanted && setFound({ view, Component: null, ...what });
+    const show = (/** @type {any} */ what) =>
+      isWanted && setFound({ view, Component: null, ...what });
     resetBroken();
     if (view === 'overview') show({ Component: Overview });
-    else LATER[view]().then((module) => show({ Component: module.default }), (error) => show({ error }));
-    return () => { isWanted = false; };
+    else
+      LATER[view]().then(
+        (module) => show({ Component: module.default }),
+        (error) => show({ error }),
+      );
+    return () => {
+      isWanted = false;
+    };
   }, [view]);
   useEffect(() => {
     if (found.view !== view || opened.current === `${view}/${id}`) return;
@@ -171,34 +294,97 @@ function Shown(props) {
     opened.current = `${view}/${id}`;
   }, [found, view, id]);
   const name = NAMES[/** @type {keyof typeof NAMES} */ (view)];
-  if (broken) return html`<${View} name=${view} state="error" title=${name}><${ErrorState} error=${broken} /><//>`;
-  if (found.view !== view) return html`<${View} name=${view} state="loading" title=${name}><${Loading} /><//>`;
-  if (!found.Component) return html`<${View} name=${view} state="error" title=${name}><${ErrorState} error=${found.error} /><//>`;
+  if (broken)
+    return html`
+      <${View} name=${view} state="error" title=${name}>
+        <${ErrorState} error=${broken} />
+      <//>
+    `;
+  if (found.view !== view)
+    return html`
+      <${View} name=${view} state="loading" title=${name}>
+        <${Loading} />
+      <//>
+    `;
+  if (!found.Component)
+    return html`
+      <${View} name=${view} state="error" title=${name}>
+        <${ErrorState} error=${found.error} />
+      <//>
+    `;
   return html`<${found.Component} key=${`${view}/${id}`} ...${props} />`;
 }
 
 /** @param {{api: Api, me: any, question: any, onLeave: () => void}} props */
 function Navigation({ api, me, question, onLeave }) {
   const { team, user } = limitOf(me);
-  const views = user ? [['user', 'Your usage', user]] : team ? [['team', 'Your team', team], ['seats', 'Seats']] : [['overview', 'Overview'], ['seats', 'Seats'], ['data', 'Data']];
-  const link = (/** @type {string} */ view, /** @type {string} */ name, /** @type {string | undefined} */ id) => {
+  const views = user
+    ? [['user', 'Your usage', user]]
+    : team
+      ? [
+          ['team', 'Your team', team],
+          ['seats', 'Seats'],
+        ]
+      : [
+          ['overview', 'Overview'],
+          ['seats', 'Seats'],
+          ['data', 'Data'],
+        ];
+  const link = (
+    /** @type {string} */ view,
+    /** @type {string} */ name,
+    /** @type {string | undefined} */ id,
+  ) => {
     const isHere = question.view === view && (question.id ?? '') === (id ?? '');
-    return html`<li key=${`${view}/${id}`}><a href=${addressOfView(question, view, id)} aria-current=${isHere ? 'page' : undefined} title=${name}><bdi>${name}</bdi></a></li>`;
+    return html`
+      <li key=${`${view}/${id}`}>
+        <a
+          href=${addressOfView(question, view, id)}
+          aria-current=${isHere ? 'page' : undefined}
+          title=${name}
+        >
+          <bdi>${name}</bdi>
+        </a>
+      </li>
+    `;
   };
   const isLong = me.products.length > MOST_LISTED;
-  return html`<header class="rail">
-    <button type="button" class="skip" onClick=${() => document.getElementById('main')?.focus()}>Skip to the content</button>
-    <p class="brand"><img src="page/icon.svg" alt="" width="28" height="28" /><bdi title=${me.organization.name}>${me.organization.name}</bdi></p>
-    <${Search} api=${api} me=${me} question=${question} />
-    <nav aria-label="Views"><ul>${views.map(([view, name, id]) => link(view, name, id))}</ul></nav>
-    <nav aria-label="Products" class="rail-products"><p class="rail-title" aria-hidden="true">Products</p>
-      <ul>${me.products.slice(0, MOST_LISTED).map((/** @type {any} */ product) => link('product', product.name, product.id))}</ul>
-      ${isLong && html`<p class="muted small">${me.products.length - MOST_LISTED} more by search</p>`}</nav>
-    <div class="rail-foot">
-      ${me.caller.user && html`<p class="muted small" title=${me.caller.user.username}><bdi>${me.caller.user.username}</bdi></p>`}
-      <${ThemeSwitch} /><button type="button" class="quiet" onClick=${onLeave}>Sign out</button>
-    </div>
-  </header>`;
+  return html`
+    <header class="rail">
+      <button type="button" class="skip" onClick=${() => document.getElementById('main')?.focus()}>
+        Skip to the content
+      </button>
+      <p class="brand">
+        <img src="page/icon.svg" alt="" width="28" height="28" />
+        <bdi title=${me.organization.name}>${me.organization.name}</bdi>
+      </p>
+      <${Search} api=${api} me=${me} question=${question} />
+      <nav aria-label="Views">
+        <ul>${views.map(([view, name, id]) => link(view, name, id))}</ul>
+      </nav>
+      <nav aria-label="Products" class="rail-products">
+        <p class="rail-title" aria-hidden="true">Products</p>
+        <ul>
+          ${me.products
+            .slice(0, MOST_LISTED)
+            .map((/** @type {any} */ product) => link('product', product.name, product.id))}
+        </ul>
+        ${isLong && html`<p class="muted small">${me.products.length - MOST_LISTED} more by search</p>`}
+      </nav>
+      <div class="rail-foot">
+        ${
+          me.caller.user &&
+          html`
+            <p class="muted small" title=${me.caller.user.username}>
+              <bdi>${me.caller.user.username}</bdi>
+            </p>
+          `
+        }
+        <${ThemeSwitch} />
+        <button type="button" class="quiet" onClick=${onLeave}>Sign out</button>
+      </div>
+    </header>
+  `;
 }
 
 const THEMES = /** @type {const} */ ({ system: 'Auto', light: 'Light', dark: 'Dark' });
@@ -218,8 +404,18 @@ function ThemeSwitch() {
     setTheme(chosen);
     choose(chosen);
   };
-  return html`<label class="theme"><span class="visually-hidden">Theme</span><select value=${theme} onChange=${change}>
-    ${Object.entries(THEMES).map(([name, label]) => html`<option key=${name} value=${name} selected=${name === theme}>${label}</option>`)}</select></label>`;
+  return html`
+    <label class="theme">
+      <span class="visually-hidden">Theme</span>
+      <select value=${theme} onChange=${change}>
+        ${Object.entries(THEMES).map(
+          ([name, label]) => html`
+            <option key=${name} value=${name} selected=${name === theme}>${label}</option>
+          `,
+        )}
+      </select>
+    </label>
+  `;
 }
 
 const theme = new URLSearchParams(location.search).get('theme') ?? kept.get(THEME, 'localStorage');

@@ -1,27 +1,51 @@
 /**
- * <odometer-chart>: one figure over time, in any page whose origin an embed token lists.
- *
- *   <script type="module" src="https://…/page/chart-element.js"></script>
- *   <odometer-chart token="oet_…" product="chat" measure="active_users" period="90d" granularity="week"></odometer-chart>
- *
- * It brings everything with it and asks GET v1/usage and GET v1/me of the deployment that it was loaded from, or of `src`.
- * Events: `odometer-ready` with the answer, `odometer-error`, and `odometer-token-needed` when a new `token` is to be set.
+ * <odometer-chart>: one figure over time, in any page whose origin an embed token lists.    <script
+ * type="module" src="https://…/page/chart-element.js"></script>   <odometer-chart token="oet_…"
+ * product="chat" measure="active_users" period="90d" granularity="week"></odometer-chart>  It
+ * brings everything with it and asks GET v1/usage and GET v1/me of the deployment that it was
+ * loaded from, or of `src`. Events: `odometer-ready` with the answer, `odometer-error`, and
+ * `odometer-token-needed` when a new `token` is to be set.
  */
 
 const HOME = import.meta.url.replace(/page\/(v-[0-9a-f]+\/)?chart-element\.js(\?.*)?$/, '');
 const SVG = 'http://www.w3.org/2000/svg';
-const NARROWEST = 260, HEIGHT = 240, LEFT = 56, RIGHT = 12, BOTTOM = 26, TOP = 8, NAME_WIDTH = 90;
+const NARROWEST = 260;
+const HEIGHT = 240;
+const LEFT = 56;
+const RIGHT = 12;
+const BOTTOM = 26;
+const TOP = 8;
+const NAME_WIDTH = 90;
 const MOST_LINES = 6;
-const RETRIED = new Set([429, 503]), MOST_TRIES = 3, LONGEST_WAIT_S = 5;
-const BEFORE_END_MS = 60_000, LONGEST_TIMER_MS = 2 ** 31 - 1;
+const RETRIED = new Set([429, 503]);
+const MOST_TRIES = 3;
+const LONGEST_WAIT_S = 5;
+const BEFORE_END_MS = 60_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const NOTHING = '–';
-const ATTRIBUTES = ['src', 'token', 'product', 'kind', 'measure', 'period', 'granularity', 'group-by', 'timezone', 'label', 'theme', 'expires-at'];
+const ATTRIBUTES = [
+  'src',
+  'token',
+  'product',
+  'kind',
+  'measure',
+  'period',
+  'granularity',
+  'group-by',
+  'timezone',
+  'label',
+  'theme',
+  'expires-at',
+];
 
 const STYLE = `
 :host { display: block; font: 14px/1.45 system-ui, sans-serif; color: light-dark(#1a1f24, #e9ecee);
-  --line: light-dark(#e3e3dd, #2d3338); --muted: light-dark(#58616a, #a3adb6); --ring: light-dark(#0b6e66, #4ec9ba);
-  --c0: var(--odometer-accent, light-dark(#0b6e66, #4ec9ba)); --c1: light-dark(#a4510a, #f0a35e); --c2: light-dark(#5b4bb5, #a99cf0);
-  --c3: light-dark(#a02c5a, #ee8db4); --c4: light-dark(#3d6d18, #a4cf74); --c5: light-dark(#2463a8, #82b6ec); }
+  --line: light-dark(#e3e3dd, #2d3338); --muted: light-dark(#58616a, #a3adb6);
+  --ring: light-dark(#0b6e66, #4ec9ba);
+  --c0: var(--odometer-accent, light-dark(#0b6e66, #4ec9ba));
+  --c1: light-dark(#a4510a, #f0a35e); --c2: light-dark(#5b4bb5, #a99cf0);
+  --c3: light-dark(#a02c5a, #ee8db4); --c4: light-dark(#3d6d18, #a4cf74);
+  --c5: light-dark(#2463a8, #82b6ec); }
 :host([hidden]) { display: none; }
 :host([theme="light"]) { color-scheme: light; }
 :host([theme="dark"]) { color-scheme: dark; }
@@ -33,8 +57,12 @@ svg { width: 100%; height: auto; display: block; }
 svg text { fill: var(--muted); font-size: 12px; }
 .grid { stroke: var(--line); }
 path { fill: none; stroke-width: 2; stroke-linejoin: round; }
-.c0 { stroke: var(--c0); } .c1 { stroke: var(--c1); stroke-dasharray: 7 3; } .c2 { stroke: var(--c2); stroke-dasharray: 2 3; }
-.c3 { stroke: var(--c3); stroke-dasharray: 10 3 2 3; } .c4 { stroke: var(--c4); stroke-dasharray: 4 4; } .c5 { stroke: var(--c5); stroke-dasharray: 1 4; }
+.c0 { stroke: var(--c0); }
+.c1 { stroke: var(--c1); stroke-dasharray: 7 3; }
+.c2 { stroke: var(--c2); stroke-dasharray: 2 3; }
+.c3 { stroke: var(--c3); stroke-dasharray: 10 3 2 3; }
+.c4 { stroke: var(--c4); stroke-dasharray: 4 4; }
+.c5 { stroke: var(--c5); stroke-dasharray: 1 4; }
 circle { fill: currentColor; }
 ul { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 4px 16px; }
 li { display: flex; gap: 6px; align-items: center; min-width: 0; overflow-wrap: anywhere; }
@@ -50,11 +78,18 @@ td { text-align: end; }
 .state b { display: block; color: light-dark(#1a1f24, #e9ecee); font-weight: 600; }`;
 
 /** @typedef {{name: string, values: (number | null)[]}} Line */
-/** @typedef {{title: string, total: string, unit: string, lines: Line[], more: number, blocks: {from: string, to: string, partial?: boolean}[], zone: string, granularity: string}} Drawing */
+/**
+ * @typedef {{title: string, total: string, unit: string, lines: Line[], more: number,
+ *   blocks: {from: string, to: string, partial?: boolean}[], zone: string,
+ *   granularity: string}} Drawing
+ */
 
 /** Why there are no figures, and whether another token would help. */
 class Refusal extends Error {
-  /** @param {string} message @param {number} status */
+  /**
+   * @param {string} message
+   * @param {number} status
+   */
   constructor(message, status) {
     super(message);
     this.status = status;
@@ -89,7 +124,11 @@ class OdometerChart extends HTMLElement {
     clearTimeout(this.reminder);
   }
 
-  /** @param {string} name @param {string | null} before @param {string | null} after */
+  /**
+   * @param {string} name
+   * @param {string | null} before
+   * @param {string | null} after
+   */
   attributeChangedCallback(name, before, after) {
     if (name !== 'theme' && before !== after) this.refresh();
   }
@@ -115,7 +154,10 @@ class OdometerChart extends HTMLElement {
     }
     if (!this.root.childElementCount) this.say('Loading…', '');
     try {
-      const [usage, me] = await Promise.all([this.ask('v1/usage', signal, this.question), this.ask('v1/me', signal)]);
+      const [usage, me] = await Promise.all([
+        this.ask('v1/usage', signal, this.question),
+        this.ask('v1/me', signal),
+      ]);
       if (signal.aborted) return;
       this.draw(drawingOf(usage, me, this));
       this.tell('odometer-ready', { usage });
@@ -136,21 +178,42 @@ class OdometerChart extends HTMLElement {
     const grouped = this.getAttribute('group-by');
     const kind = this.getAttribute('product') ? null : this.getAttribute('kind');
     const asked = {
-      product: this.getAttribute('product'), kind, measure: this.measure, period: this.getAttribute('period') ?? '28d',
-      granularity: this.getAttribute('granularity') ?? 'day', timezone: this.getAttribute('timezone'),
-      group_by: grouped, limit: grouped ? String(MOST_LINES) : null,
+      product: this.getAttribute('product'),
+      kind,
+      measure: this.measure,
+      period: this.getAttribute('period') ?? '28d',
+      granularity: this.getAttribute('granularity') ?? 'day',
+      timezone: this.getAttribute('timezone'),
+      group_by: grouped,
+      limit: grouped ? String(MOST_LINES) : null,
     };
     return /** @type {[string, string][]} */ (Object.entries(asked).filter(([, value]) => value));
   }
 
-  /** What the deployment answers; it is asked again where it was too busy. @param {string} path @param {AbortSignal} signal @param {[string, string][]} [query] */
+  /**
+   * What the deployment answers; it is asked again where it was too busy.
+   * @param {string} path
+   * @param {AbortSignal} signal
+   * @param {[string, string][]} [query]
+   */
   async ask(path, signal, query = []) {
-    const base = new URL(this.getAttribute('src') ?? HOME, document.baseURI).href.replace(/\/*$/, '/');
+    const base = new URL(this.getAttribute('src') ?? HOME, document.baseURI).href.replace(
+      /\/*$/,
+      '/',
+    );
     const address = new URL(path, base);
     address.search = new URLSearchParams(query).toString();
-    const headers = { Authorization: `Bearer ${this.getAttribute('token')}`, Accept: 'application/json' };
+    const headers = {
+      Authorization: `Bearer ${this.getAttribute('token')}`,
+      Accept: 'application/json',
+    };
     for (let tries = 1; ; tries += 1) {
-      const response = await fetch(address, { headers, signal, credentials: 'omit', referrerPolicy: 'no-referrer' });
+      const response = await fetch(address, {
+        headers,
+        signal,
+        credentials: 'omit',
+        referrerPolicy: 'no-referrer',
+      });
       if (response.ok) return response.json();
       if (!RETRIED.has(response.status) || tries === MOST_TRIES) throw await refusalOf(response);
       const after = Number(response.headers.get('Retry-After')) || tries;
@@ -164,60 +227,112 @@ class OdometerChart extends HTMLElement {
     const end = Date.parse(this.getAttribute('expires-at') ?? '');
     if (Number.isNaN(end)) return;
     const pause = Math.min(Math.max(end - BEFORE_END_MS - Date.now(), 0), LONGEST_TIMER_MS);
-    this.reminder = setTimeout(() => this.tell('odometer-token-needed', { reason: 'ending' }), pause);
+    this.reminder = setTimeout(
+      () => this.tell('odometer-token-needed', { reason: 'ending' }),
+      pause,
+    );
   }
 
-  /** A browser shows no answer to a token that has ended: it is a network error to the page. @param {any} error */
+  /**
+   * A browser shows no answer to a token that has ended: it is a network error to the page.
+   * @param {any} error
+   */
   refuse(error) {
     const status = error instanceof Refusal ? error.status : 0;
     if (status === 0 || status === 401) {
-      this.say('These figures cannot be loaded now', 'They were open for a limited time, or there is no connection. Load the page again.');
+      this.say(
+        'These figures cannot be loaded now',
+        'They were open for a limited time, or there is no connection. Load the page again.',
+      );
       this.tell('odometer-token-needed', { reason: 'ended' });
-    } else if (status === 403) this.say('These figures are not open here', 'The token is for other figures or for another page.');
+    } else if (status === 403)
+      this.say(
+        'These figures are not open here',
+        'The token is for other figures or for another page.',
+      );
     else this.say('These figures cannot be shown', error instanceof Refusal ? error.message : '');
     this.tell('odometer-error', { status, message: String(error?.message ?? '') });
   }
 
-  /** @param {string} name @param {any} detail */
+  /**
+   * @param {string} name
+   * @param {any} detail
+   */
   tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   }
 
-  /** @param {string} title @param {string} advice */
+  /**
+   * @param {string} title
+   * @param {string} advice
+   */
   say(title, advice) {
     this.drawing = null;
-    const state = element('div', { class: 'state', role: 'status' }, element('b', {}, title), advice);
+    const state = element(
+      'div',
+      { class: 'state', role: 'status' },
+      element('b', {}, title),
+      advice,
+    );
     this.root.replaceChildren(state);
   }
 
   /** @param {Drawing} drawing */
   draw(drawing) {
     const { paddingLeft, paddingRight } = getComputedStyle(this);
-    const width = Math.max(NARROWEST, Math.round(this.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)));
-    if (this.drawing === drawing && this.root.querySelector('svg')?.viewBox.baseVal.width === width) return;
+    const width = Math.max(
+      NARROWEST,
+      Math.round(this.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)),
+    );
+    if (this.drawing === drawing && this.root.querySelector('svg')?.viewBox.baseVal.width === width)
+      return;
     this.drawing = drawing;
-    const caption = element('figcaption', {}, drawing.title, ' ', element('span', {}, drawing.total));
-    const names = drawing.lines.map(({ name }, at) => element('li', {}, sample(at), element('bdi', {}, name)));
+    const caption = element(
+      'figcaption',
+      {},
+      drawing.title,
+      ' ',
+      element('span', {}, drawing.total),
+    );
+    const names = drawing.lines.map(({ name }, at) =>
+      element('li', {}, sample(at), element('bdi', {}, name)),
+    );
     if (drawing.more > 0) names.push(element('li', {}, `and ${drawing.more} more`));
     const legend = names.length > 1 ? [element('ul', {}, ...names)] : [];
     const isEmpty = !drawing.lines.some(({ values }) => values.some(Boolean));
-    const body = isEmpty ? element('div', { class: 'state', role: 'status' }, 'No usage in this period') : plot(drawing, width);
+    const body = isEmpty
+      ? element('div', { class: 'state', role: 'status' }, 'No usage in this period')
+      : plot(drawing, width);
     this.root.replaceChildren(element('figure', {}, caption, body, ...legend, table(drawing)));
   }
 }
 
-/** What a refusal says. @param {Response} response */
+/**
+ * What a refusal says.
+ * @param {Response} response
+ */
 async function refusalOf(response) {
   const body = await response.json().catch(() => null);
-  return new Refusal(String(body?.error?.message ?? `The answer was ${response.status}`), response.status);
+  return new Refusal(
+    String(body?.error?.message ?? `The answer was ${response.status}`),
+    response.status,
+  );
 }
 
-/** What is drawn of an answer. @param {any} usage @param {any} me @param {OdometerChart} chart @returns {Drawing} */
+/**
+ * What is drawn of an answer.
+ * @param {any} usage
+ * @param {any} me
+ * @param {OdometerChart} chart
+ * @returns {Drawing}
+ */
 function drawingOf(usage, me, chart) {
   const { measure } = chart;
   const described = measureOf(me, measure);
   const grouped = chart.getAttribute('group-by');
-  const groups = grouped ? usage.groups.slice(0, MOST_LINES) : [{ name: described.label, series: usage.series }];
+  const groups = grouped
+    ? usage.groups.slice(0, MOST_LINES)
+    : [{ name: described.label, series: usage.series }];
   const blocks = usage.series ?? [];
   const total = usage.totals[measure]?.value ?? null;
   return {
@@ -225,62 +340,124 @@ function drawingOf(usage, me, chart) {
     total: figure(total, described.unit),
     unit: described.unit,
     lines: groups.map((/** @type {any} */ group) => ({
-      name: nameOf(group, grouped), values: (group.series ?? []).map((/** @type {any} */ block) => block[measure] ?? null),
+      name: nameOf(group, grouped),
+      values: (group.series ?? []).map((/** @type {any} */ block) => block[measure] ?? null),
     })),
     more: grouped ? usage.total_groups - groups.length : 0,
-    blocks, zone: usage.timezone, granularity: usage.granularity,
+    blocks,
+    zone: usage.timezone,
+    granularity: usage.granularity,
   };
 }
 
-/** @param {any} group @param {string | null} by */
+/**
+ * @param {any} group
+ * @param {string | null} by
+ */
 function nameOf(group, by) {
   if (!by) return group.name;
   const of = group[by];
-  return of === null || of === undefined ? 'none' : of.name ?? of.username ?? String(of);
+  return of === null || of === undefined ? 'none' : (of.name ?? of.username ?? String(of));
 }
 
-/** The label and the unit of a measure or a ratio. @param {any} me @param {string} name */
+/**
+ * The label and the unit of a measure or a ratio.
+ * @param {any} me
+ * @param {string} name
+ */
 function measureOf(me, name) {
-  const fixed = /** @type {Record<string, string>} */ ({ active_users: 'Active users', active_days: 'Active days' })[name];
+  const fixed = /** @type {Record<string, string>} */ ({
+    active_users: 'Active users',
+    active_days: 'Active days',
+  })[name];
   const parts = me.kinds.flatMap((/** @type {any} */ kind) => [...kind.measures, ...kind.ratios]);
   const found = parts.find((/** @type {any} */ part) => part.name === name);
   return { label: String(fixed ?? found?.label ?? name), unit: String(found?.unit ?? 'count') };
 }
 
-/** @param {Drawing} drawing @param {number} width */
+/**
+ * @param {Drawing} drawing
+ * @param {number} width
+ */
 function plot({ title, total, unit, lines, blocks, zone, granularity }, width) {
   const most = Math.max(...lines.flatMap(({ values }) => values.map((value) => value ?? 0)));
-  const step = stepFor(most), top = Math.ceil(most / step) * step;
-  const x = (/** @type {number} */ at) => LEFT + (at * (width - LEFT - RIGHT)) / Math.max(1, blocks.length - 1);
+  const step = stepFor(most);
+  const top = Math.ceil(most / step) * step;
+  const x = (/** @type {number} */ at) =>
+    LEFT + (at * (width - LEFT - RIGHT)) / Math.max(1, blocks.length - 1);
   const y = (/** @type {number} */ value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
-  const drawn = svgElement('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': `${title}: ${total}. The table has every figure.` });
+  const drawn = svgElement('svg', {
+    viewBox: `0 0 ${width} ${HEIGHT}`,
+    role: 'img',
+    'aria-label': `${title}: ${total}. The table has every figure.`,
+  });
   for (let value = 0; value <= top + step / 2; value += step) {
-    drawn.append(svgElement('line', { class: 'grid', x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }),
-      svgElement('text', { x: LEFT - 8, y: y(value) + 4, 'text-anchor': 'end' }, figure(value, unit)));
+    drawn.append(
+      svgElement('line', {
+        class: 'grid',
+        x1: LEFT,
+        x2: width - RIGHT,
+        y1: y(value),
+        y2: y(value),
+      }),
+      svgElement(
+        'text',
+        { x: LEFT - 8, y: y(value) + 4, 'text-anchor': 'end' },
+        figure(value, unit),
+      ),
+    );
   }
   const every = Math.max(1, Math.ceil((blocks.length * NAME_WIDTH) / (width - LEFT - RIGHT)));
-  blocks.forEach((block, at) => at % every === 0 && drawn.append(
-    svgElement('text', { x: x(at), y: HEIGHT - 6, 'text-anchor': at === 0 ? 'start' : at === blocks.length - 1 ? 'end' : 'middle' }, nameOfBlock(block, granularity, zone, true))));
-  lines.forEach(({ values }, at) => drawn.append(svgElement('path', { class: `c${at}`, d: pathOf(values, x, y) })));
-  if (blocks.length === 1) lines.forEach(({ values }) => drawn.append(svgElement('circle', { cx: x(0), cy: y(values[0] ?? 0), r: 4 })));
+  blocks.forEach(
+    (block, at) =>
+      at % every === 0 &&
+      drawn.append(
+        svgElement(
+          'text',
+          {
+            x: x(at),
+            y: HEIGHT - 6,
+            'text-anchor': at === 0 ? 'start' : at === blocks.length - 1 ? 'end' : 'middle',
+          },
+          nameOfBlock(block, granularity, zone, true),
+        ),
+      ),
+  );
+  lines.forEach(({ values }, at) =>
+    drawn.append(svgElement('path', { class: `c${at}`, d: pathOf(values, x, y) })),
+  );
+  if (blocks.length === 1)
+    lines.forEach(({ values }) =>
+      drawn.append(svgElement('circle', { cx: x(0), cy: y(values[0] ?? 0), r: 4 })),
+    );
   return drawn;
 }
 
-/** A line that is broken where there is no figure. @param {(number | null)[]} values @param {(at: number) => number} x @param {(value: number) => number} y */
+/**
+ * A line that is broken where there is no figure.
+ * @param {(number | null)[]} values
+ * @param {(at: number) => number} x
+ * @param {(value: number) => number} y
+ */
 function pathOf(values, x, y) {
   let isDown = false;
-  return values.map((value, at) => {
-    if (value === null) isDown = false;
-    else {
-      const letter = isDown ? 'L' : 'M';
-      isDown = true;
-      return `${letter}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
-    }
-    return '';
-  }).join('');
+  return values
+    .map((value, at) => {
+      if (value === null) isDown = false;
+      else {
+        const letter = isDown ? 'L' : 'M';
+        isDown = true;
+        return `${letter}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
+      }
+      return '';
+    })
+    .join('');
 }
 
-/** 1, 2 or 5 times a power of ten, about a fourth of the largest value. @param {number} most */
+/**
+ * 1, 2 or 5 times a power of ten, about a fourth of the largest value.
+ * @param {number} most
+ */
 function stepFor(most) {
   const power = 10 ** Math.floor(Math.log10(most / 4));
   return [1, 2, 5, 10].map((digit) => digit * power).find((step) => step * 4 >= most) ?? most;
@@ -288,42 +465,89 @@ function stepFor(most) {
 
 /** @param {Drawing} drawing */
 function table({ title, unit, lines, blocks, zone, granularity }) {
-  const head = element('tr', {}, element('th', { scope: 'col' }, 'When'), ...lines.map(({ name }) => element('th', { scope: 'col' }, element('bdi', {}, name))));
-  const rows = blocks.map((block, at) => element('tr', {}, element('th', { scope: 'row' }, nameOfBlock(block, granularity, zone, false)),
-    ...lines.map(({ values }) => element('td', {}, figure(values[at] ?? null, unit)))));
-  const box = element('div', { class: 'table', tabindex: '0', role: 'region', 'aria-label': `${title}, table` }, element('table', {}, element('thead', {}, head), element('tbody', {}, ...rows)));
+  const head = element(
+    'tr',
+    {},
+    element('th', { scope: 'col' }, 'When'),
+    ...lines.map(({ name }) => element('th', { scope: 'col' }, element('bdi', {}, name))),
+  );
+  const rows = blocks.map((block, at) =>
+    element(
+      'tr',
+      {},
+      element('th', { scope: 'row' }, nameOfBlock(block, granularity, zone, false)),
+      ...lines.map(({ values }) => element('td', {}, figure(values[at] ?? null, unit))),
+    ),
+  );
+  const box = element(
+    'div',
+    { class: 'table', tabindex: '0', role: 'region', 'aria-label': `${title}, table` },
+    element('table', {}, element('thead', {}, head), element('tbody', {}, ...rows)),
+  );
   return element('details', {}, element('summary', {}, 'Table'), box);
 }
 
-/** @param {{from: string, to: string, partial?: boolean}} block @param {string} granularity @param {string} zone @param {boolean} isShort */
+/**
+ * @param {{from: string, to: string, partial?: boolean}} block
+ * @param {string} granularity
+ * @param {string} zone
+ * @param {boolean} isShort
+ */
 function nameOfBlock({ from, partial }, granularity, zone, isShort) {
   /** @type {Intl.DateTimeFormatOptions} */
-  const parts = granularity === 'hour' ? { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' }
-    : ['month', 'quarter', 'year'].includes(granularity) ? { month: 'short', year: 'numeric' }
-      : { month: 'short', day: 'numeric', ...(isShort ? {} : { year: 'numeric' }) };
-  const text = new Intl.DateTimeFormat(undefined, { timeZone: /^[+-]/.test(zone) ? 'UTC' : zone, ...parts }).format(new Date(from));
+  const parts =
+    granularity === 'hour'
+      ? { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' }
+      : ['month', 'quarter', 'year'].includes(granularity)
+        ? { month: 'short', year: 'numeric' }
+        : { month: 'short', day: 'numeric', ...(isShort ? {} : { year: 'numeric' }) };
+  const text = new Intl.DateTimeFormat(undefined, {
+    timeZone: /^[+-]/.test(zone) ? 'UTC' : zone,
+    ...parts,
+  }).format(new Date(from));
   return partial && !isShort ? `${text} (not all counted yet)` : text;
 }
 
-/** A figure, short, in the unit of its measure. @param {number | null} value @param {string} unit */
+/**
+ * A figure, short, in the unit of its measure.
+ * @param {number | null} value
+ * @param {string} unit
+ */
 function figure(value, unit) {
   if (value === null) return NOTHING;
   const ms = unit === 'ms' ? value : unit === 'seconds' ? value * 1000 : null;
-  if (ms !== null) return ms >= 3_600_000 ? `${short(ms / 3_600_000)} h` : ms >= 60_000 ? `${short(ms / 60_000)} min` : `${short(ms / 1000)} s`;
+  if (ms !== null)
+    return ms >= 3_600_000
+      ? `${short(ms / 3_600_000)} h`
+      : ms >= 60_000
+        ? `${short(ms / 60_000)} min`
+        : `${short(ms / 1000)} s`;
   return short(value);
 }
 
 /** @param {number} value */
-const short = (value) => new Intl.NumberFormat(undefined, { notation: Math.abs(value) >= 100_000 ? 'compact' : 'standard', maximumFractionDigits: Math.abs(value) < 10 ? 2 : 1 }).format(value);
+const short = (value) =>
+  new Intl.NumberFormat(undefined, {
+    notation: Math.abs(value) >= 100_000 ? 'compact' : 'standard',
+    maximumFractionDigits: Math.abs(value) < 10 ? 2 : 1,
+  }).format(value);
 
-/** The line of a legend. @param {number} at */
+/**
+ * The line of a legend.
+ * @param {number} at
+ */
 const sample = (at) => {
   const drawn = svgElement('svg', { viewBox: '0 0 24 8', 'aria-hidden': 'true' });
   drawn.append(svgElement('path', { class: `c${at}`, d: 'M0 4H24' }));
   return drawn;
 };
 
-/** An element whose children are texts as they are, never markup. @param {string} name @param {Record<string, string>} attributes @param {...(Node | string)} children */
+/**
+ * An element whose children are texts as they are, never markup.
+ * @param {string} name
+ * @param {Record<string, string>} attributes
+ * @param {...(Node | string)} children
+ */
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -331,7 +555,11 @@ function element(name, attributes, ...children) {
   return made;
 }
 
-/** @param {string} name @param {Record<string, string | number>} attributes @param {...string} children */
+/**
+ * @param {string} name
+ * @param {Record<string, string | number>} attributes
+ * @param {...string} children
+ */
 function svgElement(name, attributes, ...children) {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));

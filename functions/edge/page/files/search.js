@@ -25,11 +25,25 @@ export function Search({ api, me, question }) {
   const id = useId();
   const words = useSettled(text.trim());
   const { user } = limitOf(me);
-  const path = words && !user ? pathOf('/v1/seats', { ...limitOf(me), q: words.slice(0, 128), limit: MOST_OF_EACH, sort: 'username' }) : null;
+  const path =
+    words && !user
+      ? pathOf('/v1/seats', {
+          ...limitOf(me),
+          q: words.slice(0, 128),
+          limit: MOST_OF_EACH,
+          sort: 'username',
+        })
+      : null;
   const people = useAnswer(api, path);
   const found = words ? results(me, question, words, path ? people.data : null) : [];
-  const close = () => { setText(''); setPlace(-1); };
-  const open = (/** @type {{href: string}} */ result) => { location.hash = result.href; close(); };
+  const close = () => {
+    setText('');
+    setPlace(-1);
+  };
+  const open = (/** @type {{href: string}} */ result) => {
+    location.hash = result.href;
+    close();
+  };
   const typed = (/** @type {KeyboardEvent} */ event) => {
     const step = /** @type {Record<string, number>} */ ({ ArrowDown: 1, ArrowUp: -1 })[event.key];
     if (event.key === 'Escape') close();
@@ -38,25 +52,86 @@ export function Search({ api, me, question }) {
     else return;
     event.preventDefault();
   };
-  return html`<div class="search" onFocusOut=${(/** @type {any} */ event) => !event.currentTarget.contains(event.relatedTarget) && close()}>
-    <input type="search" role="combobox" aria-label="Search products, teams and users" placeholder="Search" autocomplete="off" maxlength="128"
-      aria-expanded=${found.length > 0} aria-controls=${id} aria-activedescendant=${place >= 0 && found[place] ? `${id}-${place}` : undefined}
-      value=${text} onInput=${(/** @type {any} */ event) => { setText(event.currentTarget.value); setPlace(-1); }} onKeyDown=${typed} />
-    <ul role="listbox" id=${id} aria-label="Found" hidden=${!words}>
-      ${found.map((result, at) => html`<li key=${result.href} id=${`${id}-${at}`} role="option" aria-selected=${at === place}
-          onMouseDown=${(/** @type {Event} */ event) => { event.preventDefault(); open(result); }}>
-        <bdi>${result.name}</bdi><span class="muted small">${result.what}</span></li>`)}
-    </ul>
-    ${words && !found.length && html`<p class="search-none muted" role="status">${people.isLoading ? 'Searching…' : 'Nothing by this name.'}</p>`}
-  </div>`;
+  return html`
+    <div
+      class="search"
+      onFocusOut=${(/** @type {any} */ event) =>
+        !event.currentTarget.contains(event.relatedTarget) && close()}
+    >
+      <input
+        type="search"
+        role="combobox"
+        aria-label="Search products, teams and users"
+        placeholder="Search"
+        autocomplete="off"
+        maxlength="128"
+        aria-expanded=${found.length > 0}
+        aria-controls=${id}
+        aria-activedescendant=${place >= 0 && found[place] ? `${id}-${place}` : undefined}
+        value=${text}
+        onInput=${(/** @type {any} */ event) => {
+          setText(event.currentTarget.value);
+          setPlace(-1);
+        }}
+        onKeyDown=${typed}
+      />
+      <ul role="listbox" id=${id} aria-label="Found" hidden=${!words}>
+        ${found.map(
+          (result, at) => html`
+            <li
+              key=${result.href}
+              id=${`${id}-${at}`}
+              role="option"
+              aria-selected=${at === place}
+              onMouseDown=${(/** @type {Event} */ event) => {
+                event.preventDefault();
+                open(result);
+              }}
+            >
+              <bdi>${result.name}</bdi>
+              <span class="muted small">${result.what}</span>
+            </li>
+          `,
+        )}
+      </ul>
+      ${
+        words &&
+        !found.length &&
+        html`
+          <p class="search-none muted" role="status">
+            ${people.isLoading ? 'Searching…' : 'Nothing by this name.'}
+          </p>
+        `
+      }
+    </div>
+  `;
 }
 
-/** @param {any} me @param {any} question @param {string} words @param {any} people */
+/**
+ * @param {any} me
+ * @param {any} question
+ * @param {string} words
+ * @param {any} people
+ */
 function results(me, question, words, people) {
-  const isNamed = (/** @type {{name: string}} */ { name }) => name.toLowerCase().includes(words.toLowerCase());
-  const of = (/** @type {any[]} */ rows, /** @type {string} */ view, /** @type {string} */ what) => rows.filter(isNamed).slice(0, MOST_OF_EACH)
-    .map(({ id, name }) => ({ name, what, href: addressOfView(question, view, id) }));
-  const users = (people?.data ?? []).map((/** @type {any} */ seat) => ({ id: seat.user.id, name: seat.user.username }));
-  return [...of(me.products, 'product', 'product'), ...of(me.teams, 'team', 'team'),
-    ...users.slice(0, MOST_OF_EACH).map((/** @type {any} */ { id, name }) => ({ name, what: 'user', href: addressOfView(question, 'user', id) }))];
+  const isNamed = (/** @type {{name: string}} */ { name }) =>
+    name.toLowerCase().includes(words.toLowerCase());
+  const of = (/** @type {any[]} */ rows, /** @type {string} */ view, /** @type {string} */ what) =>
+    rows
+      .filter(isNamed)
+      .slice(0, MOST_OF_EACH)
+      .map(({ id, name }) => ({ name, what, href: addressOfView(question, view, id) }));
+  const users = (people?.data ?? []).map((/** @type {any} */ seat) => ({
+    id: seat.user.id,
+    name: seat.user.username,
+  }));
+  return [
+    ...of(me.products, 'product', 'product'),
+    ...of(me.teams, 'team', 'team'),
+    ...users.slice(0, MOST_OF_EACH).map((/** @type {any} */ { id, name }) => ({
+      name,
+      what: 'user',
+      href: addressOfView(question, 'user', id),
+    })),
+  ];
 }
