@@ -19,13 +19,14 @@ import {
   tellHeight,
   useTokensOfOuterPage,
 } from './embed.js';
+import { kept } from './kept.js';
 import { EmptyState, ErrorState, Loading, View, stateOf, useAnswer } from './parts.js';
 import { addressOf, addressOfView, decoded, limitOf, questionOf } from './question.js';
 import { Search } from './search.js';
+import { ThemeSwitch, startTheme } from './theme.js';
 import { Overview } from './views/overview.js';
 
 const TOKEN = 'odometer.token';
-const THEME = 'odometer.theme';
 const MOST_LISTED = 20;
 
 /**
@@ -46,31 +47,6 @@ const NAMES = {
   user: 'User',
   seats: 'Seats',
   data: 'Data',
-};
-
-/** The storage of the tab; a page in another site's frame may have none. */
-const kept = {
-  /** @param {string} name */
-  get(name, storage = 'sessionStorage') {
-    try {
-      return window[/** @type {'sessionStorage'} */ (storage)].getItem(name);
-    } catch {
-      return null;
-    }
-  },
-  /**
-   * @param {string} name
-   * @param {string | null} value
-   */
-  set(name, value, storage = 'sessionStorage') {
-    try {
-      const place = window[/** @type {'sessionStorage'} */ (storage)];
-      if (value === null) place.removeItem(name);
-      else place.setItem(name, value);
-    } catch {
-      /* it is kept as long as the page is */
-    }
-  },
 };
 
 /**
@@ -317,19 +293,7 @@ function Shown(props) {
 
 /** @param {{api: Api, me: any, question: any, onLeave: () => void}} props */
 function Navigation({ api, me, question, onLeave }) {
-  const { team, user } = limitOf(me);
-  const views = user
-    ? [['user', 'Your usage', user]]
-    : team
-      ? [
-          ['team', 'Your team', team],
-          ['seats', 'Seats'],
-        ]
-      : [
-          ['overview', 'Overview'],
-          ['seats', 'Seats'],
-          ['data', 'Data'],
-        ];
+  const views = viewsFor(limitOf(me));
   const link = (
     /** @type {string} */ view,
     /** @type {string} */ name,
@@ -387,39 +351,26 @@ function Navigation({ api, me, question, onLeave }) {
   `;
 }
 
-const THEMES = /** @type {const} */ ({ system: 'Auto', light: 'Light', dark: 'Dark' });
-
-/** @param {string} theme */
-function setTheme(theme) {
-  if (theme === 'system') delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
-  dispatchEvent(new Event('odometer-theme'));
+/**
+ * The views that somebody with such limits may see, by name.
+ * @param {{team?: string, user?: string}} limit
+ * @returns {string[][]}
+ */
+function viewsFor({ team, user }) {
+  if (user) return [['user', 'Your usage', user]];
+  if (team)
+    return [
+      ['team', 'Your team', team],
+      ['seats', 'Seats'],
+    ];
+  return [
+    ['overview', 'Overview'],
+    ['seats', 'Seats'],
+    ['data', 'Data'],
+  ];
 }
 
-function ThemeSwitch() {
-  const [theme, choose] = useState(document.documentElement.dataset.theme ?? 'system');
-  const change = (/** @type {any} */ event) => {
-    const chosen = event.currentTarget.value;
-    kept.set(THEME, chosen === 'system' ? null : chosen, 'localStorage');
-    setTheme(chosen);
-    choose(chosen);
-  };
-  return html`
-    <label class="theme">
-      <span class="visually-hidden">Theme</span>
-      <select value=${theme} onChange=${change}>
-        ${Object.entries(THEMES).map(
-          ([name, label]) => html`
-            <option key=${name} value=${name} selected=${name === theme}>${label}</option>
-          `,
-        )}
-      </select>
-    </label>
-  `;
-}
-
-const theme = new URLSearchParams(location.search).get('theme') ?? kept.get(THEME, 'localStorage');
-if (theme === 'light' || theme === 'dark') setTheme(theme);
+startTheme();
 if (IS_EMBEDDED) {
   document.documentElement.dataset.embed = '';
   tellHeight();

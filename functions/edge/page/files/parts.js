@@ -355,38 +355,7 @@ export function RankedBars({ label, rows, nameOf, valueOf, column, total = rows.
         <tbody>
           ${rows.map(
             (row) => html`
-              <tr key=${row.key}>
-                <th scope="row">
-                  <span
-                    class="bar"
-                    style=${{ width: `${most ? (100 * Math.max(0, row.value ?? 0)) / most : 0}%` }}
-                  ></span>
-                  ${
-                    row.href
-                      ? html`
-                        <a href=${row.href} title=${row.name}>
-                          <bdi>${row.name}</bdi>
-                        </a>
-                      `
-                      : html`
-                        <span class="bar-name" title=${row.name}>
-                          <bdi>${row.name}</bdi>
-                        </span>
-                      `
-                  }
-                </th>
-                <td class="number" title=${exactFigure(row.value, column)}>
-                  ${figure(row.value, column)}
-                </td>
-                ${
-                  hasChange &&
-                  html`
-                    <td class="number change-column">
-                      <${Change} pct=${row.pct} before=${row.before} column=${column} />
-                    </td>
-                  `
-                }
-              </tr>
+              <${RankedLine} key=${row.key} ...${{ row, most, column, hasChange }} />
             `,
           )}
         </tbody>
@@ -408,6 +377,33 @@ export function RankedBars({ label, rows, nameOf, valueOf, column, total = rows.
         `
       }
     </div>
+  `;
+}
+
+/** @param {{row: RankedRow, most: number, column: any, hasChange: boolean}} props */
+function RankedLine({ row, most, column, hasChange }) {
+  const share = most ? Math.max(0, row.value ?? 0) / most : 0;
+  const name = html`<bdi>${row.name}</bdi>`;
+  return html`
+    <tr>
+      <th scope="row">
+        <span class="bar" style=${{ width: `${100 * share}%` }}></span>
+        ${
+          row.href
+            ? html`<a href=${row.href} title=${row.name}>${name}</a>`
+            : html`<span class="bar-name" title=${row.name}>${name}</span>`
+        }
+      </th>
+      <td class="number" title=${exactFigure(row.value, column)}>${figure(row.value, column)}</td>
+      ${
+        hasChange &&
+        html`
+          <td class="number change-column">
+            <${Change} pct=${row.pct} before=${row.before} column=${column} />
+          </td>
+        `
+      }
+    </tr>
   `;
 }
 

@@ -4,38 +4,15 @@
 
 import { html, render, useEffect, useMemo, useRef, useState } from '../vendor/standalone.module.js';
 import { BASE_URL } from '../api.js';
+import { kept } from '../kept.js';
+import { ThemeSwitch, startTheme } from '../theme.js';
 import { Code, Content, Field, Words, written } from './parts.js';
 import { baseOf, matches, operationsOf, resolved } from './schema.js';
 import { Trial, success } from './trial.js';
 
 const KEY = 'odometer.token';
 const USERNAME = 'odometer.username';
-const THEME = 'odometer.theme';
 const ERRORS_FROM = 400;
-
-/** What the tab remembers; it forgets it when it is closed. */
-const tab = {
-  /** @param {string} name */
-  get(name) {
-    try {
-      return sessionStorage.getItem(name) ?? '';
-    } catch {
-      return '';
-    }
-  },
-  /**
-   * @param {string} name
-   * @param {string} value
-   */
-  set(name, value) {
-    try {
-      if (value) sessionStorage.setItem(name, value);
-      else sessionStorage.removeItem(name);
-    } catch {
-      /* it is kept as long as the page is */
-    }
-  },
-};
 
 function useHash() {
   const [hash, setHash] = useState(location.hash);
@@ -86,15 +63,15 @@ function Reference({ document }) {
   const id = useHash();
   const shown = operations.find((each) => each.id === id);
   const [credentials, setCredentials] = useState(() => ({
-    key: tab.get(KEY),
-    username: tab.get(USERNAME),
-    isBasic: Boolean(tab.get(USERNAME)),
+    key: kept.get(KEY) ?? '',
+    username: kept.get(USERNAME) ?? '',
+    isBasic: Boolean(kept.get(USERNAME)),
   }));
   const keep = (/** @type {any} */ changes) =>
     setCredentials((was) => {
       const now = { ...was, ...changes };
-      tab.set(KEY, now.key);
-      tab.set(USERNAME, now.isBasic ? now.username : '');
+      kept.set(KEY, now.key || null);
+      kept.set(USERNAME, (now.isBasic && now.username) || null);
       return now;
     });
   const opened = useRef(false);
@@ -141,19 +118,6 @@ function Reference({ document }) {
 /** @param {{document: any, operations: import('./schema.js').Operation[], shown: any}} props */
 function Rail({ document, operations, shown }) {
   const [words, setWords] = useState('');
-  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
-  useEffect(() => {
-    const press = (/** @type {KeyboardEvent} */ event) => {
-      const isTyping =
-        event.target instanceof Element && event.target.closest('input, select, textarea');
-      if (event.key === '/' && !isTyping && !event.ctrlKey && !event.metaKey) {
-        event.preventDefault();
-        field.current?.focus();
-      }
-    };
-    addEventListener('keydown', press);
-    return () => removeEventListener('keydown', press);
-  }, []);
   const found = words.trim()
     ? operations.filter((each) => matches(each, words.trim()))
     : operations;
@@ -170,21 +134,7 @@ function Rail({ document, operations, shown }) {
         <img src="page/icon.svg" alt="" width="28" height="28" />
         <a href="#/">API reference</a>
       </p>
-      <div class="search">
-        <label>
-          <span class="visually-hidden">Search the operations</span>
-          <input
-            ref=${field}
-            type="search"
-            placeholder="Search ( / )"
-            value=${words}
-            onInput=${(/** @type {any} */ event) => setWords(event.target.value)}
-            onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
-              if (event.key === 'Escape') setWords('');
-            }}
-          />
-        </label>
-      </div>
+      <${SearchField} words=${words} setWords=${setWords} />
       <p class="visually-hidden" role="status">
         ${words.trim() ? `${found.length} operations found` : ''}
       </p>
@@ -206,6 +156,43 @@ function Rail({ document, operations, shown }) {
         <a class="quiet" href="openapi.json" download>openapi.json</a>
       </div>
     </header>
+  `;
+}
+
+/**
+ * The search, which `/` goes to and Escape empties.
+ * @param {{words: string, setWords: (words: string) => void}} props
+ */
+function SearchField({ words, setWords }) {
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  useEffect(() => {
+    const press = (/** @type {KeyboardEvent} */ event) => {
+      const isTyping =
+        event.target instanceof Element && event.target.closest('input, select, textarea');
+      if (event.key === '/' && !isTyping && !event.ctrlKey && !event.metaKey) {
+        event.preventDefault();
+        field.current?.focus();
+      }
+    };
+    addEventListener('keydown', press);
+    return () => removeEventListener('keydown', press);
+  }, []);
+  return html`
+    <div class="search">
+      <label>
+        <span class="visually-hidden">Search the operations</span>
+        <input
+          ref=${field}
+          type="search"
+          placeholder="Search ( / )"
+          value=${words}
+          onInput=${(/** @type {any} */ event) => setWords(event.target.value)}
+          onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
+            if (event.key === 'Escape') setWords('');
+          }}
+        />
+      </label>
+    </div>
   `;
 }
 
@@ -232,7 +219,7 @@ function Family({ name, all, operations, shown }) {
                 <${Verb} method=${each.method} />${' '}
                 <bdi>
                   <span class="base">${base}</span>
-                  ${each.path.slice(base.length)}
+                  <${Path} path=${each.path.slice(base.length)} />
                 </bdi>
               </a>
             </li>
@@ -246,6 +233,15 @@ function Family({ name, all, operations, shown }) {
 /** @param {{method: string}} props */
 function Verb({ method }) {
   return html`<span class=${`verb ${method.toLowerCase()}`}>${method}</span>`;
+}
+
+/**
+ * A path, which may go on in the next line after each of its folders.
+ * @param {{path: string}} props
+ */
+function Path({ path }) {
+  const folders = path.split(/(?<=\/)/);
+  return folders.map((folder, at) => (at ? html`<wbr />${folder}` : folder));
 }
 
 /** @param {{document: any, operations: any[], credentials: any, keep: any}} props */
@@ -268,7 +264,7 @@ function Beginning({ document, operations, credentials, keep }) {
                 (each) => html`
                   <li key=${each.id}>
                     <a href=${`#/${each.id}`}>
-                      <${Verb} method=${each.method} /> <code>${each.path}</code>
+                      <${Verb} method=${each.method} /> <code><${Path} path=${each.path} /></code>
                     </a>
                     <span class="muted">${each.summary}</span>
                   </li>
@@ -295,7 +291,7 @@ function Shown({ operation, document, credentials, keep }) {
       <div class="view-title">
         <p class="muted small">${operation.family}</p>
         <h1 id="operation">
-          <${Verb} method=${operation.method} /> <code>${operation.path}</code>
+          <${Verb} method=${operation.method} /> <code><${Path} path=${operation.path} /></code>
         </h1>
         <p>${operation.summary}</p>
         <${Words} text=${operation.description} />
@@ -463,48 +459,5 @@ function Credentials({ credentials, keep }) {
   `;
 }
 
-const THEMES = /** @type {const} */ ({ system: 'Auto', light: 'Light', dark: 'Dark' });
-
-/** @param {string | null} theme */
-function setTheme(theme) {
-  if (theme === 'light' || theme === 'dark')
-    globalThis.document.documentElement.dataset.theme = theme;
-  else delete globalThis.document.documentElement.dataset.theme;
-}
-
-function keptTheme() {
-  try {
-    return localStorage.getItem(THEME);
-  } catch {
-    return null;
-  }
-}
-
-function ThemeSwitch() {
-  const choose = (/** @type {any} */ event) => {
-    const chosen = event.target.value;
-    setTheme(chosen);
-    try {
-      if (chosen === 'system') localStorage.removeItem(THEME);
-      else localStorage.setItem(THEME, chosen);
-    } catch {
-      /* it is chosen for this page only */
-    }
-  };
-  const now = keptTheme() ?? 'system';
-  return html`
-    <label class="theme">
-      <span class="visually-hidden">Theme</span>
-      <select onChange=${choose}>
-        ${Object.entries(THEMES).map(
-          ([name, label]) => html`
-            <option key=${name} value=${name} selected=${name === now}>${label}</option>
-          `,
-        )}
-      </select>
-    </label>
-  `;
-}
-
-setTheme(keptTheme());
+startTheme();
 render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById('app')));

@@ -74,20 +74,8 @@ export function Field({ name, required, schema, description, example, place, doc
           ${typeOf(schema, document)}
           ${place ? `, in the ${place}` : ''}
         </span>
-        ${
-          required &&
-          html`
-            ${' '}
-            <span class="needed">required</span>
-          `
-        }
-        ${
-          schema.deprecated &&
-          html`
-            ${' '}
-            <span class="needed">deprecated</span>
-          `
-        }
+        ${required && html` <span class="needed">required</span>`}
+        ${schema.deprecated && html` <span class="needed">deprecated</span>`}
       </p>
       <${Words} text=${description} />
       ${limits.length > 0 && html`<p class="small muted">${limits.join('; ')}</p>`}

@@ -30,7 +30,6 @@ export function Trial({ operation, document, credentials }) {
   const [body, setBody] = useState(() => bodyOf(operation, document, type));
   const answers = Object.keys(success(operation)?.content ?? {});
   const [accept, setAccept] = useState(answers[0] ?? '');
-  const [language, setLanguage] = useState('curl');
   const [result, setResult] = useState(/** @type {any} */ (null));
   const asked = useMemo(
     () => askedOf(operation, values, { type, body, accept, isBasic: credentials.isBasic }),
@@ -102,31 +101,39 @@ export function Trial({ operation, document, credentials }) {
           </button>
           ${
             isChange &&
-            html`
-              ${' '}
-              <span class="muted small">This changes the organization of the key.</span>
-            `
+            html` <span class="muted small">This changes the organization of the key.</span>`
           }
         </p>
       </form>
       <${Result} result=${result} />
-      <div class="languages" role="group" aria-label="Language of the code">
-        ${Object.keys(LANGUAGES).map(
-          (name) => html`
-            <button
-              key=${name}
-              type="button"
-              class="quiet"
-              aria-pressed=${name === language}
-              onClick=${() => setLanguage(name)}
-            >
-              ${name}
-            </button>
-          `,
-        )}
-      </div>
-      <${Code} code=${LANGUAGES[language](asked)} label=${`${language} code`} />
+      <${CodeOf} asked=${asked} />
     </section>
+  `;
+}
+
+/**
+ * The same question as code, in a language to choose.
+ * @param {{asked: import('./snippets.js').Asked}} props
+ */
+function CodeOf({ asked }) {
+  const [language, setLanguage] = useState('curl');
+  return html`
+    <div class="languages" role="group" aria-label="Language of the code">
+      ${Object.keys(LANGUAGES).map(
+        (name) => html`
+          <button
+            key=${name}
+            type="button"
+            class="quiet"
+            aria-pressed=${name === language}
+            onClick=${() => setLanguage(name)}
+          >
+            ${name}
+          </button>
+        `,
+      )}
+    </div>
+    <${Code} code=${LANGUAGES[language](asked)} label=${`${language} code`} />
   `;
 }
 
@@ -269,13 +276,7 @@ function Input({ parameter, document, value, onInput }) {
   const label = html`
     <span>
       <code>${parameter.name}</code>
-      ${
-        parameter.required &&
-        html`
-          ${' '}
-          <span class="needed">required</span>
-        `
-      }
+      ${parameter.required && html` <span class="needed">required</span>`}
     </span>
   `;
   if (choices) {

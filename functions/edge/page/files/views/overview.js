@@ -53,11 +53,11 @@ const SEAT_USED =
 export function Overview({ api, me, question, navigate }) {
   const who = whoAsked(question, me);
   const when = { ...whenAsked(question), ...comparedAsked(question) };
-  const of = { ...productsAsked(me), measure: ACTIVE_USERS.name, ...who };
+  const query = { ...productsAsked(me), measure: ACTIVE_USERS.name, ...who };
   const hasProducts = me.products.length > 0;
   const usage = useAnswer(
     api,
-    hasProducts ? pathOf('/v1/usage', { ...of, ...when, group_by: 'product' }) : null,
+    hasProducts ? pathOf('/v1/usage', { ...query, ...when, group_by: 'product' }) : null,
   );
   const { user_type: _, ...seated } = who;
   const seats = useAnswer(api, pathOf('/v1/seats', { ...seated, limit: 1 }));
@@ -101,42 +101,7 @@ export function Overview({ api, me, question, navigate }) {
         hasProducts &&
         state !== 'empty' &&
         !usage.error &&
-        html`
-          <div class="panels">
-            <${Panel} title="Active users over time" wide definition=${ACTIVE_USERS.definition}>
-              <${UsageChart}
-                api=${api}
-                me=${me}
-                kinds=${kindsUsed(me)}
-                question=${question}
-                query=${of}
-                column=${ACTIVE_USERS}
-                whole=${current(usage)}
-                title="Active users"
-              />
-            <//>
-          </div>
-          <div class="columns">
-            <${Products}
-              api=${api}
-              me=${me}
-              question=${question}
-              usage=${usage}
-              query=${{ ...of, ...when, group_by: 'product' }}
-            />
-            <${Seats} question=${question} seats=${seats} />
-            <${RankedUsage}
-              ...${{ api, me, question }}
-              title="Most active teams"
-              by="team"
-              column=${ACTIVE_USERS}
-              query=${of}
-              first=${MOST}
-              isLater=${!usage.data}
-            />
-            <${MostActiveUsers} ...${{ api, me, question, who }} isLater=${!usage.data} />
-          </div>
-        `
+        html`<${Breakdown} ...${{ api, me, question, who, usage, seats, query }} />`
       }
       <${ExplainLater} api=${api} explained=${explained} onClose=${() => explain?.(null)} />
     <//>
@@ -144,6 +109,50 @@ export function Overview({ api, me, question, navigate }) {
 }
 
 export default Overview;
+
+/**
+ * Active users over time and by what they used, and the seats.
+ * @param {any} props
+ */
+function Breakdown({ api, me, question, who, usage, seats, query }) {
+  const when = { ...whenAsked(question), ...comparedAsked(question) };
+  return html`
+    <div class="panels">
+      <${Panel} title="Active users over time" wide definition=${ACTIVE_USERS.definition}>
+        <${UsageChart}
+          api=${api}
+          me=${me}
+          kinds=${kindsUsed(me)}
+          question=${question}
+          query=${query}
+          column=${ACTIVE_USERS}
+          whole=${current(usage)}
+          title="Active users"
+        />
+      <//>
+    </div>
+    <div class="columns">
+      <${Products}
+        api=${api}
+        me=${me}
+        question=${question}
+        usage=${usage}
+        query=${{ ...query, ...when, group_by: 'product' }}
+      />
+      <${Seats} question=${question} seats=${seats} />
+      <${RankedUsage}
+        ...${{ api, me, question }}
+        title="Most active teams"
+        by="team"
+        column=${ACTIVE_USERS}
+        query=${query}
+        first=${MOST}
+        isLater=${!usage.data}
+      />
+      <${MostActiveUsers} ...${{ api, me, question, who }} isLater=${!usage.data} />
+    </div>
+  `;
+}
 
 /**
  * The answer in one sentence, and the figures in it.

@@ -43,13 +43,7 @@ export default function Product({ api, me, question, navigate }) {
       title=${html`<bdi>${product.name}</bdi>`}
       subtitle=${html`
         ${label}
-        ${
-          whole.data &&
-          html`
-            ${' '}
-            · <${PeriodShown} answer=${whole.data} />
-          `
-        }
+        ${whole.data && html` · <${PeriodShown} answer=${whole.data} />`}
       `}
       actions=${html`<${Controls} me=${me} question=${question} navigate=${navigate} />`}
     >
@@ -66,63 +60,68 @@ export default function Product({ api, me, question, navigate }) {
       <${ProductFigures}
         ...${{ api, me, question, navigate, product, kind, who, columns, chosen, whole }}
       />
+      ${!whole.error && html`<${Rankings} ...${{ me, question, kind, columns, chosen, ranked }} />`}
+    <//>
+  `;
+}
+
+/**
+ * Who used the product, and for what.
+ * @param {any} props `ranked` is what all rankings have
+ */
+function Rankings({ me, question, kind, columns, chosen, ranked }) {
+  return html`
+    <div class="columns">
       ${
-        !whole.error &&
+        !isFiltered(question, me) &&
+        kind.breakdowns.map(
+          (/** @type {string} */ name) => html`
+            <${RankedUsage}
+              key=${name}
+              ...${ranked}
+              title=${titled(name)}
+              by=${name}
+              column=${forValues(chosen, columns)}
+              definition=${`What events said of ${name}.`}
+            />
+          `,
+        )
+      }
+      ${
+        mayReadAll(me) &&
+        !question.team &&
         html`
-          <div class="columns">
-            ${
-              !isFiltered(question, me) &&
-              kind.breakdowns.map(
-                (/** @type {string} */ name) => html`
-                  <${RankedUsage}
-                    key=${name}
-                    ...${ranked}
-                    title=${titled(name)}
-                    by=${name}
-                    column=${forValues(chosen, columns)}
-                    definition=${`What events said of ${name}.`}
-                  />
-                `,
-              )
-            }
-            ${
-              mayReadAll(me) &&
-              !question.team &&
-              html`
-                <${RankedUsage} key="team" ...${ranked} title="Teams" by="team" column=${chosen} />
-              `
-            }
-            ${
-              mayReadAll(me) &&
-              !question.department &&
-              html`
-                <${RankedUsage}
-                  key="department"
-                  ...${ranked}
-                  title="Departments"
-                  by="department"
-                  column=${chosen}
-                  definition=${`${chosen.definition} A user of two departments counts in both.`}
-                />
-              `
-            }
-            ${
-              !limitOf(me).user &&
-              html`
-                <${RankedUsage}
-                  key="user"
-                  ...${ranked}
-                  title="Users"
-                  by="user"
-                  column=${chosen.name === ACTIVE_USERS.name ? ACTIVE_DAYS : chosen}
-                  hasSearch
-                />
-              `
-            }
-          </div>
+          <${RankedUsage} key="team" ...${ranked} title="Teams" by="team" column=${chosen} />
         `
       }
-    <//>
+      ${
+        mayReadAll(me) &&
+        !question.department &&
+        html`
+          <${RankedUsage}
+            key="department"
+            ...${ranked}
+            title="Departments"
+            by="department"
+            column=${chosen}
+            definition=${`${chosen.definition} A user of two departments counts in both.`}
+          />
+        `
+      }
+      ${
+        !limitOf(me).user &&
+        html`
+          <${RankedUsage}
+            key="user"
+            ...${ranked}
+            title="Users"
+            by="user"
+            column=${chosen.name === ACTIVE_USERS.name ? ACTIVE_DAYS : chosen}
+            hasSearch
+          />
+        `
+      }
+    </div>
   `;
 }
 

@@ -41,9 +41,6 @@ export default function Team({ api, me, question, navigate }) {
         (data) => !data.totals.active_users.value && !data.totals.active_users.compare_value,
       )
     : 'empty';
-  const labels = kindsOfOneCalendar(me)
-    .map((kind) => kind.label || kind.name)
-    .join(', ');
   const home = addressOfView(
     question,
     .../** @type {[string, string?]} */ (
@@ -57,13 +54,7 @@ export default function Team({ api, me, question, navigate }) {
       title=${html`<bdi>${name}</bdi>`}
       subtitle=${html`
         Team
-        ${
-          whole.data &&
-          html`
-            ${' '}
-            · <${PeriodShown} answer=${whole.data} />
-          `
-        }
+        ${whole.data && html` · <${PeriodShown} answer=${whole.data} />`}
       `}
       actions=${html`
         <${Controls}
@@ -87,45 +78,56 @@ export default function Team({ api, me, question, navigate }) {
       <//>
       ${
         !whole.error &&
-        html`
-          <div class="panels">
-            <${Panel} title="Active users over time" wide definition=${ACTIVE_USERS.definition}>
-              <${UsageChart}
-                api=${api}
-                me=${me}
-                kinds=${kindsUsed(me)}
-                question=${question}
-                query=${{ ...productsAsked(me), ...who }}
-                column=${ACTIVE_USERS}
-                whole=${current(whole)}
-                title=${`${name}: active users`}
-              />
-            <//>
-          </div>
-          <div class="columns">
-            <${RankedUsage}
-              ...${{ api, me, question }}
-              title="Products"
-              by="product"
-              column=${ACTIVE_USERS}
-              query=${{ ...productsAsked(me), ...who }}
-              first=${12}
-            />
-            <${RankedUsage}
-              ...${{ api, me, question, navigate }}
-              title="Members"
-              by="user"
-              column=${ACTIVE_DAYS}
-              hasSearch
-              isLater=${!whole.data}
-              query=${{ ...daysAsked(me), ...who }}
-              definition=${`Days on which each had any usage of: ${labels}.`}
-            />
-          </div>
-        `
+        html`<${Breakdown} ...${{ api, me, question, navigate, who, whole, name }} />`
       }
       <${ExplainLater} api=${api} explained=${explained} onClose=${() => explain?.(null)} />
     <//>
+  `;
+}
+
+/**
+ * What the team used over time, and who used it.
+ * @param {any} props
+ */
+function Breakdown({ api, me, question, navigate, who, whole, name }) {
+  const labels = kindsOfOneCalendar(me)
+    .map((kind) => kind.label || kind.name)
+    .join(', ');
+  return html`
+    <div class="panels">
+      <${Panel} title="Active users over time" wide definition=${ACTIVE_USERS.definition}>
+        <${UsageChart}
+          api=${api}
+          me=${me}
+          kinds=${kindsUsed(me)}
+          question=${question}
+          query=${{ ...productsAsked(me), ...who }}
+          column=${ACTIVE_USERS}
+          whole=${current(whole)}
+          title=${`${name}: active users`}
+        />
+      <//>
+    </div>
+    <div class="columns">
+      <${RankedUsage}
+        ...${{ api, me, question }}
+        title="Products"
+        by="product"
+        column=${ACTIVE_USERS}
+        query=${{ ...productsAsked(me), ...who }}
+        first=${12}
+      />
+      <${RankedUsage}
+        ...${{ api, me, question, navigate }}
+        title="Members"
+        by="user"
+        column=${ACTIVE_DAYS}
+        hasSearch
+        isLater=${!whole.data}
+        query=${{ ...daysAsked(me), ...who }}
+        definition=${`Days on which each had any usage of: ${labels}.`}
+      />
+    </div>
   `;
 }
 

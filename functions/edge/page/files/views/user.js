@@ -47,22 +47,7 @@ export default function User({ api, me, question, navigate }) {
           <${BehindNotice} answer=${data} />
           ${
             used.length
-              ? html`
-                <div class="figures" role="group" aria-label="Products used">
-                  ${used.map(
-                    (each) => html`
-                      <${Used}
-                        key=${each.id}
-                        each=${each}
-                        me=${me}
-                        question=${question}
-                        isSelected=${each.id === product?.id}
-                        onSelect=${() => navigate({ product: each.id, measure: undefined })}
-                      />
-                    `,
-                  )}
-                </div>
-              `
+              ? html`<${ProductsUsed} ...${{ me, question, navigate, used, product }} />`
               : html`
                 <${EmptyState} title="No usage in this period">
                   Choose a longer period, or look at when it was last used above.
@@ -97,6 +82,29 @@ export default function User({ api, me, question, navigate }) {
       }
       ${!whole.data && !whole.error && me.products.length > 0 && html`<${Loading} />`}
     <//>
+  `;
+}
+
+/**
+ * What the user used; one product is chosen, and its figures are below.
+ * @param {any} props
+ */
+function ProductsUsed({ me, question, navigate, used, product }) {
+  return html`
+    <div class="figures" role="group" aria-label="Products used">
+      ${used.map(
+        (/** @type {any} */ each) => html`
+          <${Used}
+            key=${each.id}
+            each=${each}
+            me=${me}
+            question=${question}
+            isSelected=${each.id === product?.id}
+            onSelect=${() => navigate({ product: each.id, measure: undefined })}
+          />
+        `,
+      )}
+    </div>
   `;
 }
 
