@@ -75,25 +75,7 @@ export function Search({ api, me, question }) {
         }}
         onKeyDown=${typed}
       />
-      <ul role="listbox" id=${id} aria-label="Found" hidden=${!words}>
-        ${found.map(
-          (result, at) => html`
-            <li
-              key=${result.href}
-              id=${`${id}-${at}`}
-              role="option"
-              aria-selected=${at === place}
-              onMouseDown=${(/** @type {Event} */ event) => {
-                event.preventDefault();
-                open(result);
-              }}
-            >
-              <bdi>${result.name}</bdi>
-              <span class="muted small">${result.what}</span>
-            </li>
-          `,
-        )}
-      </ul>
+      <${Found} id=${id} found=${found} place=${place} isHidden=${!words} open=${open} />
       ${
         words &&
         !found.length &&
@@ -104,6 +86,35 @@ export function Search({ api, me, question }) {
         `
       }
     </div>
+  `;
+}
+
+/**
+ * What was found, to be chosen from.
+ * @param {{id: string, found: any[], place: number, isHidden: boolean,
+ *   open: (result: any) => void}} props
+ */
+function Found({ id, found, place, isHidden, open }) {
+  return html`
+    <ul role="listbox" id=${id} aria-label="Found" hidden=${isHidden}>
+      ${found.map(
+        (result, at) => html`
+          <li
+            key=${result.href}
+            id=${`${id}-${at}`}
+            role="option"
+            aria-selected=${at === place}
+            onMouseDown=${(/** @type {Event} */ event) => {
+              event.preventDefault();
+              open(result);
+            }}
+          >
+            <bdi>${result.name}</bdi>
+            <span class="muted small">${result.what}</span>
+          </li>
+        `,
+      )}
+    </ul>
   `;
 }
 

@@ -301,27 +301,7 @@ function Shown({ operation, document, credentials, keep }) {
       </div>
       ${
         operation.parameters.length > 0 &&
-        html`
-          <section class="panel" aria-labelledby="parameters">
-            <h2 id="parameters">Parameters</h2>
-            <ul class="fields">
-              ${operation.parameters.map(
-                (each) => html`
-                  <${Field}
-                    key=${each.name}
-                    name=${each.name}
-                    required=${each.required}
-                    schema=${each.schema}
-                    description=${each.description}
-                    example=${each.example}
-                    place=${each.in}
-                    document=${document}
-                  />
-                `,
-              )}
-            </ul>
-          </section>
-        `
+        html`<${Parameters} parameters=${operation.parameters} document=${document} />`
       }
       ${Object.entries(operation.body ?? {}).map(
         ([type, content]) => html`
@@ -348,6 +328,31 @@ function Shown({ operation, document, credentials, keep }) {
         )}
       </section>
     </article>
+  `;
+}
+
+/** @param {{parameters: any[], document: any}} props */
+function Parameters({ parameters, document }) {
+  return html`
+    <section class="panel" aria-labelledby="parameters">
+      <h2 id="parameters">Parameters</h2>
+      <ul class="fields">
+        ${parameters.map(
+          (each) => html`
+            <${Field}
+              key=${each.name}
+              name=${each.name}
+              required=${each.required}
+              schema=${each.schema}
+              description=${each.description}
+              example=${each.example}
+              place=${each.in}
+              document=${document}
+            />
+          `,
+        )}
+      </ul>
+    </section>
   `;
 }
 

@@ -155,35 +155,40 @@ function Breakdown({ api, me, question, who, usage, seats, query }) {
 }
 
 /**
- * The answer in one sentence, and the figures in it.
+ * The answer in one sentence, and in figures.
  * @param {any} props
  */
 function Headline({ me, question, data, seats, onExplain }) {
   const { value, compare_value: before, change_pct: pct } = data.totals.active_users;
-  const used = data.groups.filter(
-    (/** @type {any} */ group) => group.totals.active_users.value > 0,
-  ).length;
-  const isCompared = comparisonOf(question) !== 'none' && before !== null;
+  const comparison = comparisonOf(question);
+  const isCompared = comparison !== 'none' && before !== null;
+  const than = comparison === 'previous_year' ? 'a year before' : 'in the period before';
   return html`
     <p class="headline">
       <strong>${counted(value, 'user')}</strong> used${' '}
       ${me.products.length === 1 ? 'it' : 'any product'} in this period
-      ${
-        isCompared &&
-        html`
-          ,${' '}
-          <${MoreOrLess}
-            pct=${pct}
-            value=${value}
-            before=${before}
-            than=${
-              comparisonOf(question) === 'previous_year' ? 'a year before' : 'in the period before'
-            }
-          />
-        `
-      }
+      ${isCompared && html`, <${MoreOrLess} ...${{ pct, value, before, than }} />`}
       .
     </p>
+    <${Figures} ...${{ me, data, seats, isCompared, onExplain }} />
+    ${
+      isCut(me) &&
+      html`
+        <p class="notice">
+          These are the figures of the first 100 of ${count(me.products.length)} products.
+        </p>
+      `
+    }
+  `;
+}
+
+/** @param {any} props */
+function Figures({ me, data, seats, isCompared, onExplain }) {
+  const { value, compare_value: before, change_pct: pct } = data.totals.active_users;
+  const used = data.groups.filter(
+    (/** @type {any} */ group) => group.totals.active_users.value > 0,
+  ).length;
+  return html`
     <div class="figures">
       <${Figure}
         label="Active users"
@@ -219,14 +224,6 @@ function Headline({ me, question, data, seats, onExplain }) {
         definition="Products that anybody used in the period."
       />
     </div>
-    ${
-      isCut(me) &&
-      html`
-        <p class="notice">
-          These are the figures of the first 100 of ${count(me.products.length)} products.
-        </p>
-      `
-    }
   `;
 }
 

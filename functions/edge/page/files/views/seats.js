@@ -312,42 +312,49 @@ function SeatTable({ seats, me, question, navigate }) {
         <tbody>
           ${seats.map(
             (seat) => html`
-              <tr key=${seat.user.id}>
-                <th scope="row">
-                  <a href=${addressOfView(question, 'user', seat.user.id)}>
-                    <bdi>${seat.user.username}</bdi>
-                  </a>
-                </th>
-                <td>${seat.user.team ? html`<bdi>${seat.user.team.name}</bdi>` : NOTHING}</td>
-                <td>
-                  <span class="badge" data-status=${seat.status}>
-                    ${LABELS[seat.status] ?? seat.status}
-                  </span>
-                </td>
-                <td>
-                  ${
-                    seat.last_active.at
-                      ? html`
-                        <time datetime=${seat.last_active.at} title=${instant(seat.last_active.at, zone)}>
-                          ${ago(seat.last_active.at)}
-                        </time>${' '}
-                        <bdi class="muted small">
-                          ${products.get(seat.last_active.product) ?? seat.last_active.product}
-                        </bdi>
-                      `
-                      : NOTHING
-                  }
-                </td>
-                <td class="number">${count(seat.active_days)}</td>
-                <td>
-                  <time datetime=${seat.seat_since}>${day(seat.seat_since, zone)}</time>
-                </td>
-              </tr>
+              <${SeatRow} key=${seat.user.id} ...${{ seat, question, zone, products }} />
             `,
           )}
         </tbody>
       </table>
     </div>
+  `;
+}
+
+/** @param {{seat: any, question: any, zone: string, products: Map<string, string>}} props */
+function SeatRow({ seat, question, zone, products }) {
+  return html`
+    <tr>
+      <th scope="row">
+        <a href=${addressOfView(question, 'user', seat.user.id)}>
+          <bdi>${seat.user.username}</bdi>
+        </a>
+      </th>
+      <td>${seat.user.team ? html`<bdi>${seat.user.team.name}</bdi>` : NOTHING}</td>
+      <td>
+        <span class="badge" data-status=${seat.status}>
+          ${LABELS[seat.status] ?? seat.status}
+        </span>
+      </td>
+      <td>
+        ${
+          seat.last_active.at
+            ? html`
+              <time datetime=${seat.last_active.at} title=${instant(seat.last_active.at, zone)}>
+                ${ago(seat.last_active.at)}
+              </time>${' '}
+              <bdi class="muted small">
+                ${products.get(seat.last_active.product) ?? seat.last_active.product}
+              </bdi>
+            `
+            : NOTHING
+        }
+      </td>
+      <td class="number">${count(seat.active_days)}</td>
+      <td>
+        <time datetime=${seat.seat_since}>${day(seat.seat_since, zone)}</time>
+      </td>
+    </tr>
   `;
 }
 
