@@ -147,22 +147,14 @@ function Who({ seat, me, question }) {
   if (!seat) return null;
   const zone = zoneOf(question, me);
   const { team, departments } = seat.user;
+  const name = team && html`<bdi>${team.name}</bdi>`;
+  const address = team && addressOfView(question, 'team', team.id);
   const last = seat.last_active.at;
   return html`
     <span class="who">
-      ${
-        team &&
-        (limitOf(me).user
-          ? html`<bdi>${team.name}</bdi>,${' '}`
-          : html`
-            <a href=${addressOfView(question, 'team', team.id)}>
-              <bdi>${team.name}</bdi>
-            </a>
-            ,${' '}
-          `)
-      }
+      ${team && (limitOf(me).user ? html`${name}, ` : html`<a href=${address}>${name}</a>, `)}
       ${departments.map(
-        (/** @type {any} */ each) => html`<bdi key=${each.id}>${each.name}</bdi>,${' '}`,
+        (/** @type {any} */ each) => html`<bdi key=${each.id}>${each.name}</bdi>, `,
       )}
       ${seat.state},${' '}
       ${last ? html`<span title=${instant(last, zone)}>last active ${ago(last)}</span>` : 'never active'}
