@@ -1,5 +1,8 @@
 """The emulator, saving its state every few seconds: by itself it saves only when it ends.
 
+It also runs few processes of a function at once: by itself it starts one for each request that
+comes while others are answered, and a page that asks for ten things would start ten.
+
 .local/tools/stack/bin/python -P local/saving_emulator.py
 """
 
@@ -16,10 +19,14 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as emulator
 from ministack.core.persistence import save_all
+from ministack.services import lambda_svc
 
 SHORTEST_PAUSE_SECONDS = 5.0
 PAUSE_PER_SAVE = 20  # nothing is answered during a save, so saving takes at most a twentieth
 KEEP_ALIVE_SECONDS = 75
+PROCESSES_OF_A_FUNCTION = 2
+LONGEST_WAIT_SECONDS = 20.0
+ASKED_EVERY_SECONDS = 0.003
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -53,6 +60,22 @@ class Application:
             pause = max(SHORTEST_PAUSE_SECONDS, PAUSE_PER_SAVE * (time.monotonic() - began))
 
 
+acquire_worker = lambda_svc.acquire_worker
+
+
+def wait_for_worker(name: str, *words: Any, **named: Any) -> Any:
+    """A process of a function: a free one, a new one while they are few, or the next free one."""
+    give_up = time.monotonic() + LONGEST_WAIT_SECONDS
+    while time.monotonic() < give_up:
+        worker, reason = acquire_worker(
+            name, *words, **named, max_concurrency=PROCESSES_OF_A_FUNCTION
+        )
+        if worker:
+            return worker, reason
+        time.sleep(ASKED_EVERY_SECONDS)
+    return acquire_worker(name, *words, **named)
+
+
 def configuration() -> Config:
     config = Config()
     config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
@@ -79,4 +102,5 @@ async def main() -> None:
 if __name__ == "__main__":
     most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+    lambda_svc.acquire_worker = wait_for_worker
     asyncio.run(main())

@@ -1,5 +1,6 @@
 """Every view says what it shows: nothing yet, nothing at all, a refusal, a failure, or a part."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -35,6 +36,34 @@ def test_a_view_says_why_there_is_no_answer(
         page = visitor.open(addresses[view], state)
         expect(page.get_by_role("alert").filter(has_text=words).first).to_be_visible()
         page.unroute_all()
+
+
+@pytest.mark.parametrize("view", ["overview", "product", "team", "user"])
+def test_a_view_of_a_time_without_use_says_so(
+    visit: Visit, addresses: Mapping[str, str], view: str
+) -> None:
+    address = addresses[view].partition("?")[0]
+    visitor = visit()
+    page = visitor.open(f"{address}?from=2020-06-01&to=2020-06-29", "empty")
+    said = page.get_by_role("status").filter(
+        has_text=re.compile("nobody|no usage|nothing", re.IGNORECASE)
+    )
+    expect(said.first).to_be_visible()
+    assert visitor.findings() == []
+
+
+@pytest.mark.parametrize(("state", "notes"), [("ready", 0), ("partial", 1)])
+def test_a_view_says_whether_all_of_its_period_is_counted(
+    visit: Visit, addresses: Mapping[str, str], state: str, notes: int
+) -> None:
+    visitor = visit()
+
+    def answer(route: Route) -> None:
+        route.fulfill(json=route.fetch().json() | {"complete": state == "ready"})
+
+    visitor.intercept("/v1/usage", answer)
+    page = visitor.open(addresses["team"], state)
+    expect(page.get_by_text("counted up to")).to_have_count(notes)
 
 
 def test_a_busy_service_is_asked_three_times(visit: Visit, addresses: Mapping[str, str]) -> None:

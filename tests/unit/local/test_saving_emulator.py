@@ -9,6 +9,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,6 +42,9 @@ ASSUMED_BY_LAMBDA = json.dumps(
     }
 )
 ENDLESS = "import time\ndef handler(event, context):\n    time.sleep(600)\n"
+SLOW = (
+    "import os, time\ndef handler(event, context):\n    time.sleep(0.2)\n    return os.getpid()\n"
+)
 
 
 class Running:
@@ -58,6 +62,21 @@ class Running:
         self.roles = boto3.client("iam", **where)
         self.functions = boto3.client(
             "lambda", **where, config=Config(retries={"total_max_attempts": 1})
+        )
+
+    def deploy(self, name: str, code: str) -> None:
+        """Deploy a function that consists of one module."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as file:
+            file.writestr("app.py", code)
+        role = self.roles.create_role(RoleName="any", AssumeRolePolicyDocument=ASSUMED_BY_LAMBDA)
+        self.functions.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=role["Role"]["Arn"],
+            Handler="app.handler",
+            Timeout=900,
+            Code={"ZipFile": packed.getvalue()},
         )
 
     def secret(self) -> str:
@@ -124,18 +143,7 @@ def test_half_a_deployment_is_not_saved(running: Running) -> None:
 def test_the_emulator_saves_and_ends_by_itself_while_a_function_is_still_at_work(
     running: Running,
 ) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as file:
-        file.writestr("app.py", ENDLESS)
-    role = running.roles.create_role(RoleName="any", AssumeRolePolicyDocument=ASSUMED_BY_LAMBDA)
-    running.functions.create_function(
-        FunctionName="endless",
-        Runtime="python3.13",
-        Role=role["Role"]["Arn"],
-        Handler="app.handler",
-        Timeout=900,
-        Code={"ZipFile": packed.getvalue()},
-    )
+    running.deploy("endless", ENDLESS)
 
     def invoke() -> None:
         with suppress(BotoCoreError, ClientError):
@@ -154,3 +162,15 @@ def test_the_emulator_saves_and_ends_by_itself_while_a_function_is_still_at_work
     assert not (running.home / "tmp").exists()
     running.start()
     assert running.secret() == "last words"
+
+
+def test_many_requests_at_once_share_few_processes_of_a_function(running: Running) -> None:
+    running.deploy("slow", SLOW)
+
+    def process(_: int) -> int:
+        return int(running.functions.invoke(FunctionName="slow")["Payload"].read())
+
+    with ThreadPoolExecutor(8) as pool:
+        processes = list(pool.map(process, range(8)))
+    assert len(processes) == 8
+    assert len(set(processes)) == 2
