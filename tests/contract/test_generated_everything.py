@@ -1,7 +1,8 @@
-"""Two more generators, and every operation: what they send is taken, what is answered they read.
+"""Three generators, and every operation: what they send is taken, what is answered they read.
 
-openapi-python-client makes the client that asks; what is answered is assigned to the types of
-openapi-typescript, and `tsc` says whether it may be.
+openapi-python-client makes the client that asks. What is answered is also read by the models
+of datamodel-code-generator, and assigned to the types of openapi-typescript: `tsc` says whether it
+may be.
 """
 
 import enum
@@ -18,6 +19,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from tests.contract.questions import NAMED, QUESTIONS, Answering, answering, asked
+from tests.contract.test_generated_clients import GENERATE
 from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.javascript import generator, missing, node
 from tests.support.stack import ROOT, stack_on_moto
@@ -184,6 +186,25 @@ def test_a_client_of_openapi_python_client_asks_and_reads_everything(
             listed = isinstance(understood, list)
             read = [each.to_dict() for each in understood] if listed else understood.to_dict()
             assert plain(read) == plain(sent), content["operationId"]
+
+
+def test_models_of_datamodel_code_generator_read_everything(
+    answers: list[tuple[Any, Any, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ("--input", str(DOCUMENT), "--output", str(tmp_path / "models_of_everything.py"))
+    figures_by_name = ("--extra-fields", "allow")
+    command = [*GENERATE, *figures_by_name, *made]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    monkeypatch.syspath_prepend(tmp_path)
+    models = import_module("models_of_everything")
+    for content, _, sent in answers:
+        if sent is not None:
+            status = next(each for each in content["responses"] if each.startswith("2"))
+            schema = content["responses"][status]["content"]["application/json"]["schema"]
+            model = getattr(models, schema["$ref"].rpartition("/")[2])
+            read = model.model_validate_json(json.dumps(sent))
+            understood = read.model_dump(mode="json", by_alias=True)
+            assert plain(understood) == plain(sent), content["operationId"]
 
 
 def test_answers_have_the_types_of_openapi_typescript(
