@@ -18,6 +18,8 @@ RECORD = "stack.json"
 DEMO, DEMO_KEY = "demo.env", "ADMIN_TOKEN"
 START = "Start it in the checkout: make up"
 PATIENCE_SECONDS = 2
+OF_AWS = ("AWS_", "NO_PROXY", "no_proxy")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class LocalStack:
             address = urlsplit(content["endpoint"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Misused(f"{home} holds no record of a local stack.", START) from error
+        if not (is_here(stack.base_url) and is_here(content["endpoint"])):
+            raise Misused(f"{record} speaks of another machine, which no key is sent to.", START)
         if not (stack.outputs and is_listening(str(address.hostname), address.port or 0)):
             raise Unreachable(f"The local stack of {home} is not running.", START)
         return stack
@@ -57,13 +61,19 @@ class LocalStack:
         """Make AWS this stack and nothing else, for the rest of this process."""
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             del os.environ[name]
-        os.environ.update(self.aws)
+        about_aws = {name: self.aws[name] for name in self.aws if name.startswith(OF_AWS)}
+        os.environ.update(about_aws)
 
 
 def nearest_home(folder: Path) -> Path | None:
     """The home of the checkout that a folder is in, if a stack has been started there."""
     homes = (each / HOME for each in (folder, *folder.parents))
     return next((home for home in homes if (home / RECORD).exists()), None)
+
+
+def is_here(url: str) -> bool:
+    """Whether an address is of this machine: whoever wrote a record may be somebody else."""
+    return urlsplit(url).hostname in LOOPBACK
 
 
 def is_listening(host: str, port: int) -> bool:

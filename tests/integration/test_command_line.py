@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 
 from local.stack import Stack as LocalRecord
 from odometer.access.policy import Scope
-from tests.support.in_process_client import ADDRESS, open_to_clients
+from odometer_cli.local_stack import LocalStack
+from tests.support.in_process_client import ADDRESS, LOOPBACK, open_to_clients
 from tests.support.memory_directory import ACME, new_head
 from tests.support.stack import ENVIRONMENT, OTHER, Stack, admin_of
 from tests.support.typed import Said, odometer
@@ -494,6 +495,7 @@ def checkout(stack: Stack, tmp_path: Path) -> Iterator[Path]:
     with (
         patch.dict("os.environ", {**unset, "AWS_PROFILE": "production"}),
         patch("odometer_cli.local_stack.is_listening", lambda *_: True),
+        patch("odometer_cli.local_stack.LOOPBACK", LOOPBACK),
         chdir(tmp_path / "docs"),
     ):
         yield home
@@ -559,6 +561,24 @@ def test_a_home_without_a_record_leads_to_make_up(checkout: Path, content: str |
     said = odometer("--local", "verify")
     assert (said.exit_code, "make up" in said.err) == (2, True)
     assert "holds no record of a local stack" in said.err
+
+
+@pytest.mark.parametrize("name", ["base_url", "endpoint"])
+def test_a_record_of_another_machine_is_given_no_key(checkout: Path, name: str) -> None:
+    record = checkout / "stack.json"
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps(content | {name: "https://elsewhere.example"}))
+    said = odometer("whoami")
+    assert (said.exit_code, "speaks of another machine" in said.err) == (2, True)
+
+
+def test_a_record_sets_nothing_but_where_aws_is(checkout: Path) -> None:
+    record = checkout / "stack.json"
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps(content | {"aws": {"AWS_REGION": "here", "HTTPS_PROXY": "there"}}))
+    with patch.dict("os.environ"):
+        LocalStack.running(checkout).enter()
+        assert (os.environ["AWS_REGION"], os.environ.get("HTTPS_PROXY")) == ("here", None)
 
 
 OUTPUTS = {**LOCAL_OUTPUTS, "ApiUrl": ADDRESS}

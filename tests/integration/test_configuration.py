@@ -14,7 +14,7 @@ from local.stack import Stack as LocalRecord
 from odometer_cli.commands import COMMANDS, loaded
 from odometer_cli.config_file import ConfigFile
 from odometer_cli.deployment import SETTINGS, Deployment, Place
-from tests.support.in_process_client import ADDRESS, open_to_clients
+from tests.support.in_process_client import ADDRESS, LOOPBACK, open_to_clients
 from tests.support.memory_directory import ACME
 from tests.support.stack import ENVIRONMENT, OTHER, admin_of, stack_on_moto
 from tests.support.typed import Said, odometer
@@ -194,7 +194,10 @@ def home(tmp_path: Path, keys: dict[str, str]) -> Iterator[Path]:
     with patch("local.stack.aws_environment", lambda _: {}):
         LocalRecord("http://127.0.0.1:4566", 1, ADDRESS, {"DirectoryTable": "d"}).write(home)
     (home / "demo.env").write_text(f"# demo\nADMIN_TOKEN={keys[OTHER]}\n")
-    with patch("odometer_cli.local_stack.is_listening", lambda *_: True):
+    with (
+        patch("odometer_cli.local_stack.is_listening", lambda *_: True),
+        patch("odometer_cli.local_stack.LOOPBACK", LOOPBACK),
+    ):
         yield home
 
 

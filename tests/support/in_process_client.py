@@ -14,6 +14,8 @@ import httpx
 from tests.support.stack import Stack
 
 ADDRESS = "http://odometer.test"
+LOOPBACK = ("127.0.0.1", "odometer.test")
+"""Where a local stack may be: here, also at that address."""
 
 
 @contextmanager
