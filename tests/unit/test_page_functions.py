@@ -17,12 +17,27 @@ ME = {
 MS = {"name": "render_ms", "unit": "ms", "decimals": 0}
 CREDITS = {"name": "credits", "unit": "credits", "decimals": 2}
 BYTES = {"name": "sent", "unit": "bytes", "decimals": 0}
+RATE = {"name": "rate", "unit": "credits", "decimals": 6}
+TIME = {"name": "time", "label": "Time", "unit": "ms"}
+WAIT = {"name": "wait", "label": "Wait", "unit": "ms"}
+SIZE = {"name": "time", "label": "Size", "unit": "bytes"}
+EACH = {"name": "each", "label": "Time of each", "of": "time", "per": "active_users"}
+SHARE = {"name": "share", "label": "Share", "of": "wait", "per": "time+wait"}
+CHAT = {"name": "chat", "measures": [SIZE], "ratios": []}
+DOCUMENT = {"name": "document", "measures": [TIME, WAIT], "ratios": [EACH, SHARE]}
+OFFERED = {
+    "kinds": [CHAT, DOCUMENT],
+    "products": [{"id": "talk", "kind": "chat"}, {"id": "docs", "kind": "document"}],
+}
+AT_HOME = {"from": "2026-10-25T00:00:00+02:00", "to": "x"}
 
 
 @pytest.fixture(scope="module")
 def answers() -> dict[str, Any]:
     """What every call below returns; one process answers all of them."""
     script = """
+        globalThis.HTMLElement = class {};
+        globalThis.customElements = { get: () => true };
         const calls = JSON.parse(process.argv[1]), answers = {};
         for (const [name, [file, args]] of Object.entries(calls)) {
           const module = await import(file);
@@ -110,6 +125,10 @@ CALLS: dict[str, tuple[str, list[Any], Any]] = {
     "figure of nearly two hours": ("format.js", [7_199_999, MS], "2 h"),
     "figure of many hours": ("format.js", [5_000_000_000, MS], "1,389 h"),
     "figure of decimals": ("format.js", [1106.28, CREDITS], "1,106.28"),
+    "figure of very little": ("format.js", [0.0042, RATE], "0.0042"),
+    "figure of less than one": ("format.js", [0.256789, RATE], "0.26"),
+    "figure of none of it": ("format.js", [0, RATE], "0"),
+    "tick of very little": ("format.js", [0.0042, RATE], "0.0042"),
     "figure of bytes": ("format.js", [1_530_000, BYTES], "1.53 MB"),
     "figure of no byte": ("format.js", [0, BYTES], "0 B"),
     "figure of millions": ("format.js", [12_345_678], "12.3m"),
@@ -127,6 +146,49 @@ CALLS: dict[str, tuple[str, list[Any], Any]] = {
         [{"from": "2026-10-25T22:30:00Z", "to": "x"}, "day", "Asia/Tokyo", True],
         "26 Oct",
     ),
+    "reminderIn an hour": ("chart-element.js", [3_600_000], 3_540_000),
+    "reminderIn a minute": ("chart-element.js", [60_000], 30_000),
+    "reminderIn no time": ("chart-element.js", [2], 1000),
+    "longerPause at first": ("chart-element.js", [0], 1000),
+    "longerPause after that": ("chart-element.js", [1000], 2000),
+    "longerPause at most": ("chart-element.js", [32_000], 60_000),
+    "kindsAsked by product": ("chart-element.js", [OFFERED, "docs", "chat"], [DOCUMENT]),
+    "kindsAsked by products": ("chart-element.js", [OFFERED, "docs,talk", None], [CHAT, DOCUMENT]),
+    "kindsAsked by kind": ("chart-element.js", [OFFERED, None, "document"], [DOCUMENT]),
+    "kindsAsked by nothing": ("chart-element.js", [OFFERED, None, None], [CHAT, DOCUMENT]),
+    "measureOf a measure": (
+        "chart-element.js",
+        [[DOCUMENT], "time"],
+        {"label": "Time", "unit": "ms"},
+    ),
+    "measureOf a ratio": (
+        "chart-element.js",
+        [[DOCUMENT], "each"],
+        {"label": "Time of each", "unit": "ms"},
+    ),
+    "measureOf a ratio within a unit": (
+        "chart-element.js",
+        [[DOCUMENT], "share"],
+        {"label": "Share", "unit": "count"},
+    ),
+    "measureOf people": (
+        "chart-element.js",
+        [[DOCUMENT], "active_users"],
+        {"label": "Active users", "unit": "count"},
+    ),
+    "nameOfBlock in an offset": (
+        "chart-element.js",
+        [AT_HOME, "day", "+02:00", True],
+        "25 Oct",
+    ),
+    "nameOfBlock in a zone": (
+        "chart-element.js",
+        [AT_HOME, "day", "Europe/Berlin", True],
+        "25 Oct",
+    ),
+    "short of very little": ("chart-element.js", [0.0042], "0.0042"),
+    "short of little": ("chart-element.js", [1.256], "1.26"),
+    "decoded broken text": ("question.js", ["%"], "%"),
     "fileName of a hostile name": (
         "format.js",
         ["../../=cmd|' /C calc'!A0"],

@@ -17,6 +17,7 @@ import {
   addressInQuery,
   isEmbedToken,
   tellHeight,
+  tokenHasWorked,
   useTokensOfOuterPage,
 } from './embed.js';
 import { kept } from './kept.js';
@@ -169,6 +170,9 @@ function SignedIn({ api, question, navigate, onLeave }) {
   const answer = useAnswer(api, '/v1/me');
   const me = answer.data;
   const shown = me ? reachable(question, me) : question;
+  useEffect(() => {
+    if (me) tokenHasWorked();
+  }, [me]);
   useEffect(() => {
     document.title = titleOf(shown, me);
   }, [shown.view, shown.id, me]);

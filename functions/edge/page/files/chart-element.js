@@ -21,8 +21,11 @@ const RETRIED = new Set([429, 503]);
 const MOST_TRIES = 3;
 const LONGEST_WAIT_S = 5;
 const BEFORE_END_MS = 60_000;
+const SHORTEST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const NOTHING = '–';
+const OFFSET = /(Z|[+-]\d\d:\d\d)$/;
 const ATTRIBUTES = [
   'src',
   'token',
@@ -108,6 +111,10 @@ class OdometerChart extends HTMLElement {
     this.request = new AbortController();
     this.isWaiting = false;
     this.reminder = 0;
+    /** The `expires-at` that a token has been asked for: once, even if the page never renews it. */
+    this.reminded = '';
+    /** How long to wait before another token is asked for; it grows until one has worked. */
+    this.pause = 0;
     /** @type {Drawing | null} */
     this.drawing = null;
     this.resized = new ResizeObserver(() => this.drawing && this.draw(this.drawing));
@@ -149,7 +156,7 @@ class OdometerChart extends HTMLElement {
     this.remind();
     if (!this.getAttribute('token')) {
       this.say('No token yet', 'The page has to set one.');
-      this.tell('odometer-token-needed', { reason: 'missing' });
+      this.need('missing');
       return;
     }
     if (!this.root.childElementCount) this.say('Loading…', '');
@@ -160,6 +167,7 @@ class OdometerChart extends HTMLElement {
       ]);
       if (signal.aborted) return;
       this.draw(drawingOf(usage, me, this));
+      this.pause = 0;
       this.tell('odometer-ready', { usage });
     } catch (error) {
       if (!signal.aborted) this.refuse(error);
@@ -224,13 +232,27 @@ class OdometerChart extends HTMLElement {
   /** Ask for another token shortly before this one ends, if the page says when that is. */
   remind() {
     clearTimeout(this.reminder);
-    const end = Date.parse(this.getAttribute('expires-at') ?? '');
-    if (Number.isNaN(end)) return;
-    const pause = Math.min(Math.max(end - BEFORE_END_MS - Date.now(), 0), LONGEST_TIMER_MS);
-    this.reminder = setTimeout(
-      () => this.tell('odometer-token-needed', { reason: 'ending' }),
-      pause,
-    );
+    const end = this.getAttribute('expires-at') ?? '';
+    const left = Date.parse(end) - Date.now();
+    if (!(left > 0) || end === this.reminded) return;
+    this.reminder = setTimeout(() => {
+      this.reminded = end;
+      this.need('ending');
+    }, reminderIn(left));
+  }
+
+  /**
+   * Ask for another token: at once if the last one has worked, else after a pause.
+   * @param {string} reason
+   */
+  need(reason) {
+    clearTimeout(this.reminder);
+    const ask = () => {
+      this.pause = longerPause(this.pause);
+      this.tell('odometer-token-needed', { reason });
+    };
+    if (this.pause) this.reminder = setTimeout(ask, this.pause);
+    else ask();
   }
 
   /**
@@ -244,7 +266,7 @@ class OdometerChart extends HTMLElement {
         'These figures cannot be loaded now',
         'They were open for a limited time, or there is no connection. Load the page again.',
       );
-      this.tell('odometer-token-needed', { reason: 'ended' });
+      this.need('ended');
     } else if (status === 403)
       this.say(
         'These figures are not open here',
@@ -308,6 +330,20 @@ class OdometerChart extends HTMLElement {
 }
 
 /**
+ * When to ask for another token: a minute before the end, or halfway there if that is nearer.
+ * @param {number} left
+ */
+export const reminderIn = (left) =>
+  Math.min(Math.max(left - Math.min(BEFORE_END_MS, left / 2), SHORTEST_PAUSE_MS), LONGEST_TIMER_MS);
+
+/**
+ * The pause after one of so many milliseconds.
+ * @param {number} pause
+ */
+export const longerPause = (pause) =>
+  Math.min(Math.max(2 * pause, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS);
+
+/**
  * What a refusal says.
  * @param {Response} response
  */
@@ -328,7 +364,10 @@ async function refusalOf(response) {
  */
 function drawingOf(usage, me, chart) {
   const { measure } = chart;
-  const described = measureOf(me, measure);
+  const described = measureOf(
+    kindsAsked(me, chart.getAttribute('product'), chart.getAttribute('kind')),
+    measure,
+  );
   const grouped = chart.getAttribute('group-by');
   const groups = grouped
     ? usage.groups.slice(0, MOST_LINES)
@@ -361,18 +400,57 @@ function nameOf(group, by) {
 }
 
 /**
- * The label and the unit of a measure or a ratio.
+ * The kinds that are asked about; all of them, where nothing says which.
  * @param {any} me
+ * @param {string | null} product
+ * @param {string | null} kind
+ * @returns {any[]}
+ */
+export function kindsAsked(me, product, kind) {
+  const ids = listed(product);
+  const names = ids.length
+    ? me.products.filter((/** @type {any} */ { id }) => ids.includes(id)).map(kindOfProduct)
+    : listed(kind);
+  const found = me.kinds.filter((/** @type {any} */ { name }) => names.includes(name));
+  return found.length ? found : me.kinds;
+}
+
+/** @param {any} product */
+const kindOfProduct = ({ kind }) => kind;
+
+/**
+ * What stands between commas.
+ * @param {string | null} text
+ */
+const listed = (text) => (text ?? '').split(',').filter(Boolean);
+
+/**
+ * The label and the unit of a measure or a ratio.
+ * @param {any[]} kinds
  * @param {string} name
  */
-function measureOf(me, name) {
+export function measureOf(kinds, name) {
   const fixed = /** @type {Record<string, string>} */ ({
     active_users: 'Active users',
     active_days: 'Active days',
   })[name];
-  const parts = me.kinds.flatMap((/** @type {any} */ kind) => [...kind.measures, ...kind.ratios]);
-  const found = parts.find((/** @type {any} */ part) => part.name === name);
+  const parts = kinds.flatMap(({ measures, ratios }) => [
+    ...measures,
+    ...ratios.map((/** @type {any} */ ratio) => ({ ...ratio, unit: unitOf(ratio, measures) })),
+  ]);
+  const found = parts.find((part) => part.name === name);
   return { label: String(fixed ?? found?.label ?? name), unit: String(found?.unit ?? 'count') };
+}
+
+/**
+ * A ratio has the unit of what is divided, unless it is divided by the same unit.
+ * @param {{of: string, per: string}} ratio
+ * @param {{name: string, unit: string}[]} measures
+ */
+function unitOf(ratio, measures) {
+  const unit = (/** @type {string} */ name) => measures.find((each) => each.name === name)?.unit;
+  const divided = unit(ratio.of);
+  return ratio.per.split('+').some((name) => unit(name) === divided) ? 'count' : divided;
 }
 
 /**
@@ -488,12 +566,15 @@ function table({ title, unit, lines, blocks, zone, granularity }) {
 }
 
 /**
+ * What a block is called. Not every browser knows a zone that is an offset, so that there the time
+ * of the clock is taken as it is written.
  * @param {{from: string, to: string, partial?: boolean}} block
  * @param {string} granularity
  * @param {string} zone
  * @param {boolean} isShort
  */
-function nameOfBlock({ from, partial }, granularity, zone, isShort) {
+export function nameOfBlock({ from, partial }, granularity, zone, isShort) {
+  const isOffset = /^[+-]/.test(zone);
   /** @type {Intl.DateTimeFormatOptions} */
   const parts =
     granularity === 'hour'
@@ -502,9 +583,9 @@ function nameOfBlock({ from, partial }, granularity, zone, isShort) {
         ? { month: 'short', year: 'numeric' }
         : { month: 'short', day: 'numeric', ...(isShort ? {} : { year: 'numeric' }) };
   const text = new Intl.DateTimeFormat(undefined, {
-    timeZone: /^[+-]/.test(zone) ? 'UTC' : zone,
+    timeZone: isOffset ? 'UTC' : zone,
     ...parts,
-  }).format(new Date(from));
+  }).format(new Date(isOffset ? from.replace(OFFSET, 'Z') : from));
   return partial && !isShort ? `${text} (not all counted yet)` : text;
 }
 
@@ -526,10 +607,12 @@ function figure(value, unit) {
 }
 
 /** @param {number} value */
-const short = (value) =>
+export const short = (value) =>
   new Intl.NumberFormat(undefined, {
     notation: Math.abs(value) >= 100_000 ? 'compact' : 'standard',
-    maximumFractionDigits: Math.abs(value) < 10 ? 2 : 1,
+    ...(Math.abs(value) < 1
+      ? { maximumSignificantDigits: 2 }
+      : { maximumFractionDigits: Math.abs(value) < 10 ? 2 : 1 }),
   }).format(value);
 
 /**

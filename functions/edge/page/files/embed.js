@@ -13,6 +13,10 @@ const EMBED_TOKEN = /^oet_[\w.-]{1,4092}$/;
 const NEEDED = 'odometer:token-needed';
 const BROUGHT = 'odometer:token';
 const HEIGHT = 'odometer:height';
+const SHORTEST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+/** How long to wait before another token is asked for; it grows until one has worked. */
+let pause = 0;
 
 export const IS_EMBEDDED = CHOSEN.get('embed') === '1';
 
@@ -65,12 +69,35 @@ export function tellHeight() {
   );
 }
 
+/** The token opens the view: the next one may be asked for at once. */
+export function tokenHasWorked() {
+  pause = 0;
+}
+
+/**
+ * Ask for a token: at once if the last one has worked, else after a pause.
+ * @param {string} reason
+ * @returns {() => void} to ask no more
+ */
+function need(reason) {
+  const ask = () => {
+    pause = Math.min(Math.max(2 * pause, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS);
+    tell({ type: NEEDED, reason });
+  };
+  if (pause) {
+    const timer = setTimeout(ask, pause);
+    return () => clearTimeout(timer);
+  }
+  ask();
+  return () => {};
+}
+
 /**
  * There is no token, or it has ended: the outer page can bring another one.
  * @param {{reason: string}} props
  */
 export function TokenNeeded({ reason }) {
-  useEffect(() => tell({ type: NEEDED, reason: reason ? 'ended' : 'missing' }), [reason]);
+  useEffect(() => need(reason ? 'ended' : 'missing'), [reason]);
   return html`
     <main id="main" data-view="sign-in" data-state=${reason ? 'error' : 'empty'}>
       <div class="state" role="alert">

@@ -5,6 +5,7 @@
 export const NOTHING = '–';
 const WHOLE = new Intl.NumberFormat();
 const SHORT = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
+const TWO_DIGITS = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 });
 const THREE_DIGITS = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 const CHANGE = new Intl.NumberFormat(undefined, {
   style: 'percent',
@@ -71,7 +72,7 @@ export function exactFigure(value, column) {
 export function tick(value, column) {
   const unit = column?.unit ?? 'count';
   if (unit === 'ms' || unit === 'seconds' || unit === 'bytes') return figure(value, column);
-  return SHORT.format(value);
+  return (Math.abs(value) < 1 ? TWO_DIGITS : SHORT).format(value);
 }
 
 /**
@@ -81,6 +82,7 @@ export function tick(value, column) {
 function withDecimals(value, decimals) {
   if (decimals === undefined)
     return Number.isInteger(value) ? WHOLE.format(value) : THREE_DIGITS.format(value);
+  if (decimals > 2 && Math.abs(value) < 1) return TWO_DIGITS.format(value);
   const places = Math.min(decimals, 2);
   return new Intl.NumberFormat(undefined, { maximumFractionDigits: places }).format(value);
 }

@@ -5,6 +5,7 @@
 import { html, render, useEffect, useMemo, useRef, useState } from '../vendor/standalone.module.js';
 import { BASE_URL } from '../api.js';
 import { kept } from '../kept.js';
+import { decoded } from '../question.js';
 import { ThemeSwitch, startTheme } from '../theme.js';
 import { Code, Content, Field, Words, written } from './parts.js';
 import { baseOf, matches, operationsOf, resolved } from './schema.js';
@@ -21,7 +22,7 @@ function useHash() {
     addEventListener('hashchange', changed);
     return () => removeEventListener('hashchange', changed);
   }, []);
-  return decodeURIComponent(hash.replace(/^#\/?/, ''));
+  return decoded(hash.replace(/^#\/?/, ''));
 }
 
 function App() {
