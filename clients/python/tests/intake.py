@@ -25,7 +25,8 @@ class Intake:
 
     def __init__(self, trouble: float = 0.0, seed: int = 0) -> None:
         self.trouble, self._chance = trouble, random.Random(seed)
-        self._first = ["429", "lost", "503"] if trouble else []
+        self._first = ["429", "503"] if trouble else []
+        self._loses_first = trouble > 0
         self.events: list[Event[str]] = []
         self.happened: Counter[str] = Counter()
         """How often each kind of answer was given."""
@@ -47,6 +48,7 @@ class Intake:
             return chosen
 
     def accept(self, body: bytes) -> bytes:
+        """A receipt; nothing if it is lost, as the first one of events that count is."""
         rules = Rules(RULES, datetime.now(UTC), 3)
         good, receipt = read_batch(parsed(body), rules)
         with self._lock:
@@ -55,6 +57,9 @@ class Intake:
             self.events += new
             self.happened["sent twice"] += len(good) - len(new)
             self.happened["refused"] += len(receipt.errors)
+            if new and self._loses_first:
+                self._loses_first = False
+                return b""
         return receipt.model_dump_json().encode()
 
 
@@ -70,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
             body = gzip.decompress(body)
         answer = self.intake.next_answer()
         content = self.intake.accept(body) if answer in ("accepted", "lost") else b"{}"
-        if answer in ("lost", "dropped"):
+        if answer in ("lost", "dropped") or not content:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return

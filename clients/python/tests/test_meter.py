@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 from clients.python.tests.conftest import URL, InProcess, Served
-from clients.python.tests.intake import lines_of
+from clients.python.tests.intake import lines_of, wait_until
 from odometer_client import Meter
 from odometer_client.clock import Clock
 from tests.support.usage_sender import run
@@ -235,6 +235,96 @@ def test_an_event_that_waits_does_not_set_its_neighbours_aside_again(
     assert (line["event"]["id"], meter.stats().rejected) == ("bad", 1)
 
 
+def test_an_id_that_was_refused_may_be_counted_again(api: Api, meter: Meter) -> None:
+    api.answer = lambda events: receipt(len(events), (0, "unknown_product"))
+    meter.count("chat", user="ada", id="job-7", interactions=1)
+    assert meter.flush()
+    api.answer = lambda _: None
+    meter.count("chat", user="ada", id="job-7", interactions=1)
+    assert meter.flush()
+    assert api.ids == {"job-7": 1}
+
+
+def test_an_id_that_was_refused_may_be_counted_again_while_its_file_waits(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odometer_client.delivery.MOST_EVENTS", 1)
+    answers = [fault(503), receipt(1, (0, "unknown_product")), fault(503), None, None]
+    api.answer = lambda _: answers.pop(0)
+    meter = new_meter(api, tmp_path, interval=60)
+    for user in ("nobody", "ada", "ada"):
+        time = datetime.now(UTC)
+        meter.count("chat", user=user, id="job-7", time=time, interactions=1)
+    time_to_send_again(meter)
+    assert [event["subject"] for event in api.events] == ["ada", "ada"]
+    meter.close()
+
+
+def time_to_send_again(meter: Meter) -> None:
+    """After a failure, flush until the pause is over."""
+    gives_up_at = time.monotonic() + 10
+    while not meter.flush(0.1):
+        assert time.monotonic() < gives_up_at
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_is_not_sent_is_set_aside_once_where_a_later_batch_fails(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment = left_by_a_killed_process(api, tmp_path, 3)
+    segment.write_bytes(b"rubbish\n" + segment.read_bytes())
+    monkeypatch.setattr("odometer_client.delivery.MOST_EVENTS", 2)
+    answers = [receipt(1, (0, "no_usage")), fault(503), None]
+    api.answer = lambda _: answers.pop(0)
+    with new_meter(api, tmp_path) as meter:
+        meter.flush()
+        wait_until(lambda: not meter.stats().waiting_bytes)
+    aside = lines_of(tmp_path / "spool" / "rejected.ndjson")
+    assert sorted(line["code"] for line in aside) == ["no_usage", "torn"]
+    assert (meter.stats().torn, meter.stats().rejected, len(api.ids)) == (1, 1, 2)
+
+
+def test_while_an_event_waits_its_neighbours_are_not_sent_again(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odometer_client.sender.REST_SECONDS", 0.01)
+    sent: Counter[str] = Counter()
+
+    def answer(events: list[Any]) -> httpx.Response:
+        sent.update(event["id"] for event in events)
+        early = [index for index, event in enumerate(events) if event["id"] == "early"]
+        is_early = sent["early"] < 4
+        faults = [(index, "time_ahead") for index in early if is_early]
+        return receipt(len(events), *faults, date=datetime.now(UTC))
+
+    api.answer = lambda _: fault(503)
+    meter = new_meter(api, tmp_path, interval=0.05)
+    for name in ("before", "early", "after"):
+        meter.count("chat", user="ada", id=name, time=datetime.now(UTC), interactions=1)
+    assert not meter.flush(0.2)
+    api.answer = answer
+    time_to_send_again(meter)
+    assert sent == {"before": 1, "early": 4, "after": 1}
+    assert meter.close()
+    assert segments(tmp_path) == []
+
+
+def test_an_event_that_waits_is_kept_where_a_later_chunk_fails(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odometer_client.sender.REST_SECONDS", 0.01)
+    monkeypatch.setattr("odometer_client.spool.CHUNK_BYTES", 400)
+    early = receipt(1, (0, "time_ahead"), date=datetime.now(UTC))
+    answers = [fault(503), early, fault(503), None, None]
+    api.answer = lambda _: answers.pop(0)
+    meter = new_meter(api, tmp_path, interval=60)
+    for name in ("early", "after"):
+        meter.count("chat", user="ada", id=name, time=datetime.now(UTC), interactions=1)
+    time_to_send_again(meter)
+    assert api.ids == {"early": 1, "after": 1}
+    meter.close()
+
+
 @pytest.mark.parametrize("status", [413, 400])
 def test_a_batch_that_is_refused_is_sent_in_parts(
     status: int, api: Api, meter: Meter, tmp_path: Path
@@ -263,6 +353,22 @@ def test_without_a_disk_events_are_kept_in_memory(
     count(meter, 5)
     assert meter.close()
     assert len([each for each in caplog.records if "memory only" in each.message]) == 1
+
+
+def test_events_in_memory_that_follow_ones_that_wait_are_sent_before_a_flush_ends(
+    api: Api, tmp_path: Path
+) -> None:
+    (tmp_path / "spool").write_text("a file where the folder should be")
+    api.answer = lambda _: fault(503)
+    meter = new_meter(api, tmp_path, interval=60)
+    count(meter)
+    assert not meter.flush(0.2)
+    count(meter)
+    api.answer = lambda _: None
+    time_to_send_again(meter)
+    assert len(api.ids) == 2
+    assert meter.close()
+    assert meter.stats().waiting_bytes == 0
 
 
 def test_a_disk_that_is_full_in_the_middle_of_an_event_loses_nothing(
@@ -413,6 +519,36 @@ def test_an_event_counts_when_it_happened_whatever_the_clock_showed(
     assert 99 <= ago[0] <= 110
     assert -1 <= ago[1] <= 10
     assert first["id"] != second["id"]
+
+
+def test_the_next_process_sends_an_event_with_the_time_that_it_got(
+    api: Api, tmp_path: Path
+) -> None:
+    world, times = World(api, timedelta(days=400)), []
+
+    def answer(events: list[Any]) -> httpx.Response:
+        times.append([event["time"] for event in events])
+        return fault(503) if len(times) == 2 else world.answer(events)
+
+    api.answer = answer
+    meter = new_meter(api, tmp_path, clock=world.clock)
+    count(meter)
+    assert not meter.close(0.3)
+    with new_meter(api, tmp_path, clock=world.clock) as following:
+        following.flush()
+        wait_until(lambda: not following.stats().waiting_bytes)
+    wrong, right, again = times
+    assert wrong != right == again
+
+
+def test_where_the_machine_has_no_uptime_events_count(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("time.clock_gettime")
+    with new_meter(api, tmp_path) as meter:
+        count(meter, 2)
+        assert meter.flush()
+    assert (len(api.ids), meter.stats().dropped) == (2, 0)
 
 
 def test_a_time_that_was_given_is_never_changed(api: Api, tmp_path: Path) -> None:

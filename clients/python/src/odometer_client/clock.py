@@ -25,6 +25,8 @@ LAST_SECOND = 32_503_680_000
 
 def uptime() -> float:
     """Seconds for which the machine has been running, asleep or not."""
+    if not hasattr(time, "clock_gettime"):  # Windows
+        return time.monotonic()
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 

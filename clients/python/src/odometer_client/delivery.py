@@ -15,7 +15,7 @@ from odometer_client.answers import EventFault, Receipt
 from odometer_client.errors import fault_in, retry_after
 from odometer_client.operations import EVENTS
 from odometer_client.reading import parsed, read
-from odometer_client.spool import Record
+from odometer_client.spool import Line, Record
 
 MOST_EVENTS = 1_000
 MOST_BYTES = 900_000
@@ -75,23 +75,23 @@ class Paused(Exception):
 Verdict = Delivered | Split | Plain | Pause
 
 
-def batches(records: Sequence[Record]) -> Iterator[list[Record]]:
-    """Records in batches that the API takes."""
-    batch: list[Record] = []
+def batches(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """Lines in batches that the API takes."""
+    batch: list[Line] = []
     size = 0
-    for record in records:
-        size += len(record.event) + 1
+    for line in lines:
+        size += len(line.content) + 1
         if batch and (len(batch) == MOST_EVENTS or size > MOST_BYTES):
             yield batch
-            batch, size = [], len(record.event) + 1
-        batch.append(record)
+            batch, size = [], len(line.content) + 1
+        batch.append(line)
     if batch:
         yield batch
 
 
 def body_of(batch: Sequence[Record], *, compressed: bool) -> tuple[bytes, dict[str, str]]:
     """What is sent: the events as they are kept, which are never written anew."""
-    body = b"[" + b",".join(record.event for record in batch) + b"]"
+    body = b"[" + b",".join(record.content for record in batch) + b"]"
     if not compressed or len(body) < COMPRESSED_FROM:
         return body, {"Content-Type": EVENTS}
     return gzip.compress(body, 6), {"Content-Type": EVENTS, "Content-Encoding": "gzip"}
@@ -128,7 +128,7 @@ def verdict_of_receipt(response: httpx.Response, events: int) -> Verdict:
 def refused_aside(record: Record, code: str, message: str) -> bytes:
     """A line about an event that was refused."""
     words = json.dumps({"code": code, "message": message})
-    return words[:-1].encode() + b', "event": ' + record.event + b"}"
+    return words[:-1].encode() + b', "event": ' + record.content + b"}"
 
 
 def torn_aside(line: bytes) -> bytes:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from queue import Empty, SimpleQueue
-from typing import Any
 
 import httpx
 
@@ -177,40 +176,40 @@ class Sender:
             return True
         if isinstance(part, Segment) and not part.sealed:
             self.store.seal()
-        part.sent, part.rests_until = 0, time.monotonic() + rest
+        part.sent, part.rests_until = min(part.rests), time.monotonic() + rest
         if not rest:
             self._wake_up()
         return False
 
     def _deliver_all(self, part: Part) -> float | None:
         """Send what is there by now; after how many seconds some of it is to be sent again."""
-        until, rests = part.size, []
+        until = part.size
         while part.sent < until:
             lines, end = part.chunk()
             if end == part.sent:
                 break
-            rests += self._deliver_lines(part, lines)
+            for batch in batches(lines):
+                self._deliver_batch(part, batch)
             part.sent = end
-        return max(rests, default=None)
+        return max(part.rests.values(), default=None)
 
-    def _deliver_lines(self, part: Part, lines: Sequence[Line]) -> list[float]:
-        """Send events; after how many seconds to send each again for which it is too early."""
-        aside = [torn_aside(each.line) for each in lines if isinstance(each, Torn)]
+    def _deliver_batch(self, part: Part, batch: list[Line]) -> None:
+        """Send events, and set aside what does not count; after that the batch is answered for."""
+        refused = self._send([each for each in batch if isinstance(each, Record)])
+        aside = [torn_aside(each.content) for each in batch if isinstance(each, Torn)]
         self.torn += len(aside)
-        rests = []
-        for batch in batches([each for each in lines if isinstance(each, Record)]):
-            for record, fault in self._send(batch):
-                rest = self._rest_of(part, record, fault)
-                if rest is None:
-                    aside.append(self._refuse(part, record, fault))
-                else:
-                    rests.append(rest)
+        rests = {}
+        for record, fault in refused:
+            rest = self._rest_of(part, record, fault)
+            if rest is None:
+                aside.append(self._refuse(record, fault))
+            else:
+                rests[record.place] = rest
         self._set_aside(aside)
-        return rests
+        part.answer(batch, rests)
 
-    def _refuse(self, part: Part, record: Record, fault: EventFault) -> bytes:
+    def _refuse(self, record: Record, fault: EventFault) -> bytes:
         self.rejected += 1
-        part.refused.add(record.id)
         words = f"Usage was refused, see rejected.ndjson: {fault.code}, {fault.message}"
         self._troubles.tell(f"refused {fault.code}", words)
         return refused_aside(record, fault.code, fault.message)
@@ -224,7 +223,7 @@ class Sender:
 
     def _send(self, batch: list[Record]) -> list[tuple[Record, EventFault]]:
         """Send events in one batch, or in parts that the API takes; those that it refused."""
-        todo, refused = [batch], []
+        todo, refused = [batch] if batch else [], []
         while todo:
             part = todo.pop()
             verdict = self._ask(part)
@@ -272,18 +271,19 @@ class Sender:
         told = self._clock.told
         if fault.code not in (AHEAD, TOO_OLD) or told is None:
             return None
-        content = parsed(record.event)
+        content = parsed(record.content)
         second = second_of(content["time"])
-        happened = None if record.id in part.again else self._clock.happened(record.stamp)
+        happened = None if record.place in part.again else self._clock.happened(record.stamp)
         if happened is not None and abs(second - happened) > CORRECTED_SECONDS:
-            return self._correct(part, {**content, "time": formatted(int(happened))})
+            timely = as_json({**content, "time": formatted(int(happened))})
+            return self._correct(part, Record(GIVEN, timely, record.place))
         comes_soon = fault.code == AHEAD and second - told.second < SOON_SECONDS
         return REST_SECONDS if comes_soon else None
 
-    def _correct(self, part: Part, content: Mapping[str, Any]) -> float:
+    def _correct(self, part: Part, record: Record) -> float:
         """Give an event, which does not count yet, the time at which it happened."""
         try:
-            part.correct(Record(GIVEN, as_json(content)))
+            part.correct(record)
         except OSError as error:
             self._troubles.tell("disk", f"The time of events cannot be corrected: {error}.")
             return REST_SECONDS

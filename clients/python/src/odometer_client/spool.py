@@ -10,12 +10,12 @@ other process that uses the folder adopts what it has left. An event that is sen
 id and the same time, so a segment that was sent in part is simply sent again.
 
 `<segment>.again` holds the events of a segment that were refused for the time that a wrong clock
-gave them, with the time that they are sent with from then on.
+gave them, with the time that they are sent with from then on. Its stamps are their places in the
+segment, since several events may have the same id.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -42,17 +42,17 @@ class Record(NamedTuple):
     """An event as it is kept."""
 
     stamp: str
-    event: bytes
-
-    @property
-    def id(self) -> str:
-        return str(json.loads(self.event)["id"])
+    content: bytes
+    """The event in JSON."""
+    place: int
+    """Where its line begins."""
 
 
 class Torn(NamedTuple):
     """A line that is not as it was written."""
 
-    line: bytes
+    content: bytes
+    place: int
 
 
 Line = Record | Torn
@@ -63,21 +63,22 @@ def line_of(stamp: str, event: str) -> bytes:
     return b"%08x %b\n" % (crc32(kept), kept)
 
 
-def record_of(line: bytes) -> Line:
+def record_of(line: bytes, place: int) -> Line:
     said, _, kept = line.partition(b" ")
     if said != b"%08x" % crc32(kept):
-        return Torn(line)
+        return Torn(line, place)
     stamp, _, event = kept.partition(b" ")
-    return Record(stamp.decode(), event)
+    return Record(stamp.decode(), event, place)
 
 
-def lines_in(content: bytes) -> Iterator[Line]:
-    """The lines of a file, without empty ones, which follow a write that had failed."""
-    for place, line in enumerate(content.split(b"\n")):
-        if not place % 20:
+def lines_in(content: bytes, place: int) -> Iterator[Line]:
+    """The lines from a place on, without empty ones, which follow a write that had failed."""
+    for number, line in enumerate(content.split(b"\n")):
+        if not number % 20:
             time.sleep(0)  # let the application go on: it should not wait for this
         if line:
-            yield record_of(line)
+            yield record_of(line, place)
+        place += len(line) + 1
 
 
 @dataclass
@@ -85,13 +86,15 @@ class Part:
     """Some of the events that wait, in the order in which they came."""
 
     sent: int = 0
-    """Everything before this has been answered for."""
+    """Everything before this has been answered for, but for what rests."""
+    answered: int = 0
+    """The same, also in the middle of a chunk."""
+    rests: dict[int, float] = field(default_factory=dict)
+    """Places of events that are to be sent again, and after how many seconds."""
     rests_until: float = 0.0
     """By `time.monotonic`; some of its events are too early."""
-    again: dict[str, Record] = field(default_factory=dict)
-    """Events that got another time, by their ids."""
-    refused: set[str] = field(default_factory=set)
-    """The ids of events that were set aside."""
+    again: dict[int, Record] = field(default_factory=dict)
+    """Events that got another time, by their places."""
 
     @property
     def size(self) -> int:
@@ -103,20 +106,27 @@ class Part:
         raise NotImplementedError
 
     def correct(self, record: Record) -> None:
-        """Send this from now on in place of the event with its id."""
-        self.again[record.id] = record
+        """Send this from now on in place of the event at its place."""
+        self.again[record.place] = record
 
     @property
     def is_done(self) -> bool:
         return self.sent >= self.size
 
-    def corrected(self, content: bytes) -> list[Line]:
-        """Lines as they are to be sent."""
-        found = list(lines_in(content))
-        if not self.again and not self.refused:
-            return found
-        named = [(each.id if isinstance(each, Record) else "", each) for each in found]
-        return [self.again.get(name, each) for name, each in named if name not in self.refused]
+    def answer(self, batch: list[Line], rests: dict[int, float]) -> None:
+        """Send nothing of a batch again, but for what rests."""
+        for line in batch:
+            self.rests.pop(line.place, None)
+        self.rests.update(rests)
+        self.answered = max(self.answered, batch[-1].place + 1)
+
+    def unanswered(self, content: bytes, place: int) -> list[Line]:
+        """Lines that begin at a place, as they are to be sent."""
+        return [
+            self.again.get(line.place, line)
+            for line in lines_in(content, place)
+            if line.place >= self.answered or line.place in self.rests
+        ]
 
 
 @dataclass
@@ -130,7 +140,7 @@ class Memory(Part):
         return len(self.content)
 
     def chunk(self) -> tuple[list[Line], int]:
-        return self.corrected(self.content), self.size
+        return self.unanswered(self.content, 0), self.size
 
 
 @dataclass(kw_only=True)
@@ -170,7 +180,7 @@ class Segment(Part):
         is_last = len(content) < CHUNK_BYTES
         if self.sealed if is_last else not end:
             end = len(content)  # what has no end was torn
-        return self.corrected(content[:end]), self.sent + end
+        return self.unanswered(content[:end], self.sent), self.sent + end
 
     def sync(self) -> None:
         """Have the disk itself hold what was written."""
@@ -182,7 +192,7 @@ class Segment(Part):
     def correct(self, record: Record) -> None:
         """The same, whatever happens: a file remembers it before it is sent."""
         with open(self._corrections, "ab") as file:  # noqa: PTH123  a Path has no sync
-            file.write(b"\n" + line_of(record.stamp, record.event.decode()))
+            file.write(b"\n" + line_of(str(record.place), record.content.decode()))
             file.flush()
             os.fsync(file.fileno())
         if not self.again:
@@ -191,10 +201,13 @@ class Segment(Part):
 
     def read_corrections(self) -> None:
         try:
-            found = lines_in(self._corrections.read_bytes())
+            found = lines_in(self._corrections.read_bytes(), 0)
         except FileNotFoundError:
             return
-        self.again = {each.id: each for each in found if isinstance(each, Record)}
+        for each in found:
+            if isinstance(each, Record) and each.stamp.isdecimal():
+                place = int(each.stamp)
+                self.again[place] = Record(GIVEN, each.content, place)
 
     @property
     def _corrections(self) -> Path:
@@ -203,7 +216,7 @@ class Segment(Part):
     def empty(self) -> None:
         """Forget what was sent, and go on in the same file."""
         os.ftruncate(self.descriptor, 0)
-        self.sent = self.synced = 0
+        self.sent = self.answered = self.synced = 0
         if self.again:
             self.again = {}
             self._corrections.unlink(missing_ok=True)

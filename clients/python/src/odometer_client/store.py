@@ -22,7 +22,7 @@ class Store:
         self._segment: Segment | None = None
         self._sealed: list[Segment] = []
         self._remembered: list[bytes] = []
-        self._memory: Memory | None = None
+        self._memories: list[Memory] = []
         self._memory_bytes = 0
 
     def keep(self, line: bytes) -> bool:
@@ -88,18 +88,18 @@ class Store:
     def own(self) -> Iterator[Part]:
         """What this process has counted and what it has adopted."""
         self.unsent = 0
-        if memory := self._take_memory():
-            yield memory
+        yield from self._take_memories()
         yield from list(self._sealed)
         if self._segment:
             yield self._segment
 
-    def _take_memory(self) -> Memory | None:
+    def _take_memories(self) -> list[Memory]:
+        """What is remembered by now, after what waits from former rounds."""
         with self._lock:
-            if self._remembered and self._memory is None:
+            if self._remembered:
                 content, self._remembered = b"".join(self._remembered), []
-                self._memory = Memory(content=content)
-        return self._memory
+                self._memories.append(Memory(content=content))
+            return list(self._memories)
 
     def adopted(self) -> Iterator[Part]:
         """What other processes have left; this one keeps it from now on."""
@@ -110,7 +110,7 @@ class Store:
     def sent(self, part: Part) -> None:
         """All of a part has been answered for, up to what came in the meantime."""
         if isinstance(part, Memory):
-            self._memory = None
+            self._memories.remove(part)
             with self._lock:
                 self._memory_bytes -= part.size
         elif isinstance(part, Segment) and part.sealed:
