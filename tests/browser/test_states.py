@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+import httpx
 import pytest
 from playwright.sync_api import Route, expect
 
@@ -50,6 +51,30 @@ def test_a_view_of_a_time_without_use_says_so(
     )
     expect(said.first).to_be_visible()
     assert visitor.findings() == []
+
+
+@pytest.mark.parametrize("view", ["overview", "team", "user"])
+def test_products_that_are_left_out_are_said(
+    visit: Visit, addresses: Mapping[str, str], view: str
+) -> None:
+    visitor = visit()
+
+    def have_many(route: Route) -> None:
+        me = route.fetch().json()
+        route.fulfill(json=me | {"products": me["products"] * 40, "more_products": True})
+
+    def ask_for_each_once(route: Route) -> None:
+        url = httpx.URL(route.request.url)
+        products = url.params.get("product", "").split(",")
+        once = url.copy_set_param("product", ",".join(dict.fromkeys(products)))
+        route.continue_(url=str(once if products != [""] else url))
+
+    visitor.intercept("/v1/me", have_many)
+    visitor.intercept("/v1/usage", ask_for_each_once)
+    page = visitor.open(addresses[view])
+    expect(
+        page.get_by_text(re.compile("the first 100 of more than 4\\d\\d products"))
+    ).to_be_visible()
 
 
 @pytest.mark.parametrize(("state", "notes"), [("ready", 0), ("partial", 1)])

@@ -143,10 +143,17 @@ function productsOf(me, kinds) {
 }
 
 /**
- * Whether not all products are asked about at once.
- * @param {any} me
+ * Which products are left out, where there are more than one question may ask about.
+ * @param {{me: any}} props
  */
-export const isCut = (me) => me.products.length > MOST_PRODUCTS;
+export function LeftOutNotice({ me }) {
+  const asked = productsAsked(me).product?.split(',').length;
+  if (!asked) return null;
+  const all = `${me.more_products ? 'more than ' : ''}${count(me.products.length)}`;
+  return html`
+    <p class="notice">These are the figures of the first ${count(asked)} of ${all} products.</p>
+  `;
+}
 
 /**
  * The kinds that count days in one calendar: of the two, the one of more products.

@@ -32,11 +32,11 @@ import {
 import {
   ACTIVE_DAYS,
   ACTIVE_USERS,
+  LeftOutNotice,
   RankedUsage,
   UsageChart,
   counted,
   daysAsked,
-  isCut,
   kindsOfOneCalendar,
   narrower,
   productsAsked,
@@ -171,14 +171,7 @@ function Headline({ me, question, data, seats, onExplain }) {
       .
     </p>
     <${Figures} ...${{ me, data, seats, isCompared, onExplain }} />
-    ${
-      isCut(me) &&
-      html`
-        <p class="notice">
-          These are the figures of the first 100 of ${count(me.products.length)} products.
-        </p>
-      `
-    }
+    <${LeftOutNotice} me=${me} />
   `;
 }
 

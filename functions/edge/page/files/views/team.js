@@ -19,6 +19,7 @@ import { addressOfView, comparisonOf, kindsUsed, limitOf } from '../question.js'
 import {
   ACTIVE_DAYS,
   ACTIVE_USERS,
+  LeftOutNotice,
   RankedUsage,
   UsageChart,
   daysAsked,
@@ -74,6 +75,7 @@ export default function Team({ api, me, question, navigate }) {
             onExplain=${explain && (() => explain([ACTIVE_USERS], ACTIVE_USERS))}
           />
           <${BehindNotice} answer=${data} />
+          <${LeftOutNotice} me=${me} />
         `}
       <//>
       ${

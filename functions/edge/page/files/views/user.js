@@ -14,7 +14,15 @@ import {
   stateOf,
 } from '../parts.js';
 import { addressOfView, comparisonOf, limitOf, zoneOf } from '../question.js';
-import { ACTIVE_USERS, ProductFigures, columnsOf, kindOf, narrower, useFigures } from '../usage.js';
+import {
+  ACTIVE_USERS,
+  LeftOutNotice,
+  ProductFigures,
+  columnsOf,
+  kindOf,
+  narrower,
+  useFigures,
+} from '../usage.js';
 import { subjectAsked, useProducts, useSeats } from './subject.js';
 
 /** @param {{api: import('../api.js').Api, me: any, question: any, navigate: any}} props */
@@ -45,6 +53,7 @@ export default function User({ api, me, question, navigate }) {
       <${Answered} answer=${whole} narrower=${narrower(question)} home=${home}>
         ${(/** @type {any} */ data) => html`
           <${BehindNotice} answer=${data} />
+          <${LeftOutNotice} me=${me} />
           ${
             used.length
               ? html`<${ProductsUsed} ...${{ me, question, navigate, used, product }} />`
