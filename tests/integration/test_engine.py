@@ -23,6 +23,7 @@ from odometer.engine.read.views import View
 from odometer.services.engine import Engine
 from odometer.storage.dynamo import Meter
 from tests.support.memory_directory import ACME
+from tests.support.metrics import lines_in
 from tests.support.stack import OTHER, Stack, admin_of, copy_of_tables, restore_tables
 from tests.support.storage_calls import (
     Answer,
@@ -225,19 +226,15 @@ def test_redrive_puts_back_what_can_be_read_by_now(stack: Stack, keys: dict[str,
     assert parked_in(ACME) == [poisoned(entry)["sk"]]
 
 
-def metrics_in(printed: str) -> list[dict[str, Any]]:
-    """The metrics that were written for CloudWatch."""
+def audits_in(printed: str) -> list[dict[str, Any]]:
+    """What audits have counted for CloudWatch."""
     names = ("missed", "parked", "service")
-    return [{name: line[name] for name in names} for line in emf_in(printed)]
-
-
-def emf_in(printed: str) -> list[dict[str, Any]]:
-    """The lines in CloudWatch's embedded metric format."""
-    return [json.loads(line) for line in printed.splitlines() if line.startswith('{"_aws"')]
+    audits = [line for line in lines_in(printed) if line.get("task") == "audit"]
+    return [{name: line[name] for name in names} for line in audits]
 
 
 def quiet(count: int) -> list[dict[str, Any]]:
-    return [{"missed": [0.0], "parked": [0.0], "service": "odometer-dev"}] * count
+    return [{"missed": 0, "parked": 0, "service": "odometer-dev"}] * count
 
 
 @pytest.fixture
@@ -248,7 +245,7 @@ def audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     def run_audit() -> list[dict[str, Any]]:
         capsys.readouterr()
         assert run("audit") == {}
-        return metrics_in(capsys.readouterr().out)
+        return audits_in(capsys.readouterr().out)
 
     return run_audit
 
@@ -285,8 +282,8 @@ def test_an_audit_brings_what_was_missed_and_sounds_the_alarm(
     log.put({**entry, "sk": f"{long_ago}#late"})
     process().engine.fold_outstanding(ACME, later + timedelta(minutes=1))
     assert total_of(ACME) == 1
-    (missed,) = [metrics for metrics in audit() if metrics["missed"] != [0.0]]
-    assert missed == {"missed": [2.0], "parked": [0.0], "service": "odometer-dev"}
+    (missed,) = [metrics for metrics in audit() if metrics["missed"]]
+    assert missed == {"missed": 2, "parked": 0, "service": "odometer-dev"}
     assert (total_of(ACME), audit()) == (3, quiet(2))
 
 
@@ -294,7 +291,7 @@ def test_an_audit_counts_what_lies_parked(stack: Stack, keys: dict[str, str], au
     send(stack, keys[ACME], [usage_event("a")])
     (entry,) = log_of(stack, ACME)
     process().table("usage").put(poisoned({**entry, "pk": f"{ACME}#X"}))
-    assert {"missed": [0.0], "parked": [1.0], "service": "odometer-dev"} in audit()
+    assert {"missed": 0, "parked": 1, "service": "odometer-dev"} in audit()
 
 
 def fold_all(stack: Stack) -> None:

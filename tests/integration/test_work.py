@@ -14,12 +14,12 @@ from odometer.storage.marks import Sweep
 from tests.integration.test_engine import (
     NOTHING_FAILED,
     as_a_new_process,
-    emf_in,
     prepared_for,
     total_of,
 )
 from tests.support.memory_directory import ACME
 from tests.support.memory_store import Killed
+from tests.support.metrics import lines_in
 from tests.support.stack import OTHER, Stack, admin_of, copy_of_tables, restore_tables
 from tests.support.storage_calls import Answer, Call, StorageCalls, record_calls, throttled
 from tests.support.usage_sender import (
@@ -153,13 +153,12 @@ def test_dispatch_counts_what_was_not_reached(
     put_mark(ACME, fold=second_now() - PATIENCE[FOLD] - 100)
     put_mark(OTHER, audit=second_now() - 100)
     dispatch()
-    (metric,) = emf_in(capsys.readouterr().out)
-    assert (metric["overdue"], metric["failing"], metric["service"]) == (
-        [1.0],
-        [0.0],
-        "odometer-dev",
-    )
-    assert metric["overdue_seconds"][0] in (100.0, 101.0, 102.0)
+    (line,) = lines_in(capsys.readouterr().out)
+    counted = {name: line[name] for name in ("waiting", "overdue", "failing", "service")}
+    assert counted == {"waiting": 2, "overdue": 1, "failing": 0, "service": "odometer-dev"}
+    assert line["overdue_seconds"] in (100, 101, 102)
+    assert line["fold_lag_seconds"] - PATIENCE[FOLD] == line["overdue_seconds"]
+    assert (line["audit_lag_seconds"], line["settle_lag_seconds"]) in ((100, 0), (101, 0), (102, 0))
 
 
 # failures

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from odometer.engine.format.marks import Mark
 from odometer.services.engine import Engine, Findings
-from odometer.services.work import Dispatched, Work
+from odometer.services.work import Dispatched, Step, Work
 from odometer.storage.dynamo import Table
 from odometer.storage.marks import Marks
 from odometer.storage.queue import WorkQueue, message_of
@@ -116,9 +116,9 @@ class StubEngine:
     def retire(self, organization: str, now: datetime) -> None:
         self._step("retire", organization)
 
-    def audit(self, organization: str, now: datetime) -> Findings:
+    def audit(self, organization: str, now: datetime) -> tuple[Findings, bool]:
         self._step("audit", organization)
-        return Findings(0, 0)
+        return Findings(0, 0), False
 
     def remaining(self, organization: str, now: datetime) -> dict[str, int]:
         since = self.unsettled.get(organization)
@@ -143,6 +143,7 @@ class SimulatedWork:
         self.steps_each_minute = steps_each_minute
         self.now = START
         self.received: Counter[str] = Counter()
+        self.taken: list[Step] = []
 
     def accept(self, organization: str, second: int) -> None:
         self.marks.accepting(organization, second)
@@ -162,7 +163,10 @@ class SimulatedWork:
     def take(self, organization: str, second: int) -> None:
         """Take a step; a message with which it failed comes again, and is dropped in the end."""
         try:
-            self.work.step(organization, instant(second), again=self.received[organization] > 0)
+            step = self.work.step(
+                organization, instant(second), again=self.received[organization] > 0
+            )
+            self.taken += [step] if step else []
             self.received[organization] = 0
         except RuntimeError:
             self.received[organization] = (self.received[organization] + 1) % 3

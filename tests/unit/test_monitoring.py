@@ -1,16 +1,14 @@
-"""Every alarm can fire for what its text names, is quiet on a fresh stack, and has a runbook."""
+"""Alarms, dashboard, rankings and queries name what there is, and every alarm has a runbook."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from local.template import read, written
-from odometer.logs import METRICS
-from odometer.services.engine import Findings
-from odometer.services.work import Dispatched
+from odometer.engine.format.marks import PATIENCE
+from odometer.logs import METRICS, NAMESPACE
 
 TEMPLATE = written()
 MONITORING = read("infrastructure/monitoring.yaml")
@@ -19,73 +17,16 @@ ALARMS: dict[str, dict[str, Any]] = {
     for name, resource in MONITORING["Resources"].items()
     if resource["Type"] == "AWS::CloudWatch::Alarm"
 }
-NO_DATA = [None] * 20
-
-
-def state(alarm: dict[str, Any], data: Sequence[float | None]) -> str:
-    """What CloudWatch says of an alarm after these periods, the latest last; None is no data."""
-    if any("FILL(METRICS(), 0)" in query.get("Expression", "") for query in metrics(alarm)):
-        data = [each or 0 for each in data]
-    judged = data[-alarm["EvaluationPeriods"] :]
-    if alarm["TreatMissingData"] == "missing" and set(judged) == {None}:
-        return "INSUFFICIENT_DATA"
-    missing = alarm["TreatMissingData"] == "breaching"
-    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-    breaching = [missing if each is None else each > alarm["Threshold"] for each in judged]
-    needed = alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
-    return "ALARM" if sum(breaching) >= needed else "OK"
-
-
-def metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
-    queries: list[dict[str, Any]] = alarm.get("Metrics", [])
-    return queries
-
-
-# The least that must call somebody, by the words of the alarm's own text: one value a period.
-FAULTS: dict[str, Sequence[float | None]] = {
-    "ServerErrors": [0.02, None, 0.02, None, 0.02],
-    "SlowAnswers": [3100, None] * 5,
-    "FunctionThrottles": [1, 0, 1, 0, 1],
-    "TableThrottles": [1, None, 1, None, 1],
-    "FailedWork": [1],
-    "FailingWork": [1],
-    "Overdue": [1, None, 1, None, 1],
-    "LateFolds": [61_000, None, 61_000, None, 61_000],
-    "Unfolded": [1],
-    "MissedUsage": [1],
-    "ParkedUsage": [1],
-}
-
-
-def test_every_alarm_has_a_fault_that_it_is_tried_with() -> None:
-    assert FAULTS.keys() == ALARMS.keys()
-
-
-@pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_fires_for_what_it_names(name: str) -> None:
-    assert state(ALARMS[name], FAULTS[name]) == "ALARM"
-    assert ALARMS[name]["AlarmActions"] == TOLD
-
-
-@pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_is_quiet_on_a_fresh_stack_and_on_a_healthy_one(name: str) -> None:
-    assert state(ALARMS[name], NO_DATA) != "ALARM"
-    assert state(ALARMS[name], [0] * 20) == "OK"
-
-
-@pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_ends_with_its_fault(name: str) -> None:
-    assert state(ALARMS[name], [*FAULTS[name], *[0] * 20]) == "OK"
-
-
 TOLD = {"Fn::If": ["HasTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
 
-@pytest.mark.parametrize("name", ["MissedUsage", "Overdue"])
-def test_an_audit_that_stops_calls_somebody_and_one_that_never_ran_does_not(name: str) -> None:
-    """An alarm begins without data, and acts only when its state changes."""
-    assert state(ALARMS[name], NO_DATA) == "INSUFFICIENT_DATA"
-    assert ALARMS[name]["InsufficientDataActions"] == TOLD
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_calls_who_is_on_call(name: str) -> None:
+    """And one that has no state of its own for what stopped calls them when its data ends."""
+    assert ALARMS[name]["AlarmActions"] == TOLD
+    stops = ALARMS[name]["TreatMissingData"] == "missing"
+    assert ALARMS[name].get("InsufficientDataActions") == (TOLD if stops else None)
+    assert stops == (name in ("Overdue", "StoppedAudit"))
 
 
 # table throttles
@@ -107,6 +48,11 @@ def used() -> set[tuple[str, str]]:
     return found
 
 
+def metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    queries: list[dict[str, Any]] = alarm.get("Metrics", [])
+    return queries
+
+
 def test_throttles_of_every_table_and_operation_that_functions_use_are_counted() -> None:
     counted = [query["MetricStat"]["Metric"] for query in metrics(ALARMS["TableThrottles"])[1:]]
     pairs = {(each["Dimensions"][0]["Value"]["Ref"], each["MetricName"]) for each in counted}
@@ -116,19 +62,62 @@ def test_throttles_of_every_table_and_operation_that_functions_use_are_counted()
 
 # our own metrics: CloudWatch tells names apart by the case of their letters
 
-OURS = dict(zip(("MissedUsage", "ParkedUsage"), Findings._fields, strict=True))
-OURS |= {"Overdue": "overdue", "FailingWork": "failing"}
-
-
-def test_dispatch_counts_what_alarms_look_at() -> None:
-    assert Dispatched._fields == ("overdue", "overdue_seconds", "failing")
-
 
 def test_an_alarm_on_a_metric_of_ours_names_one_that_functions_emit() -> None:
-    ours = {name: alarm for name, alarm in ALARMS.items() if alarm.get("Namespace") == METRICS}
-    assert {name: alarm["MetricName"] for name, alarm in ours.items()} == OURS
+    ours = {name: alarm for name, alarm in ALARMS.items() if alarm.get("Namespace") == NAMESPACE}
+    assert {name: alarm["MetricName"] for name, alarm in ours.items()} == alarms_on_our_metrics()
     for alarm in ours.values():
         assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "ApiName"}}]
+
+
+# the table of metrics
+
+
+class Metric(NamedTuple):
+    """A row of the table of what Odometer counts."""
+
+    name: str
+    dimensions: tuple[str, ...]
+    unit: str
+    written_by: str
+    question: str
+    alarms: tuple[str, ...]
+
+    @classmethod
+    def of(cls, row: str) -> "Metric":
+        name, dimensions, unit, written_by, question, alarms = (
+            cell.strip() for cell in row.strip("|").split("|")
+        )
+        several = tuple(dimensions.strip("`").split(", "))
+        return cls(
+            name.strip("`"), several, unit, written_by, question, tuple(re.findall(r"\w+", alarms))
+        )
+
+
+def table() -> list[Metric]:
+    page = Path("docs/metrics.md").read_text()
+    section = page.partition("## What Odometer counts")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    return [Metric.of(row) for row in rows]
+
+
+def alarms_on_our_metrics() -> dict[str, str]:
+    return {alarm: metric.name for metric in table() for alarm in metric.alarms}
+
+
+def test_the_table_of_metrics_is_what_functions_emit() -> None:
+    emitted = [
+        (name, dimensions, unit)
+        for dimensions, units in METRICS.items()
+        for name, unit in units.items()
+    ]
+    assert [metric[:3] for metric in table()] == emitted
+    assert all(metric.question.strip(".") for metric in table())
+
+
+def test_a_task_that_may_wait_has_a_metric_of_its_lag() -> None:
+    lags = [name for name in METRICS["service",] if name.endswith("_lag_seconds")]
+    assert lags == [f"{task}_lag_seconds" for task in PATIENCE]
 
 
 def test_the_service_of_our_metrics_is_the_one_that_alarms_look_at() -> None:

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from odometer.services.work import Work
-from odometer.triggers import on_schedule, report_dispatch
+from odometer.services.work import Dispatched, Work
+from odometer.triggers import on_schedule
 
 
 @on_schedule
-def handler(work: Work, now: datetime) -> None:
-    report_dispatch(work.dispatch(now))
+def handler(work: Work, now: datetime) -> Dispatched:
+    return work.dispatch(now)

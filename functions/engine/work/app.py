@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from odometer.services.work import Work
-from odometer.triggers import on_messages, report_step
+from odometer.services.work import Step, Work
+from odometer.triggers import on_messages
 
 
 @on_messages
-def handler(work: Work, organization: str, now: datetime, again: bool) -> None:  # noqa: FBT001
-    report_step(organization, work.step(organization, now, again=again))
+def handler(work: Work, name: str, now: datetime, again: bool) -> Step | None:  # noqa: FBT001
+    return work.step(name, now, again=again)

@@ -128,15 +128,26 @@ class Process:
         """The engine for every organization; whoever only reads does without its writers."""
         from odometer.services.engine import Engine
 
-        meter = Meter()
+        meter = self.engine_meter
         return Engine(self.directories(meter), self.usage_store(meter), self.log_store(meter))
+
+    @cached_property
+    def engine_meter(self) -> Meter:
+        """What all steps of the engine have used in this process."""
+        return Meter()
 
     @cached_property
     def work(self) -> "Work":
         from odometer.services.work import Work
         from odometer.storage.queue import WorkQueue
 
-        return Work(self.engine, self.marks(Meter()), WorkQueue(self.settings.work_queue))
+        marks, queue = self.marks(self.engine_meter), WorkQueue(self.settings.work_queue)
+        return Work(self.engine, marks, queue)
+
+    @property
+    def engine_done(self) -> Mapping[str, float]:
+        """What the engine has used and done in this process."""
+        return {**self.engine_meter.figures, **self.engine.done}
 
     def directories(self, meter: Meter) -> DirectoryStore:
         return DirectoryStore(self.table(self.settings.directory_table, meter), self.blocks)

@@ -1,18 +1,54 @@
-"""What functions say to CloudWatch: lines of the log and metrics, each one line of JSON.
+"""What functions say to CloudWatch: lines of JSON, out of which it reads metrics.
 
+A request writes one line, and so does a step of the engine. `METRICS` says which of its fields are
+metrics; CloudWatch reads them by the embedded metric format. `docs/metrics.md` explains each.
 Importing this costs a new process nothing, for Lambda's runtime has imported what it needs.
 """
 
 import json
 import os
 import sys
-import time
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-METRICS = "Odometer"
+NAMESPACE = "Odometer"
+DURATION = {"duration_ms": "Milliseconds"}
+METRICS: Mapping[tuple[str, ...], Mapping[str, str]] = {
+    ("service", "family", "status_class"): DURATION,
+    ("service", "code"): DURATION,
+    ("service", "task"): DURATION,
+    ("service", "family"): {"read_units": "Count", "write_units": "Count"},
+    ("service",): {
+        "accepted": "Count",
+        "rejected": "Count",
+        "folded": "Count",
+        "fold_delay_ms": "Milliseconds",
+        "settled": "Count",
+        "missed": "Count",
+        "parked": "Count",
+        "waiting": "Count",
+        "overdue": "Count",
+        "overdue_seconds": "Seconds",
+        "failing": "Count",
+        "fold_lag_seconds": "Seconds",
+        "settle_lag_seconds": "Seconds",
+        "rebuild_lag_seconds": "Seconds",
+        "group_lag_seconds": "Seconds",
+        "retire_lag_seconds": "Seconds",
+        "audit_lag_seconds": "Seconds",
+    },
+}
+"""Metrics and their units, by the fields that are their dimensions.
+
+A line that has the dimensions and the metric counts. Each value of a dimension is a metric that is
+paid for: none may be as many as organizations are.
+"""
+
+
+class LogLine(dict[str, Any]):
+    """What the one line about a request, or about a step of the engine, says."""
 
 
 class Log:
@@ -24,31 +60,36 @@ class Log:
     def error(self, message: str, **about: object) -> None:
         self._write("ERROR", message, about)
 
-    def exception(self, message: str, **about: object) -> None:
-        """Log an error with the exception that is being handled."""
-        name = getattr(sys.exc_info()[0], "__name__", None)
-        raised = {"exception_name": name, "exception": traceback.format_exc()}
-        self._write("ERROR", message, {**about, **raised})
-
     def _write(self, level: str, message: str, about: Mapping[str, object]) -> None:
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        now = datetime.now(UTC)
+        at = now.isoformat(timespec="milliseconds")
         line = {"level": level, "message": message, "timestamp": at, "service": service(), **about}
-        write({**line, **traced()})
+        written = {**line, **traced(), **metrics_in(line, now)}
+        print(json.dumps(written, default=str), flush=True)  # noqa: T201  this is the log of a function
 
 
 log = Log()
 
 
-def count(values: Mapping[str, int]) -> None:
-    """Add to metrics of this deployment, in the embedded metric format."""
-    names = [{"Name": name, "Unit": "Count"} for name in values]
-    emitted = {"Namespace": METRICS, "Dimensions": [["service"]], "Metrics": names}
-    about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [emitted]}
-    write({"_aws": about, "service": service(), **{name: [float(values[name])] for name in values}})
+def metrics_in(line: Mapping[str, object], now: datetime) -> dict[str, Any]:
+    """What tells CloudWatch which fields of a line are metrics; empty if none is."""
+    found = [
+        {
+            "Namespace": NAMESPACE,
+            "Dimensions": [dimensions],
+            "Metrics": [{"Name": name, "Unit": units[name]} for name in units if name in line],
+        }
+        for dimensions, units in METRICS.items()
+        if line.keys() >= set(dimensions) and line.keys() & units.keys()
+    ]
+    at = int(now.timestamp() * 1000)
+    return {"_aws": {"Timestamp": at, "CloudWatchMetrics": found}} if found else {}
 
 
-def write(line: Mapping[str, Any]) -> None:
-    print(json.dumps(line, default=str), flush=True)  # noqa: T201  this is the log of a function
+def raised() -> dict[str, str]:
+    """The exception that is being handled, for a line."""
+    name = getattr(sys.exc_info()[0], "__name__", "")
+    return {"exception_name": name, "exception": traceback.format_exc()}
 
 
 def service() -> str:

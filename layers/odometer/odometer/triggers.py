@@ -1,23 +1,28 @@
 """What starts the engine: new entries on the log's stream, messages of the queue, or a schedule.
 
 Each organization is handled by itself, so that one that fails holds up no other. The caller learns
-of a failure: the stream and the queue send the same again and set it aside in the end.
+of a failure: the stream and the queue send the same again and set it aside in the end. Each step
+writes one line of the log: whose it was, what it did and used, and how it failed.
 """
 
 import base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from odometer.bootstrap import process
+from odometer.domain.time import epoch_ms
 from odometer.engine.store import Item
-from odometer.logs import count, log
+from odometer.engine.write.fold import accepted_ms
+from odometer.logs import LogLine, log, raised
 from odometer.services.work import Dispatched, Step, Work
 from odometer.storage.dynamo import from_dynamodb
 from odometer.storage.queue import organization_of
 
-OnSchedule = Callable[[Work, datetime], None]
-OnMessage = Callable[[Work, str, datetime, bool], None]
+OnSchedule = Callable[[Work, datetime], Dispatched]
+OnMessage = Callable[[Work, str, datetime, bool], Step | None]
 """Work on one organization; true if a worker has had the same message before."""
 OnNewEntries = Callable[[Work, str, datetime, Sequence[Item]], None]
 Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
@@ -27,7 +32,9 @@ def on_schedule(work: OnSchedule) -> Handler:
     """Make a handler that a schedule calls."""
 
     def handler(_: Mapping[str, Any], __: object) -> dict[str, Any]:
-        work(process().work, datetime.now(UTC))
+        engine = process().work
+        with one_line("dispatched", LogLine(task="dispatch")) as line:
+            line.update(found_by(work(engine, datetime.now(UTC))))
         return {}
 
     return handler
@@ -40,12 +47,15 @@ def on_messages(work: OnMessage) -> Handler:
     """
 
     def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
-        failed, unfinished = set[str](), []
+        engine, failed, unfinished = process().work, set[str](), []
         for record in event["Records"]:
             name = organization_of(record["body"])
             again = int(record["attributes"]["ApproximateReceiveCount"]) > 1
-            if name in failed or not attempt(work, name, again):
-                failed.add(name)
+            if name not in failed:
+                with step_of(name) as line:
+                    line.update(done_by(work(engine, name, datetime.now(UTC), again)))
+                failed |= {name} if "exception" in line else set()
+            if name in failed:
                 unfinished.append(record["messageId"])
         return failures(unfinished)
 
@@ -56,10 +66,14 @@ def on_log_stream(work: OnNewEntries) -> Handler:
     """Make a handler of new entries; it answers the first record of those that failed."""
 
     def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
-        first_failed = []
+        engine, first_failed = process().work, []
         for name, changes in changes_by_organization(event).items():
             new = [item_of(change["NewImage"]) for change in changes]
-            if not attempt(work, name, new):
+            with step_of(name, task="stream", batches=len(new)) as line:
+                work(engine, name, datetime.now(UTC), new)
+                oldest_ms = min(map(accepted_ms, new))
+                line["fold_delay_ms"] = epoch_ms(datetime.now(UTC)) - oldest_ms
+            if "exception" in line:
                 first_failed.append(changes[0]["SequenceNumber"])
         return failures(sorted(first_failed, key=int)[:1])
 
@@ -83,28 +97,43 @@ def item_of(image: Mapping[str, Mapping[str, Any]]) -> Item:
     )
 
 
-def report_dispatch(found: Dispatched) -> None:
-    """Count what was not reached, also when all was: without these counts somebody is called."""
-    count(found._asdict())
+def found_by(dispatch: Dispatched) -> dict[str, Any]:
+    """What a dispatch has found, also where nothing waits: without its line somebody is called."""
+    found = dispatch._asdict()
+    lags = found.pop("lag_seconds")
+    return {**found, **{f"{task}_lag_seconds": seconds for task, seconds in lags.items()}}
 
 
-def report_step(organization: str, step: Step | None) -> None:
-    """Count what an audit has found for the alarms, and log it for whoever the alarms wake."""
-    if step and step.findings:
-        count(step.findings._asdict())
-        if any(step.findings):
-            log.error("audit", organization=organization, **step.findings._asdict())
+def done_by(step: Step | None) -> dict[str, Any]:
+    """What a step was; an audit counts what must not be there, also where nothing is."""
+    if step is None:
+        return {}
+    findings = step.findings._asdict() if step.findings else {}
+    return {"task": step.task, "more": step.more, **findings}
 
 
-def attempt(
-    work: Callable[[Work, str, datetime, Any], None], organization: str, content: Any
-) -> bool:
+@contextmanager
+def step_of(organization: str, **about: object) -> Iterator[LogLine]:
+    """Write the line of a step; one that fails is named in the answer, and others go on."""
+    line = LogLine(organization=organization, **about)
+    with suppress(Exception), one_line("stepped", line):
+        yield line
+
+
+@contextmanager
+def one_line(message: str, line: LogLine) -> Iterator[LogLine]:
+    """Write a line about a piece of work: what it did and took and used, or how it failed."""
+    began, before = time.monotonic(), process().engine_done
     try:
-        work(process().work, organization, datetime.now(UTC), content)
+        yield line
     except Exception:
-        log.exception("failed", organization=organization)
-        return False
-    return True
+        line |= raised()
+        raise
+    finally:
+        line["duration_ms"] = round((time.monotonic() - began) * 1000)
+        used = {name: value - before.get(name, 0) for name, value in process().engine_done.items()}
+        wrong = any(line.get(name) for name in ("exception", "missed", "parked"))
+        (log.error if wrong else log.info)(message, family="engine", **used, **line)
 
 
 def failures(identifiers: Iterable[str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The engine on its tables: what the functions without a route run, for any organization."""
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import chain
@@ -84,9 +85,11 @@ class Engine:
         self.directories = directories
         self.usage = usage
         self.log = log
-        self.folding = Folding(self.log, self.usage, self.directories)
+        self.done = Counter[str]()
+        """How many events this process has folded and settled, of all organizations."""
+        self.folding = Folding(self.log, self.usage, self.directories, done=self.done)
         self.auditing = Audit(self.folding)
-        self.settling = Settling(self.usage, self.products)
+        self.settling = Settling(self.usage, self.products, self.done)
         self.rebuilding = Rebuilding(self.usage, self.settling)
         self.grouping = Grouping(self.usage, self.products)
         self.retirement = Retirement(self.usage, self.products)

@@ -1,6 +1,6 @@
 """Work: who has something to do gets a message; each message is one step of one organization."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from odometer.domain.errors import Unavailable
 from odometer.domain.frozen import frozen
 from odometer.domain.time import epoch_second
-from odometer.engine.format.marks import AUDIT, FOLD, RETIRE, SETTLE, Mark
+from odometer.engine.format.marks import AUDIT, FOLD, PATIENCE, RETIRE, SETTLE, Mark
 from odometer.engine.store import Item
 from odometer.services.engine import Engine, Findings
 from odometer.storage.marks import Marks, Sweep
@@ -24,14 +24,24 @@ FAILING_AFTER: Final = 3
 
 
 class Dispatched(NamedTuple):
-    """What a dispatch has found; anything but zeros has waited longer than it may."""
+    """What a dispatch has found."""
 
+    waiting: int
+    """Organizations with something to do by now."""
+    lag_seconds: Mapping[str, int]
+    """By task, for how long the organization that has waited longest could have done it."""
     overdue: int
     """Organizations with a task that nobody has reached in time."""
     overdue_seconds: int
     """How late the oldest of these tasks is."""
     failing: int
     """Organizations of which a task has failed three times in a row."""
+
+
+def longest_wait(marks: Iterable[Mark], task: str, second: int) -> int:
+    """For how many seconds the longest wait for a task has lasted since it was due."""
+    due = min((mark.due[task] for mark in marks if task in mark.due), default=second)
+    return max(second - due, 0)
 
 
 class Step(NamedTuple):
@@ -57,9 +67,11 @@ class Work:
         self._sweep(second)
         marks = list(self.marks.all())
         self.queue.send(mark for mark in marks if mark.most_urgent(second))
+        waiting = sum(mark.most_urgent(second) is not None for mark in marks)
         late = [seconds for mark in marks if (seconds := mark.overdue_seconds(second)) > 0]
         failing = sum(max(mark.failures.values(), default=0) >= FAILING_AFTER for mark in marks)
-        return Dispatched(len(late), max(late, default=0), failing)
+        lags = {task: longest_wait(marks, task, second) for task in PATIENCE}
+        return Dispatched(waiting, lags, len(late), max(late, default=0), failing)
 
     def step(self, organization: str, now: datetime, *, again: bool = False) -> Step | None:
         """Take the most urgent step that is due, and send a message for the next one.

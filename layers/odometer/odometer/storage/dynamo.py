@@ -62,6 +62,12 @@ class Meter:
     requests: int = 0
     _lock: Lock = field(default_factory=Lock, repr=False)
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """What a line of the log says of them."""
+        units = {"read_units": self.read_units, "write_units": self.write_units}
+        return {**units, "storage_requests": self.requests}
+
     def count(self, consumed: Iterable[Mapping[str, Any]], *, write: bool) -> None:
         units = sum(float(each.get("CapacityUnits", 0)) for each in consumed)
         with self._lock:

@@ -35,7 +35,7 @@ from odometer.domain.errors import (
 )
 from odometer.domain.frozen import frozen
 from odometer.domain.time import epoch_second
-from odometer.logs import log
+from odometer.logs import LogLine, log, raised
 from odometer.services.ahead import ViewAhead
 from odometer.services.tasks import Tasks, done
 from odometer.services.usage import Usage
@@ -141,8 +141,8 @@ class RequestContext:
         self.about = about
         self.may = may
         self.query: Query | None = None
-        self.identity: dict[str, Any] = {}
-        """The organization and the key id of whoever has proved to be calling, for the log."""
+        self.line = LogLine()
+        """What the log says of this request: who has proved to be calling, and what came of it."""
         self.meter = Meter()
         self.now = now
         self.deadline = Deadline(time.monotonic() + remaining_seconds - MARGIN_SECONDS)
@@ -181,7 +181,7 @@ class RequestContext:
         caller = authenticate(presented, credential, owner, pepper, self.now)
         if claims:
             caller = holder_of(claims, caller, target_of(subject_of(claims, directory)))
-        self.identity = identity_of(caller)
+        self.line |= identity_of(caller)
         self._answer_page_of(caller)
         self.process.accepted(proof)
         self._note(caller)
@@ -362,6 +362,7 @@ PROVIDERS: Mapping[type, Callable[[RequestContext], Any]] = {
     Subjects: subjects,
     Request: lambda context: context.request,
     Deadline: lambda context: context.deadline,
+    LogLine: lambda context: context.line,
     datetime: lambda context: context.now,
 }
 
@@ -400,15 +401,18 @@ class Endpoint:
         answer = self._answer(context)
         if context.page_origin:
             answer["headers"] = readable_by(context.page_origin, answer["headers"])
-        log.info(
+        status = answer["statusCode"]
+        say = log.error if status >= STATUS["internal_error"] else log.info
+        say(
             "answered",
             request_id=request.id,
             route=f"{self.method} {self.path}",
-            **context.identity,
-            status=answer["statusCode"],
+            family=self.family.name,
+            status=status,
+            status_class=f"{status // 100}xx",
             duration_ms=round((time.monotonic() - began) * 1000),
-            read_units=context.meter.read_units,
-            storage_requests=context.meter.requests,
+            **context.meter.figures,
+            **context.line,
         )
         return answer
 
@@ -431,8 +435,8 @@ class Endpoint:
             return self._response(context).for_gateway(context.request)
         except OdometerError as error:
             return self._error_response(context, error).for_gateway(context.request)
-        except Exception:
-            log.exception("failed", request_id=context.request.id)
+        except Exception:  # noqa: BLE001  the log says what it was
+            context.line |= raised()
             return self._error_response(context, OdometerError()).for_gateway(context.request)
         finally:
             context.leave()
@@ -464,9 +468,9 @@ class Endpoint:
         if context.deadline.passed and error.code == "unavailable":
             error = TimedOut()
         status = self.family.status(error)
+        context.line["code"] = error.code
         if status >= STATUS["internal_error"]:
-            name, request_id = type(error).__name__, context.request.id
-            log.error("refused", request_id=request_id, error=name, reason=str(error))
+            context.line |= {"error": type(error).__name__, "reason": str(error)}
         body = self.family.problem(error, status, context.request)
         return Response(status, as_json(body), headers=self.family.headers(error))
 

@@ -71,7 +71,7 @@ class Family:
 class Envelope(Family):
     """`{"error": {"code", "message", "details"}}`."""
 
-    name = "envelope"
+    name = "edge"
     challenge = 'Bearer realm="odometer", Basic realm="odometer"'
 
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:

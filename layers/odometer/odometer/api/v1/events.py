@@ -18,6 +18,7 @@ from odometer.domain.errors import Conflict, Invalid, TooLarge, Unsupported
 from odometer.domain.events import Event, Refused, Rules
 from odometer.domain.numbers import LONGEST_NUMBER, exact
 from odometer.domain.text import CONTROL
+from odometer.logs import LogLine
 from odometer.storage.log import EventLog, KeptAnswer
 from odometer.web.fields import echoed_id
 from odometer.web.messages import JSON, Request, Response
@@ -160,7 +161,12 @@ def is_ambiguous(sent: Any) -> bool:
 
 
 def accept(
-    request: SentEvents, caller: Caller, directory: Directory, log: EventLog, now: datetime
+    request: SentEvents,
+    caller: Caller,
+    directory: Directory,
+    log: EventLog,
+    now: datetime,
+    line: LogLine,
 ) -> ReceiptAnswer:
     """Take a batch: durable when this returns, and never twice."""
     events = sent_events(request)
@@ -172,6 +178,7 @@ def accept(
         else (read_batch(events, rules), False)
     )
     log.put(caller.organization, good, now, directory.organization.lanes)
+    line |= {"accepted": receipt.accepted, "rejected": receipt.rejected}
     return receipt_of(receipt, replayed=replayed)
 
 

@@ -9,7 +9,7 @@ over, and the schedule stops before them, so that settling keeps up and reports 
 wait an hour at most: where more comes than is settled meanwhile, few are never unsettled.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -113,6 +113,8 @@ class Folding:
     subjects: SubjectDirectory
     memory: Memory = field(default_factory=Memory)
     limits: Limits = LIMITS
+    done: Counter[str] = field(default_factory=Counter)
+    """How many events this process has folded, of all organizations."""
 
     def fold_new(self, organization: str, entries: Iterable[Item], now_ms: int) -> int:
         """Fold entries that were just put into the log; how many events count."""
@@ -278,6 +280,7 @@ class Folding:
             item = fold.to_item(organization, now_ms // 1000)
             if self.usage.put_new(item):
                 self._counted.remember(organization, tail, item)
+                self.done["folded"] += len(events)
                 return Folded(len(events), is_whole)
 
     def _known_before(

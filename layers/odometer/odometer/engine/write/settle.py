@@ -7,7 +7,7 @@ all of it visible in one write; whoever comes second finds the version taken and
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date
 from functools import cached_property, partial
 from typing import Final, Self
@@ -151,6 +151,8 @@ class Settling:
 
     usage: Store
     catalog: Catalog
+    done: Counter[str] = field(default_factory=Counter)
+    """How many events this process has settled, of all organizations."""
 
     def settle(
         self, organization: str, zone: str, now: int, budget: int = BUDGET, lanes: int = 1
@@ -171,7 +173,8 @@ class Settling:
                 organization, self.usage, plan, new_head, planned.catalog, planned.segments
             )
             new_head = replace(new_head, running=running)
-            self.usage.put_newer(new_head.to_item(organization), "version")
+            if self.usage.put_newer(new_head.to_item(organization), "version"):
+                self.done["settled"] += len(planned.events)
         return True
 
     def progress(self, organization: str) -> Progress:
