@@ -9,6 +9,7 @@ import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import ceil
 from typing import Any
 
@@ -39,8 +40,6 @@ class Metrics:
     values: dict[Name, dict[int, list[float]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
-    known: dict[tuple[Name, str, int, int], float | None] = field(default_factory=dict)
-    """Statistics of periods that are over: nothing is added to them."""
 
     def add(self, points: Iterable[Point]) -> None:
         for point in points:
@@ -49,13 +48,10 @@ class Metrics:
 
     def statistic(self, of: Name, statistic: str, period: int, second: int) -> float | None:
         """A statistic over the period that ends at a second."""
-        asked = (of, statistic, period, second)
-        if asked not in self.known:
-            by_minute = self.values.get(of, {})
-            minutes = range((second - period) // MINUTE, second // MINUTE) if by_minute else ()
-            found = [value for minute in minutes for value in by_minute.get(minute, ())]
-            self.known[asked] = STATISTICS[statistic](found) if found else None
-        return self.known[asked]
+        by_minute = self.values.get(of, {})
+        minutes = range((second - period) // MINUTE, second // MINUTE) if by_minute else ()
+        found = [value for minute in minutes for value in by_minute.get(minute, ())]
+        return STATISTICS[statistic](found) if found else None
 
 
 def percentile(percent: float) -> Callable[[Sequence[float]], float]:
@@ -76,13 +72,13 @@ def name_of(namespace: str, name: str, dimensions: Mapping[str, str]) -> Name:
     return namespace, name, tuple(sorted(dimensions.items()))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Alarm:
     """An alarm with its parameters filled in."""
 
     properties: Mapping[str, Any]
 
-    @property
+    @cached_property
     def period(self) -> int:
         if "Period" in self.properties:
             return int(self.properties["Period"])
@@ -111,16 +107,17 @@ class Alarm:
         (shown,) = [query for query in self.queries if query.get("ReturnData", True)]
         return calculated(shown["Expression"], known)
 
-    def state(self, metrics: Metrics, second: int, before: str) -> str:
-        first = second - (self.length + EXTRA_PERIODS - 1) * self.period
-        ends = range(first, second + 1, self.period)
-        return self.judged([self.value(metrics, end) for end in ends], before)
-
-    @property
+    @cached_property
     def length(self) -> int:
         return int(self.properties["EvaluationPeriods"])
 
-    def judged(self, values: Values, before: str = "OK") -> str:
+    def ends(self, second: int) -> range:
+        """The ends of the periods that are looked at."""
+        return range(
+            second - (self.length + EXTRA_PERIODS - 1) * self.period, second + 1, self.period
+        )
+
+    def judged(self, values: Values) -> str:
         """The state by the latest values; earlier ones count only where later ones are missing."""
         needed = self.properties.get("DatapointsToAlarm", self.length)
         breaching = COMPARED[self.properties["ComparisonOperator"]]
@@ -176,6 +173,8 @@ class Watch:
     states: dict[str, str] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     """The alarms that have called somebody, and with what state."""
+    known: dict[str, dict[int, float | None]] = field(default_factory=dict)
+    """What alarms compare, by the ends of periods: nothing is added to one that is over."""
 
     def until(self, begin: int, end: int) -> None:
         """Look at all alarms from one second to another, each as often as CloudWatch does."""
@@ -186,7 +185,12 @@ class Watch:
 
     def _look(self, name: str, alarm: Alarm, second: int) -> None:
         before = self.states.get(name, "INSUFFICIENT_DATA")
-        after = self.states[name] = alarm.state(self.metrics, second, before)
+        known = self.known.setdefault(name, {})
+        for end in alarm.ends(second):
+            if end not in known:
+                known[end] = alarm.value(self.metrics, end)
+        after = alarm.judged([known[end] for end in alarm.ends(second)])
+        self.states[name] = after
         if after not in (before, "OK") and alarm.properties.get(ACTIONS[after]):
             self.calls.append((name, after))
 
