@@ -25,7 +25,7 @@ down: ## stop what `up` started; data stays
 	@[ ! -e .venv/.ready ] || $(BIN)/python -m local down
 
 ##@ Change it
-test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready .local/tools/js/.ready .local/tools/generators/.ready .local/tools/clients/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
+test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready .local/tools/policy/.ready .local/tools/js/.ready .local/tools/generators/.ready .local/tools/clients/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
 	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 pictures: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## take the pictures of the page that README and docs show
@@ -40,7 +40,17 @@ bench: .local/tools/bench/.ready ## other engines beside this one, a million eve
 invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in AWS's container image (invoke-usage-metrics-team CASE=ok)
 	@$(BIN)/python -m local.invoke $* $(CASE)
 
-check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready .local/tools/js/.ready ## format, lint, types, import direction, API documents, template and policy
+start-api: .venv/.ready .local/tools/sam/.ready ## every route, each function in such an image (ARGS='--port 3001')
+	@$(BIN)/python -m local.invoke start-api $(ARGS)
+
+sbom: .venv/.ready ## what is shipped, as a CycloneDX bill of materials, and under which licences
+	@$(BIN)/python -m tools.sbom
+
+audit: .local/tools/audit/.ready .local/tools/node/.ready ## ask public services whether a vulnerability of any locked version is known
+	for lock in layers/odometer/requirements.txt requirements/*.txt; do .local/tools/audit/bin/pip-audit --disable-pip --requirement $$lock; done
+	for folder in js generators; do (cd requirements/$$folder && $(CURDIR)/$(NODE)/npm audit --package-lock-only); done
+
+check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready .local/tools/js/.ready ## format, lint, types, import direction, API documents, templates, workflows and policy
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -49,9 +59,10 @@ check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready .local/to
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/openapi-spec-validator docs/api/*.json functions/edge/page/files/openapi.json
 	$(SAM) validate --lint
-	$(BIN)/cfn-lint template.yaml infrastructure/monitoring.yaml
+	$(BIN)/cfn-lint template.yaml infrastructure/*.yaml
 	@mkdir -p .local/check && $(BIN)/python -m local.template >.local/check/expanded.json
-	.local/tools/policy/bin/checkov --config-file .checkov.yaml -f template.yaml infrastructure/monitoring.yaml .local/check/expanded.json
+	.local/tools/policy/bin/zizmor --offline --quiet .github
+	.local/tools/policy/bin/checkov --config-file .checkov.yaml -f template.yaml infrastructure/*.yaml .local/check/expanded.json
 
 format: .venv/.ready .local/tools/js/.ready ## let ruff and prettier write what they can
 	$(BIN)/ruff check --fix
@@ -72,8 +83,19 @@ clean: down ## remove everything that was made here, data included
 build: .venv/.ready .local/tools/sam/.ready ## what `deploy` sends: Python 3.13 on arm64, from any machine with Python 3.13
 	LAYER_PYTHON=3.13 LAYER_ARCH=arm64 $(SAM) build
 
-deploy: ready-to-deploy build ## to the AWS account of your credentials (ENV=default, dev or prod of samconfig.toml)
+deploy: ready-to-deploy build ## to the AWS account of your credentials (ENV=default, dev, staging or prod of samconfig.toml)
 	$(SAM) deploy --config-env $(ENV)
+
+artefact: build ## the build as one file, which any environment is deployed from; prints its digest
+	@$(BIN)/python -m local.artefact pack
+
+promote: ready-to-deploy .local/tools/sam/.ready ## deploy that file as it is (ENV=staging DIGEST=…)
+	@$(BIN)/python -m local.artefact unpack '$(DIGEST)'
+	$(SAM) deploy --template-file .aws-sam/artefact/.aws-sam/build/template.yaml \
+	    --config-file $(CURDIR)/samconfig.toml --config-env $(ENV) $(if $(CI),--no-confirm-changeset)
+
+smoke: .venv/.ready ## prove a deployed environment with an organization of its own (ENV=staging)
+	@$(BIN)/python -m local.smoke $(ENV)
 
 ready-to-deploy: .venv/.ready
 	@$(BIN)/python -m local.account $(ENV)
@@ -81,7 +103,7 @@ ready-to-deploy: .venv/.ready
 help:
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: ready-to-deploy run up down test pictures soak bench check format lock clean build deploy help
+.PHONY: ready-to-deploy run up down test pictures soak bench check format lock clean build deploy artefact promote smoke start-api sbom audit help
 
 # ---------------------------------------------------------------- environments
 .venv/.ready: requirements/dev.txt pyproject.toml

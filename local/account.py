@@ -19,11 +19,9 @@ Not deployed: this account has no API Gateway log role in {region}, and access l
 Add "ApiLogRole=create" to parameter_overrides of [{environment}.deploy.parameters] in {config}.
 The role serves every API of the account in this region, and stays when the stack goes."""
 NO_ALARM_TOPIC = """\
-**********************************************************************************
-WARNING: nobody will be called when an alarm of this production stack goes off.
-Make an SNS topic, subscribe whoever is on call, and add "AlarmTopicArn=<its ARN>" to
-parameter_overrides of [{environment}.deploy.parameters] in {config}.
-**********************************************************************************"""
+Not deployed: nobody would be called when an alarm of this production stack goes off.
+Make an SNS topic in {region}, subscribe whoever is on call, and add "AlarmTopicArn=<its ARN>" to
+parameter_overrides of [{environment}.deploy.parameters] in {config}."""
 
 Parameters = Mapping[str, str]
 
@@ -41,7 +39,7 @@ def main(environment: str = "default") -> None:
     if not role:
         sys.exit(NO_LOG_ROLE.format(**place))
     if parameters.get("Production") == "true" and not parameters.get("AlarmTopicArn"):
-        print(NO_ALARM_TOPIC.format(**place), file=sys.stderr)
+        sys.exit(NO_ALARM_TOPIC.format(**place))
 
 
 def signed_in(region: str) -> boto3.Session:

@@ -34,13 +34,14 @@ STREAM_MAPPING = (
 def source_digest() -> str:
     """A digest of all files that are deployed and of the Python that builds them."""
     digest = hashlib.sha256(sys.version.encode())
-    for path in sorted(path for source in SOURCES for path in _files(Path(source))):
+    for path in sorted(path for source in SOURCES for path in files_in(Path(source))):
         digest.update(f"{path}\0{path.stat().st_mode}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:32]
 
 
-def _files(path: Path) -> list[Path]:
+def files_in(path: Path) -> list[Path]:
+    """A file, or all files of a folder but those that Python writes by itself."""
     files = [path] if path.is_file() else path.rglob("*")
     return [file for file in files if file.is_file() and "__pycache__" not in file.parts]
 

@@ -1,16 +1,19 @@
-"""Run one function on one sample event in AWS's public Lambda image, with `sam local invoke`.
+"""Run functions in AWS's public Lambda image, by `sam local`, on the stack that runs.
 
-`make invoke-usage-metrics-team CASE=ok` fills the event with the ids of the running demo, and the
-function reads and writes that stack.
+`make invoke-usage-metrics-team CASE=ok` runs one on one sample event, filled with the ids of the
+demo. `make start-api` serves every route at http://127.0.0.1:3000, each function in its container.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import platform
 import subprocess
 import sys
 from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,6 +35,7 @@ PARAMETERS = (
     *("--parameter-overrides", f"PythonRuntime=python{PYTHON}", f"Architecture={ARCHITECTURE}"),
     *("--region", REGION),
 )
+START_API = "start-api"
 SUBNET = ("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Subnet}}")
 REMEDY = (
     "Install Docker (or Podman with its docker command), start it, or set DOCKER_HOST to where one "
@@ -39,17 +43,35 @@ REMEDY = (
 )
 
 
-def main(function: str, case: str = "") -> None:
+def main(function: str, *words: str) -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(start_api(*words) if function == START_API else invoke(function, *words))
+
+
+def invoke(function: str, case: str = "") -> int:
     event = event_file(function, case).read_text()
+    stack = running_stack()
+    names = read_names(HOME / "demo.env")
+    build(stack)
+    content = fill_placeholders(event, lambda name: demo_value(name, names))
+    name = "".join(word.capitalize() for word in function.split("-"))
+    return asyncio.run(sam_local(stack, "invoke", name, "--event", "-", given=content))
+
+
+def start_api(*options: str) -> int:
+    stack = running_stack()
+    build(stack)
+    return asyncio.run(sam_local(stack, START_API, "--warm-containers", "LAZY", *options))
+
+
+def running_stack() -> Stack:
+    """The stack that functions talk to; ends the program where it or containers are missing."""
     if reason := missing_engine():
         sys.exit(f"Not invoked: {reason}\n{REMEDY}")
     stack = Stack.read(HOME)
     if not stack or not emulator.is_serving(stack.endpoint):
         sys.exit("Not invoked: the function needs a stack to talk to. Start one: make up")
-    names = read_names(HOME / "demo.env")
-    build(stack)
-    content = fill_placeholders(event, lambda name: demo_value(name, names))
-    sys.exit(asyncio.run(invoke(function, content, stack)))
+    return stack
 
 
 def event_file(function: str, case: str) -> Path:
@@ -91,31 +113,33 @@ def build(stack: Stack) -> None:
     TEMPLATE.write_text(json.dumps(template))
 
 
-async def invoke(function: str, event: str, stack: Stack) -> int:
-    """Run the function; on Linux a port of the containers' network leads to the stack meanwhile."""
+async def sam_local(stack: Stack, *words: str, given: str = "") -> int:
+    """Run `sam local` until it ends; interrupted, it removes its containers first."""
+    async with way_to(stack) as endpoint:
+        reaching = {"AWS_ENDPOINT_URL": endpoint}
+        process = await asyncio.create_subprocess_exec(
+            *(str(SAM), "local", *words, "--template", str(TEMPLATE), *PARAMETERS),
+            env={**sam_environment(endpoint, ARCHITECTURE), **stack.environment(), **reaching},
+            stdin=subprocess.PIPE,
+        )
+        try:
+            await process.communicate(given.encode())
+        finally:
+            await process.wait()
+    return process.returncode or 0
+
+
+@asynccontextmanager
+async def way_to(stack: Stack) -> AsyncIterator[str]:
+    """The stack's address for containers; on Linux a port of their network leads to it."""
     port = urlsplit(stack.endpoint).port or 0
     if sys.platform != "linux":
-        return await sam_local(function, event, stack, f"http://host.docker.internal:{port}")
+        yield f"http://host.docker.internal:{port}"
+        return
     gateway = next(ip_network(docker(*SUBNET)).hosts())
     async with await forward(str(gateway), port) as server:
         address, opened = server.sockets[0].getsockname()
-        return await sam_local(function, event, stack, f"http://{address}:{opened}")
-
-
-async def sam_local(function: str, event: str, stack: Stack, endpoint: str) -> int:
-    name = "".join(word.capitalize() for word in function.split("-"))
-    options = ("--template", str(TEMPLATE), "--event", "-", *PARAMETERS)
-    process = await asyncio.create_subprocess_exec(
-        *(str(SAM), "local", "invoke", name, *options),
-        env={
-            **sam_environment(endpoint, ARCHITECTURE),
-            **stack.environment(),
-            "AWS_ENDPOINT_URL": endpoint,
-        },
-        stdin=subprocess.PIPE,
-    )
-    await process.communicate(event.encode())
-    return process.returncode or 0
+        yield f"http://{address}:{opened}"
 
 
 async def forward(address: str, port: int) -> asyncio.Server:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from local import account
+from local.template import written
 
 REGION = "eu-central-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -61,18 +63,15 @@ def test_an_account_with_a_log_role_is_deployed_to(
     assert capsys.readouterr().err == ""
 
 
-def test_production_without_a_topic_is_warned_of(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    asked(tmp_path, PRODUCTION)
-    warning = capsys.readouterr().err
-    assert "WARNING: nobody will be called" in warning
-    assert "AlarmTopicArn" in warning
+def test_production_without_a_topic_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="nobody would be called") as refused:
+        asked(tmp_path, PRODUCTION)
+    assert '"AlarmTopicArn=<its ARN>"' in str(refused.value)
+    assert "[prod.deploy.parameters]" in str(refused.value)
 
 
-def test_production_with_a_topic_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_production_with_a_topic_is_deployed_to(tmp_path: Path) -> None:
     asked(tmp_path, f'{PRODUCTION}, "AlarmTopicArn=arn:aws:sns:eu-central-1:1:on-call"')
-    assert capsys.readouterr().err == ""
 
 
 def test_a_topic_that_the_stack_was_deployed_with_counts(
@@ -119,8 +118,57 @@ def test_deploy_asks_for_its_environment_before_it_builds() -> None:
     )
 
 
-@pytest.mark.parametrize("environment", ["default", "dev", "prod"])
-def test_every_environment_of_the_checkout_can_be_asked_for(environment: str) -> None:
+ENVIRONMENTS = tomllib.loads(Path("samconfig.toml").read_text())
+ENVIRONMENTS.pop("version")
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS.keys() - {"prod"})
+def test_an_environment_of_the_checkout_is_deployed_as_it_is(environment: str) -> None:
     role = {"op": "replace", "path": "/cloudwatchRoleArn", "value": "arn:aws:iam::1:role/logs"}
     boto3.client("apigateway", region_name=REGION).update_account(patchOperations=[role])
     account.main(environment)
+
+
+def test_prod_of_the_checkout_waits_for_a_topic() -> None:
+    role = {"op": "replace", "path": "/cloudwatchRoleArn", "value": "arn:aws:iam::1:role/logs"}
+    boto3.client("apigateway", region_name=REGION).update_account(patchOperations=[role])
+    with pytest.raises(SystemExit, match="AlarmTopicArn"):
+        account.main("prod")
+
+
+# environments: what samconfig.toml says of each
+
+
+def parameters(environment: str) -> dict[str, str]:
+    written = ENVIRONMENTS[environment]["deploy"]["parameters"]["parameter_overrides"]
+    return dict(each.split("=", 1) for each in written)
+
+
+def test_environments_are_stacks_of_their_own() -> None:
+    names = [each["global"]["parameters"]["stack_name"] for each in ENVIRONMENTS.values()]
+    assert len(set(names)) == len(names) == 4
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_environment_names_parameters_and_values_that_the_template_has(environment: str) -> None:
+    declared = written()["Parameters"]
+    for name, value in parameters(environment).items():
+        allowed = declared[name].get("AllowedValues", [value])
+        assert value in map(str, allowed), f"{name}={value}"
+
+
+def test_what_staging_runs_is_what_production_runs() -> None:
+    """They differ in the name of the stage, in what is kept, and in nothing that answers."""
+    differs = set(parameters("staging").items()) ^ set(parameters("prod").items())
+    assert {name for name, _ in differs} == {"Stage", "Production", "LogRetentionDays"}
+
+
+def test_only_production_is_kept_and_asks_before_it_changes() -> None:
+    kept = {name for name in ENVIRONMENTS if parameters(name).get("Production") == "true"}
+    assert kept == {"prod"}
+    assert ENVIRONMENTS["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
+
+
+def test_cloudformation_refuses_production_without_a_topic_too() -> None:
+    (refused,) = written()["Rules"]["ProductionCallsSomebody"]["Assertions"]
+    assert refused["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopicArn"}, ""]}]}

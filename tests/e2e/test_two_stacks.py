@@ -1,0 +1,151 @@
+"""A second stack of the same build beside the first, in one account and region."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from local import deployment as deploying
+from local.smoke import ORGANIZATION, USERNAME, new_key
+from local.stack import Stack, aws_environment
+from tests.support.live_deployment import Deployment
+
+BESIDE = f"odometer-{uuid4().hex[:8]}"
+PATIENCE_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The stack of the demo, and one that CloudFormation made of the same template."""
+
+    first: Stack
+    outputs: dict[str, str]
+
+    @property
+    def address(self) -> str:
+        api = self.outputs["ApiId"]
+        return f"{self.first.endpoint}/restapis/{api}/{deploying.STAGE}/_user_request_"
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, **deploying.client_options(self.first.endpoint))  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="module")
+def beside(deployment: Deployment) -> Iterator[Beside]:
+    """What was uploaded for the first stack is deployed as it is, without a build."""
+    first = Stack.read(deployment.home) if deployment.home else None
+    if first is None:
+        pytest.skip("a deployment elsewhere has no account for a second stack")
+    cloudformation = Beside(first, {}).client("cloudformation")
+    answer = cloudformation.get_template(StackName=deploying.NAME, TemplateStage="Original")
+    template: str = answer["TemplateBody"]
+    bucket = template.partition("s3://")[2].partition("/")[0]
+    at = {"Bucket": bucket, "Key": f"{BESIDE}.template"}
+    Beside(first, {}).client("s3").put_object(**at, Body=template.encode())
+    cloudformation.create_stack(
+        StackName=BESIDE,
+        TemplateURL=f"{first.endpoint}/{bucket}/{BESIDE}.template",
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        Parameters=[
+            {"ParameterKey": "Stage", "ParameterValue": deploying.STAGE},
+            {"ParameterKey": "Monitoring", "ParameterValue": "false"},
+        ],
+    )
+    try:
+        yield Beside(first, outputs_of(cloudformation))
+    finally:
+        cloudformation.delete_stack(StackName=BESIDE)
+
+
+def outputs_of(cloudformation: Any) -> dict[str, str]:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        (stack,) = cloudformation.describe_stacks(StackName=BESIDE)["Stacks"]
+        if stack["StackStatus"] == "CREATE_COMPLETE":
+            return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+        assert stack["StackStatus"] == "CREATE_IN_PROGRESS", stack
+        time.sleep(0.2)
+    raise AssertionError(BESIDE)
+
+
+def resources(beside: Beside, stack: str) -> dict[str, str]:
+    """What each resource of a stack is called in the account, by its name in the template."""
+    pages = beside.client("cloudformation").get_paginator("list_stack_resources")
+    rows = [
+        row for page in pages.paginate(StackName=stack) for row in page["StackResourceSummaries"]
+    ]
+    return {
+        f"{row['ResourceType']} {row['LogicalResourceId']}": row["PhysicalResourceId"]
+        for row in rows
+    }
+
+
+def test_two_stacks_have_the_same_parts_and_share_none(beside: Beside) -> None:
+    one, other = (resources(beside, name) for name in (deploying.NAME, BESIDE))
+    assert one.keys() == other.keys()
+    shared = {name for name, called in one.items() if called == other[name]}
+    assert shared == {"AWS::ApiGateway::Stage ApiStage"}, "a stage is named within its API"
+
+
+def test_two_stacks_run_the_same_bytes(beside: Beside) -> None:
+    def digests(stack: str) -> dict[str, str]:
+        of_functions = {
+            name.split()[1]: called
+            for name, called in resources(beside, stack).items()
+            if name.startswith("AWS::Lambda::Function ")
+        }
+        return {name: digest_of(called) for name, called in of_functions.items()}
+
+    def digest_of(function: str) -> str:
+        found = functions.get_function_configuration(FunctionName=function)
+        (layer,) = found["Layers"]
+        of_layer = functions.get_layer_version_by_arn(Arn=layer["Arn"])["Content"]["CodeSha256"]
+        return f"{found['CodeSha256']} {of_layer}"
+
+    functions = beside.client("lambda")
+    assert digests(deploying.NAME) == digests(BESIDE) != {}
+
+
+def test_the_second_stack_passes_the_smoke_test(beside: Beside) -> None:
+    smoke = f"from local.smoke import smoke; smoke({BESIDE!r}, {beside.address!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", smoke],
+        env={**os.environ, **aws_environment(beside.first.endpoint)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "an event shows in reports" in done.stdout
+    assert "ok      backlog" in done.stdout
+
+
+def test_a_stack_knows_neither_keys_nor_organizations_of_the_other(
+    beside: Beside, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in aws_environment(beside.first.endpoint).items():
+        monkeypatch.setenv(name, value)
+    made = new_key(("--stack", BESIDE))["access_key"]
+
+    def statuses(address: str) -> list[int]:
+        keys = [{"Authorization": f"Bearer {key}"} for key in (deployment["ADMIN_TOKEN"], made)]
+        me = f"{address}/v1/me"
+        return [deployment.http.get(me, headers=key).status_code for key in keys]
+
+    assert statuses(beside.first.base_url) == [200, 401]
+    assert statuses(beside.address) == [401, 200]
+    known = deployment.odometer("organization", "key", ORGANIZATION, "--admin-username", USERNAME)
+    assert (known.returncode, "not found" in known.stderr.lower()) == (1, True), known.stderr
+
+
+def test_a_stack_has_a_secret_of_its_own(beside: Beside) -> None:
+    secrets = beside.client("secretsmanager")
+    ids = (beside.first.outputs["SecretId"], beside.outputs["SecretId"])
+    assert len({secrets.get_secret_value(SecretId=each)["SecretString"] for each in ids}) == 2
