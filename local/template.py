@@ -30,8 +30,11 @@ def expanded(layer: str = "s3://bucket/layer", **parameters: str) -> Template:
         if "CodeUri" in resource["Properties"]:
             resource["Properties"]["CodeUri"] = "s3://bucket/function"
     template["Resources"]["Layer"]["Properties"]["ContentUri"] = layer
+    reasons = template["Resources"]["Api"]["Metadata"]
     translator = Translator({}, Parser(), boto_session=Session(region_name=REGION))
-    return dict(translator.translate(template, parameters))
+    made = dict(translator.translate(template, parameters))
+    made["Resources"]["ApiStage"]["Metadata"] = reasons  # SAM hands them down to functions only
+    return made
 
 
 if __name__ == "__main__":
