@@ -33,6 +33,12 @@ class Address(NamedTuple):
     certificates: Path
 
 
+class Server(ThreadingHTTPServer):
+    """Lets as many connections wait to be accepted as one function opens at once, and more."""
+
+    request_queue_size = 128
+
+
 class Answers(BaseHTTPRequestHandler):
     """Answers every call as moto does, but takes writes and keeps none."""
 
@@ -66,7 +72,7 @@ class Answers(BaseHTTPRequestHandler):
 @contextmanager
 def served_on_loopback(issuer: bytes = ISSUER) -> Iterator[Address]:
     """Serve over TLS, for a client pays for its certificates too: Amazon vouches for it."""
-    with TemporaryDirectory() as folder, ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+    with TemporaryDirectory() as folder, Server(("127.0.0.1", 0), Answers) as server:
         home = Path(folder)
         subprocess.run(CERTIFICATE.split(), cwd=home, check=True, capture_output=True)
         known = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
