@@ -186,14 +186,15 @@ class Run:
             raise RuntimeError(f"{engine.name} is wrong about {question}")
 
     def time_each(self, some: Sequence[Question]) -> dict[str, Timing]:
-        """Everyone who holds these days, each once a round."""
-        turns: dict[str, list[tuple[float, float]]] = {engine.name: [] for engine in self.engines}
-        for question in some:
-            expected = self.oracle.page(question)
-            for engine in filter(lambda engine: engine.can(question), self.engines):
-                mine = turns[engine.name]
-                if len(mine) < FEWER or median(wall for _, wall in mine) < SLOW_SECONDS:
-                    mine.append(timed(engine, question, expected))
+        """Everyone who holds these days, each asked about all of them in a row, as when warm."""
+        turns: dict[str, list[tuple[float, float]]] = {}
+        expected = [self.oracle.page(question) for question in some]
+        for engine in self.engines:
+            mine = turns[engine.name] = []
+            for question, page in zip(some, expected, strict=True):
+                slow = len(mine) >= FEWER and median(wall for _, wall in mine) > SLOW_SECONDS
+                if engine.can(question) and not slow:
+                    mine.append(timed(engine, question, page))
         return {name: Timing.of(mine) for name, mine in turns.items() if mine}
 
     def count(self, engine: Engine, question: Question) -> Hops:

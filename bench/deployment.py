@@ -25,7 +25,6 @@ from bench.frame_items import (
     Item,
     by_shard,
     decisions,
-    deflated_quickly,
     frame_items,
     frame_of,
 )
@@ -306,9 +305,7 @@ def counting_deployment(
         address = {"AWS_ENDPOINT_URL_DYNAMODB": client.meta.endpoint_url}
         with patch.dict(os.environ, ENVIRONMENT | address | secret):
             process.cache_clear()  # a deployment before this one had another engine
-            with deflated_quickly():
-                deployment = CountingDeployment(client, users, products)
-            yield deployment
+            yield CountingDeployment(client, users, products)
         process.cache_clear()
 
 

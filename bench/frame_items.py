@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from datetime import UTC, date, timedelta
 from typing import Any
-from unittest.mock import patch
 
 from odometer.engine import calendar
-from odometer.engine.format import codec, keys, strips
+from odometer.engine.format import keys, strips
 from odometer.engine.format.decisions import Plan, UsageHead
 from odometer.engine.format.frames import SHARD, Frame, parts, plus, total, with_days
 from odometer.engine.format.products import MeteredProduct
@@ -19,11 +16,6 @@ from odometer.engine.format.strips import Count
 
 Column = Sequence[int]
 Item = dict[str, Any]
-
-
-def deflated_quickly() -> AbstractContextManager[Any]:
-    """Planes are deflated in a third of the time; they are 0.3 % larger than the engine's."""
-    return patch.object(codec, "_deflate", lambda plane: zlib.compress(plane, 6, -15))
 
 
 def frame_of(columns: Sequence[Column]) -> Frame:

@@ -5,6 +5,8 @@ does who reads a table. Ours answer the sample event of each, the deployment's s
 ask the same tables over TLS. What the runtime of Lambda has imported before a function is imported
 before the clock runs. Each process is new; compiled modules are there, as they are in the layer:
 the first round compiles them, and does not count.
+
+    python -m bench start --instructions    # counted by valgrind, so a busy machine changes nothing
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -50,6 +53,10 @@ answer = importlib.import_module("app").handler(event, context)
 cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
 print(json.dumps({"cpu_ms": 1000 * cpu, "wall_ms": 1000 * wall, "answer": answer}))
 """
+COUNTER = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+COUNTED = re.compile(r"Collected : (\d+)")
+WITHOUT_FUNCTION = "import decimal, enum, importlib, json, logging, sys, time, traceback"
+"""What a counted process has done before the function, and the clock, begin."""
 CASES = ("ok", "wrong-verb", "schedule", "stream", "queue")
 """The sample event of a function that is its usual one."""
 BAD = 500
@@ -74,14 +81,20 @@ def main(words: Sequence[str], *, write: bool) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench start", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--function", default="", help="only those whose folder contains this")
+    parser.add_argument("--instructions", action="store_true", help="count them, which takes long")
     found = parser.parse_args(words)
     with deployment() as (bare, functions, environment):
         chosen = [bare, *(each for each in functions if found.function in str(each.folder))]
-        taken = starts(chosen, environment, found.rounds)
-    text = table(bare, taken)
+        if found.instructions:
+            counted = instructions(bare, chosen, environment)
+            part, text = "instructions", table(bare, counted, "millions")
+        else:
+            taken = least_cpu_ms(starts(chosen, environment, found.rounds))
+            how = f"Load average {os.getloadavg()[0]:.1f}; the best of {found.rounds} starts"
+            part, text = "start", f"{how}\n\n{table(bare, taken, 'CPU ms')}"
     print(f"\n{text}")
     if write:
-        publish("start", text)
+        publish(part, text)
 
 
 @contextmanager
@@ -137,9 +150,17 @@ def starts(
 
 
 def started(function: Function, environment: Mapping[str, str]) -> Start:
+    said = json.loads(ran([sys.executable, "-c", PROBE], function, environment).stdout)
+    return Start(said["cpu_ms"], said["wall_ms"])
+
+
+def ran(
+    command: Sequence[str], function: Function, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """A new process, which must have answered well; what it printed last is its answer."""
     path = os.pathsep.join(map(str, (function.folder, ROOT / "layers" / "odometer")))
     found = subprocess.run(  # noqa: S603  our own functions
-        [sys.executable, "-c", PROBE],
+        command,
         env={**environment, "PYTHONPATH": path},
         input=function.event,
         capture_output=True,
@@ -148,26 +169,46 @@ def started(function: Function, environment: Mapping[str, str]) -> Start:
     )
     if found.returncode:
         raise RuntimeError(found.stderr)
-    said = json.loads(found.stdout.splitlines()[-1])
-    if said["answer"].get("batchItemFailures") or said["answer"].get("statusCode", 0) >= BAD:
+    last = next(iter(found.stdout.splitlines()[-1:]), "{}")
+    answer = json.loads(last).get("answer", {})
+    if answer.get("batchItemFailures") or answer.get("statusCode", 0) >= BAD:
         raise RuntimeError(found.stdout)
-    return Start(said["cpu_ms"], said["wall_ms"])
+    return subprocess.CompletedProcess(command, 0, last, found.stderr)
 
 
-def table(bare: Function, taken: Mapping[Function, Sequence[Start]]) -> str:
-    """The families, each by its middle and its slowest function, all by their best start."""
-    best = {each: min(start.cpu_ms for start in starts) for each, starts in taken.items()}
+def millions(function: Function, environment: Mapping[str, str], program: str = PROBE) -> float:
+    """Instructions of a process whose hashes are always the same, so that two runs are equal."""
+    command = [*COUNTER, sys.executable, "-c", program]
+    said = ran(command, function, {**environment, "PYTHONHASHSEED": "0"}).stderr
+    return sum(map(int, COUNTED.findall(said))) / 1e6
+
+
+def instructions(
+    bare: Function, functions: Sequence[Function], environment: Mapping[str, str]
+) -> dict[Function, float]:
+    """Millions of them that every function's first answer executes."""
+    for each in functions:
+        started(each, environment)  # which compiles what it imports
+    before = millions(bare, environment, WITHOUT_FUNCTION)
+    return {each: millions(each, environment) - before for each in functions}
+
+
+def least_cpu_ms(taken: Mapping[Function, Sequence[Start]]) -> dict[Function, float]:
+    return {each: min(start.cpu_ms for start in starts) for each, starts in taken.items()}
+
+
+def table(bare: Function, best: Mapping[Function, float], unit: str) -> str:
+    """The families, each by its middle and its slowest function."""
     families = defaultdict[str, dict[Function, float]](dict)
-    for function, ms in best.items():
-        families[function.family][function] = ms
+    for function, cost in best.items():
+        families[function.family][function] = cost
     lines = [
-        f"Load average {os.getloadavg()[0]:.1f}; the best of {len(taken[bare])} starts\n",
-        "| family | functions | median, CPU ms | slowest, CPU ms | slowest, times bare | slowest |",
+        f"| family | functions | median, {unit} | slowest, {unit} | times bare | which |",
         "| --- | ---: | ---: | ---: | ---: | --- |",
     ]
     for family, each in families.items():
         slowest = max(each, key=each.__getitem__)
-        ms = each[slowest]
-        cells = f"{len(each)} | {median(each.values()):.0f} | {ms:.0f} | {ms / best[bare]:.2f}"
+        most = each[slowest]
+        cells = f"{len(each)} | {median(each.values()):.0f} | {most:.0f} | {most / best[bare]:.2f}"
         lines.append(f"| {family} | {cells} | {slowest.folder.name} |")
     return "\n".join(lines)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 
-from bench.frame_items import deflated_quickly
 from bench.pipeline import ORGANIZATION
 from bench.sums_of_groups import put_sums
 from bench.year import END, PRODUCTS, Year, store_usage
@@ -111,9 +110,8 @@ def measured(request: pytest.FixtureRequest) -> Iterator[Measured]:
     year = Year(request.param)
     with counting_engine() as client:
         table = Table("usage", Meter(), client)
-        with deflated_quickly():
-            store_usage(table, ORGANIZATION, year)
-            add_up(table, year.users)
+        store_usage(table, ORGANIZATION, year)
+        add_up(table, year.users)
         yield Measured(year, client)
 
 

@@ -96,10 +96,10 @@ def test_a_frame_alone_is_its_own_total() -> None:
     assert total([], 1) == total([Frame((0, 0))], 1) == Frame((0, 0))
 
 
-def test_a_delta_weighs_four_to_five_bytes_for_each_active_user() -> None:
+def test_a_delta_weighs_about_four_bytes_for_each_active_user() -> None:
     measures = Frame.of(a_day(Random(1)))
     delta = with_days(measures)
-    assert weight(to_attributes(delta)) < 4.5 * active(measures).bit_count()
+    assert weight(to_attributes(delta)) < 4.1 * active(measures).bit_count()
 
 
 def test_a_keyframe_weighs_less_than_seven_bytes_a_user() -> None:

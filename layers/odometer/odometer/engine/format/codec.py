@@ -20,6 +20,9 @@ NARROW: Final = 8
 """Bytes of a lane."""
 WIDE: Final = 16
 """Bytes of a lane where eight are too few."""
+ANY_REPEATS: Final = zlib.Z_DEFAULT_STRATEGY
+RUNS: Final = zlib.Z_RLE
+"""What of a plane is looked for: whatever stands in it twice, or only runs of one byte."""
 _RAW: Final = -15
 _LEAST_BITS: Final = 9
 _LOOKAHEAD: Final = 262
@@ -31,13 +34,13 @@ Numbers: TypeAlias = "array[int] | list[int]"
 """Numbers from 0 on; a list where one of them needs more than 64 bits."""
 
 
-def pack_lanes(lanes: bytes, lane_bytes: int = NARROW) -> bytes:
+def pack_lanes(lanes: bytes, lane_bytes: int = NARROW, strategy: int = ANY_REPEATS) -> bytes:
     """An empty column is an empty text; wide lanes have more planes than narrow ones ever have."""
     planes = [lanes[place::lane_bytes] for place in range(lane_bytes)]
     least = 1 if lane_bytes == NARROW else NARROW + 1
     while len(planes) > least and not planes[-1].strip(b"\0"):
         planes.pop()
-    return b"".join(map(_deflated, planes)) if lanes else b""
+    return b"".join([_deflated(plane, strategy) for plane in planes]) if lanes else b""
 
 
 def planes_in(packed: bytes) -> list[bytes]:
@@ -117,22 +120,22 @@ def unpack_measures(item: Mapping[str, Any], of: int, rows: int) -> list[Numbers
     return columns + [unused(rows)] * (of - stored)
 
 
-def _deflated(plane: bytes) -> bytes:
+def _deflated(plane: bytes, strategy: int) -> bytes:
     """A plane as it is stored. Many are of one byte alone, which takes long only the first time."""
     first, length = plane[:1], len(plane)
-    return _of_one_byte(first, length) if plane == first * length else _deflate(plane)
+    return _of_one_byte(first, length) if plane == first * length else _deflate(plane, strategy)
 
 
 @lru_cache(maxsize=1024)
 def _of_one_byte(byte: bytes, length: int) -> bytes:
-    return _deflate(byte * length)
+    return _deflate(byte * length, ANY_REPEATS)
 
 
-def _deflate(plane: bytes) -> bytes:
+def _deflate(plane: bytes, strategy: int) -> bytes:
     """Deflate with no more memory than makes a difference: 256 kB cost more than most planes."""
     bits = min(max((len(plane) + _LOOKAHEAD).bit_length(), _LEAST_BITS), -_RAW)
     level = min(bits - _SYMBOLS, zlib.DEF_MEM_LEVEL)
-    stream = zlib.compressobj(9, wbits=-bits, memLevel=level)
+    stream = zlib.compressobj(9, wbits=-bits, memLevel=level, strategy=strategy)
     return stream.compress(plane) + stream.flush()
 
 

@@ -19,6 +19,7 @@ from odometer.domain.frozen import frozen
 from odometer.domain.kinds import LEAST_MEASURES, MEASURES
 from odometer.engine.format.codec import (
     NARROW,
+    RUNS,
     WIDE,
     Numbers,
     lanes_of,
@@ -213,8 +214,9 @@ def _together(columns: Iterable[int]) -> int:
 
 
 def _packed(frame: Frame, column: int) -> bytes:
+    """Neighbours are other users: a search for more than runs takes longer and finds less."""
     lanes = Frame((column,), frame.lane_bytes).lanes
-    return pack_lanes(column.to_bytes(frame.lane_bytes * lanes, "little"), frame.lane_bytes)
+    return pack_lanes(column.to_bytes(frame.lane_bytes * lanes, "little"), frame.lane_bytes, RUNS)
 
 
 def _ones(columns: Iterable[Sequence[bytes]]) -> bytes:
