@@ -64,11 +64,14 @@ class Log:
         now = datetime.now(UTC)
         at = now.isoformat(timespec="milliseconds")
         line = {"level": level, "message": message, "timestamp": at, "service": service(), **about}
-        written = {**line, **traced(), **metrics_in(line, now)}
-        print(json.dumps(written, default=str), flush=True)  # noqa: T201  this is the log of a function
+        write({**line, **traced(), **metrics_in(line, now)})
 
 
 log = Log()
+
+
+def write(line: Mapping[str, Any]) -> None:
+    print(json.dumps(line, default=str), flush=True)  # noqa: T201  this is the log of a function
 
 
 def metrics_in(line: Mapping[str, object], now: datetime) -> dict[str, Any]:
