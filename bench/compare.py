@@ -37,7 +37,6 @@ from bench.items import items_of_days
 from bench.ours import figures_alone, whole_request
 from bench.peers import peers
 from bench.picture import Line, picture
-from bench.prices import ROUND_TRIP_MS
 from bench.publish import PICTURES, publish
 from bench.question import FORMS, LENGTHS, Engine, Form, Oracle, Question, days_at_edges, questions
 from bench.results import Asked, Results, Timing
@@ -46,6 +45,7 @@ from bench.today import let_events_wait, settle_today, store_days
 from odometer.storage.connections import Connection, Reply
 from tests.support.apps import APP
 from tests.support.hops import Hops, counted_hops
+from tools.billing import ROUND_TRIP_MS
 
 USERS = (1_000, 10_000, 100_000)
 PICTURED = 10_000

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC
 from random import Random
 
 from bench.daily_usage import PRODUCT
 from odometer.domain.events import Event, digest_of
 from odometer.domain.values import FIRST, SentValue
+from odometer.engine import calendar
 from odometer.engine.format import log_entries
 from odometer.engine.format.products import MeteredProduct, metered
 from odometer.engine.memory import Memory
+from odometer.engine.write.audit import Audit, Piece
 from odometer.engine.write.fold import Folding
+from odometer.engine.write.rebuild import Rebuilding
 from odometer.engine.write.settle import Settling
 from odometer.storage.dynamo import Meter, Table
 
-DAY = 86_400
+DAY, HOUR = 86_400, 3_600
 TAIL = 5_000
 """Events that are settled together."""
 ORGANIZATION = "3f0c5d1e-7a52-4b8a-9f51-5d1f0e6b7c21"
@@ -38,12 +41,18 @@ class Everyone:
 
 @dataclass
 class Pipeline:
-    """Accept, fold and settle on real tables; the write units of each step."""
+    """Accept, fold and settle on real tables; what each step asks of them."""
 
     usage: Callable[[Meter], Table]
     log: Callable[[Meter], Table]
     product: MeteredProduct = PRODUCT
-    units: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    tail: int = TAIL
+    meters: defaultdict[str, Meter] = field(default_factory=lambda: defaultdict(Meter))
+
+    @property
+    def units(self) -> Mapping[str, float]:
+        """The write units of each step."""
+        return {step: meter.write_units for step, meter in self.meters.items()}
 
     def run(self, events: Sequence[Event[str]], batch: int, begin: int) -> None:
         """Send events in batches over one day, and seal that day."""
@@ -51,28 +60,52 @@ class Pipeline:
         for at in range(0, len(events), batch):
             now = begin + DAY * at // len(events)
             entry = log_entries.to_item(ORGANIZATION, events[at : at + batch], now * 1000, f"{at}")
-            with self._step("accept") as (log, _):
-                log.put_new(entry)
-            with self._step("fold") as stores:
-                Folding(*stores, Everyone(), memory).fold_new(ORGANIZATION, [entry], now * 1000)
+            log, _ = self._stores("accept")
+            log.put_new(entry)
+            self._folding("fold", memory).fold_new(ORGANIZATION, [entry], now * 1000)
             unsettled += batch
-            if unsettled >= TAIL:
+            if unsettled >= self.tail:
                 self._settle(now)
                 unsettled = 0
         self._settle(begin + 2 * DAY)
 
+    def audit(self, begin: int) -> int:
+        """Fold the log of that day again, as a worker does daily; how many events were missed."""
+        now_ms = (begin + DAY + 2 * HOUR) * 1000
+        self._folding("fold").fold_outstanding(ORGANIZATION, now_ms)
+        audit = Audit(self._folding("audit"))
+        pieces = repeated(lambda: audit.step(ORGANIZATION, now_ms))
+        return sum(piece.missed for piece in pieces)
+
+    def rebuild(self, begin: int) -> None:
+        """Make the year of the product again, which has the events of that day."""
+        _, usage = self._stores("rebuild")
+        rebuilding = Rebuilding(usage, self._settling(usage))
+        year = f"{self.product.id}#{calendar.day_of(begin, UTC).year}"
+        rebuilding.request(ORGANIZATION, year, "UTC")
+        while rebuilding.rebuild(ORGANIZATION, begin + 3 * DAY):
+            pass
+
     def _settle(self, now: int) -> None:
-        with self._step("settle") as (_, usage):
-            Settling(usage, lambda _: metered([self.product])).settle(ORGANIZATION, "UTC", now)
+        _, usage = self._stores("settle")
+        while self._settling(usage).settle(ORGANIZATION, "UTC", now):
+            pass
 
-    @contextmanager
-    def _step(self, name: str) -> Iterator[tuple[Table, Table]]:
-        meter = Meter()
-        yield self._stores(meter)
-        self.units[name] += meter.write_units
+    def _settling(self, usage: Table) -> Settling:
+        return Settling(usage, lambda _: metered([self.product]))
 
-    def _stores(self, meter: Meter) -> tuple[Table, Table]:
-        return self.log(meter), self.usage(meter)
+    def _folding(self, step: str, memory: Memory | None = None) -> Folding:
+        return Folding(*self._stores(step), Everyone(), memory or Memory())
+
+    def _stores(self, step: str) -> tuple[Table, Table]:
+        return self.log(self.meters[step]), self.usage(self.meters[step])
+
+
+def repeated(step: Callable[[], Piece]) -> Iterator[Piece]:
+    """Every piece up to the last one."""
+    while not (piece := step()).is_last:
+        yield piece
+    yield piece
 
 
 def a_day_of_events(users: int, count: int, begin: int) -> list[Event[str]]:

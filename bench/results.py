@@ -8,9 +8,9 @@ from statistics import median, quantiles
 from typing import NamedTuple
 
 from bench.picture import Line
-from bench.prices import ROUND_TRIP_MS, dollars
 from bench.question import FORMS, Form
 from tests.support.hops import Hops
+from tools.billing import ROUND_TRIP_MS, dollars
 
 OURS = "Odometer"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -27,13 +26,10 @@ from tests.costs.costs import write_section
 from tests.support.apps import APP, CLIENT
 from tests.support.hops import Hops, counted_hops
 from tests.support.memory_directory import ACME
-from tests.support.stack import ROOT
 from tests.support.usage_sender import usage_event
+from tools.counts import DOCUMENT, ROUTES, SIZES, Cost, published_routes, table
 
 pytestmark = pytest.mark.engine
-DOCUMENT = ROOT / "docs" / "performance.md"
-SIZES = (1_000, 10_000)
-TITLE = "Every route: {:,} users"
 AGO = (3, 40)
 """A warm process has answered the same route about days that end later."""
 LENIENCY = 0.1
@@ -188,30 +184,13 @@ RANKINGS = (
 MOST_HOPS_WARM, MOST_HOPS_COLD = 2, 4
 
 
-class Cost(NamedTuple):
-    """What one request costs."""
+def cost_of(counted: Hops) -> Cost:
+    return Cost(counted.hops, counted.calls, counted.read_units, counted.write_units)
 
-    hops: int
-    calls: int
-    read_units: float
-    write_units: float
 
-    @classmethod
-    def of(cls, counted: Hops) -> Cost:
-        return cls(counted.hops, counted.calls, counted.read_units, counted.write_units)
-
-    @classmethod
-    def from_cells(cls, cells: str) -> Cost:
-        hops, calls, read, written = re.split(r" [/|] ", cells)
-        return cls(int(hops), int(calls), float(read.replace(",", "")), float(written))
-
-    @property
-    def cells(self) -> str:
-        return f"{self.hops} / {self.calls} | {self.read_units:,g} / {self.write_units:g}"
-
-    def matches(self, other: Cost) -> bool:
-        """Whether hops and calls are the same, and units are about as many."""
-        return self[:2] == other[:2] and self[2:] == pytest.approx(other[2:], LENIENCY, 1)
+def matches(found: Cost, other: Cost) -> bool:
+    """Whether hops and calls are the same, and units are about as many."""
+    return found[:2] == other[:2] and found[2:] == pytest.approx(other[2:], LENIENCY, 1)
 
 
 @pytest.fixture(scope="module", params=SIZES, ids="{} users".format)
@@ -230,7 +209,7 @@ def costs(deployed: CountingDeployment, route: str) -> tuple[Cost, Cost]:
         deployed.call(verb, *first)
     with counted_hops() as warm:
         deployed.call(verb, *second)
-    return Cost.of(cold), Cost.of(warm)
+    return cost_of(cold), cost_of(warm)
 
 
 def test_every_route_is_counted() -> None:
@@ -241,13 +220,13 @@ def test_a_request_waits_for_as_many_round_trips_as_is_published(
     deployed: CountingDeployment,
 ) -> None:
     counted = {route: costs(deployed, route) for route in REQUESTS}
-    publish(TITLE.format(deployed.users), counted)
-    published = read_published(TITLE.format(deployed.users))
+    publish(ROUTES.format(deployed.users), counted)
+    published = published_routes(deployed.users)
     assert counted.keys() == published.keys()
     different = {
         route: (counted[route], published[route])
         for route in counted
-        if not all(map(Cost.matches, counted[route], published[route]))
+        if not all(map(matches, counted[route], published[route]))
     }
     assert not different, "UPDATE=1 publishes them, if they changed on purpose"
 
@@ -257,7 +236,7 @@ def test_no_reading_route_waits_for_more_than_two_hops_and_four_in_a_new_process
     users: int,
 ) -> None:
     """One hop more where a page shows users whose names the process has not read."""
-    for route, (cold, warm) in read_published(TITLE.format(users)).items():
+    for route, (cold, warm) in published_routes(users).items():
         names = int(route in RANKINGS and users > min(SIZES))
         if route.startswith("GET "):
             assert cold.hops <= MOST_HOPS_COLD, route
@@ -276,21 +255,8 @@ def test_a_cold_request_also_waits_for_the_secret(deployed: CountingDeployment) 
 def publish(title: str, counted: Mapping[str, tuple[Cost, Cost]]) -> None:
     head = ["route", "cold: hops / calls", "units read / written"]
     head += ["warm: hops / calls", "units read / written"]
-    lines = [" | ".join(head), " | ".join(["---", *["---:"] * 4])]
-    lines += [f"{route} | {cold.cells} | {warm.cells}" for route, (cold, warm) in counted.items()]
-    write_section(DOCUMENT, title, TEXT + "\n".join(f"| {line} |" for line in lines))
-
-
-def read_published(title: str) -> dict[str, tuple[Cost, Cost]]:
-    section = DOCUMENT.read_text(encoding="utf-8").partition(f"\n## {title}\n")[2]
-    found = re.findall(
-        r"^\| ([A-Z]+ /\S+) \| (.+?) \|$", section.partition("\n## ")[0], re.MULTILINE
-    )
-    return {route: pair(cells.split(" | ")) for route, cells in found}
-
-
-def pair(cells: list[str]) -> tuple[Cost, Cost]:
-    return Cost.from_cells(" | ".join(cells[:2])), Cost.from_cells(" | ".join(cells[2:]))
+    rows = [[route, cold.cells, warm.cells] for route, (cold, warm) in counted.items()]
+    write_section(DOCUMENT, title, TEXT + table(head, rows))
 
 
 TEXT = """\

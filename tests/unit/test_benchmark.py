@@ -6,7 +6,6 @@ from datetime import UTC, date
 
 from bench.daily_usage import END, FIRST, PRODUCT, DailyUsage
 from bench.frame_items import by_shard, frame_items
-from bench.prices import INVOCATION, dollars
 from bench.question import FORMS, LENGTHS, parts, questions
 from odometer.domain.time import DAY
 from odometer.engine import calendar
@@ -14,7 +13,9 @@ from odometer.engine.format import keys
 from odometer.engine.store import KeyRange
 from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.settle import put_segments
+from odometer_cli.prices import INVOCATION
 from tests.support.memory_store import MemoryStore
+from tools.billing import dollars
 
 WEEKS = calendar.days(FIRST, FIRST + 21 * DAY)
 USERS = 40
@@ -74,5 +75,5 @@ def test_whole_days_that_are_over_come_from_roll_ups_and_today_from_events() -> 
 
 
 def test_a_request_that_reads_and_computes_nothing_costs_its_invocation() -> None:
-    assert dollars(0, 0, 0) == INVOCATION
+    assert dollars(0, 0, 0) == INVOCATION(1)
     assert dollars(100, 2, 10) > dollars(50, 2, 10) > dollars(50, 1, 5)
