@@ -159,7 +159,8 @@ BATCHES: Final = {"batches of 10 instead of 100": 10, "batches of 1,000 instead 
 
 KNOBS: Final[Mapping[str, Knobs]] = {
     "`LogRetentionDays` 30 to 7": Knobs(log_days=7),
-    "no line `answered` of functions": Knobs(answers_logged=False),
+    "`ApplicationLogLevel=WARN`, and no metrics": Knobs(answers_logged=False, monitoring=False),
+    "`SystemLogLevel=WARN`": Knobs(runs_logged=False),
     "no traces": Knobs(traced=False),
     "`Monitoring=false`": Knobs(monitoring=False),
     "no point-in-time recovery (`Production=false`)": Knobs(recovery=False),

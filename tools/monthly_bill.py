@@ -58,6 +58,8 @@ class Knobs:
     memory_mb: int = MEMORY_MB
     log_days: int = 30
     answers_logged: bool = True
+    """Metrics are read out of these lines."""
+    runs_logged: bool = True
     traced: bool = True
     recovery: bool = True
     monitoring: bool = True
@@ -125,7 +127,8 @@ class Month:
         yield Line(prices.LOG_GB_KEPT, kept, f"{self.knobs.log_days} days")
 
     def _monitoring(self) -> Iterator[Line]:
-        yield Line(prices.METRIC, OUR_METRICS, "of functions")
+        if self.knobs.answers_logged:
+            yield Line(prices.METRIC, OUR_METRICS, "of functions")
         if self.knobs.monitoring:
             yield Line(prices.ALARM, metrics_of_alarms(), "all alarms")
             yield Line(prices.DASHBOARD, 1, "the dashboard")
@@ -188,8 +191,9 @@ class Month:
     @property
     def log_gb(self) -> float:
         answer = LOG_BYTES_OF_ANSWER if self.knobs.answers_logged else 0
-        of_request = LOG_BYTES_OF_GATEWAY + LOG_BYTES_OF_LAMBDA + answer
-        return (of_request * self.requests + LOG_BYTES_OF_LAMBDA * self.engine_runs) / GB
+        run = LOG_BYTES_OF_LAMBDA if self.knobs.runs_logged else 0
+        runs = (run + answer) * (self.requests + self.engine_runs)
+        return (runs + LOG_BYTES_OF_GATEWAY * self.requests) / GB
 
     @property
     def traces(self) -> float:
