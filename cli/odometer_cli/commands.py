@@ -82,6 +82,21 @@ COMMANDS: Final[Mapping[str, Entry]] = {
         "maintenance:redrive",
         "Put parked log entries back, fold all that waits, and try again at once what has failed.",
     ),
+    "pause": Entry(
+        OPERATE,
+        "restore:pause_command",
+        "Answer 429 to every request and begin no work, until `odometer open`.",
+    ),
+    "open": Entry(
+        OPERATE,
+        "restore:open_command",
+        "Let requests and work in again, with the settings that there were before the pause.",
+    ),
+    "restore": Entry(
+        OPERATE,
+        "restore:restore",
+        "Bring usage back to an instant, and fold again what was accepted since; nothing is lost.",
+    ),
 }
 """What `odometer --help` lists, without an import of any of it; a test compares the sentences."""
 
