@@ -64,7 +64,7 @@ def refuse_out_of_reach(table: str, instant: datetime) -> None:
     if description["PointInTimeRecoveryStatus"] != "ENABLED":
         remedy = "Give a table that a backup was restored to: --usage-from, --directory-from."
         raise Refused(f"{table} has no point-in-time recovery.", remedy)
-    first = description.get("EarliestRestorableDateTime", instant)
+    first = description.get("EarliestRestorableDateTime", instant).replace(microsecond=0)
     last = description.get("LatestRestorableDateTime", instant) + timedelta(seconds=1)
     if not first <= instant <= last:
         reach = f"from {format_seconds(first)} to {format_seconds(last)}"
@@ -93,7 +93,7 @@ def status_of(table: str) -> str | None:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return None
         raise
-    return found["Table"]["TableStatus"]
+    return str(found["Table"]["TableStatus"])
 
 
 def wait_for(tables: Sequence[str]) -> None:

@@ -1,17 +1,19 @@
 """`odometer restore`, rehearsed while senders and readers go on and processes are warm."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
 
-import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
+from odometer.access.keys import AccessKey
 from odometer.bootstrap import process
 from odometer_cli import app
+from odometer_cli.pausing import client as aws
 from odometer_cli.table_copies import copy_name
 from tests.support.control_plane import (
     ControlPlane,
@@ -20,6 +22,7 @@ from tests.support.control_plane import (
     before_each_call,
     control_plane,
     dies_at,
+    recover,
 )
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER, Stack, admin_of, items_of
@@ -54,6 +57,9 @@ class Client:
             self.taken |= {*self.waiting}
             self.waiting = []
 
+    def delete(self, path: str) -> int:
+        return self.gateway.call("DELETE", path, self.key).status
+
     def ask(self) -> None:
         answer = self.gateway.call("GET", TESTS, self.key)
         value = answer.json["value"] if answer.status == 200 else None
@@ -73,20 +79,19 @@ class Rehearsal:
     plane: ControlPlane
     clients: Sequence[Client]
 
-    def copy(self, *tables: str) -> None:
+    def copy(self) -> None:
         """What AWS would make of the tables at this instant; moto has only what is there now."""
-        for table in tables:
-            at = INSTANT - timedelta(minutes=1) if table == "usage" else INSTANT
-            for instant in (at, INSTANT):
-                boto3.client("dynamodb").restore_table_to_point_in_time(
-                    SourceTableName=table,
-                    TargetTableName=copy_name(table, instant),
-                    UseLatestRestorableTime=True,
-                ) if copy_name(table, instant) not in self.tables else None
+        before = INSTANT - timedelta(minutes=1)
+        for table, at in (("usage", before), ("usage", INSTANT), ("directory", INSTANT)):
+            aws("dynamodb").restore_table_to_point_in_time(
+                SourceTableName=table,
+                TargetTableName=copy_name(table, at),
+                UseLatestRestorableTime=True,
+            )
 
     @property
-    def tables(self) -> list[str]:
-        return boto3.client("dynamodb").list_tables()["TableNames"]
+    def tables(self) -> set[str]:
+        return {*aws("dynamodb").list_tables()["TableNames"]}
 
     def send_everything(self, *names: str) -> None:
         for client in self.clients:
@@ -132,14 +137,14 @@ def damage_usage() -> None:
             table.put({"pk": pk, "sk": sk, "m0": b"nonsense"})
 
 
-def lived_through(rehearsal: Rehearsal, *tables: str) -> list[int]:
+def lived_through(rehearsal: Rehearsal) -> list[int]:
     """Usage before the instant and after it, and then the damage; the right figures."""
     rehearsal.send_everything("a1", "b1", "c1")
     fold()
     settle()
     rehearsal.send_everything("a2")
     fold()
-    rehearsal.copy(*tables)
+    rehearsal.copy()
     rehearsal.send_everything("b3", "d3", "e3")
     fold()
     settle()
@@ -155,7 +160,7 @@ def lived_through(rehearsal: Rehearsal, *tables: str) -> list[int]:
 def test_figures_are_right_again_while_senders_and_readers_go_on(
     rehearsal: Rehearsal, options: Sequence[str]
 ) -> None:
-    lived_through(rehearsal, "usage", "directory")
+    lived_through(rehearsal)
     seen, alone = iter(range(10_000)), Lock()
 
     def go_on(_: str) -> None:
@@ -184,8 +189,9 @@ def test_figures_are_right_again_while_senders_and_readers_go_on(
         after = statuses[statuses.index(429) :]
         assert set(after[: after.index(200)]) == {429}
 
+
 def test_a_run_that_dies_anywhere_is_run_again_and_goes_on(rehearsal: Rehearsal) -> None:
-    figures = lived_through(rehearsal, "usage", "directory")
+    figures = lived_through(rehearsal)
     settings, deaths = rehearsal.plane.settings, 0
     while True:
         with dies_at(deaths):
@@ -199,3 +205,93 @@ def test_a_run_that_dies_anywhere_is_run_again_and_goes_on(rehearsal: Rehearsal)
     assert [client.figure for client in rehearsal.clients] == figures
     notes = process().table("activity").query("RESTORE", " ", "~")
     assert list(notes) == []
+
+
+# what must not come back, and what must
+
+
+@pytest.mark.parametrize("options", [(), ("--directory",)], ids=["usage", "both"])
+def test_who_was_erased_and_what_was_revoked_stays_so(
+    rehearsal: Rehearsal, options: Sequence[str]
+) -> None:
+    (client, _), stack = rehearsal.clients, rehearsal.stack
+    client.send("a1", "b1")
+    fold()
+    owner = stack.user(ACME, username="manager@example.com", role="Manager")
+    revoked = stack.key(ACME, owner)
+    parsed = AccessKey.parse(revoked)
+    assert parsed
+    rehearsal.copy()
+    client.send("a2", "b2", "c2")
+    fold()
+    erased = stack.directories.open(ACME).user_called(f"a@{ACME}")
+    assert erased
+    assert client.delete(f"/v1/users/{erased.id}") == 204
+    assert client.delete(f"/v1/keys/{parsed.key_id}") == 204
+    later = stack.key(ACME, owner)
+    result = rehearsal.restore(*options, "--json")
+    assert result.exit_code == 0, result.output
+    names = {user.username for user in stack.directories.open(ACME).users}
+    assert f"a@{ACME}" not in names
+    assert {f"b@{ACME}", f"c@{ACME}"} <= names
+    assert client.figure == 5
+    assert client.gateway.call("GET", TESTS, revoked).status == 401
+    assert client.gateway.call("GET", TESTS, later).status == (401 if options else 200)
+    client.send("a2")
+    fold()
+    assert client.figure == 5
+
+
+def test_lanes_are_given_again_and_a_version_is_used_once(rehearsal: Rehearsal) -> None:
+    lived_through(rehearsal)
+    process().engine.raise_lanes(ACME, 2, datetime.now(UTC))
+    before = rehearsal.stack.directories.open(ACME).head.version
+    assert rehearsal.restore("--directory").exit_code == 0
+    after = rehearsal.stack.directories.open(ACME)
+    assert after.organization.lanes == 2
+    assert after.head.version > before
+
+
+def test_whoever_writes_on_is_found_and_undone(rehearsal: Rehearsal) -> None:
+    """A process that nothing has stopped puts an item where the command has been already."""
+    figures = lived_through(rehearsal)
+    scans = iter(range(10_000))
+
+    def write_on(operation: str) -> None:
+        if operation == "Scan" and next(scans) in (0, 2):
+            process().table("usage").put({"pk": f"{ACME}#F", "sk": "0000000099", "w": 1})
+
+    with before_each_call(write_on):
+        result = rehearsal.restore()
+    assert result.exit_code == 0, result.output
+    assert process().table("usage").get(f"{ACME}#F", "0000000099") is None
+    assert [client.figure for client in rehearsal.clients] == figures
+
+
+def test_a_plan_changes_nothing_and_says_what_differs(rehearsal: Rehearsal) -> None:
+    lived_through(rehearsal)
+    rehearsal.stack.key(ACME, rehearsal.stack.user(ACME, username="new@example.com"))
+    before = [items_of(table) for table in ("usage", "directory", "activity")]
+    settings = rehearsal.plane.settings
+    result = rehearsal.restore("--directory", "--dry-run", "--json")
+    plan = json.loads(result.stdout)
+    assert plan["usage"]["to_put"] > 0
+    assert plan["usage"]["to_remove"] > 0
+    assert len(plan["keys_made_since"]) == 1
+    assert (plan["erased_since"], plan["unreadable"]) == (0, [])
+    assert [items_of(table) for table in ("usage", "directory", "activity")] == before
+    assert rehearsal.plane.settings == settings
+
+
+def test_aws_is_asked_for_copies_and_another_instant_is_refused(rehearsal: Rehearsal) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)  # moto keeps no past
+    assert odometer("restore", "--at", f"{now:%Y-%m-%dT%H:%M:%SZ}", "--dry-run").exit_code == 0
+    assert {copy_name("usage", now), copy_name("directory", now)} <= rehearsal.tables
+    refused = odometer("restore", "--at", "2026-01-01T00:00:00Z", "--yes")
+    assert refused.stderr.startswith("usage cannot be restored to that instant.")
+    recover("usage", enabled=False)
+    result = odometer("restore", "--at", "2026-01-01T00:00:00Z", "--yes")
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (
+        1,
+        "usage has no point-in-time recovery.",
+    )

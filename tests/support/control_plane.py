@@ -93,15 +93,18 @@ def control_plane() -> Iterator[ControlPlane]:
     """A control plane which the command line takes for that of the stack `odometer`."""
     plane = create()
     for table in TABLES:
-        client("dynamodb").update_continuous_backups(
-            TableName=table,
-            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
-        )
+        recover(table, enabled=True)
     with (
         patch("odometer_cli.cloudformation.outputs_of", lambda _: OUTPUTS),
         patch("odometer_cli.pausing.resources_of", lambda _: plane.resources),
     ):
         yield plane
+
+
+def recover(table: str, *, enabled: bool) -> None:
+    client("dynamodb").update_continuous_backups(
+        TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": enabled}
+    )
 
 
 def create() -> ControlPlane:

@@ -218,8 +218,9 @@ def test_no_credential_finds_its_way_into_the_access_log() -> None:
 
 def test_the_stage_is_throttled() -> None:
     (setting,) = RESOURCES["Api"]["Properties"]["MethodSettings"]
-    assert setting["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
-    assert setting["ThrottlingBurstLimit"] == {"Ref": "RequestBurst"}
+    for name, limit in (("Rate", "RequestsPerSecond"), ("Burst", "RequestBurst")):
+        found = setting[f"Throttling{name}Limit"]
+        assert found == {"Fn::If": ["IsPaused", 0, {"Ref": limit}]}
 
 
 def test_the_layer_is_built_for_what_the_functions_run_on() -> None:
