@@ -2,7 +2,7 @@
 
     python -m bench compare --users 1000 --quick
 
-One run, one machine, every engine asked the same question in turn, and each turn about other days.
+One run, one machine, every engine asked the same seven questions in a row, each about other days.
 The peers are warm and prove no caller; the handler is asked as the gateway asks it, and answers
 from an engine behind a socket. Nobody's time is taken before their answers were the oracle's.
 """
