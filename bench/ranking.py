@@ -15,15 +15,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from pathlib import Path
 from threading import local
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from bench.deployment import APPS, NOW, CountingDeployment, counting_deployment
-from bench.ours import path_of
+from bench.deployment import APPS, CountingDeployment, counting_deployment
+from bench.ours import answer_of, called, path_of
 from bench.publish import publish
 from bench.question import FORMS, questions
 from odometer.api.app_utilization import apps as api
@@ -42,7 +42,6 @@ from odometer.storage.dynamo import Table
 from odometer.web.endpoint import RequestContext
 from odometer.web.report import Report
 from tests.support.memory_directory import ACME
-from tests.support.stack import CONTEXT, proxy_event, routed
 
 USERS, DAYS = (10_000, 100_000), 366
 QUESTIONS, ROUNDS = 5, 20
@@ -147,13 +146,10 @@ def forget_readings() -> None:
 
 
 def ask(deployment: CountingDeployment, path: str, clock: Clock) -> Turn:
-    event = proxy_event("GET", path, {"authorization": f"Bearer {deployment.key}"})
-    handler, parameters = routed("GET", event["path"])
-    handler = replace(handler, clock=lambda: NOW)
-    handler.needs  # noqa: B018  a function finds this out once
+    asked = called(deployment, path)
     clock.seconds.clear()
     began = time.process_time()
-    answer = handler({**event, "pathParameters": parameters}, CONTEXT)
+    answer = answer_of(asked)
     total = time.process_time() - began
     if answer["statusCode"] != 200:  # noqa: PLR2004
         raise RuntimeError(answer["body"])
