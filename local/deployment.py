@@ -103,7 +103,8 @@ def deploy(home: Path, endpoint: str, digest: str) -> None:
         *("--template-file", str(home / "build/template.yaml")),
         *("--stack-name", NAME, "--region", REGION, "--tags", f"source={digest}"),
         *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
-        *("--parameter-overrides", f"Stage={STAGE}", "Monitoring=false", "--resolve-s3"),
+        *("--parameter-overrides", f"Stage={STAGE}", "Monitoring=false"),
+        *("OrganizationRequests=1000", "--resolve-s3"),
         *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
     )
     _sam(home, "deploy", *options, endpoint=endpoint)

@@ -18,7 +18,7 @@ from odometer.web.family import STATUS
 from odometer.web.messages import CSV, JSON, NDJSON
 from odometer.web.models import Query
 from tools.contents import Contents, Schema, contents_of, models_of
-from tools.refusals import answered, codes_of, is_from_gateway
+from tools.refusals import answered, codes_of, speakers
 from tools.words import Words, who_may
 
 REFERENCE = "#/components/schemas/{model}"
@@ -381,11 +381,15 @@ def refusal(endpoint: Endpoint, code: str, models: Models, words: Words) -> Sche
         "unavailable": "Retry-After",
         "too_many_requests": "Retry-After",
     }
-    model = Envelope if is_from_gateway(endpoint, code) else ERRORS[endpoint.family.name]
+    shapes = [
+        Envelope if each else ERRORS[endpoint.family.name] for each in speakers(endpoint, code)
+    ]
+    schemas = [models[each] for each in dict.fromkeys(shapes)]
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
     return {
         "description": f"`{code}`: {words.errors[code]}",
         "headers": headers("X-Request-Id", *([named[code]] if code in named else [])),
-        "content": {JSON: {"schema": models[model], "example": answered(endpoint, code)}},
+        "content": {JSON: {"schema": schema, "example": answered(endpoint, code)}},
     }
 
 

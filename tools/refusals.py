@@ -18,13 +18,13 @@ from odometer.web.models import Body, Query, parameter_names, read_query
 from tools.contents import contents_of
 
 ALWAYS = ("internal_error", "unavailable", "timeout", "unauthorized", "forbidden")
-FROM_GATEWAY = "too_many_requests"
+FROM_BOTH = "too_many_requests"
 REQUEST_ID = "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10"
 
 
 def codes_of(endpoint: Endpoint) -> list[str]:
     """The codes of everything that can be wrong with a request to an endpoint, by status."""
-    found = {*ALWAYS, FROM_GATEWAY, *(error.code for error in endpoint.raises)}
+    found = {*ALWAYS, FROM_BOTH, *(error.code for error in endpoint.raises)}
     return sorted(found | set(by_needs(endpoint)), key=lambda code: STATUS[code])
 
 
@@ -43,14 +43,16 @@ def by_needs(endpoint: Endpoint) -> Iterator[str]:
         yield "not_acceptable"
 
 
-def is_from_gateway(endpoint: Endpoint, code: str) -> bool:
-    """Whether the gateway answers with this code, because the functions of the family never do."""
-    return code == FROM_GATEWAY or endpoint.family.status(error_of(code)) != STATUS[code]
+def speakers(endpoint: Endpoint, code: str) -> tuple[bool, ...]:
+    """Who answers with this code: functions (False), the gateway (True), or both of them."""
+    if code == FROM_BOTH:
+        return False, True
+    return (endpoint.family.status(error_of(code)) != STATUS[code],)
 
 
 def answered(endpoint: Endpoint, code: str) -> Mapping[str, Any]:
     """The body of an answer with this code."""
-    family = Envelope() if is_from_gateway(endpoint, code) else endpoint.family
+    family = Envelope() if speakers(endpoint, code)[0] else endpoint.family
     error = fault_of(endpoint) if code == Invalid.code else error_of(code)
     names = re.findall(r"\{(\w+)\}", endpoint.path)
     request = Request("GET", endpoint.path, dict.fromkeys(names, ""), {}, {}, b"", REQUEST_ID)

@@ -1,7 +1,7 @@
 """A deployed stack: its outputs, and its queues."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 
 import boto3
 from botocore.exceptions import ClientError
@@ -29,6 +29,7 @@ def settings_of(outputs: Mapping[str, str]) -> Settings:
     words = {
         field.name: field.name.replace("_", " ").title().replace(" ", "")
         for field in fields(Settings)
+        if field.default is MISSING
     }
     if missing := [word for word in words.values() if word not in outputs]:
         raise NotFound(f"{', '.join(missing)} among the outputs of the stack")

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import typer
 
 from odometer.access.keys import AccessKey, issue
+from odometer.access.limits import LIMITS
 from odometer.access.policy import Scope
 from odometer.api.v1.directory import OrganizationRow, UserRow, values_of
 from odometer.api.v1.keys import NamedKey
@@ -162,6 +163,40 @@ def lanes(
     else:
         out.print(f"It has {count_of(number, 'lane')} now, and had {before}.")
         err.print("Events of the new lanes show some minutes later, once: nothing is lost.")
+
+
+@app.command()
+def limits(
+    ctx: typer.Context,
+    organization: Named,
+    *,
+    requests: Annotated[
+        int | None, typer.Option(min=0, help="Reports a second, and requests with events.")
+    ] = None,
+    read_units: Annotated[int | None, typer.Option(min=0, help="Read units a second.")] = None,
+    events: Annotated[int | None, typer.Option(min=0, help="Events a second.")] = None,
+    key_percent: Annotated[
+        int | None, typer.Option(min=1, max=100, help="How much of it one key may use.")
+    ] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Take those of the deployment.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show or set how much an organization may ask for in a second; 0 is no limit."""
+    given = (requests, read_units, events, key_percent)
+    sent = {name: each for name, each in zip(LIMITS, given, strict=True) if each is not None}
+    if reset and sent:
+        raise Misused("--reset takes no other limits.", "Give either.")
+    deployment: Deployment = ctx.obj
+    name = id_of_organization(deployment.directories, organization)
+    own = deployment.directories.change(
+        name,
+        datetime.now(UTC),
+        lambda edit: edit.set_limits({} if reset else {**edit.limits, **sent}),
+    )
+    if as_json:
+        show_json({"organization": name, "limits": {each: own.get(each) for each in LIMITS}})
+    else:
+        show_values({each: own.get(each, "as the deployment says") for each in LIMITS})
 
 
 @app.command("list")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import pytest
 from pytest_socket import enable_socket
@@ -35,6 +37,8 @@ AGO = (3, 40)
 LENIENCY = 0.1
 """Compressed sizes differ a little from machine to machine; hops and calls do not."""
 EVENTS, ROWS = 100, 10
+LIMITS = '{"requests":100,"read_units":10000,"events":10000,"key_percent":50}'
+"""Those of the template."""
 
 
 class Call(NamedTuple):
@@ -196,7 +200,10 @@ def matches(found: Cost, other: Cost) -> bool:
 @pytest.fixture(scope="module", params=SIZES, ids="{} users".format)
 def deployed(request: pytest.FixtureRequest) -> Iterator[CountingDeployment]:
     enable_socket()
-    with counting_deployment(request.param, EVERYTHING) as deployment:
+    with (
+        counting_deployment(request.param, EVERYTHING) as deployment,
+        patch.dict(os.environ, {"LIMITS": LIMITS}),
+    ):
         yield deployment
 
 
@@ -250,6 +257,20 @@ def test_a_cold_request_also_waits_for_the_secret(deployed: CountingDeployment) 
     assert sum(verbs["GetSecretValue"] for verbs in cold.rounds.values()) == 1
     assert cold.rounds[0].keys() == {"GetSecretValue", "BatchGetItem"}
     assert cold.calls == sum(sum(verbs.values()) for verbs in cold.rounds.values())
+
+
+def test_counts_of_a_busy_organization_are_shared_beside_the_look_up_of_its_key(
+    deployed: CountingDeployment,
+) -> None:
+    path = "/api/v1/organization"
+    process.cache_clear()
+    with patch.dict(os.environ, {"LIMITS": '{"requests":1}'}):
+        deployed.get(path)
+        with counted_hops() as shared:
+            deployed.get(path)
+    deployed.get(path)
+    assert shared.rounds == {0: {"BatchGetItem": 1, "UpdateItem": 1}}
+    assert (shared.hops, shared.write_units) == (1, 1)
 
 
 def publish(title: str, counted: Mapping[str, tuple[Cost, Cost]]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from aws_lambda_powertools.shared import constants
 
 from local.template import expanded, read, written
+from odometer.access.limits import LIMITS, Limits
 from odometer.bootstrap import Settings
 from odometer.engine.format import keys
 from odometer.web.family import MESSAGES, STATUS
@@ -453,15 +454,44 @@ def test_a_parameter_of_a_function_is_one_whose_new_value_makes_a_new_version() 
     """SAM tells versions apart by the text of a template, where a parameter has no value.
 
     A new Python or architecture is a new layer. The others wait for the next release, as their
-    descriptions say.
+    descriptions say. Kept executions are of a function, whatever its version.
     """
     properties = [each["Properties"] for each in made(EXPANDED, "AWS::Lambda::Function").values()]
-    referred = set(re.findall(r'"Ref": "(\w+)"', json.dumps(properties)))
+    referred = set(re.findall(r'(?:"Ref": "|\$\{)(\w+)["}]', json.dumps(properties)))
     parameters = {name: TEMPLATE["Parameters"].get(name) for name in referred}
     waiting = {name: each for name, each in parameters.items() if each}
-    del waiting["PythonRuntime"], waiting["Architecture"]
+    del waiting["PythonRuntime"], waiting["Architecture"], waiting["IntakeConcurrency"]
     assert waiting.keys() >= {"SnapStart", "KmsKeyArn", "SubnetIds", "ApplicationLogLevel"}
     assert [name for name in waiting if "next release" not in waiting[name]["Description"]] == []
+
+
+LIMIT_PARAMETERS = (
+    "OrganizationRequests",
+    "OrganizationReadUnits",
+    "OrganizationEvents",
+    "KeyPercent",
+)
+
+
+def test_limits_are_what_functions_read() -> None:
+    """The words of the environment are those of the code, and so are their defaults."""
+    text = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["LIMITS"]["Fn::Sub"]
+    for name in LIMIT_PARAMETERS:
+        text = text.replace(f"${{{name}}}", str(TEMPLATE["Parameters"][name]["Default"]))
+    assert Limits.from_json(text) == Limits(100, 10_000, 10_000, 50)
+    assert json.loads(text).keys() == set(LIMITS)
+
+
+def test_executions_are_kept_for_events_only_where_that_is_asked_for() -> None:
+    kept = {
+        name: each["Properties"]["ReservedConcurrentExecutions"]
+        for name, each in made(EXPANDED, "AWS::Lambda::Function").items()
+        if "ReservedConcurrentExecutions" in each["Properties"]
+    }
+    nothing = {"Ref": "AWS::NoValue"}
+    wanted = {"Fn::If": ["KeepsIntake", {"Ref": "IntakeConcurrency"}, nothing]}
+    assert kept == {"V1SendEvents": wanted, "EngineFold": wanted}
+    assert TEMPLATE["Parameters"]["IntakeConcurrency"]["Default"] == 0
 
 
 def test_snap_start_is_off_unless_asked_for_and_refused_where_its_python_is_not() -> None:

@@ -5,17 +5,19 @@ import os
 import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
-from datetime import datetime
+from dataclasses import MISSING, fields
+from datetime import datetime, timedelta
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from odometer.access.keys import Proof
+from odometer.access.limits import Asked, Limits, Loads
 from odometer.access.tokens import EmbedToken
 from odometer.directory.snapshot import Directory
 from odometer.domain.frozen import frozen
 from odometer.engine.memory import Memory
 from odometer.services.ahead import ViewAhead
+from odometer.services.limiter import Limiter
 from odometer.services.tasks import Tasks
 from odometer.services.usage import Usage
 from odometer.storage.aws import load_botocore
@@ -25,6 +27,7 @@ from odometer.storage.key_activity import KeyActivity
 from odometer.storage.log import EventLog
 from odometer.storage.marks import Marks
 from odometer.storage.secret import read_secret
+from odometer.storage.shared_loads import SharedLoads
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,6 +39,13 @@ READERS = 24
 """So many reads of a process go on at once: all of a report about every product."""
 ACCEPTED_BYTES = 500
 """About what it takes to remember that a key was accepted."""
+REFUSED_KEYS = 256
+REFUSED_FOR = timedelta(seconds=10)
+"""So many keys that open nothing, and so long, are refused without a look-up.
+
+No text that was refused becomes a key by itself, for secrets are drawn at random; a restored table
+or secret may bring one back, which works after this time at the latest.
+"""
 OF_KEYS = ""
 """Keys are not remembered with their organization: a view that is opened meanwhile forgets that."""
 
@@ -50,13 +60,16 @@ class Settings:
     activity_table: str
     secret_id: str
     work_queue: str
+    limits: str = ""
+    """What every organization may ask for, in JSON; without it all are served."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
         """Read every setting, naming all that are missing in one message."""
         source = os.environ if env is None else env
         values = {field.name: source.get(field.name.upper(), "") for field in fields(cls)}
-        if missing := [name.upper() for name, value in values.items() if not value]:
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        if missing := [name.upper() for name in values if name in needed and not values[name]]:
             message = f"missing from the environment: {', '.join(missing)}"
             raise LookupError(message)
         return cls(**values)
@@ -71,6 +84,8 @@ class Process:
         self.noted_hours: dict[str, int] = {}
         self.noted_minutes: dict[str, int] = {}
         self.memory = Memory()
+        self.refused_keys = Memory(most=REFUSED_KEYS)
+        self.loads = Loads()
         self._own_key = secrets.token_bytes(16)
 
     @cached_property
@@ -114,12 +129,20 @@ class Process:
 
     def has_accepted(self, key: Proof) -> bool:
         """Whether a key has been accepted in this process, whatever became of it since."""
-        return bool(self.memory.get(OF_KEYS, self._accepted(key)))
+        return bool(self.memory.get(OF_KEYS, self._digest(key)))
 
     def accepted(self, key: Proof) -> None:
-        self.memory.keep(OF_KEYS, self._accepted(key), True, ACCEPTED_BYTES)  # noqa: FBT003
+        self.memory.keep(OF_KEYS, self._digest(key), True, ACCEPTED_BYTES)  # noqa: FBT003
 
-    def _accepted(self, key: Proof) -> bytes:
+    def has_refused(self, key: Proof, now: datetime) -> bool:
+        """Whether a key has opened nothing in this process a moment ago."""
+        at = self.refused_keys.get(OF_KEYS, self._digest(key))
+        return at is not None and at <= now < at + REFUSED_FOR
+
+    def refused(self, key: Proof, now: datetime) -> None:
+        self.refused_keys.keep(OF_KEYS, self._digest(key), now, 1)
+
+    def _digest(self, key: Proof) -> bytes:
         """The name of a key with its secret, of which nothing can be read."""
         return hmac.digest(self._own_key, f"{key}".encode(), "sha256")
 
@@ -154,6 +177,15 @@ class Process:
 
     def key_activity(self, meter: Meter) -> KeyActivity:
         return KeyActivity(self.table(self.settings.activity_table, meter), self.noted_hours)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What every organization may ask for that has no limits of its own."""
+        return Limits.from_json(self.settings.limits)
+
+    def limiter(self, key: Proof, asked: Asked, tasks: Tasks, meter: Meter) -> Limiter:
+        shared = SharedLoads(self.table(self.settings.activity_table, meter))
+        return Limiter(key.organization, asked, self.limits, self.loads, shared, tasks)
 
     def event_log(self, meter: Meter) -> EventLog:
         answers = self.table(self.settings.activity_table, meter)

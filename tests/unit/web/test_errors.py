@@ -8,7 +8,7 @@ from odometer.api.app_utilization.family import AppUtilization
 from odometer.api.routes import ByPrefix
 from odometer.api.usage_metrics.family import UsageMetrics
 from odometer.api.usage_report.family import UsageReport
-from odometer.domain.errors import Fault, Invalid, NotAllowed, OdometerError
+from odometer.domain.errors import Fault, Invalid, NotAllowed, OdometerError, Throttled
 from odometer.storage.aws import ConditionFailed
 from odometer.web.family import STATUS, Envelope, Family
 from odometer.web.messages import Request
@@ -31,7 +31,7 @@ def example(kind: type[OdometerError]) -> OdometerError:
         return NotAllowed(("GET", "PUT"))
     if kind is Invalid:
         return Invalid(Fault("one", "rule", "was wrong", 1), Fault("two", "rule", "too", "2" * 99))
-    return kind("a secret of ours")
+    return Throttled(7) if kind is Throttled else kind("a secret of ours")
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
@@ -104,6 +104,6 @@ def test_an_error_says_what_to_do_about_it(family: Family) -> None:
     assert {code: headers for code, headers in found.items() if headers} == {
         "unauthorized": {"WWW-Authenticate": family.challenge},
         "method_not_allowed": {"Allow": "GET, PUT"},
-        "too_many_requests": {"Retry-After": "2"},
+        "too_many_requests": {"Retry-After": "7"},
         "unavailable": {"Retry-After": "2"},
     }

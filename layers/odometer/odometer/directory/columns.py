@@ -93,6 +93,8 @@ class DirectoryHead:
 
     Where there are pages, they name them."""
     erased_on_pages: int = 0
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """What the organization may ask for instead of what every other one may."""
 
     @property
     def users(self) -> int:

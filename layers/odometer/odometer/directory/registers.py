@@ -55,6 +55,7 @@ class Registers:
         self.now_ms = epoch_ms(now)
         self.organization = dict(base.organization)
         self.license = dict(base.license) if base.license else None
+        self.limits = base.limits
         self.erased: set[int] = set()
         """Those who are erased by this change."""
         self.values: dict[Block, Values] = {}

@@ -63,6 +63,10 @@ class Directory:
     def organization(self) -> Organization:
         return Organization(**self.head.organization)
 
+    @property
+    def limits(self) -> Mapping[str, int]:
+        return self.head.limits
+
     @cached_property
     def license(self) -> License | None:
         return License(**self.head.license) if self.head.license else None

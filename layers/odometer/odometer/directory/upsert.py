@@ -168,10 +168,19 @@ class DirectoryEdit(Registers):
             self.organization["lanes"] = number
         return before
 
+    def set_limits(self, limits: Mapping[str, int]) -> Mapping[str, int]:
+        """Give the organization limits of its own in place of those that it has."""
+        self.limits = dict(limits)
+        return self.limits
+
     @property
     def changed(self) -> bool:
         base = self.base
-        small = (self.organization, self.license) != (base.organization, base.license)
+        small = (self.organization, self.license, self.limits) != (
+            base.organization,
+            base.license,
+            base.limits,
+        )
         return small or bool(self.erased or self.changed_blocks)
 
     @property
@@ -194,6 +203,7 @@ class DirectoryEdit(Registers):
             sizes=base.sizes | {each.name: len(each) for each in self._registers() if len(each)},
             blocks={**base.blocks, **commits},
             erased=base.erased | self.erased,
+            limits=self.limits,
         )
         return self._with_pages(head, commit) if is_paged(head) else (head, {})
 

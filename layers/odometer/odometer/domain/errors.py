@@ -107,9 +107,13 @@ class Conflict(OdometerError):
 
 
 class Throttled(OdometerError):
-    """Too many requests."""
+    """Too many requests; in so many seconds there may be more."""
 
     code = "too_many_requests"
+
+    def __init__(self, seconds: int = 1) -> None:
+        super().__init__(f"for {seconds} s")
+        self.seconds = seconds
 
 
 class Unavailable(OdometerError):

@@ -385,6 +385,7 @@ def item_of(head: DirectoryHead) -> Item:
         "sk": HEAD,
         "version": head.version,
         "columns": compressed(document),
+        **({"limits": dict(head.limits)} if head.limits else {}),
     }
 
 
@@ -393,7 +394,11 @@ def head_of(item: Mapping[str, Any]) -> DirectoryHead:
     blocks = {Block(*words): commit for *words, commit in document.pop("blocks")}
     erased = frozenset(document.pop("erased", ()))
     return DirectoryHead(
-        version=cast("int", item["version"]), blocks=blocks, erased=erased, **document
+        version=cast("int", item["version"]),
+        blocks=blocks,
+        erased=erased,
+        limits=item.get("limits", {}),
+        **document,
     )
 
 

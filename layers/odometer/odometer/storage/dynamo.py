@@ -317,6 +317,28 @@ class Table:
             ),
         )
 
+    def add(self, pk: str, sk: str, amounts: Mapping[str, int], **values: Value) -> Item:
+        """Add to numbers of an item, which is made if it is not there; the item as it is then.
+
+        A number is added twice where an answer was lost and the call was made again.
+        """
+        adds = {f"a{index}": pair for index, pair in enumerate(amounts.items())}
+        sets = {f"s{index}": pair for index, pair in enumerate(values.items())}
+        both = {**adds, **sets}
+        answer = self._call(
+            "update_item",
+            TableName=self.name,
+            Key=key_of(pk, sk),
+            UpdateExpression=f"ADD {', '.join(f'#{each} :{each}' for each in adds)}"
+            f" SET {', '.join(f'#{each} = :{each}' for each in sets)}",
+            ExpressionAttributeNames={f"#{alias}": name for alias, (name, _) in both.items()},
+            ExpressionAttributeValues=to_dynamodb(
+                {f":{alias}": value for alias, (_, value) in both.items()}
+            ),
+            ReturnValues="ALL_NEW",
+        )
+        return from_dynamodb(answer["Attributes"])
+
     def replace(self, before: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
         """Change the attributes that differ if nobody has changed them; return whether it did."""
         names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol, get_type_hints
 from pydantic import BaseModel
 
 from odometer.access.keys import AccessKey, Credential, Keyring, PresentedKey, Proof, authenticate
+from odometer.access.limits import Asked
 from odometer.access.policy import Access, Caller, Rule, Target
 from odometer.access.tokens import Claims, EmbedToken, TokenMaker, holder_of
 from odometer.bootstrap import Process, process, will_be_copied
@@ -37,9 +38,10 @@ from odometer.domain.frozen import frozen
 from odometer.domain.time import epoch_second
 from odometer.logs import LogLine, log, raised
 from odometer.services.ahead import ViewAhead
+from odometer.services.limiter import Limiter
 from odometer.services.tasks import Tasks, done
 from odometer.services.usage import Usage
-from odometer.storage.directory import DirectoryStore
+from odometer.storage.directory import DirectoryStore, Entrance
 from odometer.storage.dynamo import Meter
 from odometer.storage.key_activity import KeyActivity
 from odometer.storage.log import EventLog
@@ -136,6 +138,7 @@ class RequestContext:
         *,
         may: Rule | None = None,
         reads_usage: bool = False,
+        asked: Asked = Asked.REPORTS,
     ) -> None:
         self.request = request
         self.about = about
@@ -147,6 +150,8 @@ class RequestContext:
         self.now = now
         self.deadline = Deadline(time.monotonic() + remaining_seconds - MARGIN_SECONDS)
         self.reads_usage = reads_usage
+        self.asked = asked
+        self.limiter: Limiter | None = None
         self.page_origin: str | None = None
         """The origin of the page that asks, if its token is for it."""
         self.noted: Future[None] | None = None
@@ -168,12 +173,15 @@ class RequestContext:
     def entered(self) -> Entered:
         presented = self._presented
         proof, directories = presented.key, self.directories
+        limiter = self.limiter = self.process.limiter(proof, self.asked, self.tasks, self.meter)
+        self._refuse_at_once(proof, limiter)
+        limiter.begin_sharing(self.now)
         begin = done if self.process.knows_secret else self.tasks.begin
         secret = begin(lambda: self.process.proving_key(proof))
         ahead = self.process.view_ahead(proof, self.tasks, self.meter) if self.reads_usage else None
         entrance, found = directories.enter(proof.organization, proof.key_id, ahead)
         pepper = secret.result()
-        credential, directory = entrance.proved_by(proof, pepper, self.now)
+        credential, directory = self._proved(entrance, proof, pepper)
         if ahead:
             ahead.go_on(found, directory.organization.time_zone, epoch_second(self.now))
         claims = proof.claims(self.now) if isinstance(proof, EmbedToken) else None
@@ -184,6 +192,7 @@ class RequestContext:
         self.line |= identity_of(caller)
         self._answer_page_of(caller)
         self.process.accepted(proof)
+        limiter.admit(directory.limits, caller.key_id, self.now)
         self._note(caller)
         return Entered(caller, directory, ahead, proof, credential)
 
@@ -197,6 +206,30 @@ class RequestContext:
         if found is None:
             raise Unauthenticated
         return found
+
+    def _proved(
+        self, entrance: Entrance, proof: Proof, pepper: bytes
+    ) -> tuple[Credential, Directory]:
+        try:
+            return entrance.proved_by(proof, pepper, self.now)
+        except Unauthenticated:
+            self.process.refused(proof, self.now)
+            raise
+
+    def _refuse_at_once(self, proof: Proof, limiter: Limiter) -> None:
+        """Refuse without a look-up a key that opened nothing a moment ago, or asks for too much."""
+        if self.process.has_refused(proof, self.now):
+            raise Unauthenticated
+        if self.process.has_accepted(proof):
+            self.line |= {"organization": proof.organization, "key_id": proof.key_id}
+            limiter.refuse_known(proof.key_id, self.now)
+
+    def count_work(self, now: datetime) -> None:
+        """Count what the answer took, for the requests that follow."""
+        if self.limiter and "entered" in vars(self):
+            takes_events = self.asked is Asked.EVENTS
+            work = self.line.get("accepted", 0) if takes_events else self.meter.read_units
+            self.limiter.count_work(work, self.caller.key_id, now)
 
     def _registers(self, claims: Claims | None) -> set[str]:
         named = [each.registers for each in self.about if each.name_in(self.request) is not None]
@@ -397,8 +430,10 @@ class Endpoint:
             remaining_seconds,
             may=self.may,
             reads_usage=Usage in self.needs.values(),
+            asked=Asked.EVENTS if EventLog in self.needs.values() else Asked.REPORTS,
         )
         answer = self._answer(context)
+        context.count_work(self.clock())
         if context.page_origin:
             answer["headers"] = readable_by(context.page_origin, answer["headers"])
         status = answer["statusCode"]
@@ -413,6 +448,7 @@ class Endpoint:
             duration_ms=round((time.monotonic() - began) * 1000),
             **context.meter.figures,
             **context.line,
+            **(context.limiter.told if context.limiter else {}),
         )
         return answer
 

@@ -63,7 +63,9 @@ class Family:
         match error:
             case NotAllowed():
                 return {"Allow": ", ".join(error.allowed)}
-            case Throttled() | Unavailable():
+            case Throttled():
+                return {"Retry-After": str(error.seconds)}
+            case Unavailable():
                 return {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return {"WWW-Authenticate": self.challenge} if error.code == "unauthorized" else {}
 
