@@ -1,35 +1,88 @@
 """The emulator, saving its state every few seconds: by itself it saves only when it ends.
 
 It also runs few processes of a function at once: by itself it starts one for each request that
-comes while others are answered, and a page that asks for ten things would start ten.
+comes while others are answered, and a page that asks for ten things would start ten. What never
+changes it answers from memory, as any cache in front of a deployment may: the page has 19 files.
 
 .local/tools/stack/bin/python -P local/saving_emulator.py
 """
 
 import asyncio
 import os
+import re
 import resource
 import signal
+import threading
 import time
+import zipfile
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
+from hashlib import file_digest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as emulator
+from ministack.core import lambda_runtime
 from ministack.core.persistence import save_all
-from ministack.services import lambda_svc
+from ministack.services import dynamodb, lambda_svc
 
 SHORTEST_PAUSE_SECONDS = 5.0
 PAUSE_PER_SAVE = 20  # nothing is answered during a save, so saving takes at most a twentieth
 KEEP_ALIVE_SECONDS = 75
 PROCESSES_OF_A_FUNCTION = 2
+SECOND_PROCESS_AFTER_SECONDS = 0.15  # it takes half a second to start, and most answers a tenth
 LONGEST_WAIT_SECONDS = 20.0
 ASKED_EVERY_SECONDS = 0.003
+MOST_KEPT = 200
+OK = 200
+FOREVER = b"public, max-age=31536000, immutable"
+KEY_RANGE = re.compile(r"pk = (:\w+) AND sk BETWEEN (:\w+) AND (:\w+)")
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Answer = list[Mapping[str, Any]]
+
+
+class Cache:
+    """Answers that are public and immutable by their own headers."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[bytes, ...], Answer] = {}
+
+    def known(self, scope: Mapping[str, Any]) -> Answer | None:
+        return self.answers.get(question_of(scope))
+
+    def noting(self, scope: Mapping[str, Any], send: Send) -> Send:
+        """Send an answer, and keep it if it never changes."""
+        answer: Answer = []
+
+        async def send_and_note(message: Mapping[str, Any]) -> None:
+            await send(message)
+            answer.append(message)
+            if is_complete(message) and is_immutable(answer[0]) and len(self.answers) < MOST_KEPT:
+                self.answers[question_of(scope)] = answer
+
+        return send_and_note
+
+
+def question_of(scope: Mapping[str, Any]) -> tuple[bytes, ...]:
+    """What decides about an answer, as far as an immutable one may depend on it."""
+    headers = dict(scope.get("headers", ()))
+    asked = (scope.get("raw_path", b""), scope.get("query_string", b""))
+    named = (headers.get(name, b"") for name in (b"host", b"if-none-match", b"range"))
+    return (scope.get("method", "").encode(), *asked, *named)
+
+
+def is_complete(message: Mapping[str, Any]) -> bool:
+    return message["type"] == "http.response.body" and not message.get("more_body")
+
+
+def is_immutable(start: Mapping[str, Any]) -> bool:
+    headers = {name.lower(): value for name, value in start.get("headers", ())}
+    return start.get("status") == OK and headers.get(b"cache-control", b"") == FOREVER
 
 
 class Application:
@@ -37,9 +90,14 @@ class Application:
 
     def __init__(self) -> None:
         self.is_changed = False
+        self.cache = Cache()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        await emulator.app(scope, receive, send)
+        if known := self.cache.known(scope):
+            for message in known:
+                await send(message)
+            return
+        await emulator.app(scope, receive, self.cache.noting(scope, send))
         self.is_changed |= scope.get("method", "GET") != "GET"
 
     def save(self) -> None:
@@ -64,16 +122,60 @@ acquire_worker = lambda_svc.acquire_worker
 
 
 def wait_for_worker(name: str, *words: Any, **named: Any) -> Any:
-    """A process of a function: a free one, a new one while they are few, or the next free one."""
-    give_up = time.monotonic() + LONGEST_WAIT_SECONDS
-    while time.monotonic() < give_up:
-        worker, reason = acquire_worker(
-            name, *words, **named, max_concurrency=PROCESSES_OF_A_FUNCTION
-        )
+    """A process of a function: the first, a free one, or soon another while they are few."""
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < LONGEST_WAIT_SECONDS:
+        most = PROCESSES_OF_A_FUNCTION if waited > SECOND_PROCESS_AFTER_SECONDS else 1
+        worker, reason = acquire_worker(name, *words, **named, max_concurrency=most)
         if worker:
             return worker, reason
         time.sleep(ASKED_EVERY_SECONDS)
     return acquire_worker(name, *words, **named)
+
+
+class Archive(zipfile.ZipFile):
+    """What a process of a function unpacks; all processes share one copy of a layer."""
+
+    unpacking = threading.Lock()
+
+    def extractall(self, path: Any = None, *_: Any, **__: Any) -> None:
+        folder = Path(path)
+        if not folder.name.startswith("layer_"):
+            super().extractall(folder)
+            return
+        with Path(str(self.filename)).open("rb") as file:
+            shared = folder.parents[1] / f"layer-{file_digest(file, 'sha256').hexdigest()[:16]}"
+        with self.unpacking:
+            if not shared.exists():
+                super().extractall(shared.with_suffix(".draft"))
+                shared.with_suffix(".draft").rename(shared)
+        folder.rmdir()
+        folder.symlink_to(shared)
+
+
+evaluate_condition = dynamodb._evaluate_condition  # noqa: SLF001 - nothing public does it
+
+
+@lru_cache
+def key_range(condition: str) -> tuple[str, ...] | None:
+    """The names of partition, least and greatest key, if a condition says just that."""
+    found = KEY_RANGE.fullmatch(condition)
+    return found.groups() if found else None
+
+
+def is_met(
+    condition: str,
+    item: Mapping[str, Any],
+    values: Mapping[str, Any],
+    names: Mapping[str, str],
+    slot: str = "ConditionExpression",
+) -> bool:
+    """Whether an item meets a condition; a range of keys, all of text, is compared at once."""
+    named = key_range(condition)
+    if named is None:
+        return bool(evaluate_condition(condition, item, values, names, slot=slot))
+    partition, least, greatest = (str(values[name]["S"]) for name in named)
+    return partition == item["pk"]["S"] and least <= str(item["sk"]["S"]) <= greatest
 
 
 def configuration() -> Config:
@@ -103,4 +205,6 @@ if __name__ == "__main__":
     most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     lambda_svc.acquire_worker = wait_for_worker
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": Archive})
+    dynamodb._evaluate_condition = is_met  # noqa: SLF001
     asyncio.run(main())

@@ -70,6 +70,17 @@ def test_the_page_is_there_with_and_without_a_slash_and_so_are_its_files(
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_a_file_that_never_changes_runs_its_function_once_and_a_document_each_time(
+    deployment: Deployment,
+) -> None:
+    (script,) = re.findall(r'src="(page/v-[^"]+/app.js)"', deployment.get("/").text)
+    first, second = (deployment.get(f"/{script}") for _ in range(2))
+    assert first.content == second.content
+    assert first.headers["x-request-id"] == second.headers["x-request-id"]
+    documents = {deployment.get("/").headers["x-request-id"] for _ in range(2)}
+    assert len(documents) == 2
+
+
 def test_a_head_request_is_refused_without_a_body(deployment: Deployment) -> None:
     answer = deployment.send("HEAD", "/api/v1/organization", "ADMIN_TOKEN")
     assert (answer.status_code, answer.content) == (405, b"")

@@ -360,11 +360,37 @@ def test_a_stack_that_is_too_busy_to_answer_is_asked_again(
     loads: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(demo, "start_page", lambda *_: None)
     replies = [Unreachable("timed out"), httpx.Response(502), httpx.Response(200)]
     write_names(tmp_path / "demo.env", dict.fromkeys(NAMES, "old"))
     with patch.object(Client, "send", side_effect=replies) as send:
         assert demo.main() == 0
     assert (send.call_count, loads) == (3, [])
+
+
+def test_whoever_opens_the_page_waits_for_no_function_to_start() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, text='<link href="page/a.css"><script src="page/v-1/b.js">')
+
+    client = Client("http://here", "key", httpx.MockTransport(answer))
+    demo.start_page(client, "editor")
+    assert asked[0] == "/"
+    files, questions = {"/page/a.css", "/page/v-1/b.js"}, {"/v1/me", "/v1/seats", "/v1/usage"}
+    assert set(asked[1:]) == files | questions
+
+
+def test_a_page_that_is_too_slow_to_start_keeps_nobody_from_the_stack(
+    loads: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_names(tmp_path / "demo.env", dict.fromkeys(NAMES, "old"))
+    replies = [httpx.Response(200), Unreachable("timed out")]
+    with patch.object(Client, "send", side_effect=replies):
+        assert demo.main() == 0
+    assert "Look at it" in capsys.readouterr().out
+    assert loads == []
 
 
 def test_only_a_load_says_how_long_it_took(

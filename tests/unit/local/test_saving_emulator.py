@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -42,6 +42,10 @@ ASSUMED_BY_LAMBDA = json.dumps(
     }
 )
 ENDLESS = "import time\ndef handler(event, context):\n    time.sleep(600)\n"
+SHARING = (
+    "import os, time, shared\ndef handler(event, context):\n"
+    "    time.sleep(0.3)\n    return [os.getpid(), os.path.realpath(shared.__file__)]\n"
+)
 SLOW = (
     "import os, time\ndef handler(event, context):\n    time.sleep(0.2)\n    return os.getpid()\n"
 )
@@ -60,15 +64,13 @@ class Running:
         where = client_options(emulator.endpoint(self.port))
         self.secrets = boto3.client("secretsmanager", **where)
         self.roles = boto3.client("iam", **where)
+        self.tables = boto3.client("dynamodb", **where)
         self.functions = boto3.client(
             "lambda", **where, config=Config(retries={"total_max_attempts": 1})
         )
 
-    def deploy(self, name: str, code: str) -> None:
+    def deploy(self, name: str, code: str, layers: Sequence[str] = ()) -> None:
         """Deploy a function that consists of one module."""
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as file:
-            file.writestr("app.py", code)
         role = self.roles.create_role(RoleName="any", AssumeRolePolicyDocument=ASSUMED_BY_LAMBDA)
         self.functions.create_function(
             FunctionName=name,
@@ -76,11 +78,20 @@ class Running:
             Role=role["Role"]["Arn"],
             Handler="app.handler",
             Timeout=900,
-            Code={"ZipFile": packed.getvalue()},
+            Layers=layers,
+            Code={"ZipFile": packed("app.py", code)},
         )
 
     def secret(self) -> str:
         return self.secrets.get_secret_value(SecretId="kept")["SecretString"]
+
+
+def packed(name: str, code: str) -> bytes:
+    """An archive of one file."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr(name, code)
+    return content.getvalue()
 
 
 @pytest.fixture
@@ -174,3 +185,52 @@ def test_many_requests_at_once_share_few_processes_of_a_function(running: Runnin
         processes = list(pool.map(process, range(8)))
     assert len(processes) == 8
     assert len(set(processes)) == 2
+
+
+def test_processes_share_one_copy_of_a_layer(running: Running) -> None:
+    layer = running.functions.publish_layer_version(
+        LayerName="any", Content={"ZipFile": packed("python/shared.py", "")}
+    )
+    running.deploy("sharing", SHARING, [layer["LayerVersionArn"]])
+
+    def answer(_: int) -> tuple[int, str]:
+        process, place = json.load(running.functions.invoke(FunctionName="sharing")["Payload"])
+        return process, place
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(answer, range(4)))
+    assert len({process for process, _ in answers}) == 2
+    (place,) = {place for _, place in answers}
+    assert Path(place).parent.parent.parent == running.home.resolve() / "tmp"
+
+
+def test_a_query_finds_what_is_in_its_range_and_nothing_else(running: Running) -> None:
+    running.tables.create_table(
+        TableName="any",
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for pk, sk in [("a", "1"), ("a", "2"), ("a", "20"), ("a", "3"), ("a", "é"), ("b", "2")]:
+        running.tables.put_item(TableName="any", Item={"pk": {"S": pk}, "sk": {"S": sk}})
+
+    def found(low: str, high: str, condition: str) -> list[str]:
+        answer = running.tables.query(
+            TableName="any",
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues={":pk": {"S": "a"}, ":low": {"S": low}, ":high": {"S": high}},
+        )
+        return [item["sk"]["S"] for item in answer["Items"]]
+
+    ours, parsed = "pk = :pk AND sk BETWEEN :low AND :high", "pk=:pk AND sk BETWEEN :low AND :high"
+    for low, high in [("2", "3"), ("2", "2"), ("20", "\U0001f600"), ("4", "5")]:
+        assert found(low, high, ours) == found(low, high, parsed)
+    assert found("2", "3", ours) == ["2", "20", "3"]
+    with pytest.raises(ClientError, match="BETWEEN"):
+        found("3", "2", ours)
