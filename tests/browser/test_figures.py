@@ -1,6 +1,8 @@
 """What is shown is what the API answers to questions of these tests' own."""
 
 from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -61,6 +63,23 @@ def test_the_overview_shows_who_used_what(
     assert [cells[1] for cells in teams] == [
         cells[1] for cells in ranked(by_team, "team", "active_users")
     ][: len(teams)]
+
+
+def test_a_series_in_parts_stands_beside_the_period_before_it(
+    visit: Visit, ask: Ask, me: Any, deployment: Deployment
+) -> None:
+    last = date.fromisoformat(deployment["DEMO_TO"])
+    end = last - timedelta(days=last.weekday())
+    edges = [str(end - timedelta(weeks=weeks)) for weeks in (28, 21, 14, 0)]
+    every = ",".join(product["id"] for product in me["products"])
+    question = {"product": every, "measure": "active_users", "granularity": "week"}
+    visitor = visit()
+    visitor.open(f"#/overview?from={edges[2]}&to={edges[3]}&granularity=week")
+    assert len([each for each in visitor.asked("/v1/usage") if "=week" in each.url]) == 4
+    halves = [ask(**question, **{"from": start, "to": end}) for start, end in pairwise(edges[:3])]
+    weeks = [number(week["active_users"]) for half in halves for week in half["series"]]
+    assert [cells[2] for cells in visitor.rows("Active users")] == weeks
+    assert len(weeks) == 14
 
 
 def test_a_product_shows_every_measure_of_its_kind(

@@ -65,6 +65,43 @@ def test_nobody_fits_and_the_filters_can_be_cleared(visit: Visit) -> None:
     assert visitor.address == "#/seats"
 
 
+def test_an_organization_without_seats_says_where_they_come_from(
+    visit: Visit, deployment: Deployment
+) -> None:
+    answer = asked(deployment, "/v1/seats?limit=1")
+    none = dict.fromkeys(answer["seats"], 0)
+    visitor = visit()
+    visitor.answer(
+        "/v1/seats",
+        200,
+        {**answer, "data": [], "seats": none, "total_count": 0, "next_cursor": None},
+    )
+    page = visitor.open("#/seats", state="empty")
+    said = page.get_by_role("status").filter(has_text="Nobody has a seat yet")
+    expect(said).to_contain_text("PUT /v1/directory")
+    expect(page.get_by_role("button", name="Clear filters")).to_have_count(0)
+    expect(page.get_by_text("Nobody has ever used")).to_have_count(0)
+    assert visitor.findings() == []
+
+
+def test_seats_that_nobody_has_ever_used_lead_to_what_has_arrived(
+    visit: Visit, deployment: Deployment
+) -> None:
+    answer = asked(deployment, "/v1/seats?limit=3")
+    for seat in answer["data"]:
+        seat |= {"status": "never_used", "active_days": 0}
+        seat["last_active"] = dict.fromkeys(seat["last_active"])
+    unused = {**answer["seats"], "active": 0, "inactive": 0, "assigned": 3, "never_used": 3}
+    visitor = visit()
+    visitor.answer("/v1/seats", 200, {**answer, "seats": unused, "total_count": 3})
+    page = visitor.open("#/seats?product=chat", state="ready")
+    assert [row[3:5] for row in visitor.rows("Seats")] == [["–", "0"]] * 3
+    assert visitor.figure("Never used") == "3"
+    said = page.get_by_role("status").filter(has_text="Nobody has ever used chat")
+    said.get_by_role("link", name="See what has arrived").click()
+    visitor.wait(view="data")
+
+
 def test_a_team_lead_sees_the_seats_of_their_team(visit: Visit, deployment: Deployment) -> None:
     me = asked(deployment, "/v1/me", "TEAMLEAD_TOKEN")
     visitor = visit("TEAMLEAD_TOKEN")

@@ -1,6 +1,7 @@
 """Who may look, and where the key is kept."""
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -40,6 +41,61 @@ def test_a_link_with_a_key_signs_in_and_the_address_forgets_it(
     visitor.open(f"#token={deployment['ADMIN_TOKEN']}", "partial")
     assert visitor.address.startswith("#/overview")
     assert deployment["ADMIN_TOKEN"] not in places_of(visitor)
+
+
+def kept_key(visitor: Visitor) -> str:
+    return str(visitor.page.evaluate("sessionStorage.getItem('odometer.token')"))
+
+
+def test_a_link_with_another_key_asks_before_it_signs_in(
+    visit: Visit, deployment: Deployment
+) -> None:
+    mine, theirs = deployment["ADMIN_TOKEN"], deployment["TEAMLEAD_TOKEN"]
+    lead = deployment.get("/v1/me", "TEAMLEAD_TOKEN").json()["caller"]["user"]["username"]
+    visitor = visit(None)
+    visitor.open(f"#token={mine}")
+    page = visitor.open(f"#token={theirs}", "ready")
+    expect(page.get_by_role("main")).to_contain_text(deployment["ADMIN_USERNAME"])
+    expect(page.get_by_role("main")).to_contain_text(lead)
+    assert visitor.findings() == []
+    page.get_by_role("button", name="Stay signed in").click()
+    visitor.wait(view="overview")
+    assert kept_key(visitor) == mine
+    page.evaluate(f"location.hash = '#token={theirs}'")
+    visitor.wait("ready", "other-key")
+    page.get_by_role("button", name="Switch to the key of the link").click()
+    visitor.wait(view="team")
+    assert kept_key(visitor) == theirs
+    assert not {mine, theirs} & set(re.findall(r"odo_[\w.-]+", places_of(visitor)))
+
+
+def test_a_link_with_the_same_key_asks_nothing(visit: Visit, deployment: Deployment) -> None:
+    visitor = visit(None)
+    visitor.open(f"#token={deployment['ADMIN_TOKEN']}")
+    visitor.open(f"#token={deployment['ADMIN_TOKEN']}")
+    visitor.wait(view="overview")
+
+
+def test_a_link_with_a_key_that_is_not_accepted_leaves_everything_as_it_is(
+    visit: Visit, deployment: Deployment
+) -> None:
+    visitor = visit(None)
+    visitor.expected.append("status of 401")
+    visitor.open(f"#token={deployment['ADMIN_TOKEN']}")
+    page = visitor.open("#token=odo_nonsense", "error")
+    expect(page.get_by_role("alert")).to_contain_text("not accepted")
+    page.get_by_role("button", name="Stay signed in").click()
+    visitor.wait(view="overview")
+
+
+def test_a_link_signs_in_whoever_has_a_key_that_has_ended(
+    visit: Visit, deployment: Deployment
+) -> None:
+    visitor = visit("EXPIRED_TOKEN")
+    visitor.expected.append("status of 401")
+    visitor.open(f"#token={deployment['ADMIN_TOKEN']}")
+    visitor.wait(view="overview")
+    assert kept_key(visitor) == deployment["ADMIN_TOKEN"]
 
 
 @pytest.mark.parametrize("key", ["EXPIRED_TOKEN", "REVOKED_TOKEN", "odo_nonsense"])

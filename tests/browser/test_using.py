@@ -167,6 +167,28 @@ FOCUS = """
 """
 
 
+def test_teams_are_ranked_by_their_change_as_the_api_ranks_them(
+    visit: Visit, addresses: Mapping[str, str]
+) -> None:
+    visitor = visit()
+    page = visitor.open(addresses["overview"])
+    table = page.get_by_role("table", name="Most active teams by active users")
+    for ordered in ("desc", "asc"):
+        with page.expect_response(lambda it: "active_users_change" in it.url) as answered:
+            table.get_by_role("link", name="Change").click()
+        visitor.wait()
+        groups = answered.value.json()["groups"]
+        changes = [group["totals"]["active_users"]["change_pct"] for group in groups]
+        assert changes == sorted(changes, reverse=ordered == "desc")
+        assert [row[0] for row in visitor.rows("Most active teams by active users")] == [
+            group["team"]["name"] if group["team"] else "Without a team" for group in groups
+        ]
+    assert visitor.address.endswith("sort=team_change&order=asc")
+    table.get_by_role("link", name="Active users").click()
+    visitor.wait()
+    assert visitor.address == addresses["overview"]
+
+
 def test_reduced_motion_leaves_no_animation(visit: Visit, addresses: Mapping[str, str]) -> None:
     visitor = visit(reduced_motion=True)
     held: list[Route] = []

@@ -200,3 +200,32 @@ CALLS: dict[str, tuple[str, list[Any], Any]] = {
 @pytest.mark.parametrize("name", CALLS)
 def test_the_page_works_it_out(answers: dict[str, Any], name: str) -> None:
     assert answers[name] == CALLS[name][2]
+
+
+def test_a_framed_page_asks_for_tokens_ever_more_seldom_until_one_has_worked() -> None:
+    script = f"""
+        import {{ mock }} from 'node:test';
+        const asked = [], outer = {{ postMessage: ({{ type, reason }}) => asked.push(reason) }};
+        globalThis.location = {{ search: '?embed=1' }};
+        globalThis.window = {{ parent: outer }};
+        const {{ askForToken, tokenHasWorked }} = await import('{FILES / "embed.js"}');
+        mock.timers.enable({{ apis: ['setTimeout'] }});
+        const pauses = [];
+        for (let turn = 0; turn < 9; turn += 1) {{
+          const before = asked.length;
+          askForToken('ended');
+          let pause = 0;
+          for (; asked.length === before; pause += 500) mock.timers.tick(500);
+          pauses.push(pause);
+        }}
+        const stop = askForToken('left');
+        stop();
+        mock.timers.tick(3_600_000);
+        tokenHasWorked();
+        askForToken('at once');
+        console.log(JSON.stringify([pauses, asked.slice(9)]));
+    """
+    command = [str(NODE), "--input-type=module", "--eval", script]
+    made = subprocess.run(command, capture_output=True, text=True, check=True)
+    pauses = [0, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
+    assert json.loads(made.stdout) == [pauses, ["at once"]]

@@ -74,6 +74,31 @@ def test_what_is_no_file_is_not_found(name: str) -> None:
     assert reply.json == {"error": {"code": "not_found", "message": "Not found", "details": {}}}
 
 
+STATIC_IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?from ["'](\.[^"']+)["'];""", re.MULTILINE)
+LOADED = re.compile(r'<(?:script type="module" src|link rel="modulepreload" href)="page/([^"]+)"')
+
+
+def modules_behind(name: str) -> set[str]:
+    """A module and all that it imports, and what those import."""
+    found, left = set[str](), [name]
+    while left:
+        found.add(path := left.pop())
+        for relative in STATIC_IMPORT.findall((FOLDER / path).read_text(encoding="utf-8")):
+            module = (FOLDER / path).parent.joinpath(relative).resolve()
+            left += {module.relative_to(FOLDER).as_posix()} - found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("document", "script"), [("index.html", "app.js"), ("docs.html", "docs/app.js")]
+)
+def test_a_document_names_every_module_so_that_none_is_found_late(
+    document: str, script: str
+) -> None:
+    named = LOADED.findall((FOLDER / document).read_text(encoding="utf-8"))
+    assert sorted(named) == sorted(modules_behind(script))
+
+
 # how long it is kept
 
 

@@ -57,6 +57,44 @@ export function filled(template, variables) {
   return pathOf(route, { ...fixed, ...said });
 }
 
+/** What was asked before anybody waits for it, by token and path. */
+const AHEAD = /** @type {Map<string, Promise<Response>>} */ (new Map());
+
+/**
+ * Ask at once what is going to be asked first: whoever asks next is given that answer.
+ * @param {string} token
+ * @param {string} path
+ */
+export function askAhead(token, path) {
+  const answer = request(token, path, {});
+  answer.catch(() => {}); // whoever is given it says so
+  AHEAD.set(`${token} ${path}`, answer);
+}
+
+/**
+ * @param {string} token
+ * @param {string} path
+ */
+function askedAhead(token, path) {
+  const answer = AHEAD.get(`${token} ${path}`);
+  AHEAD.delete(`${token} ${path}`);
+  return answer;
+}
+
+/**
+ * @param {string} token
+ * @param {string} path
+ * @param {RequestInit} how
+ */
+function request(token, path, how) {
+  const headers = { ...how.headers, Authorization: `Bearer ${token}` };
+  return fetch(new URL(path.replace(/^\//, ''), BASE_URL), {
+    ...how,
+    headers,
+    credentials: 'omit',
+  });
+}
+
 /** A client of the routes with one key or embed token. */
 export class Api {
   /**
@@ -132,13 +170,8 @@ export class Api {
    * @param {RequestInit} how
    */
   async fetch(path, how) {
-    const headers = { ...how.headers, Authorization: `Bearer ${this.token}` };
     try {
-      return await fetch(new URL(path.replace(/^\//, ''), BASE_URL), {
-        ...how,
-        headers,
-        credentials: 'omit',
-      });
+      return await (askedAhead(this.token, path) ?? request(this.token, path, how));
     } catch (error) {
       if (/** @type {Error} */ (error).name === 'AbortError') throw error;
       throw new ApiError(0, { message: 'The service cannot be reached' });

@@ -14,21 +14,19 @@ import { Api } from './api.js';
 import {
   IS_EMBEDDED,
   TokenNeeded,
-  addressInQuery,
-  isEmbedToken,
   tellHeight,
   tokenHasWorked,
   useTokensOfOuterPage,
 } from './embed.js';
-import { kept } from './kept.js';
 import { EmptyState, ErrorState, Loading, View, stateOf, useAnswer } from './parts.js';
-import { addressOf, addressOfView, decoded, limitOf, questionOf } from './question.js';
+import { addressOf, addressOfView, limitOf, questionOf } from './question.js';
 import { Search } from './search.js';
+import { FIRST_TOKEN, OTHER_TOKEN, WHO, keepToken, takeSentToken } from './session.js';
 import { ThemeSwitch, startTheme } from './theme.js';
 import { Overview } from './views/overview.js';
 
-const TOKEN = 'odometer.token';
 const MOST_LISTED = 20;
+const ICON = new URL('icon.svg', import.meta.url).href;
 
 /**
  * Views that are loaded when they are first opened.
@@ -49,23 +47,6 @@ const NAMES = {
   seats: 'Seats',
   data: 'Data',
 };
-
-/**
- * The key or token of the fragment, which is taken out of the address at once, or of the tab. A
- * page in a frame has only what is in its fragment, because whoever frames it could have it click
- * for somebody who is signed in.
- */
-const takeToken = () => takeSentToken() ?? (IS_EMBEDDED ? null : kept.get(TOKEN));
-
-function takeSentToken() {
-  const sent = location.hash.match(/^#token=([^&]+)/)?.[1];
-  if (!sent) return null;
-  const token = decoded(sent);
-  history.replaceState(null, '', `${location.pathname}${location.search}${addressInQuery()}`);
-  if (IS_EMBEDDED) return isEmbedToken(token) ? token : null;
-  kept.set(TOKEN, token);
-  return token;
-}
 
 /**
  * The question in the address, and how to change it; a token that is put there is taken out.
@@ -90,10 +71,11 @@ function useQuestion(enter) {
 }
 
 function App() {
-  const [token, setToken] = useState(takeToken);
+  const [token, setToken] = useState(FIRST_TOKEN);
+  const [other, setOther] = useState(OTHER_TOKEN);
   const [reason, setReason] = useState('');
   const leave = useCallback((/** @type {string} */ why) => {
-    if (!IS_EMBEDDED) kept.set(TOKEN, null);
+    keepToken(null);
     setReason(why);
     setToken(null);
   }, []);
@@ -104,14 +86,32 @@ function App() {
     [token, leave],
   );
   const enter = useCallback((/** @type {string} */ key) => {
-    if (!IS_EMBEDDED) kept.set(TOKEN, key);
+    keepToken(key);
     setReason('');
+    setOther(null);
     setToken(key);
   }, []);
-  const { question, navigate } = useQuestion(enter);
+  const receive = useCallback(
+    (/** @type {string} */ sent) =>
+      !token || IS_EMBEDDED ? enter(sent) : setOther(sent === token ? null : sent),
+    [token, enter],
+  );
+  const { question, navigate } = useQuestion(receive);
   useTokensOfOuterPage(enter);
+  useEffect(() => {
+    if (other && !token) enter(other);
+  }, [other, token, enter]);
   if (!api && IS_EMBEDDED) return html`<${TokenNeeded} reason=${reason} />`;
   if (!api) return html`<${SignIn} reason=${reason} onEnter=${enter} />`;
+  if (other)
+    return html`
+      <${OtherKey}
+        api=${api}
+        token=${other}
+        onStay=${() => setOther(null)}
+        onSwitch=${() => enter(other)}
+      />
+    `;
   return html`
     <${SignedIn}
       key=${token}
@@ -136,7 +136,7 @@ function SignIn({ reason, onEnter }) {
   return html`
     <main id="main" class="sign-in" data-view="sign-in" data-state=${reason ? 'error' : 'ready'}>
       <form onSubmit=${enter}>
-        <img src="page/icon.svg" alt="" width="44" height="44" />
+        <img src=${ICON} alt="" width="44" height="44" />
         <h1>Odometer</h1>
         <p class="muted">Who used what, how much, and when.</p>
         ${reason && html`<p class="notice" role="alert">${reason}</p>`}
@@ -165,9 +165,69 @@ function SignIn({ reason, onEnter }) {
   `;
 }
 
+/**
+ * Whoever is signed in and opens a link with another key is asked first: the link may be sent by
+ * somebody who wants them to look at, or type into, what is not theirs.
+ * @param {{api: Api, token: string, onStay: () => void, onSwitch: () => void}} props
+ */
+function OtherKey({ api, token, onStay, onSwitch }) {
+  const mine = useAnswer(api, WHO);
+  const theirs = useAnswer(
+    useMemo(() => new Api(token), [token]),
+    WHO,
+  );
+  useEffect(() => {
+    document.title = 'Another key · Odometer';
+  }, []);
+  const state = mine.isLoading || theirs.isLoading ? 'loading' : theirs.error ? 'error' : 'ready';
+  return html`
+    <main
+      id="main"
+      class="sign-in"
+      data-view="other-key"
+      data-state=${state}
+      aria-busy=${state === 'loading'}
+    >
+      <div class="sign-in-box">
+        <h1>This link has another key</h1>
+        <p>You are signed in as <${Caller} answer=${mine} />.</p>
+        ${
+          theirs.error
+            ? html`<p class="notice" role="alert">The key of the link is not accepted here.</p>`
+            : html`
+              <p>The link would sign you in as <${Caller} answer=${theirs} />.</p>
+              <p class="muted small">Switch only if you know who made the link.</p>
+            `
+        }
+        <button type="button" class="button primary" onClick=${onStay}>Stay signed in</button>
+        ${
+          !theirs.error &&
+          html`
+            <button type="button" class="button" onClick=${onSwitch}>
+              Switch to the key of the link
+            </button>
+          `
+        }
+      </div>
+    </main>
+  `;
+}
+
+/** @param {{answer: import('./parts.js').Answer}} props */
+function Caller({ answer }) {
+  if (!answer.data) return answer.error ? 'somebody whose key may not read usage' : '…';
+  const { caller, organization } = answer.data;
+  return html`
+    <strong>
+      <bdi>${caller.user?.username ?? 'a page of elsewhere'}</bdi>
+    </strong>
+    ${' '}of <bdi>${organization.name}</bdi>
+  `;
+}
+
 /** @param {{api: Api, question: any, navigate: any, onLeave: () => void}} props */
 function SignedIn({ api, question, navigate, onLeave }) {
-  const answer = useAnswer(api, '/v1/me');
+  const answer = useAnswer(api, WHO);
   const me = answer.data;
   const shown = me ? reachable(question, me) : question;
   useEffect(() => {
@@ -323,7 +383,7 @@ function Navigation({ api, me, question, onLeave }) {
         Skip to the content
       </button>
       <p class="brand">
-        <img src="page/icon.svg" alt="" width="28" height="28" />
+        <img src=${ICON} alt="" width="28" height="28" />
         <bdi title=${me.organization.name}>${me.organization.name}</bdi>
       </p>
       <${Search} api=${api} me=${me} question=${question} />

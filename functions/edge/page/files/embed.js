@@ -79,7 +79,7 @@ export function tokenHasWorked() {
  * @param {string} reason
  * @returns {() => void} to ask no more
  */
-function need(reason) {
+export function askForToken(reason) {
   const ask = () => {
     pause = Math.min(Math.max(2 * pause, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS);
     tell({ type: NEEDED, reason });
@@ -97,7 +97,7 @@ function need(reason) {
  * @param {{reason: string}} props
  */
 export function TokenNeeded({ reason }) {
-  useEffect(() => need(reason ? 'ended' : 'missing'), [reason]);
+  useEffect(() => askForToken(reason ? 'ended' : 'missing'), [reason]);
   return html`
     <main id="main" data-view="sign-in" data-state=${reason ? 'error' : 'empty'}>
       <div class="state" role="alert">

@@ -337,9 +337,20 @@ export function Figure({
  *   | null, pct?: number | null}} RankedRow
  * @param {{label: string, rows: RankedRow[], nameOf: string, valueOf: string,
  *   column?: import('./format.js').Column, total?: number, onMore?: () => void,
- *   selected?: string}} props `total` is how many rows there are elsewhere
+ *   order?: string, orderedBy?: (order: string | undefined) => string}} props `total` is how many
+ *   rows there are elsewhere, `order` that of their changes, and `orderedBy` the address of another
  */
-export function RankedBars({ label, rows, nameOf, valueOf, column, total = rows.length, onMore }) {
+export function RankedBars({
+  label,
+  rows,
+  nameOf,
+  valueOf,
+  column,
+  total = rows.length,
+  onMore,
+  order,
+  orderedBy,
+}) {
   const most = Math.max(0, ...rows.map((row) => row.value ?? 0));
   const hasChange = rows.some((row) => row.pct !== undefined);
   return html`
@@ -348,8 +359,14 @@ export function RankedBars({ label, rows, nameOf, valueOf, column, total = rows.
         <thead>
           <tr>
             <th scope="col">${nameOf}</th>
-            <th scope="col" class="number">${valueOf}</th>
-            ${hasChange && html`<th scope="col" class="number change-column">Change</th>`}
+            <th scope="col" class="number">
+              ${
+                order && orderedBy
+                  ? html`<a class="sort" href=${orderedBy(undefined)}>${valueOf}</a>`
+                  : valueOf
+              }
+            </th>
+            ${hasChange && html`<${ChangeHeading} order=${order} orderedBy=${orderedBy} />`}
           </tr>
         </thead>
         <tbody>
@@ -377,6 +394,24 @@ export function RankedBars({ label, rows, nameOf, valueOf, column, total = rows.
         `
       }
     </div>
+  `;
+}
+
+/**
+ * The heading of changes, which leads to the same list in their order: the largest first, then the
+ * smallest.
+ * @param {{order?: string, orderedBy?: (order: string | undefined) => string}} props
+ */
+function ChangeHeading({ order, orderedBy }) {
+  if (!orderedBy) return html`<th scope="col" class="number change-column">Change</th>`;
+  const sorted = order && (order === 'asc' ? 'ascending' : 'descending');
+  return html`
+    <th scope="col" class="number change-column" aria-sort=${sorted ?? 'none'}>
+      <a class="sort" href=${orderedBy(order === 'desc' ? 'asc' : 'desc')}>
+        Change
+        <span aria-hidden="true">${order ? (order === 'asc' ? ' ↑' : ' ↓') : ''}</span>
+      </a>
+    </th>
   `;
 }
 

@@ -261,12 +261,40 @@ export const narrower = (question) => [
  */
 export function seriesPaths(me, kinds, question, query, whole) {
   const granularity = granularityOf(question);
-  const one = pathOf('/v1/usage', { ...query, granularity });
-  if (!needsParts(question, me, kinds)) return [one];
-  if (!whole) return null;
-  const { period: _, ...rest } = query;
-  return partsOf(whole.from, whole.to, granularity).map(([from, to]) =>
-    pathOf('/v1/usage', { ...rest, granularity, from, to, timezone: whole.timezone }),
+  if (!needsParts(question, me, kinds)) return [pathOf('/v1/usage', { ...query, granularity })];
+  return (
+    whole && pathsOfParts(query, whole, partsOf(whole.from, whole.to, granularity), granularity)
+  );
+}
+
+/**
+ * The paths of the series of the period before, in as many parts as its length asks for.
+ * @param {any} me
+ * @param {string[]} kinds
+ * @param {any} question
+ * @param {import('./api.js').Query} query
+ * @param {any} whole the answer without a series
+ */
+export function pathsBefore(me, kinds, question, query, whole) {
+  if (!whole?.compare_from || comparisonOf(question) === 'none') return null;
+  const granularity = granularityOf(question);
+  const { compare_from: from, compare_to: to } = whole;
+  const isOne = !needsParts(question, me, kinds);
+  const parts = isOne
+    ? /** @type {[string, string][]} */ ([[from, to]])
+    : partsOf(from, to, granularity);
+  return pathsOfParts(query, whole, parts, granularity);
+}
+
+/**
+ * @param {import('./api.js').Query} query
+ * @param {any} whole
+ * @param {[string, string][]} parts
+ * @param {string} granularity
+ */
+function pathsOfParts({ period: _, ...query }, whole, parts, granularity) {
+  return parts.map(([from, to]) =>
+    pathOf('/v1/usage', { ...query, granularity, from, to, timezone: whole.timezone }),
   );
 }
 
@@ -322,7 +350,7 @@ export function UsageChart({
   const asked = { ...query, ...whenAsked(question), measure: column.name, compare: undefined };
   const paths = seriesPaths(me, kinds, question, asked, whole);
   const series = useSeries(api, paths);
-  const before = useAnswer(api, paths?.length === 1 ? pathBefore(asked, question, whole) : null);
+  const before = useSeries(api, pathsBefore(me, kinds, question, asked, whole));
   const isWaiting = series.isLoading && Boolean(series.data);
   return html`
     <div class=${`chart-box${isWaiting ? ' waiting' : ''}`} aria-busy=${isWaiting}>
@@ -361,23 +389,6 @@ const heightOfChart = () => (innerWidth > 1800 ? 380 : 260);
 const fileOf = (title, { from, to }) => `${title} ${from.slice(0, 10)} ${to.slice(0, 10)}`;
 
 /**
- * @param {import('./api.js').Query} asked
- * @param {any} question
- * @param {any} whole
- */
-function pathBefore(asked, question, whole) {
-  if (!whole?.compare_from || comparisonOf(question) === 'none') return null;
-  const { period: _, ...rest } = asked;
-  return pathOf('/v1/usage', {
-    ...rest,
-    granularity: granularityOf(question),
-    from: whole.compare_from,
-    to: whole.compare_to,
-    timezone: whole.timezone,
-  });
-}
-
-/**
  * @param {any} data
  * @param {Column} column
  */
@@ -385,7 +396,8 @@ const valuesOf = (data, column) =>
   data.series.map((/** @type {any} */ block) => block[column.name] ?? null);
 
 /**
- * The period before, block by block; nothing where it has another form.
+ * The period before, block by block, so that the last ones face each other: days before whole months
+ * may begin within one. Nothing where it has another form.
  * @param {any} before
  * @param {any} data
  * @param {Column} column
@@ -394,15 +406,38 @@ function beforeOf(before, data, column) {
   if (!before?.series || before.granularity !== data.granularity) return [];
   const values = valuesOf(before, column);
   const label = `From ${day(before.from, before.timezone)}`;
+  const more = Math.max(0, values.length - data.series.length);
   return [
     {
       label,
       values: data.series.map(
-        (/** @type {any} */ _, /** @type {number} */ at) => values[at] ?? null,
+        (/** @type {any} */ _, /** @type {number} */ at) => values[at + more] ?? null,
       ),
     },
   ];
 }
+
+/**
+ * In which order the groups of a list are by their change, where that was chosen: one list of a
+ * view is at a time.
+ * @param {any} question
+ * @param {string} by
+ */
+const changeOrder = (question, by) =>
+  question.sort === `${by}_change` && comparisonOf(question) !== 'none'
+    ? question.order === 'asc'
+      ? 'asc'
+      : 'desc'
+    : undefined;
+
+/**
+ * @param {string} by
+ * @param {string | undefined} order
+ */
+const changeOrdered = (by, order) => ({
+  sort: order && `${by}_change`,
+  order: order === 'asc' ? order : undefined,
+});
 
 const FIRST_GROUPS = 8;
 const MORE_GROUPS = 100;
@@ -436,12 +471,15 @@ export function RankedUsage({
   isLater = false,
 }) {
   const [limit, setLimit] = useState(first);
+  const order = changeOrder(question, by);
   const path = pathOf('/v1/usage', {
     ...query,
     ...whenAsked(question),
     ...comparedAsked(question),
     measure: column.name,
     group_by: by,
+    sort: order && `${column.name}_change`,
+    order,
     limit,
     q: hasSearch ? question.q : undefined,
   });
@@ -491,6 +529,9 @@ export function RankedUsage({
             rows=${rowsOf(data.groups, by, column, question).map((row) => named(row, by, me))}
             total=${data.total_groups}
             onMore=${more}
+            order=${order}
+            orderedBy=${(/** @type {string | undefined} */ next) =>
+              addressOf({ ...question, ...changeOrdered(by, next) })}
           />
         `}
       <//>

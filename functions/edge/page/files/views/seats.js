@@ -96,6 +96,7 @@ export default function Seats({ api, me, question, navigate }) {
       <${Answered} answer=${answer}>
         ${(/** @type {any} */ data) => html`
           <${Counts} seats=${data.seats} question=${question} navigate=${navigate} />
+          ${isUnused(data.seats) && html`<${NobodyUsed} me=${me} question=${question} />`}
           <${Panel}
             title="Who has a seat"
             isLoading=${answer.isLoading}
@@ -410,6 +411,23 @@ function Pages({ data, cursors, onTurn, isLoading }) {
         Next
       </button>
     </nav>
+  `;
+}
+
+/** @param {any} seats */
+const isUnused = (seats) => seats.assigned > 0 && seats.never_used === seats.assigned;
+
+/**
+ * Everybody has a seat and nobody has ever used it: perhaps nothing is sent yet.
+ * @param {{me: any, question: any}} props
+ */
+function NobodyUsed({ me, question }) {
+  const product = me.products.find((/** @type {any} */ each) => each.id === question.product);
+  return html`
+    <p class="notice" role="status">
+      Nobody has ever used <bdi>${product?.name ?? 'any product'}</bdi>.${' '}
+      ${mayReadAll(me) && html`<a href=${addressOfView(question, 'data')}>See what has arrived</a>`}
+    </p>
   `;
 }
 
