@@ -17,10 +17,10 @@ from odometer.services.work import Step
 from odometer.triggers import done_by, found_by
 from tests.support.alarms import Alarm, Watch, filled
 from tests.support.memory_directory import ACME
-from tests.support.metrics import Point, lines_in, points_of
 from tests.support.simulated_work import SimulatedWork, instant
 from tests.support.stack import Stack
 from tests.support.storage_calls import record_calls, throttled
+from tools.emf import Point, lines_in, points_of
 
 STACK, STAGE = "odometer-dev", "dev"
 PARAMETERS = {"ApiName": STACK, "Stage": STAGE, "AlarmTopicArn": "the topic", "Fold": "fold"}

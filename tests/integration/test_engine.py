@@ -23,7 +23,6 @@ from odometer.engine.read.views import View
 from odometer.services.engine import Engine
 from odometer.storage.dynamo import Meter
 from tests.support.memory_directory import ACME
-from tests.support.metrics import lines_in
 from tests.support.stack import OTHER, Stack, admin_of, copy_of_tables, restore_tables
 from tests.support.storage_calls import (
     Answer,
@@ -46,6 +45,7 @@ from tests.support.usage_sender import (
     usage_event,
     work,
 )
+from tools.emf import lines_in
 
 AUTOMATION = MeteredProduct("automation", KINDS["test"])
 NOTHING_FAILED: dict[str, Any] = {"batchItemFailures": []}

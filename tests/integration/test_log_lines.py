@@ -10,7 +10,6 @@ from odometer.bootstrap import process
 from odometer.engine.format.marks import FOLD, Mark
 from odometer.logs import METRICS, NAMESPACE
 from tests.support.memory_directory import ACME
-from tests.support.metrics import Point, lines_in, points_in
 from tests.support.stack import OTHER, Stack, admin_of
 from tests.support.storage_calls import record_calls, throttled
 from tests.support.usage_sender import (
@@ -26,6 +25,8 @@ from tests.support.usage_sender import (
     usage_event,
     work,
 )
+from tests.unit.test_dashboard import fields
+from tools.emf import Point, lines_in, points_in
 
 MISSING: dict[str, Any] = {}
 EVENTS = [usage_event("a"), usage_event("b"), usage_event("c", type="unknown")]
@@ -140,6 +141,13 @@ def test_a_step_writes_one_line_with_its_organization_also_if_it_fails(
     (line,) = written
     assert (line["level"], line["organization"]) == ("ERROR", ACME)
     assert "broken" in line["exception"]
+
+
+def test_every_field_of_a_line_is_in_the_document(
+    stack: Stack, written: list[dict[str, Any]]
+) -> None:
+    a_day(stack, admin_of(stack, ACME))
+    assert {name for line in written for name in line} - {"_aws"} <= fields()
 
 
 def test_the_units_of_a_line_are_those_of_its_step_alone(

@@ -19,7 +19,6 @@ from tests.integration.test_engine import (
 )
 from tests.support.memory_directory import ACME
 from tests.support.memory_store import Killed
-from tests.support.metrics import lines_in
 from tests.support.stack import OTHER, Stack, admin_of, copy_of_tables, restore_tables
 from tests.support.storage_calls import Answer, Call, StorageCalls, record_calls, throttled
 from tests.support.usage_sender import (
@@ -38,6 +37,7 @@ from tests.support.usage_sender import (
     work,
 )
 from tests.unit.test_template import FUNCTIONS, granted, granted_by
+from tools.emf import lines_in
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import ceil
 from typing import Any
 
-from tests.support.metrics import Point
+from tools.emf import STATISTICS, Point
 
 MINUTE, HOUR = 60, 3600
 EXTRA_PERIODS = 2
@@ -52,20 +51,6 @@ class Metrics:
         minutes = range((second - period) // MINUTE, second // MINUTE) if by_minute else ()
         found = [value for minute in minutes for value in by_minute.get(minute, ())]
         return STATISTICS[statistic](found) if found else None
-
-
-def percentile(percent: float) -> Callable[[Sequence[float]], float]:
-    return lambda values: sorted(values)[ceil(len(values) * percent / 100) - 1]
-
-
-STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
-    "Sum": sum,
-    "Maximum": max,
-    "Average": lambda values: sum(values) / len(values),
-    "SampleCount": len,
-    "p50": percentile(50),
-    "p99": percentile(99),
-}
 
 
 def name_of(namespace: str, name: str, dimensions: Mapping[str, str]) -> Name:
