@@ -161,14 +161,10 @@ def charts(lines: Sequence[Line], **parameters: str) -> Iterator[Chart]:
             yield Chart(*size, properties["title"], found, missing)
 
 
-def local_client(stack: Stack) -> dict[str, str]:
-    named = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    return {"endpoint_url": stack.endpoint, "region_name": REGION, **named}
-
-
 def logged(stack: Stack, begin_ms: int) -> list[Line]:
     """The lines of all functions of a local stack since some time."""
-    logs: Any = boto3.client("logs", **local_client(stack))
+    key: dict[str, Any] = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    logs: Any = boto3.Session(region_name=REGION, **key).client("logs", endpoint_url=stack.endpoint)
     groups = [each["logGroupName"] for each in logs.describe_log_groups()["logGroups"]]
     pages = logs.get_paginator("filter_log_events")
     events = [

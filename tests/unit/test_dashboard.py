@@ -73,7 +73,8 @@ def test_the_dashboard_asks_four_questions_and_shows_every_alarm() -> None:
 def validated(service: str, operation: str, parameters: Mapping[str, Any]) -> list[str]:
     """What botocore finds wrong with the parameters of a call."""
     model = ServiceModel(loader_of_all_tests().load_service_model(service, "service-2"), service)
-    report = ParamValidator().validate(parameters, model.operation_model(operation).input_shape)
+    shape: Any = model.operation_model(operation).input_shape
+    report = ParamValidator().validate(parameters, shape)
     return [report.generate_report()] if report.has_errors() else []
 
 
@@ -96,8 +97,8 @@ def test_what_is_created_is_valid_for_its_api() -> None:
         asked = {"RuleName": name, "RuleState": "ENABLED", "RuleDefinition": json.dumps(rule)}
         assert validated("cloudwatch", "PutInsightRule", asked) == []
     for name, query in of_type("AWS::Logs::QueryDefinition").items():
-        asked = {"name": name, "queryString": query["QueryString"], "logGroupNames": ["a"]}
-        assert validated("logs", "PutQueryDefinition", asked) == []
+        kept = {"name": name, "queryString": query["QueryString"], "logGroupNames": ["a"]}
+        assert validated("logs", "PutQueryDefinition", kept) == []
 
 
 # fields of lines
@@ -164,13 +165,13 @@ def words_in(svg: str) -> list[str]:
 
 
 def test_the_dashboard_is_drawn_from_its_own_json() -> None:
-    written = [
+    written: list[dict[str, Any]] = [
         {"duration_ms": 10, "family": "v1", "status_class": "4xx", "code": "not_found"},
         {"duration_ms": 30, "family": "v1", "status_class": "4xx", "code": "not_found"},
         {"waiting": 3, "fold_lag_seconds": 7},
         {"organization": "acme", "read_units": 2.5, "family": "v1"},
     ]
-    named = [{"service": "odometer", **line} for line in written]
+    named: list[dict[str, Any]] = [{"service": "odometer", **line} for line in written]
     lines = [{**line, **metrics_in(line, instant(START))} for line in named]
     found = {chart.title: chart for chart in charts(lines, ApiName="odometer")}
     refusals = found["Refusals and errors by code"].series
