@@ -47,7 +47,7 @@ sbom: .venv/.ready ## what is shipped, as a CycloneDX bill of materials, and und
 	@$(BIN)/python -m tools.sbom
 
 audit: .local/tools/audit/.ready .local/tools/node/.ready ## ask public services whether a vulnerability of any locked version is known
-	for lock in layers/odometer/requirements.txt requirements/*.txt; do .local/tools/audit/bin/pip-audit --disable-pip --requirement $$lock; done
+	for lock in layers/odometer/requirements.txt requirements/*.txt; do .local/tools/audit/bin/pip-audit --strict --disable-pip --requirement $$lock; done
 	for folder in js generators; do (cd requirements/$$folder && $(CURDIR)/$(NODE)/npm audit --package-lock-only); done
 
 check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready .local/tools/js/.ready ## format, lint, types, import direction, API documents, templates, workflows and policy
@@ -73,7 +73,7 @@ lock: .venv/.ready .local/tools/node/.ready ## renew every lock file from pyproj
 	$(LOCK) -o layers/odometer/requirements.txt
 	$(LOCK) --extra cli --group dev -o requirements/dev.txt
 	$(LOCK_GROUP) --group bench --constraints requirements/dev.txt -o requirements/bench.txt
-	for group in sam stack policy node clients; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
+	for group in audit sam stack policy node clients; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
 	for folder in js generators; do (cd requirements/$$folder && $(CURDIR)/$(NODE)/npm update --package-lock-only $(NPM_FLAGS)); done
 
 clean: down ## remove everything that was made here, data included

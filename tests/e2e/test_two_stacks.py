@@ -16,6 +16,7 @@ from local import deployment as deploying
 from local.smoke import ORGANIZATION, USERNAME, new_key
 from local.stack import Stack, aws_environment
 from tests.support.live_deployment import Deployment
+from tools import sbom
 
 BESIDE = f"odometer-{uuid4().hex[:8]}"
 PATIENCE_SECONDS = 300
@@ -149,3 +150,12 @@ def test_a_stack_has_a_secret_of_its_own(beside: Beside) -> None:
     secrets = beside.client("secretsmanager")
     ids = (beside.first.outputs["SecretId"], beside.outputs["SecretId"])
     assert len({secrets.get_secret_value(SecretId=each)["SecretString"] for each in ids}) == 2
+
+
+def test_the_layer_carries_what_the_bill_of_materials_says(deployment: Deployment) -> None:
+    if deployment.home is None:
+        pytest.skip("a deployment elsewhere has no build here")
+    built = (deployment.home / "build/Layer/python").glob("*.dist-info")
+    carried = {tuple(path.name.removesuffix(".dist-info").split("-")) for path in built}
+    billed = {(it.name.replace("-", "_"), it.version) for it in sbom.packages_of_the_layer()}
+    assert carried == billed

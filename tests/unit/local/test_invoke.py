@@ -3,12 +3,16 @@
 import asyncio
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from local import invoke
 from local.ports import LOOPBACK
+from local.stack import Stack
 
 
 def test_an_unknown_function_is_refused_with_the_names_that_there_are() -> None:
@@ -68,3 +72,61 @@ def test_a_forwarded_connection_carries_both_ways_and_ends_with_the_stack() -> N
                 return found
 
     assert asyncio.run(answer()) == b"HELLO\n"
+
+
+STAND_INS = {
+    "docker": "#!/bin/sh\necho 127.0.0.0/8\n",  # the network of containers
+    "sam": f"""#!{sys.executable}
+import os, sys, urllib.request
+reached = urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"]).read().decode()
+told = (*sys.argv[1:], os.environ["USAGE_TABLE"], reached, sys.stdin.read())
+print(*told, sep="\\n", file=open("said", "w"))
+""",
+}
+OUTPUTS = ("DirectoryTable", "ActivityTable", "LogTable", "UsageTable", "SecretId", "WorkQueue")
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (
+            ("start-api", "--port", "3001"),
+            ["local", "start-api", "--warm-containers", "LAZY", "--port", "3001"],
+        ),
+        (("edge-not-found", "unknown-path"), ["local", "invoke", "EdgeNotFound", "--event", "-"]),
+    ],
+)
+def test_sam_local_reaches_the_stack_by_a_port_of_the_network_of_containers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...], words: list[str]
+) -> None:
+    for name, script in STAND_INS.items():
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    event = Path("events").absolute()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "events").symlink_to(event)
+    with HTTPServer((LOOPBACK, 0), Answer) as server, ThreadPoolExecutor(1) as pool:
+        server.timeout = 20
+        endpoint = f"http://{LOOPBACK}:{server.server_port}"
+        pool.submit(server.handle_request)
+        stack = Stack(endpoint, 1, outputs={name: f"our-{name}" for name in OUTPUTS})
+        with (
+            patch.multiple(invoke, SAM=tmp_path / "sam", build=lambda _: None),
+            patch("local.invoke.running_stack", return_value=stack),
+            pytest.raises(SystemExit) as ended,
+        ):
+            invoke.main(*typed)
+    assert ended.value.code == 0
+    said = (tmp_path / "said").read_text()
+    assert said.splitlines()[: len(words)] == words
+    assert "\nour-UsageTable\nthe stack\n" in said
+    assert ('"httpMethod"' in said) is (typed[0] != "start-api")
+
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"the stack")
