@@ -17,6 +17,7 @@ import typer
 from odometer.domain.errors import OdometerError
 from odometer.domain.time import epoch_ms, format_seconds, read_instant
 from odometer.engine.format.log_entries import LOG_SECONDS
+from odometer.engine.read.views import View
 from odometer.storage.directory import BlockCache, DirectoryStore
 from odometer.storage.dynamo import Item, Meter, Table
 from odometer_cli.deployment import Deployment
@@ -293,7 +294,9 @@ def new_run(
     usage = usage or make_copy(settings.usage_table, usage_at)
     directory = directory or copy_of_directory(settings.directory_table, instant, goes_back)
     wait_for([each for each in (usage, directory) if each])
-    return Run(deployment, instant, usage, directory, goes_back)
+    run = Run(deployment, instant, usage, directory, goes_back)
+    refuse_later_usage(run)
+    return run
 
 
 def copy_of_directory(table: str, instant: datetime, goes_back: bool) -> str:
@@ -304,6 +307,21 @@ def copy_of_directory(table: str, instant: datetime, goes_back: bool) -> str:
         if goes_back:
             raise
         return ""
+
+
+def refuse_later_usage(run: Run) -> None:
+    """Refuse usage that names users whose numbers the directory would give to others."""
+    if run.goes_back and run.then:
+        usage = run.deployment.process.table(run.usage)
+        for head in run.then.heads(run.then.organizations()):
+            organization = head.organization["id"]
+            view = View.latest(organization, usage, "UTC", 0)
+            users = max([view.head.users, *(event.who + 1 for event in view.unsettled_events)])
+            if users > head.sizes["users"]:
+                message = (
+                    f"{run.usage} knows users of {organization} that {run.directory} does not."
+                )
+                raise Refused(message, "Take a directory that is later than the usage.")
 
 
 def take_steps(run: Run) -> None:

@@ -295,3 +295,15 @@ def test_aws_is_asked_for_copies_and_another_instant_is_refused(rehearsal: Rehea
         1,
         "usage has no point-in-time recovery.",
     )
+
+
+def test_usage_that_is_later_than_the_directory_is_refused(rehearsal: Rehearsal) -> None:
+    rehearsal.copy()
+    rehearsal.send_everything("a1")
+    fold()
+    now = datetime.now(UTC).replace(microsecond=0)
+    odometer("restore", "--at", f"{now:%Y-%m-%dT%H:%M:%SZ}", "--dry-run")
+    result = rehearsal.restore("--directory", "--usage-from", copy_name("usage", now))
+    assert result.exit_code == 1
+    assert " knows users of " in result.stderr
+    assert not rehearsal.plane.is_closed

@@ -160,7 +160,7 @@ def test_an_environment_names_parameters_and_values_that_the_template_has(enviro
 def test_what_staging_runs_is_what_production_runs() -> None:
     """They differ in the name of the stage, in what is kept, and in nothing that answers."""
     differs = set(parameters("staging").items()) ^ set(parameters("prod").items())
-    assert {name for name, _ in differs} == {"Stage", "Production", "LogRetentionDays"}
+    assert {name for name, _ in differs} == {"Stage", "Production", "Backups", "LogRetentionDays"}
 
 
 def test_only_production_is_kept_and_asks_before_it_changes() -> None:
