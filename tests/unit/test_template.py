@@ -276,11 +276,16 @@ EXPANDED = expanded()
 MONITORING = read("infrastructure/monitoring.yaml")
 
 
-@pytest.mark.parametrize("template", [EXPANDED, MONITORING], ids=["template", "monitoring"])
-def test_no_name_is_taken_by_another_stack(template: dict[str, Any]) -> None:
-    named = list(names(template))
+@pytest.mark.parametrize("path", sorted(Path("infrastructure").glob("*.yaml")), ids=str)
+def test_no_name_of_a_nested_stack_is_taken_by_another_stack(path: Path) -> None:
+    template = read(str(path))
+    assert [each for each in names(template) if is_fixed(template, each[2])] == []
+
+
+def test_no_name_is_taken_by_another_stack() -> None:
+    named = list(names(EXPANDED))
     assert named
-    assert [each for each in named if is_fixed(template, each[2])] == []
+    assert [each for each in named if is_fixed(EXPANDED, each[2])] == []
 
 
 def test_a_name_of_letters_or_of_a_parameter_with_a_default_is_fixed() -> None:

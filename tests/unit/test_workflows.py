@@ -1,6 +1,7 @@
 """What GitHub runs: commands that exist, actions by their digest, no right that is not needed."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import yaml
 
 from local import invoke
 from local.deployment import PYTHON
+from local.template import read
 
 WORKFLOWS = sorted(Path(".github/workflows").glob("*.yml"))
 TARGETS = set(re.findall(r"^([a-z-]+):", Path("Makefile").read_text(), re.MULTILINE))
@@ -111,3 +113,28 @@ def test_python_is_that_of_the_layer_and_the_image_that_of_the_test() -> None:
 def test_dependabot_keeps_the_actions_and_no_lock_file() -> None:
     content = yaml.safe_load(Path(".github/dependabot.yml").read_text())
     assert [each["package-ecosystem"] for each in content["updates"]] == ["github-actions"]
+
+
+def test_who_deploys_an_environment_makes_roles_of_its_stack_and_of_no_other() -> None:
+    stacks = tomllib.loads(Path("samconfig.toml").read_text())
+    role = read("infrastructure/deployer.yaml")["Resources"]["Role"]["Properties"]
+    (policy,) = role["Policies"]
+    granted = [each["Resource"]["Fn::Sub"] for each in policy["PolicyDocument"]["Statement"]]
+    assert {name.rpartition("/")[2] for name in granted} == {"odometer-${Environment}-*"}
+    for environment in ("dev", "staging", "prod"):
+        assert (
+            stacks[environment]["global"]["parameters"]["stack_name"] == f"odometer-{environment}"
+        )
+
+
+def test_a_job_takes_the_role_of_its_environment_only() -> None:
+    role = read("infrastructure/deployer.yaml")["Resources"]["Role"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": {
+                "Fn::Sub": "repo:${Repository}:environment:${Environment}"
+            },
+        }
+    }
