@@ -3704,7 +3704,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3927,7 +3927,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4131,7 +4131,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4343,7 +4343,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4641,7 +4641,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4945,7 +4945,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5102,7 +5102,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5312,7 +5312,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5494,7 +5494,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5725,7 +5725,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5882,7 +5882,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6184,7 +6184,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6527,7 +6527,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6709,7 +6709,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6939,7 +6939,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageReportError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6949,14 +6949,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
-                     *       }
+                     *       "status": "error",
+                     *       "message": "too many requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageReportError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -7146,7 +7143,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageReportError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7156,14 +7153,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
-                     *       }
+                     *       "status": "error",
+                     *       "message": "too many requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageReportError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -7373,7 +7367,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7383,14 +7377,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -7542,7 +7538,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7552,14 +7548,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -7711,7 +7709,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7721,14 +7719,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -7952,7 +7952,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7962,14 +7962,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -8198,7 +8200,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8208,14 +8210,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -8440,7 +8444,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8450,14 +8454,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -8697,7 +8703,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8707,14 +8713,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -8936,7 +8944,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8946,14 +8954,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -9205,7 +9215,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -9215,14 +9225,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -9380,7 +9392,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -9390,14 +9402,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -9633,7 +9647,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -9643,14 +9657,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -9902,7 +9918,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -9912,14 +9928,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -10077,7 +10095,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageMetricsError"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10087,14 +10105,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "error": {
-                     *         "code": "too_many_requests",
-                     *         "message": "Too many requests",
-                     *         "details": {}
+                     *       "error": "TOO_MANY_REQUESTS",
+                     *       "message": "Too Many Requests – Try again in a moment.",
+                     *       "status": 429,
+                     *       "requestId": "7d0c1a52-1f0b-4d0e-9f7a-3d8c5e2b6a10",
+                     *       "details": {
+                     *         "errors": []
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["UsageMetricsError"] | components["schemas"]["Envelope"];
                 };
             };
             /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
@@ -10380,7 +10400,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10662,7 +10682,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10954,7 +10974,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -11268,7 +11288,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -11548,7 +11568,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -11795,7 +11815,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -12055,7 +12075,7 @@ export interface operations {
                     "application/json": components["schemas"]["Envelope"];
                 };
             };
-            /** @description `too_many_requests`: More requests than the deployment lets in. *Try again?* After `Retry-After`. */
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
             429: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

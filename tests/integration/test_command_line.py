@@ -626,3 +626,29 @@ def test_a_stack_that_is_not_deployed_is_named(stack: Stack) -> None:
 
 def test_the_version_is_that_of_the_package() -> None:
     assert odometer("--version").out == "0.1.0\n"
+
+
+def limits_of(*words: str) -> Said:
+    return odometer("organization", "limits", "Acme Corp", *words)
+
+
+def test_limits_of_an_organization_are_shown_set_and_taken_back(stack: Stack) -> None:
+    none = {"requests": None, "read_units": None, "events": None, "key_percent": None}
+    before = stack.directories.open(ACME).head
+    assert limits_of("--json").json == {"organization": ACME, "limits": none}
+    assert stack.directories.open(ACME).head == before, "who only looks changes nothing"
+    limits_of("--requests", "500", "--key-percent", "100")
+    own = {"requests": 500, "key_percent": 100, "events": 0}
+    assert limits_of("--events", "0", "--json").json["limits"] == {**none, **own}
+    assert stack.directories.open(ACME).limits == own
+    assert stack.directories.open(OTHER).limits == {}
+    assert "as the deployment says" in limits_of("--reset").out
+    assert stack.directories.open(ACME).limits == {}
+
+
+@pytest.mark.parametrize(
+    "words", [("--requests", "-1"), ("--key-percent", "0"), ("--reset", "--events", "1")]
+)
+def test_limits_that_mean_nothing_are_refused(stack: Stack, words: tuple[str, ...]) -> None:
+    assert limits_of(*words).exit_code == 2
+    assert stack.directories.open(ACME).limits == {}
