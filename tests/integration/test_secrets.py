@@ -4,9 +4,11 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
@@ -14,7 +16,7 @@ from odometer.access.keys import AccessKey
 from odometer.bootstrap import process
 from tests.support.memory_directory import ACME
 from tests.support.people import YESTERDAY, People, basic, bearer, people_of
-from tests.support.stack import Stack
+from tests.support.stack import Stack, endpoints
 from tests.support.storage_calls import record_calls, refused, timed_out
 
 PEPPER = "not a secret"
@@ -92,6 +94,44 @@ def test_an_answer_is_logged_with_the_organization_and_the_key_of_its_caller(
     assert callers == {(200, ACME, key_id), (404, ACME, key_id), (401, None, None)}
     for person in (us.id("admin"), us.username("admin")):
         assert person not in written.getvalue()
+
+
+SENT = "sent-by-a-client"
+"""Stands in every part of a request that a client chooses: path, query, headers and body."""
+NOT_SEEN = (SENT, "admin@acme", "Basic", "Bearer")
+
+
+def hostile_requests(us: People) -> Iterator[tuple[str, str, dict[str, str], object]]:
+    """Every route by every caller, with what must not be logged wherever it can be put."""
+    key, token = us.key("admin"), us.token(team="core")
+    callers = [bearer(key), basic(us.username("admin"), key), bearer(token), bearer(SENT), {}]
+    chosen = {"cookie": SENT, "idempotency-key": SENT, "user-agent": SENT, "referer": SENT}
+    types = ("application/json", "application/cloudevents+json", SENT)
+    bodies: list[object] = [{SENT: SENT}, [{"subject": SENT, "data": {"product": SENT}}], SENT]
+    for each in endpoints().values():
+        method = "GET" if each.method == "ANY" else each.method
+        path = re.sub(r"\{[\w+]+\}", SENT, each.path)
+        contents = (
+            list(zip(types, bodies, strict=True)) if method in ("POST", "PUT") else [(SENT, "")]
+        )
+        queries = (f"?{SENT}={SENT}", f"?user={SENT}&period={SENT}&cursor={SENT}")
+        for caller, (media_type, body), query in product(callers, contents, queries):
+            headers = {**caller, **chosen, "content-type": media_type}
+            yield method, path + query, headers, json.dumps(body) if body else None
+
+
+def test_no_line_shows_what_a_client_sent(stack: Stack, written: io.StringIO) -> None:
+    us = people_of(stack, ACME)
+    requests = list(hostile_requests(us))
+    for method, url, headers, body in requests:
+        stack.call(method, url, headers=headers, body=body)
+    record_calls().fail = timed_out
+    for method, url, headers, body in requests[:: len(requests) // 50]:
+        stack.call(method, url, headers=headers, body=body)
+    log = written.getvalue()
+    assert log.count('"answered"') == len(log.splitlines()) >= len(requests) + 50
+    assert '"status_class": "5xx"' in log
+    assert [word for word in (*NOT_SEEN, us.username("admin"), us.id("admin")) if word in log] == []
 
 
 def read_key(text: str) -> AccessKey:
