@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
+from socket import AF_INET, SOCK_DGRAM, socket
 from threading import Barrier, Thread
 from time import sleep
 from typing import Any, ClassVar, NamedTuple
@@ -255,6 +256,48 @@ def test_a_connection_is_kept_and_one_that_was_closed_is_replaced_without_a_try(
         client.get_item(TableName="usage", Key=KEY)
         assert len(Scripted.connections) == 2
         assert "botocore" not in vars(client)
+
+
+@pytest.mark.engine
+def test_a_call_is_in_the_trace_of_its_request_if_x_ray_keeps_one(
+    lean: Lean, lambda_environment: pytest.MonkeyPatch
+) -> None:
+    with scripted(FINE, FINE, FAILED) as url, socket(AF_INET, SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        daemon.settimeout(10)
+        address = f"127.0.0.1:{daemon.getsockname()[1]}"
+        lambda_environment.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
+        client, root = lean(url), "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8"
+        for sampled in (0, 1):
+            lambda_environment.setenv("_X_AMZN_TRACE_ID", f"{root};Sampled={sampled}")
+            client.get_item(TableName="usage", Key=KEY)
+        with pytest.raises(ConditionFailed):
+            client.put_item(TableName="usage", Item=ITEM)
+        told = [daemon.recv(65_536).decode().split("\n") for _ in range(2)]
+    assert {header for header, _ in told} == {'{"format": "json", "version": 1}'}
+    first, second = (json.loads(segment) for _, segment in told)
+    assert first["end_time"] >= first["start_time"] > 1.7e9
+    assert re.fullmatch(r"[0-9a-f]{16}", first["id"])
+    assert {name: first[name] for name in first.keys() - {"id", "start_time", "end_time"}} == {
+        "type": "subsegment",
+        "trace_id": "1-5759e988-bd862e3fe1be46a994272793",
+        "parent_id": "53995c3f42cd8ad8",
+        "name": "DynamoDB",
+        "namespace": "aws",
+        "aws": {"operation": "GetItem", "table_name": "usage"},
+    }
+    assert (second["aws"]["operation"], second["error"]) == ("PutItem", True)
+
+
+@pytest.mark.engine
+def test_a_trace_that_nobody_takes_changes_no_answer(
+    lean: Lean, lambda_environment: pytest.MonkeyPatch
+) -> None:
+    lambda_environment.setenv("_X_AMZN_TRACE_ID", "Root=1-0-0;Parent=0;Sampled=1")
+    with scripted(FINE, FINE) as url:
+        for address in ("", "127.0.0.1:9"):
+            lambda_environment.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
+            assert lean(url).get_item(TableName="usage", Key=KEY)
 
 
 class Raced(deque[Any]):

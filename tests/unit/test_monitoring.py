@@ -1,6 +1,7 @@
 """Alarms, dashboard, rankings and queries name what there is, and every alarm has a runbook."""
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -125,6 +126,44 @@ def test_the_service_of_our_metrics_is_the_one_that_alarms_look_at() -> None:
     found = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
     parameters = TEMPLATE["Resources"]["MonitoringStack"]["Properties"]["Parameters"]
     assert parameters["ApiName"] == found
+
+
+# what fails for good
+
+
+def queues_after(function: Mapping[str, Any]) -> Iterator[str]:
+    """Where what a function could not do is set aside; `dispatch` for a schedule's next minute."""
+    for event in function.get("Events", {}).values():
+        properties = event["Properties"]
+        match event["Type"]:
+            case "DynamoDB":
+                yield properties["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+            case "SQS":
+                source = properties["Queue"]["Fn::GetAtt"][0]
+                redrive = TEMPLATE["Resources"][source]["Properties"]["RedrivePolicy"]
+                yield redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
+            case "ScheduleV2":
+                assert properties["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+                assert function["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
+                yield function["CodeUri"].rpartition("/")[2]
+            case kind:
+                assert kind == "Api"
+
+
+def test_what_fails_for_good_goes_to_a_queue_that_an_alarm_watches() -> None:
+    functions = [
+        each["Properties"]
+        for each in TEMPLATE["Resources"].values()
+        if each["Type"] == "AWS::Serverless::Function"
+    ]
+    found = {queue for function in functions for queue in queues_after(function)}
+    watched = {
+        alarm["Dimensions"][0]["Value"]["Ref"]
+        for alarm in ALARMS.values()
+        if alarm.get("Namespace") == "AWS/SQS"
+    }
+    assert found == {*watched, "dispatch"}
+    assert ALARMS["Overdue"]["TreatMissingData"] == "missing"
 
 
 # runbooks

@@ -140,6 +140,15 @@ class LeanClient:
         return urlsplit(self.endpoint).netloc
 
     def _call(self, operation: str, **arguments: Any) -> Any:
+        trace = os.environ.get("_X_AMZN_TRACE_ID", "")
+        if "Sampled=1" not in trace:
+            return self._tried(operation, arguments)
+        from odometer.storage.traces import traced
+
+        with traced(self.service, operation, arguments, trace):
+            return self._tried(operation, arguments)
+
+    def _tried(self, operation: str, arguments: Mapping[str, Any]) -> Any:
         try:
             status, answer = self._answer(operation, arguments)
         except (OSError, ValueError):
