@@ -199,8 +199,8 @@ class CountingDeployment:
         directory = process().directories(Meter())
         directory.create(new_head(ACME, "Acme Corp"))
         directory.change(ACME, NOW, self._fill_directory)
-        pepper = process().pepper
-        key, credential = issue(ACME, "bench", 0, frozenset(Scope), pepper, NOW, None)
+        secret = process().secret
+        key, credential = issue(ACME, "bench", 0, frozenset(Scope), secret, NOW, None)
         directory.add_credential(credential)
         self.key = str(key)
 

@@ -62,6 +62,9 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "organization": Entry(
         OPERATE, "organization:app", "Organizations and their first keys (operators)."
     ),
+    "secret": Entry(
+        OPERATE, "secret:app", "The secret that access keys are hashed with (operators)."
+    ),
     "backlog": Entry(
         OPERATE,
         "backlog:backlog",

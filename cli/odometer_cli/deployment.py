@@ -18,6 +18,7 @@ from odometer_cli.output import err
 
 if TYPE_CHECKING:
     from odometer.access.keys import AccessKey
+    from odometer.access.secret import Secret
     from odometer.access.tokens import EmbedToken
     from odometer.bootstrap import Process, Settings
     from odometer.services.engine import Engine
@@ -201,9 +202,9 @@ class Deployment:
         return self.process.engine
 
     @property
-    def pepper(self) -> bytes:
-        """The key with which access keys are hashed."""
-        return self.process.pepper
+    def secret(self) -> "Secret":
+        """What access keys are hashed with."""
+        return self.process.secret
 
     @property
     def _home(self) -> Path | None:

@@ -328,7 +328,7 @@ def key_for(
     owner = deployment.directories.open(organization).user_by_id(user_id)
     assert owner is not None  # noqa: S101  it was found just now
     key, credential = issue(
-        organization, key_name, owner.ordinal, frozenset(Scope), deployment.pepper, now
+        organization, key_name, owner.ordinal, frozenset(Scope), deployment.secret, now
     )
     deployment.directories.add_credential(credential)
     return key

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from odometer.access.keys import AccessKey
 from odometer.access.policy import READ_SUBJECT, Caller, Scope
+from odometer.access.secret import Secret
 from odometer.access.tokens import LONGEST_TOKEN
 from odometer.api.v1.family import v1
 from odometer.bootstrap import process
@@ -330,7 +331,7 @@ def test_a_token_ends_with_the_grace_of_a_rotation_and_with_its_key(us: People) 
 def test_a_token_of_another_deployment_opens_nothing(us: People) -> None:
     token = token_of(us)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process(), "secret", b"the secret of another deployment")
+        patch.setattr(process(), "secret", Secret.of("the secret of another deployment"))
         assert show(token).status == 401
     assert show(token).status == 200
 

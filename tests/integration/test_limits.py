@@ -292,7 +292,7 @@ def test_what_unknown_keys_cost_is_bounded(us: People) -> None:
 
 
 def test_a_key_that_is_made_a_moment_later_works_at_once(us: People) -> None:
-    key, credential = issue(ACME, "late", 0, frozenset(Scope), process().pepper, START)
+    key, credential = issue(ACME, "late", 0, frozenset(Scope), process().secret, START)
     other = AccessKey.make(ACME, key.key_id)
     assert ask(us, str(other)).status == 401
     us.stack.directories.add_credential(credential)

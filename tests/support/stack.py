@@ -150,7 +150,7 @@ class Stack:
             "test",
             user.ordinal,
             frozenset(scopes or Scope),
-            process().pepper,
+            process().secret,
             now,
             expires_at,
         )

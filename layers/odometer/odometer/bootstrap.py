@@ -3,6 +3,7 @@
 import hmac
 import os
 import secrets
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import MISSING, fields
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from odometer.access.keys import Proof
 from odometer.access.limits import Asked, Limits, Loads
-from odometer.access.tokens import EmbedToken
+from odometer.access.secret import Secret
 from odometer.directory.snapshot import Directory
 from odometer.domain.frozen import frozen
 from odometer.engine.memory import Memory
@@ -46,6 +47,8 @@ REFUSED_FOR = timedelta(seconds=10)
 No text that was refused becomes a key by itself, for secrets are drawn at random; a restored table
 or secret may bring one back, which works after this time at the latest.
 """
+ASKED_EVERY_SECONDS = 60
+"""A version of the secret that is missing is asked for so often."""
 OF_KEYS = ""
 """Keys are not remembered with their organization: a view that is opened meanwhile forgets that."""
 
@@ -87,6 +90,7 @@ class Process:
         self.refused_keys = Memory(most=REFUSED_KEYS)
         self.loads = Loads()
         self._own_key = secrets.token_bytes(16)
+        self._asked_at: dict[int, float] = {}
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
@@ -102,30 +106,24 @@ class Process:
         return ThreadPoolExecutor(READERS, thread_name_prefix="task")
 
     @cached_property
-    def secret(self) -> bytes:
+    def secret(self) -> Secret:
         return read_secret(self.settings.secret_id)
 
     @property
     def knows_secret(self) -> bool:
         return "secret" in vars(self)
 
-    @cached_property
-    def pepper(self) -> bytes:
-        """The key with which access keys are hashed; it tells nothing about the secret."""
-        return hmac.digest(self.secret, b"access key pepper", "sha256")
+    def secret_with(self, version: int) -> Secret:
+        """The secret, read again if what is stored needs a version that this process lacks.
 
-    @property
-    def cursor_key(self) -> bytes:
-        return hmac.digest(self.secret, b"cursor signature", "sha256")
-
-    @property
-    def embed_key(self) -> bytes:
-        """The key that signs embed tokens."""
-        return hmac.digest(self.secret, b"embed token signature", "sha256")
-
-    def proving_key(self, proof: Proof) -> bytes:
-        """The key by which a proof is told from a forged one."""
-        return self.embed_key if isinstance(proof, EmbedToken) else self.pepper
+        That is how a process learns of a new one. What is missing even then is seldom asked for.
+        """
+        now = time.monotonic()
+        asked_at = self._asked_at.get(version, now - ASKED_EVERY_SECONDS)
+        if version > self.secret.newest and now - asked_at >= ASKED_EVERY_SECONDS:
+            self._asked_at[version] = now
+            self.secret = read_secret(self.settings.secret_id)
+        return self.secret
 
     def has_accepted(self, key: Proof) -> bool:
         """Whether a key has been accepted in this process, whatever became of it since."""

@@ -8,17 +8,18 @@ import pytest
 
 from odometer.access.keys import AccessKey, Credential, PresentedKey, authenticate, issue
 from odometer.access.policy import Scope
+from odometer.access.secret import Secret
 from odometer.domain.errors import Unauthenticated
 from odometer.domain.people import KeyOwner, Role, State
 from tests.support.memory_directory import ACME, NOON
 
-PEPPER = b"pepper"
+SECRET = Secret(("a secret",))
 OWNER = KeyOwner(id="u1", username="jo", role=Role.MEMBER, state=State.REGISTERED, team=None)
 HOUR = timedelta(hours=1)
 
 
 def made(expires_at: datetime | None = None) -> tuple[AccessKey, Credential]:
-    return issue(ACME, "test", 0, frozenset(Scope), PEPPER, NOON, expires_at)
+    return issue(ACME, "test", 0, frozenset(Scope), SECRET, NOON, expires_at)
 
 
 def basic(text: str | bytes) -> str:
@@ -77,9 +78,9 @@ def test_any_other_header_presents_nothing(header: str) -> None:
 
 def test_a_key_proves_its_caller() -> None:
     key, credential = made()
-    caller = authenticate(PresentedKey(key, "jo"), credential, OWNER, PEPPER, NOON)
+    caller = authenticate(PresentedKey(key, "jo"), credential, OWNER, SECRET, NOON)
     assert (caller.organization, caller.user_id, caller.role) == (ACME, "u1", Role.MEMBER)
-    assert caller == authenticate(PresentedKey(key), credential, OWNER, PEPPER, NOON)
+    assert caller == authenticate(PresentedKey(key), credential, OWNER, SECRET, NOON)
 
 
 @pytest.mark.parametrize(
@@ -100,19 +101,19 @@ def test_nobody_else_is_let_in(
     key, credential = made()
     spoiled = replace(credential, **spoil)  # type: ignore[arg-type]
     with pytest.raises(Unauthenticated):
-        authenticate(PresentedKey(key, username), spoiled, owner, PEPPER, NOON)
+        authenticate(PresentedKey(key, username), spoiled, owner, SECRET, NOON)
 
 
 def test_who_is_only_invited_may_come_in() -> None:
     key, credential = made()
     invited = replace(OWNER, state=State.INVITED)
-    assert authenticate(PresentedKey(key), credential, invited, PEPPER, NOON).user_id == "u1"
+    assert authenticate(PresentedKey(key), credential, invited, SECRET, NOON).user_id == "u1"
 
 
 def test_a_key_expires_to_the_instant() -> None:
     key, credential = made(expires_at=NOON + HOUR)
     instants = (NOON + HOUR - timedelta(microseconds=1), NOON + HOUR)
-    assert [credential.accepts(key, PEPPER, instant) for instant in instants] == [True, False]
+    assert [credential.accepts(key, SECRET, instant) for instant in instants] == [True, False]
 
 
 def test_a_former_secret_works_until_its_grace_is_over() -> None:
@@ -121,7 +122,7 @@ def test_a_former_secret_works_until_its_grace_is_over() -> None:
         credential, digest="f" * 64, former_digest=credential.digest, former_until=NOON + HOUR
     )
     instants = (NOON, NOON + HOUR)
-    assert [rotated.accepts(key, PEPPER, instant) for instant in instants] == [True, False]
+    assert [rotated.accepts(key, SECRET, instant) for instant in instants] == [True, False]
 
 
 def test_a_wrong_key_takes_the_same_path_as_a_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +137,6 @@ def test_a_wrong_key_takes_the_same_path_as_a_right_one(monkeypatch: pytest.Monk
     paths = []
     for each in (key, AccessKey(ACME, key.key_id, wrong.secret)):
         compared.clear()
-        credential.accepts(each, PEPPER, NOON)
+        credential.accepts(each, SECRET, NOON)
         paths.append([other for _, other in compared])
     assert paths[0] == paths[1] == [credential.digest, credential.former_digest]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from odometer.access.keys import CHECKSUM, DIGITS, AccessKey, checksum_of
+from odometer.access.secret import Secret
 from tests.support.memory_directory import ACME
 
-PEPPER = b"pepper"
+SECRET = Secret(("a secret",))
 OTHER = "bb7cf840-9ca9-46a3-9778-9015d6580d51"
 
 
@@ -88,13 +89,13 @@ def test_a_forged_organization_changes_what_the_key_proves() -> None:
     forgery = AccessKey.parse(forged(str(AccessKey(OTHER, key.key_id, key.secret))))
     assert forgery is not None
     assert forgery.organization == OTHER
-    assert forgery.digest(PEPPER) != key.digest(PEPPER)
+    assert forgery.digest(SECRET) != key.digest(SECRET)
 
 
 def test_what_is_stored_depends_on_the_pepper_and_tells_no_secret() -> None:
     key = AccessKey.make(ACME)
-    assert key.digest(PEPPER) != key.digest(b"another")
-    assert key.secret not in key.digest(PEPPER)
+    assert key.digest(SECRET) != key.digest(Secret(("another",)))
+    assert key.secret not in key.digest(SECRET)
 
 
 def test_a_key_shows_no_secret_in_a_log() -> None:

@@ -9,18 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from odometer.access.keys import NO_DIGEST, AccessKey, Credential, issue
+from odometer.access.keys import AccessKey, Credential, issue
 from odometer.access.policy import Access, Scope
+from odometer.access.secret import NO_DIGEST, Secret
 from odometer.access.tokens import LONGEST_TOKEN, Claims, EmbedToken, TokenMaker, encoded
 from odometer.domain.errors import Unauthenticated
 from odometer.domain.time import epoch_second
 from tests.support.memory_directory import ACME, NOON
 from tests.support.stack import OTHER
 
-PEPPER, SIGNING_KEY = b"pepper", b"signs embed tokens"
+SECRET = Secret(("a secret",))
 NOW = epoch_second(NOON)
 HOUR = timedelta(hours=1)
-KEY, CREDENTIAL = issue(ACME, "embed", 0, frozenset({Scope.WRITE_EMBEDS}), PEPPER, NOON)
+KEY, CREDENTIAL = issue(ACME, "embed", 0, frozenset({Scope.WRITE_EMBEDS}), SECRET, NOON)
 CLAIMS = Claims(
     access=Access.TEAM,
     subject="core",
@@ -33,10 +34,10 @@ CLAIMS = Claims(
 def made(
     claims: Claims = CLAIMS,
     key: AccessKey = KEY,
-    pepper: bytes = PEPPER,
-    signs: bytes = SIGNING_KEY,
+    digests: Secret = SECRET,
+    signs: Secret = SECRET,
 ) -> str:
-    return str(TokenMaker(key, None, key.digest(pepper), signs).make(claims))
+    return str(TokenMaker(key, None, key.digest(digests), signs).make(claims))
 
 
 TOKEN = made()
@@ -46,7 +47,7 @@ OTHERS = made(replace(CLAIMS, subject="edge"))
 def is_proof(text: str, credential: Credential = CREDENTIAL) -> bool:
     """Whether the key's credential takes a text for a token of its own."""
     token = EmbedToken.parse(text)
-    return token is not None and credential.accepts(token, SIGNING_KEY, NOON)
+    return token is not None and credential.accepts(token, SECRET, NOON)
 
 
 def test_a_token_says_what_it_was_made_for() -> None:
@@ -128,8 +129,8 @@ def test_another_secret_organization_or_key_makes_no_token_of_this_one() -> None
     elsewhere = AccessKey(OTHER, KEY.key_id, KEY.secret)
     beside = AccessKey(ACME, "k" * 12, KEY.secret)
     _, claims, signature = TOKEN.split(".")
-    assert not is_proof(made(signs=b"another deployment"))
-    assert not is_proof(made(pepper=b"another deployment"))
+    assert not is_proof(made(signs=Secret(("another",))))
+    assert not is_proof(made(digests=Secret(("another",))))
     for key in (elsewhere, beside):
         assert not is_proof(made(key=key))
         head = made(key=key).split(".")[0]
@@ -146,7 +147,7 @@ def test_a_token_ends_in_its_second() -> None:
 
 
 def test_a_token_ends_no_later_than_its_key() -> None:
-    ends = [TokenMaker(KEY, end, "", b"").end(NOON, 7200) - NOW for end in (None, NOON + HOUR)]
+    ends = [TokenMaker(KEY, end, "", SECRET).end(NOON, 7200) - NOW for end in (None, NOON + HOUR)]
     assert ends == [7200, 3600]
 
 
@@ -164,9 +165,9 @@ def test_a_token_lives_as_long_as_the_secret_that_it_was_made_with() -> None:
     in_grace = replace(new, former_digest=CREDENTIAL.digest, former_until=NOON + HOUR)
     gone = replace(CREDENTIAL, revoked_at=NOON)
     expired = replace(CREDENTIAL, expires_at=NOON)
-    found = [each.accepts(token, SIGNING_KEY, NOON) for each in (new, in_grace, gone, expired)]
+    found = [each.accepts(token, SECRET, NOON) for each in (new, in_grace, gone, expired)]
     assert found == [False, True, False, False]
-    assert not in_grace.accepts(token, SIGNING_KEY, NOON + HOUR)
+    assert not in_grace.accepts(token, SECRET, NOON + HOUR)
 
 
 def test_a_key_is_no_token_and_a_token_no_key() -> None:
@@ -197,4 +198,4 @@ HEAD, LETTERS = TOKEN.split(".")[0], "ABCxyz019-_"
 )
 def test_of_whatever_is_sent_nothing_is_a_token_and_nothing_fails(header: str) -> None:
     found = EmbedToken.from_header(header)
-    assert found is None or not CREDENTIAL.accepts(found.key, SIGNING_KEY, NOON)
+    assert found is None or not CREDENTIAL.accepts(found.key, SECRET, NOON)

@@ -176,7 +176,7 @@ def test_a_cursor_of_any_names_fits_a_url() -> None:
     head = replace(busy_head(LONG_NAMES[:19]), running=busy_head(LONG_NAMES).running)
     head = replace(head, fresh=head.freshened(dict.fromkeys(LONG_NAMES[:99], "2026-11-20"), NOON))
     view = View(ORGANIZATION, MemoryStore(lambda: NOON), head, [], NOON)
-    query = Chain(b"key", b"", {}, NOON)
+    query = Chain([b"key"], b"", {}, NOON)
     assert len(query.cursor(10**6, 10**6, view.pin, [*range(10**6, 10**6 + 8)])) < LONGEST_CURSOR
 
 

@@ -38,7 +38,7 @@ def chain(
     parameters = {**DATES, **sent} if model is AppUsersQuery else sent
     query = {name: [value] for name, value in parameters.items()}
     request = Request("GET", "/", path, query, {}, b"", "1")
-    return Chain.of(key, NOON + after, organization, request, read_query(model, path, query))
+    return Chain.of([key], NOON + after, organization, request, read_query(model, path, query))
 
 
 CURSOR = chain().cursor(50, 3, PIN)

@@ -22,6 +22,7 @@ from typing import Protocol
 from uuid import UUID
 
 from odometer.access.policy import MANAGE_KEYS, Caller, Scope, Target
+from odometer.access.secret import NO_DIGEST, Secret, version_of
 from odometer.domain.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from odometer.domain.frozen import frozen
 from odometer.domain.people import KeyOwner, State
@@ -35,7 +36,6 @@ PATTERN = re.compile(
 )
 SECRET_BITS = 160
 KEY_ID_BITS = 71
-NO_DIGEST = "0" * 64
 
 
 @frozen
@@ -83,15 +83,18 @@ class AccessKey:
         """The key without its secret, for logs."""
         return f"AccessKey({self.organization}, {self.key_id})"
 
-    def digest(self, pepper: bytes) -> str:
-        """The hash that is stored in place of the secret."""
-        message = f"{self.organization}/{self.key_id}/{self.secret}".encode()
-        return hmac.digest(pepper, message, "sha256").hex()
+    @property
+    def message(self) -> bytes:
+        """What is hashed."""
+        return f"{self.organization}/{self.key_id}/{self.secret}".encode()
 
-    def fits(self, pepper: bytes, *digests: str) -> list[bool]:
+    def digest(self, secret: Secret) -> str:
+        """The hash that is stored in place of its secret."""
+        return secret.hash(self.message)
+
+    def fits(self, secret: Secret, *digests: str) -> list[bool]:
         """Which of some stored hashes are of its secret."""
-        digest = self.digest(pepper)
-        return [equal(digest, each) for each in digests]
+        return [equal(secret.hash_like(self.message, each), each) for each in digests]
 
 
 class Proof(Protocol):
@@ -103,7 +106,7 @@ class Proof(Protocol):
     @property
     def key_id(self) -> str: ...
 
-    def fits(self, pepper: bytes, *digests: str) -> list[bool]: ...
+    def fits(self, secret: Secret, *digests: str) -> list[bool]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +124,47 @@ class Credential:
     revoked_at: datetime | None = None
     former_digest: str = NO_DIGEST
     former_until: datetime | None = None
+    earlier: tuple[str, ...] = ()
+    """Both hashes before they were hashed again, for what was signed with them until then."""
+    earlier_until: datetime | None = None
 
-    def accepts(self, proof: Proof, pepper: bytes, now: datetime) -> bool:
-        """Whether the key is live and has the present secret, or the former one in its grace."""
-        current, former = proof.fits(pepper, self.digest, self.former_digest)
-        in_grace = self.former_until is not None and now < self.former_until
-        return (current or (former and in_grace)) and self.is_live(now)
+    def accepts(self, proof: Proof, secret: Secret, now: datetime) -> bool:
+        return self.proved_digest(proof, secret, now) is not None
+
+    def proved_digest(self, proof: Proof, secret: Secret, now: datetime) -> str | None:
+        """The stored hash that a proof fits, if the key is live.
+
+        It is the present one, or the former one in its grace, or what one of them was before.
+        """
+        pairs = [self.digest, self.former_digest, *(self.earlier if self.is_changing(now) else ())]
+        fitting = proof.fits(secret, *pairs)
+        good = self.is_live(now), self.is_live(now) and is_before(now, self.former_until)
+        found = zip(pairs, fitting, good * 2, strict=False)
+        return next((digest for digest, fits, counts in found if fits and counts), None)
+
+    def hashed_again(self, secret: Secret, until: datetime | None) -> "Credential":
+        """The credential under the newest version; what was signed before is good until then."""
+        return replace(
+            self,
+            digest=secret.hash_again(self.digest),
+            former_digest=secret.hash_again(self.former_digest),
+            earlier=(self.digest, self.former_digest) if until else (),
+            earlier_until=until,
+        )
+
+    def is_behind(self, secret: Secret) -> bool:
+        """Whether a newer version of the deployment's secret has not hashed it yet."""
+        stored = self.digest, self.former_digest
+        return stored != tuple(map(secret.hash_again, stored))
+
+    @property
+    def version(self) -> int:
+        """The newest version of the deployment's secret that it needs."""
+        return max(version_of(self.digest), version_of(self.former_digest))
+
+    def is_changing(self, now: datetime) -> bool:
+        """Whether what was signed before it was hashed again is still good."""
+        return is_before(now, self.earlier_until)
 
     def is_live(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
@@ -153,10 +191,10 @@ class PresentedKey:
 
 
 def authenticate(
-    presented: PresentedKey, credential: Credential, owner: KeyOwner, pepper: bytes, now: datetime
+    presented: PresentedKey, credential: Credential, owner: KeyOwner, secret: Secret, now: datetime
 ) -> Caller:
     """The caller, if the key is live, its owner active and, with Basic, the username theirs."""
-    accepted = credential.accepts(presented.key, pepper, now)
+    accepted = credential.accepts(presented.key, secret, now)
     named = presented.username in (None, owner.username)
     if not (accepted and named) or owner.state == State.DEACTIVATED:
         raise Unauthenticated
@@ -170,6 +208,11 @@ def authenticate(
         role=owner.role,
         team=owner.team,
     )
+
+
+def is_before(now: datetime, end: datetime | None) -> bool:
+    """Whether something that has an end has not ended."""
+    return end is not None and now < end
 
 
 def decode_base64(text: str) -> str:
@@ -231,7 +274,7 @@ class Keyring:
     """The keys that a caller may manage: an Admin all of them, anyone else their own."""
 
     store: Credentials
-    pepper: bytes
+    secret: Secret
     caller: Caller
     now: datetime
 
@@ -243,7 +286,7 @@ class Keyring:
         if not scopes <= self.caller.scopes:
             raise Forbidden
         key, credential = issue(
-            self.caller.organization, name, user, scopes, self.pepper, self.now, expires_at
+            self.caller.organization, name, user, scopes, self.secret, self.now, expires_at
         )
         self.store.add_credential(credential)
         return key, credential
@@ -276,13 +319,15 @@ class Keyring:
         if not former.scopes <= self.caller.scopes:
             raise Forbidden
         key = AccessKey.make(former.organization, key_id)
+        earlier = (NO_DIGEST, *former.earlier[:1]) if former.is_changing(self.now) else ()
         credential = replace(
             former,
-            digest=key.digest(self.pepper),
+            digest=key.digest(self.secret),
             former_digest=former.digest if grace else NO_DIGEST,
             former_until=(self.now + grace).replace(microsecond=0) if grace else None,
+            earlier=earlier,
         )
-        names = ("digest", "former_digest", "former_until")
+        names = ("digest", "former_digest", "former_until", *(["earlier"] if earlier else ()))
         if not self.store.change_credential(credential, *names, digest=former.digest):
             raise Conflict(key_id)
         return key, credential
@@ -301,7 +346,7 @@ def issue(
     name: str,
     user: int,
     scopes: frozenset[Scope],
-    pepper: bytes,
+    secret: Secret,
     now: datetime,
     expires_at: datetime | None = None,
 ) -> tuple[AccessKey, Credential]:
@@ -313,7 +358,7 @@ def issue(
         name=name,
         user=user,
         scopes=scopes,
-        digest=key.digest(pepper),
+        digest=key.digest(secret),
         created_at=now.replace(microsecond=0),
         expires_at=None if expires_at is None else expires_at.replace(microsecond=0),
     )

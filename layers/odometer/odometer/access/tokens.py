@@ -29,6 +29,7 @@ from odometer.access.keys import (
     organization_of,
 )
 from odometer.access.policy import MAKE_EMBEDS, Access, Caller, Grant, Scope, Target
+from odometer.access.secret import Secret, version_of
 from odometer.domain.errors import Forbidden, Unauthenticated
 from odometer.domain.frozen import frozen
 from odometer.domain.people import Role
@@ -115,9 +116,9 @@ class EmbedToken:
         """The token without its claims and its signature, for logs."""
         return f"EmbedToken({self.organization}, {self.key_id})"
 
-    def fits(self, pepper: bytes, *digests: str) -> list[bool]:
+    def fits(self, secret: Secret, *digests: str) -> list[bool]:
         """Which of some stored hashes are of the secret that it was made with."""
-        made = [signature_of(self.signed, each, pepper) for each in digests]
+        made = [signature_of(self.signed, each, secret) for each in digests]
         return [equal(self.signature, each) for each in made]
 
     def claims(self, now: datetime) -> Claims:
@@ -137,7 +138,7 @@ class TokenMaker:
     """When the key ends."""
     digest: str
     """The hash of its secret, as it is stored."""
-    signing_key: bytes
+    secret: Secret
 
     def end(self, now: datetime, seconds: int) -> int:
         """The second in which a token of so many seconds ends: when its key does, at the latest."""
@@ -147,7 +148,7 @@ class TokenMaker:
     def make(self, claims: Claims) -> EmbedToken:
         organization = base62(UUID(self.key.organization).int, ORGANIZATION)
         signed = f"{MARK}{organization}{self.key.key_id}.{claims.text}"
-        signature = signature_of(signed, self.digest, self.signing_key)
+        signature = signature_of(signed, self.digest, self.secret)
         return EmbedToken(self.key.organization, self.key.key_id, signed, signature)
 
 
@@ -178,8 +179,12 @@ def holder_of(claims: Claims, owner: Caller, subject: Target | None) -> Caller:
     )
 
 
-def signature_of(signed: str, digest: str, signing_key: bytes) -> str:
-    """The signature of a token; hashes are all of one length, so no two tokens are signed alike."""
+def signature_of(signed: str, digest: str, secret: Secret) -> str:
+    """The signature of a token, by the version of the secret that made the hash.
+
+    A hash ends where the mark of the token begins, so no two tokens are signed alike.
+    """
+    signing_key = secret.embed_key(version_of(digest))
     return encoded(hmac.digest(signing_key, f"{digest}{signed}".encode(), "sha256"))
 
 

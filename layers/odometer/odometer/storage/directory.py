@@ -14,15 +14,16 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from itertools import chain, islice
 from sys import getsizeof
 from threading import Lock
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
-from odometer.access.keys import NO_DIGEST, Credential, Proof
+from odometer.access.keys import Credential, Proof
 from odometer.access.policy import Scope
+from odometer.access.secret import NO_DIGEST, Secret
 from odometer.directory.columns import BLOCK_ROWS, HISTORY_ROWS, Block, Columns, DirectoryHead
 from odometer.directory.names import NameDigests
 from odometer.directory.snapshot import Directory
@@ -130,12 +131,17 @@ class Entrance(NamedTuple):
     credential: Credential | None
     directory: Directory | None
 
-    def proved_by(self, key: Proof, pepper: bytes, now: datetime) -> tuple[Credential, Directory]:
+    @property
+    def version(self) -> int:
+        """The version of the deployment's secret that the credential needs."""
+        return self.credential.version if self.credential else 1
+
+    def proved_by(self, key: Proof, secret: Secret, now: datetime) -> tuple[Credential, Directory]:
         """Both, if the key is the right one; an unknown one takes the path of a wrong one."""
         if self.credential is None or self.directory is None:
-            key.fits(pepper, NO_DIGEST, NO_DIGEST)
+            key.fits(secret, NO_DIGEST, NO_DIGEST)
             raise Unauthenticated
-        if not self.credential.accepts(key, pepper, now):
+        if not self.credential.accepts(key, secret, now):
             raise Unauthenticated
         return self.credential, self.directory
 
@@ -262,7 +268,7 @@ class DirectoryStore:
         return map(credential_of, self.table.query(organization, first, last, consistent=True))
 
     def add_credential(self, credential: Credential) -> None:
-        if not self.table.put_new(credential_item(credential)):
+        if not self.table.put_new(new_credential_item(credential)):
             raise Conflict(credential.key_id)
 
     def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool:
@@ -402,20 +408,30 @@ def head_of(item: Mapping[str, Any]) -> DirectoryHead:
     )
 
 
-INSTANTS = ("created_at", "expires_at", "revoked_at", "former_until")
+INSTANTS = ("created_at", "expires_at", "revoked_at", "former_until", "earlier_until")
+KNOWN = frozenset(field.name for field in fields(Credential))
 
 
 def credential_item(credential: Credential) -> Item:
     values = asdict(credential)
     values["scopes"] = sorted(credential.scopes)
+    values["earlier"] = list(credential.earlier)
     for name in INSTANTS:
         values[name] = int(values[name].timestamp()) if values[name] else None
     return {"pk": credential.organization, "sk": credential_key(credential.key_id), **values}
 
 
+def new_credential_item(credential: Credential) -> Item:
+    """A credential that was never hashed again has no attribute of that."""
+    item = credential_item(credential)
+    return {name: item[name] for name in item if name not in ("earlier", "earlier_until")}
+
+
 def credential_of(item: Mapping[str, Any]) -> Credential:
-    values: dict[str, Any] = {name: item[name] for name in item if name not in ("pk", "sk")}
+    """A credential; attributes that a later release has added are left out."""
+    values: dict[str, Any] = {name: item[name] for name in item if name in KNOWN}
     for name in INSTANTS:
-        seconds = values[name]
+        seconds = values.get(name)
         values[name] = None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    values["earlier"] = tuple(values.get("earlier", ()))
     return Credential(**{**values, "scopes": frozenset(map(Scope, values["scopes"]))})

@@ -55,7 +55,8 @@ class Mark(NamedTuple):
 class Chain:
     """The chain that a request's page belongs to; without a mark, the page begins it."""
 
-    key: bytes
+    keys: Sequence[bytes]
+    """The first one signs; each of them may have signed what is read."""
     belongs_to: bytes
     query: Mapping[str, Sequence[str]]
     now: int
@@ -64,13 +65,15 @@ class Chain:
     mark: Mark | None = None
 
     @classmethod
-    def of(cls, key: bytes, now: datetime, reach: str, request: Request, query: Query) -> Self:
+    def of(
+        cls, keys: Sequence[bytes], now: datetime, reach: str, request: Request, query: Query
+    ) -> Self:
         """The chain that a query is a page of; a cursor that is not of this query is a fault."""
         filters = query.model_dump(mode="json", exclude=set(PAGING))
         places = {name: value.lower() for name, value in request.parameters.items()}
         belongs_to = json.dumps([reach, type(query).__name__, places, filters])
         all_rows = wants_all_rows(request)
-        chain = cls(key, belongs_to.encode(), request.query, epoch_second(now), all_rows)
+        chain = cls(keys, belongs_to.encode(), request.query, epoch_second(now), all_rows)
         cursor = getattr(query, "cursor", None)
         return chain if cursor is None else replace(chain, mark=chain.read(cursor))
 
@@ -107,13 +110,13 @@ class Chain:
         expires = self.mark.expires if self.mark else self.now + CURSOR_LIFE // SECOND
         mark = Mark(row, expires, directory, pin, ahead, erased)._asdict()
         body = zlib.compress(json.dumps(mark, separators=(",", ":")).encode(), 9)
-        return urlsafe_b64encode(self._tag(body) + body).rstrip(b"=").decode()
+        return urlsafe_b64encode(self._tag(body, self.keys[0]) + body).rstrip(b"=").decode()
 
     def read(self, cursor: str) -> Mark:
         """The mark of a cursor; one that was made for another chain is refused."""
         content = bytes_of(cursor)
         tag, body = content[:TAG_BYTES], content[TAG_BYTES:]
-        if not hmac.compare_digest(tag, self._tag(body)):
+        if not any(hmac.compare_digest(tag, self._tag(body, key)) for key in self.keys):
             raise cursor_fault("Invalid cursor", cursor)
         mark = Mark(**json.loads(zlib.decompress(body)))
         if mark.expires <= self.now:
@@ -127,9 +130,9 @@ class Chain:
     def link(self, cursor: str) -> str:
         return f'<?{urlencode({**self.query, "cursor": cursor}, doseq=True)}>; rel="next"'
 
-    def _tag(self, body: bytes) -> bytes:
+    def _tag(self, body: bytes, key: bytes) -> bytes:
         message = len(self.belongs_to).to_bytes(8, "big") + self.belongs_to + body
-        return hmac.digest(self.key, message, "sha256")[:TAG_BYTES]
+        return hmac.digest(key, message, "sha256")[:TAG_BYTES]
 
 
 def content_without_expiry(cursor: str) -> bytes:

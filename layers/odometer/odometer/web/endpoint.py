@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from odometer.access.keys import AccessKey, Credential, Keyring, PresentedKey, Proof, authenticate
 from odometer.access.limits import Asked
 from odometer.access.policy import Access, Caller, Rule, Target
+from odometer.access.secret import Secret
 from odometer.access.tokens import Claims, EmbedToken, TokenMaker, holder_of
 from odometer.bootstrap import Process, process, will_be_copied
 from odometer.directory.people import Product, Team, User
@@ -177,16 +178,17 @@ class RequestContext:
         self._refuse_at_once(proof, limiter)
         limiter.begin_sharing(self.now)
         begin = done if self.process.knows_secret else self.tasks.begin
-        secret = begin(lambda: self.process.proving_key(proof))
+        reading = begin(lambda: self.process.secret)
         ahead = self.process.view_ahead(proof, self.tasks, self.meter) if self.reads_usage else None
         entrance, found = directories.enter(proof.organization, proof.key_id, ahead)
-        pepper = secret.result()
-        credential, directory = self._proved(entrance, proof, pepper)
+        reading.result()
+        secret = self.process.secret_with(entrance.version)
+        credential, directory = self._proved(entrance, proof, secret)
         if ahead:
             ahead.go_on(found, directory.organization.time_zone, epoch_second(self.now))
         claims = proof.claims(self.now) if isinstance(proof, EmbedToken) else None
         owner = directory.key_owner(credential.user, self._registers(claims))
-        caller = authenticate(presented, credential, owner, pepper, self.now)
+        caller = authenticate(presented, credential, owner, secret, self.now)
         if claims:
             caller = holder_of(claims, caller, target_of(subject_of(claims, directory)))
         self.line |= identity_of(caller)
@@ -208,10 +210,10 @@ class RequestContext:
         return found
 
     def _proved(
-        self, entrance: Entrance, proof: Proof, pepper: bytes
+        self, entrance: Entrance, proof: Proof, secret: Secret
     ) -> tuple[Credential, Directory]:
         try:
-            return entrance.proved_by(proof, pepper, self.now)
+            return entrance.proved_by(proof, secret, self.now)
         except Unauthenticated:
             self.process.refused(proof, self.now)
             raise
@@ -313,8 +315,19 @@ def chain(context: RequestContext) -> Chain:
     """The page that the query asks for; the query must have been read before."""
     if context.query is None:
         raise TypeError("a chain of pages needs a query before it")
-    key, reach = context.process.cursor_key, context.caller.reach
-    return Chain.of(key, context.now, reach, context.request, context.query)
+    keys, reach = cursor_keys(context), context.caller.reach
+    return Chain.of(keys, context.now, reach, context.request, context.query)
+
+
+def cursor_keys(context: RequestContext) -> list[bytes]:
+    """The key that signs cursors, which is as old as the caller's, and others that may have.
+
+    These are newer ones, which others' keys have already, and for a day the one before.
+    """
+    credential, secret = context.entered.credential, context.process.secret
+    before = [credential.version - 1] if credential.is_changing(context.now) else []
+    versions = [*range(credential.version, secret.newest + 1), *before]
+    return [secret.cursor_key(version) for version in versions]
 
 
 def key_activity(context: RequestContext) -> KeyActivity:
@@ -322,15 +335,18 @@ def key_activity(context: RequestContext) -> KeyActivity:
 
 
 def keyring(context: RequestContext) -> Keyring:
-    return Keyring(context.directories, context.process.pepper, context.caller, context.now)
+    return Keyring(context.directories, context.process.secret, context.caller, context.now)
 
 
 def token_maker(context: RequestContext) -> TokenMaker:
     entered, process = context.entered, context.process
     if not isinstance(entered.proof, AccessKey):
         raise Forbidden
-    digest, expires_at = entered.proof.digest(process.pepper), entered.credential.expires_at
-    return TokenMaker(entered.proof, expires_at, digest, process.embed_key)
+    credential, secret = entered.credential, process.secret
+    digest = credential.proved_digest(entered.proof, secret, context.now)
+    if digest is None:
+        raise Unauthenticated
+    return TokenMaker(entered.proof, credential.expires_at, digest, secret)
 
 
 def subject(context: RequestContext) -> Subject:
