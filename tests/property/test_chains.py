@@ -216,8 +216,12 @@ class History:
             Chain(self.simulated, chain.route, chain.query).turn(200)
 
     def end(self) -> None:
-        """Begin what has not begun, and turn all pages that are left."""
+        """Begin what has not begun, and finish all of it."""
         self.begin(len(CASES))
+        self.finish()
+
+    def finish(self) -> None:
+        """Turn all pages that are left."""
         while self.turning:
             self.turning[0].turn(self.luck.choice([1, 3, 200]))
 

@@ -43,13 +43,16 @@ class Answers(BaseHTTPRequestHandler):
     """Answers every call as moto does, but takes writes and keeps none."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     one_at_a_time: ClassVar = Lock()
+    keeps_writes = False
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         service, _, verb = self.headers["x-amz-target"].partition(".")
         with self.one_at_a_time:
-            status, content = (200, b"{}") if verb in WRITES else self.found(service, body)
+            is_lost = verb in WRITES and not self.keeps_writes
+            status, content = (200, b"{}") if is_lost else self.found(service, body)
         self.send_response(status)
         self.send_header("content-type", "application/x-amz-json-1.0")
         self.send_header("content-length", str(len(content)))
@@ -69,6 +72,12 @@ class Answers(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None: ...
 
 
+class KeepingAnswers(Answers):
+    """Answers every call as moto does."""
+
+    keeps_writes = True
+
+
 @contextmanager
 def served_on_loopback(issuer: bytes = ISSUER) -> Iterator[Address]:
     """Serve over TLS, for a client pays for its certificates too: Amazon vouches for it."""
@@ -84,4 +93,14 @@ def served_on_loopback(issuer: bytes = ISSUER) -> Iterator[Address]:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         Thread(target=server.serve_forever, daemon=True).start()
         yield Address(f"https://localhost:{server.server_port}", every)
+        server.shutdown()
+
+
+@contextmanager
+def tables_on_loopback() -> Iterator[str]:
+    """Serve without TLS, and keep what is written; yields the address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), KeepingAnswers) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

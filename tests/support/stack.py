@@ -21,6 +21,8 @@ from botocore import session
 from botocore.loaders import Loader, create_loader
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table as MotoTable
 
 from odometer.access.keys import issue
 from odometer.access.policy import Scope
@@ -115,7 +117,9 @@ class Stack:
         sent = {"authorization": f"Bearer {key}"} if key else {}
         if body is not None and not isinstance(body, str | bytes):
             body, sent = json.dumps(body), {**sent, "content-type": "application/json"}
-        event = proxy_event(method, url, {**sent, **(headers or {})}, body)
+        return self.answer(proxy_event(method, url, {**sent, **(headers or {})}, body))
+
+    def answer(self, event: dict[str, Any]) -> Reply:
         return answer_to(event, self.now)
 
     def get(self, url: str, key: str | None = None, **headers: str) -> Reply:
@@ -186,7 +190,10 @@ def answer_to(event: dict[str, Any], now: datetime | None = None) -> Reply:
     handler, parameters = routed(event["httpMethod"], event["path"])
     if now:
         handler = replace(handler, clock=lambda: now)
-    answer = handler({**event, "pathParameters": parameters or None}, CONTEXT)
+    return reply_of(handler({**event, "pathParameters": parameters or None}, CONTEXT))
+
+
+def reply_of(answer: Mapping[str, Any]) -> Reply:
     body = answer["body"]
     text = base64.b64decode(body).decode() if answer["isBase64Encoded"] else body
     return Reply(answer["statusCode"], answer["headers"], text)
@@ -231,6 +238,7 @@ def stack_on_moto() -> Iterator[Stack]:
         patch.object(session, "create_loader", loader_of_all_tests),
         mock_aws(),
         one_call_at_a_time(),
+        queries_of_one_partition(),
     ):
         create_tables(boto3.client("dynamodb"))
         boto3.client("secretsmanager").create_secret(Name="odometer", SecretString="not a secret")
@@ -253,6 +261,20 @@ def one_call_at_a_time() -> Iterator[None]:
             return answer(stubber, request)
 
     with patch.object(BotocoreStubber, "process_request", answer_alone):
+        yield
+
+
+@contextmanager
+def queries_of_one_partition() -> Iterator[None]:
+    """A query does not sort all items of its table first, as moto's does."""
+    query = MotoTable.query
+
+    def query_partition(table: MotoTable, hash_key: DynamoType, *rest: Any, **others: Any) -> Any:
+        partition = {hash_key: table.items.get(hash_key, {})}
+        with patch.object(table, "items", partition):
+            return query(table, hash_key, *rest, **others)
+
+    with patch.object(MotoTable, "query", query_partition):
         yield
 
 
