@@ -80,6 +80,11 @@ COMMANDS: Final[Mapping[str, Entry]] = {
         "maintenance:rebuild",
         "Make frames again from the events, beside the old ones, and then show them.",
     ),
+    "cost": Entry(
+        OPERATE,
+        "cost:cost",
+        "Show what a deployment has cost, line by line, and what that is for a million events.",
+    ),
     "redrive": Entry(
         OPERATE,
         "maintenance:redrive",
