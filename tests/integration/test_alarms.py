@@ -198,24 +198,23 @@ def test_what_an_audit_finds_calls_somebody(
     name: str, findings: Findings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack = Deployment()
-    stack.pass_by(24 * HOURS)
     monkeypatch.setattr(stack.work.engine, "audit", lambda *_: (findings, False))
-    stack.pass_by(24 * HOURS)
+    stack.pass_by(2 * HOURS)
     assert stack.calls == [(name, "ALARM")]
     monkeypatch.undo()
-    stack.pass_by(48 * HOURS)
+    stack.pass_by(30 * HOURS)
     assert stack.calls == [(name, "ALARM")]
     assert stack.is_over(name)
 
 
 def test_audits_that_have_stopped_call_somebody() -> None:
     stack = Deployment()
-    stack.pass_by(48 * HOURS)
+    stack.pass_by(2 * HOURS)
     stack.audits = False
-    stack.pass_by(48 * HOURS)
+    stack.pass_by(34 * HOURS)
     assert stack.calls == [("StoppedAudit", "INSUFFICIENT_DATA")]
     stack.audits = True
-    stack.pass_by(26 * HOURS)
+    stack.pass_by(24 * HOURS)
     assert stack.is_over("StoppedAudit")
 
 
