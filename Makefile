@@ -80,6 +80,12 @@ clean: down ## remove everything that was made here, data included
 	rm -rf .local .venv .aws-sam *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 ##@ Deploy it
+release: ready-to-release check test ## check and test a clean main, set the version, write notes, commit, tag (VERSION=0.2.0)
+	@$(BIN)/python -m tools.release $(VERSION)
+
+ready-to-release: .venv/.ready
+	@$(BIN)/python -m tools.release --check $(VERSION)
+
 build: .venv/.ready .local/tools/sam/.ready ## what `deploy` sends: Python 3.13 on arm64, from any machine with Python 3.13
 	LAYER_PYTHON=3.13 LAYER_ARCH=arm64 $(SAM) build
 
@@ -103,7 +109,7 @@ ready-to-deploy: .venv/.ready
 help:
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: ready-to-deploy run up down test pictures soak bench check format lock clean build deploy artefact promote smoke start-api sbom audit help
+.PHONY: ready-to-release ready-to-deploy run up down test pictures soak bench check format lock clean build deploy release artefact promote smoke start-api sbom audit help
 
 # ---------------------------------------------------------------- environments
 .venv/.ready: requirements/dev.txt pyproject.toml

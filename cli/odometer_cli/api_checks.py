@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from importlib.metadata import version
 from time import monotonic
 from typing import Any, Final
 
 import httpx
 
+from odometer import __version__
 from odometer_cli.checks import FAIL, OK, SKIPPED, WARN, Check
 from odometer_cli.client import Client, content_of, message_of
 from odometer_cli.deployment import Deployment
@@ -94,13 +94,12 @@ NTP: Final = "Set the clock by the network, like: timedatectl set-ntp true"
 
 def release_check(client: Client) -> Check:
     """Whether the deployment has the routes that this command line asks."""
-    ours = version("odometer")
     response = client.send("GET", "/openapi.json")
     known: Mapping[str, Any] = content_of(response).get("paths", {}) if response.is_success else {}
     if missing := [path for path in ROUTES if path not in known]:
-        what = f"older than this command line, {ours}: it has no {', '.join(missing)}"
+        what = f"older than this command line, {__version__}: it has no {', '.join(missing)}"
         return Check("release", WARN, what, "Deploy a release that has it.")
-    return Check("release", OK, f"it has all that this command line, {ours}, asks for")
+    return Check("release", OK, f"it has all that this command line, {__version__}, asks for")
 
 
 # the key

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -10,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from odometer import __version__
 from odometer.domain.errors import OdometerError
 from odometer_cli.deployment import Deployment, Place
 from odometer_cli.failure import INTERRUPTED, Failure, Misused, failure_of
@@ -173,7 +173,7 @@ app = typer.Typer(
 
 def print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(version("odometer"))
+        typer.echo(__version__)
         raise typer.Exit
 
 

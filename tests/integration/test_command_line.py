@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.stack import Stack as LocalRecord
+from odometer import __version__
 from odometer.access.policy import Scope
 from odometer_cli.local_stack import LocalStack
 from tests.support.in_process_client import ADDRESS, LOOPBACK, open_to_clients
@@ -625,7 +626,7 @@ def test_a_stack_that_is_not_deployed_is_named(stack: Stack) -> None:
 
 
 def test_the_version_is_that_of_the_package() -> None:
-    assert odometer("--version").out == "0.1.0\n"
+    assert odometer("--version").out == f"{__version__}\n"
 
 
 def limits_of(*words: str) -> Said:

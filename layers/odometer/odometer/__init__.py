@@ -4,6 +4,8 @@ import gc
 import sys
 from types import ModuleType
 
+__version__ = "0.1.0"
+
 gc.set_threshold(100_000)  # twice what a start makes: it stays, and looking through it takes time
 
 NO_PLUGINS = ModuleType("pydantic.plugin._loader")
