@@ -5,17 +5,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
 import boto3
+import httpx
 import pytest
 
 from local import deployment as deploying
 from local.smoke import ORGANIZATION, USERNAME, new_key
 from local.stack import Stack, aws_environment
+from odometer_cli.restore import instant_of
+from odometer_cli.table_copies import copy_name
 from tests.support.live_deployment import Deployment
+from tests.support.usage_sender import BATCH, ago, usage_event
 from tools import sbom
 
 BESIDE = f"odometer-{uuid4().hex[:8]}"
@@ -144,6 +149,106 @@ def test_a_stack_knows_neither_keys_nor_organizations_of_the_other(
     assert statuses(beside.address) == [401, 200]
     known = deployment.odometer("organization", "key", ORGANIZATION, "--admin-username", USERNAME)
     assert (known.returncode, "not found" in known.stderr.lower()) == (1, True), known.stderr
+
+
+# a restore of the second, while its senders and readers go on
+
+
+@dataclass
+class Client:
+    """Sends one event after the other, asks how many were used, and keeps what was refused."""
+
+    http: httpx.Client
+    address: str
+    headers: dict[str, str]
+    waiting: list[str] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+    answers: list[httpx.Response] = field(default_factory=list)
+    stopped: Event = field(default_factory=Event)
+
+    def send(self, *names: str) -> None:
+        self.waiting += names
+        body = [usage_event(name, subject=f"{name}@example.com") for name in self.waiting]
+        headers = {**self.headers, **BATCH}
+        sent = self.http.post(f"{self.address}/v1/events", json=body, headers=headers)
+        if sent.status_code == 202:
+            self.taken |= {*self.waiting}
+            self.waiting = []
+
+    def ask(self) -> httpx.Response:
+        query = f"product=automation&measure=tests&from={ago(days=2)}&to={ago(days=-1)}"
+        self.answers.append(
+            self.http.get(f"{self.address}/v1/explain?{query}", headers=self.headers)
+        )
+        return self.answers[-1]
+
+    def wait_for_all(self) -> None:
+        """Wait until all that was taken has been used."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.ask().json().get("value") != len(self.taken):
+            assert time.monotonic() < deadline, (self.answers[-1].text, len(self.taken))
+            time.sleep(0.2)
+
+    def go_on(self) -> None:
+        while not self.stopped.wait(0.3):
+            self.send(uuid4().hex)
+            self.ask()
+
+
+@pytest.fixture
+def client(beside: Beside, deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Client:
+    for name, value in aws_environment(beside.first.endpoint).items():
+        monkeypatch.setenv(name, value)
+    made = new_key(("--stack", BESIDE))["access_key"]
+    return Client(deployment.http, beside.address, {"Authorization": f"Bearer {made}"})
+
+
+def copies(beside: Beside, at: str) -> None:
+    """What AWS would make of the tables as of this instant: the emulator keeps no past."""
+    for name in ("UsageTable", "DirectoryTable"):
+        beside.client("dynamodb").restore_table_to_point_in_time(
+            SourceTableName=beside.outputs[name],
+            TargetTableName=copy_name(beside.outputs[name], instant_of(at)),
+            UseLatestRestorableTime=True,
+        )
+
+
+def lose_usage(beside: Beside) -> None:
+    """Remove every other item of the table, folds and heads among them."""
+    dynamodb, table = beside.client("dynamodb"), beside.outputs["UsageTable"]
+    for item in dynamodb.scan(TableName=table)["Items"][::2]:
+        dynamodb.delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
+
+
+def test_a_stack_is_restored_while_senders_and_readers_go_on(
+    beside: Beside, client: Client
+) -> None:
+    """Figures before, during and after; the other stack notices nothing."""
+    client.send(*(f"before-{number}" for number in range(9)))
+    client.wait_for_all()
+    at = ago(seconds=0)
+    copies(beside, at)
+    client.send(*(f"after-{number}" for number in range(7)))
+    client.wait_for_all()
+    lose_usage(beside)
+    writer = Thread(target=client.go_on)
+    writer.start()
+    words = ("restore", "--at", at, "--yes", "--wait", "2", "--json")
+    command = [sys.executable, "-m", "odometer_cli", "--stack", BESIDE, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    other = client.http.get(f"{beside.first.base_url}/v1/me").status_code
+    client.stopped.set()
+    writer.join()
+    assert (done.returncode, other) == (0, 401), done.stderr
+    statuses = [answer.status_code for answer in client.answers]
+    opened = len(statuses) - statuses[::-1].index(429)
+    figures = [answer.json()["value"] for answer in client.answers[opened:]]
+    assert {*statuses[statuses.index(429) : opened]} == {429}
+    assert figures == sorted(figures)
+    assert min(figures, default=16) >= 9 + 7
+    client.send()
+    client.wait_for_all()
+    assert len(client.taken) > 9 + 7
 
 
 def test_a_stack_has_a_secret_of_its_own(beside: Beside) -> None:
