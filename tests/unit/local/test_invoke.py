@@ -79,7 +79,7 @@ STAND_INS = {
     "sam": f"""#!{sys.executable}
 import os, sys, urllib.request
 reached = urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"]).read().decode()
-told = (*sys.argv[1:], os.environ["USAGE_TABLE"], reached, sys.stdin.read())
+told = (*sys.argv[1:], os.environ["USAGE_TABLE"], reached, *os.environ.values(), sys.stdin.read())
 print(*told, sep="\\n", file=open("said", "w"))
 """,
 }
@@ -122,6 +122,7 @@ def test_sam_local_reaches_the_stack_by_a_port_of_the_network_of_containers(
     said = (tmp_path / "said").read_text()
     assert said.splitlines()[: len(words)] == words
     assert "\nour-UsageTable\nthe stack\n" in said
+    assert f"\n{endpoint}\n" not in said, "that address is not of the network of containers"
     assert ('"httpMethod"' in said) is (typed[0] != "start-api")
 
 
