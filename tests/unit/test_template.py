@@ -488,12 +488,12 @@ def test_limits_are_what_functions_read() -> None:
 
 
 def test_executions_are_kept_for_events_only_where_that_is_asked_for() -> None:
-    kept = {
-        name: each["Properties"]["ReservedConcurrentExecutions"]
-        for name, each in made(EXPANDED, "AWS::Lambda::Function").items()
-        if "ReservedConcurrentExecutions" in each["Properties"]
-    }
     nothing = {"Ref": "AWS::NoValue"}
+    unless_paused = {
+        name: each["Properties"]["ReservedConcurrentExecutions"]["Fn::If"][2]
+        for name, each in made(EXPANDED, "AWS::Lambda::Function").items()
+    }
+    kept = {name: value for name, value in unless_paused.items() if value != nothing}
     wanted = {"Fn::If": ["KeepsIntake", {"Ref": "IntakeConcurrency"}, nothing]}
     assert kept == {"V1SendEvents": wanted, "EngineFold": wanted}
     assert TEMPLATE["Parameters"]["IntakeConcurrency"]["Default"] == 0
