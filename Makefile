@@ -13,6 +13,8 @@ PRETTIER := $(NODE)/node .local/tools/js/node_modules/prettier/bin/prettier.cjs 
 JAVASCRIPT := 'functions/edge/page/files/**/*.js' '!functions/edge/page/files/vendor/**' 'clients/typescript/**/*.js'
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
+# uv trusts whom this machine trusts, as pip does: behind a proxy that has its own certificate, too.
+export UV_SYSTEM_CERTS ?= true
 
 ##@ Run it on this machine
 run: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## start, load the demo, stay until Ctrl-C (PORT=4566)

@@ -17,6 +17,8 @@ OLDEST = (3, 11)
 def main(home: str, *locks: str) -> None:
     refuse_what_cannot_work()
     environment = Path(home)
+    sys.stdout.write(f"Installing {', '.join(locks)} into {home} …\n")
+    sys.stdout.flush()
     uv = Path(".venv/bin/uv")
     if not uv.exists():
         seed(Path(".venv"), uv, Path("requirements/dev.txt"))

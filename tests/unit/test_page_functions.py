@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "functions/edge/page/files"
 NODE = ROOT / ".local/tools/node/bin/node"
-ME = {
+ME: dict[str, Any] = {
     "organization": {"timezone": "Europe/Berlin"},
     "kinds": [{"name": "chat", "days": "utc"}, {"name": "document", "days": "local"}],
 }
@@ -29,7 +29,24 @@ OFFERED = {
     "kinds": [CHAT, DOCUMENT],
     "products": [{"id": "talk", "kind": "chat"}, {"id": "docs", "kind": "document"}],
 }
+WITH_PRODUCTS = ME | {
+    "products": [
+        {"id": "talk", "kind": "chat"},
+        {"id": "write", "kind": "chat"},
+        {"id": "docs", "kind": "document"},
+    ]
+}
 AT_HOME = {"from": "2026-10-25T00:00:00+02:00", "to": "x"}
+
+
+def used_by(**users: int) -> dict[str, Any]:
+    """How many have used each product, as the API answers it."""
+    return {
+        "groups": [
+            {"product": {"id": name}, "totals": {"active_users": {"value": value}}}
+            for name, value in users.items()
+        ]
+    }
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +116,21 @@ CALLS: dict[str, tuple[str, list[Any], Any]] = {
         "question.js",
         ["2026-01-01T00:00:00Z", "2026-04-02T00:00:00Z", "day"],
         [["2026-01-01T00:00:00Z", "2026-04-02T00:00:00Z"]],
+    ),
+    "kindsOfOneCalendar by its products": (
+        "usage.js",
+        [WITH_PRODUCTS, None],
+        [ME["kinds"][0]],
+    ),
+    "kindsOfOneCalendar by its users": (
+        "usage.js",
+        [WITH_PRODUCTS, used_by(talk=0, write=0, docs=3)],
+        [ME["kinds"][1]],
+    ),
+    "kindsOfOneCalendar of equal users": (
+        "usage.js",
+        [WITH_PRODUCTS, used_by(talk=3, write=0, docs=3)],
+        [ME["kinds"][0]],
     ),
     "filled template": (
         "api.js",

@@ -156,28 +156,43 @@ export function LeftOutNotice({ me }) {
 }
 
 /**
- * The kinds that count days in one calendar: of the two, the one of more products.
+ * The kinds that count days in one calendar: of the two, the one whose products are used by more,
+ * and before that is known the one of more products.
  * @param {any} me
+ * @param {any} whole the answer by product, or null
  */
-export function kindsOfOneCalendar(me) {
+export function kindsOfOneCalendar(me, whole) {
   const used = kindsUsed(me)
     .map((name) => kindOf(me, name))
     .filter(Boolean);
-  const weight = (/** @type {any[]} */ kinds) =>
-    me.products.filter((/** @type {any} */ each) => kinds.some((kind) => kind.name === each.kind))
-      .length;
+  const users = Object.fromEntries(
+    (whole?.groups ?? []).map((/** @type {any} */ group) => [
+      group.product.id,
+      group.totals.active_users.value,
+    ]),
+  );
+  const weight = (/** @type {any[]} */ kinds) => {
+    const products = me.products.filter((/** @type {any} */ each) =>
+      kinds.some((kind) => kind.name === each.kind),
+    );
+    const most = Math.max(0, ...products.map((/** @type {any} */ each) => users[each.id] ?? 0));
+    return [most, products.length];
+  };
   const [utc, local] = ['utc', 'local'].map((days) => used.filter((kind) => kind.days === days));
-  return weight(utc) >= weight(local) ? utc : local;
+  const [[usersOfUtc, productsOfUtc], [usersOfLocal, productsOfLocal]] = [utc, local].map(weight);
+  const isUtc = usersOfUtc - usersOfLocal || productsOfUtc - productsOfLocal;
+  return isUtc >= 0 ? utc : local;
 }
 
 /**
  * The products that days active are asked of: those of one calendar.
  * @param {any} me
+ * @param {any} whole the answer by product, or null
  */
-export const daysAsked = (me) =>
+export const daysAsked = (me, whole) =>
   productsOf(
     me,
-    kindsOfOneCalendar(me).map((kind) => kind.name),
+    kindsOfOneCalendar(me, whole).map((kind) => kind.name),
   );
 
 /**

@@ -149,7 +149,7 @@ function Breakdown({ api, me, question, who, usage, seats, query }) {
         first=${MOST}
         isLater=${!usage.data}
       />
-      <${MostActiveUsers} ...${{ api, me, question, who }} isLater=${!usage.data} />
+      <${MostActiveUsers} ...${{ api, me, question, who }} whole=${usage.data} />
     </div>
   `;
 }
@@ -311,8 +311,8 @@ function SeatShares({ seats }) {
  * Days active are counted in one calendar, so only products that share one are asked about.
  * @param {any} props
  */
-function MostActiveUsers({ api, me, question, who, isLater }) {
-  const labels = kindsOfOneCalendar(me)
+function MostActiveUsers({ api, me, question, who, whole }) {
+  const labels = kindsOfOneCalendar(me, whole)
     .map((kind) => kind.label || kind.name)
     .join(', ');
   return html`
@@ -323,8 +323,8 @@ function MostActiveUsers({ api, me, question, who, isLater }) {
       column=${ACTIVE_DAYS}
       first=${MOST}
       definition=${`Days on which each user had any usage of: ${labels}.`}
-      query=${{ ...daysAsked(me), ...who }}
-      isLater=${isLater}
+      query=${{ ...daysAsked(me, whole), ...who }}
+      isLater=${!whole}
     />
   `;
 }

@@ -92,7 +92,7 @@ export default function Team({ api, me, question, navigate }) {
  * @param {any} props
  */
 function Breakdown({ api, me, question, navigate, who, whole, name }) {
-  const labels = kindsOfOneCalendar(me)
+  const labels = kindsOfOneCalendar(me, whole.data)
     .map((kind) => kind.label || kind.name)
     .join(', ');
   return html`
@@ -126,7 +126,7 @@ function Breakdown({ api, me, question, navigate, who, whole, name }) {
         column=${ACTIVE_DAYS}
         hasSearch
         isLater=${!whole.data}
-        query=${{ ...daysAsked(me), ...who }}
+        query=${{ ...daysAsked(me, whole.data), ...who }}
         definition=${`Days on which each had any usage of: ${labels}.`}
       />
     </div>
