@@ -6,8 +6,9 @@ import pytest
 
 from odometer.bootstrap import process
 from odometer.domain.people import Role
-from tests.integration.test_verbs import RESOURCES, by_resource
+from tests.integration.test_verbs import RESOURCES, be_busy, by_resource
 from tests.support.apps import APP, CLIENT, JAMES, USERS, Client, example_client
+from tests.support.grants import not_granted, not_used
 from tests.support.memory_directory import ACME
 from tests.support.stack import Stack
 from tests.support.storage_calls import record_calls
@@ -63,6 +64,7 @@ def visit(client: Client, function: str, key: str) -> None:
     """Ask as the first request of a process, then for the page that follows, if one does."""
     (url,) = TOURS[function]
     forget_all()
+    be_busy(client.now)
     reply = client.stack.get(url, key)
     assert reply.status == 200, reply.text
     cursor = reply.json.get("next_cursor") if isinstance(reply.json, dict) else None
@@ -85,3 +87,7 @@ def test_a_report_uses_exactly_the_verbs_that_it_is_granted(client: Client, func
         spare = IN_A_RACE.get(resource, set())
         assert verbs - spare <= used.pop(resource, set()) <= verbs, resource
     assert used == {}
+    name = logical_id(f"functions/{function}")
+    assert not_granted(name, calls_made.requests) == []
+    unused = not_used(name, calls_made.requests)
+    assert [each for each, _ in unused if each.verb not in IN_A_RACE.get(each.resource, ())] == []

@@ -9,6 +9,7 @@ import pytest
 from odometer.access.keys import AccessKey
 from odometer.access.limits import Asked, Limits
 from odometer.bootstrap import process
+from tests.support.grants import not_granted, not_used
 from tests.support.memory_directory import ACME
 from tests.support.people import YESTERDAY, People, people_of
 from tests.support.stack import Reply, Stack
@@ -115,6 +116,9 @@ def test_a_function_uses_exactly_the_verbs_that_it_is_granted(stack: Stack, func
     assert by_resource(calls_made.calls) == {
         RESOURCES[name]: verbs for name, verbs in grants.items()
     }
+    name = logical_id(f"functions/{function}")
+    assert not_granted(name, calls_made.requests) == []
+    assert not_used(name, calls_made.requests) == []
 
 
 def be_busy(now: datetime) -> None:

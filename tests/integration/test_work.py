@@ -17,10 +17,11 @@ from tests.integration.test_engine import (
     prepared_for,
     total_of,
 )
+from tests.support.grants import not_granted, not_used
 from tests.support.memory_directory import ACME
 from tests.support.memory_store import Killed
 from tests.support.stack import OTHER, Stack, admin_of, copy_of_tables, restore_tables
-from tests.support.storage_calls import Answer, Call, StorageCalls, record_calls, throttled
+from tests.support.storage_calls import Answer, Call, Request, StorageCalls, record_calls, throttled
 from tests.support.usage_sender import (
     dispatch,
     fold,
@@ -277,6 +278,7 @@ def test_a_worker_uses_exactly_what_it_is_granted_and_each_task_no_more_than_its
 ) -> None:
     prepared_for(stack, "fold")
     used: dict[str, set[str]] = {}
+    asked: list[Request] = []
     for task, policies in POLICIES.items():
         if task == REBUILD:
             process().engine.rebuilding.request(ACME, ALL, "UTC")
@@ -287,6 +289,8 @@ def test_a_worker_uses_exactly_what_it_is_granted_and_each_task_no_more_than_its
         calls_made = record_calls()
         assert work(message(ACME)) == NOTHING_FAILED
         allowed = verbs_on_resources(granted_by(policies))
+        assert not_granted("EngineWork", calls_made.requests) == []
+        asked += calls_made.requests
         for resource, verbs in calls_made.verbs.items():
             assert verbs <= allowed[resource], task
             used.setdefault(resource, set()).update(verbs)
@@ -294,6 +298,7 @@ def test_a_worker_uses_exactly_what_it_is_granted_and_each_task_no_more_than_its
     calls_made = record_calls()
     work(message(OTHER))
     used["usage"] |= calls_made.verbs["usage"]
+    assert not_used("EngineWork", [*asked, *calls_made.requests]) == []
     assert used == verbs_on_resources(granted("EngineWork"))
     named = {policy["Ref"] for policy in FUNCTIONS["EngineWork"]["Properties"]["Policies"]}
     assert named == {policy for policies in POLICIES.values() for policy in policies}
@@ -306,8 +311,11 @@ def test_the_fold_uses_exactly_what_it_is_granted(stack: Stack, queues: Any) -> 
     with patch("odometer.services.engine.LONGEST_TAIL", 0):
         for entry in log_of(stack, ACME):
             fold(stream([entry]))
-    calls_made.calls = [call for call in calls_made.calls if call != Call("Query", "log")]  # ours
+    ours = Call("Query", "log")
+    calls_made.calls = [call for call in calls_made.calls if call != ours]
     assert calls_made.verbs == verbs_on_resources(granted("EngineFold"))
+    asked = [each for each in calls_made.requests if each.call != ours]
+    assert (not_granted("EngineFold", asked), not_used("EngineFold", asked)) == ([], [])
 
 
 def test_dispatch_uses_exactly_what_it_is_granted(stack: Stack, queues: Any) -> None:
@@ -315,6 +323,8 @@ def test_dispatch_uses_exactly_what_it_is_granted(stack: Stack, queues: Any) -> 
     as_a_new_process()
     dispatch()
     assert calls_made.verbs == verbs_on_resources(granted("EngineDispatch"))
+    asked = calls_made.requests
+    assert (not_granted("EngineDispatch", asked), not_used("EngineDispatch", asked)) == ([], [])
 
 
 def test_a_settled_organization_costs_a_worker_no_more_than_its_state(

@@ -21,11 +21,21 @@ class Call(NamedTuple):
     resource: str
 
 
+class Request(NamedTuple):
+    """What a call is about in detail, as conditions of policies see it."""
+
+    call: Call
+    partitions: frozenset[str]
+    attributes: frozenset[str]
+    """Those that it writes or compares."""
+
+
 @dataclass
 class StorageCalls:
     """Every call so far; `fail` replaces an answer, `lose` says which answers get lost."""
 
     calls: list[Call] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     fail: Callable[[Call], Answer | None] = lambda _: None
     lose: Callable[[Call], bool] = lambda _: False
 
@@ -33,6 +43,7 @@ class StorageCalls:
         """Called once before each call; an answer takes the place of the real one."""
         for call in calls_of(params["headers"], params["body"]):
             self.calls.append(call)
+            self.requests.append(request_of(call, json.loads(params["body"])))
             if answer := self.fail(call):
                 return answer
         return None
@@ -58,6 +69,25 @@ def calls_of(headers: Any, body: Any) -> list[Call]:
     names = ("TableName", "SecretId", "Name", "QueueUrl")
     named = next((content[name].rpartition("/")[2] for name in names if name in content), None)
     return [Call(verb, each) for each in ([named] if named else content["RequestItems"])]
+
+
+def request_of(call: Call, content: dict[str, Any]) -> Request:
+    """The partitions and the attributes of a call to one table."""
+    keys = [content["Key"]] if "Key" in content else []
+    items = [content["Item"]] if "Item" in content else []
+    batch = content.get("RequestItems", {}).get(call.resource, [])
+    if isinstance(batch, dict):
+        keys += batch["Keys"]
+    else:
+        puts = [each["PutRequest"]["Item"] for each in batch if "PutRequest" in each]
+        items += puts
+        keys += [each["DeleteRequest"]["Key"] for each in batch if "DeleteRequest" in each]
+    values = content.get("ExpressionAttributeValues", {})
+    partitions = [each["pk"]["S"] for each in (*keys, *items)]
+    partitions += [values[":pk"]["S"]] if ":pk" in values else []
+    named = content.get("ExpressionAttributeNames", {}).values()
+    attributes = {name for each in (*keys, *items) for name in each} | {*named}
+    return Request(call, frozenset(partitions), frozenset(attributes))
 
 
 def record_calls() -> StorageCalls:

@@ -2,13 +2,22 @@
 
 import json
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.template import read, written
+from odometer.access.keys import issue
+from odometer.access.policy import Scope
+from odometer.access.secret import Secret
+from odometer.engine.format import keys
+from odometer.storage.directory import ORGANIZATIONS, item_of, new_credential_item
 from tests.support.deployed_template import deployed
+from tests.support.grants import grants_of
+from tests.support.memory_directory import ACME, NOON, new_head
+from tests.unit.test_template import FUNCTIONS, READS, policies_of, routes
 
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/1234"
 DEFAULT = deployed()
@@ -222,3 +231,53 @@ def test_every_exception_of_a_gate_has_its_reason() -> None:
     ]
     assert exceptions
     assert all(len(each["comment"]) > 20 for each in exceptions)  # a sentence
+
+
+# least privilege, by item
+
+
+OWN = "????????-????-????-????-????????????"
+"""The partition of an organization that has its id for a key."""
+
+
+def attributes_granted(policy: str, verb: str) -> set[str]:
+    (found,) = {grant.attributes for grant in grants_of([policy]) if grant.verb == verb}
+    return set(found)
+
+
+def test_whoever_makes_keys_writes_what_a_key_consists_of_and_nothing_of_a_directory() -> None:
+    _, credential = issue(ACME, "test", 0, frozenset(Scope), Secret(("a secret",)), NOON)
+    assert attributes_granted("MakesKeys", "PutItem") == new_credential_item(credential).keys()
+
+
+def test_whoever_changes_keys_changes_neither_their_owner_nor_their_scopes() -> None:
+    changed = {"digest", "former_digest", "former_until", "earlier", "revoked_at"}
+    assert attributes_granted("ChangesKeys", "UpdateItem") == {"pk", "sk", *changed}
+
+
+def test_whoever_writes_directories_writes_nothing_that_a_key_consists_of() -> None:
+    written = item_of(new_head(ACME, "Acme Corp")).keys() | {"ttl"}
+    for verb in ("BatchWriteItem", "PutItem", "UpdateItem"):
+        assert attributes_granted("WritesDirectory", verb) == written
+
+
+@pytest.mark.parametrize("policy", ["KnowsCallers", "AcceptsEvents"])
+def test_notes_of_use_and_answers_that_are_kept_are_written_by_those_who_need_them(
+    policy: str,
+) -> None:
+    grants = [each for each in grants_of([policy]) if each.resource == "activity"]
+    (patterns,) = {each.partitions for each in grants}
+    (own, kept) = (fnmatchcase(key, patterns[0]) for key in (ACME, keys.repeats(ACME)))
+    assert (own, kept) == ((True, False) if policy == "KnowsCallers" else (False, True))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_only_dispatch_lists_organizations_and_reports_write_only_their_notes(
+    function: str,
+) -> None:
+    for grant in grants_of(policies_of(function)):
+        lists = fnmatchcase(ORGANIZATIONS, grant.partitions[0]) and grant.verb == "Query"
+        assert not (lists and grant.resource == "directory") or function == "EngineDispatch"
+        is_report = {method for method, _ in routes(function)} == {"GET"}
+        if is_report and grant.verb not in READS:
+            assert (grant.resource, grant.partitions) == ("activity", (OWN,))

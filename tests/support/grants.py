@@ -1,0 +1,64 @@
+"""What policies of template.yaml grant, by item: partitions and attributes, not only verbs."""
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from tests.support.storage_calls import Request
+from tests.unit.test_template import policies_of, unconditional
+
+TABLES = {
+    "DirectoryTable": "directory",
+    "ActivityTable": "activity",
+    "LogTable": "log",
+    "UsageTable": "usage",
+}
+ANY = ("*",)
+
+
+class Grant(NamedTuple):
+    """One verb on one table, with the partitions and the attributes that it is granted for."""
+
+    verb: str
+    resource: str
+    partitions: tuple[str, ...]
+    attributes: tuple[str, ...]
+
+    def admits(self, request: Request) -> bool:
+        within = all(
+            any(fnmatchcase(each, pattern) for pattern in self.partitions)
+            for each in request.partitions
+        )
+        named = self.attributes == ANY or request.attributes <= {*self.attributes}
+        return (self.verb, self.resource) == request.call and within and named
+
+
+def grants_of(policies: Iterable[str]) -> Iterator[Grant]:
+    for statement in (each for policy in policies for each in unconditional(policy)):
+        verbs = statement["Action"]
+        resource = TABLES.get(str(statement["Resource"]["Fn::GetAtt"][0]))
+        keys = {"dynamodb:LeadingKeys": ANY, "dynamodb:Attributes": ANY}
+        for operator in statement.get("Condition", {}).values():
+            keys |= {name: tuple(values) for name, values in operator.items()}
+        for verb in [verbs] if isinstance(verbs, str) else verbs:
+            if resource:
+                yield Grant(verb.partition(":")[2], resource, *keys.values())
+
+
+def not_granted(function: str, requests: Iterable[Request]) -> list[Request]:
+    """What a function asked of tables that no statement of its policies allows."""
+    grants = list(grants_of(policies_of(function)))
+    asked = [each for each in requests if each.call.resource in TABLES.values()]
+    return [each for each in asked if not any(grant.admits(each) for grant in grants)]
+
+
+def not_used(function: str, requests: Iterable[Request]) -> list[tuple[Grant, str]]:
+    """Partitions that a function may ask for, and does not."""
+    asked = list(requests)
+    return [
+        (grant, pattern)
+        for grant in grants_of(policies_of(function))
+        for pattern in grant.partitions
+        if pattern != "*"
+        and not any(grant._replace(partitions=(pattern,)).admits(each) for each in asked)
+    ]
