@@ -79,7 +79,7 @@ STAND_INS = {
     "sam": f"""#!{sys.executable}
 import os, sys, urllib.request
 reached = urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"]).read().decode()
-told = (*sys.argv[1:], os.environ["USAGE_TABLE"], reached, *os.environ.values(), sys.stdin.read())
+told = (*sys.argv[1:], os.environ["USAGE_TABLE"], reached, os.environ["AWS_ENDPOINT_URL"], sys.stdin.read())
 print(*told, sep="\\n", file=open("said", "w"))
 """,
 }
