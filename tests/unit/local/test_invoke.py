@@ -78,8 +78,9 @@ STAND_INS = {
     "docker": "#!/bin/sh\necho 127.0.0.0/8\n",  # the network of containers
     "sam": f"""#!{sys.executable}
 import os, sys, urllib.request
-reached = urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"]).read().decode()
-told = (*sys.argv[1:], os.environ["USAGE_TABLE"], reached, os.environ["AWS_ENDPOINT_URL"], sys.stdin.read())
+address = os.environ["AWS_ENDPOINT_URL"]
+reached = urllib.request.urlopen(address).read().decode()
+told = (*sys.argv[1:], os.environ["USAGE_TABLE"], reached, address, sys.stdin.read())
 print(*told, sep="\\n", file=open("said", "w"))
 """,
 }
