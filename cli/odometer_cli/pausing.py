@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from odometer.domain.errors import NotFound, Unavailable
-from odometer.storage.dynamo import Table, backoff, domain_errors
+from odometer.storage.dynamo import Item, Table, backoff, domain_errors
 from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Misused
 from odometer_cli.output import progress_bar
@@ -141,19 +141,26 @@ def notes_of(deployment: Deployment) -> Table:
 
 
 def pause(deployment: Deployment) -> bool:
-    """Pause every part; false if all of it was paused before."""
+    """Pause every part, also one that came since it was paused; false if it was paused before."""
     notes = notes_of(deployment)
     with domain_errors():
-        settings = noted(notes)
-        if settings is None:
-            found = {part: SWITCHES[part.kind].read(part.name) for part in parts_of(deployment)}
-            notes.put_new({"pk": NOTES, "sk": PAUSED, "parts": [[*p, found[p]] for p in found]})
-            settings = noted(notes) or found
-            was_open = True
-        else:
-            was_open = False
-        in_turn(settings, "Pausing", lambda switch: switch.pause)
-    return was_open
+        known = noted(notes)
+        new = {
+            part: SWITCHES[part.kind].read(part.name)
+            for part in parts_of(deployment)
+            if part not in (known or {})
+        }
+        if known is None:
+            notes.put_new(note_of(new))  # whoever was faster has read what nobody had changed
+        elif new:
+            notes.put(note_of(known | new))
+        in_turn(noted(notes) or {}, "Pausing", lambda switch: switch.pause)
+    return known is None
+
+
+def note_of(settings: Mapping[Part, Setting]) -> Item:
+    parts = [[part.kind, part.name, settings[part]] for part in settings]
+    return {"pk": NOTES, "sk": PAUSED, "parts": parts}
 
 
 def reopen(deployment: Deployment) -> bool:

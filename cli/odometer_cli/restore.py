@@ -4,7 +4,7 @@ Every step can be done twice, and the last one done is noted in a table that doe
 run that died, at whatever line, is run again and goes on.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from odometer.domain.errors import OdometerError
 from odometer.domain.time import epoch_ms, format_seconds, read_instant
 from odometer.engine.format.log_entries import LOG_SECONDS
 from odometer.engine.read.views import View
@@ -138,7 +137,8 @@ def note_directories(run: Run) -> None:
 def compared_directories(run: Run) -> Iterator[Since]:
     now, then = run.deployment.directories, run.then
     compare = partial(since, now=now, then=then, goes_back=run.goes_back)
-    yield from of_everybody(run.deployment, "Directories compared", compare)
+    names = {*now.organizations(), *(then.organizations() if then else ())}
+    yield from of_each(sorted(names), "Directories compared", compare)
 
 
 def put_back(run: Run) -> None:
@@ -168,7 +168,7 @@ def catch_up(deployment: Deployment, organization: str) -> str:
             more = engine.folding.fold_outstanding(organization, epoch_ms(now))
             if not engine.settle(organization, now) and not more:
                 break
-    except (OdometerError, RuntimeError, ValueError, LookupError):
+    except Exception:  # noqa: BLE001  one that fails keeps out no other
         return organization
     finally:
         deployment.process.work.begin_again(organization, now)
@@ -215,8 +215,11 @@ STEPS: Final[tuple[Callable[[Run], None], ...]] = (
 
 
 def of_everybody(deployment: Deployment, title: str, do: Callable[[str], Any]) -> Iterator[Any]:
-    """Do something for every organization, some at once."""
-    names = list(deployment.directories.organizations())
+    return of_each(list(deployment.directories.organizations()), title, do)
+
+
+def of_each(names: Sequence[str], title: str, do: Callable[[str], Any]) -> Iterator[Any]:
+    """Do something for each organization, some at once."""
     with progress_bar(title, len(names)) as progress, ThreadPoolExecutor(AT_ONCE) as pool:
         for found in pool.map(do, names):
             progress.advance(1)
@@ -346,8 +349,9 @@ def show_plan(run: Run, *, compares: bool, as_json: bool) -> None:
     if as_json:
         show_json(plan)
         return
+    shown = out if compares else err  # where more follows, the plan is not the answer
     for name, value in plan.items():
-        out.print(f"{name:<24}{words(value)}")
+        shown.print(f"{name:<24}{words(value)}")
     if run.at < datetime.now(UTC) - timedelta(seconds=LOG_SECONDS):
         err.print("What was accepted more than 35 days ago is not in the log: send it again.")
     err.print("Until it is done, requests get 429 with Retry-After. What was accepted since that")

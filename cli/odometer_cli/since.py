@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from odometer.directory.snapshot import Directory
-from odometer.domain.errors import Invalid, NotFound, OdometerError
+from odometer.domain.errors import Invalid, NotFound
 from odometer.services.erasure import erase
 from odometer.storage.directory import DirectoryStore, item_of
 from odometer.storage.dynamo import Item, Table
@@ -58,7 +58,7 @@ def since(
     try:
         present = now.open(organization)
         erased = present.erased
-    except (OdometerError, ValueError, LookupError):
+    except Exception:  # noqa: BLE001  whatever is damaged: this is why it is restored
         return Since(organization, is_readable=False)
     former = directory_in(then, organization)
     keys = made_since(organization, now, then) if then and goes_back else ()

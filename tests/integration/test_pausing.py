@@ -1,13 +1,14 @@
 """`odometer pause` and `open`: whatever begins work stands still, and is set as it was before."""
 
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from odometer_cli import app
 from odometer_cli.pausing import client
-from tests.support.control_plane import ControlPlane, Died, control_plane, dies_at
+from tests.support.control_plane import RESERVED, ControlPlane, control_plane, died_at
 from tests.support.stack import Stack
 
 
@@ -33,20 +34,16 @@ def test_everything_stands_still_and_is_then_what_it_was(plane: ControlPlane) ->
 
 @pytest.mark.parametrize("command", ["pause", "open"])
 def test_a_run_that_dies_anywhere_is_done_again(plane: ControlPlane, command: str) -> None:
-    before, died = plane.settings, 0
-    while True:
-        if command == "open":
-            assert odometer("pause").exit_code == 0
-        with dies_at(died):
-            result = odometer(command)
-        if not isinstance(result.exception, Died):
-            break
-        died += 1
+    before, deaths = plane.settings, 0
+    odometer("pause" if command == "open" else "open")
+    while died_at(deaths, lambda: odometer(command)):
+        deaths += 1
         assert odometer(command).exit_code == 0
         assert plane.is_closed == (command == "pause")
         assert odometer("open").exit_code == 0
         assert plane.settings == before
-    assert died == len(plane.resources) - 1 + 1  # every part but the API, and the note
+        odometer("pause" if command == "open" else "open")
+    assert deaths == len(plane.resources)  # every part but the API, and the note
 
 
 def test_a_route_with_a_limit_of_its_own_stands_still_too(plane: ControlPlane) -> None:
@@ -71,3 +68,15 @@ def test_what_was_removed_meanwhile_is_passed_over(plane: ControlPlane) -> None:
     odometer("pause")
     client("lambda").delete_function(FunctionName="work")
     assert odometer("open").exit_code == 0
+
+
+def test_a_part_that_came_since_is_paused_too(plane: ControlPlane) -> None:
+    rest = [each for each in plane.resources if each[1] != "work"]
+    with patch("odometer_cli.pausing.resources_of", lambda _: rest):
+        odometer("pause")
+    assert not plane.is_closed
+    before = plane.settings
+    odometer("pause")
+    assert plane.is_closed
+    odometer("open")
+    assert plane.settings["reserved"] == [RESERVED, before["reserved"][1]]
