@@ -23,7 +23,14 @@ from tests.support.storage_calls import record_calls, throttled
 from tools.emf import Point, lines_in, points_of
 
 STACK, STAGE = "odometer-dev", "dev"
-PARAMETERS = {"ApiName": STACK, "Stage": STAGE, "AlarmTopicArn": "the topic", "Fold": "fold"}
+RELEASE = "0.2.0"
+PARAMETERS = {
+    "ApiName": STACK,
+    "Stage": STAGE,
+    "Release": RELEASE,
+    "AlarmTopicArn": "the topic",
+    "Fold": "fold",
+}
 GATEWAY = {"ApiName": STACK, "Stage": STAGE}
 HOURS = 60
 ALARMS = {
@@ -63,7 +70,7 @@ class Deployment:
 
     def emit(self, lines: Iterable[Mapping[str, Any]]) -> None:
         for about in lines:
-            line = {"service": STACK, "family": "engine", "duration_ms": 1, **about}
+            line = {"family": "engine", "duration_ms": 1, **about, "service": STACK}
             self.add(points_of({**line, **metrics_in(line, instant(self.work.now))}))
 
     def add(self, points: Iterable[Point]) -> None:
@@ -273,6 +280,83 @@ def test_many_refusals_call_somebody_and_a_few_do_not(answers: Mapping[str, Any]
     assert stack.is_over("ManyRefusals")
 
 
+# a release that takes over
+
+ROLL_BACK = {name: ALARMS[name] for name in read("infrastructure/monitoring.yaml")["Outputs"]}
+CANARY_MINUTES = 5
+DELAY_MINUTES = 1
+"""A minute is over, and its metrics are there, before CloudWatch looks at it."""
+
+
+def rolled_back_after(
+    broken: int, whole: int, answers: Mapping[str, Any]
+) -> tuple[str, int] | None:
+    """Which alarm rolls back a canary that fails, and after how many minutes.
+
+    Of a hundred answers a minute for each of `whole` functions, a tenth is of the canary, which
+    fails in `broken` of them.
+    """
+    stack = Deployment(watch=Watch(ROLL_BACK))
+    stack.pass_by(10, lambda: take_over(stack, answers, 0, whole, 0))
+    for minute in range(1, CANARY_MINUTES):
+        stack.pass_by(1, lambda: take_over(stack, answers, broken, whole, 10))
+        if stack.calls:
+            return stack.calls[0][0], minute + DELAY_MINUTES
+    return None
+
+
+def take_over(
+    stack: Deployment, answers: Mapping[str, Any], broken: int, whole: int, percent: int
+) -> None:
+    """A minute of answers, some by a canary."""
+    failed, good = broken * percent, (whole - broken) * percent
+    stack.answer(answers["2xx"], 100 * whole - failed)
+    stack.answer(answers["5xx"], failed)
+    by_before = [{**answers["2xx"], "release": "0.1.0"}] * (100 - percent) * whole
+    by_canary = [{**answers["5xx"], "release": RELEASE}] * failed
+    by_canary += [{**answers["2xx"], "release": RELEASE}] * good
+    stack.emit([*by_before, *by_canary])
+
+
+def test_a_canary_that_fails_everywhere_is_rolled_back_before_it_takes_over(
+    answers: Mapping[str, Any],
+) -> None:
+    assert rolled_back_after(5, 5, answers) == ("FailingRelease", 3)
+
+
+def test_a_canary_that_fails_in_one_function_of_twenty_is_rolled_back_too(
+    answers: Mapping[str, Any],
+) -> None:
+    """Among all answers its failures are one of two hundred, which is no alarm of the stage."""
+    assert rolled_back_after(1, 20, answers) == ("FailingRelease", 3)
+
+
+def test_a_canary_that_works_is_not_rolled_back(answers: Mapping[str, Any]) -> None:
+    assert rolled_back_after(0, 5, answers) is None
+
+
+def test_functions_of_a_release_that_cannot_even_start_are_seen_by_the_gateway(
+    answers: Mapping[str, Any],
+) -> None:
+    """They write no line, so the alarm of the release has no data; a tenth of all answers fails."""
+    stack = Deployment(watch=Watch(ROLL_BACK))
+
+    def failing() -> None:
+        stack.answer(answers["2xx"], 90)
+        stack.answer(answers["5xx"], 10)
+
+    stack.pass_by(CANARY_MINUTES - DELAY_MINUTES, failing)
+    assert stack.calls == [("ServerErrors", "ALARM")]
+
+
+def test_a_release_that_was_deployed_again_is_well_again(answers: Mapping[str, Any]) -> None:
+    stack = Deployment(watch=Watch(ROLL_BACK))
+    stack.pass_by(5, lambda: take_over(stack, answers, 1, 1, 10))
+    assert ("FailingRelease", "ALARM") in stack.calls
+    stack.pass_by(10, lambda: take_over(stack, answers, 0, 1, 0))
+    assert stack.is_over("FailingRelease")
+
+
 # what only AWS counts
 
 
@@ -306,7 +390,7 @@ def test_throttles_of_any_table_in_most_minutes_call_somebody_and_then_ends(
 FIRED = {
     *("ServerErrors", "SlowAnswers", "ManyRefusals", "FunctionThrottles", "TableThrottles"),
     *("LateFolds", "FailedWork", "Unfolded", "FailingWork", "Overdue", "LateUsage"),
-    *("LateSettling", "MissedUsage", "ParkedUsage", "StoppedAudit"),
+    *("FailingRelease", "LateSettling", "MissedUsage", "ParkedUsage", "StoppedAudit"),
 }
 
 

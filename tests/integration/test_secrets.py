@@ -12,6 +12,7 @@ from itertools import product
 
 import pytest
 
+from odometer import __version__
 from odometer.access.keys import AccessKey
 from odometer.bootstrap import process
 from tests.support.memory_directory import ACME
@@ -141,7 +142,7 @@ def read_key(text: str) -> AccessKey:
     return key
 
 
-def test_lines_of_the_log_name_the_stack() -> None:
+def test_lines_of_the_log_name_the_stack_and_its_release() -> None:
     code = "from odometer.logs import log; log.info('said', status=200)"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -155,11 +156,14 @@ def test_lines_of_the_log_name_the_stack() -> None:
         check=True,
     )
     line = json.loads(done.stdout)
+    assert line.pop("_aws")["CloudWatchMetrics"][0]["Dimensions"] == [["service", "release"]]
     assert {**line, "timestamp": ""} == {
         "level": "INFO",
         "message": "said",
         "timestamp": "",
         "service": "odometer-dev",
+        "release": __version__,
+        "failed": 0,
         "status": 200,
     }
 

@@ -66,10 +66,26 @@ def test_throttles_of_every_table_and_operation_that_functions_use_are_counted()
 
 
 def test_an_alarm_on_a_metric_of_ours_names_one_that_functions_emit() -> None:
-    ours = {name: alarm for name, alarm in ALARMS.items() if alarm.get("Namespace") == NAMESPACE}
-    assert {name: alarm["MetricName"] for name, alarm in ours.items()} == alarms_on_our_metrics()
-    for alarm in ours.values():
-        assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "ApiName"}}]
+    ours = {
+        (name, metric["MetricName"], dimensions_of(metric))
+        for name, alarm in ALARMS.items()
+        for metric in metrics_of(alarm)
+        if metric["Namespace"] == NAMESPACE
+    }
+    assert ours == alarms_on_our_metrics()
+
+
+def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    several = [query["MetricStat"]["Metric"] for query in metrics(alarm) if "MetricStat" in query]
+    return several or [alarm]
+
+
+def dimensions_of(metric: dict[str, Any]) -> tuple[str, ...]:
+    """The names of a metric's dimensions, which have the values of this stack."""
+    values = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+    known = {"service": {"Ref": "ApiName"}, "release": {"Ref": "Release"}}
+    assert values == {name: known[name] for name in values}
+    return tuple(values)
 
 
 # the table of metrics
@@ -103,8 +119,10 @@ def table() -> list[Metric]:
     return [Metric.of(row) for row in rows]
 
 
-def alarms_on_our_metrics() -> dict[str, str]:
-    return {alarm: metric.name for metric in table() for alarm in metric.alarms}
+def alarms_on_our_metrics() -> set[tuple[str, str, tuple[str, ...]]]:
+    return {
+        (alarm, metric.name, metric.dimensions) for metric in table() for alarm in metric.alarms
+    }
 
 
 def test_the_table_of_metrics_is_what_functions_emit() -> None:

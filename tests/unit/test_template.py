@@ -530,6 +530,7 @@ def test_a_gradual_release_shifts_every_function_and_is_rolled_back_by_alarms() 
         assert group["AlarmConfiguration"] == WATCHED
 
 
+ROLL_BACK = ("FailingRelease", "ServerErrors", "SlowAnswers", "LateFolds")
 WATCHED = {
     "Fn::If": [
         "HasMonitoring",
@@ -537,7 +538,7 @@ WATCHED = {
             "Enabled": True,
             "Alarms": [
                 {"Name": {"Fn::GetAtt": ["MonitoringStack", f"Outputs.{name}"]}}
-                for name in ("ServerErrors", "SlowAnswers", "LateFolds")
+                for name in ROLL_BACK
             ],
         },
         {},
@@ -546,9 +547,7 @@ WATCHED = {
 
 
 def test_the_alarms_that_roll_back_are_those_of_monitoring() -> None:
-    assert MONITORING["Outputs"] == {
-        name: {"Value": {"Ref": name}} for name in ("ServerErrors", "SlowAnswers", "LateFolds")
-    }
+    assert MONITORING["Outputs"] == {name: {"Value": {"Ref": name}} for name in ROLL_BACK}
     assert made(MONITORING, "AWS::CloudWatch::Alarm").keys() >= MONITORING["Outputs"].keys()
     (refused,) = TEMPLATE["Rules"]["GradualNeedsAlarms"]["Assertions"]
     assert refused["Assert"] == {"Fn::Equals": [{"Ref": "Monitoring"}, "true"]}

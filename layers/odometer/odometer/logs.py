@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from odometer import __version__
+
 NAMESPACE = "Odometer"
 DURATION = {"duration_ms": "Milliseconds"}
 METRICS: Mapping[tuple[str, ...], Mapping[str, str]] = {
@@ -20,6 +22,7 @@ METRICS: Mapping[tuple[str, ...], Mapping[str, str]] = {
     ("service", "code"): DURATION,
     ("service", "task"): DURATION,
     ("service", "family"): {"read_units": "Count", "write_units": "Count"},
+    ("service", "release"): {"failed": "Count"},
     ("service",): {
         "accepted": "Count",
         "rejected": "Count",
@@ -64,6 +67,7 @@ class Log:
         now = datetime.now(UTC)
         at = now.isoformat(timespec="milliseconds")
         line = {"level": level, "message": message, "timestamp": at, "service": service(), **about}
+        line |= {"release": __version__, "failed": int(level == "ERROR")}
         write({**line, **traced(), **metrics_in(line, now)})
 
 
