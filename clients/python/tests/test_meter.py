@@ -24,7 +24,7 @@ import pytest
 from clients.python.tests.conftest import URL, InProcess, Served
 from clients.python.tests.intake import lines_of, wait_until
 from odometer_client import Meter
-from odometer_client.clock import Clock
+from odometer_client.clock import Clock, clock_of_uptime
 from tests.support.usage_sender import run
 
 KEY = "odo_a-key-that-nobody-may-see_1234"
@@ -545,7 +545,7 @@ def test_where_the_machine_has_no_uptime_events_count(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr("time.clock_gettime")
-    with new_meter(api, tmp_path) as meter:
+    with new_meter(api, tmp_path, clock=Clock(uptime=clock_of_uptime())) as meter:
         count(meter, 2)
         assert meter.flush()
     assert (len(api.ids), meter.stats().dropped) == (2, 0)

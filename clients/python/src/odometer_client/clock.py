@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -23,11 +23,15 @@ CORRECTED_SECONDS = 600.0
 LAST_SECOND = 32_503_680_000
 
 
-def uptime() -> float:
-    """Seconds for which the machine has been running, asleep or not."""
+def clock_of_uptime() -> Callable[[], float]:
+    """What tells for how many seconds the machine has been running, asleep or not."""
     if not hasattr(time, "clock_gettime"):  # Windows
-        return time.monotonic()
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+        return time.monotonic
+    return partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+uptime = clock_of_uptime()
+"""Chosen once, because every event asks it."""
 
 
 def boot() -> str:
