@@ -93,6 +93,7 @@ build: .venv/.ready .local/tools/sam/.ready ## what `deploy` sends: Python 3.13 
 
 deploy: ready-to-deploy build ## to the AWS account of your credentials (ENV=default, dev, staging or prod of samconfig.toml)
 	$(SAM) deploy --config-env $(ENV)
+	@$(BIN)/python -m local.protect $(ENV)
 
 artefact: build ## the build as one file, which any environment is deployed from; prints its digest
 	@$(BIN)/python -m local.artefact pack
@@ -101,6 +102,7 @@ promote: ready-to-deploy .local/tools/sam/.ready ## deploy that file as it is (E
 	@$(BIN)/python -m local.artefact unpack '$(DIGEST)'
 	$(SAM) deploy --template-file .aws-sam/artefact/.aws-sam/build/template.yaml \
 	    --config-file $(CURDIR)/samconfig.toml --config-env $(ENV) $(if $(CI),--no-confirm-changeset)
+	@$(BIN)/python -m local.protect $(ENV)
 
 smoke: .venv/.ready ## prove a deployed environment with an organization of its own (ENV=staging)
 	@$(BIN)/python -m local.smoke $(ENV)

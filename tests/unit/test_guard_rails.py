@@ -1,6 +1,7 @@
 """What parameters of the template switch on, each shown off and on, as it is deployed."""
 
 import json
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -209,6 +210,20 @@ def test_the_default_endpoint_is_closed_beside_a_domain_once_that_is_asked_for()
         assert url.startswith("https://${DomainName}/" if closed else "https://${Api}.")
     (refused,) = TEMPLATE["Rules"]["ClosingNeedsADomain"]["Assertions"]
     assert refused["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "DomainName"}, ""]}]}
+
+
+# tags
+
+
+ENVIRONMENTS = tomllib.loads(Path("samconfig.toml").read_text())
+
+
+@pytest.mark.parametrize("environment", [name for name in ENVIRONMENTS if name != "version"])
+def test_everything_of_an_environment_is_tagged_with_its_stage(environment: str) -> None:
+    """CloudFormation hands tags of a stack down to its resources and to nested stacks."""
+    deploys = ENVIRONMENTS[environment]["deploy"]["parameters"]
+    (stage,) = [each for each in deploys["parameter_overrides"] if each.startswith("Stage=")]
+    assert deploys["tags"].split() == ["Project=odometer", stage]
 
 
 # gates
