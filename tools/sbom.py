@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+from odometer import __version__
+
 ALLOWED: Final = frozenset(
     {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "PSF-2.0", "Unlicense"}
 )
@@ -130,8 +132,8 @@ def licence_of(package: str) -> str:
 def bill_of(components: list[Component]) -> dict[str, Any]:
     """It tells no time and no serial number, so that the same locks make the same bill."""
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    name, version = project["name"], project["version"]
-    root = {"type": "application", "bom-ref": name, "name": name, "version": version}
+    name = project["name"]
+    root = {"type": "application", "bom-ref": name, "name": name, "version": __version__}
     needs = [each.purl for each in components]
     return {
         "bomFormat": "CycloneDX",
