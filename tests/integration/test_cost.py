@@ -28,10 +28,14 @@ from odometer_cli.stack_parts import (
     family_of,
     permitted,
 )
-from tests.support.stack import ENVIRONMENT
+from tests.support.memory_directory import ACME
+from tests.support.stack import ENVIRONMENT, Stack, admin_of
 from tests.support.typed import odometer
+from tools.monthly_bill import LOG_BYTES_OF_ANSWER
 
 NAME = "odometer-dev"
+OF_AN_EVENT = 26
+"""Bytes that CloudWatch adds to each line of a log."""
 AT_AWS = {name: value for name, value in ENVIRONMENT.items() if name.startswith("AWS_")}
 NOW = datetime.now(UTC)
 DAYS = 7
@@ -321,3 +325,13 @@ def test_a_function_is_of_the_family_of_its_logs() -> None:
     assert {name: family_of(name, logs) for name in functions} == {
         name: family_of(group.removesuffix("Logs"), ()) for name, group in functions.items()
     }
+
+
+def test_a_request_writes_about_as_much_into_the_log_as_the_page_takes(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = admin_of(stack, ACME)
+    capsys.readouterr()
+    stack.get("/v1/me", key)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert LOG_BYTES_OF_ANSWER / 2 < len(line) + OF_AN_EVENT <= LOG_BYTES_OF_ANSWER
