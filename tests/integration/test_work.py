@@ -255,7 +255,7 @@ RESOURCES = {
     "UsageTable": "usage",
     "WorkQueue": "work.fifo",
 }
-EVERY_TASK = ("RunsEngine", "ReadsLog", "MarksWork", "ClearsMarks", "SendsWork")
+EVERY_TASK = ("RunsEngine", "DoesWork", "MarksWork", "SendsWork")
 POLICIES = {
     "fold": (*EVERY_TASK, "WritesDirectory"),
     "settle": (*EVERY_TASK, "SettlesUsage"),

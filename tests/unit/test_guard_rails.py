@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ IN_NETWORK = deployed(SubnetIds="subnet-1,subnet-2", SecurityGroupIds="sg-1")
 TEMPLATE = written()
 
 Template = dict[str, Any]
+MOST_POLICIES = 10
+"""The quota of a role in an account that has not asked for more."""
 
 
 def properties_of(template: Template, kind: str) -> dict[str, Any]:
@@ -145,6 +148,16 @@ def test_what_policies_grant_to_functions_is_within_their_boundary(template: Tem
             granted |= set(allowed(statements))
     assert granted
     assert granted <= within
+
+
+@pytest.mark.parametrize("template", [DEFAULT, IN_NETWORK], ids=["default", "in a network"])
+def test_no_role_has_more_policies_than_aws_takes(template: Template) -> None:
+    counts = {
+        name: len(role["ManagedPolicyArns"])
+        for name, role in roles_of_functions(template).items()
+        if len(role["ManagedPolicyArns"]) > MOST_POLICIES
+    }
+    assert counts == {}
 
 
 # caps of tables
@@ -271,7 +284,8 @@ def test_whoever_changes_keys_changes_neither_their_owner_nor_their_scopes() -> 
 
 
 def test_whoever_writes_directories_writes_nothing_that_a_key_consists_of() -> None:
-    written = item_of(new_head(ACME, "Acme Corp")).keys() | {"ttl"}
+    with_every_attribute = replace(new_head(ACME, "Acme Corp"), limits={"requests": 1})
+    written = item_of(with_every_attribute).keys() | {"ttl"}
     for verb in ("BatchWriteItem", "PutItem", "UpdateItem"):
         assert attributes_granted("WritesDirectory", verb) == written
 

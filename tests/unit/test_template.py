@@ -366,7 +366,7 @@ def test_a_message_comes_again_only_when_its_worker_is_dead_and_is_kept_for_some
     assert kept["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
 
 
-@pytest.mark.parametrize("policy", ["MarksWork", "ClearsMarks", "FindsWork"])
+@pytest.mark.parametrize("policy", ["MarksWork", "DoesWork", "FindsWork"])
 def test_whoever_works_with_marks_touches_no_other_item_of_usage(policy: str) -> None:
     only = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [keys.MARKS]}}
     conditions = [
