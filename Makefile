@@ -89,7 +89,7 @@ ready-to-release: .venv/.ready
 	@$(BIN)/python -m tools.release --check $(VERSION)
 
 build: .venv/.ready .local/tools/sam/.ready ## what `deploy` sends: Python 3.13 on arm64, from any machine with Python 3.13
-	LAYER_PYTHON=3.13 LAYER_ARCH=arm64 $(SAM) build
+	LAYER_PYTHON=$(or $(LAYER_PYTHON),3.13) LAYER_ARCH=$(or $(LAYER_ARCH),arm64) $(SAM) build
 
 deploy: ready-to-deploy build ## to the AWS account of your credentials (ENV=default, dev, staging or prod of samconfig.toml)
 	$(SAM) deploy --config-env $(ENV)

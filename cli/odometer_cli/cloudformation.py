@@ -11,6 +11,11 @@ from odometer.domain.errors import NotFound
 from odometer.storage.dynamo import domain_errors
 
 
+def where(stack: str) -> str:
+    """A stack with its region, which whoever misses it may have to change."""
+    return f"stack {stack} in {boto3.Session().region_name}"
+
+
 def outputs_of(stack: str) -> Mapping[str, str]:
     """The outputs of a stack by name."""
     with domain_errors():
@@ -18,7 +23,7 @@ def outputs_of(stack: str) -> Mapping[str, str]:
             answer = boto3.client("cloudformation").describe_stacks(StackName=stack)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ValidationError":
-                raise NotFound(f"stack {stack}") from error
+                raise NotFound(where(stack)) from error
             raise
     outputs = answer["Stacks"][0].get("Outputs", [])
     return {output["OutputKey"]: output["OutputValue"] for output in outputs}

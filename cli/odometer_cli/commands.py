@@ -83,7 +83,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "cost": Entry(
         OPERATE,
         "cost:cost",
-        "Show what a deployment has cost, line by line, and what that is for a million events.",
+        "Show what a stack has cost, by metrics and list prices, and what a million events cost.",
     ),
     "redrive": Entry(
         OPERATE,

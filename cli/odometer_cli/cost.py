@@ -29,12 +29,12 @@ def cost(
     ctx: typer.Context,
     *,
     days: Annotated[
-        int, typer.Option(min=1, max=LONGEST_DAYS, help="So many days up to the last hour.")
+        int, typer.Option(min=1, max=LONGEST_DAYS, help="How many days, up to this hour.")
     ] = 7,
     as_csv: AsCsv = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a deployment has cost, line by line, and what that is for a million events."""
+    """Show what a stack has cost, by metrics and list prices, and what a million events cost."""
     check_form(as_csv=as_csv, as_json=as_json, limit=None)
     bill = bill_of(name_of(ctx.obj), days)
     if as_json:

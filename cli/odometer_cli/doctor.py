@@ -19,7 +19,10 @@ def doctor(
     ctx: typer.Context,
     *,
     silent_hours: Annotated[
-        int, typer.Option(min=1, max=8_784, help="A source that sent nothing for so long is told.")
+        int,
+        typer.Option(
+            min=1, max=8_784, help="Warn of a source that sent nothing for so many hours."
+        ),
     ] = 24,
     as_json: Annotated[bool, typer.Option("--json", help="Every check, in JSON.")] = False,
 ) -> None:

@@ -22,7 +22,7 @@ NOTES: Final = "RESTORE"
 """The partition of the activity table with what a pause and a restore have to remember."""
 PAUSED: Final = "paused"
 PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10})
-"""AWS takes 15 changes of functions a second, and there are 51."""
+"""AWS takes 15 changes of functions a second, and there are more functions than that."""
 NOT_NOW: Final = frozenset({"ResourceConflictException", "ResourceInUseException"})
 GONE: Final = frozenset({"NotFoundException", "ResourceNotFoundException"})
 

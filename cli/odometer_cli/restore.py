@@ -236,7 +236,8 @@ def restore(
         str | None, typer.Option(help="The latest instant at which all was right, in UTC.")
     ] = None,
     directory: Annotated[
-        bool, typer.Option("--directory", help="Directories and keys go back, too.")
+        bool,
+        typer.Option("--directory", help="Directories go back, too; keys made since then end."),
     ] = False,
     usage_from: Annotated[
         str, typer.Option(help="A table with the usage of that instant, such as a backup's.")

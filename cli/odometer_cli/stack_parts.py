@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from odometer.domain.errors import NotFound
 from odometer.storage.dynamo import domain_errors
+from odometer_cli.cloudformation import where
 from odometer_cli.failure import Refused
 
 DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
@@ -121,7 +122,7 @@ def resources_of(stack: str) -> Iterator[Resource]:
 
 
 def listed(stack: str) -> Iterator[Resource]:
-    with permitted("cloudformation:ListStackResources", of=f"stack {stack}"):
+    with permitted("cloudformation:ListStackResources", of=where(stack)):
         pages = boto3.client("cloudformation").get_paginator("list_stack_resources")
         for page in pages.paginate(StackName=stack):
             for it in page["StackResourceSummaries"]:

@@ -622,7 +622,10 @@ def test_a_stack_by_name_is_all_that_operators_and_clients_need(stack: Stack) ->
 @pytest.mark.usefixtures("_deployed")
 def test_a_stack_that_is_not_deployed_is_named(stack: Stack) -> None:
     said = odometer("--stack", "nowhere", "organization", "key", ACME, "--admin-username", "a")
-    assert (said.exit_code, said.err.splitlines()[0]) == (1, "not found: stack nowhere")
+    assert (said.exit_code, said.err.splitlines()[0]) == (
+        1,
+        "not found: stack nowhere in eu-west-1",
+    )
 
 
 def test_the_version_is_that_of_the_package() -> None:

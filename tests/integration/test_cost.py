@@ -289,7 +289,10 @@ def test_who_may_not_is_told_which_permission_is_missing(used: dict[str, str]) -
 @pytest.mark.parametrize("words", [("--stack", "nowhere"), ("--stack", "No Such Stack!")])
 def test_a_stack_that_is_not_there_is_named(names: dict[str, str], words: tuple[str, str]) -> None:
     said = odometer(*words, "cost")
-    assert (said.exit_code, said.err.splitlines()[0]) == (1, f"not found: stack {words[1]}")
+    assert (said.exit_code, said.err.splitlines()[0]) == (
+        1,
+        f"not found: stack {words[1]} in eu-west-1",
+    )
 
 
 @pytest.mark.parametrize(

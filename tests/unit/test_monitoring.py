@@ -186,6 +186,8 @@ def test_what_fails_for_good_goes_to_a_queue_that_an_alarm_watches() -> None:
 
 # runbooks
 
+RUNBOOKS = sorted(Path("docs/runbooks").glob("*.md"))
+
 
 @pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_names_its_runbook_which_names_the_alarm(name: str) -> None:
@@ -196,7 +198,15 @@ def test_an_alarm_names_its_runbook_which_names_the_alarm(name: str) -> None:
     assert name in re.findall(r"\w+", alarms.removeprefix("*Alarms: "))
 
 
-@pytest.mark.parametrize("page", sorted(Path("docs/runbooks").glob("*.md")), ids=str)
+@pytest.mark.parametrize("page", RUNBOOKS, ids=str)
+def test_a_runbook_begins_with_what_customers_see(page: Path) -> None:
+    first, empty, second, *_ = page.read_text().splitlines()
+    assert re.match("# Customers (of one organization )?see ", first)
+    assert empty == ""
+    assert re.match(r"\*(Alarms: |No alarm\b)", second)
+
+
+@pytest.mark.parametrize("page", RUNBOOKS, ids=str)
 def test_a_runbook_names_no_alarm_that_is_gone(page: Path) -> None:
     named = re.findall(r"^\*Alarms: (.*)\.\*$", page.read_text(), re.MULTILINE)
     assert {name for line in named for name in line.split(", ")} <= ALARMS.keys()

@@ -440,6 +440,12 @@ def test_every_caller_calls_the_version_that_is_live() -> None:
     assert set(addresses) == {live(name)["Ref"] for name in FUNCTIONS if routes(name)}
 
 
+def test_every_parameter_says_what_it_is() -> None:
+    said = {name: each.get("Description", "") for name, each in TEMPLATE["Parameters"].items()}
+    unclear = [name for name, words in said.items() if not words or "The same" in words]
+    assert unclear == []
+
+
 API = "AWS::ApiGateway::RestApi"
 VERSION = "AWS::Lambda::Version"
 
