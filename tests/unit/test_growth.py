@@ -77,6 +77,7 @@ ENTRY = """\
     Type: AWS::Serverless::Function
     Metadata: {SkipBuild: true}
     Properties:
+      AutoPublishAliasAllProperties: true
       CodeUri: functions/v1/count_departments
       LoggingConfig: {LogGroup: !Ref V1Logs}
       Policies: [!Ref KnowsCallers]
