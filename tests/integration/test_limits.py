@@ -14,9 +14,9 @@ from odometer.bootstrap import process
 from odometer_cli.client import Client
 from tests.support.in_process_client import ADDRESS, open_to_clients
 from tests.support.memory_directory import ACME
-from tests.support.people import People, basic, bearer, people_of
+from tests.support.people import ORIGIN, People, basic, bearer, people_of
 from tests.support.stack import OTHER, Reply, stack_on_moto
-from tests.support.storage_calls import StorageCalls, record_calls, throttled
+from tests.support.storage_calls import Call, StorageCalls, record_calls, throttled
 from tests.support.usage_sender import EVENTS, usage_event
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -210,6 +210,18 @@ def exhaust_me(us: People, token: str) -> list[int]:
     return [200, *(each.status for each in replies)]  # the token took the first request
 
 
+def test_a_page_may_read_how_long_it_has_to_wait(us: People) -> None:
+    token = us.token()
+    exhaust_me(us, token)
+    for _ in range(2):
+        reply = us.stack.get("/v1/me", **bearer(token), origin=ORIGIN)
+        assert (reply.status, reply.headers["Retry-After"]) == (429, "10")
+        assert reply.headers["Access-Control-Allow-Origin"] == ORIGIN
+    elsewhere = us.stack.get("/v1/me", **bearer(token), origin="https://evil.example")
+    assert elsewhere.status == 403
+    assert "Access-Control-Allow-Origin" not in elsewhere.headers
+
+
 def test_a_client_waits_as_long_as_it_is_told_to(us: People) -> None:
     key = us.key("admin")
     exhaust(us, key)
@@ -280,6 +292,16 @@ def test_a_key_that_opens_nothing_costs_one_look_up_in_ten_seconds(
         later(us, 10)
         assert ask(us, key).status == 401
         assert len([each for each in calls_made.calls if each.resource == "directory"]) == 2
+
+
+def test_a_token_that_has_expired_costs_one_look_up_in_ten_seconds(
+    us: People, calls_made: StorageCalls
+) -> None:
+    token = us.token()
+    later(us, 3600)
+    calls_made.calls.clear()
+    assert [us.stack.get("/v1/me", **bearer(token)).status for _ in range(3)] == [401] * 3
+    assert calls_made.calls == [Call("BatchGetItem", name) for name in ("directory", "usage")]
 
 
 def test_what_unknown_keys_cost_is_bounded(us: People) -> None:

@@ -1,10 +1,11 @@
 """Limits of an organization, as one process counts and refuses."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from odometer.access.limits import Asked, Limits, Load, Loads, refusal
+from odometer.access.limits import MOST_NAMES, Asked, Limits, Load, Loads, refusal
 from odometer.domain.errors import Throttled
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -75,6 +76,20 @@ def test_a_hundredth_of_a_limit_is_worth_sharing() -> None:
     assert ours.is_worth_sharing
     assert ours.take() == {"requests": 10, "requests#one": 10}
     assert not ours.is_worth_sharing
+
+
+def test_an_organization_of_many_keys_shares_as_many_counts_as_a_write_takes() -> None:
+    ours = load(limits=Limits(read_units=10**9))
+    for number in range(250):
+        ours.count("requests", 1, f"key{number}")
+        assert ours.is_worth_sharing == (len(ours.counted) >= MOST_NAMES)
+    taken: Counter[str] = Counter()
+    while ours.is_worth_sharing:
+        some = ours.take()
+        assert len(some) <= MOST_NAMES
+        taken += some
+    taken += ours.take()
+    assert taken == {"requests": 250, **{f"requests#key{number}": 1 for number in range(250)}}
 
 
 def test_a_window_begins_with_nothing_and_forgets_all_others() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Final
 
 from odometer.domain.errors import Throttled
@@ -20,6 +21,8 @@ WINDOW_SECONDS: Final = 10
 """Clocks of processes may differ by a second or two; no client waits longer than this."""
 PARTS: Final = 100
 """A process shares its count when it is such a part of a limit."""
+MOST_NAMES: Final = 100
+"""So many counts are shared by one write, whose expression may have 4 kB, or else it is refused."""
 
 
 class Asked(StrEnum):
@@ -80,12 +83,13 @@ class Load:
 
     @property
     def is_worth_sharing(self) -> bool:
-        return any(self.counted[name] * PARTS >= most for name, most in self.most.items())
+        is_a_part = any(self.counted[name] * PARTS >= most for name, most in self.most.items())
+        return is_a_part or len(self.counted) >= MOST_NAMES
 
     def take(self) -> Counter[str]:
         """What is shared now, and no more counted here."""
-        taken, self.counted = self.counted, Counter()
-        return taken
+        names = list(islice(self.counted, MOST_NAMES))
+        return Counter({name: self.counted.pop(name) for name in names})
 
     def exceeded(self, key_id: str) -> str:
         """The limit that is used up, of the organization or else of the key; none is empty."""

@@ -31,6 +31,7 @@ from odometer.domain.errors import (
     Forbidden,
     NotFound,
     OdometerError,
+    Throttled,
     TimedOut,
     Unauthenticated,
     Unsupported,
@@ -183,16 +184,15 @@ class RequestContext:
         entrance, found = directories.enter(proof.organization, proof.key_id, ahead)
         reading.result()
         secret = self.process.secret_with(entrance.version)
-        credential, directory = self._proved(entrance, proof, secret)
+        credential, directory, claims = self._proved(entrance, proof, secret)
         if ahead:
             ahead.go_on(found, directory.organization.time_zone, epoch_second(self.now))
-        claims = proof.claims(self.now) if isinstance(proof, EmbedToken) else None
         owner = directory.key_owner(credential.user, self._registers(claims))
         caller = authenticate(presented, credential, owner, secret, self.now)
         if claims:
             caller = holder_of(claims, caller, target_of(subject_of(claims, directory)))
         self.line |= identity_of(caller)
-        self._answer_page_of(caller)
+        self._answer_page_of(claims)
         self.process.accepted(proof)
         limiter.admit(directory.limits, caller.key_id, self.now)
         self._note(caller)
@@ -211,12 +211,17 @@ class RequestContext:
 
     def _proved(
         self, entrance: Entrance, proof: Proof, secret: Secret
-    ) -> tuple[Credential, Directory]:
+    ) -> tuple[Credential, Directory, Claims | None]:
+        """What a proof opens, and what it says if it is a token; one that is no good is noted."""
         try:
-            return entrance.proved_by(proof, secret, self.now)
+            credential, directory = entrance.proved_by(proof, secret, self.now)
+            return credential, directory, self._claims(proof)
         except Unauthenticated:
             self.process.refused(proof, self.now)
             raise
+
+    def _claims(self, proof: Proof) -> Claims | None:
+        return proof.claims(self.now) if isinstance(proof, EmbedToken) else None
 
     def _refuse_at_once(self, proof: Proof, limiter: Limiter) -> None:
         """Refuse without a look-up a key that opened nothing a moment ago, or asks for too much."""
@@ -224,7 +229,11 @@ class RequestContext:
             raise Unauthenticated
         if self.process.has_accepted(proof):
             self.line |= {"organization": proof.organization, "key_id": proof.key_id}
-            limiter.refuse_known(proof.key_id, self.now)
+            try:
+                limiter.refuse_known(proof.key_id, self.now)
+            except Throttled:
+                self._answer_page_of(self._claims(proof))  # so that the page knows how long to wait
+                raise
 
     def count_work(self, now: datetime) -> None:
         """Count what the answer took, for the requests that follow."""
@@ -238,11 +247,11 @@ class RequestContext:
         told = SUBJECTS[claims.access].registers if claims and claims.access in SUBJECTS else ()
         return set().union(REGISTERS if self.reads_usage else (), told, *named)
 
-    def _answer_page_of(self, caller: Caller) -> None:
+    def _answer_page_of(self, claims: Claims | None) -> None:
         """Refuse a page that the caller's token is not for, if it is a page that asks."""
-        if caller.grant and "origin" in self.request.headers:
+        if claims and "origin" in self.request.headers:
             origin = self.request.header("origin")
-            if origin not in caller.grant.origins:
+            if origin not in claims.origins:
                 raise Forbidden
             self.page_origin = origin
 
