@@ -19,7 +19,7 @@ THOUSAND: Final = 1_000
 NOT_SEEN: Final = (
     "data sent to the internet, support, taxes and free tiers",
     "starts of new processes, which Lambda counts in its logs only",
-    "traces of X-Ray, Logs Insights queries and what a firewall or keys of your own cost",
+    "traces of X-Ray, Logs Insights queries, backups, and what a firewall or keys of your own cost",
 )
 
 

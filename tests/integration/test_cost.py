@@ -209,6 +209,7 @@ def test_arm_copies_recovery_and_rare_tables_have_prices_of_their_own() -> None:
         }
     )
     assert "capacity that is provisioned for LogTable" in bill.not_seen
+    assert any("backups" in each for each in bill.not_seen)
 
 
 def test_json_and_csv_have_every_line(used: dict[str, str]) -> None:

@@ -92,6 +92,17 @@ def test_no_expression_stands_in_a_command(path: Path) -> None:
         assert not [step["run"] for step in job.get("steps", []) if "${{" in step.get("run", "")]
 
 
+def test_the_rights_to_deploy_last_as_long_as_the_job() -> None:
+    job = jobs(Path(".github/workflows/promote.yml"))["promote"]
+    (seconds,) = [
+        step["with"]["role-duration-seconds"]
+        for step in job["steps"]
+        if "configure-aws-credentials" in step.get("uses", "")
+    ]
+    role = read("infrastructure/deployer.yaml")["Resources"]["Role"]["Properties"]
+    assert job["timeout-minutes"] * 60 <= seconds <= role["MaxSessionDuration"]
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_job_ends(path: Path) -> None:
     for name, job in jobs(path).items():
