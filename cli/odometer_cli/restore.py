@@ -4,7 +4,7 @@ Every step can be done twice, and the last one done is noted in a table that doe
 run that died, at whatever line, is run again and goes on.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,9 +15,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from odometer.domain.time import epoch_ms, format_seconds, read_instant
+from odometer.engine.format import keys
 from odometer.engine.format.log_entries import LOG_SECONDS
 from odometer.engine.read.views import View
-from odometer.storage.directory import BlockCache, DirectoryStore
+from odometer.storage.directory import ORGANIZATIONS, BlockCache, DirectoryStore
 from odometer.storage.dynamo import Item, Meter, Table
 from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Misused, Refused
@@ -32,6 +33,7 @@ from odometer_cli.table_copies import (
     as_copied,
     compared,
     make_copy,
+    pages,
     restore_table,
     segments_of,
     wait_for,
@@ -299,6 +301,7 @@ def new_run(
     directory = directory or copy_of_directory(settings.directory_table, instant, goes_back)
     wait_for([each for each in (usage, directory) if each])
     run = Run(deployment, instant, usage, directory, goes_back)
+    refuse_other_content(run)
     refuse_later_usage(run)
     return run
 
@@ -311,6 +314,33 @@ def copy_of_directory(table: str, instant: datetime, goes_back: bool) -> str:
         if goes_back:
             raise
         return ""
+
+
+def refuse_other_content(run: Run) -> None:
+    """Refuse a copy of another table, which would take the place of all that there is."""
+    for name, restoring in run.restoring():
+        items = next(pages(restoring.copy, 0, 1))
+        if not all(map(BELONGS[name], items)) or (name == "directory" and not items):
+            message = f"{restoring.copy.name} is no copy of {restoring.table.name}."
+            raise Refused(message, f"Give --{name}-from the name of one.")
+
+
+def is_of_usage(item: Item) -> bool:
+    partition = str(item["pk"])
+    _, _, kind = partition.partition("#")
+    return partition == keys.MARKS or kind.partition("#")[0] not in ("", "LOG", "KEY")
+
+
+def is_of_directory(item: Item) -> bool:
+    partition, sort_key = str(item["pk"]), str(item["sk"])
+    is_small = partition == ORGANIZATIONS or sort_key.startswith("ERASING#")
+    return "#" not in partition and (is_small or not item.keys().isdisjoint({"columns", "digest"}))
+
+
+BELONGS: Final[Mapping[str, Callable[[Item], bool]]] = {
+    "usage": is_of_usage,
+    "directory": is_of_directory,
+}
 
 
 def refuse_later_usage(run: Run) -> None:
@@ -371,8 +401,8 @@ def changes_undone(found: list[Since], *, goes_back: bool) -> dict[str, Any]:
     if not goes_back:
         return always
     gone = [each.organization for each in found if each.is_readable and not each.was_there]
-    keys = [f"{each.organization} {key}" for each in found for key in each.keys]
-    return {**always, "organizations_made_since": gone, "keys_made_since": keys}
+    made = [f"{each.organization} {key}" for each in found for key in each.keys]
+    return {**always, "organizations_made_since": gone, "keys_made_since": made}
 
 
 def words(value: object) -> str:
@@ -413,8 +443,8 @@ def show_end(run: Run, *, as_json: bool) -> None:
 
 def forget(notes: Table) -> None:
     """Remove all that a restore has noted; the run itself last."""
-    keys = [(NOTES, str(item["sk"])) for item in notes.query(NOTES, " ", "~", consistent=True)]
-    notes.delete_all(key for key in keys if key[1] != RUN)
+    noted = [(NOTES, str(item["sk"])) for item in notes.query(NOTES, " ", "~", consistent=True)]
+    notes.delete_all(key for key in noted if key[1] != RUN)
     notes.delete(NOTES, RUN)
 
 

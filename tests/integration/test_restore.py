@@ -310,6 +310,31 @@ def test_usage_that_is_later_than_the_directory_is_refused(rehearsal: Rehearsal)
     assert not rehearsal.plane.is_closed
 
 
+@pytest.mark.parametrize(
+    ("option", "tables"),
+    [
+        ("--usage-from", ("directory", "log", "activity")),
+        ("--directory-from", ("usage", "log", "activity", "empty")),
+    ],
+)
+def test_a_copy_of_another_table_is_refused(
+    rehearsal: Rehearsal, option: str, tables: Sequence[str]
+) -> None:
+    rehearsal.send_everything("a1")
+    fold()
+    settle()
+    rehearsal.copy()
+    described = aws("dynamodb").describe_table(TableName="usage")["Table"]
+    schema = {name: described[name] for name in ("AttributeDefinitions", "KeySchema")}
+    aws("dynamodb").create_table(TableName="empty", BillingMode="PAY_PER_REQUEST", **schema)
+    before = [items_of(table) for table in ("usage", "directory")]
+    for table in tables:
+        result = rehearsal.restore("--directory", option, table)
+        assert (result.exit_code, f"{table} is no copy of " in result.stderr) == (1, True)
+    assert [items_of(table) for table in ("usage", "directory")] == before
+    assert not rehearsal.plane.is_closed
+
+
 def test_a_directory_that_cannot_be_read_comes_back_and_is_named(rehearsal: Rehearsal) -> None:
     figures = lived_through(rehearsal)
     damage_directory()
