@@ -122,7 +122,7 @@ ENVIRONMENTS = tomllib.loads(Path("samconfig.toml").read_text())
 ENVIRONMENTS.pop("version")
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS.keys() - {"prod"})
+@pytest.mark.parametrize("environment", sorted(ENVIRONMENTS.keys() - {"prod"}))
 def test_an_environment_of_the_checkout_is_deployed_as_it_is(environment: str) -> None:
     role = {"op": "replace", "path": "/cloudwatchRoleArn", "value": "arn:aws:iam::1:role/logs"}
     boto3.client("apigateway", region_name=REGION).update_account(patchOperations=[role])
