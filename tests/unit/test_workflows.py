@@ -138,6 +138,30 @@ def test_who_deploys_an_environment_makes_roles_of_its_stack_and_of_no_other() -
         )
 
 
+READ_BY_CLOUDFORMATION = {
+    "AWS::IAM::Role": {
+        "iam:GetRole",
+        "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListRolePolicies",
+    },
+    "AWS::IAM::ManagedPolicy": {
+        "iam:GetPolicy",
+        "iam:GetPolicyVersion",
+        "iam:ListEntitiesForPolicy",
+    },
+}
+"""What its handlers ask for with the rights of whoever deploys, as their published schemas say."""
+
+
+def test_who_deploys_may_do_what_cloudformation_does_with_roles_and_policies() -> None:
+    role = read("infrastructure/deployer.yaml")["Resources"]["Role"]["Properties"]
+    (policy,) = role["Policies"]
+    granted = {verb for each in policy["PolicyDocument"]["Statement"] for verb in each["Action"]}
+    for kind, verbs in READ_BY_CLOUDFORMATION.items():
+        assert verbs - granted == set(), kind
+
+
 def test_a_job_takes_the_role_of_its_environment_only() -> None:
     role = read("infrastructure/deployer.yaml")["Resources"]["Role"]["Properties"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
