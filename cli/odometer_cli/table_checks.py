@@ -73,6 +73,8 @@ def organization_checks(deployment: Deployment) -> Iterator[Check]:
 
 
 def alarm_check(stack: str) -> Check:
+    if parameter_of(stack, "Monitoring") == "false":
+        return Check("alarms", WARN, "there are none", "Deploy with Monitoring=true")
     if parameter_of(stack, "AlarmTopicArn"):
         return Check("alarms", OK, "they notify a topic")
     remedy = "Deploy with AlarmTopicArn=<an SNS topic to which somebody is subscribed>"

@@ -201,11 +201,20 @@ def test_a_former_release_is_told_what_it_lacks(env: Mapping[str, str]) -> None:
     assert (release["status"], "it has no /v1/me" in release["what"]) == ("warn", True)
 
 
+WITHOUT_ALARMS = {"Monitoring": "false", "AlarmTopicArn": "arn:aws:sns:…"}
+
+
 def test_alarms_that_notify_nobody_are_told() -> None:
     with patch("odometer_cli.table_checks.parameter_of", lambda *_: ""):
         assert alarm_check("odometer-prod").status == "warn"
     with patch("odometer_cli.table_checks.parameter_of", lambda *_: "arn:aws:sns:…"):
         assert alarm_check("odometer-prod").status == "ok"
+
+
+def test_a_stack_without_alarms_is_told_so() -> None:
+    with patch("odometer_cli.table_checks.parameter_of", lambda _, name: WITHOUT_ALARMS[name]):
+        check = alarm_check("odometer-dev")
+    assert (check.status, check.what) == ("warn", "there are none")
 
 
 def test_a_deployment_that_nobody_knows_is_told(tmp_path: Path) -> None:
