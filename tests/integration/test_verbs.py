@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -70,6 +71,14 @@ def event(us: People) -> dict[str, Any]:
     }
 
 
+def export_across_a_change(us: People, key: str) -> Reply:
+    """Both pages of a directory that is changed between them."""
+    with patch("odometer.api.v1.export.LARGEST_PAGE", 500):
+        link = us.stack.get("/v1/directory/export", key).headers["Link"]
+        us.stack.user(ACME, username="later@acme.example")
+        return us.stack.get(f"/v1/directory/export{link[1 : link.index('>')]}", key)
+
+
 TOURS: dict[str, list[Step]] = {
     "usage_metrics/organization": get("/api/v1/organization"),
     "usage_metrics/teams": get("/api/v1/organization/teams"),
@@ -85,7 +94,7 @@ TOURS: dict[str, list[Step]] = {
         ask("PUT", "/v1/directory", {"teams": [{"name": "New"}]}),
         ask("PUT", "/v1/directory", {"teams": [{"name": "New", "is_default": True}]}),
     ],
-    "v1/export_directory": get("/v1/directory/export"),
+    "v1/export_directory": [export_across_a_change],
     "v1/erase_user": [ask("DELETE", lambda us: f"/v1/users/{owner_of_a_key(us)}")],
     "v1/create_key": [ask("POST", "/v1/keys", new_key)],
     "v1/list_keys": get("/v1/keys"),
