@@ -74,5 +74,6 @@ def visit(browser: Browser, deployment: Deployment) -> Iterator[Visit]:
 
     yield visit
     for visitor in visitors:
+        visitor.page.unroute_all(behavior="ignoreErrors")  # some may be answered at this moment
         visitor.context.close()
     assert [each for visitor in visitors for each in visitor.unexpected()] == []

@@ -35,6 +35,8 @@ def test_pictures_are_taken(visit: Visit, scheme: Scheme, size: str) -> None:
 def test_every_picture_is_small_and_shown_somewhere() -> None:
     wanted = {f"{v}-{size}-{scheme}.png" for v in ADDRESSES for size in SIZES for scheme in SCHEMES}
     texts = "".join(document.read_text() for document in DOCUMENTS)
-    assert {path.name for path in FOLDER.iterdir()} == wanted
+    assert {path.name for path in FOLDER.glob("*.png")} == wanted
     assert set(re.findall(r"pictures/([\w-]+\.png)", texts)) == wanted
+    others = {path.name for path in FOLDER.iterdir()} - wanted
+    assert [name for name in others if f"pictures/{name}" not in texts] == []
     assert {path.name for path in FOLDER.iterdir() if path.stat().st_size > MOST_BYTES} == set()

@@ -164,6 +164,8 @@ class Client:
     waiting: list[str] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
     answers: list[httpx.Response] = field(default_factory=list)
+    already: int = 0
+    """What others have used before."""
     stopped: Event = field(default_factory=Event)
 
     def send(self, *names: str) -> None:
@@ -185,7 +187,7 @@ class Client:
     def wait_for_all(self) -> None:
         """Wait until all that was taken has been used."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while self.ask().json().get("value") != len(self.taken):
+        while self.ask().json().get("value") != self.already + len(self.taken):
             assert time.monotonic() < deadline, (self.answers[-1].text, len(self.taken))
             time.sleep(0.2)
 
@@ -200,7 +202,9 @@ def client(beside: Beside, deployment: Deployment, monkeypatch: pytest.MonkeyPat
     for name, value in aws_environment(beside.first.endpoint).items():
         monkeypatch.setenv(name, value)
     made = new_key(("--stack", BESIDE))["access_key"]
-    return Client(deployment.http, beside.address, {"Authorization": f"Bearer {made}"})
+    client = Client(deployment.http, beside.address, {"Authorization": f"Bearer {made}"})
+    client.already = client.ask().json()["value"] or 0
+    return client
 
 
 def copies(beside: Beside, at: str) -> None:

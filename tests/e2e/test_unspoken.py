@@ -56,7 +56,7 @@ def test_no_log_holds_a_key(deployment: Deployment, said: dict[str, str]) -> Non
 
 def test_each_family_logs_what_it_answered(deployment: Deployment, said: dict[str, str]) -> None:
     for family in FAMILIES:
-        (text,) = (text for group, text in said.items() if group.endswith(family))
+        text = "".join(text for group, text in said.items() if group.endswith(family))
         assert '"message": "answered"' in text
         assert '"status":' in text
 

@@ -235,7 +235,7 @@ class History:
         )
 
 
-@settings(max_examples=6)
+@settings(max_examples=6, deadline=None)
 @given(
     zone=st.sampled_from(ZONES),
     start=st.sampled_from(STARTS),
