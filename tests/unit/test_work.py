@@ -1,13 +1,16 @@
 """Who has something to do is reached in time, whoever else fails, at a cost of those with work."""
 
 from dataclasses import replace
+from datetime import datetime
 from random import Random
+from typing import cast
 
 import pytest
 
-from odometer.engine.format.marks import AUDIT, FOLD, PATIENCE, RETIRE, SETTLE, Mark
+from odometer.engine.format.marks import AUDIT, FOLD, FOLD_AGAIN, PATIENCE, RETIRE, SETTLE, Mark
+from odometer.services.engine import Engine
 from odometer.services.work import SWEPT_EACH_MINUTE
-from tests.support.simulated_work import START, SimulatedWork
+from tests.support.simulated_work import START, SimulatedWork, StubEngine
 
 TWO_MINUTES = 120
 
@@ -101,6 +104,35 @@ def test_a_failing_task_does_not_hold_up_the_other_tasks_of_its_organization() -
     assert pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
     assert mark.done(FOLD, mark.due[FOLD], START, {}).failures == {}
     assert mark.done(SETTLE, START, START, {}).failures == {FOLD: 9}
+
+
+class SettlingFirst(StubEngine):
+    """Folds one batch of the log, and another one when the first is settled."""
+
+    def fold_outstanding(self, organization: str, now: datetime) -> bool:
+        self._step(FOLD, organization)
+        if self.accepted[organization] and organization not in self.unsettled:
+            self.unsettled[organization] = self.accepted[organization].pop()
+        return False
+
+    def remaining(self, organization: str, now: datetime) -> dict[str, int]:
+        second = int(now.timestamp())
+        due = {FOLD: second + FOLD_AGAIN} if self.accepted[organization] else {}
+        return due | ({SETTLE: second} if organization in self.unsettled else {})
+
+
+def test_what_waits_for_a_settle_is_folded_right_after_it_without_another_dispatch() -> None:
+    simulated = without_sweep(SimulatedWork(names(1), steps_each_minute=0))
+    simulated.engine = SettlingFirst(names(1))
+    simulated.work = replace(simulated.work, engine=cast("Engine", simulated.engine))
+    for _ in range(20):
+        simulated.accept("organization-00000", START)
+    simulated.minute()
+    while simulated.queue.waiting:
+        simulated.take(simulated.queue.waiting.popleft(), simulated.now)  # all in one second
+    assert simulated.engine.accepted == {"organization-00000": []}
+    assert simulated.engine.steps[SETTLE, "organization-00000"] == 20
+    assert simulated.engine.steps[FOLD, "organization-00000"] <= 21
 
 
 def test_a_lost_mark_is_found_by_the_sweep_within_a_day() -> None:

@@ -88,8 +88,7 @@ class Work:
             return None
         try:
             step = self._take(task, organization, now)
-            left = self.engine.remaining(organization, now)
-            left |= {task: second} if step.more else {}
+            left = self._left(step, organization, now)
         except Exception:
             if not again:
                 self._postpone(organization, task, second)
@@ -130,6 +129,18 @@ class Work:
                 findings, more = self.engine.audit(organization, now)
                 return Step(task, findings, more)
         return Step(task)
+
+    def _left(self, step: Step, organization: str, now: datetime) -> dict[str, int]:
+        """The tasks that are left after a step, and from which second on each is due.
+
+        What is in the log may have waited for what was settled, so it need not wait for a dispatch.
+        """
+        second, left = epoch_second(now), self.engine.remaining(organization, now)
+        if step.more:
+            left[step.task] = second
+        if step.task == SETTLE and FOLD in left and left.get(SETTLE, second + 1) > second:
+            left[FOLD] = second
+        return left
 
     def _send_at_once(self, mark: Mark | None) -> None:
         """Send a message without waiting for the next dispatch, which sends it if this fails."""
