@@ -39,6 +39,9 @@ soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k engin
 bench: .local/tools/bench/.ready ## other engines beside this one, a million events, first answers (ARGS='--users 1000 --quick', ARGS=scale)
 	@PYTHONPATH=layers/odometer:cli .local/tools/bench/bin/python -m bench $(or $(ARGS),--write)
 
+mutants: .local/tools/mutants/.ready ## make small faults and see which tests notice (ARGS='--changed', ARGS='access --survivors')
+	@PYTHONPATH=layers/odometer:cli nice .local/tools/mutants/bin/python -m tools.mutants $(ARGS)
+
 invoke-%: .venv/.ready .local/tools/sam/.ready ## one function in AWS's container image (invoke-usage-metrics-team CASE=ok)
 	@$(BIN)/python -m local.invoke $* $(CASE)
 
@@ -75,6 +78,7 @@ lock: .venv/.ready .local/tools/node/.ready ## renew every lock file from pyproj
 	$(LOCK) -o layers/odometer/requirements.txt
 	$(LOCK) --extra cli --group dev -o requirements/dev.txt
 	$(LOCK_GROUP) --group bench --constraints requirements/dev.txt -o requirements/bench.txt
+	$(LOCK_GROUP) --group mutants --constraints requirements/dev.txt -o requirements/mutants.txt
 	for group in audit sam stack policy node clients; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
 	for folder in js generators; do (cd requirements/$$folder && $(CURDIR)/$(NODE)/npm update --package-lock-only $(NPM_FLAGS)); done
 
@@ -113,7 +117,7 @@ ready-to-deploy: .venv/.ready
 help:
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: ready-to-release ready-to-deploy run up down test pictures soak bench check format lock clean build deploy release artefact promote smoke start-api sbom audit help
+.PHONY: ready-to-release ready-to-deploy run up down test pictures soak bench mutants check format lock clean build deploy release artefact promote smoke start-api sbom audit help
 
 # ---------------------------------------------------------------- environments
 .venv/.ready: requirements/dev.txt pyproject.toml
@@ -124,7 +128,7 @@ help:
 	@mkdir -p $(@D) && cp requirements/$*/*.json $(@D)
 	@cd $(@D) && $(CURDIR)/$(NODE)/npm ci --silent $(NPM_FLAGS) && touch .ready
 
-.local/tools/bench/.ready: requirements/dev.txt
+.local/tools/bench/.ready .local/tools/mutants/.ready: requirements/dev.txt
 .local/tools/%/.ready: requirements/%.txt | .venv/.ready
 	@$(BIN)/python local/environments.py .local/tools/$* $^
 

@@ -1,0 +1,178 @@
+"""What `make mutants` runs; the package says how."""
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+
+import tools.mutants
+from tools.mutants import measured
+from tools.mutants.cold import survives
+from tools.mutants.faults import PACKAGE, Module, Mutant
+from tools.mutants.hunt import Hunt, Task
+from tools.mutants.known import IMPORTS, Known, Result, Test
+from tools.mutants.measured import Counts, Measured
+from tools.mutants.quietly import QUIETLY, scratch
+from tools.mutants.reach import measure_reach
+
+TARGETS = ["access", "web/cursors.py", "api/v1/embed_tokens.py", "domain", "reports", "engine"]
+ALIVE = {"survived", "unreached"}
+SUITE = [
+    *("tests/unit/access", "tests/unit/api", "tests/unit/directory", "tests/unit/domain"),
+    *("tests/unit/engine", "tests/unit/reports", "tests/unit/web", "tests/property"),
+]
+"""The tests that are asked: those that need no other process and do not claim anything of costs."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("mutants", usage=tools.mutants.__doc__)
+    parser.add_argument("targets", nargs="*", default=TARGETS)
+    parser.add_argument("--changed", action="store_true")
+    parser.add_argument("--sample", type=int)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--patience", type=float, default=5)
+    parser.add_argument("--tests", nargs="*", default=SUITE)
+    parser.add_argument("--survivors", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    asked = parser.parse_args()
+    known, modules = Known(), list(modules_in(asked.targets))
+    if asked.write:
+        found = list(measure(known, modules_in(TARGETS)))
+        measured.write(found)
+        page = measured.page(found, measured.argued())
+        measured.PAGE.write_text(page, encoding="utf-8")
+    elif asked.survivors:
+        show_survivors(known, modules)
+    else:
+        hunt(known, modules, asked)
+
+
+def measure(known: Known, modules: Iterable[str]) -> Iterator[Measured]:
+    """What is known of every function as it stands now."""
+    for name in modules:
+        found: dict[str, Measured] = {}
+        for mutant in Module(name).mutants():
+            function = mutant.function
+            new = Measured(name, function.name, function.digest, Counts())
+            here = found.setdefault(function.name, new)
+            result = known.result(mutant)
+            if result is None:
+                here.counts += Counts(made=1)
+            elif result.end in ALIVE:
+                here.counts += Counts(made=1, tried=1)
+                here.alive.append(mutant.name)
+            else:
+                here.counts += Counts(made=1, tried=1, noticed=1)
+        yield from found.values()
+
+
+def modules_in(targets: Iterable[str]) -> Iterator[str]:
+    for target in targets:
+        path = PACKAGE / target
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        yield from (each.relative_to(PACKAGE).as_posix() for each in files)
+
+
+def hunt(known: Known, modules: Sequence[str], asked: argparse.Namespace) -> None:
+    measure_reach(known, list(files_of(asked.tests)))
+    files = known.digests()
+    wanted = chosen(modules, asked)
+    tasks = [task for mutant in wanted if (task := task_of(known, files, mutant, asked.patience))]
+    print(f"{len(tasks)} mutants are tried", flush=True)
+    reached = [task for task in tasks if task.tests]
+    for task in tasks:
+        if not task.tests:
+            known.learn(task.mutant, Result("unreached", "", task.digest, 0, 0))
+    if reached:
+        names = {test.name for task in reached for test in task.tests}
+        using = sorted({file for file in files if any(n.startswith(f"{file}::") for n in names)})
+        options = [*QUIETLY, f"--basetemp={scratch()}"]
+        pytest.main([*options, *using], plugins=[Hunt(known, reached, asked.patience)])
+    try_cold(known, reached, asked.patience)
+    show_survivors(known, modules)
+
+
+def files_of(tests: Sequence[str]) -> Iterator[str]:
+    for each in map(Path, tests):
+        found = sorted(each.rglob("test_*.py")) if each.is_dir() else [each]
+        yield from map(str, found)
+
+
+def chosen(modules: Sequence[str], asked: argparse.Namespace) -> list[Mutant]:
+    """The mutants that are wanted: all, those of changed functions, or some of each function."""
+    made = [mutant for module in modules for mutant in Module(module).mutants()]
+    if asked.changed:
+        digests = measured.digests()
+        made = [each for each in made if digests.get(place_of(each)) != each.function.digest]
+    if asked.sample is None:
+        return made
+    drawn: dict[tuple[str, str], list[Mutant]] = {}
+    for each in made:
+        drawn.setdefault(place_of(each), []).append(each)
+    by_function = ((Random(f"{asked.seed}{place}"), some) for place, some in drawn.items())
+    return [
+        each
+        for random, some in by_function
+        for each in random.sample(some, min(asked.sample, len(some)))
+    ]
+
+
+def place_of(mutant: Mutant) -> tuple[str, str]:
+    return mutant.function.module, mutant.function.name
+
+
+def task_of(known: Known, files: dict[str, str], mutant: Mutant, patience: float) -> Task | None:
+    """What is to be done about a mutant; nothing where that is known."""
+    reaching = known.reaching(mutant.function)
+    bits = sum(1 << line for line in mutant.lines)
+    near = [each for each in reaching if each[2] & bits]
+    tests = [test for test, _, _ in near if test.name != IMPORTS]
+    used = sorted({f"{file} {files.get(file)}" for _, file, _ in near})
+    digest = hashlib.blake2b("\n".join(used).encode(), digest_size=6).hexdigest()
+    result = known.result(mutant)
+    if result and (result.end in {"killed", "slow"} or is_the_same(result, digest, patience)):
+        return None
+    cold = any(test.name == IMPORTS for test, _, _ in near)
+    return Task(mutant, tests, digest, cold)
+
+
+def is_the_same(result: Result, digest: str, patience: float) -> bool:
+    enough = result.patience >= patience or result.end == "unreached"
+    return result.tests == digest and enough
+
+
+def try_cold(known: Known, tasks: Sequence[Task], patience: float) -> None:
+    """Mutants of code that ran before they were put in its place, each in a new process."""
+    for task in tasks:
+        result = known.result(task.mutant)
+        if task.cold and result and result.end == "survived":
+            tests, spent = list[tuple[Test, str]](), 0.0
+            for test in sorted(task.tests, key=lambda test: test.seconds):
+                if spent + test.seconds < patience:
+                    spent += test.seconds
+                    tests.append((test, test.name.partition("::")[0]))
+            if not survives(task.mutant, tests):
+                known.learn(task.mutant, Result("killed", "", task.digest, spent, patience))
+
+
+def show_survivors(known: Known, modules: Sequence[str]) -> None:
+    for name in modules:
+        counts: dict[str, int] = {}
+        lines = []
+        for mutant in Module(name).mutants():
+            result = known.result(mutant)
+            end = result.end if result else "untried"
+            counts[end] = counts.get(end, 0) + 1
+            if end in ALIVE:
+                line = mutant.function.first + mutant.lines.start
+                lines.append(f"    {line} {mutant.function.name}: `{mutant.name}` {end}")
+        sys.stdout.write(f"{name} {counts}\n")
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""How tests run here: without a word, without network, and properties with few examples."""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from typing import Any, Final
+
+PROFILE: Final = "mutants"
+EXAMPLES: Final = 40
+"""What a property is tried with; the least that leaves one to those that divide by forty."""
+QUIETLY: Final = ["-qq", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
+
+
+def settle_hypothesis(items: Iterable[Any] = ()) -> None:
+    """Let properties try the same few examples each time, and not look for smaller ones."""
+    from hypothesis import HealthCheck, Phase, settings  # noqa: PLC0415  pytest is to be first
+
+    settings.register_profile(
+        PROFILE,
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    settings.load_profile(PROFILE)
+    os.environ["HYPOTHESIS_PROFILE"] = PROFILE
+    for item in items:
+        function: Any = getattr(item, "function", None)
+        mine = getattr(function, "_hypothesis_internal_use_settings", None)
+        if mine is not None:
+            fewer = min(EXAMPLES, mine.max_examples)
+            function._hypothesis_internal_use_settings = settings(  # noqa: SLF001  hypothesis has no other place for it
+                settings.get_profile(PROFILE), max_examples=fewer
+            )
+
+
+def scratch() -> str:
+    """A folder for temporary files of tests, instead of one of each fork."""
+    return tempfile.mkdtemp(prefix="mutants-")
