@@ -13,7 +13,7 @@ from odometer.storage.directory import DirectoryStore
 from tests.support.memory_directory import ACME
 from tests.support.people import People, basic, people_of
 from tests.support.stack import OTHER, Reply, Stack
-from tests.support.storage_calls import StorageCalls, record_calls
+from tests.support.storage_calls import Call, StorageCalls, record_calls
 
 ORGANIZATION = "/api/v1/organization"
 NOBODY = "user: expected the id, username or user_key of a user"
@@ -293,6 +293,16 @@ def test_of_two_rotations_at_once_one_is_refused_and_the_other_opens(
     assert (meanwhile[0].status, late.status, late.json["error"]["code"]) == (200, 409, "conflict")
     assert opens(us, meanwhile[0].json["access_key"])
     assert opens(us, made["access_key"])
+
+
+def test_a_key_whose_answer_from_the_table_was_lost_is_made(
+    us: People, calls_made: StorageCalls
+) -> None:
+    lost = iter([True])
+    calls_made.lose = lambda call: call == Call("PutItem", "directory") and next(lost, False)
+    made = make(us, "admin")
+    assert (made.status, next(lost, None)) == (201, None)
+    assert opens(us, made.json["access_key"])
 
 
 def test_a_rotation_whose_answer_from_the_table_was_lost_is_done(

@@ -268,7 +268,7 @@ class DirectoryStore:
         return map(credential_of, self.table.query(organization, first, last, consistent=True))
 
     def add_credential(self, credential: Credential) -> None:
-        if not self.table.put_new(new_credential_item(credential)):
+        if not self.table.put_once(new_credential_item(credential), by="digest"):
             raise Conflict(credential.key_id)
 
     def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool:

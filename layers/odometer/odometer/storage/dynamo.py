@@ -261,6 +261,14 @@ class Table:
         """Replace an item if an attribute has the expected value; return whether it did."""
         return self._put_where("#attribute = :value", item, attribute, expected)
 
+    def put_once(self, item: Mapping[str, Value], by: str) -> bool:
+        """Store an item that is not there; true also if it is, with this value of an attribute.
+
+        For then a first try has stored it, and its answer was lost.
+        """
+        condition = "attribute_not_exists(#attribute) OR #attribute = :value"
+        return self._put_where(condition, item, by, item[by])
+
     def put_newer(self, item: Mapping[str, Value], by: str) -> bool:
         condition = "attribute_not_exists(#attribute) OR #attribute < :value"
         return self._put_where(condition, item, by, item[by])
