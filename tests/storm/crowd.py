@@ -3,14 +3,14 @@
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from multiprocessing.sharedctypes import SynchronizedArray
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
 from tests.storm.caller import Caller
@@ -31,8 +31,15 @@ from tests.storm.plan import (
 from tests.storm.questions import QUESTIONS
 from tests.storm.records import Records
 
-Board = SynchronizedArray[int]
-"""What every process has sent of each product of each organization, and whom it erased."""
+
+class Board(Protocol):
+    """What all processes have sent of each product of each organization, and whom they erased."""
+
+    def __getitem__(self, place: int, /) -> int: ...
+    def __setitem__(self, place: int, number: int, /) -> None: ...
+    def get_lock(self) -> AbstractContextManager[bool]: ...
+
+
 PATIENCE_SECONDS: Final = 420
 """So long after the storm whatever has no answer is tried again."""
 CALM_BEFORE_ERASURE_SECONDS: Final = 20

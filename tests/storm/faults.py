@@ -42,7 +42,6 @@ class Faults:
     """The faults of one storm."""
 
     seed: int
-    rates: Mapping[str, Rates] = RATES
 
     def of(self, target: str, number: int) -> Fault | None:
         """What the call of this number among those of its name meets."""
@@ -51,7 +50,7 @@ class Faults:
             return None
         strength = self.weather(target, number // SPELL)
         drawn = Random(f"{self.seed} {target} {number}").random()
-        for fault, rate in self.rates[kind].items():
+        for fault, rate in RATES[kind].items():
             drawn -= rate * strength
             if drawn < 0:
                 return fault

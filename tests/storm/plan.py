@@ -29,7 +29,7 @@ MEASURES: Final[Mapping[str, Sequence[str]]] = {
     APP: ("active_ms", "sessions"),
 }
 ZONES: Final = ("Europe/Berlin", "Asia/Tokyo", "America/New_York", "UTC", "Australia/Lord_Howe")
-DAYS: Final = 420
+DAYS: Final = 380
 """Events are at most so many days old."""
 TWICE: Final = 1000
 """What the second event under an id says more than the first."""
@@ -44,6 +44,15 @@ class Setup:
     organizations: int = 6
     processes: int = 4
     largest_batch: int = 24
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there is no time to restore or to settle."""
+        return self.seconds <= SHORT_SECONDS
+
+    @property
+    def acts(self) -> Sequence["Act"]:
+        return [act for act in ACTS if not self.is_short or act.name in QUICK]
 
     @cached_property
     def places(self) -> Sequence["Place"]:
@@ -164,6 +173,8 @@ class Act(NamedTuple):
     name: str
 
 
+SHORT_SECONDS: Final = 120
+QUICK: Final = frozenset({"raise_lanes", "rebuild"})
 ACTS: Final[Sequence[Act]] = (
     Act(0.10, "rotate_secret"),
     Act(0.18, "raise_lanes"),

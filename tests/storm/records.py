@@ -28,12 +28,10 @@ class Records:
     wrongs: list[Mapping[str, Any]] = field(default_factory=list)
     noted: float = 0
 
-    def __post_init__(self) -> None:
-        self.journal = (self.home / f"journal-{self.name}.ndjson").open("a", buffering=1)
-
     def write(self, **line: Any) -> None:
         """Write a line of the journal before anything follows from it."""
-        self.journal.write(json.dumps(line) + "\n")
+        with (self.home / f"journal-{self.name}.ndjson").open("a") as journal:
+            journal.write(json.dumps(line) + "\n")
 
     def count(self, *words: object, number: int = 1) -> None:
         self.counts["|".join(map(str, words))] += number

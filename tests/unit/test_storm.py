@@ -1,6 +1,6 @@
 """That the checks of a storm find what is lost, doubled, leaked or wrong, and nothing else."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
