@@ -33,6 +33,9 @@ test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready .local/tool
 pictures: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## take the pictures of the page that README and docs show
 	@UPDATE=1 $(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest tests/browser/test_pictures.py
 
+timing: .venv/.ready ## whether the time of a refusal tells one bad key from another (ARGS='--samples 20000')
+	@$(BIN)/python -m tools.timing $(ARGS)
+
 soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k engine')
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/property $(ARGS)
 
@@ -120,7 +123,7 @@ ready-to-deploy: .venv/.ready
 help:
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: ready-to-release ready-to-deploy run up down test pictures soak storm bench mutants check format lock clean build deploy release artefact promote smoke start-api sbom audit help
+.PHONY: ready-to-release ready-to-deploy run up down test pictures timing soak storm bench mutants check format lock clean build deploy release artefact promote smoke start-api sbom audit help
 
 # ---------------------------------------------------------------- environments
 .venv/.ready: requirements/dev.txt pyproject.toml

@@ -37,6 +37,14 @@ def test_it_counts_addresses_and_keys_by_the_minute() -> None:
     assert ACL["DefaultAction"] == {"Allow": {}}
 
 
+def test_it_counts_a_key_however_it_is_spelled() -> None:
+    """By blanks and capitals alone, whoever has one key could have as many counts as they like."""
+    (rule,) = (each for each in ACL["Rules"] if each["Name"] == "Key")
+    (by,) = rule["Statement"]["RateBasedStatement"]["CustomKeys"]
+    changes = {each["Type"] for each in by["Header"]["TextTransformations"]}
+    assert changes == {"COMPRESS_WHITE_SPACE", "LOWERCASE"}
+
+
 def test_it_says_what_the_gateway_says_and_when_to_come_back() -> None:
     said = ACL["CustomResponseBodies"]["TooManyRequests"]
     assert said["Content"] == THROTTLED["ResponseTemplates"]["application/json"]

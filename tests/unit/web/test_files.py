@@ -205,6 +205,11 @@ def test_only_the_page_without_navigation_may_be_framed() -> None:
         assert directives(get(other))["frame-ancestors"] == "'none'", other
 
 
+def test_a_browser_comes_back_by_https_only() -> None:
+    for path in ("/", "/docs", "/page/app.js"):
+        assert get(path).headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
 def test_no_header_tells_a_page_who_asked_and_a_page_of_elsewhere_may_import() -> None:
     headers = get("/page/index.html").headers
     assert headers["Referrer-Policy"] == "no-referrer"

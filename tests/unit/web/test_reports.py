@@ -22,6 +22,24 @@ def test_no_cell_of_a_table_is_a_formula(start: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a;=1+1", "a;'=1+1"),
+        ("a; \t@b", "a;' \t@b"),
+        ('a;"=1+1', "a;'\"=1+1"),
+        (";;-1;+2", ";;'-1;'+2"),
+        ("=1;=2", "'=1;'=2"),
+        ("Smith; Jones", "Smith; Jones"),
+        ("a=b;c-d", "a=b;c-d"),
+    ],
+)
+def test_no_part_of_a_cell_is_a_formula_where_others_split_cells(name: str, shown: str) -> None:
+    """Excel splits at `;` wherever a comma is in its numbers."""
+    (row,) = csv.DictReader(io.StringIO(as_csv([{"name": name}]), newline=""))
+    assert row == {"name": shown}
+
+
 def test_no_element_of_a_list_is_a_formula() -> None:
     text = as_csv([{"list": ["a", "=1+1", {"id": "x", "name": "@b"}, -1, None]}])
     assert text == "list\r\na;'=1+1;'@b;-1;null\r\n"

@@ -180,8 +180,8 @@ class PresentedKey:
     @classmethod
     def from_header(cls, header: str) -> "PresentedKey | None":
         """Read `Bearer <key>` or `Basic base64(username:key)`; None for anything else."""
-        scheme, _, value = header.strip().partition(" ")
-        username, text = None, value.strip()
+        scheme, _, value = header.strip(" ").partition(" ")
+        username, text = None, value.strip(" ")
         if scheme.lower() == "basic":
             username, _, text = decode_base64(text).rpartition(":")
         elif scheme.lower() != "bearer":

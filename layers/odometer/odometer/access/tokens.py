@@ -105,8 +105,8 @@ class EmbedToken:
     @classmethod
     def from_header(cls, header: str) -> "PresentedKey | None":
         """Read `Bearer <token>`; None for anything else."""
-        scheme, _, value = header.strip().partition(" ")
-        token = cls.parse(value.strip()) if scheme.lower() == "bearer" else None
+        scheme, _, value = header.strip(" ").partition(" ")
+        token = cls.parse(value.strip(" ")) if scheme.lower() == "bearer" else None
         return PresentedKey(token) if token else None
 
     def __str__(self) -> str:

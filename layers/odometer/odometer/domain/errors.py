@@ -3,9 +3,12 @@
 Codes are stable: clients script against them. Each API family maps them to its own shape.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from odometer.domain.frozen import frozen
+
+MOST_TOLD: Final = 100
+"""So many faults of one request are told; who mends them learns of the others."""
 
 
 class OdometerError(Exception):
@@ -71,6 +74,11 @@ class Invalid(OdometerError):
     def __init__(self, *faults: Fault) -> None:
         super().__init__("; ".join(f"{fault.name}: {fault.message}" for fault in faults))
         self.faults = faults
+
+    @property
+    def told(self) -> tuple[Fault, ...]:
+        """The first faults: a body of megabytes may have more than an answer has room for."""
+        return self.faults[:MOST_TOLD]
 
     @classmethod
     def parameter(cls, name: str, message: str, value: object = None) -> "Invalid":

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 from sys import getsizeof
 from threading import Lock
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 from odometer.access.keys import Credential, Proof
 from odometer.access.policy import Scope
@@ -126,24 +126,27 @@ class Beside(Protocol):
 
 
 class Entrance(NamedTuple):
-    """The credential of a key and the directory of its organization, if there are any."""
+    """What is stored under a key: a credential, nobody's where there is none, and the head."""
 
-    credential: Credential | None
-    directory: Directory | None
+    credential: Credential
+    head: Mapping[str, Any] | None
+    store: "DirectoryStore"
 
     @property
     def version(self) -> int:
         """The version of the deployment's secret that the credential needs."""
-        return self.credential.version if self.credential else 1
+        return self.credential.version
 
     def proved_by(self, key: Proof, secret: Secret, now: datetime) -> tuple[Credential, Directory]:
-        """Both, if the key is the right one; an unknown one takes the path of a wrong one."""
-        if self.credential is None or self.directory is None:
-            key.fits(secret, NO_DIGEST, NO_DIGEST)
+        """The credential and the directory, if the key is the right one.
+
+        A head is only read for whoever has proved to be somebody. So an unknown key, a wrong one
+        and one of an organization that is not there all take the same steps.
+        """
+        is_good = self.credential.accepts(key, secret, now)
+        if not is_good or self.head is None or self.credential.key_id != key.key_id:
             raise Unauthenticated
-        if not self.credential.accepts(key, secret, now):
-            raise Unauthenticated
-        return self.credential, self.directory
+        return self.credential, Directory(head_of(self.head), self.store)
 
 
 class DirectoryStore:
@@ -181,11 +184,7 @@ class DirectoryStore:
         else:
             found = self.table.get_many(keys, consistent=True)
         credential, head = (found.get(key) for key in keys)
-        entrance = Entrance(
-            credential_of(credential) if credential else None,
-            Directory(head_of(head), self) if head else None,
-        )
-        return entrance, others
+        return Entrance(credential_of(credential or NOBODYS), head, self), others
 
     def read(self, organization: str, commits: Mapping[Block, str]) -> dict[Block, Columns]:
         keys = {
@@ -408,6 +407,14 @@ def head_of(item: Mapping[str, Any]) -> DirectoryHead:
     )
 
 
+NOBODYS: Final[Item] = {
+    **dict.fromkeys(("organization", "key_id", "name"), ""),
+    "user": 0,
+    "scopes": [Scope.READ_USAGE],
+    "created_at": 0,
+    **dict.fromkeys(("digest", "former_digest"), NO_DIGEST),
+}
+"""What stands for a credential that is not there; no text is known that has such a hash."""
 INSTANTS = ("created_at", "expires_at", "revoked_at", "former_until", "earlier_until")
 KNOWN = frozenset(field.name for field in fields(Credential))
 

@@ -80,8 +80,8 @@ class Envelope(Family):
         details = {}
         message = MESSAGES.get(error.code, "")
         if isinstance(error, Invalid):
-            message = "; ".join(dict.fromkeys(map(fault_message, error.faults)))
-            details = {fault.name: echoed(fault.value) for fault in error.faults}
+            message = "; ".join(dict.fromkeys(map(fault_message, error.told)))
+            details = {fault.name: echoed(fault.value) for fault in error.told}
         elif isinstance(error, TooLarge) and error.limit:
             message = f"{message}: at most {error.limit}"
         elif isinstance(error, NotFound) and error.parameter:

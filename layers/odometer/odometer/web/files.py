@@ -54,6 +54,7 @@ SAFE: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
     "Vary": "Accept-Encoding",
     "Access-Control-Allow-Origin": "*",
 }

@@ -17,6 +17,8 @@ from odometer.web.fields import FROM_QUERY_STRING
 
 Model = TypeVar("Model", bound=BaseModel)
 Asked = TypeVar("Asked", bound="Query")
+LONGEST_NAME: Final = 256
+"""So much is said of the name of an unknown field."""
 PAGING: Final = frozenset({"page", "limit", "offset", "page_size", "cursor"})
 """The parameters that say which of all rows; in whatever family, they have no aliases."""
 
@@ -142,7 +144,7 @@ def faults_of(error: ValidationError) -> list[Fault]:
     found = error.errors(include_url=False)
     return [
         Fault(
-            name=".".join(map(str, each["loc"]))[:256],
+            name=".".join(map(str, each["loc"]))[:LONGEST_NAME],
             rule=each["type"],
             message=words_of(each),
             value=None if each["type"] == "missing" else each["input"],

@@ -24,7 +24,9 @@ from odometer.web.models import Answer
 
 VARY = "Accept, Accept-Encoding"
 THROUGH = "data_through"
-FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # also full-width
+SIGNS = r"[=+\-@\uff1d\uff0b\uff0d\uff20]"  # also full-width
+FORMULA = re.compile(rf'^(?=[\t\r\n]|\s*{SIGNS})|;(?=[\s"]*{SIGNS})')
+"""Where a formula begins: in a cell, or after what many countries' spreadsheets split cells at."""
 
 
 Page = TypeVar("Page", bound=BaseModel)
@@ -140,7 +142,7 @@ def without_formula(value: object) -> object:
         return ";".join(map(cell_text, value))
     if isinstance(value, bool):
         return json.dumps(value)
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+    return FORMULA.sub(r"\g<0>'", value) if isinstance(value, str) else value
 
 
 def cell_text(element: object) -> str:

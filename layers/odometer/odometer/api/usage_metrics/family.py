@@ -221,7 +221,7 @@ class UsageMetrics(Family):
     def problem(self, error: OdometerError, status: int, request: Request) -> Mapping[str, Any]:
         word, message = WORDS[status]
         message = INVALID_ORGANIZATION if isinstance(error, ForeignOrganization) else message
-        faults = error.faults if isinstance(error, Invalid) else ()
+        faults = error.told if isinstance(error, Invalid) else ()
         return {
             "error": word,
             "message": message,

@@ -1,11 +1,12 @@
 """The directory on the wire: rows as `PUT /v1/directory` takes them and the export gives them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
+from itertools import islice
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -35,7 +36,7 @@ from odometer.web.fields import (
     refuse,
 )
 from odometer.web.messages import JSON, NDJSON, Request, as_json
-from odometer.web.models import Answer, Body, Query, fill, read_json
+from odometer.web.models import LONGEST_NAME, WORDS, Answer, Body, Query, fill, read_json
 
 MEGABYTE = 1024 * 1024
 LARGEST_BODY: Mapping[str, int] = {JSON: 5 * MEGABYTE, NDJSON: 4 * MEGABYTE}
@@ -145,7 +146,7 @@ class Small(Reader):
     def read(self, value: object) -> object:
         if not isinstance(value, dict):
             raise refuse("object", "expected an object")
-        if depth(value) > self.deepest or len(as_json(value)) > self.longest:
+        if is_deeper(value, self.deepest) or len(as_json(value)) > self.longest:
             limits = f"{self.longest} bytes, nested {self.deepest} deep"
             raise refuse("object", f"expected an object of at most {limits}")
         return value
@@ -155,11 +156,18 @@ class Small(Reader):
         return {"type": "object"}
 
 
-def depth(content: object) -> int:
-    if not isinstance(content, dict | list):
-        return 0
-    members = content.values() if isinstance(content, dict) else content
-    return 1 + max(map(depth, members), default=0)
+def is_deeper(content: object, deepest: int) -> bool:
+    """Whether something is nested deeper, found level by level: a stack has fewer than JSON may."""
+    level = [content]
+    for _ in range(deepest):
+        level = [member for each in level for member in members_of(each)]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def members_of(content: object) -> Iterable[object]:
+    if isinstance(content, dict):
+        return content.values()
+    return content if isinstance(content, list) else ()
 
 
 class OrganizationRow(Body):
@@ -424,7 +432,8 @@ def rows_sent(request: Request) -> list[SentRow]:
         raise Unsupported
     if len(request.body) > LARGEST_BODY[sent_as]:
         raise TooLarge(limit=f"{LARGEST_BODY[sent_as]} bytes of {sent_as}")
-    rows = list(of_document(request.body) if sent_as == JSON else of_lines(request.body))
+    every = of_document(request.body) if sent_as == JSON else of_lines(request.body)
+    rows = list(islice(every, MOST_ROWS + 1))  # a body may hold millions, each of a kilobyte here
     if len(rows) > MOST_ROWS:
         raise TooLarge(limit=f"{MOST_ROWS} rows")
     return rows
@@ -444,7 +453,7 @@ def of_document(body: bytes) -> Iterator[SentRow]:
 def shape_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
     for name, content in document.items():
         if name not in DirectoryDocument.model_fields:
-            yield Fault(name, "unknown", "unknown parameter")
+            yield Fault(name[:LONGEST_NAME], "unknown", WORDS["extra_forbidden"])
         elif name in LISTS and not isinstance(content, list):
             yield Fault(name, "list", "expected an array")
         elif name not in LISTS and not isinstance(content, dict):
