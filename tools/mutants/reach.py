@@ -2,12 +2,13 @@
 
 import ast
 import hashlib
+import signal
 import time
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from coverage import Coverage
@@ -16,6 +17,8 @@ from tools.mutants.faults import PACKAGE
 from tools.mutants.known import IMPORTS, Known, Test
 from tools.mutants.quietly import QUIETLY, settle_hypothesis
 
+LONGEST_SECONDS: Final = 15
+"""A test that takes more, while its lines are noted, is not asked about mutants."""
 Reached = dict[tuple[str, str], int]
 
 
@@ -30,6 +33,14 @@ def measure_reach(known: Known, files: Sequence[str]) -> None:
     if fresh:
         print(f"{len(fresh)} files of tests are run once, to learn what they reach", flush=True)
         pytest.main([*QUIETLY, *fresh], plugins=[Reach(known)])
+
+
+class TooLong(Exception):
+    """A test takes longer than it may here."""
+
+
+def end_test(*_: object) -> None:
+    raise TooLong
 
 
 class Reach:
@@ -50,6 +61,7 @@ class Reach:
 
     def pytest_configure(self) -> None:
         settle_hypothesis()
+        signal.signal(signal.SIGPROF, end_test)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         session.config.pluginmanager.unregister(name="terminalreporter")
@@ -65,7 +77,9 @@ class Reach:
             self._file = file
         self._coverage.switch_context(item.nodeid)
         begin = time.process_time()
+        signal.setitimer(signal.ITIMER_PROF, LONGEST_SECONDS)
         done = yield
+        signal.setitimer(signal.ITIMER_PROF, 0)
         self._seconds[item.nodeid] = time.process_time() - begin
         return done
 

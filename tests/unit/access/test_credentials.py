@@ -7,19 +7,19 @@ from datetime import datetime, timedelta
 import pytest
 
 from odometer.access.keys import AccessKey, Credential, PresentedKey, authenticate, issue
-from odometer.access.policy import Scope
+from odometer.access.policy import Caller, Scope
 from odometer.access.secret import Secret
 from odometer.domain.errors import Unauthenticated
 from odometer.domain.people import KeyOwner, Role, State
 from tests.support.memory_directory import ACME, NOON
 
 SECRET = Secret(("a secret",))
-OWNER = KeyOwner(id="u1", username="jo", role=Role.MEMBER, state=State.REGISTERED, team=None)
+OWNER = KeyOwner(id="u1", username="jo", role=Role.MEMBER, state=State.REGISTERED, team=3)
 HOUR = timedelta(hours=1)
 
 
 def made(expires_at: datetime | None = None) -> tuple[AccessKey, Credential]:
-    return issue(ACME, "test", 0, frozenset(Scope), SECRET, NOON, expires_at)
+    return issue(ACME, "test", 7, frozenset(Scope), SECRET, NOON, expires_at)
 
 
 def basic(text: str | bytes) -> str:
@@ -65,6 +65,7 @@ KEY = str(AccessKey(ACME, "k" * 12, "s" * 27))
         "Basic \ud800",
         "Basic YQ",
         basic(b"\xff\xfe"),
+        f"{basic(f'jo:{KEY}')[:20]}!{basic(f'jo:{KEY}')[20:]}",
         basic("no colon"),
         basic(f"{KEY}:"),
         basic(":"),
@@ -79,7 +80,7 @@ def test_any_other_header_presents_nothing(header: str) -> None:
 def test_a_key_proves_its_caller() -> None:
     key, credential = made()
     caller = authenticate(PresentedKey(key, "jo"), credential, OWNER, SECRET, NOON)
-    assert (caller.organization, caller.user_id, caller.role) == (ACME, "u1", Role.MEMBER)
+    assert caller == Caller(ACME, key.key_id, frozenset(Scope), 7, "u1", "jo", Role.MEMBER, 3)
     assert caller == authenticate(PresentedKey(key), credential, OWNER, SECRET, NOON)
 
 

@@ -1,12 +1,15 @@
 """What the holder of an embed token reaches."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from odometer.access import policy
 from odometer.access.policy import Access, Caller, Grant, Rule, Scope, Target
-from odometer.domain.errors import Forbidden
+from odometer.access.tokens import Claims, holder_of
+from odometer.domain.errors import Forbidden, Unauthenticated
 from odometer.domain.people import Role
 from tests.support.memory_directory import ACME
 
@@ -89,6 +92,69 @@ def test_a_token_of_some_products_asks_about_no_others(
     caller = holder(Access.ORGANIZATION, "b", "c")
     assert among(caller, asked, named=True) == if_named
     assert among(caller, asked, named=False) == otherwise
+
+
+OWNER = Caller(ACME, "key", frozenset(Scope), USER, "u1", "jo", Role.MANAGER, TEAM)
+ORIGINS = ("https://a.example", "https://b.example")
+
+
+def claims(access: Access, **said: Any) -> Claims:
+    return Claims(access=access, origins=ORIGINS, expires=0, **said)
+
+
+def test_the_holder_of_a_token_is_its_subject_and_never_the_owner_of_its_key() -> None:
+    def holding(said: Claims, subject: Target | None) -> Caller:
+        return holder_of(said, OWNER, subject)
+
+    def caller(ordinal: int, user_id: str, team: int | None, grant: Grant) -> Caller:
+        scopes = frozenset({Scope.READ_USAGE})
+        return Caller(ACME, "key", scopes, ordinal, user_id, "", Role.MEMBER, team, grant)
+
+    origins = frozenset(ORIGINS)
+    user = holding(claims(Access.SELF, subject="u2", products=("a", "b")), Target(TEAM, MATE))
+    grant = Grant(Access.SELF, frozenset({"a", "b"}), origins)
+    assert user == caller(MATE, "u2", TEAM, grant)
+    team = holding(claims(Access.TEAM, subject="core"), Target(OTHER_TEAM))
+    assert team == caller(NOBODY, "", OTHER_TEAM, Grant(Access.TEAM, None, origins))
+    everybody = holding(claims(Access.ORGANIZATION), None)
+    assert everybody == caller(NOBODY, "", None, Grant(Access.ORGANIZATION, None, origins))
+
+
+@pytest.mark.parametrize(
+    ("owner", "access", "subject"),
+    [
+        (replace(OWNER, scopes=frozenset(Scope) - {Scope.WRITE_EMBEDS}), Access.SELF, "user"),
+        (replace(OWNER, role=Role.TEAM_LEAD), Access.SELF, "stranger"),
+        (replace(OWNER, role=Role.TEAM_LEAD), Access.TEAM, "other team"),
+        (replace(OWNER, role=Role.TEAM_LEAD), Access.ORGANIZATION, "unknown"),
+        (replace(OWNER, role=Role.MEMBER), Access.TEAM, "team"),
+        (replace(OWNER, grant=Grant(Access.ORGANIZATION)), Access.SELF, "user"),
+        (OWNER, Access.SELF, "unknown"),
+        (OWNER, Access.TEAM, "unknown"),
+    ],
+)
+def test_a_token_holds_nothing_that_its_owner_could_not_give_or_that_is_not_there(
+    owner: Caller, access: Access, subject: str
+) -> None:
+    with pytest.raises(Unauthenticated):
+        holder_of(claims(access), owner, TARGETS[subject])
+
+
+def test_answers_for_different_tokens_are_told_apart_and_those_for_keys_are_not() -> None:
+    mate = replace(OWNER, ordinal=MATE, user_id="u2")
+    assert OWNER.reach == mate.reach == ACME
+    apart = [
+        holder(Access.ORGANIZATION),
+        holder(Access.TEAM),
+        replace(holder(Access.TEAM), team=OTHER_TEAM),
+        holder(Access.SELF),
+        replace(holder(Access.SELF), ordinal=MATE),
+        holder(Access.TEAM, "a"),
+        holder(Access.TEAM, "a", "b"),
+        replace(holder(Access.TEAM), organization="another"),
+    ]
+    assert len({each.reach for each in [OWNER, *apart]}) == len(apart) + 1
+    assert holder(Access.TEAM, "b", "a").reach == apart[6].reach
 
 
 def test_a_key_asks_about_any_products_or_none() -> None:

@@ -2,10 +2,11 @@
 
 import string
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 
-from odometer.access.keys import CHECKSUM, DIGITS, AccessKey, checksum_of
+from odometer.access.keys import CHECKSUM, DIGITS, AccessKey, base62, checksum_of
 from odometer.access.secret import Secret
 from tests.support.memory_directory import ACME
 
@@ -35,6 +36,17 @@ def test_a_key_is_one_word_that_names_itself_without_its_secret() -> None:
     assert set(str(key)) <= {*string.ascii_letters, *string.digits, "_"}
     assert str(key).startswith(AccessKey.prefix(ACME, key.key_id))
     assert key.secret not in AccessKey.prefix(ACME, key.key_id)
+
+
+def test_small_numbers_fill_up_with_zeros_in_front() -> None:
+    assert [base62(number, 3) for number in (0, 1, 61, 62, 62**3 - 1)] == [
+        "000",
+        "001",
+        "00z",
+        "010",
+        "zzz",
+    ]
+    assert AccessKey.prefix(str(UUID(int=62)), "k" * 12) == "odo_" + "10".rjust(22, "0") + "k" * 12
 
 
 def test_no_two_keys_are_alike() -> None:

@@ -30,6 +30,20 @@ def test_zero_is_no_limit() -> None:
     assert unlimited.exceeded("one") == ""
 
 
+def test_nothing_is_counted_of_nothing_or_without_a_limit() -> None:
+    unlimited, ours = load(limits=Limits()), load()
+    unlimited.count("requests", 1, "one")
+    ours.count("work", 0, "one")
+    assert unlimited.counted == ours.counted == {}
+
+
+def test_events_and_reports_are_limited_apart() -> None:
+    reports, events = load(Asked.REPORTS), load(Asked.EVENTS)
+    for each in (reports, events):
+        each.count("work", 2_000, "one")
+    assert (reports.exceeded("other"), events.exceeded("other")) == ("work", "")
+
+
 def test_an_organization_may_have_some_limits_of_its_own() -> None:
     assert LIMITS.with_own({"requests": 5, "later": 1}) == Limits(5, 200, 3000, 50)
     assert LIMITS.with_own({}) == LIMITS

@@ -133,6 +133,12 @@ def test_who_is_in_no_team_has_no_team_mates(role: Role) -> None:
     assert admitted(policy.READ_OWN_TEAM, alone) == {"self"}
 
 
+def test_an_organization_is_ones_own_in_either_case() -> None:
+    me = caller(Role.MEMBER)
+    assert (me.is_of(ACME), me.is_of(ACME.upper())) == (True, True)
+    assert (me.is_of(ACME[:-1] + "f"), me.is_of("")) == (False, False)
+
+
 def test_every_rule_of_the_policy_stands_in_the_table() -> None:
     rules = {name for name, value in vars(policy).items() if isinstance(value, Rule)}
     tabled = {id(rule) for rule, _, _ in WHO_MAY.values()}

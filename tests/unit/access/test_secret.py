@@ -66,8 +66,28 @@ def test_a_former_secret_is_hashed_again_too() -> None:
     in_grace = {"former_digest": credential.digest, "former_until": NOON + DAY}
     rotated = replace(made(FIRST)[1], **in_grace)  # type: ignore[arg-type]
     again = rotated.hashed_again(SECOND, NOON + DAY)
+    assert [again.digest[:4], again.former_digest[:4]] == ["1-2:", "1-2:"]
     assert again.accepts(key, SECOND, NOON)
     assert not again.accepts(key, SECOND, NOON + DAY)
+
+
+@pytest.mark.parametrize("secret", [SECOND, THIRD])
+def test_a_key_works_by_its_new_hash_alone(secret: Secret) -> None:
+    """Nothing of before counts any more, so what was hashed again has to fit the keys."""
+    (key, credential), (former, earlier) = made(FIRST), made(FIRST)
+    in_grace = {"former_digest": earlier.digest, "former_until": NOON + DAY}
+    rotated = replace(credential, **in_grace)  # type: ignore[arg-type]
+    again = rotated.hashed_again(secret, None)
+    assert again.accepts(key, secret, NOON)
+    assert again.accepts(former, secret, NOON)
+    assert again.earlier == ()
+
+
+def test_a_credential_needs_the_newest_version_of_its_hashes() -> None:
+    _, credential = made(SECOND)
+    assert credential.version == 2
+    assert replace(credential, former_digest=made(THIRD)[1].digest).version == 3
+    assert replace(credential, former_digest=made(FIRST)[1].digest).version == 2
 
 
 def test_whoever_has_a_leaked_version_and_the_new_hashes_has_nothing() -> None:
@@ -80,7 +100,7 @@ def test_whoever_has_a_leaked_version_and_the_new_hashes_has_nothing() -> None:
 
 def test_a_version_that_is_not_known_is_no_wrong_key() -> None:
     key, credential = made(SECOND)
-    with pytest.raises(UnknownVersion):
+    with pytest.raises(UnknownVersion, match="2"):
         credential.accepts(key, FIRST, NOON)
 
 

@@ -62,6 +62,31 @@ def test_a_token_says_what_it_was_made_for() -> None:
     assert found.claims(NOON) == everything
 
 
+def test_a_token_that_was_made_is_the_one_that_is_read() -> None:
+    token = TokenMaker(KEY, None, CREDENTIAL.digest, SECRET).make(CLAIMS)
+    assert token == EmbedToken.parse(str(token))
+
+
+def test_claims_take_as_few_bytes_as_json_allows() -> None:
+    claims = replace(CLAIMS, subject="größe")
+    written = urlsafe_b64decode(claims.text + "==").decode()
+    assert written == (
+        '{"version":1,"access":2,"subject":"größe","products":["automation","chat"],'
+        f'"origins":["https://app.example.com"],"expires":{NOW + 3600}}}'
+    )
+    assert Claims.of(claims.text) == claims
+
+
+@pytest.mark.parametrize("last", range(64))
+def test_whatever_letter_is_the_last_nothing_is_lost(last: int) -> None:
+    for content in (bytes([0, 0, last]), bytes([0, last << 2]), bytes([last << 2])):
+        assert urlsafe_b64decode(encoded(content) + "==") == content
+
+
+def test_an_organization_that_is_too_large_makes_no_token() -> None:
+    assert EmbedToken.parse("oet_" + "z" * 22 + TOKEN[26:]) is None
+
+
 def test_a_token_is_recognized_and_fits_into_a_url_and_a_header() -> None:
     assert TOKEN.startswith(f"oet_{AccessKey.prefix(ACME, KEY.key_id)[4:]}.")
     assert set(TOKEN) <= set("._-") | set(

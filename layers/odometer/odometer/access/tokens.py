@@ -76,7 +76,7 @@ class Claims:
     @classmethod
     def of(cls, text: str) -> "Claims":
         """The claims of a token that is ours; those of another version are not understood."""
-        content: dict[str, Any] = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        content: dict[str, Any] = json.loads(urlsafe_b64decode(text + "=="))
         if content.pop("version") != VERSION:
             raise Unauthenticated
         lists = {name: tuple(each) for name, each in content.items() if isinstance(each, list)}

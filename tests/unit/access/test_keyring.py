@@ -1,0 +1,211 @@
+"""Keys as they are managed: who may make, list, revoke and rotate which, and what is stored."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from odometer.access.keys import AccessKey, Credential, Keyring
+from odometer.access.policy import Caller, Scope
+from odometer.access.secret import NO_DIGEST, Secret
+from odometer.domain.errors import Conflict, Forbidden, NotFound
+from odometer.domain.people import Role
+from tests.support.memory_directory import ACME, NOON
+from tests.support.stack import OTHER
+
+SECRET = Secret(("a secret",))
+HOUR = timedelta(hours=1)
+LATER = NOON + timedelta(microseconds=7)
+ME, MATE = 1, 2
+SOME = frozenset({Scope.READ_USAGE, Scope.WRITE_KEYS})
+ADMIN = Caller(ACME, "k" * 12, frozenset(Scope), ME, "u1", "jo", Role.ADMIN, None)
+MEMBER = replace(ADMIN, role=Role.MEMBER, scopes=SOME)
+
+
+@dataclass
+class Kept:
+    """Credentials in memory, and the names of the attributes that each change has written."""
+
+    kept: dict[tuple[str, str], Credential] = field(default_factory=dict)
+    written: list[tuple[str, ...]] = field(default_factory=list)
+
+    def credential(self, organization: str, key_id: str) -> Credential | None:
+        return self.kept.get((organization, key_id))
+
+    def credentials(self, organization: str) -> Iterable[Credential]:
+        return [each for (of, _), each in self.kept.items() if of == organization]
+
+    def add_credential(self, credential: Credential) -> None:
+        self.kept[credential.organization, credential.key_id] = credential
+
+    def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool:
+        stored = self.kept[credential.organization, credential.key_id]
+        if any(getattr(stored, name) != value for name, value in expected.items()):
+            return False
+        values: dict[str, Any] = {name: getattr(credential, name) for name in names}
+        self.kept[credential.organization, credential.key_id] = replace(stored, **values)
+        self.written.append(names)
+        return True
+
+
+def ring(caller: Caller, store: Kept) -> Keyring:
+    return Keyring(store, SECRET, caller, LATER)
+
+
+def made(store: Kept, user: int = ME, caller: Caller = ADMIN) -> tuple[AccessKey, Credential]:
+    return ring(caller, store).make("reports", user, SOME, LATER + HOUR)
+
+
+def test_what_is_stored_of_a_new_key_is_all_but_its_secret() -> None:
+    store = Kept()
+    key, credential = made(store, MATE)
+    assert credential == Credential(
+        organization=ACME,
+        key_id=key.key_id,
+        name="reports",
+        user=MATE,
+        scopes=SOME,
+        digest=key.digest(SECRET),
+        created_at=NOON,
+        expires_at=NOON + HOUR,
+    )
+    assert store.credential(ACME, key.key_id) == credential
+    _, endless = ring(ADMIN, store).make("reports", ME, SOME, None)
+    assert endless.expires_at is None
+
+
+def test_nobody_makes_a_key_that_may_do_more_than_their_own() -> None:
+    store = Kept()
+    equal = ring(MEMBER, store).make("mine", ME, SOME, None)
+    fewer = ring(MEMBER, store).make("mine", ME, frozenset({Scope.READ_USAGE}), None)
+    assert len(store.kept) == len({equal[0].key_id, fewer[0].key_id}) == 2
+    with pytest.raises(Forbidden):
+        ring(MEMBER, store).make("more", ME, frozenset({Scope.WRITE_USAGE}), None)
+    assert len(store.kept) == 2
+
+
+@pytest.mark.parametrize("user", [MATE, None])
+def test_only_an_admin_manages_keys_of_others_or_of_nobody(user: int | None) -> None:
+    ring(ADMIN, Kept()).check(user)
+    ring(MEMBER, Kept()).check(ME)
+    with pytest.raises(Forbidden):
+        ring(MEMBER, Kept()).check(user)
+
+
+def test_nobody_makes_a_key_for_somebody_else() -> None:
+    store = Kept()
+    with pytest.raises(Forbidden):
+        ring(MEMBER, store).make("theirs", MATE, SOME, None)
+    assert store.kept == {}
+
+
+def test_keys_are_listed_from_the_oldest_on_and_those_of_others_to_admins_only() -> None:
+    store = Kept()
+    (_, mine), (_, theirs), (_, elsewhere) = made(store), made(store, MATE), made(store)
+    older = replace(mine, key_id="z" * 12, created_at=NOON - HOUR)
+    for each in (older, replace(elsewhere, organization=OTHER)):
+        store.add_credential(each)
+    del store.kept[ACME, elsewhere.key_id]
+    both = sorted([mine, theirs], key=lambda each: each.key_id)
+    assert ring(ADMIN, store).all() == [older, *both]
+    assert ring(MEMBER, store).all() == [older, mine]
+
+
+def test_a_key_is_revoked_once_and_for_good() -> None:
+    store = Kept()
+    key, credential = made(store)
+    ring(MEMBER, store).revoke(key.key_id)
+    assert store.credential(ACME, key.key_id) == replace(credential, revoked_at=LATER)
+    replace(ring(MEMBER, store), now=LATER + HOUR).revoke(key.key_id)
+    assert store.written == [("revoked_at",)]
+
+
+def unknown_to(caller: Caller, store: Kept, key_id: str) -> type[Exception]:
+    with pytest.raises((Forbidden, NotFound)) as refused:
+        ring(caller, store).revoke(key_id)
+    return refused.type
+
+
+def test_who_manages_only_their_own_keys_learns_of_no_others() -> None:
+    store = Kept()
+    key, credential = made(store, MATE)
+    store.add_credential(replace(credential, organization=OTHER, key_id="o" * 12))
+    for key_id in (key.key_id, "o" * 12, "n" * 12, "no id"):
+        assert unknown_to(MEMBER, store, key_id) is Forbidden
+    for key_id in ("o" * 12, "n" * 12, "no id"):
+        assert unknown_to(ADMIN, store, key_id) is NotFound
+    assert store.written == []
+
+
+def test_what_is_no_id_is_never_looked_up() -> None:
+    store = Kept()
+    _, credential = made(store)
+    store.add_credential(replace(credential, key_id="no id"))
+    assert unknown_to(ADMIN, store, "no id") is NotFound
+
+
+def test_a_rotated_key_has_a_new_secret_and_the_former_one_for_its_grace() -> None:
+    store = Kept()
+    key, credential = made(store)
+    new, rotated = ring(MEMBER, store).rotate(key.key_id, HOUR)
+    assert (new.organization, new.key_id) == (ACME, key.key_id)
+    assert new.secret != key.secret
+    renewed = replace(credential, digest=new.digest(SECRET))
+    assert rotated == replace(renewed, former_digest=credential.digest, former_until=NOON + HOUR)
+    assert store.credential(ACME, key.key_id) == rotated
+    assert store.written == [("digest", "former_digest", "former_until")]
+
+
+def test_without_a_grace_the_former_secret_ends_at_once() -> None:
+    store = Kept()
+    key, credential = made(store)
+    new, rotated = ring(MEMBER, store).rotate(key.key_id, timedelta())
+    assert rotated == replace(credential, digest=new.digest(SECRET))
+    assert (rotated.former_digest, rotated.former_until) == (NO_DIGEST, None)
+
+
+def test_while_the_secret_of_the_deployment_changes_a_rotation_keeps_what_was_signed() -> None:
+    store = Kept()
+    key, credential = made(store)
+    changing = replace(credential, earlier=("one", "two"), earlier_until=LATER + HOUR)
+    store.add_credential(changing)
+    _, rotated = ring(MEMBER, store).rotate(key.key_id, HOUR)
+    assert rotated.earlier == (NO_DIGEST, "one")
+    assert store.credential(ACME, key.key_id) == rotated
+    over = replace(changing, key_id="o" * 12, earlier_until=LATER)
+    store.add_credential(over)
+    _, rotated = ring(MEMBER, store).rotate(over.key_id, HOUR)
+    assert rotated.earlier == ()
+    assert store.written[-1] == ("digest", "former_digest", "former_until")
+
+
+def test_a_key_that_has_ended_or_may_do_more_than_its_manager_is_not_rotated() -> None:
+    store = Kept()
+    key, credential = made(store)
+    store.add_credential(replace(credential, revoked_at=NOON))
+    with pytest.raises(NotFound):
+        ring(ADMIN, store).rotate(key.key_id, HOUR)
+    store.add_credential(replace(credential, scopes=SOME | {Scope.WRITE_USAGE}))
+    with pytest.raises(Forbidden):
+        ring(MEMBER, store).rotate(key.key_id, HOUR)
+    assert store.written == []
+
+
+def test_of_two_rotations_at_once_one_is_refused() -> None:
+    store = Kept()
+    key, _ = made(store)
+    first, second = ring(ADMIN, store), ring(ADMIN, store)
+    credential = second._one(key.key_id)  # noqa: SLF001  both have read before one writes
+    new, _ = first.rotate(key.key_id, HOUR)
+
+    class Before(Kept):
+        def credential(self, organization: str, key_id: str) -> Credential | None:
+            return credential
+
+    with pytest.raises(Conflict, match=key.key_id):
+        ring(ADMIN, Before(store.kept)).rotate(key.key_id, HOUR)
+    stored = store.credential(ACME, key.key_id)
+    assert stored is not None
+    assert stored.digest == new.digest(SECRET)
