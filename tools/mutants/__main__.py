@@ -5,7 +5,6 @@ import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -32,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser("mutants", usage=tools.mutants.__doc__)
     parser.add_argument("targets", nargs="*", default=TARGETS)
     parser.add_argument("--changed", action="store_true")
-    parser.add_argument("--sample", type=int)
+    parser.add_argument("--sample", type=float, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--patience", type=float, default=5)
     parser.add_argument("--tests", nargs="*", default=SUITE)
@@ -103,22 +102,19 @@ def files_of(tests: Sequence[str]) -> Iterator[str]:
 
 
 def chosen(modules: Sequence[str], asked: argparse.Namespace) -> list[Mutant]:
-    """The mutants that are wanted: all, those of changed functions, or some of each function."""
+    """The mutants that are wanted: all, those of changed functions, or some of a hundred."""
     made = [mutant for module in modules for mutant in Module(module).mutants()]
     if asked.changed:
         digests = measured.digests()
         made = [each for each in made if digests.get(place_of(each)) != each.function.digest]
-    if asked.sample is None:
-        return made
-    drawn: dict[tuple[str, str], list[Mutant]] = {}
-    for each in made:
-        drawn.setdefault(place_of(each), []).append(each)
-    by_function = ((Random(f"{asked.seed}{place}"), some) for place, some in drawn.items())
-    return [
-        each
-        for random, some in by_function
-        for each in random.sample(some, min(asked.sample, len(some)))
-    ]
+    return [each for each in made if is_drawn(each, asked.sample, asked.seed)]
+
+
+def is_drawn(mutant: Mutant, percent: float, seed: int) -> bool:
+    """Whether a mutant is among so many of a hundred; a larger sample has all of a smaller one."""
+    name = f"{seed}/{place_of(mutant)}/{mutant.name}"
+    number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+    return number < percent / 100 * 2**64
 
 
 def place_of(mutant: Mutant) -> tuple[str, str]:

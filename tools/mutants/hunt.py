@@ -205,6 +205,8 @@ class Code:
     def swap(self, mutant: Mutant) -> None:
         changed = mutant.applied(self.module.source)
         name = mutant.function.name
+        if not self._functions(name):
+            raise SyntaxError(f"{name} is not what was imported")
         for path, codes in codes_in(compile(changed, self._name, "exec")).items():
             if path == name or path.startswith(f"{name}."):
                 for old, new in zip(self._written.get(path, ()), codes, strict=False):
