@@ -1,9 +1,13 @@
 """What cursors promise: they lead on from where they were made, and nowhere else."""
 
-from collections.abc import Mapping
+import json
+import zlib
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +15,22 @@ from hypothesis import strategies as st
 
 from odometer.api.app_utilization.apps import AppUsersQuery
 from odometer.api.app_utilization.users import UsersQuery
-from odometer.domain.errors import Invalid
+from odometer.directory.snapshot import Directory
+from odometer.domain.errors import Fault, Invalid, NotFound
 from odometer.domain.time import CURSOR_LIFE
-from odometer.web.cursors import LONGEST_CURSOR, Chain, Mark
+from odometer.engine.format.decisions import Gap
+from odometer.services.usage import Usage
+from odometer.web.cursors import (
+    LONGEST_CURSOR,
+    USERS_NAMED,
+    Chain,
+    Mark,
+    bytes_of,
+    content_without_expiry,
+    link_headers,
+    next_cursor,
+    restore_view,
+)
 from odometer.web.messages import Request
 from odometer.web.models import Query, read_query
 from tests.support.apps import APP, SALES
@@ -44,12 +61,15 @@ def chain(
 CURSOR = chain().cursor(50, 3, PIN)
 
 
+AHEAD_OF_4 = chain().cursor(50, 3, PIN, [4], 2)
+
+
 def refused(**other: Any) -> str:
     """What is said of the cursor when it comes with something else."""
     with pytest.raises(Invalid) as caught:
         chain(**{"cursor": CURSOR, **other})
     (fault,) = caught.value.faults
-    assert fault.name == "cursor"
+    assert fault == Fault("cursor", "cursor", fault.message, other.get("cursor", CURSOR))
     return fault.message
 
 
@@ -84,6 +104,35 @@ def test_a_chain_of_users_goes_on_with_the_next_who_is_there(
 def test_a_chain_rather_repeats_a_row_than_skips_one() -> None:
     found = chain(cursor=AHEAD).after_erasures([9, 4, 7, 3], 3)
     assert found.row == 1
+
+
+def test_a_chain_that_begins_or_of_which_nobody_was_erased_stays_where_it_is() -> None:
+    assert chain().after_erasures(USERS, 5) == chain()
+    going = chain(cursor=AHEAD)
+    assert going.after_erasures([], 1) == going
+
+
+def test_a_chain_never_goes_back_before_its_first_row() -> None:
+    cursor = chain().cursor(1, 3, PIN, USERS[1:2], 0)
+    assert chain(cursor=cursor).after_erasures([9, 7], 1).row == 0
+    assert chain(cursor=cursor).after_erasures([9, 7], 5).row == 0
+
+
+def test_a_chain_began_with_its_first_page() -> None:
+    first = chain()
+    cursor = first.cursor(50, 3, PIN)
+    assert first.began == int(NOON.timestamp())
+    assert chain(cursor=cursor, after=timedelta(hours=5)).began == first.began
+
+
+@pytest.mark.parametrize(("accept", "all_rows"), [("text/csv", True), ("application/json", False)])
+def test_a_page_that_is_every_row_is_followed_by_none(accept: str, *, all_rows: bool) -> None:
+    query = {name: [value] for name, value in DATES.items()}
+    headers = {"accept": [accept]}
+    request = Request("GET", "/", PATH, query, headers, b"", "1")
+    found = Chain.of([KEY], NOON, ACME, request, read_query(AppUsersQuery, PATH, query))
+    assert found.all_rows is all_rows
+    assert (following(found, 1, 9) is None) is all_rows
 
 
 def test_the_page_size_may_change_and_ids_be_written_otherwise() -> None:
@@ -157,6 +206,101 @@ def test_what_was_not_made_here_is_no_cursor(other: str) -> None:
 def test_what_is_longer_than_any_cursor_is_not_even_looked_at() -> None:
     with pytest.raises(Invalid):
         chain(cursor="A" * (LONGEST_CURSOR + 1))
+
+
+def test_a_cursor_is_of_the_letters_that_its_bytes_have_and_no_others() -> None:
+    for last in range(256):
+        for content in (bytes([7, last]), bytes([7, 7, last]), bytes([7, 7, 7, last])):
+            letters = urlsafe_b64encode(content).rstrip(b"=").decode()
+            assert bytes_of(letters) == content
+            assert bytes_of(f"{letters}=") == b""
+    assert bytes_of("A" * LONGEST_CURSOR) == bytes(LONGEST_CURSOR // 4 * 3)
+    assert [bytes_of(each) for each in ("A" * (LONGEST_CURSOR + 4), "é", "A")] == [b"", b"", b""]
+
+
+def test_a_cursor_takes_as_few_letters_as_its_content_allows() -> None:
+    mark = json.loads(zlib.decompress(bytes_of(CURSOR)[16:]))
+    written = json.dumps(mark, separators=(",", ":"))
+    assert len(bytes_of(CURSOR)) == 16 + len(zlib.compress(written.encode(), 9))
+    assert mark.keys() == set(Mark._fields)
+
+
+def test_a_page_that_a_client_has_kept_stays_the_same_for_hours() -> None:
+    """What an ETag is made of: the half day in which a cursor expires, and all else of it."""
+
+    def content(after: timedelta, row: int = 50) -> bytes:
+        return content_without_expiry(chain(after=after).cursor(row, 3, PIN, [4], 2))
+
+    begun = content(timedelta(0))
+    assert content(timedelta(hours=11)) == begun
+    assert content(timedelta(hours=13)) != begun
+    assert content(timedelta(0), 51) != begun
+    half_days = (NOON + CURSOR_LIFE).timestamp() // (12 * 3600)
+    assert json.loads(begun) == {**chain(cursor=AHEAD_OF_4).mark._asdict(), "expires": half_days}
+
+
+class Shown:
+    """Usage that is gone back to what a first page was made from."""
+
+    def __init__(self, gone: Exception | None = None) -> None:
+        self.gone = gone
+        self.asked: list[tuple[object, ...]] = []
+
+    def go_back(self, *asked: object) -> None:
+        self.asked.append(asked)
+        if self.gone:
+            raise self.gone
+
+    def pin(self, products: object) -> dict[str, object]:
+        return {"products": products}
+
+
+def test_a_chain_shows_what_its_first_page_was_made_from() -> None:
+    usage = Shown()
+    restore_view(chain(), cast("Usage", usage))
+    assert usage.asked == []
+    restore_view(chain(cursor=CURSOR), cast("Usage", usage))
+    assert usage.asked == [(3, PIN)]
+
+
+@pytest.mark.parametrize("gone", [Gap(), NotFound()])
+def test_a_chain_whose_first_page_cannot_be_made_any_more_has_expired(gone: Exception) -> None:
+    with pytest.raises(Invalid) as caught:
+        restore_view(chain(cursor=CURSOR), cast("Usage", Shown(gone)))
+    assert caught.value.faults == (Fault("cursor", "cursor", "Cursor expired", CURSOR),)
+
+
+def following(page: Chain, shown: int, total: int, ahead: Sequence[int] = ()) -> str | None:
+    directory = SimpleNamespace(head=SimpleNamespace(version=6), erased={1, 2, 3})
+    usage = cast("Usage", Shown())
+    named = ["chat"]
+    return next_cursor(page, usage, cast("Directory", directory), named, shown, total, ahead)
+
+
+def test_the_next_page_begins_behind_the_last_row_that_was_shown() -> None:
+    first = chain()
+    cursor = following(first, 20, 45, list(range(20, 40)))
+    assert cursor is not None
+    second = chain(cursor=cursor)
+    expires = int((NOON + CURSOR_LIFE).timestamp())
+    named = list(range(20, 20 + USERS_NAMED))
+    assert second.mark == Mark(20, expires, 6, {"products": ["chat"]}, named, 3)
+    third = following(second, 20, 45)
+    assert third is not None
+    assert chain(cursor=third).row == 40
+    assert following(chain(cursor=third), 5, 45) is None
+    assert following(first, 45, 45) is None
+
+
+def test_links_to_a_successor_and_to_the_next_page_share_a_header() -> None:
+    old = {"Deprecation": "@1", "Link": '</new>; rel="successor-version"'}
+    begun = chain()
+    assert link_headers({}) == link_headers({}, begun) == {}
+    assert link_headers(old) == link_headers(old, begun, None) == old
+    assert link_headers({}, None, "next") == {}
+    assert link_headers({}, begun, "next") == {"Link": begun.link("next")}
+    both = f"{old['Link']}, {begun.link('next')}"
+    assert link_headers(old, begun, "next") == {**old, "Link": both}
 
 
 @settings(max_examples=300)

@@ -131,7 +131,7 @@ class Chain:
         return f'<?{urlencode({**self.query, "cursor": cursor}, doseq=True)}>; rel="next"'
 
     def _tag(self, body: bytes, key: bytes) -> bytes:
-        message = len(self.belongs_to).to_bytes(8, "big") + self.belongs_to + body
+        message = len(self.belongs_to).to_bytes(8) + self.belongs_to + body
         return hmac.digest(key, message, "sha256")[:TAG_BYTES]
 
 
@@ -147,7 +147,7 @@ def content_without_expiry(cursor: str) -> bytes:
 def bytes_of(cursor: str) -> bytes:
     try:
         letters = cursor.encode("ascii") if len(cursor) <= LONGEST_CURSOR else b""
-        content = urlsafe_b64decode(letters + b"=" * (-len(letters) % 4))
+        content = urlsafe_b64decode(letters + b"==")
     except ValueError:
         return b""
     return content if urlsafe_b64encode(content).rstrip(b"=") == letters else b""
