@@ -61,9 +61,6 @@ def chain(
 CURSOR = chain().cursor(50, 3, PIN)
 
 
-AHEAD_OF_4 = chain().cursor(50, 3, PIN, [4], 2)
-
-
 def refused(**other: Any) -> str:
     """What is said of the cursor when it comes with something else."""
     with pytest.raises(Invalid) as caught:
@@ -236,7 +233,8 @@ def test_a_page_that_a_client_has_kept_stays_the_same_for_hours() -> None:
     assert content(timedelta(hours=13)) != begun
     assert content(timedelta(0), 51) != begun
     half_days = (NOON + CURSOR_LIFE).timestamp() // (12 * 3600)
-    assert json.loads(begun) == {**chain(cursor=AHEAD_OF_4).mark._asdict(), "expires": half_days}
+    mark = Mark(50, int(half_days), 3, PIN, [4], 2)
+    assert json.loads(begun) == mark._asdict()
 
 
 class Shown:
