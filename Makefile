@@ -4,12 +4,15 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3
 PORT ?= 4566
+# Bad releases are mostly found within days: `make lock` takes none that is younger. 0 for a fix that cannot wait.
+COOLDOWN_DAYS ?= 7
 ENV ?= default
 BIN := .venv/bin
 SAM := .local/tools/sam/bin/sam
 NODE := .local/tools/node/bin
 TSC := $(NODE)/node .local/tools/js/node_modules/typescript/bin/tsc
 PRETTIER := $(NODE)/node .local/tools/js/node_modules/prettier/bin/prettier.cjs --log-level warn
+NPM_FOLDERS := js generators counting
 JAVASCRIPT := 'functions/edge/page/files/**/*.js' '!functions/edge/page/files/vendor/**' 'clients/typescript/**/*.js'
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
@@ -27,7 +30,7 @@ down: ## stop what `up` started; data stays
 	@[ ! -e .venv/.ready ] || $(BIN)/python -m local down
 
 ##@ Change it
-test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready .local/tools/policy/.ready .local/tools/js/.ready .local/tools/generators/.ready .local/tools/clients/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
+test: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready .local/tools/policy/.ready .local/tools/js/.ready .local/tools/generators/.ready .local/tools/counting/.ready .local/tools/clients/.ready ## every test, those over HTTP against a stack of their own (ARGS='-k keys')
 	@$(BIN)/python -m local run --home .local/test --port 0 --fresh -- $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 pictures: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## take the pictures of the page that README and docs show
@@ -59,9 +62,12 @@ sbom: .venv/.ready ## what is shipped, as a CycloneDX bill of materials, and und
 
 audit: .local/tools/audit/.ready .local/tools/node/.ready ## ask public services whether a vulnerability of any locked version is known
 	for lock in layers/odometer/requirements.txt requirements/*.txt; do .local/tools/audit/bin/pip-audit --strict --disable-pip --requirement $$lock; done
-	for folder in js generators; do (cd requirements/$$folder && $(CURDIR)/$(NODE)/npm audit --package-lock-only); done
+	for folder in $(NPM_FOLDERS); do (cd requirements/$$folder && $(CURDIR)/$(NODE)/npm audit --package-lock-only); done
 
-check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready .local/tools/js/.ready ## format, lint, types, import direction, API documents, templates, workflows and policy
+secrets: .local/tools/policy/.ready ## look for secrets in every line that ever stood here, on any branch
+	@PYTHONPATH=layers/odometer .local/tools/policy/bin/python -m tools.secret_scan --history
+
+check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready .local/tools/js/.ready ## format, lint, types, import direction, API documents, templates, secrets, workflows and policy
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -72,6 +78,7 @@ check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready .local/to
 	$(SAM) validate --lint
 	$(BIN)/cfn-lint template.yaml infrastructure/*.yaml
 	@mkdir -p .local/check && $(BIN)/python -m local.template >.local/check/expanded.json
+	@PYTHONPATH=layers/odometer .local/tools/policy/bin/python -m tools.secret_scan
 	.local/tools/policy/bin/zizmor --offline --quiet .github
 	.local/tools/policy/bin/checkov --config-file .checkov.yaml -f template.yaml infrastructure/*.yaml .local/check/expanded.json
 
@@ -86,7 +93,7 @@ lock: .venv/.ready .local/tools/node/.ready ## renew every lock file from pyproj
 	$(LOCK_GROUP) --group bench --constraints requirements/dev.txt -o requirements/bench.txt
 	$(LOCK_GROUP) --group mutants --constraints requirements/dev.txt -o requirements/mutants.txt
 	for group in audit sam stack policy node clients; do $(LOCK_GROUP) --group $$group -o requirements/$$group.txt; done
-	for folder in js generators; do (cd requirements/$$folder && $(CURDIR)/$(NODE)/npm update --package-lock-only $(NPM_FLAGS)); done
+	for folder in $(NPM_FOLDERS); do (cd requirements/$$folder && $(CURDIR)/$(NODE)/npm update --package-lock-only --min-release-age=$(COOLDOWN_DAYS) $(NPM_FLAGS)); done
 
 clean: down ## remove everything that was made here, data included
 	rm -rf .local .venv .aws-sam *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -123,14 +130,14 @@ ready-to-deploy: .venv/.ready
 help:
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: ready-to-release ready-to-deploy run up down test pictures timing soak storm bench mutants check format lock clean build deploy release artefact promote smoke start-api sbom audit help
+.PHONY: ready-to-release ready-to-deploy run up down test pictures timing soak storm bench mutants check format lock clean build deploy release artefact promote smoke start-api sbom audit secrets help
 
 # ---------------------------------------------------------------- environments
 .venv/.ready: requirements/dev.txt pyproject.toml
 	@$(PYTHON) local/environments.py .venv requirements/dev.txt
-	@$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable . && touch $@
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable . && touch $@
 
-.local/tools/js/.ready .local/tools/generators/.ready: .local/tools/%/.ready: requirements/%/package-lock.json .local/tools/node/.ready
+$(NPM_FOLDERS:%=.local/tools/%/.ready): .local/tools/%/.ready: requirements/%/package-lock.json .local/tools/node/.ready
 	@mkdir -p $(@D) && cp requirements/$*/*.json $(@D)
 	@cd $(@D) && $(CURDIR)/$(NODE)/npm ci --silent $(NPM_FLAGS) && touch .ready
 
@@ -139,5 +146,5 @@ help:
 	@$(BIN)/python local/environments.py .local/tools/$* $^
 
 NPM_FLAGS := --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
-LOCK_GROUP := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
+LOCK_GROUP := $(BIN)/uv pip compile --quiet --upgrade --exclude-newer '$(COOLDOWN_DAYS) days' --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 LOCK := $(LOCK_GROUP) pyproject.toml

@@ -182,7 +182,7 @@ class DuckDb(SqlPeer):
         path = self.folder / f"{name}.parquet"
         frame.write_parquet(path)
         self.database.execute(
-            f"CREATE TABLE {name} AS SELECT * FROM '{path}' ORDER BY {ORDER[name]}"  # noqa: S608
+            f"CREATE TABLE {name} AS SELECT * FROM '{path}' ORDER BY {ORDER[name]}"  # noqa: S608  our words
         )
 
     def execute(self, words: str) -> Sequence[Sequence[Any]]:
@@ -207,7 +207,7 @@ class ClickHouse(SqlPeer):
         self.session.query(
             f"CREATE TABLE {name} ({columns}) ENGINE = MergeTree ORDER BY ({ORDER[name]})"
         )
-        self.session.query(f"INSERT INTO {name} SELECT * FROM file('{path}', Parquet)")  # noqa: S608
+        self.session.query(f"INSERT INTO {name} SELECT * FROM file('{path}', Parquet)")  # noqa: S608  our words
         self.session.query(f"OPTIMIZE TABLE {name} FINAL")
 
     def execute(self, words: str) -> Sequence[Sequence[Any]]:
@@ -233,7 +233,7 @@ class Sqlite(SqlPeer):
         )
         places = ", ".join("?" * frame.width)
         self.database.executemany(
-            f"INSERT INTO {name} VALUES ({places})",  # noqa: S608
+            f"INSERT INTO {name} VALUES ({places})",  # noqa: S608  our words
             frame.iter_rows(),
         )
         if not key:

@@ -25,7 +25,8 @@ def main(home: str, *locks: str) -> None:
     python = environment / "bin/python"
     if not python.exists():
         run(uv, "venv", "--quiet", "--python", sys.executable, environment)
-    run(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, *locks)
+    # A source distribution would be built by tools that no lock file names.
+    run(uv, "pip", "sync", "--quiet", "--require-hashes", "--no-build", "--python", python, *locks)
     (environment / ".ready").touch()
 
 
@@ -51,7 +52,12 @@ def seed(environment: Path, uv: Path, lock: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirement:
         requirement.write(pinned.group())
         requirement.flush()
-        options = ("--quiet", "--disable-pip-version-check", "--require-hashes")
+        options = (
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "--only-binary=:all:",
+        )
         run(uv.with_name("pip"), "install", *options, "-r", requirement.name)
 
 

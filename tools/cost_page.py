@@ -13,6 +13,7 @@ from tools.counts import SIZES, Cost, Way, published_routes, published_steps, ta
 from tools.monthly_bill import (
     ACCEPT_CPU_MS,
     FOLD_CPU_MS,
+    IN_PRODUCTION,
     LOADS,
     LOG_BYTES_OF_ANSWER,
     LOG_BYTES_OF_GATEWAY,
@@ -158,12 +159,14 @@ BATCHES: Final = {"batches of 10 instead of 100": 10, "batches of 1,000 instead 
 
 
 KNOBS: Final[Mapping[str, Knobs]] = {
-    "`LogRetentionDays` 30 to 7": Knobs(log_days=7),
+    f"`LogRetentionDays` {IN_PRODUCTION['LogRetentionDays']} to 7": Knobs(log_days=7),
     "`ApplicationLogLevel=WARN`, and no metrics": Knobs(answers_logged=False, monitoring=False),
     "`SystemLogLevel=WARN`": Knobs(runs_logged=False),
     "no traces": Knobs(traced=False),
     "`Monitoring=false`": Knobs(monitoring=False),
     "no point-in-time recovery (`Production=false`)": Knobs(recovery=False),
+    "no daily backups (`Backups=false`)": Knobs(backup_days=0),
+    f"`BackupDays` {IN_PRODUCTION['BackupDays']} to 7": Knobs(backup_days=7),
     "`MemorySize` 1,024 to 512": Knobs(memory_mb=512),
     "`MemorySize` 1,024 to 1,769, a whole core": Knobs(memory_mb=1_769),
     "`Architecture=x86_64`": Knobs(gb_second=prices.GB_SECOND_X86),

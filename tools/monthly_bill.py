@@ -1,12 +1,18 @@
 """The bill of a month: what was counted, times list prices, for organizations of some sizes."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from statistics import mean
 from typing import Final, NamedTuple
 
+from local.template import written
+from odometer.engine.format.marks import PATIENCE
+from odometer.logs import METRICS
+from odometer.web.family import STATUS
 from odometer_cli import prices
 from odometer_cli.prices import GB, MILLION, SECONDS, Price
 from tools.billing import MEMORY_MB, gb_seconds
@@ -26,8 +32,15 @@ REQUESTS_OF_A_MESSAGE: Final = 3
 LOG_BYTES_OF_GATEWAY, LOG_BYTES_OF_LAMBDA, LOG_BYTES_OF_ANSWER = 350, 900, 1_000
 """Of a request: the access log's line, those of Lambda itself, and that of the function."""
 KEPT_DAYS, MONTH_DAYS, MONTHS = 35, 30.4, 12
-OUR_METRICS: Final = 65
-"""By family, class of answers, code and task, as far as they occur: see `docs/metrics.md`."""
+DIMENSIONS: Final = {
+    "service": 1,
+    "family": 6,
+    "status_class": 4,
+    "code": len(STATUS),
+    "task": len(PATIENCE) + 2,  # what the stream brings, and dispatch
+    "release": 1,
+}
+"""How many values each dimension of our metrics has: see `docs/metrics.md`."""
 TRACED_A_SECOND, TRACED_SHARE = 1, 0.05
 """What X-Ray keeps by itself: the first request of each second, and one in twenty others."""
 
@@ -51,17 +64,31 @@ LOADS: Final = (
 )
 
 
+def in_production() -> dict[str, int]:
+    """Whatever is a number among the parameters, as `samconfig.toml` has production."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())["prod"]["deploy"]["parameters"]
+    given = dict(each.split("=", 1) for each in config["parameter_overrides"])
+    defaults = {name: each.get("Default", "") for name, each in written()["Parameters"].items()}
+    every = {name: str(value) for name, value in {**defaults, **given}.items()}
+    return {name: int(value) for name, value in every.items() if value.isdecimal()}
+
+
+IN_PRODUCTION: Final = in_production()
+
+
 @dataclass(frozen=True)
 class Knobs:
     """What an operator may turn; as it stands here, the template is in production."""
 
     memory_mb: int = MEMORY_MB
-    log_days: int = 30
+    log_days: int = IN_PRODUCTION["LogRetentionDays"]
     answers_logged: bool = True
     """Metrics are read out of these lines."""
     runs_logged: bool = True
     traced: bool = True
     recovery: bool = True
+    backup_days: int = IN_PRODUCTION["BackupDays"]
+    """A backup is a whole copy, and one is made each day; 0 is none."""
     monitoring: bool = True
     snapstart: bool = False
     request: Price = prices.REST_REQUEST
@@ -120,6 +147,8 @@ class Month:
         yield Line(self.knobs.table_gb, self.stored_gb, "after a year")
         if self.knobs.recovery:
             yield Line(prices.RECOVERY_GB, self.stored_gb, "after a year")
+        kept = self.stored_gb * self.knobs.backup_days
+        yield Line(prices.BACKUP_GB, kept, f"{self.knobs.backup_days} copies, after a year")
 
     def _logs(self) -> Iterator[Line]:
         yield Line(prices.LOG_GB, self.log_gb, "requests and engine")
@@ -128,7 +157,7 @@ class Month:
 
     def _monitoring(self) -> Iterator[Line]:
         if self.knobs.answers_logged:
-            yield Line(prices.METRIC, OUR_METRICS, "of functions")
+            yield Line(prices.METRIC, metrics_of_functions(), "of functions")
         if self.knobs.monitoring:
             yield Line(prices.ALARM, metrics_of_alarms(), "all alarms")
             yield Line(prices.DASHBOARD, 1, "the dashboard")
@@ -217,6 +246,14 @@ def report_gb_seconds(users: int, memory_mb: int = MEMORY_MB) -> float:
 
 def reports(users: int) -> list[tuple[str, tuple[Cost, Cost]]]:
     return [each for each in published_routes(users).items() if each[0].startswith("GET ")]
+
+
+def metrics_of_functions() -> int:
+    """How many metrics functions write at most, each with data in every hour."""
+    return sum(
+        prod(DIMENSIONS[name] for name in dimensions) * len(units)
+        for dimensions, units in METRICS.items()
+    )
 
 
 def metrics_of_alarms() -> int:

@@ -118,7 +118,10 @@ def clients() -> Iterator[Component]:
 
 def licence_of(package: str) -> str:
     """The licence of an installed package, as an expression."""
-    told = metadata.metadata(package)
+    return licence_in(metadata.metadata(package))
+
+
+def licence_in(told: metadata.PackageMetadata) -> str:
     if told["License-Expression"]:
         return str(told["License-Expression"])
     classifiers = [each for each in told.get_all("Classifier", []) if each.startswith("License ::")]

@@ -4,6 +4,7 @@ What it was is noted before anything is changed. So a run that died is simply do
 is opened is exactly what was paused.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -21,6 +22,8 @@ from odometer_cli.output import progress_bar
 NOTES: Final = "RESTORE"
 """The partition of the activity table with what a pause and a restore have to remember."""
 PAUSED: Final = "paused"
+RESTORE: Final = "restore"
+"""The note of a restore that is under way."""
 PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10})
 """AWS takes 15 changes of functions a second, and there are more functions than that."""
 NOT_NOW: Final = frozenset({"ResourceConflictException", "ResourceInUseException"})
@@ -85,6 +88,21 @@ def set_schedule(name: str, state: str) -> None:
     schedules.update_schedule(**{**kept, "State": state})
 
 
+def policy_of(stack: str) -> str:
+    """What may be deployed; a stack without a policy lets everything be."""
+    found = client("cloudformation").get_stack_policy(StackName=stack)
+    return str(found.get("StackPolicyBody") or policy("Allow"))
+
+
+def set_policy(stack: str, body: str) -> None:
+    client("cloudformation").set_stack_policy(StackName=stack, StackPolicyBody=body)
+
+
+def policy(effect: str) -> str:
+    every = {"Effect": effect, "Action": "Update:*", "Principal": "*", "Resource": "*"}
+    return json.dumps({"Statement": [every]})
+
+
 def is_enabled(mapping: str) -> bool:
     state = client("lambda").get_event_source_mapping(UUID=mapping)["State"]
     return not state.startswith("Disabl")
@@ -110,7 +128,10 @@ def set_concurrency(function: str, number: int | None) -> None:
         )
 
 
+STACK_POLICY: Final = "StackPolicy"
 SWITCHES: Final[Mapping[str, Switch]] = {
+    # A deployment would set all the others to what the template says.
+    STACK_POLICY: Switch(policy_of, lambda name, _: set_policy(name, policy("Deny")), set_policy),
     "AWS::ApiGateway::Stage": Switch(
         limits_of,
         lambda name, limits: set_limits(name, {each: ["0", "0"] for each in limits}),
@@ -213,7 +234,8 @@ def noted(notes: Table) -> dict[Part, Setting] | None:
 
 def parts_of(deployment: Deployment) -> Iterator[Part]:
     """All through which work begins, in the order in which it is paused."""
-    found = list(resources_of(stack_name(deployment)))
+    stack = stack_name(deployment)
+    found = [(STACK_POLICY, stack), *resources_of(stack)]
     (api,) = [name for kind, name in found if kind == "AWS::ApiGateway::RestApi"]
     for kind in SWITCHES:
         for name in sorted(name for each, name in found if each == kind):

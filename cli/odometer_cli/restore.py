@@ -24,7 +24,15 @@ from odometer_cli.deployment import Deployment
 from odometer_cli.failure import Misused, Refused
 from odometer_cli.maintenance import AsJson
 from odometer_cli.output import count_of, err, is_interactive, out, progress_bar, show_json
-from odometer_cli.pausing import NOTES, longest_run_seconds, notes_of, pause, reopen, stack_name
+from odometer_cli.pausing import (
+    NOTES,
+    RESTORE,
+    longest_run_seconds,
+    notes_of,
+    pause,
+    reopen,
+    stack_name,
+)
 from odometer_cli.since import Since, erase_again, noted_since, renew, since
 from odometer_cli.table_copies import (
     Differences,
@@ -40,7 +48,6 @@ from odometer_cli.table_copies import (
     with_present_keys,
 )
 
-RUN: Final = "restore"
 AT_ONCE: Final = 8
 MOST_STEPS: Final = 100_000
 """So many steps of an organization are taken here; what is left then is left to the workers."""
@@ -91,7 +98,7 @@ class Run:
             "goes_back": self.goes_back,
             "step": self.step,
         }
-        self.notes.put({"pk": NOTES, "sk": RUN, **values})
+        self.notes.put({"pk": NOTES, "sk": RESTORE, **values})
 
 
 def directories_in(deployment: Deployment, table: str) -> DirectoryStore:
@@ -100,7 +107,7 @@ def directories_in(deployment: Deployment, table: str) -> DirectoryStore:
 
 def noted_run(deployment: Deployment) -> Run | None:
     """The restore that has begun and not ended."""
-    item: Any = notes_of(deployment).get(NOTES, RUN)
+    item: Any = notes_of(deployment).get(NOTES, RESTORE)
     if item is None:
         return None
     values = {name: item[name] for name in ("usage", "directory", "goes_back", "step")}
@@ -444,8 +451,8 @@ def show_end(run: Run, *, as_json: bool) -> None:
 def forget(notes: Table) -> None:
     """Remove all that a restore has noted; the run itself last."""
     noted = [(NOTES, str(item["sk"])) for item in notes.query(NOTES, " ", "~", consistent=True)]
-    notes.delete_all(key for key in noted if key[1] != RUN)
-    notes.delete(NOTES, RUN)
+    notes.delete_all(key for key in noted if key[1] != RESTORE)
+    notes.delete(NOTES, RESTORE)
 
 
 def pause_command(ctx: typer.Context) -> None:

@@ -13,6 +13,7 @@ from odometer_cli.cloudformation import messages_in, parameter_of
 from odometer_cli.deployment import SETTINGS, Deployment
 from odometer_cli.failure import Failure
 from odometer_cli.output import count_of
+from odometer_cli.pausing import NOTES, RESTORE, noted, notes_of
 
 AUDITED: Final = timedelta(days=2)
 QUEUES: Final = ("UnfoldedQueue", "FailedWorkQueue")
@@ -27,11 +28,22 @@ def are_reachable(deployment: Deployment) -> bool:
 
 
 def checks_of(deployment: Deployment) -> Iterator[Check]:
+    yield from pause_checks(deployment)
     yield backlog_check(deployment)
     yield from queue_checks(deployment)
     yield from organization_checks(deployment)
     if deployment.stack:
         yield alarm_check(deployment.stack)
+
+
+def pause_checks(deployment: Deployment) -> Iterator[Check]:
+    """Why every request gets 429, if a pause is why."""
+    notes = notes_of(deployment)
+    if noted(notes):
+        remedy = "odometer restore" if notes.get(NOTES, RESTORE) else "odometer open"
+        yield Check("pause", FAIL, "it is paused, and no request is answered", remedy)
+    if deployment.stack and parameter_of(deployment.stack, "Paused") == "true":
+        yield Check("pause", FAIL, "it was deployed as paused", "Deploy with Paused=false")
 
 
 def backlog_check(deployment: Deployment) -> Check:

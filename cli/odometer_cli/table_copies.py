@@ -229,10 +229,13 @@ def restore_table(restoring: Restoring, progress: Progress, segments: int) -> Di
 
 
 def one_round(restoring: Restoring, progress: Progress, segments: int, number: int) -> Differences:
-    """Bring every segment to its copy, but for those that were before a run died."""
+    """Bring every segment to its copy, but for those that were before a run died.
+
+    A table that has grown since may have more segments, and then none of them was.
+    """
     done = progress.done(number)
     work = {
-        f"{how.__name__}{segment}": (how, segment)
+        f"{how.__name__}{segment}of{segments}": (how, segment)
         for how in (restoring.put_back, restoring.remove)
         for segment in range(segments)
     }

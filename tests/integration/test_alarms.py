@@ -30,12 +30,14 @@ PARAMETERS = {
     "Release": RELEASE,
     "AlarmTopicArn": "the topic",
     "Fold": "fold",
+    "Name": STACK,
 }
 GATEWAY = {"ApiName": STACK, "Stage": STAGE}
 HOURS = 60
 ALARMS = {
     name: Alarm(filled(resource["Properties"], PARAMETERS))
-    for name, resource in read("infrastructure/monitoring.yaml")["Resources"].items()
+    for stack in ("monitoring", "backups")
+    for name, resource in read(f"infrastructure/{stack}.yaml")["Resources"].items()
     if resource["Type"] == "AWS::CloudWatch::Alarm"
 }
 
@@ -387,10 +389,20 @@ def test_throttles_of_any_table_in_most_minutes_call_somebody_and_then_ends(
     assert stack.is_over("TableThrottles")
 
 
+@pytest.mark.parametrize("metric", range(4))
+def test_a_backup_or_a_copy_that_was_not_made_calls_somebody_once(metric: int) -> None:
+    stack = Deployment()
+    stack.pass_by(1, lambda: stack.feed("FailedBackups", 1, metric))
+    stack.pass_by(2 * HOURS)
+    assert stack.calls == [("FailedBackups", "ALARM")]
+    assert stack.is_over("FailedBackups")
+
+
 FIRED = {
     *("ServerErrors", "SlowAnswers", "ManyRefusals", "FunctionThrottles", "TableThrottles"),
     *("LateFolds", "FailedWork", "Unfolded", "FailingWork", "Overdue", "LateUsage"),
     *("FailingRelease", "LateSettling", "MissedUsage", "ParkedUsage", "StoppedAudit"),
+    "FailedBackups",
 }
 
 

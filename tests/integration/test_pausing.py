@@ -1,5 +1,6 @@
 """`odometer pause` and `open`: whatever begins work stands still, and is set as it was before."""
 
+import json
 from collections.abc import Iterator
 from unittest.mock import patch
 
@@ -43,7 +44,7 @@ def test_a_run_that_dies_anywhere_is_done_again(plane: ControlPlane, command: st
         assert odometer("open").exit_code == 0
         assert plane.settings == before
         odometer("pause" if command == "open" else "open")
-    assert deaths == len(plane.resources)  # every part but the API, and the note
+    assert deaths == len(plane.resources) + 1  # every part but the API, the policy and the note
 
 
 def test_a_route_with_a_limit_of_its_own_stands_still_too(plane: ControlPlane) -> None:
@@ -62,6 +63,34 @@ def test_a_route_with_a_limit_of_its_own_stands_still_too(plane: ControlPlane) -
     assert (paused["throttlingRateLimit"], paused["throttlingBurstLimit"]) == (0, 0)
     odometer("open")
     assert apis.get_stage(**stage)["methodSettings"][route] == before
+
+
+def test_nobody_deploys_a_stack_that_is_paused_and_then_by_the_policy_that_there_was(
+    plane: ControlPlane,
+) -> None:
+    stacks, name = client("cloudformation"), "odometer"
+    odometer("pause")
+    denied = json.loads(stacks.get_stack_policy(StackName=name)["StackPolicyBody"])
+    every = {"Action": "Update:*", "Principal": "*", "Resource": "*"}
+    assert denied == {"Statement": [{"Effect": "Deny", **every}]}
+    odometer("open")
+    opened = json.loads(stacks.get_stack_policy(StackName=name)["StackPolicyBody"])
+    assert opened == {"Statement": [{"Effect": "Allow", **every}]}
+    own = json.dumps(
+        {"Statement": [{"Effect": "Allow", **every, "Resource": "LogicalResourceId/Api"}]}
+    )
+    stacks.set_stack_policy(StackName=name, StackPolicyBody=own)
+    odometer("pause")
+    odometer("open")
+    assert stacks.get_stack_policy(StackName=name)["StackPolicyBody"] == own
+
+
+def test_the_doctor_says_that_it_is_paused_and_what_ends_it(plane: ControlPlane) -> None:
+    odometer("pause")
+    said = " ".join(odometer("doctor").stdout.split())
+    assert "fail pause it is paused, and no request is answered odometer open" in said
+    odometer("open")
+    assert "pause" not in odometer("doctor").stdout
 
 
 def test_what_was_removed_meanwhile_is_passed_over(plane: ControlPlane) -> None:

@@ -130,7 +130,7 @@ def test_a_warm_process_asks_for_the_secret_once_and_nobody_else_asks(us: People
     assert calls_made.calls.count(READ) == 0
 
 
-def test_a_version_that_is_nowhere_is_asked_for_once_a_minute_and_no_wrong_key(
+def test_a_version_that_is_nowhere_is_asked_for_ever_more_seldom_at_last_once_a_minute(
     us: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, calls_made = us.key("admin"), record_calls()
@@ -146,9 +146,30 @@ def test_a_version_that_is_nowhere_is_asked_for_once_a_minute_and_no_wrong_key(
         assert answer.status == 503
         assert "retry-after" in {name.lower() for name in answer.headers}
     assert calls_made.calls.count(READ) == 2  # when the process began, and once more
-    clock[0] += 60
-    us.stack.get("/v1/me", key)
-    assert calls_made.calls.count(READ) == 3
+    asked_at = []
+    for second in range(1, 300):
+        clock[0] = 1000.0 + second
+        before_it = calls_made.calls.count(READ)
+        assert us.stack.get("/v1/me", key).status == 503
+        asked_at += [second] * (calls_made.calls.count(READ) - before_it)
+    assert asked_at == [1, 3, 7, 15, 31, 63, 123, 183, 243]
+
+
+def test_a_look_at_the_secret_that_failed_is_tried_again_in_a_second(
+    us: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, calls_made = us.key("admin"), record_calls()
+    assert us.stack.get("/v1/me", key).status == 200
+    done("rotate")
+    clock = [1000.0]
+    monkeypatch.setattr("odometer.bootstrap.time.monotonic", lambda: clock[0])
+    calls_made.fail = lambda call: throttled(call) if call == READ else None
+    for _ in range(3):
+        assert us.stack.get("/v1/me", key).status == 503
+    calls_made.fail = lambda _: None
+    assert us.stack.get("/v1/me", key).status == 503  # nobody asks within the second
+    clock[0] += 1
+    assert us.stack.get("/v1/me", key).status == 200
 
 
 def test_cursors_of_before_lead_on(us: People) -> None:

@@ -26,6 +26,10 @@ OUTPUTS = {
     "WorkQueue": ENVIRONMENT["WORK_QUEUE"],
 }
 RATE, BURST, RESERVED = 200.0, 400, 7
+STACK = "odometer"
+NOTHING = {"Resources": {"Nothing": {"Type": "AWS::SNS::Topic"}}}
+ALLOWED = '{"Statement": [{"Effect": "Allow"}]}'
+"""A stack without a policy may be updated."""
 READS = ("Get", "List", "Describe", "Query", "Scan", "BatchGet")
 
 
@@ -56,8 +60,10 @@ class ControlPlane:
         stage = client("apigateway").get_stage(restApiId=self.api, stageName=self.stage)
         limits = stage["methodSettings"]["*/*"]
         schedule = client("scheduler").get_schedule(Name=self.schedule)
+        policy = client("cloudformation").get_stack_policy(StackName=STACK).get("StackPolicyBody")
         reserved = [functions.get_function_concurrency(FunctionName=f) for f in self.functions]
         return {
+            "updates": [each["Effect"] for each in json.loads(policy or ALLOWED)["Statement"]],
             "limits": (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]),
             "schedule": (schedule["State"], schedule["ScheduleExpression"], schedule["Target"]),
             "mapping": functions.get_event_source_mapping(UUID=self.mapping)["State"],
@@ -68,7 +74,8 @@ class ControlPlane:
     def is_closed(self) -> bool:
         found = self.settings
         states = (found["schedule"][0], found["mapping"])
-        return (found["limits"], states, found["reserved"]) == (
+        return (found["updates"], found["limits"], states, found["reserved"]) == (
+            ["Deny"],
             (0, 0),
             ("DISABLED", "Disabled"),
             [0, 0],
@@ -131,6 +138,7 @@ def create() -> ControlPlane:
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": source, "RoleArn": role, "RetryPolicy": {"MaximumRetryAttempts": 0}},
     )
+    client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(NOTHING))
     return ControlPlane(create_api(), mapping["UUID"])
 
 

@@ -16,7 +16,8 @@ TEMPLATE = written()
 MONITORING = read("infrastructure/monitoring.yaml")
 ALARMS: dict[str, dict[str, Any]] = {
     name: resource["Properties"]
-    for name, resource in MONITORING["Resources"].items()
+    for stack in (MONITORING, read("infrastructure/backups.yaml"))
+    for name, resource in stack["Resources"].items()
     if resource["Type"] == "AWS::CloudWatch::Alarm"
 }
 TOLD = {"Fn::If": ["HasTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}

@@ -115,7 +115,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Mock:
 def sent_by_the_example(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> Any:
     (code,) = blocks(EVENTS, "python")
     names: dict[str, Any] = {}
-    exec(code, names)  # noqa: S102
+    exec(code, names)  # noqa: S102  our own example
     monkeypatch.setattr(urllib.request, "urlopen", intake)
     return names["send"]([{"id": "run-1"}], "http://intake.example", "odo_1")
 

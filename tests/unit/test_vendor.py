@@ -15,7 +15,7 @@ NOTES = (VENDOR / "LICENSES.md").read_text()
 def test_the_view_library_is_what_its_published_packages_make(tmp_path: Path) -> None:
     """Preact, its hooks and htm, bundled by the command in the notes."""
     entry = re.search(r"<<'END'\n(.*?)END\n", NOTES, re.DOTALL)
-    command = re.search(r"npx esbuild entry\.js (.*) --outfile", NOTES)
+    command = re.search(r"bin/esbuild entry\.js (.*) --outfile", NOTES)
     assert entry
     assert command
     (tmp_path / "entry.js").write_text(entry[1])

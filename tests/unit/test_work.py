@@ -180,6 +180,19 @@ def test_a_message_is_sent_once_until_its_step_has_ended() -> None:
     assert (found.overdue, found.overdue_seconds) == (1, 300 - PATIENCE[FOLD])
 
 
+def test_a_mark_that_is_made_in_the_second_in_which_one_ended_has_a_message_of_its_own() -> None:
+    """The queue drops what it got in the last five minutes, so its step would wait for as long."""
+    simulated = SimulatedWork(names(1), steps_each_minute=0)
+    organization = "organization-00000"
+    for _ in range(2):
+        simulated.marks.add(organization, START, {SETTLE: START})
+        mark = simulated.marks.get(organization)
+        assert mark
+        simulated.queue.send([mark])
+        assert simulated.table.delete_unchanged(mark.to_item())
+    assert list(simulated.queue.waiting) == [organization] * 2
+
+
 @pytest.mark.parametrize("task", PATIENCE)
 def test_a_task_that_waits_longest_beyond_its_patience_is_next(task: str) -> None:
     due = dict.fromkeys(PATIENCE, START)

@@ -66,7 +66,7 @@ class Known:
 
     def forget(self, file: str) -> None:
         mine = "SELECT id FROM test WHERE file = ?"
-        self._db.execute(f"DELETE FROM reach WHERE test IN ({mine})", (file,))  # noqa: S608
+        self._db.execute(f"DELETE FROM reach WHERE test IN ({mine})", (file,))  # noqa: S608  question marks
         self._db.execute("DELETE FROM test WHERE file = ?", (file,))
         self._db.execute("DELETE FROM file WHERE name = ?", (file,))
 

@@ -38,7 +38,7 @@ def test_the_examples_run_and_what_they_count_can_be_asked_for(
         assert len(EXAMPLES) == 6
         names: dict[str, object] = {}
         for text in EXAMPLES:
-            example = text.replace("/tmp/odometer", str(tmp_path / "lambda"))  # noqa: S108
+            example = text.replace("/tmp/odometer", str(tmp_path / "lambda"))  # noqa: S108  a word of the example
             exec(compile(example, str(README), "exec"), names)  # noqa: S102  our own examples
         call, meter = names["handler"], names["meter"]
         assert callable(call)

@@ -47,8 +47,8 @@ REFUSED_FOR = timedelta(seconds=10)
 No text that was refused becomes a key by itself, for secrets are drawn at random; a restored table
 or secret may bring one back, which works after this time at the latest.
 """
-ASKED_EVERY_SECONDS = 60
-"""A version of the secret that is missing is asked for so often."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1, 60
+"""A version of the secret that is missing is asked for again after twice as long each time."""
 OF_KEYS = ""
 """Keys are not remembered with their organization: a view that is opened meanwhile forgets that."""
 
@@ -90,7 +90,8 @@ class Process:
         self.refused_keys = Memory(most=REFUSED_KEYS)
         self.loads = Loads()
         self._own_key = secrets.token_bytes(16)
-        self._asked_at: dict[int, float] = {}
+        self._asked: dict[int, tuple[float, float]] = {}
+        """Of each version that was missing: when it may be asked for again, and the pause then."""
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
@@ -116,14 +117,22 @@ class Process:
     def secret_with(self, version: int) -> Secret:
         """The secret, read again if what is stored needs a version that this process lacks.
 
-        That is how a process learns of a new one. What is missing even then is seldom asked for.
+        That is how a process learns of a new one.
         """
-        now = time.monotonic()
-        asked_at = self._asked_at.get(version, now - ASKED_EVERY_SECONDS)
-        if version > self.secret.newest and now - asked_at >= ASKED_EVERY_SECONDS:
-            self._asked_at[version] = now
+        if version > self.secret.newest and self._may_ask_for(version):
             self.secret = read_secret(self.settings.secret_id)
         return self.secret
+
+    def _may_ask_for(self, version: int) -> bool:
+        """Whether it is time to ask for a version, be it that asking failed or that it is nowhere.
+
+        Whatever is answered meanwhile costs no call; seven are made in the first minute.
+        """
+        now = time.monotonic()
+        next_at, pause = self._asked.get(version, (now, FIRST_PAUSE_SECONDS))
+        if now >= next_at:
+            self._asked[version] = (now + pause, min(2 * pause, LONGEST_PAUSE_SECONDS))
+        return now >= next_at
 
     def has_accepted(self, key: Proof) -> bool:
         """Whether a key has been accepted in this process, whatever became of it since."""

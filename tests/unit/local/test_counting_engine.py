@@ -7,27 +7,21 @@ import pytest
 from tests.support import counting_engine
 
 
-def test_without_npm_the_tests_of_capacity_units_are_skipped_and_say_what_is_missing(
+def test_where_it_is_missing_a_test_is_skipped_and_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counting_engine, "BINARY", tmp_path / "dynoxide")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(pytest.skip.Exception, match="npm, which brings dynoxide, is not installed"):
+    with pytest.raises(pytest.skip.Exception, match=r"make \.local/tools/counting/\.ready"):
         counting_engine.binary()
 
 
-def test_where_npm_cannot_bring_it_its_words_are_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    npm = tmp_path / "npm"
-    npm.write_text("#!/bin/sh\necho no such platform >&2\nexit 1\n")
-    npm.chmod(0o755)
-    monkeypatch.setattr(counting_engine, "BINARY", tmp_path / "dynoxide")
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    with pytest.raises(pytest.skip.Exception, match=r"npm could not bring .*: no such platform"):
-        counting_engine.binary()
+def test_make_test_brings_it() -> None:
+    (needs,) = [
+        line for line in Path("Makefile").read_text().splitlines() if line.startswith("test: ")
+    ]
+    assert ".local/tools/counting/.ready" in needs.split()
 
 
-def test_the_readme_says_what_make_test_needs_beyond_python() -> None:
+def test_the_readme_says_where_it_does_not_run() -> None:
     readme = " ".join(Path("README.md").read_text().split())
-    assert "which `npm` installs the first time; without npm they are skipped and say so" in readme
+    assert "elsewhere than on Linux and x64 they are skipped and say so" in readme

@@ -6,6 +6,7 @@ a quiet organization costs nothing, and of a busy one each process holds back a 
 """
 
 import json
+import secrets
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ from odometer.domain.errors import Throttled
 from odometer.domain.frozen import frozen
 
 WINDOW_SECONDS: Final = 10
-"""Clocks of processes may differ by a second or two; no client waits longer than this."""
+"""Clocks of processes may differ by a second or two; no client waits for longer than 1.5 of it."""
+SPREAD_SECONDS: Final = 5
+"""Those who were refused come back within so many seconds of the next window."""
 PARTS: Final = 100
 """A process shares its count when it is such a part of a limit."""
 MOST_NAMES: Final = 100
@@ -128,5 +131,9 @@ def window_of(now: datetime) -> int:
 
 
 def refusal(now: datetime) -> Throttled:
-    """What a caller is told whose limit is used up: to come back when the window is over."""
-    return Throttled(window_of(now) + WINDOW_SECONDS - int(now.timestamp()))
+    """What a caller is told whose limit is used up: to come back when the window is over.
+
+    Not all in the same second, for the next window would be used up by then.
+    """
+    left = window_of(now) + WINDOW_SECONDS - int(now.timestamp())
+    return Throttled(left + secrets.randbelow(SPREAD_SECONDS))

@@ -1,5 +1,6 @@
 """The marks of organizations that have something to do, in one partition of the usage table."""
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -11,6 +12,7 @@ from odometer.engine.format.marks import FOLD, Mark
 from odometer.storage.dynamo import Table, backoff
 
 MINUTE = 60
+FIRST_STEPS = 2**31
 
 
 @frozen
@@ -40,7 +42,8 @@ class Marks:
 
     def add(self, organization: str, now: int, due: Mapping[str, int], **values: int) -> None:
         """Add tasks that an organization does not have yet."""
-        self.table.add_missing(keys.MARKS, organization, {"since": now, **due}, values)
+        new = {"since": now, "steps": secrets.randbelow(FIRST_STEPS), **due}
+        self.table.add_missing(keys.MARKS, organization, new, values)
 
     def hasten(self, organization: str, task: str, now: int) -> Mark | None:
         """Make a task due by now; at most once a minute, else nothing is given back."""

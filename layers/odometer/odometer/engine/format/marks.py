@@ -48,7 +48,10 @@ class Mark:
     accepted: int = 0
     """When a batch was last marked."""
     steps: int = 0
-    """The number of steps that were taken since."""
+    """The number of steps that were taken since, and one that was drawn before the first.
+
+    So a mark that is made in the second in which another one ended has other messages.
+    """
     failures: Mapping[str, int] = field(default_factory=dict)
     """How often in a row each task has failed."""
 
