@@ -22,7 +22,8 @@ TARGETS = ["access", "web/cursors.py", "api/v1/embed_tokens.py", "domain", "repo
 ALIVE = {"survived", "unreached"}
 SUITE = [
     *("tests/unit/access", "tests/unit/api", "tests/unit/directory", "tests/unit/domain"),
-    *("tests/unit/engine", "tests/unit/reports", "tests/unit/web", "tests/property"),
+    *("tests/unit/engine", "tests/unit/reports", "tests/unit/web"),
+    "tests/property/test_utilization.py",
 ]
 """The tests that are asked: those that need no other process and do not claim anything of costs."""
 

@@ -1,16 +1,30 @@
 """A ranking says what a full sort would, and sorts no more than is looked at."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import inf
 from random import Random
-from typing import Any, ClassVar, Self
+from types import SimpleNamespace
+from typing import Any, ClassVar, Self, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odometer.reports.ranking import Direction, Ranking
+from odometer.directory.people import User
+from odometer.engine.read.latest import LastActive
+from odometer.engine.read.measuring import Used
+from odometer.reports.ranking import (
+    Direction,
+    PersonOrder,
+    Ranking,
+    in_order,
+    is_called,
+    list_users,
+    most_used_first,
+    totals_among,
+)
 
 KEYS = st.one_of(
     st.lists(st.integers(0, 3)),
@@ -87,3 +101,74 @@ def test_ids_are_asked_for_only_where_keys_are_equal() -> None:
     assert (ranked.part(slice(1)), ranked.part(slice(4, 6)), asked) == ([0], [4, 5], [])
     assert (len(ranked.part(slice(2, 3))), asked) == (1, [1, 2, 3])
     assert (ranked.part(slice(6, 9)), ranked.part(slice(2**70, 2**71))) == ([], [])
+
+
+UP, DOWN = Direction.ASCENDING, Direction.DESCENDING
+
+
+def test_rows_without_a_key_come_last_and_equal_ones_stay_as_they_stood() -> None:
+    rows = [("a", 2), ("b", None), ("c", 1), ("d", 2), ("e", None), ("f", 0)]
+
+    def names(direction: Direction) -> str:
+        return "".join(name for name, _ in in_order(rows, lambda row: row[1], direction))
+
+    assert (names(UP), names(DOWN)) == ("fcadbe", "adcfbe")
+
+
+@dataclass
+class Known:
+    """What users have used of two measures."""
+
+    rows: Mapping[int, tuple[int, int]]
+    columns: ClassVar[dict[str, int]] = {"tests": 0, "duration_ms": 1}
+
+    @property
+    def totals(self) -> dict[str, int]:
+        return {"tests": -1, "duration_ms": -1}
+
+    def among(self, some: Collection[int]) -> list[int]:
+        return [user for user in self.rows if user in some]
+
+    def values(self, place: int, users: Iterable[int]) -> list[int]:
+        return [self.rows[user][place] for user in users]
+
+
+USED = cast("Used", Known({0: (1, 5), 1: (3, 0), 2: (1, 7), 3: (1, 5)}))
+
+
+def test_users_are_ranked_by_the_measures_in_their_order() -> None:
+    assert list(most_used_first(USED, [0, 1, 2, 3], ids_of)) == [1, 2, 0, 3]
+
+
+def test_totals_are_of_everybody_or_of_some() -> None:
+    assert totals_among(USED, None) == {"tests": -1, "duration_ms": -1}
+    assert totals_among(USED, {1, 2, 9}) == {"tests": 4, "duration_ms": 7}
+
+
+def user(ordinal: int, username: str, user_id: str, created_at: int) -> User:
+    told = {"ordinal": ordinal, "username": username, "id": user_id, "user_key": f"{username}@Ex"}
+    return cast("User", SimpleNamespace(**told, created_at=created_at))
+
+
+JO, AMY, ZOE = user(0, "Jo", "c", 20), user(1, "amy", "b", 10), user(2, "ZOË", "a", 20)
+ACTIVE = {0: LastActive(5, 9), 1: LastActive(), 2: LastActive(9, 0)}
+
+
+@pytest.mark.parametrize(
+    ("order", "up", "down"),
+    [
+        (PersonOrder.USERNAME, [AMY, JO, ZOE], [ZOE, JO, AMY]),
+        (PersonOrder.LAST_ACTIVITY, [ZOE, JO, AMY], [ZOE, JO, AMY]),
+        (PersonOrder.CREATED, [AMY, ZOE, JO], [ZOE, JO, AMY]),
+    ],
+)
+def test_users_are_listed_in_order_and_equal_ones_by_their_ids(
+    order: PersonOrder, up: list[User], down: list[User]
+) -> None:
+    assert list_users([JO, AMY, ZOE], ACTIVE, order, UP) == up
+    assert list_users([JO, AMY, ZOE], ACTIVE, order, DOWN) == down
+
+
+def test_a_user_is_found_by_either_name_in_either_case() -> None:
+    found = [is_called(ZOE, words) for words in ("zo", "OË", "@ex", "ZOË@", "jo")]
+    assert found == [True, True, True, True, False]

@@ -1,0 +1,170 @@
+"""Figures of an app: whole days as they are asked for, totals, changes, and users in order."""
+
+from array import array
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date
+from typing import cast
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from odometer.directory.snapshot import Directory
+from odometer.domain.time import Period, day_start, epoch_second
+from odometer.engine.read.measuring import Used
+from odometer.reports.apps import (
+    AppTotals,
+    AppUsers,
+    Days,
+    UserOrder,
+    edges,
+    edges_of_days,
+    first_days,
+    metrics,
+    sums_of_days,
+)
+from odometer.reports.figures import Metric
+from odometer.reports.ranking import Direction
+
+BERLIN = ZoneInfo("Europe/Berlin")
+DAYS = Days(date(2026, 3, 28), date(2026, 4, 2))
+UP, DOWN = Direction.ASCENDING, Direction.DESCENDING
+
+
+@dataclass
+class Known:
+    """What users have used, as one looks it up: milliseconds, sessions and active days."""
+
+    rows: Mapping[int, tuple[int, int, int]]
+
+    @property
+    def columns(self) -> dict[str, int]:
+        return {"active_ms": 0, "sessions": 1}
+
+    @property
+    def days_active(self) -> int:
+        return 2
+
+    @property
+    def totals(self) -> dict[str, int]:
+        return {
+            name: sum(row[place] for row in self.rows.values())
+            for name, place in self.columns.items()
+        }
+
+    def among(self, some: Collection[int] | None) -> list[int]:
+        return [user for user in self.rows if some is None or user in some]
+
+    def values(self, place: int, users: Iterable[int]) -> list[int]:
+        return [self.rows.get(user, (0, 0, 0))[place] for user in users]
+
+
+def used(rows: Mapping[int, tuple[int, int, int]]) -> Used:
+    return cast("Used", Known(rows))
+
+
+NOW = used({0: (1000, 4, 3), 1: (600, 1, 2), 2: (900, 9, 1)})
+BEFORE = used({0: (400, 1, 2), 2: (1800, 9, 1)})
+
+
+def test_whole_days_are_counted_with_both_ends_and_preceded_by_as_many() -> None:
+    assert DAYS.count == 6
+    assert DAYS.before == Days(date(2026, 3, 22), date(2026, 3, 27))
+    assert Days(DAYS.last, DAYS.first).count < 1
+    start, end = (day_start(day, BERLIN) for day in (date(2026, 3, 28), date(2026, 4, 3)))
+    assert DAYS.period(BERLIN) == Period(start, end)
+
+
+@pytest.mark.parametrize(
+    ("granularity", "firsts"),
+    [
+        ("daily", [28, 29, 30, 31, 1, 2]),
+        ("weekly", [28, 30]),
+        ("monthly", [28, 1]),
+        ("quarterly", [28, 1]),
+        ("all", [28]),
+    ],
+)
+def test_blocks_begin_with_the_period_and_with_their_calendar(
+    granularity: str, firsts: list[int]
+) -> None:
+    found = first_days(DAYS, granularity)
+    assert [day.day for day in found] == firsts
+    assert found == sorted(found)
+
+
+def test_edges_are_local_midnights_and_the_last_is_behind_the_period() -> None:
+    firsts = [DAYS.first, date(2026, 4, 1)]
+    days = [*firsts, date(2026, 4, 3)]
+    assert edges(firsts, DAYS, BERLIN) == [epoch_second(day_start(day, BERLIN)) for day in days]
+    assert edges_of_days(DAYS, UTC) == [
+        epoch_second(day_start(DAYS.first, UTC)) + 86_400 * ahead for ahead in range(7)
+    ]
+
+
+def test_sums_of_days_are_cut_where_blocks_begin() -> None:
+    assert sums_of_days([1, 2, 4, 8, 16, 32], [DAYS.first, date(2026, 4, 1)], DAYS) == [15, 48]
+    assert sums_of_days(array("Q", [1, 2, 4, 8, 16, 32]), [DAYS.first], DAYS) == [63]
+
+
+def test_totals_are_of_everybody_or_of_some() -> None:
+    totals = AppTotals.of(NOW, None, 4)
+    assert totals == AppTotals(unique_users=3, active_time_ms=2500, session_count=14, days=4)
+    assert AppTotals.of(NOW, {0, 1, 7}, 2) == AppTotals(2, 1600, 5, 2)
+    assert totals.avg_time_ms_per_day == 625
+    assert AppTotals(0, 0, 0, 0).avg_time_ms_per_day == 0
+
+
+def test_a_total_stands_beside_that_of_the_comparison_period() -> None:
+    now, before = AppTotals.of(NOW, None, 4), AppTotals.of(BEFORE, None, 2)
+    assert metrics(now, before) == {
+        "unique_users": Metric(3, 2),
+        "active_time_ms": Metric(2500, 2200),
+        "avg_time_ms_per_day": Metric(625, 1100),
+        "session_count": Metric(14, 10),
+    }
+    assert metrics(now)["session_count"] == Metric(14, None)
+
+
+def test_the_time_of_users_is_per_day_on_which_they_used_the_app() -> None:
+    assert AppUsers(NOW, BEFORE, [0, 1, 2]).times([2, 0]) == {
+        0: Metric(333, 200),
+        2: Metric(900, 1800),
+    }
+    assert AppUsers(NOW, None, [0, 1, 2]).times([1, 9]) == {1: Metric(300), 9: Metric(0)}
+
+
+class Names:
+    """A directory in which users have names."""
+
+    def ids_at(self, users: Iterable[int]) -> Iterable[str]:
+        return [f"u{user}" for user in users]
+
+    def columns(self, table: str, part: str) -> Mapping[str, Sequence[str]]:
+        assert (table, part) == ("users", "names")
+        return {"username": ["jo", "Amy", "ZOË"]}
+
+
+def order(by: UserOrder, direction: Direction, before: Used | None = BEFORE) -> list[int]:
+    users = AppUsers(NOW, before, [0, 1, 2])
+    return list(users.ranked(by, direction, cast("Directory", Names())))
+
+
+@pytest.mark.parametrize(
+    ("by", "ascending"),
+    [
+        (UserOrder.TIME, [1, 0, 2]),
+        (UserOrder.DAYS, [2, 1, 0]),
+        (UserOrder.USERNAME, [1, 0, 2]),
+    ],
+)
+def test_users_are_ranked_by_any_figure(by: UserOrder, ascending: list[int]) -> None:
+    assert order(by, UP) == ascending
+    assert order(by, DOWN) == ascending[::-1]
+
+
+def test_who_has_no_change_comes_last_in_either_direction() -> None:
+    assert order(UserOrder.CHANGE, UP) == [2, 0, 1]
+    assert order(UserOrder.CHANGE, DOWN) == [0, 2, 1]
+    assert order(UserOrder.CHANGE, UP, None) == order(UserOrder.CHANGE, DOWN, None)[::1]
+    assert sorted(order(UserOrder.CHANGE, DOWN, None)) == [0, 1, 2]
