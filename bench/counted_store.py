@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from odometer.engine.store import Item, KeyRange, Made, PagesOf, items_of
 from odometer.storage.dynamo import BATCH_GET, BATCH_WRITE, BATCHES_AT_ONCE
+from tests.support.later_writes import LaterWrites
 
 PAGE_BYTES: Final = 1_000_000
 READERS: Final = 16
@@ -185,7 +186,7 @@ class CountedStore:
         self.counts.rounds += rounds
 
 
-class CountedTable(CountedStore):
+class CountedTable(LaterWrites, CountedStore):
     """The same for what reads and changes single items: the directory and its credentials."""
 
     def get_many(

@@ -21,6 +21,7 @@ from odometer.domain.errors import NotFound
 from odometer.services.erasure import erase
 from odometer.storage.directory import BlockCache, DirectoryStore
 from odometer.storage.dynamo import Table
+from tests.support.forgetful_trail import FORGETFUL
 
 ORGANIZATION: Final = "3f0c5d1e-7a52-4b8a-9f51-5d1f0e6b7c21"
 NOW: Final = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -82,7 +83,7 @@ class ManyUsers:
     def _erase(self, user_id: str, process: DirectoryStore) -> None:
         """Erase somebody; whoever is erased already is refused."""
         with suppress(NotFound):
-            erase(process, ORGANIZATION, user_id, NOW)
+            erase(process, ORGANIZATION, user_id, NOW, FORGETFUL)
 
     def does(self, work: Callable[[], Answer]) -> tuple[Answer, Cost]:
         before, began = self.table.counts - Counts(), time.process_time()

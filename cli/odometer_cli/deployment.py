@@ -5,12 +5,15 @@ Whoever only asks the public API does not import what reads tables.
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
+from odometer.domain.errors import NotFound
 from odometer_cli.config_file import ConfigFile, Entry
 from odometer_cli.failure import Misused
 from odometer_cli.local_stack import LocalStack, nearest_home
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from odometer.bootstrap import Process, Settings
     from odometer.services.engine import Engine
     from odometer.storage.directory import DirectoryStore
+    from odometer.storage.trail import Trail
     from odometer_cli.client import Client
 
 WHICH = "Give --stack (or ODOMETER_STACK), or --local for the stack that `make up` starts"
@@ -196,6 +200,20 @@ class Deployment:
         from odometer.storage.dynamo import Meter
 
         return self.process.directories(Meter())
+
+    def trail(self, organization: str = "") -> "Trail":
+        """The trail of an organization, or of the deployment, for an operator who acts now."""
+        from odometer.domain.acts import USUAL_TRAIL_DAYS, Actor
+        from odometer.storage.aws import own_key_id
+        from odometer.storage.dynamo import Meter
+        from odometer.storage.trail import Trail
+
+        days = USUAL_TRAIL_DAYS
+        if organization:
+            with suppress(NotFound):
+                days = self.directories.open(organization).organization.trail_days
+        actor = Actor(datetime.now(UTC), days, operator=own_key_id())
+        return Trail(self.process.trails(Meter()), organization, actor)
 
     @property
     def engine(self) -> "Engine":

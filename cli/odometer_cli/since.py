@@ -127,7 +127,8 @@ def finish_erasures(deployment: Deployment, notes: Table, organization: str) -> 
     first = f"{ERASING}{organization}#"
     for item in list(notes.query(NOTES, first, f"{first}~", consistent=True)):
         try:
-            erase(deployment.directories, organization, str(item["id"]), datetime.now(UTC))
+            now, trail = datetime.now(UTC), deployment.trail(organization)
+            erase(deployment.directories, organization, str(item["id"]), now, trail)
         except NotFound:
             pass
         except Invalid as error:

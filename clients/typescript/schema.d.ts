@@ -4,6 +4,28 @@
  */
 
 export interface paths {
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The trail, which says who did what and when, and with which key.
+         * @description Who made, changed or ended a key, changed or exported the directory, erased somebody or looked after the deployment, and when. An entry is never changed.
+         *
+         *     Needs the scope `directory:read`. Open to Admin for the whole organization.
+         */
+        get: operations["v1Trail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/coverage": {
         parameters: {
             query?: never;
@@ -802,6 +824,12 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description By whom something was done.
+         * @example key
+         * @enum {string}
+         */
+        ActorKind: "key" | "operator";
         /**
          * @description How a measure comes about: events send it, or each is one and sends nothing for it.
          * @example sum
@@ -1673,6 +1701,12 @@ export interface components {
              * @example 3
              */
             retention_years: number | null;
+            /**
+             * @description How many days an entry of the trail is kept that is written from now on; 400 by default. Older ones are kept as long as they were to be.
+             * @default null
+             * @example 400
+             */
+            trail_days: number | null;
         };
         /** @description What has arrived of one product; without `from`, days count from its first use. */
         ProductCoverage: {
@@ -2097,6 +2131,81 @@ export interface components {
              * @example 2027-02-28T00:00:00Z
              */
             expires_at: string;
+        };
+        /** @description Who did it: a user with a key, or an operator of the deployment. */
+        TrailActor: {
+            /** @description A key of the organization, or an operator of the deployment. */
+            kind: components["schemas"]["ActorKind"];
+            /**
+             * @description The key that it was done with; null for an operator.
+             * @example k7Qm2Zt9
+             */
+            key_id: string | null;
+            /**
+             * @description Whose key it is, by id; null for an operator, and once the user is erased.
+             * @example ada
+             */
+            user: string | null;
+        };
+        /** @description Something that was done; a user who was erased since is null. */
+        TrailEntry: {
+            /**
+             * Format: int64
+             * @description Its place in the trail: numbers have no gaps.
+             * @example 41
+             */
+            number: number;
+            /**
+             * Format: date-time
+             * @description When it was done.
+             * @example 2026-02-28T17:42:00Z
+             */
+            at: string;
+            /**
+             * @description What was done: one of those that `action` takes, or one of a later release.
+             * @example key.made
+             */
+            action: string;
+            /** @description Who did it. */
+            actor: components["schemas"]["TrailActor"];
+            /**
+             * @description The key that it was done to, if it was one.
+             * @example k7Qm2Zt9
+             */
+            key_id: string | null;
+            /**
+             * @description Whom it was done to, or whose key it is, by id; null as well once they are erased.
+             * @example ada
+             */
+            user: string | null;
+            /**
+             * @description The first hundred users whom a change of the directory made or changed, by id, without those who are erased.
+             * @example [
+             *       "ada"
+             *     ]
+             */
+            users: string[];
+            /**
+             * @description What else is known of it, by what was done; no secret and no name.
+             * @example {
+             *       "scopes": [
+             *         "usage:read"
+             *       ]
+             *     }
+             */
+            details: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description A page of the trail; the next one goes on after the number that is its cursor. */
+        TrailPage: {
+            /** @description The entries. */
+            data: components["schemas"]["TrailEntry"][];
+            /**
+             * @description The number that the next page goes on after; null on the last one.
+             * @example 41
+             */
+            next_cursor: number | null;
         };
         /**
          * @description What a measure is measured in.
@@ -3532,6 +3641,288 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    v1Trail: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What was done in the organization, or by operators to all organizations of the deployment.
+                 * @example organization
+                 */
+                of?: "organization" | "deployment";
+                /**
+                 * @description Only what was done at this instant or later.
+                 * @example 2026-02-01T00:00:00Z
+                 */
+                from?: string;
+                /**
+                 * @description Only what was done before this instant.
+                 * @example 2026-03-01T00:00:00Z
+                 */
+                to?: string;
+                /**
+                 * @description Only what was done so.
+                 * @example key.made
+                 */
+                action?: "key.made" | "key.rotated" | "key.revoked" | "embed_tokens.made" | "directory.changed" | "directory.exported" | "user.erased" | "organization.made" | "limits.changed" | "lanes.raised" | "rebuild.asked" | "restore.begun" | "restore.finished" | "secret.rotating" | "secret.rotated" | "deployment.paused" | "deployment.opened";
+                /**
+                 * @description Only what was done with this key, or to it, by its id.
+                 * @example k7Qm2Zt9
+                 */
+                key?: string;
+                /**
+                 * @description Only what was done with keys of this user, by id.
+                 * @example ada
+                 */
+                actor?: string;
+                /**
+                 * @description Newest first, or oldest first.
+                 * @example desc
+                 */
+                order?: "asc" | "desc";
+                /**
+                 * @description Entries on a page.
+                 * @example 100
+                 */
+                limit?: number;
+                /**
+                 * @description The number of an entry: go on after it, in the order that is asked for. It never expires, so whoever asks for the oldest first after the last number that they have follows the trail and misses nothing.
+                 * @example 41
+                 */
+                cursor?: number;
+            };
+            header?: {
+                /**
+                 * @description The `ETag` of an earlier answer; 304 is answered while it is the same.
+                 * @example "b1946ac92492d2347c6235b4d2611184"
+                 */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Answered. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Query-Range": components["headers"]["X-Query-Range"];
+                    "X-Read-Units": components["headers"]["X-Read-Units"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrailPage"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description As it was when it had the `ETag` that was sent. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_parameter`: A parameter, header or body breaks its rules, or the answer would be too large: then the message says what to narrow. *Try again?* No, correct it. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "invalid_parameter",
+                     *         "message": "of: expected one of organization, deployment",
+                     *         "details": {
+                     *           "of": "?"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description `unauthorized`: No key was sent, or none that opens anything: see 401. `WWW-Authenticate` names the schemes. *Try again?* No, use another key. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "unauthorized",
+                     *         "message": "Authentication required",
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description `forbidden`: The key is good and may not do this: its scope, the role of its owner, or somebody else's data. Who may call what. *Try again?* No. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "forbidden",
+                     *         "message": "Insufficient permissions",
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description `not_found`: The path does not exist, or nothing of this name exists in the organization. *Try again?* No. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "not_found",
+                     *         "message": "Not found",
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description `not_acceptable`: No type in `Accept` can be answered: JSON, CSV, NDJSON. *Try again?* No, correct `Accept`. */
+            406: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "not_acceptable",
+                     *         "message": "None of the accepted content types can be answered",
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description `payload_too_large`: The body or the answer is too large: events, a directory of more than 10,000 rows, 5 MiB of JSON or 4 MiB of NDJSON. *Try again?* In smaller parts. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "payload_too_large",
+                     *         "message": "Larger than can be handled at once",
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description `too_many_requests`: The organization or the key has used up its limit, or everybody together asks for more than the deployment lets in. *Try again?* After `Retry-After`. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "too_many_requests",
+                     *         "message": "Too many requests",
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description `internal_error`: A fault of ours. Stored data that contradicts itself is answered so, and never with a guess. *Try again?* Once or twice; then tell the operator. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "internal_error",
+                     *         "message": "Internal server error",
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description `unavailable`: Storage is busy or was too slow, or a function was older than its tables. *Try again?* After `Retry-After`. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "unavailable",
+                     *         "message": "Temporarily unavailable",
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description `timeout`: There was no answer in time. *Try again?* Yes; ask for less if it stays so. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "timeout",
+                     *         "message": "Timed out",
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
     v1Coverage: {
         parameters: {
             query?: {

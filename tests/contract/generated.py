@@ -40,6 +40,7 @@ ASKED: list[Asked] = [
     (asked("/v1/coverage", product="automation", **DAY), "get", None),
     (asked("/v1/explain", product="automation", measure="tests", **SECONDS), "get", None),
     (asked("/v1/keys"), "get", None),
+    (asked("/v1/audit", limit=1), "get", None),
     (asked("/v1/directory/export"), "get", None),
     (asked("/v1/events"), "post", "application/cloudevents+json"),
     (asked("/v1/directory"), "put", "application/json"),

@@ -15,6 +15,7 @@ from odometer.storage.directory import BlockCache, DirectoryStore
 from odometer.storage.dynamo import Meter
 from tests.costs.costs import write_section
 from tests.support.counting_engine import stack_on_counting_engine
+from tests.support.forgetful_trail import FORGETFUL
 from tests.support.memory_directory import ACME, NOON
 from tests.support.stack import ROOT, Stack
 
@@ -54,7 +55,7 @@ def counted(do: Callable[[DirectoryStore], None]) -> Meter:
 
 def refused(of: DirectoryStore) -> None:
     with pytest.raises(NotFound):
-        erase(of, ACME, "user-7", NOON)
+        erase(of, ACME, "user-7", NOON, FORGETFUL)
 
 
 COSTS: dict[tuple[str, int], Meter] = {}
@@ -63,13 +64,15 @@ COSTS: dict[tuple[str, int], Meter] = {}
 def test_erasing_somebody_costs_little_more_than_changing_them(people: tuple[Stack, int]) -> None:
     stack, size = people
     found = {
-        "somebody": counted(lambda of: erase(of, ACME, "user-7", NOON)),
+        "somebody": counted(lambda of: erase(of, ACME, "user-7", NOON, FORGETFUL)),
         "the same again": counted(refused),
     }
     for number in range(11):
         row = {"id": "user-500", "username": f"renamed-{number}"}
         stack.directories.change(ACME, NOON, lambda edit, row=row: edit.apply("user", row))  # type: ignore[misc]
-    found["somebody, twelve copies"] = counted(lambda of: erase(of, ACME, "user-8", NOON))
+    found["somebody, twelve copies"] = counted(
+        lambda of: erase(of, ACME, "user-8", NOON, FORGETFUL)
+    )
     for what, meter in found.items():
         COSTS[what, size] = meter
         units, calls = MOST[what]

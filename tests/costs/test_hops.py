@@ -162,6 +162,7 @@ REQUESTS: Mapping[str, Request] = {
     "PUT /v1/directory": rows,
     "POST /v1/events": events,
     "GET /v1/explain": explained,
+    "GET /v1/audit": always("/v1/audit"),
     "GET /v1/keys": always("/v1/keys"),
     "GET /v1/me": always("/v1/me"),
     "GET /v1/seats": always("/v1/seats?order=desc"),

@@ -14,7 +14,7 @@ from odometer.directory.columns import BLOCK_ROWS
 from odometer.directory.upsert import LONGEST_REASON, DirectoryEdit
 from odometer.storage import directory
 from odometer.storage.directory import BlockCache, DirectoryStore
-from odometer.storage.dynamo import Meter, Table
+from odometer.storage.dynamo import Meter, Table, Write
 from odometer.web.messages import COMPRESSED, Request
 from tests.support.memory_directory import ACME, NOON
 from tests.support.people import People, people_of
@@ -628,7 +628,7 @@ def test_the_loser_of_a_race_starts_again_and_nothing_is_lost(us: People) -> Non
 
 def test_a_writer_who_dies_before_the_flip_leaves_the_old_version(us: People) -> None:
     class Dying(Table):
-        def put_if(self, *_: Any) -> bool:
+        def write_if(self, *_: Any) -> Write:
             raise KeyboardInterrupt
 
     before = us.stack.get("/v1/directory/export", us.key("admin")).text

@@ -9,6 +9,7 @@ import pytest
 from odometer.api.v1 import export
 from odometer.domain.kinds import KINDS
 from odometer.services.erasure import erase
+from tests.support.forgetful_trail import FORGETFUL
 from tests.support.memory_directory import ACME, NOON
 from tests.support.people import People, people_of
 from tests.support.stack import OTHER, Reply, Stack
@@ -64,7 +65,7 @@ def test_all_pages_show_the_version_of_the_first_without_whoever_was_erased(us: 
     first = us.stack.get(PATH, us.key("admin"))
     us.stack.user(ACME, id=us.id("member"), username="renamed@example.com")
     us.stack.user(ACME, username="new@example.com")
-    erase(us.stack.directories, ACME, us.id("stranger"), NOON + timedelta(hours=1))
+    erase(us.stack.directories, ACME, us.id("stranger"), NOON + timedelta(hours=1), FORGETFUL)
     text = "\n".join(walked(us, first))
     assert us.username("member") in text
     assert "renamed@example.com" not in text

@@ -72,6 +72,7 @@ REQUESTS: dict[str, Callable[[People], Send]] = {
     ),
     "v1 put directory": lambda us: ask(us, "PUT", "/v1/directory", {"teams": [{"name": uuid()}]}),
     "v1 export": lambda us: ask(us, "GET", "/v1/directory/export"),
+    "v1 trail": lambda us: ask(us, "GET", "/v1/audit"),
     "v1 list keys": lambda us: ask(us, "GET", "/v1/keys"),
     "v1 make key": lambda us: ask(us, "POST", "/v1/keys", {**NEW_KEY, "user": us.id("member")}),
     "v1 revoke key": lambda us: ask(us, "DELETE", f"/v1/keys/{members_key(us)}"),
@@ -204,7 +205,8 @@ def test_a_flip_whose_answer_is_lost_takes_nothing_back(
     monkeypatch.setattr("time.sleep", lambda _: None)
     lost = iter([True])
     send = REQUESTS["v1 put directory"](people)
-    calls_made.lose = lambda call: call == Call("PutItem", "directory") and next(lost, False)
+    flips = Call("TransactWriteItems", "directory")
+    calls_made.lose = lambda call: call == flips and next(lost, False)
     assert [row["status"] for row in send().json["results"]] == ["created"]
     assert next(lost, "nothing left") == "nothing left"
     as_a_new_process()

@@ -15,6 +15,7 @@ from odometer.domain.people import State
 from odometer.services.erasure import erase
 from odometer.storage.directory import BlockCache, columns_of
 from odometer.web.messages import as_json
+from tests.support.forgetful_trail import FORGETFUL
 from tests.support.memory_directory import ACME, NOON
 from tests.support.stack import Stack
 
@@ -83,7 +84,7 @@ def test_a_new_user_in_a_block_of_the_first_format_leaves_everybody_as_they_were
 
 
 def test_names_are_removed_from_it_as_from_any_other(former: Stack) -> None:
-    erase(former.directories, ACME, "u1027", LATER)
+    erase(former.directories, ACME, "u1027", LATER, FORGETFUL)
     lines, _ = told(former)
     assert len(lines) == len(STORED["export"].splitlines()) - 1
     for item in former.directories.table.query(ACME, "BLOCK#", "BLOCK#~"):

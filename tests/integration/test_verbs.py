@@ -12,7 +12,7 @@ from odometer.access.limits import Asked, Limits
 from odometer.bootstrap import process
 from tests.support.grants import not_granted, not_used
 from tests.support.memory_directory import ACME
-from tests.support.people import YESTERDAY, People, people_of
+from tests.support.people import ORIGIN, YESTERDAY, People, people_of
 from tests.support.stack import Reply, Stack
 from tests.support.storage_calls import Call, record_calls
 from tests.unit.test_template import granted, logical_id
@@ -79,6 +79,7 @@ def export_across_a_change(us: People, key: str) -> Reply:
         return us.stack.get(f"/v1/directory/export{link[1 : link.index('>')]}", key)
 
 
+NEW_TOKEN = {"for": {"organization": True}, "expires_in": 60, "origins": [ORIGIN]}
 TOURS: dict[str, list[Step]] = {
     "usage_metrics/organization": get("/api/v1/organization"),
     "usage_metrics/teams": get("/api/v1/organization/teams"),
@@ -96,6 +97,8 @@ TOURS: dict[str, list[Step]] = {
     ],
     "v1/export_directory": [export_across_a_change],
     "v1/erase_user": [ask("DELETE", lambda us: f"/v1/users/{owner_of_a_key(us)}")],
+    "v1/trail": get("/v1/audit") + get("/v1/audit?of=deployment"),
+    "v1/create_embed_token": [ask("POST", "/v1/embed-tokens", NEW_TOKEN)],
     "v1/create_key": [ask("POST", "/v1/keys", new_key)],
     "v1/list_keys": get("/v1/keys"),
     "v1/revoke_key": [ask("DELETE", lambda us: f"/v1/keys/{key_of_member(us)}")],
@@ -122,7 +125,7 @@ def test_a_function_uses_exactly_the_verbs_that_it_is_granted(stack: Stack, func
         be_busy(stack.now)
         assert step(us, key).status < 300 or function == "edge/not_found"
     grants = granted(logical_id(f"functions/{function}"))
-    assert by_resource(calls_made.calls) == {
+    assert by_resource(each.call for each in calls_made.requests) == {
         RESOURCES[name]: verbs for name, verbs in grants.items()
     }
     name = logical_id(f"functions/{function}")

@@ -14,6 +14,7 @@ TABLES = {
     "UsageTable": "usage",
 }
 ANY = ("*",)
+CONDITIONS = ("LeadingKeys", "Attributes", "EnclosingOperation")
 
 
 class Grant(NamedTuple):
@@ -23,6 +24,8 @@ class Grant(NamedTuple):
     resource: str
     partitions: tuple[str, ...]
     attributes: tuple[str, ...]
+    enclosing: tuple[str, ...]
+    """The verb within which it is granted."""
 
     def admits(self, request: Request) -> bool:
         within = all(
@@ -30,16 +33,18 @@ class Grant(NamedTuple):
             for each in request.partitions
         )
         named = self.attributes == ANY or request.attributes <= {*self.attributes}
-        return (self.verb, self.resource) == request.call and within and named
+        together = self.enclosing in (ANY, (request.enclosing,))
+        return (self.verb, self.resource) == request.call and within and named and together
 
 
 def grants_of(policies: Iterable[str]) -> Iterator[Grant]:
     for statement in (each for policy in policies for each in unconditional(policy)):
         verbs = statement["Action"]
         resource = TABLES.get(str(statement["Resource"]["Fn::GetAtt"][0]))
-        keys = {"dynamodb:LeadingKeys": ANY, "dynamodb:Attributes": ANY}
+        keys = {f"dynamodb:{name}": ANY for name in CONDITIONS}
         for operator in statement.get("Condition", {}).values():
             keys |= {name: tuple(values) for name, values in operator.items()}
+        assert len(keys) == len(CONDITIONS)
         for verb in [verbs] if isinstance(verbs, str) else verbs:
             if resource:
                 yield Grant(verb.partition(":")[2], resource, *keys.values())

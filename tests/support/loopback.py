@@ -16,7 +16,7 @@ from botocore.compat import HTTPHeaders
 from moto.core.models import botocore_stubber
 
 SERVICES = {"DynamoDB_20120810": "dynamodb", "secretsmanager": "secretsmanager", "AmazonSQS": "sqs"}
-WRITES = ("BatchWriteItem", "DeleteItem", "PutItem", "UpdateItem")
+WRITES = ("BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem")
 CERTIFICATE = (
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
     " -subj /O=Amazon/CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem"

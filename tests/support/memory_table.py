@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from odometer.storage.dynamo import Item, Key
+from tests.support.later_writes import LaterWrites
 
 ITEM_BYTES = 400_000
 BATCH_GET, BATCH_WRITE = 100, 25
 READ_UNIT, WRITE_UNIT = 4_096, 1_024
 
 
-class MemoryTable:
+class MemoryTable(LaterWrites):
     """Items by key; every item that is written fits into DynamoDB."""
 
     def __init__(self) -> None:

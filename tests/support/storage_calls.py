@@ -28,6 +28,8 @@ class Request(NamedTuple):
     partitions: frozenset[str]
     attributes: frozenset[str]
     """Those that it writes or compares."""
+    enclosing: str = ""
+    """The verb of the call, where several writes are made together."""
 
 
 @dataclass
@@ -41,9 +43,10 @@ class StorageCalls:
 
     def before_call(self, params: dict[str, Any], **_: Any) -> Answer | None:
         """Called once before each call; an answer takes the place of the real one."""
+        content = json.loads(params["body"])
         for call in calls_of(params["headers"], params["body"]):
             self.calls.append(call)
-            self.requests.append(request_of(call, json.loads(params["body"])))
+            self.requests += requests_of(call, content)
             if answer := self.fail(call):
                 return answer
         return None
@@ -61,6 +64,33 @@ class StorageCalls:
         return found
 
 
+class Part(NamedTuple):
+    """One of several writes that are made together."""
+
+    verb: str
+    table: str
+    content: dict[str, Any]
+
+
+def parts_of(content: dict[str, Any]) -> list[Part]:
+    return [
+        Part(f"{verb}Item", write["TableName"], write)
+        for each in content.get("TransactItems", ())
+        for verb, write in each.items()
+    ]
+
+
+def requests_of(call: Call, content: dict[str, Any]) -> list[Request]:
+    """What policies see of a call to one table: whatever is written together, one by one."""
+    parts = [each for each in parts_of(content) if each.table == call.resource]
+    if not parts:
+        return [request_of(call, content)]
+    return [
+        request_of(Call(each.verb, each.table), each.content)._replace(enclosing=call.verb)
+        for each in parts
+    ]
+
+
 def calls_of(headers: Any, body: Any) -> list[Call]:
     """A call, once for each table that it is about."""
     target = headers["X-Amz-Target"]
@@ -68,7 +98,8 @@ def calls_of(headers: Any, body: Any) -> list[Call]:
     content = json.loads(body)
     names = ("TableName", "SecretId", "Name", "QueueUrl")
     named = next((content[name].rpartition("/")[2] for name in names if name in content), None)
-    return [Call(verb, each) for each in ([named] if named else content["RequestItems"])]
+    several = content.get("RequestItems") or dict.fromkeys(each.table for each in parts_of(content))
+    return [Call(verb, each) for each in ([named] if named else several)]
 
 
 def request_of(call: Call, content: dict[str, Any]) -> Request:

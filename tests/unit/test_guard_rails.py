@@ -265,6 +265,7 @@ def test_every_exception_of_a_gate_has_its_reason() -> None:
 
 
 OWN = "????????-????-????-????-????????????"
+TRAIL = f"{OWN}#TRAIL"
 """The partition of an organization that has its id for a key."""
 
 
@@ -309,4 +310,22 @@ def test_only_dispatch_lists_organizations_and_reports_write_only_their_notes(
         assert not (lists and grant.resource == "directory") or function == "EngineDispatch"
         is_report = {method for method, _ in routes(function)} == {"GET"}
         if is_report and grant.verb not in READS:
-            assert (grant.resource, grant.partitions) == ("activity", (OWN,))
+            assert (grant.resource, grant.partitions[0]) in (("activity", OWN), ("activity", TRAIL))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_function_changes_or_removes_an_entry_of_the_trail(function: str) -> None:
+    """Whoever writes there appends; to the trail of the deployment nobody does."""
+    for grant in grants_of(policies_of(function)):
+        if grant.resource == "activity" and grant.verb not in READS:
+            trails = [f"{ACME}#TRAIL", "TRAIL"]
+            within = [any(fnmatchcase(each, one) for one in grant.partitions) for each in trails]
+            assert within in ([False, False], [True, False])
+            if any(within):
+                assert (grant.verb, grant.enclosing) == ("PutItem", ("TransactWriteItems",))
+
+
+def test_keys_are_made_and_changed_together_with_their_entry_or_not_at_all() -> None:
+    for policy in ("MakesKeys", "ChangesKeys"):
+        for grant in grants_of([policy]):
+            assert grant.verb in READS or grant.enclosing == ("TransactWriteItems",)

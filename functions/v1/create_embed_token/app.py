@@ -4,13 +4,21 @@ from datetime import datetime
 
 from odometer.access.policy import MAKE_EMBEDS, Caller
 from odometer.access.tokens import TokenMaker
-from odometer.api.v1.embed_tokens import NewToken, TokenMade
+from odometer.api.v1.embed_tokens import NewToken, TokenMade, tell_of_tokens
 from odometer.api.v1.family import v1
 from odometer.directory.snapshot import Directory
+from odometer.storage.trail import SeldomTrail
 
 
 @v1("/embed-tokens", "POST", may=MAKE_EMBEDS, status=201)
 def handler(
-    body: NewToken, caller: Caller, directory: Directory, tokens: TokenMaker, now: datetime
+    body: NewToken,
+    caller: Caller,
+    directory: Directory,
+    tokens: TokenMaker,
+    trail: SeldomTrail,
+    now: datetime,
 ) -> TokenMade:
-    return TokenMade.of(tokens, body.claims(caller, directory, tokens.end(now, body.expires_in)))
+    claims = body.claims(caller, directory, tokens.end(now, body.expires_in))
+    tell_of_tokens(trail, body.subject)
+    return TokenMade.of(tokens, claims)

@@ -29,6 +29,7 @@ from odometer.storage.log import EventLog
 from odometer.storage.marks import Marks
 from odometer.storage.secret import read_secret
 from odometer.storage.shared_loads import SharedLoads
+from odometer.storage.trail import TrailStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -86,6 +87,7 @@ class Process:
         self.blocks = BlockCache()
         self.noted_hours: dict[str, int] = {}
         self.noted_minutes: dict[str, int] = {}
+        self.noted_acts: set[str] = set()
         self.memory = Memory()
         self.refused_keys = Memory(most=REFUSED_KEYS)
         self.loads = Loads()
@@ -181,6 +183,9 @@ class Process:
 
     def directories(self, meter: Meter) -> DirectoryStore:
         return DirectoryStore(self.table(self.settings.directory_table, meter), self.blocks)
+
+    def trails(self, meter: Meter) -> TrailStore:
+        return TrailStore(self.table(self.settings.activity_table, meter), self.noted_acts)
 
     def key_activity(self, meter: Meter) -> KeyActivity:
         return KeyActivity(self.table(self.settings.activity_table, meter), self.noted_hours)

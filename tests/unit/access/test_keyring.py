@@ -12,6 +12,7 @@ from odometer.access.policy import Caller, Scope
 from odometer.access.secret import NO_DIGEST, Secret
 from odometer.domain.errors import Conflict, Forbidden, NotFound
 from odometer.domain.people import Role
+from tests.support.forgetful_trail import FORGETFUL
 from tests.support.memory_directory import ACME, NOON
 from tests.support.stack import OTHER
 
@@ -37,10 +38,13 @@ class Kept:
     def credentials(self, organization: str) -> Iterable[Credential]:
         return [each for (of, _), each in self.kept.items() if of == organization]
 
-    def add_credential(self, credential: Credential) -> None:
+    def add_credential(self, credential: Credential, _commit: object = None) -> None:
         self.kept[credential.organization, credential.key_id] = credential
 
-    def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool:
+    def change_credential(
+        self, credential: Credential, *names: str, commit: Any, **expected: str | None
+    ) -> bool:
+        assert commit
         stored = self.kept[credential.organization, credential.key_id]
         if any(getattr(stored, name) != value for name, value in expected.items()):
             return False
@@ -55,7 +59,7 @@ def ring(caller: Caller, store: Kept) -> Keyring:
 
 
 def made(store: Kept, user: int = ME, caller: Caller = ADMIN) -> tuple[AccessKey, Credential]:
-    return ring(caller, store).make("reports", user, SOME, LATER + HOUR)
+    return ring(caller, store).make("reports", user, SOME, LATER + HOUR, FORGETFUL)
 
 
 def test_what_is_stored_of_a_new_key_is_all_but_its_secret() -> None:
@@ -72,17 +76,17 @@ def test_what_is_stored_of_a_new_key_is_all_but_its_secret() -> None:
         expires_at=NOON + HOUR,
     )
     assert store.credential(ACME, key.key_id) == credential
-    _, endless = ring(ADMIN, store).make("reports", ME, SOME, None)
+    _, endless = ring(ADMIN, store).make("reports", ME, SOME, None, FORGETFUL)
     assert endless.expires_at is None
 
 
 def test_nobody_makes_a_key_that_may_do_more_than_their_own() -> None:
     store = Kept()
-    equal = ring(MEMBER, store).make("mine", ME, SOME, None)
-    fewer = ring(MEMBER, store).make("mine", ME, frozenset({Scope.READ_USAGE}), None)
+    equal = ring(MEMBER, store).make("mine", ME, SOME, None, FORGETFUL)
+    fewer = ring(MEMBER, store).make("mine", ME, frozenset({Scope.READ_USAGE}), None, FORGETFUL)
     assert len(store.kept) == len({equal[0].key_id, fewer[0].key_id}) == 2
     with pytest.raises(Forbidden):
-        ring(MEMBER, store).make("more", ME, frozenset({Scope.WRITE_USAGE}), None)
+        ring(MEMBER, store).make("more", ME, frozenset({Scope.WRITE_USAGE}), None, FORGETFUL)
     assert len(store.kept) == 2
 
 
@@ -97,7 +101,7 @@ def test_only_an_admin_manages_keys_of_others_or_of_nobody(user: int | None) -> 
 def test_nobody_makes_a_key_for_somebody_else() -> None:
     store = Kept()
     with pytest.raises(Forbidden):
-        ring(MEMBER, store).make("theirs", MATE, SOME, None)
+        ring(MEMBER, store).make("theirs", MATE, SOME, None, FORGETFUL)
     assert store.kept == {}
 
 
@@ -116,15 +120,15 @@ def test_keys_are_listed_from_the_oldest_on_and_those_of_others_to_admins_only()
 def test_a_key_is_revoked_once_and_for_good() -> None:
     store = Kept()
     key, credential = made(store)
-    ring(MEMBER, store).revoke(key.key_id)
+    ring(MEMBER, store).revoke(key.key_id, FORGETFUL)
     assert store.credential(ACME, key.key_id) == replace(credential, revoked_at=LATER)
-    replace(ring(MEMBER, store), now=LATER + HOUR).revoke(key.key_id)
+    replace(ring(MEMBER, store), now=LATER + HOUR).revoke(key.key_id, FORGETFUL)
     assert store.written == [("revoked_at",)]
 
 
 def unknown_to(caller: Caller, store: Kept, key_id: str) -> type[Exception]:
     with pytest.raises((Forbidden, NotFound)) as refused:
-        ring(caller, store).revoke(key_id)
+        ring(caller, store).revoke(key_id, FORGETFUL)
     return refused.type
 
 
@@ -149,7 +153,7 @@ def test_what_is_no_id_is_never_looked_up() -> None:
 def test_a_rotated_key_has_a_new_secret_and_the_former_one_for_its_grace() -> None:
     store = Kept()
     key, credential = made(store)
-    new, rotated = ring(MEMBER, store).rotate(key.key_id, HOUR)
+    new, rotated = ring(MEMBER, store).rotate(key.key_id, HOUR, FORGETFUL)
     assert (new.organization, new.key_id) == (ACME, key.key_id)
     assert new.secret != key.secret
     renewed = replace(credential, digest=new.digest(SECRET))
@@ -161,7 +165,7 @@ def test_a_rotated_key_has_a_new_secret_and_the_former_one_for_its_grace() -> No
 def test_without_a_grace_the_former_secret_ends_at_once() -> None:
     store = Kept()
     key, credential = made(store)
-    new, rotated = ring(MEMBER, store).rotate(key.key_id, timedelta())
+    new, rotated = ring(MEMBER, store).rotate(key.key_id, timedelta(), FORGETFUL)
     assert rotated == replace(credential, digest=new.digest(SECRET))
     assert (rotated.former_digest, rotated.former_until) == (NO_DIGEST, None)
 
@@ -171,12 +175,12 @@ def test_while_the_secret_of_the_deployment_changes_a_rotation_keeps_what_was_si
     key, credential = made(store)
     changing = replace(credential, earlier=("one", "two"), earlier_until=LATER + HOUR)
     store.add_credential(changing)
-    _, rotated = ring(MEMBER, store).rotate(key.key_id, HOUR)
+    _, rotated = ring(MEMBER, store).rotate(key.key_id, HOUR, FORGETFUL)
     assert rotated.earlier == (NO_DIGEST, "one")
     assert store.credential(ACME, key.key_id) == rotated
     over = replace(changing, key_id="o" * 12, earlier_until=LATER)
     store.add_credential(over)
-    _, rotated = ring(MEMBER, store).rotate(over.key_id, HOUR)
+    _, rotated = ring(MEMBER, store).rotate(over.key_id, HOUR, FORGETFUL)
     assert rotated.earlier == ()
     assert store.written[-1] == ("digest", "former_digest", "former_until")
 
@@ -186,10 +190,10 @@ def test_a_key_that_has_ended_or_may_do_more_than_its_manager_is_not_rotated() -
     key, credential = made(store)
     store.add_credential(replace(credential, revoked_at=NOON))
     with pytest.raises(NotFound):
-        ring(ADMIN, store).rotate(key.key_id, HOUR)
+        ring(ADMIN, store).rotate(key.key_id, HOUR, FORGETFUL)
     store.add_credential(replace(credential, scopes=SOME | {Scope.WRITE_USAGE}))
     with pytest.raises(Forbidden):
-        ring(MEMBER, store).rotate(key.key_id, HOUR)
+        ring(MEMBER, store).rotate(key.key_id, HOUR, FORGETFUL)
     assert store.written == []
 
 
@@ -198,14 +202,14 @@ def test_of_two_rotations_at_once_one_is_refused() -> None:
     key, _ = made(store)
     first, second = ring(ADMIN, store), ring(ADMIN, store)
     credential = second._one(key.key_id)  # noqa: SLF001  both have read before one writes
-    new, _ = first.rotate(key.key_id, HOUR)
+    new, _ = first.rotate(key.key_id, HOUR, FORGETFUL)
 
     class Before(Kept):
         def credential(self, organization: str, key_id: str) -> Credential | None:
             return credential
 
     with pytest.raises(Conflict, match=key.key_id):
-        ring(ADMIN, Before(store.kept)).rotate(key.key_id, HOUR)
+        ring(ADMIN, Before(store.kept)).rotate(key.key_id, HOUR, FORGETFUL)
     stored = store.credential(ACME, key.key_id)
     assert stored is not None
     assert stored.digest == new.digest(SECRET)

@@ -21,6 +21,7 @@ from odometer.reports.ranking import Direction, Ranking
 from odometer.services.erasure import erase
 from odometer.storage.directory import BlockCache, DirectoryStore, columns_of, item_of
 from odometer.storage.dynamo import Item, Key, Table
+from tests.support.forgetful_trail import FORGETFUL
 from tests.support.memory_directory import ACME, NOON, new_head
 from tests.support.memory_store import Killed
 from tests.support.memory_table import MemoryTable, size_of
@@ -183,7 +184,7 @@ def test_a_directory_that_grows_gets_pages_and_former_versions_stay_as_they_were
     table = filled(3_000)
     store = store_of(table)
     before = store.open(ACME)
-    erase(store, ACME, before.user(2_999).id, NOON)
+    erase(store, ACME, before.user(2_999).id, NOON, FORGETFUL)
     monkeypatch.setattr(upsert, "MOST_UNPAGED", 3_000)
     store.ordinals(ACME, ["one more"], SECOND)
     now = store.open(ACME)
@@ -264,12 +265,12 @@ def test_one_of_many_is_erased_with_few_calls(many: MemoryTable) -> None:
     user = store.open(ACME).user(12_345)
     store.ordinals(ACME, ["user 1"], SECOND)
     measured(many)
-    erase(store, ACME, user.id, NOON)
+    erase(store, ACME, user.id, NOON, FORGETFUL)
     assert sum(many.calls.values()) < 30
     assert store.open(ACME).erased == {12_345}
     assert "user 12345" not in {each.username for each in store.open(ACME).users}
     with pytest.raises(NotFound):
-        erase(store, ACME, user.id, NOON)
+        erase(store, ACME, user.id, NOON, FORGETFUL)
 
 
 def test_the_last_admin_of_many_is_found_wherever_they_are(many: MemoryTable) -> None:
@@ -365,7 +366,7 @@ def test_the_largest_values_that_are_accepted_fit_into_items() -> None:
     assert len(everybody) == 1_024
     assert all(len(user.username) == 128 for user in everybody)
     gone = everybody[1_000]
-    erase(store, ACME, gone.id, NOON)
+    erase(store, ACME, gone.id, NOON, FORGETFUL)
     for item in table.query(ACME, "BLOCK#users#names", "BLOCK#users#names~"):
         assert gone.username not in str(columns_of(item))
     assert len(Directory(store.open(ACME).head, store).users) == 1_023

@@ -18,14 +18,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from odometer.access.policy import MANAGE_KEYS, Caller, Scope, Target
 from odometer.access.secret import NO_DIGEST, Secret, version_of
-from odometer.domain.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from odometer.domain.acts import Act, Action, Commit, Recorder
+from odometer.domain.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 from odometer.domain.frozen import frozen
 from odometer.domain.people import KeyOwner, State
+from odometer.domain.time import format_seconds
 
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 MARK = "odo_"
@@ -264,14 +266,19 @@ class Credentials(Protocol):
 
     def credentials(self, organization: str) -> Iterable[Credential]: ...
 
-    def add_credential(self, credential: Credential) -> None: ...
+    def add_credential(self, credential: Credential, commit: Commit) -> None: ...
 
-    def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool: ...
+    def change_credential(
+        self, credential: Credential, *names: str, commit: Commit, **expected: str | None
+    ) -> bool: ...
 
 
 @frozen
 class Keyring:
-    """The keys that a caller may manage: an Admin all of them, anyone else their own."""
+    """The keys that a caller may manage: an Admin all of them, anyone else their own.
+
+    Whatever is done with one is committed together with its entry in the trail.
+    """
 
     store: Credentials
     secret: Secret
@@ -279,7 +286,12 @@ class Keyring:
     now: datetime
 
     def make(
-        self, name: str, user: int, scopes: frozenset[Scope], expires_at: datetime | None
+        self,
+        name: str,
+        user: int,
+        scopes: frozenset[Scope],
+        expires_at: datetime | None,
+        trail: Recorder,
     ) -> tuple[AccessKey, Credential]:
         """Make a key for a user; its scopes may not be more than the caller's own."""
         self.check(user)
@@ -288,7 +300,7 @@ class Keyring:
         key, credential = issue(
             self.caller.organization, name, user, scopes, self.secret, self.now, expires_at
         )
-        self.store.add_credential(credential)
+        self.store.add_credential(credential, partial(trail.commit, made(credential)))
         return key, credential
 
     def check(self, user: int | None) -> None:
@@ -301,13 +313,19 @@ class Keyring:
         managed = [each for each in credentials if may(Target(user=each.user))]
         return sorted(managed, key=lambda each: (each.created_at, each.key_id))
 
-    def revoke(self, key_id: str) -> None:
+    def revoke(self, key_id: str, trail: Recorder) -> None:
         """End a key for good; ending it again changes nothing."""
         credential = self._one(key_id)
         if credential.revoked_at is None:
-            self.store.change_credential(replace(credential, revoked_at=self.now), "revoked_at")
+            revoked = replace(credential, revoked_at=self.now)
+            commit = partial(trail.commit, act_on(credential, Action.KEY_REVOKED))
+            write = partial(self.store.change_credential, revoked, "revoked_at", commit=commit)
+            if not write(revoked_at=None):
+                self._check_revoked(key_id)
 
-    def rotate(self, key_id: str, grace: timedelta) -> tuple[AccessKey, Credential]:
+    def rotate(
+        self, key_id: str, grace: timedelta, trail: Recorder
+    ) -> tuple[AccessKey, Credential]:
         """Give a key a new secret; the former one works until the grace is over.
 
         The caller gets to know the new secret, so the key may not have more scopes than theirs. Of
@@ -328,9 +346,18 @@ class Keyring:
             earlier=earlier,
         )
         names = ("digest", "former_digest", "former_until", *(["earlier"] if earlier else ()))
-        if not self.store.change_credential(credential, *names, digest=former.digest):
+        commit = partial(trail.commit, rotated(credential, grace))
+        if not self.store.change_credential(
+            credential, *names, commit=commit, digest=former.digest
+        ):
             raise Conflict(key_id)
         return key, credential
+
+    def _check_revoked(self, key_id: str) -> None:
+        """Never say that a key has ended which has not."""
+        present = self.store.credential(self.caller.organization, key_id)
+        if present and present.revoked_at is None:
+            raise Unavailable(key_id)
 
     def _one(self, key_id: str) -> Credential:
         organization, known = self.caller.organization, AccessKey.is_id(key_id)
@@ -339,6 +366,22 @@ class Keyring:
         if credential is None:
             raise NotFound
         return credential
+
+
+def act_on(credential: Credential, action: Action, **details: Any) -> Act:
+    """Something that is done with a key, which is told by its id and the number of its owner."""
+    return Act(action, key_id=credential.key_id, user=credential.user, details=details)
+
+
+def made(credential: Credential) -> Act:
+    expires_at = credential.expires_at
+    until = {"expires_at": format_seconds(expires_at)} if expires_at else {}
+    return act_on(credential, Action.KEY_MADE, scopes=sorted(credential.scopes), **until)
+
+
+def rotated(credential: Credential, grace: timedelta) -> Act:
+    seconds = int(grace.total_seconds())
+    return act_on(credential, Action.KEY_ROTATED, grace_seconds=seconds)
 
 
 def issue(

@@ -4,6 +4,7 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from odometer.domain.acts import USUAL_TRAIL_DAYS
 from odometer.domain.frozen import frozen
 from odometer.domain.people import Role, State, UserType
 
@@ -25,6 +26,8 @@ class Organization:
     created_at: int = 0
     lanes: int = 1
     """Logs that events are spread over: more than one where one writer cannot keep up."""
+    trail_days: int = USUAL_TRAIL_DAYS
+    """So long the trail keeps what is done from now on."""
 
     def first_kept(self, now: datetime) -> int:
         """The first year of which usage is kept."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from functools import cached_property
 from itertools import chain, groupby
 from typing import Any, Protocol
@@ -39,6 +40,7 @@ from odometer.domain.values import NONE, SentValue, Values
 
 APP = "app"
 """The kind of product whose use the app utilization API reports."""
+ATTRIBUTES = frozenset(each.name for each in fields(Organization))
 
 
 class Blocks(Protocol):
@@ -61,7 +63,9 @@ class Directory:
 
     @cached_property
     def organization(self) -> Organization:
-        return Organization(**self.head.organization)
+        """The organization; what a later release has stored of it is passed over."""
+        stored = self.head.organization
+        return Organization(**{name: stored[name] for name in stored.keys() & ATTRIBUTES})
 
     @property
     def limits(self) -> Mapping[str, int]:

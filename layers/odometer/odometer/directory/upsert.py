@@ -37,6 +37,7 @@ from odometer.directory.registers import (
     values_set,
 )
 from odometer.directory.users import UserRegister
+from odometer.domain.acts import USUAL_TRAIL_DAYS
 from odometer.domain.errors import Fault, Invalid
 from odometer.domain.frozen import frozen
 from odometer.domain.kinds import DEFAULT_PRODUCTS
@@ -46,8 +47,9 @@ from odometer.domain.values import NONE, OTHER, SentValue
 NEW_ORGANIZATION: Row = {
     name: value
     for name, value in asdict(Organization(id="", name="")).items()
-    if name not in ("id", "name", "created_at", "lanes")
+    if name not in ("id", "name", "created_at", "lanes", "trail_days")
 }
+"""What came with a later release is stored once it is set: the release before cannot read it."""
 NEW_LICENSE: Row = {"audience": "", "features": [], "settings": {}}
 NEW_TEAM: Row = {"is_default": False}
 MOST_UNPAGED: Final = 98_304
@@ -253,7 +255,8 @@ def page_of(page: Block, blocks: Mapping[Block, str], erased: list[int]) -> Colu
 
 def apply_organization(edit: DirectoryEdit, row: Row) -> Outcome:
     before = dict(edit.organization)
-    edit.organization.update(values_set(row, NEW_ORGANIZATION))
+    usual = {**NEW_ORGANIZATION, "trail_days": USUAL_TRAIL_DAYS}
+    edit.organization.update(values_set(row, usual))
     return updated(edit.organization["id"], changed=edit.organization != before)
 
 

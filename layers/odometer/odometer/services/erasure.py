@@ -1,6 +1,7 @@
 """Erasure: a user's names leave the directory and every stored copy of it for good.
 
-The new head is the decision: from then on no reader sees the names, in whatever copy of a block.
+The new head is the decision, and the trail tells of it by the user's number: from then on no reader
+sees the names, in whatever copy of a block.
 Then they are removed from the table. An erasure that failed on the way is finished by sending
 the same id again, which is found as long as one copy still has it.
 """
@@ -13,6 +14,7 @@ from odometer.directory.columns import BLOCK_ROWS, Block, nameless
 from odometer.directory.registers import MOST_USERS
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit
+from odometer.domain.acts import Act, Action, Recorder
 from odometer.domain.errors import NotFound, Unavailable
 from odometer.storage.directory import (
     DirectoryStore,
@@ -26,8 +28,15 @@ from odometer.storage.directory import (
 from odometer.storage.dynamo import Item, backoff
 
 
-def erase(directories: DirectoryStore, organization: str, user_id: str, now: datetime) -> None:
-    user = directories.change(organization, now, lambda edit: decide(directories, edit, user_id))
+def erase(
+    directories: DirectoryStore, organization: str, user_id: str, now: datetime, trail: Recorder
+) -> None:
+    user = directories.change(
+        organization,
+        now,
+        lambda edit: decide(directories, edit, user_id),
+        lambda _, user, write: trail.commit(Act(Action.USER_ERASED, user=user), write),
+    )
     directory = directories.open(organization)
     users = {
         *([] if user is None else [user]),

@@ -17,7 +17,7 @@ import secrets
 import time
 from binascii import a2b_base64, b2a_base64
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache, partial
@@ -48,7 +48,7 @@ THROTTLED_SECONDS, FAILED_SECONDS = 1.0, 0.025
 """At most so long botocore waits before its second try."""
 
 VERBS = re.compile(
-    r"(batch_)?get_item|batch_write_item|(delete|put|update)_item|query"
+    r"(batch_)?get_item|(batch|transact)_write_items?|(delete|put|update)_item|query"
     r"|get_secret_value|send_message_batch"
 )
 PROTOCOLS = {
@@ -69,6 +69,14 @@ LEFT_TO_BOTOCORE = re.compile(
 
 class ConditionFailed(OdometerError):
     """The condition of a write does not hold; always handled inside storage."""
+
+
+class Cancelled(OdometerError):
+    """None of several writes was made; for each the code that says whether it was the reason."""
+
+    def __init__(self, reasons: Iterable[Mapping[str, Any]]) -> None:
+        self.codes = [each.get("Code", "None") for each in reasons]
+        super().__init__(", ".join(self.codes))
 
 
 def client_of(service: str) -> Any:
@@ -102,6 +110,12 @@ def botocore_session() -> Any:
     from botocore.session import get_session
 
     return get_session()
+
+
+def own_key_id() -> str:
+    """The id of the AWS access key that calls are signed with; CloudTrail says whose it is."""
+    found = botocore_session().get_credentials()
+    return str(found.access_key) if found else ""
 
 
 def load_botocore() -> None:
@@ -158,6 +172,8 @@ class LeanClient:
         error = str(answer.get("__type")).rpartition("#")[2]
         if error == "ConditionalCheckFailedException":
             raise ConditionFailed(error)
+        if error == "TransactionCanceledException":
+            raise Cancelled(answer.get("CancellationReasons", ()))
         seconds = THROTTLED_SECONDS if "Thr" in error or "Exceeded" in error else FAILED_SECONDS
         time.sleep(seconds * DICE.random())
         return getattr(self.botocore, operation)(**arguments)

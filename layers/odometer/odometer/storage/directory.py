@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, islice
+from operator import methodcaller
 from sys import getsizeof
 from threading import Lock
 from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
@@ -28,10 +30,11 @@ from odometer.directory.columns import BLOCK_ROWS, HISTORY_ROWS, Block, Columns,
 from odometer.directory.names import NameDigests
 from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit
+from odometer.domain.acts import Commit
 from odometer.domain.errors import Conflict, Corrupt, NotFound, Unauthenticated, Unavailable
 from odometer.domain.time import KEPT_FOR_CURSORS
 from odometer.domain.values import SentValue
-from odometer.storage.dynamo import BATCH_GET, Found, Item, Key, Table, backoff
+from odometer.storage.dynamo import BATCH_GET, Found, Item, Key, Table, Write, backoff
 
 Answer = TypeVar("Answer")
 
@@ -42,6 +45,8 @@ LARGEST_SLICE = 350_000
 KEPT_BYTES = 96 * 1024 * 1024
 """So much memory the blocks take that a process keeps."""
 SAMPLED = 16
+ALONE: Commit = methodcaller("make")
+"""Makes a write of which no trail tells."""
 
 
 def block_key(block: Block, commit: str) -> str:
@@ -198,23 +203,29 @@ class DirectoryStore:
         self.cache.keep(content)
         return {block: whole([content[key] for key in slices]) for block, slices in keys.items()}
 
-    def create(self, head: DirectoryHead) -> None:
+    def create(self, head: DirectoryHead, commit: Commit = ALONE) -> None:
         self.table.put({"pk": ORGANIZATIONS, "sk": head.organization["id"]})
-        if not self.table.put_new(item_of(head)):
+        if not commit(self.table.write_new(item_of(head))):
             message = f"organization {head.organization['id']} exists"
             raise Conflict(message)
 
     def change(
-        self, organization: str, now: datetime, apply: Callable[[DirectoryEdit], Answer]
+        self,
+        organization: str,
+        now: datetime,
+        apply: Callable[[DirectoryEdit], Answer],
+        commit: Callable[[DirectoryEdit, Answer, Write], bool] | None = None,
     ) -> Answer:
         """Change a directory all at once: read, apply, put the blocks, replace the head.
 
-        It starts again if the head is no longer the one that was read.
+        It starts again if the head is no longer the one that was read. What a caller asks for is
+        committed together with the entry of their trail; what events bring along has none.
         """
         for pause in backoff():
             edit = DirectoryEdit(self.open(organization), now)
             answer = apply(edit)
-            if not edit.changed or self._commit(edit, now):
+            make = partial(commit, edit, answer) if commit else ALONE
+            if not edit.changed or self._commit(edit, now, make):
                 return answer
             pause()
         raise Unavailable(organization)
@@ -266,11 +277,17 @@ class DirectoryStore:
         first, last = credential_key(""), credential_key("~")
         return map(credential_of, self.table.query(organization, first, last, consistent=True))
 
-    def add_credential(self, credential: Credential) -> None:
-        if not self.table.put_once(new_credential_item(credential), by="digest"):
+    def add_credential(self, credential: Credential, commit: Commit = ALONE) -> None:
+        if not commit(self.table.write_once(new_credential_item(credential), by="digest")):
             raise Conflict(credential.key_id)
 
-    def change_credential(self, credential: Credential, *names: str, **expected: str) -> bool:
+    def change_credential(
+        self,
+        credential: Credential,
+        *names: str,
+        commit: Commit = ALONE,
+        **expected: str | None,
+    ) -> bool:
         """Store these attributes of a credential only, since others may change the rest.
 
         False if it is no longer as expected. The condition fails as well when a change is tried
@@ -279,12 +296,13 @@ class DirectoryStore:
         organization, key_id = credential.organization, credential.key_id
         item = credential_item(credential)
         changed = {name: item[name] for name in names}
-        if self.table.change(organization, credential_key(key_id), changed, **expected):
+        write = self.table.write_change(organization, credential_key(key_id), changed, **expected)
+        if commit(write):
             return True
         found = self.table.get(organization, credential_key(key_id)) or {}
         return changed.items() <= found.items()
 
-    def _commit(self, edit: DirectoryEdit, now: datetime) -> bool:
+    def _commit(self, edit: DirectoryEdit, now: datetime, make: Commit) -> bool:
         organization = edit.organization["id"]
         commit = secrets.token_hex(8)
         packed = {block: packed_slices(c) for block, c in edit.changed_blocks.items()}
@@ -295,7 +313,7 @@ class DirectoryStore:
         expiry: Item = {"ttl": int((now + KEPT_FOR_CURSORS).timestamp())}
         former = {**item_of(edit.base), "sk": former_key(edit.base.version), **expiry}
         self.table.put_all([*block_items(organization, packed, commits), former])
-        flipped = self.table.put_if(item_of(head), "version", edit.base.version)
+        flipped = make(self.table.write_if(item_of(head), "version", edit.base.version))
         won = flipped or self._is_stored(head, commit)
         if won:
             self._retire(organization, edit.directory.commits_known(commits), expiry)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from odometer.domain.errors import NotConfigured, OdometerError, Unavailable
 from odometer.engine.store import Item as StoredItem
 from odometer.engine.store import KeyRange, Made, PagesOf, items_of
-from odometer.storage.aws import DICE, ConditionFailed, client_of
+from odometer.storage.aws import DICE, Cancelled, ConditionFailed, client_of
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -41,7 +41,6 @@ PASSING = frozenset(
         "RequestLimitExceeded",
         "ServiceUnavailable",
         "ThrottlingException",
-        "TransactionConflictException",
         "TransactionInProgressException",
     }
 )
@@ -80,6 +79,10 @@ class Unanswered(Unavailable):
     """No answer came, however often and long it was waited for."""
 
 
+class Contested(Unavailable):
+    """Somebody is writing the same item together with others."""
+
+
 @contextmanager
 def domain_errors() -> Iterator[None]:
     """Raise what goes wrong at AWS as an error of ours; botocore is imported by then, or never."""
@@ -110,6 +113,10 @@ def of_client_error(error: ClientError) -> OdometerError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code == "ConditionalCheckFailedException":
         return ConditionFailed(code)
+    if code == "TransactionCanceledException":
+        return Cancelled(error.response.get("CancellationReasons", ()))
+    if code == "TransactionConflictException":
+        return Contested(code)
     if code in PASSING or status >= SERVER_ERROR:
         return Unavailable(code)
     return OdometerError(code)
@@ -157,6 +164,43 @@ Found = Mapping[Key, StoredItem]
 
 
 READS = ("get_item", "batch_get_item", "query")
+IN_TRANSACTIONS = {"put_item": "Put", "update_item": "Update", "delete_item": "Delete"}
+FAILED, CONTESTED = "ConditionalCheckFailed", "TransactionConflict"
+PASSING_REASONS = frozenset(
+    {CONTESTED, "ProvisionedThroughputExceeded", "ThrottlingError", "None", FAILED}
+)
+"""Why writes may be cancelled that could be made a moment later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write under a condition, to be made alone or together with others."""
+
+    table: Table
+    operation: str
+    arguments: Mapping[str, Any]
+
+    def make(self) -> bool:
+        """Make it alone; return whether its condition holds."""
+        return self.table.make(self)
+
+
+def make_together(writes: Sequence[Write]) -> list[int]:
+    """Make writes all at once, or none; the places of those whose conditions do not hold.
+
+    `Contested` says that others write the same items, or that there is no room now.
+    """
+    items = [{IN_TRANSACTIONS[each.operation]: dict(each.arguments)} for each in writes]
+    try:
+        writes[0].table.transact(items)
+    except Cancelled as cancelled:
+        if not PASSING_REASONS.issuperset(cancelled.codes):
+            raise
+        failed = [place for place, code in enumerate(cancelled.codes) if code == FAILED]
+        if not failed:
+            raise Contested(str(cancelled)) from cancelled
+        return failed
+    return []
 
 
 @dataclass(slots=True)
@@ -250,28 +294,30 @@ class Table:
         self._call("put_item", TableName=self.name, Item=to_dynamodb(item))
 
     def put_new(self, item: Mapping[str, Value]) -> bool:
-        return self._decided(
-            "put_item",
-            TableName=self.name,
-            Item=to_dynamodb(item),
-            ConditionExpression="attribute_not_exists(pk)",
-        )
+        return self.write_new(item).make()
+
+    def write_new(self, item: Mapping[str, Value]) -> Write:
+        condition = {"ConditionExpression": "attribute_not_exists(pk)"}
+        return self._write("put_item", Item=to_dynamodb(item), **condition)
 
     def put_if(self, item: Mapping[str, Value], attribute: str, expected: Value) -> bool:
         """Replace an item if an attribute has the expected value; return whether it did."""
-        return self._put_where("#attribute = :value", item, attribute, expected)
+        return self.write_if(item, attribute, expected).make()
 
-    def put_once(self, item: Mapping[str, Value], by: str) -> bool:
-        """Store an item that is not there; true also if it is, with this value of an attribute.
+    def write_if(self, item: Mapping[str, Value], attribute: str, expected: Value) -> Write:
+        return self._write_where("#attribute = :value", item, attribute, expected)
+
+    def write_once(self, item: Mapping[str, Value], by: str) -> Write:
+        """Store an item that is not there; done also if it is, with this value of an attribute.
 
         For then a first try has stored it, and its answer was lost.
         """
         condition = "attribute_not_exists(#attribute) OR #attribute = :value"
-        return self._put_where(condition, item, by, item[by])
+        return self._write_where(condition, item, by, item[by])
 
     def put_newer(self, item: Mapping[str, Value], by: str) -> bool:
         condition = "attribute_not_exists(#attribute) OR #attribute < :value"
-        return self._put_where(condition, item, by, item[by])
+        return self._write_where(condition, item, by, item[by]).make()
 
     def put_all(self, items: Iterable[Mapping[str, Value]]) -> None:
         """Store items of different keys, some batches at a time: no more are in memory."""
@@ -291,13 +337,17 @@ class Table:
 
     def change(self, pk: str, sk: str, values: Mapping[str, Value], **expected: Value) -> bool:
         """Set attributes of an item that exists and is as expected; return whether it was."""
+        return self.write_change(pk, sk, values, **expected).make()
+
+    def write_change(
+        self, pk: str, sk: str, values: Mapping[str, Value], **expected: Value
+    ) -> Write:
         changed = {f"s{index}": pair for index, pair in enumerate(values.items())}
         checked = {f"c{index}": pair for index, pair in enumerate(expected.items())}
         both = {**changed, **checked}
         conditions = ["attribute_exists(pk)", *(f"#{alias} = :{alias}" for alias in checked)]
-        return self._decided(
+        return self._write(
             "update_item",
-            TableName=self.name,
             Key=key_of(pk, sk),
             UpdateExpression="SET " + ", ".join(f"#{alias} = :{alias}" for alias in changed),
             ConditionExpression=" AND ".join(conditions),
@@ -416,12 +466,26 @@ class Table:
                 return
             pause()
 
-    def _put_where(
+    def write_deletion(self, pk: str, sk: str) -> Write:
+        return self._write(
+            "delete_item", Key=key_of(pk, sk), ConditionExpression="attribute_exists(pk)"
+        )
+
+    def make(self, write: Write) -> bool:
+        """Make one write; return whether its condition holds."""
+        return self._decided(write.operation, **write.arguments)
+
+    def transact(self, items: Sequence[Mapping[str, Any]]) -> None:
+        self._call("transact_write_items", TransactItems=items)
+
+    def _write(self, operation: str, **arguments: Any) -> Write:
+        return Write(self, operation, {"TableName": self.name, **arguments})
+
+    def _write_where(
         self, condition: str, item: Mapping[str, Value], attribute: str, value: Value
-    ) -> bool:
-        return self._decided(
+    ) -> Write:
+        return self._write(
             "put_item",
-            TableName=self.name,
             Item=to_dynamodb(item),
             ConditionExpression=condition,
             ExpressionAttributeNames={"#attribute": attribute},
@@ -429,11 +493,17 @@ class Table:
         )
 
     def _decided(self, operation: str, **arguments: Any) -> bool:
-        try:
-            self._call(operation, **arguments)
-        except ConditionFailed:
-            return False
-        return True
+        """Whether the condition of a write holds, once nobody else writes the item."""
+        for pause in backoff():
+            try:
+                self._call(operation, **arguments)
+            except ConditionFailed:
+                return False
+            except Contested:
+                pause()
+            else:
+                return True
+        raise Contested(operation)
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         with domain_errors():

@@ -23,7 +23,7 @@ def traced(
 ) -> Iterator[None]:
     """Tell the daemon of a call once it has ended."""
     known = dict(part.split("=", 1) for part in trace.split(";") if "=" in part)
-    tables = arguments.get("RequestItems") or filter(None, [arguments.get("TableName")])
+    tables = arguments.get("RequestItems") or sorted(tables_in(arguments))
     segment = {
         "type": "subsegment",
         "id": secrets.token_hex(8),
@@ -41,6 +41,12 @@ def traced(
         raise
     finally:
         tell({**segment, "end_time": time.time()})
+
+
+def tables_in(arguments: Mapping[str, Any]) -> set[str]:
+    """The tables of a call that is about one item each, or of writes that are made together."""
+    writes = [write for each in arguments.get("TransactItems", ()) for write in each.values()]
+    return {each["TableName"] for each in (arguments, *writes) if "TableName" in each}
 
 
 def tell(segment: Mapping[str, Any]) -> None:

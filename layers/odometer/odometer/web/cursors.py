@@ -128,7 +128,7 @@ class Chain:
         return cursor_fault(EXPIRED, self.query["cursor"][-1])
 
     def link(self, cursor: str) -> str:
-        return f'<?{urlencode({**self.query, "cursor": cursor}, doseq=True)}>; rel="next"'
+        return link_to(self.query, cursor)
 
     def _tag(self, body: bytes, key: bytes) -> bytes:
         message = len(self.belongs_to).to_bytes(8) + self.belongs_to + body
@@ -181,6 +181,15 @@ def next_cursor(
         return None
     pin, erased = usage.pin(products), len(directory.erased)
     return chain.cursor(row, directory.head.version, pin, ahead[:USERS_NAMED], erased)
+
+
+def link_to(query: Mapping[str, Sequence[str]], cursor: str) -> str:
+    return f'<?{urlencode({**query, "cursor": cursor}, doseq=True)}>; rel="next"'
+
+
+def next_link(query: Mapping[str, Sequence[str]], number: int | None) -> dict[str, str]:
+    """The header with the next page of rows that are numbered for good."""
+    return {"Link": link_to(query, str(number))} if number else {}
 
 
 def link_headers(

@@ -27,6 +27,7 @@ from odometer.access.tokens import Claims, EmbedToken, TokenMaker, holder_of
 from odometer.bootstrap import Process, process, will_be_copied
 from odometer.directory.people import Product, Team, User
 from odometer.directory.snapshot import Directory
+from odometer.domain.acts import Actor
 from odometer.domain.errors import (
     Forbidden,
     NotFound,
@@ -47,6 +48,7 @@ from odometer.storage.directory import DirectoryStore, Entrance
 from odometer.storage.dynamo import Meter
 from odometer.storage.key_activity import KeyActivity
 from odometer.storage.log import EventLog
+from odometer.storage.trail import SeldomTrail, Trail, TrailStore
 from odometer.web.cors import readable_by
 from odometer.web.cursors import Chain
 from odometer.web.family import STATUS, Family
@@ -140,6 +142,7 @@ class RequestContext:
         *,
         may: Rule | None = None,
         reads_usage: bool = False,
+        acts: bool = False,
         asked: Asked = Asked.REPORTS,
     ) -> None:
         self.request = request
@@ -152,6 +155,9 @@ class RequestContext:
         self.now = now
         self.deadline = Deadline(time.monotonic() + remaining_seconds - MARGIN_SECONDS)
         self.reads_usage = reads_usage
+        self.acts = acts
+        self.end_of_trail: Future[int] | None = None
+        """The number of the last entry, which is asked for beside the look-up of the key."""
         self.asked = asked
         self.limiter: Limiter | None = None
         self.page_origin: str | None = None
@@ -168,6 +174,10 @@ class RequestContext:
         return self.process.directories(self.meter)
 
     @cached_property
+    def trails(self) -> TrailStore:
+        return self.process.trails(self.meter)
+
+    @cached_property
     def tasks(self) -> Tasks:
         return Tasks(self.process.workers)
 
@@ -178,6 +188,9 @@ class RequestContext:
         limiter = self.limiter = self.process.limiter(proof, self.asked, self.tasks, self.meter)
         self._refuse_at_once(proof, limiter)
         limiter.begin_sharing(self.now)
+        if self.acts:
+            last = partial(self.trails.last, proof.organization)
+            self.end_of_trail = self.tasks.begin(last)
         begin = done if self.process.knows_secret else self.tasks.begin
         reading = begin(lambda: self.process.secret)
         ahead = self.process.view_ahead(proof, self.tasks, self.meter) if self.reads_usage else None
@@ -347,6 +360,12 @@ def keyring(context: RequestContext) -> Keyring:
     return Keyring(context.directories, context.process.secret, context.caller, context.now)
 
 
+def trail(context: RequestContext, kind: type[Trail] = Trail) -> Trail:
+    caller, organization = context.caller, context.directory.organization
+    actor = Actor(context.now, organization.trail_days, caller.key_id, caller.ordinal)
+    return kind(context.trails, caller.organization, actor, context.end_of_trail)
+
+
 def token_maker(context: RequestContext) -> TokenMaker:
     entered, process = context.entered, context.process
     if not isinstance(entered.proof, AccessKey):
@@ -410,6 +429,9 @@ PROVIDERS: Mapping[type, Callable[[RequestContext], Any]] = {
     Keyring: keyring,
     KeyActivity: key_activity,
     TokenMaker: token_maker,
+    Trail: trail,
+    SeldomTrail: partial(trail, kind=SeldomTrail),
+    TrailStore: lambda context: context.trails,
     Tasks: lambda context: context.tasks,
     Usage: usage,
     EventLog: lambda context: context.process.event_log(context.meter),
@@ -455,6 +477,7 @@ class Endpoint:
             remaining_seconds,
             may=self.may,
             reads_usage=Usage in self.needs.values(),
+            acts=Trail in self.needs.values(),
             asked=Asked.EVENTS if EventLog in self.needs.values() else Asked.REPORTS,
         )
         answer = self._answer(context)
@@ -517,7 +540,7 @@ class Endpoint:
     def _argument(self, context: RequestContext, kind: type) -> object:
         request = context.request
         if issubclass(kind, Query):
-            every_row = wants_all_rows(request)
+            every_row = wants_all_rows(request) and not kind.in_pages
             sent = without_paging(kind, request.query) if every_row else request.query
             context.query = read_query(kind, request.parameters, sent)
             return context.query

@@ -34,6 +34,8 @@ class Query(BaseModel):
 
     empty_is_missing: ClassVar[bool] = False
     refuses_unknown: ClassVar[bool] = False
+    in_pages: ClassVar[bool] = False
+    """Whether lines come in pages, too, because all rows may be too many for one answer."""
 
 
 class Strict(Query):

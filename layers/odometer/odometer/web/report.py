@@ -87,12 +87,15 @@ class Report(Generic[Page]):
     def _content(self, body: bytes) -> bytes:
         """The body for its ETag, without what tells nothing new.
 
-        Two cursors to the same page count as the same, and so does what is complete up to now.
+        Two cursors to the same page count as the same, and so does what is complete up to now. A
+        cursor that is a number stays the same.
         """
         cursor, through = (getattr(self.page, name, None) for name in ("next_cursor", THROUGH))
         if through:
             body = body.replace(f'"{THROUGH}":"{through}"'.encode(), b"")
-        return body.replace(cursor.encode(), content_without_expiry(cursor)) if cursor else body
+        if not isinstance(cursor, str):
+            return body
+        return body.replace(cursor.encode(), content_without_expiry(cursor))
 
 
 def client_has(tag: str | None, if_none_match: str) -> bool:

@@ -1,6 +1,7 @@
 """The directory on the wire: rows as `PUT /v1/directory` takes them and the export gives them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from pydantic import MISSING, Field
 from odometer.directory.columns import Row
 from odometer.directory.registers import REQUIRED
 from odometer.directory.upsert import DirectoryEdit, Outcome, Status
+from odometer.domain.acts import MOST_NAMED, USUAL_TRAIL_DAYS, Act, Action
 from odometer.domain.errors import Fault, Invalid, TooLarge, Unsupported
 from odometer.domain.frozen import frozen
 from odometer.domain.kinds import BREAKDOWNS, KINDS, MEASURES, MOST_DECIMALS, Aggregate, Unit
@@ -184,6 +186,11 @@ class OrganizationRow(Body):
     smtp_configured: Annotated[bool, Flag()] | None = None
     username_password_enabled: Annotated[bool, Flag()] | None = None
     retention_years: Annotated[int, Whole(1, 10)] | None = None
+    trail_days: Annotated[int, Whole(30, 3650)] | None = Field(
+        None,
+        description="How many days an entry of the trail is kept that is written from now on; "
+        f"{USUAL_TRAIL_DAYS} by default. Older ones are kept as long as they were to be.",
+    )
 
 
 class LicenseRow(Body):
@@ -501,3 +508,23 @@ def apply_row(edit: DirectoryEdit, sent: SentRow, deadline: Deadline) -> Outcome
 
 def rank(sent: SentRow) -> int:
     return ORDER.index(sent.kind) if sent.kind in ORDER else len(ORDER)
+
+
+def change_told(rows: Sequence[SentRow], edit: DirectoryEdit, results: RowResults) -> Act:
+    """A change as the trail tells it: counts, fields, and the numbers of some users; no names."""
+    changed = [
+        (sent, result)
+        for sent, result in zip(rows, results.results, strict=True)
+        if result.status in (Status.CREATED, Status.UPDATED)
+    ]
+    counts = Counter((str(result.status), result.kind) for _, result in changed)
+    statuses = sorted({status for status, _ in counts})
+    by_status = {
+        status: {kind: count for (each, kind), count in sorted(counts.items()) if each == status}
+        for status in statuses
+    }
+    ids = [str(result.id) for _, result in changed if result.kind == "user"]
+    found = (edit.user_with("id", each) for each in dict.fromkeys(ids))
+    users = list(islice((number for number in found if number is not None), MOST_NAMED))
+    fields = sorted({name for sent, _ in changed for name in sent.row} - {"id"})
+    return Act(Action.DIRECTORY_CHANGED, users=users, details={**by_status, "fields": fields})

@@ -1,5 +1,6 @@
 """Embed tokens on the wire: what is asked for, and the token, which is shown this once."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -7,14 +8,17 @@ from pydantic import ConfigDict, Field, model_validator
 from odometer.access.policy import MAKE_EMBEDS, Access, Caller
 from odometer.access.tokens import LONGEST_CLAIMS, Claims, TokenMaker
 from odometer.directory.snapshot import Directory
+from odometer.domain.acts import Act, Action
 from odometer.domain.errors import Fault, Invalid
 from odometer.domain.text import as_kept
 from odometer.domain.time import format_seconds, instant_at
+from odometer.storage.trail import Trail
 from odometer.web.endpoint import SUBJECTS, target_of
 from odometer.web.fields import Flag, Origin, Text, Whole, refuse
 from odometer.web.models import Answer, Body, Timestamp
 
 LONGEST_LIFE_SECONDS = 24 * 3600
+HOUR = timedelta(hours=1)
 MOST_PRODUCTS, MOST_ORIGINS = 50, 10
 
 
@@ -44,6 +48,11 @@ class NewSubject(Body):
         if len(named) != 1 or named[0] in (None, False):
             raise refuse("one", "expected one of organization (true), team, user")
         return self
+
+    @property
+    def kind(self) -> str:
+        """The field that names it."""
+        return next(iter(self.model_fields_set))
 
     @property
     def access(self) -> Access:
@@ -120,3 +129,12 @@ class TokenMade(Answer):
     def of(cls, tokens: TokenMaker, claims: Claims) -> "TokenMade":
         expires_at = format_seconds(instant_at(claims.expires))
         return cls(token=str(tokens.make(claims)), expires_at=expires_at)
+
+
+def tell_of_tokens(trail: Trail, subject: NewSubject) -> None:
+    """Let the trail tell once for each hour, key and kind of subject that tokens are made.
+
+    A token is kept nowhere, and a hundred may be made in a second: the log has a line for each.
+    """
+    at, act = trail.actor.at, Act(Action.TOKENS_MADE, details={"for": subject.kind})
+    trail.commit_once(act, f"{trail.actor.key_id}#{at:%Y%m%d%H}#{subject.kind}", at + 2 * HOUR)

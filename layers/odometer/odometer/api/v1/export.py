@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from itertools import chain as joined
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
@@ -12,10 +12,13 @@ from odometer.directory.columns import Row
 from odometer.directory.kinds import row_of
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
+from odometer.domain.acts import Act, Action
 from odometer.domain.errors import NotFound
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import format_millis, instant_of_ms
+from odometer.services.tasks import Tasks
 from odometer.storage.directory import DirectoryStore
+from odometer.storage.trail import Trail
 from odometer.web.cursors import LONGEST_CURSOR, Chain, link_headers
 from odometer.web.fields import Text
 from odometer.web.messages import NDJSON, Response, as_json
@@ -31,16 +34,28 @@ ExportedDirectory = Annotated[Response, {NDJSON: ROWS_SCHEMA}]
 class ExportQuery(Query):
     """Which page of an export."""
 
+    in_pages: ClassVar[bool] = True
+
     cursor: Annotated[Annotated[str, Text(LONGEST_CURSOR)] | None, Field(description=NEXT)] = None
 
 
 def export(
-    query: ExportQuery, chain: Chain, directory: Directory, directories: DirectoryStore
+    query: ExportQuery,
+    chain: Chain,
+    directory: Directory,
+    directories: DirectoryStore,
+    trail: Trail,
+    tasks: Tasks,
 ) -> ExportedDirectory:
-    """One page of a directory, in the version that the first page was made from."""
+    """One page of a directory, in the version that the first page was made from.
+
+    Before anybody gets the first page, the trail tells of the export.
+    """
+    told = tasks.begin(lambda: query.cursor or trail.commit(Act(Action.DIRECTORY_EXPORTED)))
     seen = directory if query.cursor is None else seen_by(chain, directory, directories)
     page, following = page_of(seen, chain.row)
     cursor = following and chain.cursor(following, seen.head.version, {})
+    told.result()
     return Response(200, page, NDJSON, link_headers({}, chain, cursor or None))
 
 

@@ -1,0 +1,168 @@
+"""The trail: who did what and when, one entry for each act, in the order in which it happened.
+
+pk = organization#TRAIL   sk = 000000000041   an entry by its number; nobody changes or removes it
+                          sk = LAST           the number of the last entry
+                          sk = ONCE#name      an act that has its entry, where one is enough
+pk = TRAIL                the same, of the whole deployment
+
+It is in the activity table, which no restore changes. An entry and the write that it tells of are
+made together or not at all. Entries are numbered without gaps, each after the one before is there,
+so whoever reads from a number on misses none, whatever clocks say.
+"""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from typing import Any, Final
+
+from odometer.domain.acts import Act, Actor
+from odometer.domain.errors import Unavailable
+from odometer.domain.frozen import frozen
+from odometer.domain.time import epoch_ms, epoch_second, instant_of_ms
+from odometer.engine.store import KeyRange
+from odometer.storage.dynamo import Contested, Item, Table, Write, backoff, make_together
+
+DEPLOYMENT: Final = ""
+"""In place of an organization: what is done to all of them at once."""
+LAST: Final = "LAST"
+DIGITS: Final = 12
+MOST_NOTED: Final = 10_000
+TOP: Final = 10**DIGITS
+ACTORS: Final = ("key_id", "user", "operator")
+OBJECTS: Final = ("key_id", "user", "users", "details")
+
+
+def partition_of(organization: str) -> str:
+    return f"{organization}#TRAIL" if organization else "TRAIL"
+
+
+def key_of_entry(number: int) -> str:
+    return f"{number:0{DIGITS}d}"
+
+
+@frozen
+class Entry:
+    """One act, as it was written down."""
+
+    number: int
+    at: datetime
+    action: str
+    """A later release may know more of them than this one."""
+    by: Mapping[str, Any]
+    """Who did it, in the words of `Actor`."""
+    about: Mapping[str, Any]
+    """To what, in the words of `Act`."""
+    until: int
+    """The second from which it is not kept any more."""
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> "Entry":
+        by = {name: item.get(f"by_{name}") for name in ACTORS}
+        about = {name: item[name] for name in OBJECTS if name in item}
+        at = instant_of_ms(item["at"])
+        return cls(int(item["sk"]), at, item["action"], by, about, item["ttl"])
+
+
+def attributes_of(act: Act, actor: Actor) -> Item:
+    """What an entry says; attributes that have nothing to say are left out."""
+    by = {f"by_{name}": getattr(actor, name) for name in ACTORS}
+    about = {name: getattr(act, name) for name in OBJECTS}
+    about |= {"users": list(act.users), "details": dict(act.details)}
+    said = {name: value for name, value in {**by, **about}.items() if value not in (None, [], {})}
+    times = {"at": epoch_ms(actor.at), "ttl": epoch_second(actor.kept_until)}
+    return {"action": str(act.action), **times, **said}
+
+
+@frozen
+class TrailStore:
+    """The trails of all organizations."""
+
+    table: Table
+    noted: set[str] = field(default_factory=set)
+    """What has its one entry, as far as this process knows."""
+
+    def note(self, name: str) -> None:
+        if len(self.noted) >= MOST_NOTED:
+            self.noted.clear()
+        self.noted.add(name)
+
+    def last(self, organization: str) -> int:
+        """The number of the last entry; 0 where there is none."""
+        found: Any = self.table.get(partition_of(organization), LAST)
+        return found["number"] if found else 0
+
+    def entries(
+        self, organization: str, numbers: range, most: int, *, newest_first: bool
+    ) -> Iterator[Entry]:
+        """The entries with some numbers, those included that are to be removed."""
+        first, last = map(key_of_entry, (numbers.start, numbers.stop - 1))
+        pk, strong = partition_of(organization), True
+        wanted = KeyRange(pk, first, last, strong, most, newest_first)
+        return map(Entry.from_item, chain.from_iterable(self.table.pages(wanted)))
+
+
+@dataclass
+class Trail:
+    """The trail of one organization, for one who acts now."""
+
+    store: TrailStore
+    organization: str
+    actor: Actor
+    end: Future[int] | None = None
+    """The number of the last entry, where it is asked for already."""
+
+    def commit(self, act: Act, *writes: Write) -> bool:
+        """Make some writes and the entry that tells of them, all at once or not at all.
+
+        False if the condition of a write does not hold; whoever was faster with an entry alone is
+        followed.
+        """
+        told: Item = {**attributes_of(act, self.actor), "mark": secrets.token_hex(8)}
+        for pause in backoff():
+            number = self._last() + 1
+            entry: Item = {"pk": self._pk, "sk": key_of_entry(number), **told}
+            try:
+                failed = make_together([*writes, *self._append(entry, number)])
+            except Contested:
+                failed = [len(writes)]
+            if not failed or self._is_stored(entry):
+                return True
+            if min(failed) < len(writes):
+                return False
+            pause()
+        raise Unavailable(self._pk)
+
+    def commit_once(self, act: Act, name: str, until: datetime, *writes: Write) -> None:
+        """Make writes and an entry unless one of that name was made before."""
+        note: Item = {"pk": self._pk, "sk": f"ONCE#{name}", "ttl": epoch_second(until)}
+        known = f"{self._pk} {name}"
+        if known not in self.store.noted:
+            self.commit(act, self.store.table.write_new(note), *writes)
+            self.store.note(known)
+
+    @property
+    def _pk(self) -> str:
+        return partition_of(self.organization)
+
+    def _append(self, entry: Item, number: int) -> Iterator[Write]:
+        last: Item = {"pk": self._pk, "sk": LAST, "number": number}
+        table = self.store.table
+        yield table.write_new(entry)
+        yield table.write_new(last) if number == 1 else table.write_if(last, "number", number - 1)
+
+    def _last(self) -> int:
+        """The number of the last entry; what was asked for ahead is good for one try."""
+        ahead, self.end = self.end, None
+        return ahead.result() if ahead else self.store.last(self.organization)
+
+    def _is_stored(self, entry: Item) -> bool:
+        """Whether an entry is stored after all: its answer was lost, and it was sent again."""
+        found = self.store.table.get(self._pk, str(entry["sk"]))
+        return found is not None and found["mark"] == entry["mark"]
+
+
+class SeldomTrail(Trail):
+    """The trail for one who seldom writes, so that nothing of it is asked for ahead."""
