@@ -3,6 +3,7 @@
 It also runs few processes of a function at once: by itself it starts one for each request that
 comes while others are answered, and a page that asks for ten things would start ten. What never
 changes it answers from memory, as any cache in front of a deployment may: the page has 19 files.
+A body in gzip it unpacks, as API Gateway does before a function sees it.
 
 .local/tools/stack/bin/python -P local/saving_emulator.py
 """
@@ -15,6 +16,7 @@ import signal
 import threading
 import time
 import zipfile
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from hashlib import file_digest
@@ -38,6 +40,10 @@ LONGEST_WAIT_SECONDS = 20.0
 ASKED_EVERY_SECONDS = 0.003
 MOST_KEPT = 200
 OK = 200
+LARGEST_BODY = 10 * 2**20  # what API Gateway takes
+GZIP = 31  # zlib's number of a stream with the header of gzip
+UNREADABLE = (415, b'{"message":"Unsupported Media Type"}')
+TOO_LONG = (413, b'{"message":"Request Too Long"}')
 FOREVER = b"public, max-age=31536000, immutable"
 KEY_RANGE = re.compile(r"pk = (:\w+) AND sk BETWEEN (:\w+) AND (:\w+)")
 
@@ -85,6 +91,55 @@ def is_immutable(start: Mapping[str, Any]) -> bool:
     return start.get("status") == OK and headers.get(b"cache-control", b"") == FOREVER
 
 
+def is_packed(scope: Mapping[str, Any]) -> bool:
+    """Whether a request to the API has a body in gzip; other services of AWS keep it as it is."""
+    headers = dict(scope.get("headers", ()))
+    is_of_api = b".execute-api." in headers.get(b"host", b"")
+    return is_of_api and headers.get(b"content-encoding", b"").lower() == b"gzip"
+
+
+async def body_of(receive: Receive) -> bytes:
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+def unpacked(body: bytes) -> bytes | tuple[int, bytes]:
+    """What was packed; or the status and the words by which it is refused."""
+    stream = zlib.decompressobj(GZIP)
+    try:
+        content = stream.decompress(body, LARGEST_BODY)
+    except zlib.error:
+        return UNREADABLE
+    if stream.unconsumed_tail:
+        return TOO_LONG
+    return content if stream.eof else UNREADABLE
+
+
+def with_body(
+    scope: Mapping[str, Any], body: bytes, receive: Receive
+) -> tuple[Mapping[str, Any], Receive]:
+    """The same request with another body, which is not packed."""
+    left = [{"type": "http.request", "body": body, "more_body": False}]
+    replaced = (b"content-encoding", b"content-length")
+    headers = [pair for pair in scope["headers"] if pair[0] not in replaced]
+    length = (b"content-length", str(len(body)).encode())
+
+    async def receive_again() -> Mapping[str, Any]:
+        return left.pop() if left else await receive()
+
+    return {**scope, "headers": [*headers, length]}, receive_again
+
+
+async def refuse(send: Send, status: int, words: bytes) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": words})
+
+
 class Application:
     """The emulator's application, which notes whether there is anything new to save."""
 
@@ -97,6 +152,12 @@ class Application:
             for message in known:
                 await send(message)
             return
+        if is_packed(scope):
+            body = unpacked(await body_of(receive))
+            if isinstance(body, tuple):
+                await refuse(send, *body)
+                return
+            scope, receive = with_body(scope, body, receive)
         await emulator.app(scope, receive, self.cache.noting(scope, send))
         self.is_changed |= scope.get("method", "GET") != "GET"
 

@@ -167,23 +167,31 @@ FOCUS = """
 """
 
 
-def test_teams_are_ranked_by_their_change_as_the_api_ranks_them(
-    visit: Visit, addresses: Mapping[str, str]
+@pytest.mark.parametrize(
+    ("by", "label"),
+    [("team", "Most active teams by active users"), ("product", "Products by active users")],
+)
+def test_a_list_is_ranked_by_its_change_as_the_api_ranks_it(
+    visit: Visit, addresses: Mapping[str, str], by: str, label: str
 ) -> None:
     visitor = visit()
     page = visitor.open(addresses["overview"])
-    table = page.get_by_role("table", name="Most active teams by active users")
+    table = page.get_by_role("table", name=label)
     for ordered in ("desc", "asc"):
-        with page.expect_response(lambda it: "active_users_change" in it.url) as answered:
+        with page.expect_response(
+            lambda it: "active_users_change" in it.url and f"group_by={by}" in it.url
+        ) as answered:
             table.get_by_role("link", name="Change").click()
         visitor.wait()
         groups = answered.value.json()["groups"]
         changes = [group["totals"]["active_users"]["change_pct"] for group in groups]
-        assert changes == sorted(changes, reverse=ordered == "desc")
-        assert [row[0] for row in visitor.rows("Most active teams by active users")] == [
-            group["team"]["name"] if group["team"] else "Without a team" for group in groups
-        ]
-    assert visitor.address.endswith("sort=team_change&order=asc")
+        known = [change for change in changes if change is not None]
+        assert known == sorted(known, reverse=ordered == "desc")
+        assert len(set(known)) > 1
+        assert [row[0] for row in visitor.rows(label)] == [
+            group[by]["name"] if group[by] else "Without a team" for group in groups
+        ][: len(visitor.rows(label))]
+    assert visitor.address.endswith(f"sort={by}_change&order=asc")
     table.get_by_role("link", name="Active users").click()
     visitor.wait()
     assert visitor.address == addresses["overview"]

@@ -20,6 +20,7 @@ from tests.contract.generated import (
 from tests.e2e.conftest import Fresh
 from tests.support.apps import APP, JAMES, OFFICE, OTHER_APP, SALES
 from tests.support.live_deployment import Deployment
+from tests.support.usage_sender import usage_event
 
 ONCE = list(
     {(question.path, verb): each for each in ASKED for question, verb, _ in [each]}.values()
@@ -68,15 +69,8 @@ def fill(deployment: Deployment, fresh: Fresh) -> None:
 
 
 def event(product: str) -> dict[str, Any]:
-    return {
-        "specversion": "1.0",
-        "type": "usage",
-        "id": product,
-        "source": "e2e",
-        "subject": "member",
-        "time": "2026-02-03T10:00:00Z",
-        "data": {"product": product, **USED[product]},
-    }
+    used = {"product": product, **USED[product]}
+    return usage_event(product, subject="member", time="2026-02-03T10:00:00Z", data=used)
 
 
 def test_a_generated_client_asks_every_operation_over_http(answers: list[Answer]) -> None:

@@ -1,5 +1,6 @@
 """Many events at once over HTTP: all of them count, and each of them once."""
 
+import gzip
 import json
 import time
 from collections.abc import Sequence
@@ -43,6 +44,27 @@ def test_two_imports_of_one_file_at_once_lose_and_double_nothing(
         done = list(pool.map(lambda file: imported(deployment, fresh, file), files))
     assert [each["accepted"] for each in done] == [5000, 5000]
     assert counted(deployment, fresh, "import", 5000) == 5000
+
+
+def test_a_body_in_gzip_is_unpacked_before_it_is_read(
+    deployment: Deployment, fresh: Fresh
+) -> None:
+    """By the gateway, which also refuses what it cannot unpack, and what is too large then."""
+    body = json.dumps([usage_event(f"{n}", source="packed") for n in range(3)]).encode()
+    packed = gzip.compress(body)
+    bodies = (packed, packed[:-20], body, gzip.compress(bytes(11 * 2**20)))
+    replies = [
+        deployment.send(
+            "POST",
+            "/v1/events",
+            fresh.key,
+            content=each,
+            headers={"Content-Encoding": "gzip", "Content-Type": "application/json"},
+        )
+        for each in bodies
+    ]
+    assert [reply.status_code for reply in replies] == [202, 415, 415, 413]
+    assert replies[0].json()["accepted"] == 3
 
 
 def written(path: Path, events: Sequence[Any]) -> Path:

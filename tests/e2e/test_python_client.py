@@ -31,6 +31,7 @@ def test_a_meters_events_count(deployment: Deployment, fresh: Fresh, tmp_path: P
             meter.count("chat", user="ada@example.com", interactions=1)
         assert meter.flush(PATIENCE_SECONDS)
     assert (meter.stats().sent, meter.stats().rejected) == (1_200, 0)
+    assert meter._sender._compressed  # noqa: SLF001  so the gateway has unpacked what was sent
 
     async def usage() -> Usage:
         async with AsyncClient(deployment["BASE_URL"], fresh.key) as client:

@@ -317,7 +317,7 @@ def test_a_kind_without_products_has_used_nothing(sheets: Asking, group_by: str)
 def test_more_products_than_are_answered_at_once_are_refused_before_any_is_read(
     client: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("odometer.api.v1.usage_question.MOST_PRODUCTS", 1)
+    monkeypatch.setattr("odometer.api.v1.asked.MOST_PRODUCTS", 1)
     query = {"from": "2026-04-01", "to": "2026-04-08"}
     assert client.asks({**query, "product": APP}).status == 200
     for name, sent in (("product", f"{APP},{OTHER_APP}"), ("kind", "app")):

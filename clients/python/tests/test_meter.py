@@ -98,7 +98,7 @@ def segments(spool: Path) -> list[Path]:
     return sorted((spool / "spool").glob("*.events"))
 
 
-@pytest.mark.parametrize("decompresses", [True, False], ids=["aws", "local"])
+@pytest.mark.parametrize("decompresses", [True, False], ids=["aws", "elsewhere"])
 def test_events_count_once_in_a_deployment(
     served: Served,
     tmp_path: Path,

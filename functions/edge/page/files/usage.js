@@ -438,7 +438,7 @@ function beforeOf(before, data, column) {
  * @param {any} question
  * @param {string} by
  */
-const changeOrder = (question, by) =>
+export const changeOrder = (question, by) =>
   question.sort === `${by}_change` && comparisonOf(question) !== 'none'
     ? question.order === 'asc'
       ? 'asc'
@@ -446,13 +446,23 @@ const changeOrder = (question, by) =>
     : undefined;
 
 /**
- * @param {string} by
+ * The order of a list as a query names it.
+ * @param {Column} column
  * @param {string | undefined} order
  */
-const changeOrdered = (by, order) => ({
-  sort: order && `${by}_change`,
-  order: order === 'asc' ? order : undefined,
-});
+export const sortAsked = (column, order) => ({ sort: order && `${column.name}_change`, order });
+
+/**
+ * The address of a list in an order of its changes, or in its usual one.
+ * @param {any} question
+ * @param {string} by
+ */
+export const orderedBy = (question, by) => (/** @type {string | undefined} */ order) =>
+  addressOf({
+    ...question,
+    sort: order && `${by}_change`,
+    order: order === 'asc' ? order : undefined,
+  });
 
 const FIRST_GROUPS = 8;
 const MORE_GROUPS = 100;
@@ -493,8 +503,7 @@ export function RankedUsage({
     ...comparedAsked(question),
     measure: column.name,
     group_by: by,
-    sort: order && `${column.name}_change`,
-    order,
+    ...sortAsked(column, order),
     limit,
     q: hasSearch ? question.q : undefined,
   });
@@ -545,8 +554,7 @@ export function RankedUsage({
             total=${data.total_groups}
             onMore=${more}
             order=${order}
-            orderedBy=${(/** @type {string | undefined} */ next) =>
-              addressOf({ ...question, ...changeOrdered(by, next) })}
+            orderedBy=${orderedBy(question, by)}
           />
         `}
       <//>
@@ -573,6 +581,29 @@ function named(row, by, me) {
       name: TYPE_NAMES[/** @type {keyof typeof TYPE_NAMES} */ (row.key)] ?? row.name,
     };
   return row;
+}
+
+/** How many used anything, and how many more than before. @param {any} props */
+export function ActiveUsersFigure({ data, isCompared, onExplain }) {
+  const { value, compare_value: before, change_pct: pct } = data.totals.active_users;
+  return html`
+    <${Figure}
+      label="Active users"
+      value=${value}
+      column=${ACTIVE_USERS}
+      pct=${isCompared ? pct : null}
+      before=${isCompared ? before : null}
+      definition=${ACTIVE_USERS.definition}
+      note=${isCompared && before > 0 ? `from ${count(before)}` : ''}
+      onExplain=${onExplain}
+    />
+  `;
+}
+
+/** How many of the products in an answer anybody used. @param {any} data */
+export function productsUsed(data) {
+  return data.groups.filter((/** @type {any} */ group) => group.totals.active_users.value > 0)
+    .length;
 }
 
 /**

@@ -65,13 +65,18 @@ class SeatUsage:
         catalog = products_of(self.usage.directory)
         return LastUses(self.usage.view, catalog, self.products).found()
 
+    @property
+    def in_use(self) -> Sequence[MeteredProduct]:
+        """The products that somebody used in these days; all where that is not known."""
+        if not self._found.is_all:
+            return self.products
+        first, by_product = self.seconds.start, self._found.by_product
+        return [each for each in self.products if by_product.get(each.id, -1) >= first]
+
     @cached_property
     def _days(self) -> Sequence[DayOfUse]:
-        """Only products that somebody used since then are read."""
-        seconds, by_product = self.seconds, self._found.by_product
-        used = {name for name, second in by_product.items() if second >= seconds.start}
-        some = [each for each in self.products if each.id in used or not self._found.is_all]
-        return self._read(range(max(seconds.start, self._kept_from), seconds.stop), some)
+        seconds = range(max(self.seconds.start, self._kept_from), self.seconds.stop)
+        return self._read(seconds, self.in_use)
 
     def _read(self, seconds: range, products: Sequence[MeteredProduct]) -> Sequence[DayOfUse]:
         begin = self.usage.tasks.begin

@@ -32,15 +32,20 @@ import {
 import {
   ACTIVE_DAYS,
   ACTIVE_USERS,
+  ActiveUsersFigure,
   LeftOutNotice,
   RankedUsage,
   UsageChart,
+  changeOrder,
   counted,
   daysAsked,
   kindsOfOneCalendar,
   narrower,
+  orderedBy,
   productsAsked,
+  productsUsed,
   rowsOf,
+  sortAsked,
 } from '../usage.js';
 
 const MOST = 6;
@@ -55,12 +60,16 @@ export function Overview({ api, me, question, navigate }) {
   const when = { ...whenAsked(question), ...comparedAsked(question) };
   const query = { ...productsAsked(me), measure: ACTIVE_USERS.name, ...who };
   const hasProducts = me.products.length > 0;
-  const usage = useAnswer(
-    api,
-    hasProducts ? pathOf('/v1/usage', { ...query, ...when, group_by: 'product' }) : null,
-  );
+  const order = changeOrder(question, 'product');
+  const byProduct = pathOf('/v1/usage', {
+    ...query,
+    ...when,
+    group_by: 'product',
+    ...sortAsked(ACTIVE_USERS, order),
+  });
+  const usage = useAnswer(api, hasProducts ? byProduct : null);
   const { user_type: _, ...seated } = who;
-  const seats = useAnswer(api, pathOf('/v1/seats', { ...seated, limit: 1 }));
+  const seats = useAnswer(api, pathOf('/v1/seats', { ...seated, status: 'inactive', limit: 1 }));
   const [explained, explain] = useExplained(me, usage.data);
   const isEmpty = (/** @type {any} */ data) =>
     !data.totals.active_users.value && !data.totals.active_users.compare_value;
@@ -101,7 +110,7 @@ export function Overview({ api, me, question, navigate }) {
         hasProducts &&
         state !== 'empty' &&
         !usage.error &&
-        html`<${Breakdown} ...${{ api, me, question, who, usage, seats, query }} />`
+        html`<${Breakdown} ...${{ api, me, question, who, usage, seats, query, order, byProduct }} />`
       }
       <${ExplainLater} api=${api} explained=${explained} onClose=${() => explain?.(null)} />
     <//>
@@ -114,8 +123,7 @@ export default Overview;
  * Active users over time and by what they used, and the seats.
  * @param {any} props
  */
-function Breakdown({ api, me, question, who, usage, seats, query }) {
-  const when = { ...whenAsked(question), ...comparedAsked(question) };
+function Breakdown({ api, me, question, who, usage, seats, query, order, byProduct }) {
   return html`
     <div class="panels">
       <${Panel} title="Active users over time" wide definition=${ACTIVE_USERS.definition}>
@@ -132,13 +140,7 @@ function Breakdown({ api, me, question, who, usage, seats, query }) {
       <//>
     </div>
     <div class="columns">
-      <${Products}
-        api=${api}
-        me=${me}
-        question=${question}
-        usage=${usage}
-        query=${{ ...query, ...when, group_by: 'product' }}
-      />
+      <${Products} ...${{ api, me, question, usage, order, path: byProduct }} />
       <${Seats} question=${question} seats=${seats} />
       <${RankedUsage}
         ...${{ api, me, question }}
@@ -177,22 +179,9 @@ function Headline({ me, question, data, seats, onExplain }) {
 
 /** @param {any} props */
 function Figures({ me, data, seats, isCompared, onExplain }) {
-  const { value, compare_value: before, change_pct: pct } = data.totals.active_users;
-  const used = data.groups.filter(
-    (/** @type {any} */ group) => group.totals.active_users.value > 0,
-  ).length;
   return html`
     <div class="figures">
-      <${Figure}
-        label="Active users"
-        value=${value}
-        column=${ACTIVE_USERS}
-        pct=${isCompared ? pct : null}
-        before=${before}
-        definition=${ACTIVE_USERS.definition}
-        note=${isCompared && before > 0 ? `from ${count(before)}` : ''}
-        onExplain=${onExplain}
-      />
+      <${ActiveUsersFigure} ...${{ data, isCompared, onExplain }} />
       <${Figure}
         label="Seats used"
         value=${seats?.active}
@@ -212,7 +201,7 @@ function Figures({ me, data, seats, isCompared, onExplain }) {
       />
       <${Figure}
         label="Products in use"
-        value=${used}
+        value=${productsUsed(data)}
         note=${`of ${count(me.products.length)}`}
         definition="Products that anybody used in the period."
       />
@@ -232,13 +221,13 @@ function MoreOrLess({ pct, value, before, than }) {
 }
 
 /** @param {any} props */
-function Products({ api, me, question, usage, query }) {
+function Products({ api, me, question, usage, order, path }) {
   return html`
     <${Panel}
       title="Products"
       definition="Users who used each product in the period. A user of two products counts in both."
       isLoading=${usage.isLoading}
-      actions=${html`<${CsvButton} api=${api} paths=${[pathOf('/v1/usage', query)]} name="Products" />`}
+      actions=${html`<${CsvButton} api=${api} paths=${[path]} name="Products" />`}
     >
       <${Answered} answer=${usage} isEmpty=${(/** @type {any} */ data) => !data.groups.length}>
         ${(/** @type {any} */ data) => html`
@@ -251,6 +240,8 @@ function Products({ api, me, question, usage, query }) {
             rows=${rowsOf(data.groups.slice(0, 12), 'product', ACTIVE_USERS, question).map(
               (row) => ({ ...row, name: productName(me, row) }),
             )}
+            order=${order}
+            orderedBy=${orderedBy(question, 'product')}
           />
         `}
       <//>

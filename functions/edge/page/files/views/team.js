@@ -19,6 +19,7 @@ import { addressOfView, comparisonOf, kindsUsed, limitOf } from '../question.js'
 import {
   ACTIVE_DAYS,
   ACTIVE_USERS,
+  ActiveUsersFigure,
   LeftOutNotice,
   RankedUsage,
   UsageChart,
@@ -26,6 +27,7 @@ import {
   kindsOfOneCalendar,
   narrower,
   productsAsked,
+  productsUsed,
 } from '../usage.js';
 import { subjectAsked, useProducts, useSeats } from './subject.js';
 
@@ -149,23 +151,10 @@ function nameOf(id, me, seats) {
 
 /** @param {any} props */
 function Figures({ question, data, seats, onExplain }) {
-  const { value, compare_value: before, change_pct: pct } = data.totals.active_users;
   const isCompared = comparisonOf(question) !== 'none';
-  const used = data.groups.filter(
-    (/** @type {any} */ group) => group.totals.active_users.value > 0,
-  ).length;
   return html`
     <div class="figures">
-      <${Figure}
-        label="Active users"
-        value=${value}
-        column=${ACTIVE_USERS}
-        pct=${isCompared ? pct : null}
-        before=${isCompared ? before : null}
-        definition=${ACTIVE_USERS.definition}
-        note=${isCompared && before > 0 ? `from ${count(before)}` : ''}
-        onExplain=${onExplain}
-      />
+      <${ActiveUsersFigure} ...${{ data, isCompared, onExplain }} />
       <${Figure}
         label="Registered users"
         value=${seats?.assigned}
@@ -174,7 +163,7 @@ function Figures({ question, data, seats, onExplain }) {
       />
       <${Figure}
         label="Products in use"
-        value=${used}
+        value=${productsUsed(data)}
         definition="Products that anybody in the team used in the period."
       />
     </div>

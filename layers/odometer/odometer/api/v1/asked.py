@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from odometer.access.policy import Caller
 from odometer.directory.snapshot import Directory
-from odometer.domain.errors import NotFound
+from odometer.domain.errors import Invalid, NotFound
 from odometer.domain.kinds import KINDS, Kind
 from odometer.domain.text import as_kept
 from odometer.engine.format.products import MeteredProduct
+
+MOST_PRODUCTS: Final = 100
+"""Each is read by itself, so more at once would cost too much and take too long."""
 
 
 def products_asked(
@@ -27,6 +31,14 @@ def products_asked(
     for name in wanted:
         found("kind", name, known)
     return [MeteredProduct(name, kinds[name]) for name in open_ones]
+
+
+def check_number(number: int, product: str | None, kind: str | None = None) -> None:
+    """Refuse a question about more products than are read at once, by whatever names them."""
+    if number > MOST_PRODUCTS:
+        name, sent = ("product", product) if kind is None else ("kind", kind)
+        words = f"{number} products, of which at most {MOST_PRODUCTS} are answered at once"
+        raise Invalid.parameter(name, f"{words}: expected some of them by product", sent)
 
 
 def names_sent(given: str, known: Collection[str]) -> list[str]:

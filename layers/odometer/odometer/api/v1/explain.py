@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
-from odometer.api.v1.asked import names_sent
+from odometer.api.v1.asked import MOST_PRODUCTS, check_number, names_sent
 from odometer.directory.snapshot import APP, Directory
 from odometer.domain.errors import Invalid, NotFound
 from odometer.domain.kinds import ACTIVE_DAYS, ACTIVE_USERS
@@ -25,6 +26,8 @@ from odometer.engine.read.explain import (
     sum_of,
 )
 from odometer.engine.read.measuring import distinct_users
+from odometer.engine.read.tallies import used_in_each
+from odometer.engine.rounds import in_rounds
 from odometer.reports.utilization import state_at
 from odometer.services import figures
 from odometer.services.figures import Asked, Filter
@@ -92,7 +95,9 @@ class ExplainQuery(WhoQuery):
     """Which figure: a measure of products, the days active, or how many users there were."""
 
     product: Annotated[str, Text(LONGEST_PRODUCTS)] | None = Field(
-        None, description="An id, or several with commas between them; all, if there is none."
+        None,
+        description="An id, or several with commas between them; all, if there is none. Of those "
+        f"at most {MOST_PRODUCTS} may have the measure.",
     )
     measure: Annotated[str, Text(64)] = Field(
         description=f"A measure of the product, `{DAYS_ACTIVE}`, `{USERS}` who had any usage, "
@@ -250,13 +255,23 @@ def explained_by(
     if query.measure == ACTIVE_DAYS:
         return active_days_explained(query, usage, products, users)
     if query.measure in (USERS, ACTIVE_USERS):
-        return counted(distinct_users(usage.of(each.id, query.period) for each in products), users)
+        return counted(users_of(usage, products, query.period), users)
     if query.measure == DAYS_ACTIVE:
         return days_explained(query, usage, products, users)
-    return sum_of(
-        explain_measure(usage.view, product, query.measure, query.period, users).times(unit)
-        for product, unit in units_of(query.measure, products).items()
-    )
+    units = units_of(query.measure, products)
+    explain = partial(explain_measure, usage.view)
+    begun = [
+        usage.tasks.begin(partial(explain, product, query.measure, query.period, users))
+        for product in units
+    ]
+    each = zip(begun, units.values(), strict=True)
+    return sum_of(figure.result().times(unit) for figure, unit in each)
+
+
+def users_of(usage: Usage, products: Sequence[MeteredProduct], period: Period) -> list[int]:
+    """Who used any of some products, all of which are read at once."""
+    steps = used_in_each(usage.view, products, [period.seconds])
+    return distinct_users(used for (used,) in in_rounds(usage.view.store, steps))
 
 
 def units_of(measure: str, products: Iterable[MeteredProduct]) -> dict[MeteredProduct, int]:
@@ -366,7 +381,17 @@ def products_asked(query: ExplainQuery, directory: Directory) -> list[MeteredPro
     if query.measure not in measures:
         words = f"expected one of {', '.join(measures)}"
         raise Invalid.parameter("measure", words, query.measure)
+    check_number(len(read_for(query.measure, found)), query.product)
     return found
+
+
+def read_for(measure: str, products: Sequence[MeteredProduct]) -> Collection[MeteredProduct]:
+    """The products that are read for a measure: all for what every product has."""
+    if measure == ACCOUNTS:
+        return ()
+    if measure in (DAYS_ACTIVE, USERS, *COUNTED):
+        return products
+    return units_of(measure, products)
 
 
 def names_asked(given: str | None, known: Collection[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import Field, ValidationInfo, field_validator
 
 from odometer.access.policy import Caller
-from odometer.api.v1.asked import products_asked
+from odometer.api.v1.asked import MOST_PRODUCTS, check_number, products_asked
 from odometer.directory.people import User
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import NotFound
@@ -126,7 +126,8 @@ class Seat(Answer):
     last_active: LastUseOfSeat
     active_days: int = Field(
         description="On how many of the `inactive_days` any of the products was used, each day as "
-        "the kind of the product counts it."
+        f"the kind of the product counts it. Where more than {MOST_PRODUCTS} were used in these "
+        "days, only seats that are not active are listed: ask for some by `product`."
     )
     status: SeatStatus
 
@@ -180,13 +181,13 @@ def seats(
     answer = SeatsAnswer(
         as_of=format_seconds(used.as_of),
         seats=totals_of(SeatCounts.of(statuses.values()), None if is_part else directory),
-        data=rows_of(page, roll, used, directory),
+        data=rows_of(query, page, roll, used),
         total_count=len(ranked),
         next_cursor=following,
     )
     return Report(
         answer,
-        lambda: rows_of(list(ranked), roll, used, directory),
+        lambda: rows_of(query, list(ranked), roll, used),
         [used.period],
         usage.through_ms,
         columns=COLUMNS,
@@ -247,8 +248,12 @@ def totals_of(counts: SeatCounts, of_all: Directory | None) -> SeatTotals:
     )
 
 
-def rows_of(users: Sequence[int], roll: Seats, used: SeatUsage, directory: Directory) -> list[Seat]:
+def rows_of(query: SeatsQuery, users: Sequence[int], roll: Seats, used: SeatUsage) -> list[Seat]:
+    """Days active are read of products that are in use, where anybody listed has any."""
+    directory = used.usage.directory
     active = [user for user in users if roll.second(user) >= roll.since]
+    if active:
+        check_number(len(used.in_use), query.product, query.kind)
     days = used.active_days(active)
     return [
         Seat(

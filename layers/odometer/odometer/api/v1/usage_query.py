@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from odometer.api.v1.asked import MOST_PRODUCTS
 from odometer.domain.errors import Invalid
 from odometer.domain.people import UserType
 from odometer.domain.time import ISO_8601, Period, day_start
@@ -38,8 +39,6 @@ LONGEST: Final = timedelta(days=732)
 """As long as `/v1/explain` explains."""
 LONGEST_LIST: Final = 4_096
 LARGEST_PAGE: Final = 1_000
-MOST_PRODUCTS: Final = 100
-"""Each is read by itself, so more at once would cost too much and take too long."""
 FINER_THAN_MICROSECONDS: Final = re.compile(r"[.,][0-9]{6}0*[1-9]")
 WHEN: Final = "an ISO 8601 date or date-time"
 OFFSET: Final = re.compile(r"([+ -])([01][0-9]):([0-5][0-9])")

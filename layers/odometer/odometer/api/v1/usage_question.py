@@ -7,8 +7,8 @@ from typing import Final
 from urllib.parse import urlencode
 
 from odometer.access.policy import Caller
-from odometer.api.v1.asked import names_sent, products_asked
-from odometer.api.v1.usage_query import LONGEST_HOURS, MOST_PRODUCTS, UsageQuery
+from odometer.api.v1.asked import check_number, names_sent, products_asked
+from odometer.api.v1.usage_query import LONGEST_HOURS, UsageQuery
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Invalid, NotFound
 from odometer.domain.kinds import ACTIVE_DAYS, KINDS, Kind
@@ -71,19 +71,12 @@ def second_ends(period: Period) -> tuple[int, int]:
 
 def what_is_asked(query: UsageQuery, directory: Directory, caller: Caller) -> What:
     products = products_asked(query.product, query.kind, directory, caller)
-    check_number(query, products)
+    check_number(len(products), query.product, query.kind)
     kinds = kinds_asked(query, directory, products, caller)
     names = query.measure.split(",") if query.measure is not None else None
     columns = columns_of(names, kinds)
     order = order_asked(query, columns, kinds)
     return What(products, kinds, columns, order, group_asked(query, kinds))
-
-
-def check_number(query: UsageQuery, products: Sequence[MeteredProduct]) -> None:
-    if len(products) > MOST_PRODUCTS:
-        name, sent = ("kind", query.kind) if query.product is None else ("product", query.product)
-        words = f"{len(products)} products, of which at most {MOST_PRODUCTS} are answered at once"
-        raise Invalid.parameter(name, f"{words}: expected some of them by product", sent)
 
 
 def kinds_asked(
