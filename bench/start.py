@@ -58,7 +58,7 @@ COUNTED = re.compile(r"Collected : (\d+)")
 WITHOUT_FUNCTION = "import decimal, enum, importlib, json, logging, sys, time, traceback"
 """What a counted process has done before the function, and the clock, begin."""
 PATIENT = "import socket; socket.socket.settimeout = lambda *_: None\n"
-"""Nobody gives up: counted processes are so slow that the first try of a call would come too late."""
+"""Nobody gives up waiting: a counted process is so slow that its first try would be too late."""
 CASES = ("ok", "wrong-verb", "schedule", "stream", "queue")
 """The sample event of a function that is its usual one."""
 BAD = 500

@@ -93,8 +93,8 @@ def is_immutable(start: Mapping[str, Any]) -> bool:
 
 def is_packed(scope: Mapping[str, Any]) -> bool:
     """Whether a request to the API has a body in gzip; other services of AWS keep it as it is."""
+    is_of_api = b"/_user_request_/" in scope.get("raw_path", b"")
     headers = dict(scope.get("headers", ()))
-    is_of_api = b".execute-api." in headers.get(b"host", b"")
     return is_of_api and headers.get(b"content-encoding", b"").lower() == b"gzip"
 
 

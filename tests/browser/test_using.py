@@ -5,6 +5,7 @@ import io
 import struct
 from collections.abc import Mapping
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PRODUCT, Visit

@@ -46,9 +46,7 @@ def test_two_imports_of_one_file_at_once_lose_and_double_nothing(
     assert counted(deployment, fresh, "import", 5000) == 5000
 
 
-def test_a_body_in_gzip_is_unpacked_before_it_is_read(
-    deployment: Deployment, fresh: Fresh
-) -> None:
+def test_a_body_in_gzip_is_unpacked_before_it_is_read(deployment: Deployment, fresh: Fresh) -> None:
     """By the gateway, which also refuses what it cannot unpack, and what is too large then."""
     body = json.dumps([usage_event(f"{n}", source="packed") for n in range(3)]).encode()
     packed = gzip.compress(body)

@@ -52,7 +52,9 @@ ACCOUNTS: Final = "accounts"
 class WhoQuery(Strict):
     """Whose figure: of all users who meet every filter; an unknown parameter is refused."""
 
-    user: Annotated[str, Text(128)] | None = Field(None, description="Only this user, by id.")
+    user: Annotated[str, Text(128)] | None = Field(
+        None, description="Only this user, by id or by username."
+    )
     team: Annotated[str, Text(128, shortest=0)] | None = Field(
         None,
         description="Only users who are in this team now, by its id; empty, those in no team.",
@@ -415,11 +417,11 @@ def terms_of(
     ]
 
 
-def user_of(directory: Directory, user_id: str) -> int:
-    ids = directory.columns("users", "names")["id"]
-    if user_id not in ids:
-        raise NotFound(user_id, "user")
-    return ids.index(user_id)
+def user_of(directory: Directory, name: str) -> int:
+    found = directory.user_called(name)
+    if found is None:
+        raise NotFound(name, "user")
+    return found.ordinal
 
 
 def members_of(directory: Directory, department_ids: Collection[str]) -> Collection[int]:
