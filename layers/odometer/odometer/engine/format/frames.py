@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import islice
-from operator import or_, sub
+from operator import add, or_, sub
 from typing import Any, Final
 
 from odometer.domain.frozen import frozen
@@ -45,7 +45,8 @@ _ONES: Final = {
 _SPARE_BITS: Final = _BITS * (NARROW - 1)
 _SPARE: Final = 255 * _ONES[NARROW] << _SPARE_BITS
 """The bytes of narrow lanes that no number takes."""
-_ONE_IF_ANY: Final = bytes([0, *[1] * 255])
+_LANES_ALIKE: Final = 1_024
+"""What is known of so many lanes is known of any number of lanes up to that."""
 _AT_ONCE: Final = 16
 """Frames that are added before their sum is looked at: up to 255 cannot fill a spare byte."""
 
@@ -145,10 +146,21 @@ def minus(one: Frame, other: Frame) -> Frame:
 
 
 def active(measures: Frame) -> int:
-    """A 1 in the lane of everyone with any of the measures."""
+    """A 1 in the lane of everyone with any of the measures.
+
+    One less than the top bit, added to a number above 0, sets that bit.
+    """
+    ones, below_top = _ones(measures.lane_bytes, -(-measures.lanes // _LANES_ALIKE))
     top = _BITS * measures.lane_bytes - 1
-    ones = _ONES[measures.lane_bytes] & (1 << _BITS * measures.lane_bytes * measures.lanes) - 1
-    return (_together(measures.columns) + (ones << top) - ones >> top) & ones
+    return _together(measures.columns) + below_top >> top & ones
+
+
+@lru_cache(maxsize=2 * SHARD // _LANES_ALIKE)
+def _ones(lane_bytes: int, thousands: int) -> tuple[int, int]:
+    """A 1 in each of so many lanes, and in each all bits but the top one."""
+    bits = _BITS * lane_bytes
+    ones = _ONES[lane_bytes] & (1 << bits * _LANES_ALIKE * thousands) - 1
+    return ones, (ones << bits - 1) - ones
 
 
 def flags(frame: Frame) -> bytes:
@@ -182,9 +194,11 @@ def from_attributes(attributes: Mapping[str, Any], measures: int) -> Frame:
     """
     stored = measures_in(attributes, MEASURES)
     planes = [planes_in(attributes[f"m{place}"]) for place in range(stored)]
-    planes.append(planes_in(attributes["days"]) if "days" in attributes else [_ones(planes)])
+    planes.append(planes_in(attributes.get("days", b"")))
     lane_bytes = WIDE if max(map(len, planes)) >= NARROW else NARROW
     *columns, days = (_column(lanes_of(each, lane_bytes)) for each in planes)
+    if "days" not in attributes:
+        days = active(Frame(tuple(columns), lane_bytes))
     asked = (*columns[: min(stored, measures)], *[0] * (measures - stored))
     return Frame((*asked, days), lane_bytes)
 
@@ -202,28 +216,28 @@ def parts(frame: Frame, lanes: range = range(SHARD)) -> list[dict[str, bytes]]:
 
 def _sum(several: Sequence[Frame]) -> Frame:
     frames = alike(several)
-    columns = tuple(map(sum, zip(*(frame.columns for frame in frames), strict=True)))
+    columns = tuple(map(_added, zip(*(frame.columns for frame in frames), strict=True)))
     added = Frame(columns, frames[0].lane_bytes)
     full = added.lane_bytes == NARROW and _together(columns) & _SPARE
     return added.widened() if full else added
 
 
+def _added(columns: Iterable[int]) -> int:
+    """Their sum; to add to nothing would copy."""
+    used = filter(None, columns)
+    return reduce(add, used, next(used, 0))
+
+
 def _together(columns: Iterable[int]) -> int:
     """All bits that any of the columns has; those that nobody used cost nothing."""
-    return reduce(or_, filter(None, columns), 0)
+    used = filter(None, columns)
+    return reduce(or_, used, next(used, 0))
 
 
 def _packed(frame: Frame, column: int) -> bytes:
     """Neighbours are other users: a search for more than runs takes longer and finds less."""
     lanes = Frame((column,), frame.lane_bytes).lanes
     return pack_lanes(column.to_bytes(frame.lane_bytes * lanes, "little"), frame.lane_bytes, RUNS)
-
-
-def _ones(columns: Iterable[Sequence[bytes]]) -> bytes:
-    """A plane with a 1 for everyone who has a byte above 0 in any plane."""
-    planes = [plane for planes in columns for plane in planes]
-    either = reduce(or_, (int.from_bytes(plane, "little") for plane in planes), 0)
-    return either.to_bytes(max(map(len, planes), default=0), "little").translate(_ONE_IF_ANY)
 
 
 def _column(lanes: bytes | bytearray) -> int:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from odometer.domain.frozen import frozen
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.frames import Frame, plus, total
+from odometer.engine.format.frames import Frame, total
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, frames_in
 from odometer.engine.read.views import View
@@ -54,9 +54,9 @@ class Readings:
         if known.frame is None and reading.lacks_keyframe(items):
             self._keep_nothing_before(reading)
         in_order = groupby(items, key=lambda item: keys.is_keyframe(item["sk"]))
-        sums = {is_keyframe: self._sum(some) for is_keyframe, some in in_order}
-        keyframe = sums.get(True, self._nothing) if known.frame is None else known.frame
-        whole = plus(keyframe, sums[False]) if False in sums else keyframe
+        read = {is_keyframe: self._frames(some) for is_keyframe, some in in_order}
+        keyframe = self._total(read.get(True, ())) if known.frame is None else known.frame
+        whole = self._total([keyframe, *read.get(False, ())])
         self._keep(
             *((reading, whole) if self._is_closed(reading) else (reading.keyframe, keyframe))
         )
@@ -77,10 +77,12 @@ class Readings:
 
     @property
     def _nothing(self) -> Frame:
-        return total((), self.product.measures)
+        return self._total(())
 
-    def _sum(self, items: Iterable[Item]) -> Frame:
-        frames = frames_in(items, self.view.head.plan, self.product)
+    def _frames(self, items: Iterable[Item]) -> list[Frame]:
+        return frames_in(items, self.view.head.plan, self.product)
+
+    def _total(self, frames: Iterable[Frame]) -> Frame:
         return total(frames, self.product.measures)
 
     def _get(self, reading: Reading) -> Frame | None:
