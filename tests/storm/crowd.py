@@ -324,7 +324,7 @@ class Crowd:
             return
         sent = self.board[slot(place, product)]
         value, through = content["totals"][HEADLINES[product]]["value"], through_of(content)
-        self.records.lag(max(0.0, time.time() - through))
+        self.records.lag("data_through", max(0.0, time.time() - through))
         least = self.people[place.number].answered_of(product, through)
         before = self.seen.get((place.number, product), 0)
         self.records.check(
@@ -354,6 +354,8 @@ class Crowd:
             return None, 0
         value, through = content["totals"][HEADLINES[product]]["value"], through_of(content)
         tally = self.people[place.number].tally(user, product)
+        since = tally.waits_since(value)
+        self.records.lag("until shown", time.time() - since if since else 0)
         self.records.check(
             "what somebody used is between what was answered before and what was sent",
             tally.by(through) <= value <= tally.sent,

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from tests.storm.plan import LEAVERS, USERS, Place, Use
 
@@ -18,6 +19,11 @@ class Tally:
     def take(self, value: int, now: float) -> None:
         self.answered_at.append(now)
         self.values.append(value)
+
+    def waits_since(self, shown: int) -> float | None:
+        """When the first was answered of what is not in a figure yet; None if all is."""
+        place = bisect_right([*accumulate(self.values)], shown)
+        return self.answered_at[place] if place < len(self.values) else None
 
     def by(self, instant: float) -> int:
         """What had been answered by an instant."""

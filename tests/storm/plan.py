@@ -174,15 +174,17 @@ class Act(NamedTuple):
 
 
 SHORT_SECONDS: Final = 120
-QUICK: Final = frozenset({"raise_lanes", "rebuild"})
+QUICK: Final = frozenset({"rebuild"})
 ACTS: Final[Sequence[Act]] = (
-    Act(0.10, "rotate_secret"),
-    Act(0.18, "raise_lanes"),
-    Act(0.25, "rebuild"),
-    Act(0.35, "copy_tables"),
-    Act(0.45, "restart"),
-    Act(0.60, "restore"),
-    Act(0.80, "rebuild"),
-    Act(0.85, "raise_lanes"),
+    Act(0.04, "rotate_secret"),
+    Act(0.08, "rebuild"),
+    Act(0.12, "copy_tables"),
+    Act(0.17, "restart"),
+    Act(0.27, "restore"),
+    Act(0.45, "raise_lanes"),
+    Act(0.52, "copy_tables"),
+    Act(0.60, "rebuild"),
+    Act(0.65, "raise_lanes"),
+    Act(0.70, "restore"),
     Act(0.90, "restart"),
 )

@@ -93,7 +93,7 @@ class Proxy:
         try:
             while await self.pass_on(await message(reader), behind, writer):
                 pass
-        except GONE:
+        except (*GONE, asyncio.CancelledError):
             pass
         finally:
             behind.close()

@@ -24,7 +24,8 @@ class Records:
     """By what was counted, words with `|` between them."""
     spans: Counter[str] = field(default_factory=Counter)
     """Likewise, in spans of ten seconds."""
-    lags: dict[int, float] = field(default_factory=dict)
+    lags: dict[str, float] = field(default_factory=dict)
+    """The longest of each name in a span."""
     wrongs: list[Mapping[str, Any]] = field(default_factory=list)
     noted: float = 0
 
@@ -39,9 +40,9 @@ class Records:
     def span(self, what: str, number: int = 1) -> None:
         self.spans[f"{bucket()}|{what}"] += number
 
-    def lag(self, seconds: float) -> None:
-        at = bucket()
-        self.lags[at] = max(seconds, self.lags.get(at, 0))
+    def lag(self, name: str, seconds: float) -> None:
+        key = f"{bucket()}|{name}"
+        self.lags[key] = max(seconds, self.lags.get(key, 0))
 
     def check(self, name: str, holds: object, **found: Any) -> None:
         """Count a check, and keep what was found if it does not hold."""
@@ -76,7 +77,7 @@ class Sum:
 
     counts: Counter[str] = field(default_factory=Counter)
     spans: Counter[str] = field(default_factory=Counter)
-    lags: dict[int, float] = field(default_factory=dict)
+    lags: dict[str, float] = field(default_factory=dict)
     wrongs: list[Mapping[str, Any]] = field(default_factory=list)
 
     @classmethod
@@ -90,8 +91,8 @@ class Sum:
         self.counts.update(content["counts"])
         self.spans.update(content["spans"])
         self.wrongs += content["wrongs"]
-        for at, seconds in content["lags"].items():
-            self.lags[int(at)] = max(seconds, self.lags.get(int(at), 0))
+        for key, seconds in content["lags"].items():
+            self.lags[key] = max(seconds, self.lags.get(key, 0))
 
     def number(self, *words: str) -> int:
         """The sum of all counts that begin with these words."""

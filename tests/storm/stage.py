@@ -16,11 +16,12 @@ from uuid import uuid4
 import boto3
 
 from local import deployment, emulator
-from local.ports import LOOPBACK
+from local.ports import LOOPBACK, is_taken
 from local.stack import Stack, aws_environment
 
 FIRST_VARIABLE: Final = re.compile(r"^( *)DIRECTORY_TABLE:", re.MULTILINE)
 PATIENCE_SECONDS: Final = 300
+FREE_SECONDS: Final = 60
 PARAMETERS: Final = {
     "Stage": deployment.STAGE,
     "Monitoring": "false",
@@ -120,8 +121,10 @@ class Stage:
     def restart(self) -> None:
         """Stop the emulator in order, and start it on what it saved."""
         if self.pid:
+            port = int(self.endpoint.rpartition(":")[2])
             emulator.stop(self.pid, self.home)
-            self.pid = emulator.start(self.home, int(self.endpoint.rpartition(":")[2]))
+            wait_until_free(port)
+            self.pid = emulator.start(self.home, port)
             self.write()
             deployment.recreate_stream_mappings(self.endpoint)
 
@@ -159,6 +162,13 @@ class Stage:
             except ProcessLookupError:
                 return False
         return bool(found)
+
+
+def wait_until_free(port: int) -> None:
+    """Wait for processes that were being started when all were killed: they held the port, too."""
+    gives_up_at = time.monotonic() + FREE_SECONDS
+    while is_taken(port) and time.monotonic() < gives_up_at:
+        time.sleep(0.2)
 
 
 def environments() -> Iterator[tuple[int, bytes]]:
