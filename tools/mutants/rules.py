@@ -12,6 +12,7 @@ Parents = tuple[cst.CSTNode, ...]
 HINTS = m.Annotation() | m.Decorator()
 LOGGED = m.Call(func=m.Attribute(value=m.Name("log")))
 CHECKED = m.Call(func=m.Name("isinstance"))
+WORDS = m.Name("words")
 CODECS = re.compile(r"encode|decode|digest|to_bytes|from_bytes|write_text|read_text|new")
 
 
@@ -58,6 +59,10 @@ def is_strict(node: cst.CSTNode, _: Parents) -> bool:
     return bool(m.matches(node, m.Arg(keyword=m.Name("strict"))))
 
 
+def is_worded(node: cst.CSTNode, _: Parents) -> bool:
+    return bool(m.matches(node, m.Assign(targets=[m.AssignTarget(target=WORDS)])))
+
+
 LEFT_OUT = [
     Rule("lines of the log", is_log_line),
     Rule("type hints, `cast` and decorators", is_hint),
@@ -65,6 +70,7 @@ LEFT_OUT = [
     Rule("docstrings", is_docstring),
     Rule("`__repr__`, which is for whoever debugs", is_repr),
     Rule("words for people: a text with a blank in it, whose wording documents hold", is_message),
+    Rule("the same under the name `words`", is_worded),
     Rule("`strict=` of `zip`, which is an assertion", is_strict),
 ]
 
@@ -103,15 +109,19 @@ def is_message_dropped(node: cst.CSTNode, changed: cst.CSTNode, _: Parents) -> b
         return False
     kept = {id(each) for each in changed.args}
     lost = [each for each in node.args if id(each) not in kept]
-    return len(lost) == 1 and is_words(lost[0].value)
+    told = m.matches(node.func, m.Name("Refused") | m.Attribute(attr=m.Name("parameter")))
+    return len(lost) == 1 and is_words(lost[0].value, told=bool(told))
 
 
-def is_words(value: cst.BaseExpression) -> bool:
+def is_words(value: cst.BaseExpression, *, told: bool = False) -> bool:
+    """Whether an expression is a text with a blank, or the `words` of an error that is told."""
+    if told and m.matches(value, WORDS):
+        return True
     if isinstance(value, cst.FormattedString):
         texts = [each for each in value.parts if isinstance(each, cst.FormattedStringText)]
         return any(" " in each.value for each in texts)
     text = value.evaluated_value if isinstance(value, cst.SimpleString) else None
-    return isinstance(text, str) and " " in text.strip()
+    return isinstance(text, str) and len(text) > 1 and " " in text
 
 
 WORTH_NOTHING = [is_same_codec, is_about_strict, is_message_dropped]

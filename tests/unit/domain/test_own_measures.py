@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,7 +13,7 @@ from odometer.api.v1.events import parsed
 from odometer.directory.kinds import NEW_KIND, changed
 from odometer.domain.events import Event, Refused, Rules
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, MEASURE_LIMIT
-from odometer.domain.numbers import exact, kept, shown
+from odometer.domain.numbers import LONGEST_NUMBER, Number, exact, kept, shown
 from tests.support.usage_sender import usage_event
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
@@ -179,3 +180,19 @@ def test_every_code_is_documented() -> None:
     documented = set(re.findall(r"`(\w+)`", "".join(codes)))
     assert len(named) > 20
     assert named == documented
+
+
+def test_the_longest_number_is_exact_and_one_with_as_many_zeros_is_kept() -> None:
+    longest = "1." + "0" * (LONGEST_NUMBER - 2)
+    assert (exact(longest), exact(longest + "0")) == (Number(longest), inf)
+    assert kept(Number(f"1e{LONGEST_NUMBER}"), 0) == 10**LONGEST_NUMBER
+    assert kept(Number(f"1e{LONGEST_NUMBER + 1}"), 0) is None
+    assert kept(Number("1" + "0" * 24 + "e-24"), 0) == 1
+    assert kept(Number(f"{10**LONGEST_NUMBER}e-{LONGEST_NUMBER}"), 0) == 1
+    assert isinstance(kept(Number("12e1"), 2), int)
+    assert kept(Number(f"{2**62 + 1}e0"), 0) == 2**62 + 1
+
+
+def test_digits_are_shown_without_zeros_behind_the_last_decimal_only() -> None:
+    assert [shown(each, 0) for each in (0, 10, 100)] == ["0", "10", "100"]
+    assert [shown(each, 3) for each in (1_000, 1_010, -500)] == ["1", "1.01", "-0.5"]

@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from odometer.domain import time
 from odometer.domain.time import (
+    ISO_8601,
     Period,
     day_of,
     day_start,
+    epoch_ms,
     epoch_second,
     format_millis,
     format_seconds,
+    instant_of_ms,
     read_instant,
     read_second,
 )
@@ -109,3 +112,59 @@ def test_the_seconds_of_a_minute_are_read_once() -> None:
         seconds = [read_second(f"2011-05-06T07:08:{second:02}Z") for second in range(60)]
     assert seconds == list(range(1304665680, 1304665740))
     assert read.call_count == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-02-28", "2026-02-28T00:00:00"),
+        ("2026-02-28T17:42", "2026-02-28T17:42:00"),
+        ("2026-02-28T17:42:00,5", "2026-02-28T17:42:00.500"),
+        ("2026-02-28T17:42:00+02:00", "2026-02-28T15:42:00"),
+        ("2026-02-28T17:42:00 02:00", "2026-02-28T15:42:00"),
+        ("2026-02-28t17:42:00z", "2026-02-28T17:42:00"),
+        ("2026-02-28T17:42:00-0230", "2026-02-28T20:12:00"),
+    ],
+)
+def test_whatever_a_clock_says_is_kept_in_utc(text: str, instant: str) -> None:
+    found = read_instant(text, ISO_8601)
+    assert found is not None
+    assert (found, found.tzinfo) == (utc(instant), UTC)
+
+
+def test_what_is_no_instant_of_a_form_is_none_and_what_is_before_all_years_is_an_error() -> None:
+    assert read_instant("2026-02-28") is None
+    assert (read_second("2026-02-28T17:42"), read_second("2026-02-28 17:42:00Z")) == (None, None)
+    with pytest.raises(ValueError, match="0001-01-01"):
+        read_instant("0001-01-01T00:00:00+14:00")
+
+
+def test_starts_of_days_and_periods_are_kept_in_utc() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    for day in (date(2026, 3, 29), date(2011, 12, 30)):
+        for zone in (berlin, ZoneInfo("Pacific/Apia")):
+            assert day_start(day, zone).tzinfo is UTC
+    start = datetime(2026, 3, 1, tzinfo=berlin)
+    period = Period(start, start + timedelta(1))
+    assert (period.start.tzinfo, period.end.tzinfo) == (UTC, UTC)
+    assert (period.start in period, period.end in period) == (True, False)
+
+
+def test_an_instant_at_which_a_day_begins_belongs_to_that_day() -> None:
+    apia = ZoneInfo("Pacific/Apia")
+    assert day_of(day_start(date(2011, 12, 31), apia), apia) == date(2011, 12, 31)
+    toronto = ZoneInfo("America/Toronto")
+    first = day_start(date(1919, 3, 31), toronto)
+    assert [day_of(first - timedelta(seconds=1), toronto), day_of(first, toronto)] == [
+        date(1919, 3, 30),
+        date(1919, 3, 31),
+    ]
+
+
+def test_milliseconds_are_counted_down_to_the_one_that_has_begun() -> None:
+    instant = utc("2026-02-28T17:42:00.123999")
+    assert epoch_ms(instant) == 1_772_300_520_123
+    assert isinstance(epoch_ms(instant), int)
+    assert epoch_ms(utc("1969-12-31T23:59:59.999500")) == -1
+    assert instant_of_ms(1_772_300_520_123) == utc("2026-02-28T17:42:00.123")
+    assert instant_of_ms(-1) == utc("1969-12-31T23:59:59.999")

@@ -1,5 +1,6 @@
 """Columns: what a figure is made of in one kind or in several, and how decimals are written."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -117,6 +118,8 @@ def test_what_differs_between_kinds_is_refused_by_name(names: str, kinds: tuple[
         columns_of(names.split(","), kinds)
     (fault,) = refused.value.faults
     assert (fault.name, fault.value) == ("measure", names)
+    told = [name for kind in kinds if len(kinds) > 1 for name in (kind.name,)]
+    assert names == "active_days" or all(name in fault.message for name in told)
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
@@ -131,3 +134,41 @@ def test_a_decimal_has_exactly_its_digits(number: int, decimals: int) -> None:
     assert Fraction(text) == Fraction(number, 10**decimals)
     assert "." not in text or not text.endswith(("0", "."))
     assert not text.lstrip("-").startswith("00")
+
+
+def test_a_count_is_of_users_or_of_days() -> None:
+    assert shown(DOCUMENT, measure="active_days,active_users") == {
+        "active_days": "4",
+        "active_users": "3",
+    }
+    users, days, ratio, pages = columns_of(
+        ["active_users", "active_days", "credits_per_user", "pages"], [DOCUMENT]
+    )
+    assert [each.counts for each in (users, days, ratio, pages)] == [
+        ["active_users"],
+        ["active_days"],
+        ["active_users"],
+        [],
+    ]
+
+
+def test_of_a_kind_that_was_not_used_a_sum_is_nothing() -> None:
+    (column,) = columns_of(["pages"], [DOCUMENT, SCAN])
+    assert column.value.of(Counts({("scan", "pages"): 5})) == 5
+    assert column.value.of(Counts({})) == 0
+
+
+def test_a_ratio_to_a_measure_with_decimals_is_to_what_was_measured() -> None:
+    ratios = (Ratio("pages_per_credit", "pages", "credits"),)
+    assert shown(replace(DOCUMENT, ratios=ratios), measure="pages_per_credit") == {
+        "pages_per_credit": "1.6207"
+    }
+
+
+def test_a_ratio_to_days_is_of_one_calendar() -> None:
+    ratios = (Ratio("pages_per_day", "pages", "active_days"),)
+    here, there = replace(DOCUMENT, ratios=ratios), replace(LOCAL, ratios=ratios)
+    assert shown(here, measure="pages_per_day") == {"pages_per_day": "5"}
+    with pytest.raises(Invalid) as refused:
+        columns_of(["pages_per_day"], [here, there])
+    assert refused.value.faults[0].name == "measure"
