@@ -39,11 +39,20 @@ SECOND_PROCESS_AFTER_SECONDS = 0.15  # it takes half a second to start, and most
 LONGEST_WAIT_SECONDS = 20.0
 ASKED_EVERY_SECONDS = 0.003
 MOST_KEPT = 200
-OK = 200
 LARGEST_BODY = 10 * 2**20  # what API Gateway takes
 GZIP = 31  # zlib's number of a stream with the header of gzip
 UNREADABLE = (415, b'{"message":"Unsupported Media Type"}')
+FROM_ELSEWHERE = (403, b'{"message":"No page of elsewhere may ask for this"}')
 TOO_LONG = (413, b'{"message":"Request Too Long"}')
+OK = 200
+API = re.compile(rb"(?:/restapis/[^/]+/[^/]+/_user_request_|/_aws/execute-api/[^/]+)(?:/.*)?")
+"""Paths that lead through the gateway."""
+API_HOST = re.compile(rb"(?i:[0-9a-f]{8}\.execute-api\.localhost)(?::\d+)?")
+"""Hosts of which every path does, but those of the emulator itself, which begin with `_`."""
+HERE = re.compile(
+    rb"(?i:(?:[\w.-]*\.)?(?:localhost|docker\.internal)|[\d.]+|\[[\da-f:]+\])(?::\d+)?"
+)
+"""Hosts that only a machine itself can be: names of its own, and addresses, which need no name."""
 FOREVER = b"public, max-age=31536000, immutable"
 KEY_RANGE = re.compile(r"pk = (:\w+) AND sk BETWEEN (:\w+) AND (:\w+)")
 
@@ -140,6 +149,22 @@ async def refuse(send: Send, status: int, words: bytes) -> None:
     await send({"type": "http.response.body", "body": words})
 
 
+def is_from_elsewhere(scope: Mapping[str, Any]) -> bool:
+    """Whether a page of some site asks for what is beside the API: the emulator itself.
+
+    It answers everybody with `Access-Control-Allow-Origin: *`, and one POST empties it. Pages may
+    ask the API, as on AWS. A name that is not of this machine leads here only to fool a browser.
+    """
+    headers = {name.lower(): value for name, value in scope.get("headers", ())}
+    host, path = headers.get(b"host", b""), scope.get("raw_path", b"")
+    if not HERE.fullmatch(host):
+        return True
+    if API.fullmatch(path) or (API_HOST.fullmatch(host) and not path.startswith(b"/_")):
+        return False
+    origin = headers.get(b"origin", b"http://localhost").partition(b"://")[2]
+    return headers.get(b"sec-fetch-site") == b"cross-site" or not HERE.fullmatch(origin)
+
+
 class Application:
     """The emulator's application, which notes whether there is anything new to save."""
 
@@ -148,6 +173,9 @@ class Application:
         self.cache = Cache()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and is_from_elsewhere(scope):
+            await refuse(send, *FROM_ELSEWHERE)
+            return
         if known := self.cache.known(scope):
             for message in known:
                 await send(message)

@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -208,6 +208,29 @@ def test_every_parameter_that_names_something_is_tried() -> None:
         found |= {""} if in_path else set()
         wanted |= {(each.method, route(each.path), name) for name in found if each.may}
     assert wanted - tried == set()
+
+
+ODD = ("a#b", f"x#R#{OTHER}", "~", "#", "KEY#", "\N{SNOWMAN}#", "HEAD", "a~b", " KEY")
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_a_text_that_looks_like_a_key_of_a_table_stays_a_text(
+    us: People, them: People, text: str
+) -> None:
+    """Wherever a text is sent that may get into a key, the partitions are those of its sender."""
+    key, calls_made = us.key("admin"), record_calls()
+    calls_made.requests.clear()
+    headers = {**bearer(key), **JSON_TYPE, "idempotency-key": text}
+    named = usage_event(f"odd {text}", source=text.strip(), subject=text.strip())
+    us.stack.call("POST", EVENTS, headers=headers, body=json.dumps([named, usage_event(text)]))
+    us.stack.put(key, {"products": [{"id": text, "name": text, "kind": "test"}]})
+    for path in (f"/v1/usage?product={quote(text)}&period=7d", f"/v1/keys/{quote(text, safe='')}"):
+        us.stack.get(path, key)
+    us.stack.call("DELETE", f"/v1/keys/{quote(text, safe='')}", key)
+    touched = {each for request in calls_made.requests for each in request.partitions}
+    assert touched
+    assert {each.partition("#")[0] for each in touched} <= {ACME, "MARKS"}
+    assert not [each for each in touched if OTHER in each]
 
 
 # who is calling: API2

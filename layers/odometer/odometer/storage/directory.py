@@ -425,14 +425,6 @@ def head_of(item: Mapping[str, Any]) -> DirectoryHead:
     )
 
 
-NOBODYS: Final[Item] = {
-    **dict.fromkeys(("organization", "key_id", "name"), ""),
-    "user": 0,
-    "scopes": [Scope.READ_USAGE],
-    "created_at": 0,
-    **dict.fromkeys(("digest", "former_digest"), NO_DIGEST),
-}
-"""What stands for a credential that is not there; no text is known that has such a hash."""
 INSTANTS = ("created_at", "expires_at", "revoked_at", "former_until", "earlier_until")
 KNOWN = frozenset(field.name for field in fields(Credential))
 
@@ -450,6 +442,18 @@ def new_credential_item(credential: Credential) -> Item:
     """A credential that was never hashed again has no attribute of that."""
     item = credential_item(credential)
     return {name: item[name] for name in item if name not in ("earlier", "earlier_until")}
+
+
+NOBODYS: Final = new_credential_item(
+    Credential(
+        **dict.fromkeys(("organization", "key_id", "name"), ""),
+        user=0,
+        scopes=frozenset({Scope.READ_USAGE}),
+        digest=NO_DIGEST,
+        created_at=datetime.fromtimestamp(0, UTC),
+    )
+)
+"""What stands for a credential that is not there; no text is known that has such a hash."""
 
 
 def credential_of(item: Mapping[str, Any]) -> Credential:
