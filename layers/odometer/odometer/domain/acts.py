@@ -34,7 +34,7 @@ class Action(StrEnum):
     RESTORE_BEGUN = "restore.begun"
     RESTORE_FINISHED = "restore.finished"
     SECRET_ROTATING = "secret.rotating"  # noqa: S105  that is what is done with it
-    SECRET_ROTATED = "secret.rotated"  # noqa: S105
+    SECRET_ROTATED = "secret.rotated"  # noqa: S105  that it is done
     PAUSED = "deployment.paused"
     OPENED = "deployment.opened"
 
