@@ -446,7 +446,9 @@ def new_credential_item(credential: Credential) -> Item:
 
 NOBODYS: Final = new_credential_item(
     Credential(
-        **dict.fromkeys(("organization", "key_id", "name"), ""),
+        organization="",
+        key_id="",
+        name="",
         user=0,
         scopes=frozenset({Scope.READ_USAGE}),
         digest=NO_DIGEST,
