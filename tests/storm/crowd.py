@@ -537,20 +537,20 @@ class Crowd:
             return
         token, query = content["token"], self.asked_of(place, product)
         self.ask_with(token, place, user, product, query)
-        for route, status in (
-            (f"/v1/usage?{urlencode({**query, 'user': other})}", 403),
-            ("/v1/keys", 401),
-        ):
-            answer = self.caller.once(place, "GET", "embedded", route, token)
-            self.caller.expect(answer, place, f"embedded {route}", (status,))
+        theirs = f"/v1/usage?{urlencode({**query, 'user': other})}"
+        for path, status in ((theirs, 403), ("/v1/keys", 401)):
+            route = "closed to a token"
+            answer = self.caller.once(place, "GET", route, path, token)
+            self.caller.expect(answer, place, route, (status,))
 
     def ask_with(
         self, token: str, place: Place, user: str, product: str, query: Mapping[str, Any]
     ) -> None:
         path = f"/v1/usage?{urlencode(query)}"
         headers = {"Origin": ORIGIN}
-        answer = self.caller.once(place, "GET", "embedded", path, token, headers=headers)
-        content = self.caller.expect(answer, place, "embedded /v1/usage")
+        route = "/v1/usage with a token"
+        answer = self.caller.once(place, "GET", route, path, token, headers=headers)
+        content = self.caller.expect(answer, place, route)
         if content is None:
             return
         value, through = content["totals"][HEADLINES[product]]["value"], through_of(content)

@@ -9,7 +9,6 @@ import signal
 import time
 from asyncio import StreamReader, StreamWriter
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
@@ -49,10 +48,6 @@ class Message(NamedTuple):
         return self.headers.get("x-amz-target", "")
 
 
-Spoil = Callable[[Message], Message | None]
-"""For tests of the checks: an answer in place of what a call would have done."""
-
-
 @dataclass
 class Proxy:
     """Serves functions, and counts calls and faults in spans of ten seconds."""
@@ -62,7 +57,6 @@ class Proxy:
     faults: Faults
     blows: Event
     record: Path
-    spoil: Spoil | None = None
     numbers: Counter[str] = field(default_factory=Counter)
     counts: Counter[tuple[int, str, str]] = field(default_factory=Counter)
 
@@ -106,8 +100,7 @@ class Proxy:
             answer = refusal(request.target, fault)
         else:
             await asyncio.sleep(HELD_SECONDS if fault is Fault.HELD else 0)
-            spoiled = self.spoil(request) if self.spoil else None
-            answer = spoiled or await behind.answer(request)
+            answer = await behind.answer(request)
             if fault:
                 return False
         writer.write(answer.head + answer.body)

@@ -56,8 +56,6 @@ class Storm:
     home: Path
     running: Stack | None = None
     writes: bool = False
-    faults: Faults | None = None
-    spoil: proxy.Spoil | None = None
     keepers: list[str] = field(default_factory=list)
     processes: list[SpawnProcess] = field(default_factory=list)
     began: float = 0
@@ -126,9 +124,8 @@ class Storm:
     # the storm
 
     def begin(self) -> None:
-        faults = self.faults or Faults(self.setup.seed)
-        record = self.home / "calls.json"
-        served = proxy.Proxy(self.port, faults, self.blows, record, self.spoil)
+        faults, record = Faults(self.setup.seed), self.home / "calls.json"
+        served = proxy.Proxy(self.port, faults, self.blows, record)
         self.start(partial(proxy.serve, served, self.proxy_port))
         self.keepers = make_organizations(self.stage, self.setup)
         for place in self.setup.places:
