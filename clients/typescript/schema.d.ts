@@ -1499,6 +1499,11 @@ export interface components {
              * @example 2026-02-28T17:42:00Z
              */
             data_through: string;
+            /**
+             * @description The release that answers; with an embed token left out.
+             * @example 0.2.0
+             */
+            release?: string;
         };
         /** @description What is measured of the products of a kind. */
         MeasureOfKind: {
@@ -1939,7 +1944,7 @@ export interface components {
             last_active: components["schemas"]["LastUseOfSeat"];
             /**
              * Format: int64
-             * @description On how many of the `inactive_days` any of the products was used, each day as the kind of the product counts it.
+             * @description On how many of the `inactive_days` any of the products was used, each day as the kind of the product counts it. Where more than 100 were used in these days, only seats that are not active are listed: ask for some by `product`.
              * @example 9
              */
             active_days: number;
@@ -5116,7 +5121,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Only this user, by id.
+                 * @description Only this user, by id or by username.
                  * @example ada
                  */
                 user?: string;
@@ -5141,7 +5146,7 @@ export interface operations {
                  */
                 state?: "invited" | "registered" | "deactivated";
                 /**
-                 * @description An id, or several with commas between them; all, if there is none.
+                 * @description An id, or several with commas between them; all, if there is none. Of those at most 100 may have the measure.
                  * @example automation
                  */
                 product?: string;

@@ -214,17 +214,17 @@ MALFORMED: dict[str, tuple[Any, str, str]] = {
     "a measure of another kind": (
         usage_event(data=used(tests=1, screenshots=1)),
         "unknown_measure",
-        "screenshots: no measure of test",
+        "screenshots: no measure of test; it has tests, duration_ms",
     ),
     "a measure nobody can print": (
         usage_event(data={**used(tests=1), "a\ud800\x00": 1}),
         "unknown_measure",
-        f"a{UNPRINTABLE}{UNPRINTABLE}: no measure of test",
+        f"a{UNPRINTABLE}{UNPRINTABLE}: no measure of test; it has tests, duration_ms",
     ),
     "platform of a kind without": (
         usage_event(data=used(tests=1, platform="web")),
         "unknown_measure",
-        "platform: no measure of test",
+        "platform: no measure of test; it has tests, duration_ms",
     ),
     "unknown platform": (
         usage_event(data=used(APP, active_ms=1, platform="watch")),

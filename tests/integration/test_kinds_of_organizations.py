@@ -72,9 +72,9 @@ def test_one_name_is_two_kinds_in_two_organizations(stack: Stack) -> None:
     mine, theirs = admin_of(stack, ACME), admin_of(stack, OTHER)
     assert accept(stack, mine, used("a"), used("b", credits="digits"), digits="12.5") == receipt(2)
     wrong = {"index": 0, "id": "a", "code": "unknown_measure"}
-    error = {**wrong, "message": "signatures: no measure of document"}
+    error = {**wrong, "message": "signatures: no measure of document; it has credits"}
     assert accept(stack, mine, used("a", signatures=1))["errors"] == [error]
-    error = {**wrong, "message": "credits: no measure of document"}
+    error = {**wrong, "message": "credits: no measure of document; it has signatures"}
     assert accept(stack, theirs, used("a", credits=1))["errors"] == [error]
     assert accept(stack, theirs, used("a", signatures=3)) == receipt(1)
     for organization in (ACME, OTHER):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from odometer import __version__
 from odometer.access.policy import Scope
 from odometer.api.v1 import me as module
 from odometer.domain.people import Role
@@ -87,6 +88,7 @@ def test_an_admin_is_told_everything_that_can_be_named(us: People) -> None:
         "more_teams": False,
         "departments": [{"id": "1f0d5e3e-3a86-4a52-8d2e-56e2a34ab1a5", "name": "Sales"}],
         "more_departments": False,
+        "release": __version__,
     }
     assert list(kinds) == [*BUILT_IN_KINDS, "scan"]
     assert kinds["scan"] == AS_ANSWERED
@@ -121,6 +123,7 @@ def test_a_caller_is_told_only_of_those_whom_they_may_ask_about(us: People) -> N
         assert [each["name"] for each in answer["departments"]] == departments
         assert (answer["caller"]["user"] or {}).get("id") == owner
         assert answer["caller"]["type"] == ("key" if owner else "token")
+        assert ("release" in answer) == bool(owner)  # strangers see a page with a token
 
 
 def test_a_lead_without_a_team_may_ask_about_themselves(us: People) -> None:

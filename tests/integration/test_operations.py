@@ -93,7 +93,7 @@ def test_a_table_is_sent_a_row_an_event(stack: Stack, odometer: Type, tmp_path: 
     done = odometer("import", file, "--json")
     errors = [
         "line 4: invalid_measure: tests: expected an integer from 0 to 1099511627776",
-        "line 5: unknown_measure: platform: no measure of test",
+        "line 5: unknown_measure: platform: no measure of test; it has tests, duration_ms",
     ]
     assert (done.exit_code, json.loads(done.stdout)) == (
         1,

@@ -149,7 +149,8 @@ def test_a_measure_may_be_as_large_as_the_limit_and_is_0_where_it_is_left_out() 
 
 def test_a_measure_that_nobody_knows_is_named_by_its_first_letters() -> None:
     data = {"product": "automation", "tests": 1, "m" * 65: 1}
-    assert refused(usage_event(data=data)) == ("unknown_measure", f"{'m' * 64}: no measure of test")
+    words = f"{'m' * 64}: no measure of test; it has tests, duration_ms"
+    assert refused(usage_event(data=data)) == ("unknown_measure", words)
 
 
 @pytest.mark.parametrize(
@@ -194,4 +195,4 @@ def test_a_kind_without_breakdowns_takes_none() -> None:
     plain: Kind = KINDS["visual"]
     assert "format" not in plain.attributes
     event = usage_event(data={"product": "smartui", "screenshots": 1, "format": "pdf"})
-    assert refused(event) == ("unknown_measure", "format: no measure of visual")
+    assert refused(event) == ("unknown_measure", "format: no measure of visual; it has screenshots")

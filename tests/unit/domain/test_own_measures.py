@@ -11,6 +11,7 @@ import pytest
 
 from odometer.api.v1.events import parsed
 from odometer.directory.kinds import NEW_KIND, changed
+from odometer.domain import events
 from odometer.domain.events import Event, Refused, Rules
 from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, MEASURE_LIMIT
 from odometer.domain.numbers import LONGEST_NUMBER, Number, exact, kept, shown
@@ -140,11 +141,17 @@ def test_a_value_of_a_breakdown_has_64_bytes_at_most() -> None:
 
 
 def test_what_the_kind_does_not_have_is_refused() -> None:
-    assert refused(tests=1) == ("unknown_measure", "tests: no measure of document")
+    words = "tests: no measure of document; it has pages, credits, energy, render_ms"
+    assert refused(tests=1) == ("unknown_measure", words)
     assert refused("till", credits=1, format='"pdf"') == (
         "unknown_measure",
-        "format: no measure of sums",
+        "format: no measure of sums; it has credits",
     )
+
+
+def test_as_many_measures_are_named_as_somebody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MOST_NAMED", 2)
+    assert refused(tests=1)[1] == "tests: no measure of document; it has pages, credits, …"
 
 
 def test_any_number_is_kept_and_shown_exactly() -> None:

@@ -245,6 +245,8 @@ class Me:
     more_products: bool = False
     more_teams: bool = False
     more_departments: bool = False
+    release: str = ""
+    """The release that answers; empty with an embed token."""
 
 
 @dataclass(frozen=True)

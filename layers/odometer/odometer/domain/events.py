@@ -23,6 +23,8 @@ Who = TypeVar("Who", str, int)
 LONGEST_ID: Final = 256
 LONGEST_NAME: Final = 128
 LONGEST_VALUE: Final = 64
+MOST_NAMED: Final = 10
+"""So many measures of a kind are named to whoever sends another one."""
 AHEAD: Final = timedelta(minutes=5)
 EVENT_TYPE: Final = "usage"
 DIGEST_BYTES: Final = 12
@@ -197,7 +199,9 @@ def unknown(kind: Kind, name: str) -> Refused:
         words = f"{name}: counted by itself, events send nothing for it"
         return Refused("counted_measure", words)
     printable = CONTROL.sub("\N{REPLACEMENT CHARACTER}", name)[:64]
-    return Refused("unknown_measure", f"{printable}: no measure of {kind.name}")
+    known = [each for each in kind.measures if each in kind.attributes] or ["none to send"]
+    words = ", ".join(known[:MOST_NAMED]) + ", …" * (len(known) > MOST_NAMED)
+    return Refused("unknown_measure", f"{printable}: no measure of {kind.name}; it has {words}")
 
 
 def measure(name: str, value: object) -> int:

@@ -54,7 +54,7 @@ function Arrived({ api, me, zone }) {
       name="data"
       state=${state}
       title="Data"
-      subtitle="What has arrived, from where, and how fresh it is."
+      subtitle=${`What has arrived, from where, and how fresh it is. Odometer ${me.release}.`}
     >
       <${Answered} answer=${{ ...answer, data }}>
         ${(/** @type {any} */ found) => html`

@@ -6,6 +6,7 @@ from typing import Final, Literal, Self
 
 from pydantic import MISSING, Field
 
+from odometer import __version__
 from odometer.access.policy import READ_SUBJECT, Access, Caller, Scope
 from odometer.directory.kinds import row_of
 from odometer.directory.people import Department, Team
@@ -153,6 +154,11 @@ class MeAnswer(Answer):
     data_through: Timestamp = Field(
         description="Every batch accepted before this instant is in all answers."
     )
+    release: str | MISSING = Field(
+        MISSING,
+        description="The release that answers; with an embed token left out.",
+        examples=["0.2.0"],
+    )
 
 
 def me(caller: Caller, directory: Directory, usage: Usage) -> MeAnswer:
@@ -172,6 +178,7 @@ def me(caller: Caller, directory: Directory, usage: Usage) -> MeAnswer:
         departments=by_name(departments),
         more_departments=len(departments) > MOST,
         data_through=through,
+        release=MISSING if caller.grant else __version__,
     )
 
 
