@@ -168,7 +168,8 @@ def turns(node: cst.CSTNode, parent: cst.CSTNode) -> bool:
     asked = isinstance(parent, cst.If | cst.CompIf | cst.While) and node is parent.test
     joined = isinstance(parent, cst.BooleanOperation)
     turned = isinstance(node, cst.BooleanOperation | cst.UnaryOperation)
-    compared = isinstance(node, cst.Comparison) and is_swapped_to_opposite(node)
+    said = isinstance(node, cst.SimpleString | cst.Integer | cst.List | cst.Tuple | cst.Dict)
+    compared = said or (isinstance(node, cst.Comparison) and is_swapped_to_opposite(node))
     return (asked or joined) and isinstance(node, cst.BaseExpression) and not (turned or compared)
 
 

@@ -99,6 +99,14 @@ class Known:
             for name, seconds, file, lines in rows
         ]
 
+    def reached_by(self, test: str) -> dict[tuple[str, str], int]:
+        """The lines that a test reaches, as bits, by module and function."""
+        asked = "SELECT module, function, lines FROM reach JOIN test ON test = id WHERE name = ?"
+        return {
+            (module, function): int.from_bytes(lines, "little")
+            for module, function, lines in self._db.execute(asked, (test,))
+        }
+
     def killers(self, module: str) -> list[tuple[str, str, int]]:
         """By function, the tests that have noticed mutants of a module, and how many."""
         counted = (

@@ -1,9 +1,11 @@
 """How tests run here: without a word, without network, and properties with few examples."""
 
+import gc
 import os
 import tempfile
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 PROFILE: Final = "mutants"
@@ -39,6 +41,14 @@ def settle_hypothesis(items: Iterable[Any] = ()) -> None:
             function._hypothesis_internal_use_settings = settings(  # noqa: SLF001  hypothesis has no other place for it
                 settings.get_profile(PROFILE), max_examples=fewer
             )
+
+
+def forget_caches() -> None:
+    """Empty what functions remember, so that a fork begins with nothing computed before."""
+    remembering = type(lru_cache(dir))
+    for each in gc.get_objects():
+        if isinstance(each, remembering) and str(each.__module__).startswith("odometer"):
+            each.cache_clear()
 
 
 def scratch() -> str:

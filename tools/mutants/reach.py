@@ -1,12 +1,16 @@
 """Which lines of which functions each test reaches, and how long the test takes."""
 
 import ast
+import gc
 import hashlib
+import os
+import pickle
 import signal
+import tempfile
 import time
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,8 +18,9 @@ import pytest
 from coverage import Coverage
 
 from tools.mutants.faults import PACKAGE
+from tools.mutants.forks import silence, waited_for
 from tools.mutants.known import IMPORTS, Known, Test
-from tools.mutants.quietly import QUIETLY, settle_hypothesis
+from tools.mutants.quietly import QUIETLY, forget_caches, settle_hypothesis
 
 LONGEST_SECONDS: Final = 15
 """A test that takes more, while its lines are noted, is not asked about mutants."""
@@ -35,94 +40,88 @@ def measure_reach(known: Known, files: Sequence[str]) -> None:
         pytest.main([*QUIETLY, *fresh], plugins=[Reach(known)])
 
 
-class TooLong(Exception):
-    """A test takes longer than it may here."""
-
-
-def end_test(*_: object) -> None:
-    raise TooLong
+def new_coverage() -> Coverage:
+    made = Coverage(data_file=None, config_file=False, include=[f"{PACKAGE.resolve()}/*"])
+    unheard = ["no-data-collected", "module-not-measured", "already-imported"]
+    made.set_option("run:disable_warnings", unheard)
+    return made
 
 
 class Reach:
-    """A plugin that runs every test in a context of its own."""
+    """A plugin that runs every test in a fork of its own, in which nothing has been cached yet."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
         self._functions: dict[str, Extents] = {}
-        self._file = ""
-        self._seconds: dict[str, float] = {}
-        self._useless: set[str] = set()
-        self._coverage = Coverage(
-            data_file=None, config_file=False, include=[f"{PACKAGE.resolve()}/*"]
-        )
-        unheard = ["no-data-collected", "module-not-measured", "already-imported"]
-        self._coverage.set_option("run:disable_warnings", unheard)
+        self._passed = True
+        self._coverage = new_coverage()
         self._coverage.start()
 
     def pytest_configure(self) -> None:
         settle_hypothesis()
-        signal.signal(signal.SIGPROF, end_test)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         session.config.pluginmanager.unregister(name="terminalreporter")
         settle_hypothesis(session.items)
-        self._seconds = {IMPORTS: 0}
-        self._learn(IMPORTS, "")
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        file = item.location[0]
-        if file != self._file:
-            self._end_of_file()
-            self._file = file
-        self._coverage.switch_context(item.nodeid)
-        begin = time.process_time()
-        signal.setitimer(signal.ITIMER_PROF, LONGEST_SECONDS)
-        done = yield
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        self._seconds[item.nodeid] = time.process_time() - begin
-        return done
+        self._coverage.stop()
+        reached = self._known.reached_by(IMPORTS)
+        for place, lines in self._reached().items():
+            reached[place] = reached.get(place, 0) | lines
+        self._known.learn_reach(IMPORTS, "", [(Test(IMPORTS, 0), reached)])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.outcome != "passed":
-            self._useless.add(report.nodeid)
-            print(f"{report.outcome}: {report.nodeid}", flush=True)
+        self._passed &= report.outcome == "passed"
 
-    def pytest_sessionfinish(self) -> None:
-        self._end_of_file()
-        self._coverage.stop()
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        forget_caches()
+        gc.collect()
+        gc.freeze()
+        for file, items in groupby(session.items, key=lambda item: item.location[0]):
+            tests = [found for item in items if (found := self._forked(item))]
+            self._known.learn_reach(file, digest_of(file), tests)
+            seconds = sum(test.seconds for test, _ in tests)
+            print(f"{file}: {len(tests)} tests, {seconds:.1f} s", flush=True)
+        return True
 
-    def _end_of_file(self) -> None:
-        if self._file:
-            self._learn(self._file, digest_of(self._file))
+    def _forked(self, item: pytest.Item) -> tuple[Test, Reached] | None:
+        """What a test reaches; None of one that fails, or takes too long."""
+        with tempfile.TemporaryFile() as told:
+            child = os.fork()
+            if not child:
+                self._in_fork(item, told.fileno())
+            waited_for(child)
+            told.seek(0)
+            content = told.read()
+        if not content:
+            print(f"does not pass: {item.nodeid}", flush=True)
+            return None
+        seconds, reached = pickle.loads(content)  # noqa: S301  our own fork has written it
+        return Test(item.nodeid, seconds), reached
 
-    def _learn(self, file: str, digest: str) -> None:
-        self._coverage.stop()
-        reached = self._reached()
-        tests = [
-            (Test(name, seconds), reached.get("" if name == IMPORTS else name, {}))
-            for name, seconds in self._seconds.items()
-            if name not in self._useless
-        ]
-        if file != IMPORTS or any(each for _, each in tests):
-            self._known.learn_reach(file, digest, tests)
-        print(f"{file}: {len(tests)} tests, {sum(self._seconds.values()):.1f} s", flush=True)
-        self._seconds, self._useless = {}, set()
-        self._coverage.erase()
+    def _in_fork(self, item: pytest.Item, told: int) -> None:
+        silence()
+        signal.setitimer(signal.ITIMER_PROF, LONGEST_SECONDS)
+        self._coverage = new_coverage()
         self._coverage.start()
+        begin = time.process_time()
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        seconds = time.process_time() - begin
+        self._coverage.stop()
+        if self._passed:
+            with os.fdopen(told, "wb", closefd=False) as file:
+                pickle.dump((seconds, self._reached()), file)
+        os._exit(0)
 
-    def _reached(self) -> dict[str, Reached]:
-        """By test, by module and function, the lines as bits, counted from the function's first."""
-        found: defaultdict[str, Reached] = defaultdict(dict)
+    def _reached(self) -> Reached:
+        """By module and function, the lines as bits, counted from the function's first."""
+        found: Reached = {}
         data = self._coverage.get_data()
         for file in data.measured_files():
             module = Path(file).relative_to(PACKAGE.resolve()).as_posix()
-            for line, contexts in data.contexts_by_lineno(file).items():
-                place = self._extents(module).find(line)
-                for context in contexts if place else ():
-                    function, bit = place or ("", 0)
-                    reached = found[context]
-                    reached[module, function] = reached.get((module, function), 0) | 1 << bit
+            for line in data.lines(file) or ():
+                if place := self._extents(module).find(line):
+                    function, bit = place
+                    found[module, function] = found.get((module, function), 0) | 1 << bit
         return found
 
     def _extents(self, module: str) -> "Extents":

@@ -121,6 +121,19 @@ def test_the_holder_of_a_token_is_its_subject_and_never_the_owner_of_its_key() -
 
 
 @pytest.mark.parametrize(
+    ("role", "access", "subject"),
+    [
+        (Role.TEAM_LEAD, Access.TEAM, "team"),
+        (Role.TEAM_LEAD, Access.SELF, "mate"),
+        (Role.MEMBER, Access.SELF, "user"),
+    ],
+)
+def test_who_reaches_some_gives_a_token_of_those(role: Role, access: Access, subject: str) -> None:
+    held = holder_of(claims(access), replace(OWNER, role=role), TARGETS[subject])
+    assert (held.team, held.role) == (TEAM, Role.MEMBER)
+
+
+@pytest.mark.parametrize(
     ("owner", "access", "subject"),
     [
         (replace(OWNER, scopes=frozenset(Scope) - {Scope.WRITE_EMBEDS}), Access.SELF, "user"),

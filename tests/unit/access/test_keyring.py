@@ -10,7 +10,7 @@ import pytest
 from odometer.access.keys import AccessKey, Credential, Keyring
 from odometer.access.policy import Caller, Scope
 from odometer.access.secret import NO_DIGEST, Secret
-from odometer.domain.errors import Conflict, Forbidden, NotFound
+from odometer.domain.errors import Conflict, Forbidden, NotFound, Unavailable
 from odometer.domain.people import Role
 from tests.support.forgetful_trail import FORGETFUL
 from tests.support.memory_directory import ACME, NOON
@@ -20,6 +20,7 @@ SECRET = Secret(("a secret",))
 HOUR = timedelta(hours=1)
 LATER = NOON + timedelta(microseconds=7)
 ME, MATE = 1, 2
+KEY_ID = "u" * 12
 SOME = frozenset({Scope.READ_USAGE, Scope.WRITE_KEYS})
 ADMIN = Caller(ACME, "k" * 12, frozenset(Scope), ME, "u1", "jo", Role.ADMIN, None)
 MEMBER = replace(ADMIN, role=Role.MEMBER, scopes=SOME)
@@ -213,3 +214,28 @@ def test_of_two_rotations_at_once_one_is_refused() -> None:
     stored = store.credential(ACME, key.key_id)
     assert stored is not None
     assert stored.digest == new.digest(SECRET)
+
+
+class Refusing(Kept):
+    """A store that changes nothing, and shows another state of a key each time it is read."""
+
+    def __init__(self, *states: Credential | None) -> None:
+        super().__init__()
+        self.states = list(states)
+
+    def credential(self, organization: str, key_id: str) -> Credential | None:
+        assert (organization, key_id) == (ACME, KEY_ID)
+        return self.states.pop(0)
+
+    def change_credential(self, *_: Any, **__: Any) -> bool:
+        return False
+
+
+def test_nobody_is_told_that_a_key_has_ended_which_has_not() -> None:
+    _, credential = made(Kept())
+    live = replace(credential, key_id=KEY_ID)
+    ended = replace(live, revoked_at=NOON)
+    ring(MEMBER, Refusing(live, ended)).revoke(KEY_ID, FORGETFUL)
+    ring(MEMBER, Refusing(live, None)).revoke(KEY_ID, FORGETFUL)
+    with pytest.raises(Unavailable, match=KEY_ID):
+        ring(MEMBER, Refusing(live, live)).revoke(KEY_ID, FORGETFUL)

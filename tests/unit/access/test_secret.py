@@ -27,6 +27,7 @@ def test_a_secret_of_any_text_is_its_first_version() -> None:
     assert Secret.of("64 letters") == Secret(("64 letters",))
     assert Secret.of(THIRD.text) == THIRD
     assert (FIRST.newest, THIRD.newest) == (1, 3)
+    assert Secret(("a",)).with_version("b") == Secret(("a", "b"))
 
 
 def test_hashes_of_the_first_version_are_what_they_were_before_there_were_versions() -> None:

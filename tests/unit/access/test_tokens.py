@@ -224,3 +224,9 @@ HEAD, LETTERS = TOKEN.split(".")[0], "ABCxyz019-_"
 def test_of_whatever_is_sent_nothing_is_a_token_and_nothing_fails(header: str) -> None:
     found = EmbedToken.from_header(header)
     assert found is None or not CREDENTIAL.accepts(found.key, SECRET, NOON)
+
+
+@pytest.mark.parametrize("blank", ["\t", "\n", "\xa0", "X"])
+def test_around_a_token_there_are_spaces_and_nothing_else(blank: str) -> None:
+    for header in (f"{blank}Bearer {TOKEN}", f"Bearer {blank}{TOKEN}", f"Bearer {TOKEN}{blank}"):
+        assert EmbedToken.from_header(header) is None

@@ -203,3 +203,12 @@ def test_the_longest_number_is_exact_and_one_with_as_many_zeros_is_kept() -> Non
 def test_digits_are_shown_without_zeros_behind_the_last_decimal_only() -> None:
     assert [shown(each, 0) for each in (0, 10, 100)] == ["0", "10", "100"]
     assert [shown(each, 3) for each in (1_000, 1_010, -500)] == ["1", "1.01", "-0.5"]
+
+
+def test_whole_numbers_are_kept_by_the_decimals_of_their_measure() -> None:
+    assert read(credits=5, pages=5).measures == (1, 5, 500, 0, 0)
+    assert read(pages=0).measures == (1, 0, 0, 0, 0)
+    assert read(pages=MEASURE_LIMIT).measures == (1, MEASURE_LIMIT, 0, 0, 0)
+    words = f"pages: expected a number from 0 to {MEASURE_LIMIT}"
+    for pages in (-1, MEASURE_LIMIT + 1):
+        assert refused(pages=pages) == ("invalid_measure", words)

@@ -3,6 +3,7 @@
 import pytest
 
 from odometer.reports.figures import (
+    Metric,
     change_tenths,
     changes_each,
     one_decimal,
@@ -65,3 +66,9 @@ def test_a_change_is_in_tenths_of_a_percent(value: int, compared: int, expected:
 )
 def test_a_number_has_one_decimal(number: float, expected: float) -> None:
     assert one_decimal(number) == expected
+
+
+def test_a_large_change_is_exact_to_the_tenth() -> None:
+    assert changes_each([30_000, 9_999, 7], [10_000, 10_000, 0]) == [2000, 0, None]
+    assert Metric(30_000, 10_000).change_tenths == 2000
+    assert [Metric(5).change_tenths, Metric(5, 0).change_tenths] == [None, None]

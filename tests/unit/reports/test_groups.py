@@ -81,3 +81,9 @@ def test_groups_are_found_by_a_part_of_their_name() -> None:
     assert places(TESTS, UP, words="core") == [0, 3]
     assert places(None, UP, words="CORE T") == [3]
     assert places(TESTS, UP, words="nobody") == []
+    assert places(TESTS, UP, words="xx") == []
+
+
+def test_what_nobody_knows_any_more_has_not_changed() -> None:
+    compared = Compared(Counts({}), Counts({}, active_users=3))
+    assert (compared.compare_value(USERS), compared.change(USERS)) == (3, None)

@@ -15,6 +15,7 @@ from odometer.reports.periods import (
     PeriodName,
     before,
     block_edges,
+    text_in,
     year_before,
 )
 
@@ -199,3 +200,15 @@ def test_no_comparison_is_empty(start: datetime, length: timedelta, zone: ZoneIn
         asked = named.at(start, zone)
         assert asked.start < asked.end
         assert named.before(asked, zone).start < named.before(asked, zone).end <= asked.end
+
+
+def test_a_comparison_whose_ends_would_fall_on_one_another_is_as_long() -> None:
+    """28 and 29 February at noon are the same instant of a year without the 29th."""
+    noons = between("2024-02-28T12:00", "2024-02-29T12:00")
+    assert year_before(noons, BERLIN) == between("2023-02-28T12:00", "2023-03-01T12:00")
+
+
+def test_a_second_is_written_on_the_clock_of_its_zone() -> None:
+    second = int(local("2026-10-26T00:00").timestamp())
+    assert text_in(second, BERLIN) == "2026-10-26T00:00:00+01:00"
+    assert text_in(second, UTC) == "2026-10-25T23:00:00Z"

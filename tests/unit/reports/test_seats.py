@@ -31,11 +31,14 @@ COLUMNS: dict[str, Sequence[Any]] = {
 }
 LAST = {0: LastUse(SINCE), 1: LastUse(SINCE - 1), 2: LastUse(SINCE + 5), 5: LastUse(SINCE)}
 SEATS = Seats(cast("Columns", COLUMNS), cast("ByUser", LAST), SINCE)
-STATUSES = {user: SEATS.status(user) for user in range(6)}
+
+
+def statuses() -> dict[int, SeatStatus]:
+    return {user: SEATS.status(user) for user in range(6)}
 
 
 def test_a_seat_is_active_from_the_first_second_of_the_days_on() -> None:
-    assert list(STATUSES.values()) == [
+    assert list(statuses().values()) == [
         SeatStatus.ACTIVE,
         SeatStatus.INACTIVE,
         SeatStatus.ACTIVE,
@@ -46,7 +49,7 @@ def test_a_seat_is_active_from_the_first_second_of_the_days_on() -> None:
 
 
 def test_seats_that_are_assigned_are_those_of_who_is_registered() -> None:
-    counts = SeatCounts.of(STATUSES.values())
+    counts = SeatCounts.of(statuses().values())
     assert counts == SeatCounts(active=2, inactive=1, never_used=1, invited=1)
     assert counts.assigned == 4
 
@@ -67,7 +70,7 @@ def test_seats_that_are_assigned_are_those_of_who_is_registered() -> None:
 def test_seats_are_chosen_by_state_and_status(
     state: State | None, status: SeatStatus | None, users: list[int]
 ) -> None:
-    assert chosen(STATUSES, state, status) == users
+    assert chosen(statuses(), state, status) == users
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from odometer.web.cursors import (
     content_without_expiry,
     link_headers,
     next_cursor,
+    next_link,
     restore_view,
 )
 from odometer.web.messages import Request
@@ -322,3 +323,30 @@ def test_the_next_page_is_linked_relative_to_this_one() -> None:
     )
     going = replace(begun, query={**begun.query, "cursor": ["this"]})
     assert going.link("next") == begun.link("next")
+
+
+class WithoutPages(Query):
+    """A query that has no cursor."""
+
+
+def test_a_query_without_pages_begins_its_chain() -> None:
+    request = Request("GET", "/", {}, {}, {}, b"", "1")
+    found = Chain.of([KEY], NOON, ACME, request, read_query(WithoutPages, {}, {}))
+    assert (found.row, found.mark) == (0, None)
+
+
+def test_times_in_a_cursor_are_whole_seconds() -> None:
+    begun = chain(cursor=chain().cursor(1, 3, PIN))
+    assert begun.mark is not None
+    assert [type(each) for each in (begun.mark.expires, begun.began)] == [int, int]
+
+
+def test_a_cursor_has_all_its_letters_whichever_is_the_last() -> None:
+    cursors = [chain().cursor(row, 3, PIN) for row in range(300)]
+    assert {"X", "A"} <= {cursor[-1] for cursor in cursors}
+    assert [chain(cursor=cursor).row for cursor in cursors] == list(range(300))
+
+
+def test_rows_that_are_numbered_for_good_are_linked_by_their_number() -> None:
+    assert next_link({"a": ["b c"]}, 7) == {"Link": '<?a=b+c&cursor=7>; rel="next"'}
+    assert next_link({"a": ["b"]}, None) == next_link({"a": ["b"]}, 0) == {}

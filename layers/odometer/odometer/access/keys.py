@@ -305,7 +305,7 @@ class Keyring:
 
     def check(self, user: int | None) -> None:
         """Refuse a caller who may not manage this user's keys; None stands for no user."""
-        MANAGE_KEYS.admit_to(self.caller, None if user is None else Target(user=user))
+        MANAGE_KEYS.admit_to(self.caller, Target(user=user))
 
     def all(self) -> list[Credential]:
         credentials = self.store.credentials(self.caller.organization)

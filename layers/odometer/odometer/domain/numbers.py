@@ -55,5 +55,5 @@ def ten_to(power: int) -> int:
 def shown(kept: int, decimals: int) -> str:
     """The digits of a kept number, without zeros after its last decimal."""
     whole, rest = divmod(abs(kept), ten_to(decimals))
-    fraction = f".{rest:0{decimals}}".rstrip("0").rstrip(".") if decimals else ""
+    fraction = f".{rest:0{decimals}}".rstrip("0").rstrip(".")
     return f"{'-' if kept < 0 else ''}{whole}{fraction}"

@@ -51,7 +51,7 @@ class Ranking:
         return len(self.users)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.part(slice(0, len(self))))
+        return iter(self.part(slice(None)))
 
     def part(self, places: slice) -> list[int]:
         start, stop, _ = places.indices(len(self))
