@@ -99,6 +99,15 @@ def test_what_was_removed_meanwhile_is_passed_over(plane: ControlPlane) -> None:
     assert odometer("open").exit_code == 0
 
 
+def test_what_was_removed_before_is_passed_over(plane: ControlPlane) -> None:
+    """As a mapping is that somebody made again: the stack still names the one that there was."""
+    client("lambda").delete_event_source_mapping(UUID=plane.mapping)
+    assert odometer("pause").exit_code == 0
+    reserved = client("lambda").get_function_concurrency(FunctionName="work")
+    assert reserved["ReservedConcurrentExecutions"] == 0
+    assert odometer("open").exit_code == 0
+
+
 def test_a_part_that_came_since_is_paused_too(plane: ControlPlane) -> None:
     rest = [each for each in plane.resources if each[1] != "work"]
     with patch("odometer_cli.pausing.resources_of", lambda _: rest):
