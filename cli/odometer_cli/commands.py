@@ -33,6 +33,9 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "seats": Entry(
         LOOK, "seats:seats", "Show who has a seat and does not use it, longest unused first."
     ),
+    "trail": Entry(
+        LOOK, "trail:trail", "Show who did what, when and with which key, newest first."
+    ),
     "doctor": Entry(
         LOOK,
         "doctor:doctor",

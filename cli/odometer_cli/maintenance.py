@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from odometer.domain.acts import Act, Action
 from odometer.domain.text import as_kept
 from odometer.engine.format.decisions import ALL
 from odometer.services.engine import Engine
@@ -69,7 +70,9 @@ def rebuild(
     scope = scope_of(engine, name, product, year)
     steps = finish_rebuild(engine, name)
     zone = engine.directories.open(name).organization.time_zone
-    engine.rebuilding.request(name, scope, zone)
+    if item := engine.rebuilding.item_of_request(name, scope, zone):
+        asking = deployment.process.usage_store(deployment.process.engine_meter).write_new(item)
+        deployment.trail(name).commit(Act(Action.REBUILD_ASKED, details={"scope": scope}), asking)
     steps += finish_rebuild(engine, name)
     out.print(f"Done in {count_of(steps, 'step')}.")
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import typer
 
-from odometer.access.keys import AccessKey, issue
+from odometer.access.keys import AccessKey, act_of_making, issue
 from odometer.access.limits import LIMITS
 from odometer.access.policy import Scope
 from odometer.api.v1.directory import OrganizationRow, UserRow, values_of
@@ -18,12 +19,14 @@ from odometer.api.v1.keys import NamedKey
 from odometer.directory.columns import DirectoryHead, Row
 from odometer.directory.registers import is_admin
 from odometer.directory.upsert import NEW_ORGANIZATION, DirectoryEdit, Outcome, Status
+from odometer.domain.acts import Act, Action
 from odometer.domain.errors import Invalid
 from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.domain.people import Role, State
 from odometer.domain.time import epoch_ms, format_seconds
 from odometer.engine.format.lanes import MOST_LANES
 from odometer.services.engine import Engine
+from odometer.storage.trail import Trail
 from odometer.web.models import fill
 from odometer_cli.config_file import put_entry, refuse_taken_name, use_entry
 from odometer_cli.deployment import Deployment
@@ -94,11 +97,16 @@ def create(
     deployment: Deployment = ctx.obj
     if not force:
         refuse_taken(deployment, organization, row["name"])
-    deployment.directories.create(new_head(organization, row, now))
+    trail = deployment.trail(organization)
+    act = Act(Action.ORGANIZATION_MADE)
+    deployment.directories.create(new_head(organization, row, now), partial(trail.commit, act))
     user_id = deployment.directories.change(
-        organization, now, lambda edit: add_products_and_admin(edit, admin)
+        organization,
+        now,
+        lambda edit: add_products_and_admin(edit, admin),
+        lambda edit, user_id, write: trail.commit(members_made(edit, user_id), write),
     )
-    made = key_for(deployment, organization, user_id, key_name, now)
+    made = key_for(deployment, organization, user_id, key_name, trail)
     owner = {"admin_username": admin_username, "user_id": user_id}
     if save:
         keep_key(deployment, save, made)
@@ -131,10 +139,14 @@ def key(
     admin, now = admin_row(admin_username), datetime.now(UTC)
     deployment: Deployment = ctx.obj
     name = id_of_organization(deployment.directories, organization)
+    trail = deployment.trail(name)
     user_id, changed = deployment.directories.change(
-        name, now, lambda edit: find_or_make_admin(edit, admin, grant=grant_admin)
+        name,
+        now,
+        lambda edit: find_or_make_admin(edit, admin, grant=grant_admin),
+        lambda edit, answer, write: trail.commit(admin_made(edit, answer[0]), write),
     )
-    made = key_for(deployment, name, user_id, key_name, now)
+    made = key_for(deployment, name, user_id, key_name, trail)
     owner = {"admin_username": admin_username, "user_id": user_id, "changed": changed}
     show_key(made, owner, as_json)
 
@@ -153,7 +165,7 @@ def lanes(
         raise Misused(f"{number} lanes are not possible.", f"Give one of {choices}.")
     deployment: Deployment = ctx.obj
     name = id_of_organization(deployment.directories, organization)
-    before = deployment.engine.raise_lanes(name, number, datetime.now(UTC))
+    before = deployment.engine.raise_lanes(name, number, datetime.now(UTC), deployment.trail(name))
     if before > number:
         raise Refused(f"It has {before} lanes, and never fewer.", f"Give more than {before}.")
     if as_json:
@@ -188,10 +200,12 @@ def limits(
         raise Misused("--reset takes no other limits.", "Give either.")
     deployment: Deployment = ctx.obj
     name = id_of_organization(deployment.directories, organization)
+    trail = deployment.trail(name)
     own = deployment.directories.change(
         name,
         datetime.now(UTC),
         lambda edit: edit.set_limits({} if reset else {**edit.limits, **sent}),
+        lambda _, own, write: trail.commit(Act(Action.LIMITS_CHANGED, details=own), write),
     )
     if as_json:
         show_json({"organization": name, "limits": {each: own.get(each) for each in LIMITS}})
@@ -321,16 +335,33 @@ def id_of_outcome(outcome: Outcome) -> str:
     return outcome.id
 
 
+def members_made(edit: DirectoryEdit, user_id: str) -> Act:
+    """What a new organization begins with, as its trail tells it."""
+    created = {"product": len(DEFAULT_PRODUCTS), "user": 1}
+    return act_on_user(edit, user_id, created=created)
+
+
+def admin_made(edit: DirectoryEdit, user_id: str) -> Act:
+    return act_on_user(edit, user_id, updated={"user": 1}, fields=["role", "state"])
+
+
+def act_on_user(edit: DirectoryEdit, user_id: str, **details: Any) -> Act:
+    number = edit.user_with("id", user_id)
+    users = [] if number is None else [number]
+    return Act(Action.DIRECTORY_CHANGED, users=users, details=details)
+
+
 def key_for(
-    deployment: Deployment, organization: str, user_id: str, key_name: str, now: datetime
+    deployment: Deployment, organization: str, user_id: str, key_name: str, trail: Trail
 ) -> AccessKey:
     """A new key with every scope, so that its owner's role alone decides."""
     owner = deployment.directories.open(organization).user_by_id(user_id)
     assert owner is not None  # noqa: S101  it was found just now
     key, credential = issue(
-        organization, key_name, owner.ordinal, frozenset(Scope), deployment.secret, now
+        organization, key_name, owner.ordinal, frozenset(Scope), deployment.secret, trail.actor.at
     )
-    deployment.directories.add_credential(credential)
+    commit = partial(trail.commit, act_of_making(credential))
+    deployment.directories.add_credential(credential, commit)
     return key
 
 

@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from odometer.domain.acts import Act, Action
 from odometer.domain.errors import NotFound, Unavailable
 from odometer.storage.dynamo import Item, Table, backoff, domain_errors
 from odometer_cli.deployment import Deployment
@@ -169,7 +170,9 @@ def pause(deployment: Deployment) -> bool:
         parts = [part for part in parts_of(deployment) if part not in (known or {})]
         new = {part: setting for part in parts for setting in settings_of(part)}
         if known is None:
-            notes.put_new(note_of(new))  # whoever was faster has read what nobody had changed
+            pausing = notes.write_new(note_of(new))
+            # whoever was faster has read what nobody had changed
+            deployment.trail().commit(Act(Action.PAUSED), pausing)
         elif new:
             notes.put(note_of(known | new))
         in_turn(noted(notes) or {}, "Pausing", lambda switch: switch.pause)
@@ -203,7 +206,7 @@ def reopen(deployment: Deployment) -> bool:
             return False
         backwards = dict(reversed(settings.items()))
         in_turn(backwards, "Opening", lambda switch: switch.set)
-        notes.delete(NOTES, PAUSED)
+        deployment.trail().commit(Act(Action.OPENED), notes.write_deletion(NOTES, PAUSED))
     return True
 
 

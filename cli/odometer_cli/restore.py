@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from odometer.domain.acts import Act, Action
 from odometer.domain.time import epoch_ms, format_seconds, read_instant
 from odometer.engine.format import keys
 from odometer.engine.format.log_entries import LOG_SECONDS
@@ -70,6 +71,8 @@ class Run:
     step: int = 0
     wait: int | None = None
     verifies: bool = True
+    begun: str = ""
+    """When it began: tells it from another one to the same instant."""
     told: list[str] = field(default_factory=list)
     """What the operator has to look at."""
 
@@ -90,15 +93,29 @@ class Run:
             pair = table(settings.directory_table), table(self.directory)
             yield "directory", Restoring(*pair, with_present_keys)
 
+    def begin(self) -> None:
+        """Note that it begins, together with the entry of the trail."""
+        act = Act(Action.RESTORE_BEGUN, details=self.details)
+        self.deployment.trail().commit(act, self.notes.write_new(self.to_item()))
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What a trail says of it."""
+        return {"at": format_seconds(self.at), "directory": self.goes_back}
+
     def note(self) -> None:
+        self.notes.put(self.to_item())
+
+    def to_item(self) -> Item:
         values: Item = {
             "at": format_seconds(self.at),
             "usage": self.usage,
             "directory": self.directory,
             "goes_back": self.goes_back,
             "step": self.step,
+            "begun": self.begun,
         }
-        self.notes.put({"pk": NOTES, "sk": RESTORE, **values})
+        return {"pk": NOTES, "sk": RESTORE, **values}
 
 
 def directories_in(deployment: Deployment, table: str) -> DirectoryStore:
@@ -111,7 +128,7 @@ def noted_run(deployment: Deployment) -> Run | None:
     if item is None:
         return None
     values = {name: item[name] for name in ("usage", "directory", "goes_back", "step")}
-    return Run(deployment, instant_of(item["at"]), **values)
+    return Run(deployment, instant_of(item["at"]), begun=item.get("begun", ""), **values)
 
 
 def instant_of(text: str) -> datetime:
@@ -160,6 +177,17 @@ def renew_directories(run: Run) -> None:
     if run.goes_back:
         for each in noted_since(run.notes):
             renew(run.deployment, each)
+    tell_organizations(run)
+
+
+def tell_organizations(run: Run) -> None:
+    """Let the trail of each organization tell of it, and of whom its directory knows no more."""
+    for each in noted_since(run.notes):
+        trail = run.deployment.trail(each.organization)
+        forgotten = trail.forgetting(each.users) if run.goes_back else []
+        act = Act(Action.RESTORE_FINISHED, details=run.details)
+        until = trail.actor.kept_until
+        trail.commit_once(act, f"restore#{run.begun}", until, *forgotten)
 
 
 def fold_again(run: Run) -> None:
@@ -279,7 +307,7 @@ def restore(
         if dry_run:
             return
         ask(run, yes=yes)
-        run.note()
+        run.begin()
     run.wait, run.verifies = wait, verify
     take_steps(run)
     show_end(run, as_json=as_json)
@@ -307,7 +335,8 @@ def new_run(
     usage = usage or make_copy(settings.usage_table, usage_at)
     directory = directory or copy_of_directory(settings.directory_table, instant, goes_back)
     wait_for([each for each in (usage, directory) if each])
-    run = Run(deployment, instant, usage, directory, goes_back)
+    begun = datetime.now(UTC).isoformat()
+    run = Run(deployment, instant, usage, directory, goes_back, begun=begun)
     refuse_other_content(run)
     refuse_later_usage(run)
     return run
@@ -439,7 +468,7 @@ def show_end(run: Run, *, as_json: bool) -> None:
         "look_at": run.told,
         "copies": [each for each in (run.usage, run.directory) if each],
     }
-    forget(run.notes)
+    forget(run)
     if as_json:
         show_json(end)
         return
@@ -448,11 +477,13 @@ def show_end(run: Run, *, as_json: bool) -> None:
     err.print("It is open again. Keep the copies for a week, and then delete these tables.")
 
 
-def forget(notes: Table) -> None:
-    """Remove all that a restore has noted; the run itself last."""
+def forget(run: Run) -> None:
+    """Remove all that a restore has noted; the run itself last, together with the trail's entry."""
+    notes = run.notes
     noted = [(NOTES, str(item["sk"])) for item in notes.query(NOTES, " ", "~", consistent=True)]
     notes.delete_all(key for key in noted if key[1] != RESTORE)
-    notes.delete(NOTES, RESTORE)
+    act = Act(Action.RESTORE_FINISHED, details=run.details)
+    run.deployment.trail().commit(act, notes.write_deletion(NOTES, RESTORE))
 
 
 def pause_command(ctx: typer.Context) -> None:

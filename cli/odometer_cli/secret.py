@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from odometer.access.secret import Secret
+from odometer.domain.acts import Act, Action
 from odometer.services.secret_versions import Standing, hash_all_again, standing
 from odometer.storage.secret import write_secret
 from odometer_cli.deployment import Deployment
@@ -54,6 +55,8 @@ def rotate(ctx: typer.Context, *, at_once: AtOnce = False) -> None:
     deployment: Deployment = ctx.obj
     refuse_two_at_once(standing_of(deployment), at_once=at_once)
     secret = deployment.secret.with_version(secrets.token_hex(32))
+    details = {"version": secret.newest}
+    deployment.trail().commit(Act(Action.SECRET_ROTATING, details=details))
     write_secret(deployment.settings.secret_id, secret)
     err.print(f"Version {secret.newest} is stored.", style="dim")
     time.sleep(PAUSE_SECONDS)
@@ -87,4 +90,13 @@ def hash_keys(deployment: Deployment, secret: Secret, *, at_once: bool) -> None:
         done += 1
         if done % 1000 == 0:
             err.print(f"{done} keys are hashed again …", style="dim")
+    tell_of_rotation(deployment, secret, at_once=at_once)
     out.print(f"Hashed again with version {secret.newest}: {count_of(done, 'key')}.")
+
+
+def tell_of_rotation(deployment: Deployment, secret: Secret, *, at_once: bool) -> None:
+    """Let the trail tell once that a version is in use; the first one is of no rotation."""
+    if secret.newest > 1:
+        trail, details = deployment.trail(), {"version": secret.newest, "at_once": at_once}
+        name = f"secret#{secret.newest}#{at_once}"
+        trail.commit_once(Act(Action.SECRET_ROTATED, details=details), name, trail.actor.kept_until)

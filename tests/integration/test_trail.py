@@ -358,7 +358,7 @@ def test_an_entry_is_kept_as_long_as_the_organization_said_when_it_was_written(
     days = [
         (int(each["ttl"]["N"]) - START.timestamp()) / 86_400
         for each in items_of("activity")
-        if "action" in each
+        if "told" in each
     ]
     assert days == [400, 400, 30, 30, 400]
     us.stack.now = START + timedelta(days=30)
@@ -422,7 +422,7 @@ def test_a_change_of_many_rows_is_one_small_entry(us: People, admin: str) -> Non
     (found,) = entries(us, admin)
     assert found["details"]["created"] == {"user": 2_000}
     assert len(found["users"]) == 100
-    (item,) = [each for each in items_of("activity") if "action" in each]
+    (item,) = [each for each in items_of("activity") if "told" in each]
     assert len(repr(item)) < 5_000
 
 

@@ -58,12 +58,22 @@ def not_granted(function: str, requests: Iterable[Request]) -> list[Request]:
 
 
 def not_used(function: str, requests: Iterable[Request]) -> list[tuple[Grant, str]]:
-    """Partitions that a function may ask for, and does not."""
-    asked = list(requests)
+    """Partitions that a function may ask for, and does not.
+
+    What is granted alone is no more where it is granted together with other writes.
+    """
+    asked, grants = list(requests), list(grants_of(policies_of(function)))
+    alone = {
+        (each.verb, each.resource, one)
+        for each in grants
+        if each.enclosing == ANY
+        for one in each.partitions
+    }
     return [
         (grant, pattern)
-        for grant in grants_of(policies_of(function))
+        for grant in grants
         for pattern in grant.partitions
         if pattern != "*"
-        and not any(grant._replace(partitions=(pattern,)).admits(each) for each in asked)
+        and not (grant.enclosing != ANY and (grant.verb, grant.resource, pattern) in alone)
+        and not any(grant.admits(each) and each.is_about(pattern) for each in asked)
     ]

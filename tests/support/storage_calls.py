@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -30,6 +31,9 @@ class Request(NamedTuple):
     """Those that it writes or compares."""
     enclosing: str = ""
     """The verb of the call, where several writes are made together."""
+
+    def is_about(self, pattern: str) -> bool:
+        return any(fnmatchcase(each, pattern) for each in self.partitions)
 
 
 @dataclass
@@ -81,13 +85,19 @@ def parts_of(content: dict[str, Any]) -> list[Part]:
 
 
 def requests_of(call: Call, content: dict[str, Any]) -> list[Request]:
-    """What policies see of a call to one table: whatever is written together, one by one."""
+    """What policies see of a call to one table.
+
+    Of writes that are made together each is asked for by itself, with what all of them are about:
+    nobody says whose conditions AWS holds against what.
+    """
     parts = [each for each in parts_of(content) if each.table == call.resource]
     if not parts:
         return [request_of(call, content)]
+    every = [request_of(call, each.content) for each in parts_of(content)]
+    partitions = frozenset().union(*(each.partitions for each in every))
+    attributes = frozenset().union(*(each.attributes for each in every))
     return [
-        request_of(Call(each.verb, each.table), each.content)._replace(enclosing=call.verb)
-        for each in parts
+        Request(Call(each.verb, each.table), partitions, attributes, call.verb) for each in parts
     ]
 
 

@@ -276,12 +276,14 @@ def attributes_granted(policy: str, verb: str) -> set[str]:
 
 def test_whoever_makes_keys_writes_what_a_key_consists_of_and_nothing_of_a_directory() -> None:
     _, credential = issue(ACME, "test", 0, frozenset(Scope), Secret(("a secret",)), NOON)
-    assert attributes_granted("MakesKeys", "PutItem") == new_credential_item(credential).keys()
+    written = new_credential_item(credential).keys() | {"told", "ttl", "number"}  # the trail's
+    assert attributes_granted("MakesKeys", "PutItem") == written
 
 
 def test_whoever_changes_keys_changes_neither_their_owner_nor_their_scopes() -> None:
     changed = {"digest", "former_digest", "former_until", "earlier", "revoked_at"}
-    assert attributes_granted("ChangesKeys", "UpdateItem") == {"pk", "sk", *changed}
+    of_trail = {"told", "ttl", "number"}
+    assert attributes_granted("ChangesKeys", "UpdateItem") == {"pk", "sk", *changed, *of_trail}
 
 
 def test_whoever_writes_directories_writes_nothing_that_a_key_consists_of() -> None:
@@ -289,6 +291,9 @@ def test_whoever_writes_directories_writes_nothing_that_a_key_consists_of() -> N
     written = item_of(with_every_attribute).keys() | {"ttl"}
     for verb in ("BatchWriteItem", "PutItem", "UpdateItem"):
         assert attributes_granted("WritesDirectory", verb) == written
+    for verb in ("BatchWriteItem", "UpdateItem"):
+        assert attributes_granted("ChangesDirectory", verb) == written
+    assert attributes_granted("ChangesDirectory", "PutItem") == written | {"told", "number"}
 
 
 @pytest.mark.parametrize("policy", ["KnowsCallers", "AcceptsEvents"])
@@ -325,7 +330,8 @@ def test_no_function_changes_or_removes_an_entry_of_the_trail(function: str) -> 
                 assert (grant.verb, grant.enclosing) == ("PutItem", ("TransactWriteItems",))
 
 
-def test_keys_are_made_and_changed_together_with_their_entry_or_not_at_all() -> None:
-    for policy in ("MakesKeys", "ChangesKeys"):
-        for grant in grants_of([policy]):
-            assert grant.verb in READS or grant.enclosing == ("TransactWriteItems",)
+def test_keys_and_directories_are_changed_together_with_their_entry_or_not_at_all() -> None:
+    decides = {"MakesKeys": "PutItem", "ChangesKeys": "UpdateItem", "ChangesDirectory": "PutItem"}
+    for policy, verb in decides.items():
+        (found,) = {grant.enclosing for grant in grants_of([policy]) if grant.verb == verb}
+        assert found == ("TransactWriteItems",)

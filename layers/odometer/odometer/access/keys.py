@@ -300,7 +300,7 @@ class Keyring:
         key, credential = issue(
             self.caller.organization, name, user, scopes, self.secret, self.now, expires_at
         )
-        self.store.add_credential(credential, partial(trail.commit, made(credential)))
+        self.store.add_credential(credential, partial(trail.commit, act_of_making(credential)))
         return key, credential
 
     def check(self, user: int | None) -> None:
@@ -346,7 +346,7 @@ class Keyring:
             earlier=earlier,
         )
         names = ("digest", "former_digest", "former_until", *(["earlier"] if earlier else ()))
-        commit = partial(trail.commit, rotated(credential, grace))
+        commit = partial(trail.commit, act_of_rotating(credential, grace))
         if not self.store.change_credential(
             credential, *names, commit=commit, digest=former.digest
         ):
@@ -373,13 +373,13 @@ def act_on(credential: Credential, action: Action, **details: Any) -> Act:
     return Act(action, key_id=credential.key_id, user=credential.user, details=details)
 
 
-def made(credential: Credential) -> Act:
+def act_of_making(credential: Credential) -> Act:
     expires_at = credential.expires_at
     until = {"expires_at": format_seconds(expires_at)} if expires_at else {}
     return act_on(credential, Action.KEY_MADE, scopes=sorted(credential.scopes), **until)
 
 
-def rotated(credential: Credential, grace: timedelta) -> Act:
+def act_of_rotating(credential: Credential, grace: timedelta) -> Act:
     seconds = int(grace.total_seconds())
     return act_on(credential, Action.KEY_ROTATED, grace_seconds=seconds)
 

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import NamedTuple
 from zlib import crc32
 
+from odometer.domain.acts import Act, Action, Recorder
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import DAY, KEPT_FOR_CURSORS, epoch_ms, epoch_second, instant_at
 from odometer.engine import calendar
@@ -113,13 +114,21 @@ class Engine:
         second = epoch_second(now)
         return self.settling.settle(organization, known.time_zone, second, lanes=known.lanes)
 
-    def raise_lanes(self, organization: str, number: int, now: datetime) -> int:
+    def raise_lanes(
+        self, organization: str, number: int, now: datetime, trail: Recorder | None = None
+    ) -> int:
         """Let an organization have so many lanes, or more if it has; how many it has had.
 
         The directory says so to whoever accepts, and the head follows, at the latest when something
         is settled.
         """
-        before = self.directories.change(organization, now, lambda edit: edit.raise_lanes(number))
+        act = Act(Action.LANES_RAISED, details={"lanes": number})
+        before = self.directories.change(
+            organization,
+            now,
+            lambda edit: edit.raise_lanes(number),
+            (lambda _edit, _before, write: trail.commit(act, write)) if trail else None,
+        )
         known = self.directories.open(organization).organization
         self.settling.head_with(organization, known.time_zone, epoch_second(now), known.lanes)
         return before

@@ -3,6 +3,8 @@
 pk = organization#TRAIL   sk = 000000000041   an entry by its number; nobody changes or removes it
                           sk = LAST           the number of the last entry
                           sk = ONCE#name      an act that has its entry, where one is enough
+                          sk = BACK#number    the last entry before a restored directory, and how
+                                              many users that one knows
 pk = TRAIL                the same, of the whole deployment
 
 It is in the activity table, which no restore changes. An entry and the write that it tells of are
@@ -11,9 +13,9 @@ so whoever reads from a number on misses none, whatever clocks say.
 """
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final
@@ -28,6 +30,7 @@ from odometer.storage.dynamo import Contested, Item, Table, Write, backoff, make
 DEPLOYMENT: Final = ""
 """In place of an organization: what is done to all of them at once."""
 LAST: Final = "LAST"
+BACK: Final = "BACK#"
 DIGITS: Final = 12
 MOST_NOTED: Final = 10_000
 TOP: Final = 10**DIGITS
@@ -58,22 +61,37 @@ class Entry:
     until: int
     """The second from which it is not kept any more."""
 
+    def known_by(self, directory: Iterable[tuple[int, int]]) -> "Entry":
+        """The entry without numbers of users that a restored directory has given to others."""
+        least = min((users for number, users in directory if number >= self.number), default=None)
+        if least is None:
+            return self
+        return replace(self, by=known(self.by, least), about=known(self.about, least))
+
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> "Entry":
-        by = {name: item.get(f"by_{name}") for name in ACTORS}
-        about = {name: item[name] for name in OBJECTS if name in item}
-        at = instant_of_ms(item["at"])
-        return cls(int(item["sk"]), at, item["action"], by, about, item["ttl"])
+        told = item["told"]
+        by = {name: told.get(f"by_{name}") for name in ACTORS}
+        about = {name: told[name] for name in OBJECTS if name in told}
+        at = instant_of_ms(told["at"])
+        return cls(int(item["sk"]), at, told["action"], by, about, item["ttl"])
 
 
-def attributes_of(act: Act, actor: Actor) -> Item:
-    """What an entry says; attributes that have nothing to say are left out."""
+def known(said: Mapping[str, Any], users: int) -> Mapping[str, Any]:
+    """What an entry says, with the numbers of the first users only."""
+    one, several = said.get("user"), said.get("users", ())
+    user = one if one is not None and one < users else None
+    return {**said, "user": user, "users": [each for each in several if each < users]}
+
+
+def told_of(act: Act, actor: Actor) -> Item:
+    """What an entry says, without what has nothing to say; policies know its one attribute."""
     by = {f"by_{name}": getattr(actor, name) for name in ACTORS}
     about = {name: getattr(act, name) for name in OBJECTS}
     about |= {"users": list(act.users), "details": dict(act.details)}
     said = {name: value for name, value in {**by, **about}.items() if value not in (None, [], {})}
-    times = {"at": epoch_ms(actor.at), "ttl": epoch_second(actor.kept_until)}
-    return {"action": str(act.action), **times, **said}
+    mark = secrets.token_hex(8)
+    return {"action": str(act.action), "at": epoch_ms(actor.at), "mark": mark, **said}
 
 
 @frozen
@@ -93,6 +111,12 @@ class TrailStore:
         """The number of the last entry; 0 where there is none."""
         found: Any = self.table.get(partition_of(organization), LAST)
         return found["number"] if found else 0
+
+    def went_back(self, organization: str) -> list[tuple[int, int]]:
+        """Up to which entries a restored directory knows only so many users."""
+        pk = partition_of(organization)
+        items: Any = self.table.query(pk, BACK, f"{BACK}~", consistent=True)
+        return [(int(each["sk"].removeprefix(BACK)), each["users"]) for each in items]
 
     def entries(
         self, organization: str, numbers: range, most: int, *, newest_first: bool
@@ -120,10 +144,11 @@ class Trail:
         False if the condition of a write does not hold; whoever was faster with an entry alone is
         followed.
         """
-        told: Item = {**attributes_of(act, self.actor), "mark": secrets.token_hex(8)}
+        until = epoch_second(self.actor.kept_until)
+        entry: Item = {"pk": self._pk, "told": told_of(act, self.actor), "ttl": until}
         for pause in backoff():
             number = self._last() + 1
-            entry: Item = {"pk": self._pk, "sk": key_of_entry(number), **told}
+            entry["sk"] = key_of_entry(number)
             try:
                 failed = make_together([*writes, *self._append(entry, number)])
             except Contested:
@@ -143,6 +168,12 @@ class Trail:
             self.commit(act, self.store.table.write_new(note), *writes)
             self.store.note(known)
 
+    def forgetting(self, users: int) -> list[Write]:
+        """Say that numbers from one on may be given to others, whoever entries up to here mean."""
+        last = self.store.last(self.organization)
+        note: Item = {"pk": self._pk, "sk": f"{BACK}{key_of_entry(last)}", "users": users}
+        return [self.store.table.write_new(note)]
+
     @property
     def _pk(self) -> str:
         return partition_of(self.organization)
@@ -160,8 +191,9 @@ class Trail:
 
     def _is_stored(self, entry: Item) -> bool:
         """Whether an entry is stored after all: its answer was lost, and it was sent again."""
-        found = self.store.table.get(self._pk, str(entry["sk"]))
-        return found is not None and found["mark"] == entry["mark"]
+        found: Any = self.store.table.get(self._pk, str(entry["sk"]))
+        told: Any = entry["told"]
+        return found is not None and found["told"]["mark"] == told["mark"]
 
 
 class SeldomTrail(Trail):

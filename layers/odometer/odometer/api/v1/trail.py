@@ -14,6 +14,7 @@ from odometer.domain.acts import Action
 from odometer.domain.errors import NotFound
 from odometer.domain.time import epoch_second, format_millis
 from odometer.reports.ranking import Direction
+from odometer.services.tasks import Tasks
 from odometer.storage.trail import DEPLOYMENT, TOP, Entry, TrailStore
 from odometer.web.cursors import next_link
 from odometer.web.fields import Choice, Instant, Text, Whole, refuse
@@ -131,7 +132,7 @@ class TrailEntry(Answer):
     details: dict[str, Any]
 
     @classmethod
-    def of(cls, entry: Entry, ids: Mapping[int, str]) -> "TrailEntry":
+    def of(cls, entry: Entry, ids: Mapping[int | None, str]) -> "TrailEntry":
         by, about = entry.by, entry.about
         kind = ActorKind.KEY if by["key_id"] else ActorKind.OPERATOR
         return cls(
@@ -140,7 +141,7 @@ class TrailEntry(Answer):
             action=entry.action,
             actor=TrailActor(kind=kind, key_id=by["key_id"], user=ids.get(by["user"])),
             key_id=about.get("key_id"),
-            user=ids.get(about.get("user", -1)),
+            user=ids.get(about.get("user")),
             users=[ids[each] for each in about.get("users", ()) if each in ids],
             details=about.get("details", {}),
         )
@@ -162,12 +163,15 @@ def trail(
     directory: Directory,
     caller: Caller,
     request: Request,
+    tasks: Tasks,
     now: datetime,
 ) -> Report[TrailPage]:
     whose = caller.organization if query.of is Whose.ORGANIZATION else DEPLOYMENT
+    before = tasks.begin(lambda: trails.went_back(whose))
     actor = None if query.actor is None else number_of(query.actor, directory)
     read = trails.entries(whose, query.numbers, query.most + 1, newest_first=query.newest_first)
-    found, following = page_of(read, query, actor, now)
+    known = (entry.known_by(before.result()) for entry in read)
+    found, following = page_of(known, query, actor, now)
     ids = ids_of(found, directory)
     page = TrailPage(data=[TrailEntry.of(each, ids) for each in found], next_cursor=following)
     return Report(
@@ -198,7 +202,7 @@ def page_of(
     return found, None
 
 
-def ids_of(entries: Sequence[Entry], directory: Directory) -> Mapping[int, str]:
+def ids_of(entries: Sequence[Entry], directory: Directory) -> Mapping[int | None, str]:
     """The ids of the users whom entries name, as far as they are there and not erased."""
     known = directory.head.sizes["users"]
     numbers = sorted({number for number in chain(*map(named, entries)) if number < known})

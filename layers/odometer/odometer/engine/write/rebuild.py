@@ -29,7 +29,7 @@ from odometer.engine.format.decisions import (
 )
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import first_dates, years_with_frames
-from odometer.engine.store import KeyRange, Store
+from odometer.engine.store import Item, KeyRange, Store
 from odometer.engine.write.frames import FrameWriter
 from odometer.engine.write.inside import without_replaced
 from odometer.engine.write.settle import Settling
@@ -66,11 +66,17 @@ class Rebuilding:
         return _widest([scope for scope, weight in head.late_bytes.items() if weight > most], head)
 
     def request(self, organization: str, scope: str, zone: str) -> None:
+        if item := self.item_of_request(organization, scope, zone):
+            self.usage.put_new(item)
+
+    def item_of_request(self, organization: str, scope: str, zone: str) -> Item | None:
+        """The item that asks for a rebuild, if there is anything to make again."""
         head = read_head(organization, self.usage)
-        if head:
-            zone = zone if scope in {ALL, LOCAL} else head.zone
-            rebuild = Rebuild(head.rebuilt + 1, scope, head.plan, head.sealed, zone)
-            self.usage.put_new(rebuild.to_item(organization))
+        if head is None:
+            return None
+        zone = zone if scope in {ALL, LOCAL} else head.zone
+        rebuild = Rebuild(head.rebuilt + 1, scope, head.plan, head.sealed, zone)
+        return rebuild.to_item(organization)
 
     def rebuild(self, organization: str, now: int, budget: int = BUDGET) -> bool:
         """Do some steps of the rebuild that is under way; whether there was one."""
