@@ -126,7 +126,9 @@ def test_names_in_seats_are_text_and_run_nothing(visit: Visit, deployment: Deplo
 def test_data_is_that_of_the_api(visit: Visit, deployment: Deployment) -> None:
     answer = asked(deployment, "/v1/coverage")
     visitor = visit()
-    visitor.open("#/data")
+    page = visitor.open("#/data")
+    release = asked(deployment, "/v1/me")["release"]
+    expect(page.get_by_text(f"how fresh it is. Odometer {release}.")).to_be_visible()
     rows = {row[0]: row[2] for row in visitor.rows("What has arrived of each product")}
     names = {each["id"]: each["name"] for each in asked(deployment, "/v1/me")["products"]}
     assert rows == {names[each["product"]]: f"{each['events']:,}" for each in answer["products"]}

@@ -10,7 +10,8 @@ import pytest
 
 from odometer.domain.events import Event
 from odometer.engine.format import keys
-from odometer.engine.store import Item
+from odometer.engine.store import Item, KeyRange
+from odometer.engine.write import fold
 from odometer.engine.write.fold import Folding, Limits, Waiting
 from tests.support.simulated_engine import ORGANIZATION, SimulatedEngine, Subjects
 from tests.unit.engine.test_engine import DAY, NOON, StepByStep
@@ -75,6 +76,27 @@ def test_late_events_wait_an_hour_at_most_however_fast_new_ones_come(busy: Busy)
         busy.fold_outstanding()
         left.append(9 + 5 * turn - busy.decided().total())
     assert left == [3, 3, 0, 0]
+
+
+def test_whoever_folds_a_few_of_many_reads_few(busy: Busy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large import is folded some entries at a time, between two steps of settling."""
+    monkeypatch.setattr(fold, "FOLD_BYTES", 1)
+    for name in range(80):
+        busy.late(f"{name}")
+    busy.simulated.pass_time(5 * MINUTE)
+    busy.settle()
+    read: list[Item] = []
+    items_in = busy.simulated.log.items_in
+
+    def counted(key_range: KeyRange) -> list[Item]:
+        found = items_in(key_range)
+        read.extend(found)
+        return found
+
+    monkeypatch.setattr(busy.simulated.log, "items_in", counted)
+    before = busy.decided().total()
+    assert busy.fold_outstanding()
+    assert (busy.decided().total() - before, len(read)) == (6, 8)
 
 
 def test_what_waits_is_why_to_settle_at_once(busy: Busy) -> None:

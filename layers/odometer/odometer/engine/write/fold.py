@@ -31,6 +31,8 @@ FOLD_BYTES: Final = 300_000
 """Entries are folded together up to this size; one entry alone always fits."""
 LONGEST_WAIT_MS: Final = 3_600_000
 """An entry with late events that was accepted longer ago waits no longer than others."""
+_FIRST_PAGE: Final = 8
+"""Whoever folds a large import stops after a few entries; each further page is twice as large."""
 _PAGE: Final = 64
 _NEVER_MS: Final = 10**13 - 1
 
@@ -167,6 +169,7 @@ class Folding:
             (items,) = self.log.read([key_range])
             yield from items
             first = items[-1]["sk"] + "\0" if len(items) == page else ""
+            page = min(2 * page, _PAGE)
 
     @property
     def _counted(self) -> Counted:
@@ -185,7 +188,7 @@ class Folding:
     def _fold_lane(self, organization: str, tail: Tail, now_ms: int) -> bool:
         """Fold what is outstanding in a lane; whether more can be folded at once."""
         landed_ms, read, first_ms = max(0, now_ms - SETTLING_MS), 0, tail.through_ms
-        entries = self.entries(organization, first_ms, lane=tail.lane)
+        entries = self.entries(organization, first_ms, _FIRST_PAGE, tail.lane)
         for batch, following in pairwise(chain(self._batches(organization, entries), [None])):
             sent = batch or []
             first_ms = first_ms if read else sent[0].accepted_ms
