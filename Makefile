@@ -45,6 +45,9 @@ soak: .venv/.ready ## the property tests for as long as it takes (ARGS='-k engin
 storm: .venv/.ready .local/tools/sam/.ready .local/tools/stack/.ready ## clients, faults and kills over a stack of its own for ten minutes, and then every figure (ARGS='--minutes 30 --seed 7')
 	@$(BIN)/python -m tests.storm $(ARGS)
 
+fuzz: .venv/.ready ## damaged bytes and texts for every reader of what is stored or sent (ARGS='--cases 1000000 --seed 7')
+	@PYTHONPATH=layers/odometer:cli:clients/python/src nice $(BIN)/python -m tests.fuzz $(ARGS)
+
 bench: .local/tools/bench/.ready ## other engines beside this one, a million events, first answers (ARGS='--users 1000 --quick', ARGS=scale)
 	@PYTHONPATH=layers/odometer:cli .local/tools/bench/bin/python -m bench $(or $(ARGS),--write)
 
@@ -130,7 +133,7 @@ ready-to-deploy: .venv/.ready
 help:
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: ready-to-release ready-to-deploy run up down test pictures timing soak storm bench mutants check format lock clean build deploy release artefact promote smoke start-api sbom audit secrets help
+.PHONY: ready-to-release ready-to-deploy run up down test pictures timing soak storm fuzz bench mutants check format lock clean build deploy release artefact promote smoke start-api sbom audit secrets help
 
 # ---------------------------------------------------------------- environments
 .venv/.ready: requirements/dev.txt pyproject.toml

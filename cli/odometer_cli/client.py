@@ -121,7 +121,7 @@ def checked(response: httpx.Response) -> httpx.Response:
 def content_of(response: httpx.Response, decimal: Callable[[str], Any] = float) -> Any:
     try:
         return json.loads(response.content, parse_float=decimal)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"What answers there is not Odometer: its {response.status_code} is not JSON."
         raise Refused(message, "Check the base URL.") from error
 
@@ -131,7 +131,7 @@ def message_of(response: httpx.Response) -> str:
     try:
         content = response.json()
         return str(content["message"] if "message" in content else content["error"]["message"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return "no explanation was given"
 
 

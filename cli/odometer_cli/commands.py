@@ -11,8 +11,9 @@ from typer.main import get_command, get_group
 
 from odometer import __version__
 from odometer.domain.errors import OdometerError
+from odometer.domain.stored import UNREADABLE
 from odometer_cli.deployment import Deployment, Place
-from odometer_cli.failure import INTERRUPTED, Failure, Misused, failure_of
+from odometer_cli.failure import INTERRUPTED, Failure, Misused, failure_of, unexpected
 from odometer_cli.local_stack import HOME, nearest_home
 from odometer_cli.output import show_failure
 
@@ -161,6 +162,8 @@ class Commands(TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
         except (OSError, ValueError) as error:
             failure = Misused(str(error), "Check the files, addresses and settings that you gave.")
+        except UNREADABLE as error:  # an answer has another shape than that of this release
+            failure = unexpected(error)
         show_failure(failure)
         raise typer.Exit(failure.exit_code)
 

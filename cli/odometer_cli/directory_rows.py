@@ -81,6 +81,8 @@ def rows_in(text: str, name: str) -> Iterator[Row]:
         if not follows_a_line(text, error):
             raise Misused(f"{name} is not JSON: {error}", NOT_SENT) from error
         document = None
+    except ValueError as error:  # a number of thousands of digits
+        raise Misused(f"{name} cannot be read: {error}", NOT_SENT) from error
     if isinstance(document, dict) and not isinstance(document.get("kind"), str):
         yield from rows_of_document(document)
     else:
@@ -115,7 +117,7 @@ def row_of_line(number: int, line: str) -> Row:
     except json.JSONDecodeError as error:
         message = f"line {number} is not JSON: {error.msg}: column {error.colno}"
         raise Misused(message, NOT_SENT) from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         message = f"line {number} is not a JSON object with a kind"
         raise Misused(message, NOT_SENT) from error
 

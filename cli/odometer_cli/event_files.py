@@ -109,7 +109,7 @@ def fault_of(line: bytes) -> str | None:
 
 def rows_of_table(content: BinaryIO) -> Iterator[tuple[int, bytes | str]]:
     reader = csv.reader((line.removeprefix(BOM_UTF8).decode() for line in content), strict=True)
-    columns = columns_of(next(reader, []))
+    columns = columns_of(heading_of(reader))
     while True:
         try:
             row = next(reader)
@@ -120,6 +120,13 @@ def rows_of_table(content: BinaryIO) -> Iterator[tuple[int, bytes | str]]:
             continue
         if row:
             yield reader.line_num, event_of(row, columns) or "has more cells than there are columns"
+
+
+def heading_of(reader: Iterator[list[str]]) -> list[str]:
+    try:
+        return next(reader, [])
+    except csv.Error as error:
+        raise Misused(f"line 1 is not CSV: {error}", CORRECT) from error
 
 
 def columns_of(heading: Sequence[str]) -> list[str]:

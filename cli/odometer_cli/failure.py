@@ -7,7 +7,9 @@
 130  interrupted by Ctrl-C
 """
 
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from odometer.domain.errors import (
@@ -72,6 +74,14 @@ def refusal(status: int, message: str, request_id: str) -> Failure:
         return Unreachable(what, f"Try again; if it stays so, look for {request_id} in the logs.")
     kind = BadRequest if status == BAD_REQUEST else Refused
     return kind(what, REMEDIES.get(status, "Check the base URL and the version of odometer."))
+
+
+def unexpected(error: Exception) -> Refused:
+    """The failure of a command that was answered something which it cannot read."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(at.filename).name}:{at.lineno}"
+    what = f"This was answered otherwise than expected: {type(error).__name__} at {place}."
+    return Refused(what, "Check the base URL and the version of odometer on both sides.")
 
 
 def failure_of(error: OdometerError) -> Failure:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from odometer.domain.stored import UNREADABLE
 from odometer_cli.failure import Misused, Unreachable
 from odometer_cli.output import err
 
@@ -37,13 +38,15 @@ class LocalStack:
         record = home / RECORD
         try:
             content = json.loads(record.read_text())
-            stack = cls(home, content["base_url"], content["outputs"], content["aws"])
+            stack = cls(home, content["base_url"], {**content["outputs"]}, {**content["aws"]})
             address = urlsplit(content["endpoint"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            host, port = str(address.hostname), address.port or 0
+            are_here = is_here(stack.base_url) and is_here(content["endpoint"])
+        except (OSError, *UNREADABLE) as error:
             raise Misused(f"{home} holds no record of a local stack.", START) from error
-        if not (is_here(stack.base_url) and is_here(content["endpoint"])):
+        if not are_here:
             raise Misused(f"{record} speaks of another machine, which no key is sent to.", START)
-        if not (stack.outputs and is_listening(str(address.hostname), address.port or 0)):
+        if not (stack.outputs and is_listening(host, port)):
             raise Unreachable(f"The local stack of {home} is not running.", START)
         return stack
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Invalid, NotFound
+from odometer.domain.stored import stored
 from odometer.services.erasure import erase
 from odometer.storage.directory import DirectoryStore, item_of
 from odometer.storage.dynamo import Item, Table
@@ -45,6 +46,7 @@ class Since:
         return {"pk": NOTES, "sk": f"{OF}{values.pop('organization')}", **values}
 
     @classmethod
+    @stored
     def from_item(cls, item: Item) -> Self:
         values: Any = {name: item[name] for name in item if name not in ("pk", "sk")}
         values |= {"erased": tuple(values["erased"]), "keys": tuple(values["keys"])}

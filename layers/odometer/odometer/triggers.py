@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from odometer.bootstrap import process
+from odometer.domain.errors import Corrupt
 from odometer.domain.time import epoch_ms
+from odometer.engine.format.log_entries import accepted_ms
 from odometer.engine.store import Item
-from odometer.engine.write.fold import accepted_ms
 from odometer.logs import LogLine, log, raised
 from odometer.services.work import Dispatched, Step, Work
 from odometer.storage.dynamo import from_dynamodb
@@ -26,6 +27,8 @@ OnMessage = Callable[[Work, str, datetime, bool], Step | None]
 """Work on one organization; true if a worker has had the same message before."""
 OnNewEntries = Callable[[Work, str, datetime, Sequence[Item]], None]
 Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
+UNREADABLE = ""
+"""Stands for the organization of a message that names none."""
 
 
 def on_schedule(work: OnSchedule) -> Handler:
@@ -47,9 +50,9 @@ def on_messages(work: OnMessage) -> Handler:
     """
 
     def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
-        engine, failed, unfinished = process().work, set[str](), []
+        engine, failed, unfinished = process().work, {UNREADABLE}, []
         for record in event["Records"]:
-            name = organization_of(record["body"])
+            name = organization_in(record["body"])
             again = int(record["attributes"]["ApproximateReceiveCount"]) > 1
             if name not in failed:
                 with step_of(name) as line:
@@ -68,8 +71,8 @@ def on_log_stream(work: OnNewEntries) -> Handler:
     def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
         engine, first_failed = process().work, []
         for name, changes in changes_by_organization(event).items():
-            new = [item_of(change["NewImage"]) for change in changes]
-            with step_of(name, task="stream", batches=len(new)) as line:
+            with step_of(name, task="stream", batches=len(changes)) as line:
+                new = [item_of(change["NewImage"]) for change in changes]
                 work(engine, name, datetime.now(UTC), new)
                 oldest_ms = min(map(accepted_ms, new))
                 line["fold_delay_ms"] = epoch_ms(datetime.now(UTC)) - oldest_ms
@@ -78,6 +81,16 @@ def on_log_stream(work: OnNewEntries) -> Handler:
         return failures(sorted(first_failed, key=int)[:1])
 
     return handler
+
+
+def organization_in(body: str) -> str:
+    """The organization that a message names; one that names none is noted, and waits for nobody."""
+    try:
+        return organization_of(body)
+    except Corrupt:
+        with step_of(UNREADABLE):
+            raise
+        return UNREADABLE
 
 
 def changes_by_organization(event: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from odometer.domain.errors import Corrupt
 from odometer.domain.events import DIGEST_BYTES, Event, digest_of
 from odometer.domain.kinds import KINDS
 from odometer.engine.format import frames, log_entries
@@ -205,5 +206,5 @@ def test_events_come_back_in_order(events: list[Event[int]]) -> None:
 @pytest.mark.parametrize("broken", ["second", "sources", "digests", "m0"])
 def test_columns_that_do_not_fit_each_other_are_undecodable(broken: str) -> None:
     event = Event(1, "automation", "ci", 5, 0, (1, 2, 0, 0), b"twelve bytes")
-    with pytest.raises(log_entries.Undecodable):
+    with pytest.raises(Corrupt):
         log_entries.from_attributes({**log_entries.to_attributes([event]), broken: b"\0\1"})

@@ -83,10 +83,10 @@ class Clock:
     def hear(self, date: str) -> None:
         """Take note of the time in the header of an answer."""
         try:
-            at = parsedate_to_datetime(date)
-        except (TypeError, ValueError, IndexError):
+            second = parsedate_to_datetime(date).timestamp()
+        except (TypeError, ValueError, IndexError, OverflowError):
             return
-        self.told = Moment(at.timestamp(), self.uptime())
+        self.told = Moment(second, self.uptime())
         error = self.wall() - self.told.second
         self.error_seconds = error if abs(error) > WRONG_SECONDS else 0.0
 
@@ -98,5 +98,8 @@ class Clock:
         booted, _, kept = stamp.partition(":")
         if self.told is None or not kept:
             return None
-        ago = self.told.uptime - float(kept) if booted == self.boot else 0.0
+        try:
+            ago = self.told.uptime - float(kept) if booted == self.boot else 0.0
+        except ValueError:  # somebody else has written it
+            return None
         return self.told.second - max(ago, 0.0)

@@ -156,7 +156,7 @@ def retry_after(response: httpx.Response) -> float | None:
         return float(said[:9])
     try:
         at = parsedate_to_datetime(said)
-    except (TypeError, ValueError, IndexError):
+        at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
     return max(0.0, (at - datetime.now(timezone.utc)).total_seconds())

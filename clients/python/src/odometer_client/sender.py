@@ -273,6 +273,8 @@ class Sender:
             return None
         content = parsed(record.content)
         second = second_of(content["time"])
+        if second is None:
+            return None
         happened = None if record.place in part.again else self._clock.happened(record.stamp)
         if happened is not None and abs(second - happened) > CORRECTED_SECONDS:
             timely = as_json({**content, "time": formatted(int(happened))})
@@ -290,5 +292,9 @@ class Sender:
         return 0.0
 
 
-def second_of(time: str) -> float:
-    return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
+def second_of(time: str) -> float | None:
+    """The second of an event's time; None if this Python cannot read it."""
+    try:
+        return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
+    except (OverflowError, ValueError):
+        return None

@@ -13,6 +13,7 @@ from typing import Final
 
 from odometer.domain.errors import Unavailable
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import require, stored
 
 NO_DIGEST: Final = "0" * 64
 """Where no hash is stored."""
@@ -29,8 +30,11 @@ class Secret:
     versions: tuple[str, ...]
 
     @classmethod
+    @stored
     def of(cls, text: str) -> "Secret":
-        return cls(tuple(json.loads(text)["versions"]) if text.startswith("{") else (text,))
+        versions = json.loads(text)["versions"] if text.startswith("{") else [text]
+        require(versions and all(isinstance(each, str) and each for each in versions))
+        return cls(tuple(versions))
 
     @property
     def text(self) -> str:
@@ -56,16 +60,16 @@ class Secret:
         """The hash of a message that is stored in its place."""
         return self._made(message, self.newest, self.newest)
 
-    def hash_like(self, message: bytes, stored: str) -> str:
+    def hash_like(self, message: bytes, made: str) -> str:
         """The hash of a message, made with the versions that a stored one was made with."""
-        first, last, _ = parts_of(stored)
+        first, last, _ = parts_of(made)
         return self._made(message, first, last)
 
-    def hash_again(self, stored: str) -> str:
+    def hash_again(self, made: str) -> str:
         """A stored hash, hashed again with every newer version."""
-        first, last, value = parts_of(stored)
-        if stored == NO_DIGEST or last == self.newest:
-            return stored
+        first, last, value = parts_of(made)
+        if made == NO_DIGEST or last == self.newest:
+            return made
         return named(first, self.newest, self._chain(value.encode(), last + 1, self.newest))
 
     def _made(self, message: bytes, first: int, last: int) -> str:
@@ -84,16 +88,19 @@ class Secret:
         return hmac.digest(self.versions[version - 1].encode(), purpose, "sha256")
 
 
-def version_of(stored: str) -> int:
+def version_of(made: str) -> int:
     """The newest version that made a stored hash."""
-    return parts_of(stored)[1]
+    return parts_of(made)[1]
 
 
-def parts_of(stored: str) -> tuple[int, int, str]:
+@stored
+def parts_of(made: str) -> tuple[int, int, str]:
     """The first and the last version that made a hash, and the hash."""
-    versions, _, value = stored.rpartition(":")
+    versions, _, value = made.rpartition(":")
     first, _, last = versions.partition("-")
-    return int(first or 1), int(last or first or 1), value
+    begin, end = int(first or 1), int(last or first or 1)
+    require(1 <= begin <= end)
+    return begin, end, value
 
 
 def named(first: int, last: int, value: str) -> str:

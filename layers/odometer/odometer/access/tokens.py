@@ -30,9 +30,10 @@ from odometer.access.keys import (
 )
 from odometer.access.policy import MAKE_EMBEDS, Access, Caller, Grant, Scope, Target
 from odometer.access.secret import Secret, version_of
-from odometer.domain.errors import Forbidden, Unauthenticated
+from odometer.domain.errors import Corrupt, Forbidden, Unauthenticated
 from odometer.domain.frozen import frozen
 from odometer.domain.people import Role
+from odometer.domain.stored import require, stored
 from odometer.domain.time import epoch_second
 
 MARK: Final = "oet_"
@@ -76,11 +77,20 @@ class Claims:
     @classmethod
     def of(cls, text: str) -> "Claims":
         """The claims of a token that is ours; those of another version are not understood."""
-        content: dict[str, Any] = json.loads(urlsafe_b64decode(text + "=="))
-        if content.pop("version") != VERSION:
-            raise Unauthenticated
-        lists = {name: tuple(each) for name, each in content.items() if isinstance(each, list)}
-        return cls(**{**content, **lists, "access": Access(content["access"])})
+        try:
+            return claims_in(text)
+        except Corrupt:
+            raise Unauthenticated from None
+
+
+@stored
+def claims_in(text: str) -> Claims:
+    content: dict[str, Any] = json.loads(urlsafe_b64decode(text + "=="))
+    require(content.pop("version") == VERSION and type(content["expires"]) is int)
+    lists = {name: tuple(each) for name, each in content.items() if isinstance(each, list)}
+    require(all(isinstance(each, str) for several in lists.values() for each in several))
+    require(isinstance(content["origins"], list) and "access" in content)
+    return Claims(**{**content, **lists, "access": Access(content["access"])})
 
 
 @frozen

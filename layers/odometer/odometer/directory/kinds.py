@@ -17,6 +17,7 @@ from odometer.domain.kinds import (
     Ratio,
     Unit,
 )
+from odometer.domain.stored import stored
 
 Part = TypeVar("Part", Measure, Ratio)
 Row = Mapping[str, Any]
@@ -43,6 +44,7 @@ _REMEMBERED: Final = 1024
 
 
 @lru_cache(maxsize=_REMEMBERED)
+@stored
 def own_kind(name: str, definition: str) -> Kind:
     """The kind of that name; what it is follows from its definition, whoever has it."""
     return changed(NEW_KIND, {"name": name, **json.loads(definition)})

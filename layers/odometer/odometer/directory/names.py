@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from odometer.directory.columns import NAMES, Block, Columns
+from odometer.domain.stored import stored
 
 MEGABYTE: Final = 1024 * 1024
 KEPT_BYTES: Final = 64 * MEGABYTE
@@ -67,6 +68,7 @@ class NameDigests:
                 self._keep((organization, block), commits[block], known[block])
                 yield block, known[block]
 
+    @stored
     def _of(self, columns: Columns) -> "array[int]":
         return array("Q", [self._digest(name) for column in NAMES for name in columns[column]])
 

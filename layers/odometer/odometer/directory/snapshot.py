@@ -35,6 +35,7 @@ from odometer.directory.people import (
 )
 from odometer.domain.kinds import BREAKDOWNS, DEFAULT_PRODUCTS, KINDS, Kind
 from odometer.domain.people import KeyOwner, Role, State, UserType
+from odometer.domain.stored import stored
 from odometer.domain.text import as_kept
 from odometer.domain.values import NONE, SentValue, Values
 
@@ -62,6 +63,7 @@ class Directory:
         self._now = now or self
 
     @cached_property
+    @stored
     def organization(self) -> Organization:
         """The organization; what a later release has stored of it is passed over."""
         stored = self.head.organization
@@ -72,6 +74,7 @@ class Directory:
         return self.head.limits
 
     @cached_property
+    @stored
     def license(self) -> License | None:
         return License(**self.head.license) if self.head.license else None
 
@@ -92,6 +95,7 @@ class Directory:
         return [product for product in self.products if product.kind == APP]
 
     @cached_property
+    @stored
     def kinds(self) -> Mapping[str, Kind]:
         """The kind of every product, those that every organization has included."""
         known = {**KINDS, **self._kinds_with_products} if self.head.sizes.get("kinds") else KINDS
@@ -103,6 +107,7 @@ class Directory:
         return self.own_kinds
 
     @cached_property
+    @stored
     def own_kinds(self) -> Mapping[str, Kind]:
         """The kinds that the organization has beside the built-in ones, by name."""
         columns = self.columns("kinds", "rows")
@@ -139,6 +144,7 @@ class Directory:
         blocks = {each[:2]: self.block_of_values(*each[:2]) for each in several}
         return {value: blocks[value[:2]] for value in several}
 
+    @stored
     def values_in(self, blocks: Collection[Block]) -> dict[Block, Values]:
         """The values of some breakdowns; a block is there when it has any."""
         content = self._read([block for block in blocks if block in self.head.blocks])
@@ -161,6 +167,7 @@ class Directory:
         head = self._now.head
         return head.erased.union(*self._now.erased_by_page(head.pages).values())
 
+    @stored
     def erased_by_page(self, pages: Collection[Block]) -> dict[Block, list[int]]:
         """Those who were erased, by the pages that say so."""
         commits = {page: self.head.blocks[page] for page in pages if page in self.head.blocks}
@@ -176,11 +183,9 @@ class Directory:
         """Users in the order of their ordinals, a few blocks in memory at a time."""
         numbers = range(ordinal // BLOCK_ROWS, len(self.head.blocks_of("users", "roster")))
         for number, columns in self.stretches(numbers, USER_FAMILIES):
-            names = [name for family in USER_FAMILIES for name in FAMILIES["users"][family]]
-            rows = zip(*(columns[name] for name in names), strict=True)
-            for user, row in enumerate(rows, number * BLOCK_ROWS):
-                if user >= ordinal and user not in self.erased:
-                    yield User(user, **dict(zip(names, row, strict=True)))
+            for user in users_in(columns, number * BLOCK_ROWS):
+                if user.ordinal >= ordinal and user.ordinal not in self.erased:
+                    yield user
 
     def stretches(
         self, numbers: Sequence[int], families: Sequence[str]
@@ -197,11 +202,10 @@ class Directory:
         """Every state that a user was in, with the ms in which it began, user by user."""
         numbers = range(len(self.head.blocks_of("users", "roster")))
         for _, columns in self.stretches(numbers, ("roster", "profile", HISTORY)):
-            rows = zip(columns["former"], columns["state"], columns["state_since"], strict=True)
-            for former, state, since in rows:
-                yield [*((was, began) for was, began in former), (state, since)]
+            yield from histories_in(columns)
 
     @cached_property
+    @stored
     def team_sizes(self) -> Counter[int | None]:
         """How many users are in each team, whatever their state."""
         teams = self.columns("users", "roster")["team"]
@@ -215,6 +219,7 @@ class Directory:
     def user(self, ordinal: int) -> User:
         return self.users_at([ordinal])[0]
 
+    @stored
     def key_owner(self, ordinal: int, registers: Iterable[str] = ()) -> KeyOwner:
         """The user who owns a key, without the blocks that authentication does not need.
 
@@ -246,6 +251,7 @@ class Directory:
             return []
         return self._blocks.digests.unread(self.head.organization["id"], self.commits(blocks))
 
+    @stored
     def users_at(self, ordinals: Sequence[int]) -> list[User]:
         rows = self._rows_of_users(ordinals, *USER_FAMILIES)
         return [User(ordinal, **row) for ordinal, row in zip(ordinals, rows, strict=True)]
@@ -267,6 +273,7 @@ class Directory:
         types = self.columns("users", "roster")["type"]
         return {ordinal for ordinal, each in enumerate(types) if each == wanted}
 
+    @stored
     def members_of(self, department_ids: Collection[str]) -> set[int]:
         """The ordinals of the users in any of some departments; an unknown one has none."""
         numbers = self.departments_with(department_ids)
@@ -319,6 +326,7 @@ class Directory:
         """The app with that id, in whatever case its hex digits are, if there is one."""
         return next((app for app in self.apps if app.id == as_kept(app_id)), None)
 
+    @stored
     def columns(self, register: str, *families: str) -> Columns:
         blocks = {family: self.head.blocks_of(register, family) for family in families}
         content = self._read(list(chain.from_iterable(blocks.values())))
@@ -346,12 +354,14 @@ class Directory:
         every = [self.head.blocks, *named.values()]
         return {block: commits[block] for commits in every for block in wanted & commits.keys()}
 
+    @stored
     def pages(self, pages: Collection[Block]) -> dict[Block, dict[Block, str]]:
         """The blocks that pages name."""
         commits = {page: self.head.blocks[page] for page in pages}
         content = self._blocks.read(self.head.organization["id"], commits) if commits else {}
         return {page: blocks_in(page, columns) for page, columns in content.items()}
 
+    @stored
     def _read(self, wanted: Sequence[Block]) -> Mapping[Block, Columns]:
         """Some blocks; whatever they hold yet, or this process has kept, nobody erased has a name.
 
@@ -372,6 +382,7 @@ class Directory:
             head.erased.union(*self._now.erased_by_page(pages).values()) if pages else head.erased
         )
 
+    @stored
     def _rows_of_users(
         self, ordinals: Sequence[int], *families: str, beside: Sequence[Block] = ()
     ) -> list[dict[str, Any]]:
@@ -394,6 +405,7 @@ class Directory:
             for ordinal in ordinals
         ]
 
+    @stored
     def _rows(self, register: str, *names: str) -> list[tuple[Any, ...]]:
         columns = self.columns(register, "rows")
         ordinals = range(self.head.sizes[register])
@@ -416,6 +428,25 @@ def blocks_of_users(number: int, families: Sequence[str]) -> list[Block]:
     return [*blocks, *history_blocks(number)] if HISTORY in families else blocks
 
 
+@stored
+def users_in(columns: Columns, first: int) -> list[User]:
+    """The users of a block; whoever was erased is nobody among them."""
+    names = [name for family in USER_FAMILIES for name in FAMILIES["users"][family]]
+    rows = zip(*(columns[name] for name in names), strict=True)
+    return [
+        User(user, **dict(zip(names, row, strict=True))) for user, row in enumerate(rows, first)
+    ]
+
+
+@stored
+def histories_in(columns: Columns) -> list[list[tuple[State, int]]]:
+    rows = zip(columns["former"], columns["state"], columns["state_since"], strict=True)
+    return [
+        [*((was, began) for was, began in former), (state, since)] for former, state, since in rows
+    ]
+
+
+@stored
 def joined(content: Mapping[Block, Columns], number: int, families: Sequence[str]) -> Columns:
     """The columns of 1,024 users, former states among them if they were asked for."""
     columns: Columns = {}

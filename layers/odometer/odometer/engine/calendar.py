@@ -5,6 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from odometer.domain.kinds import Kind
+from odometer.domain.stored import stored
 from odometer.domain.time import DAY, day_start, epoch_second, instant_at
 from odometer.domain.time import day_of as local_day
 
@@ -15,6 +16,7 @@ NEVER: Final = 1 << 40
 """A second after all others."""
 
 
+@stored
 def zone_of(kind: Kind, zone: str) -> tzinfo:
     return ZoneInfo(zone) if kind.local_days else UTC
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from zlib import crc32
 
 from odometer.domain.acts import Act, Action, Recorder
+from odometer.domain.errors import Corrupt
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import DAY, KEPT_FOR_CURSORS, epoch_ms, epoch_second, instant_at
 from odometer.engine import calendar
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import UsageHead, read_head
 from odometer.engine.format.lanes import ByLane
-from odometer.engine.format.log_entries import Undecodable
 from odometer.engine.format.marks import FOLD, FOLD_AGAIN, GROUP, REBUILD, SETTLE
 from odometer.engine.format.products import MeteredProduct, metered
 from odometer.engine.format.segments import first_dates, years_with_frames
@@ -315,5 +315,5 @@ def accepted_again(organization: str, entry: Item, now: datetime, lanes: int) ->
 def is_readable(entry: Item) -> bool:
     try:
         return bool(log_entries.events_of(entry))
-    except Undecodable:
+    except Corrupt:
         return False

@@ -6,9 +6,10 @@ Then they are removed from the table. An erasure that failed on the way is finis
 the same id again, which is found as long as one copy still has it.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from odometer.directory.columns import BLOCK_ROWS, Block, nameless
 from odometer.directory.registers import MOST_USERS
@@ -16,6 +17,7 @@ from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.acts import Act, Action, Recorder
 from odometer.domain.errors import NotFound, Unavailable
+from odometer.domain.stored import stored
 from odometer.storage.directory import (
     DirectoryStore,
     block_key,
@@ -84,7 +86,13 @@ def unfinished_erasures(
 def erasing(directories: DirectoryStore, organization: str) -> Iterator[int]:
     first, last = erasing_key(0), erasing_key(MOST_USERS)
     for item in directories.table.query(organization, first, last, consistent=True):
-        yield int(str(item["sk"]).rpartition("#")[2])
+        yield erased_in(item)
+
+
+@stored
+def erased_in(item: Mapping[str, Any]) -> int:
+    """The user that a note is about."""
+    return int(str(item["sk"]).rpartition("#")[2])
 
 
 def revoke(directories: DirectoryStore, organization: str, users: Collection[int]) -> None:

@@ -18,7 +18,7 @@ from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL, LOCAL
 from odometer.engine.format.groups import Members
 from odometer.engine.format.lanes import ByLane, widened
-from odometer.engine.format.log_entries import SETTLING_MS
+from odometer.engine.format.log_entries import SETTLING_MS, accepted_ms
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct
 from odometer.engine.read.latest import (
     LastActive,
@@ -33,7 +33,7 @@ from odometer.engine.read.people import PeopleSeries, series_of_some
 from odometer.engine.read.projections import RowUsage, totals_in_blocks, usage_of_rows
 from odometer.engine.read.series import Series
 from odometer.engine.read.views import View
-from odometer.engine.store import Item, KeyRange
+from odometer.engine.store import KeyRange
 from odometer.services.ahead import ViewAhead
 from odometer.services.tasks import Tasks
 from odometer.storage.directory import DirectoryStore
@@ -243,10 +243,6 @@ class Usage:
 def products_of(directory: Directory) -> list[MeteredProduct]:
     """Every product of a directory, in the order in which the engine numbers them."""
     return [MeteredProduct(product, kind) for product, kind in directory.kinds.items()]
-
-
-def accepted_ms(entry: Item) -> int:
-    return int(str(entry["sk"])[:13])
 
 
 def result_or_none(reading: Future[Used]) -> Used | None:

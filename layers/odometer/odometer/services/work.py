@@ -35,7 +35,7 @@ class Dispatched(NamedTuple):
     overdue_seconds: int
     """How late the oldest of these tasks is."""
     failing: int
-    """Organizations of which a task has failed three times in a row."""
+    """Organizations of which a task has failed three times in a row, or whose mark is damaged."""
 
 
 def longest_wait(marks: Iterable[Mark], task: str, second: int) -> int:

@@ -165,7 +165,7 @@ class LeanClient:
     def _tried(self, operation: str, arguments: Mapping[str, Any]) -> Any:
         try:
             status, answer = self._answer(operation, arguments)
-        except (OSError, ValueError):
+        except (OSError, RecursionError, ValueError):
             status, answer = 0, {}
         if status == ANSWERED:
             return answer

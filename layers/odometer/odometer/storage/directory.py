@@ -21,7 +21,7 @@ from itertools import chain, islice
 from operator import methodcaller
 from sys import getsizeof
 from threading import Lock
-from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from odometer.access.keys import Credential, Proof
 from odometer.access.policy import Scope
@@ -32,7 +32,8 @@ from odometer.directory.snapshot import Directory
 from odometer.directory.upsert import DirectoryEdit
 from odometer.domain.acts import Commit
 from odometer.domain.errors import Conflict, Corrupt, NotFound, Unauthenticated, Unavailable
-from odometer.domain.time import KEPT_FOR_CURSORS
+from odometer.domain.stored import inflated, require, stored
+from odometer.domain.time import KEPT_FOR_CURSORS, instant_at
 from odometer.domain.values import SentValue
 from odometer.storage.dynamo import BATCH_GET, Found, Item, Key, Table, Write, backoff
 
@@ -42,6 +43,8 @@ HEAD = "HEAD"
 ORGANIZATIONS = "ORGANIZATIONS"
 LARGEST_SLICE = 350_000
 """A block that is larger, compressed, is stored in slices; an item has at most 400 kB."""
+LARGEST_COLUMNS = 2**24
+"""Bytes of a block or a head in JSON; the largest that is written has a tenth of it."""
 KEPT_BYTES = 96 * 1024 * 1024
 """So much memory the blocks take that a process keeps."""
 SAMPLED = 16
@@ -57,15 +60,23 @@ def slice_keys(block: Block, commit: str) -> list[str]:
     """The keys of a block's items; a commit ends with the number of slices if it has several."""
     key = block_key(block, commit)
     _, _, count = commit.partition("/")
-    return [f"{key}/{place}" for place in range(int(count))] if count else [key]
+    return [f"{key}/{place}" for place in range(slices_in(block, count))] if count else [key]
 
 
+@stored
+def slices_in(block: Block, count: str) -> int:
+    require(1 <= int(count) <= block.size)
+    return int(count)
+
+
+@stored
 def first_row(block: Block, key: str) -> int:
     """The first row in an item of a block."""
     _, *places = key.split("/")
     if not places:
         return block.number * block.size
     count, place = map(int, places)
+    require(0 <= place < count)
     return block.number * block.size + place * (block.size // count)
 
 
@@ -355,10 +366,19 @@ def compressed(columns: Any) -> bytes:
     return zlib.compress(json.dumps(columns, separators=(",", ":")).encode(), 6)
 
 
+@stored
 def columns_of(item: Mapping[str, Any]) -> Columns:
-    return cast("Columns", json.loads(zlib.decompress(cast("bytes", item["columns"]))))
+    """The columns of a block, or of a slice of it."""
+    columns: Columns = content_of(item)
+    require(all(isinstance(column, list) for column in columns.values()))
+    return columns
 
 
+def content_of(item: Mapping[str, Any]) -> Any:
+    return json.loads(inflated(item["columns"], LARGEST_COLUMNS))
+
+
+@stored
 def whole(slices: Sequence[Columns]) -> Columns:
     """The columns of a block from its slices."""
     if len(slices) == 1:
@@ -412,15 +432,18 @@ def item_of(head: DirectoryHead) -> Item:
     }
 
 
+@stored
 def head_of(item: Mapping[str, Any]) -> DirectoryHead:
-    document: Any = columns_of(item)
+    document = content_of(item)
     blocks = {Block(*words): commit for *words, commit in document.pop("blocks")}
     erased = frozenset(document.pop("erased", ()))
+    require(isinstance(document["organization"]["id"], str) and isinstance(document["sizes"], dict))
+    require(all(isinstance(block.number, int) for block in blocks))
     return DirectoryHead(
-        version=cast("int", item["version"]),
+        version=int(item["version"]),
         blocks=blocks,
         erased=erased,
-        limits=item.get("limits", {}),
+        limits={**item.get("limits", {})},
         **document,
     )
 
@@ -458,11 +481,12 @@ NOBODYS: Final = new_credential_item(
 """What stands for a credential that is not there; no text is known that has such a hash."""
 
 
+@stored
 def credential_of(item: Mapping[str, Any]) -> Credential:
     """A credential; attributes that a later release has added are left out."""
     values: dict[str, Any] = {name: item[name] for name in item if name in KNOWN}
     for name in INSTANTS:
         seconds = values.get(name)
-        values[name] = None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+        values[name] = None if seconds is None else instant_at(seconds)
     values["earlier"] = tuple(values.get("earlier", ()))
     return Credential(**{**values, "scopes": frozenset(map(Scope, values["scopes"]))})

@@ -14,6 +14,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from odometer.domain.errors import NotConfigured, OdometerError, Unavailable
+from odometer.domain.stored import stored
 from odometer.engine.store import Item as StoredItem
 from odometer.engine.store import KeyRange, Made, PagesOf, items_of
 from odometer.storage.aws import DICE, Cancelled, ConditionFailed, client_of
@@ -143,7 +144,7 @@ def deserialize(typed: Mapping[str, Any]) -> Value:
         case "L":
             return [deserialize(each) for each in value]
         case "M":
-            return from_dynamodb(value)
+            return plain(value)
         case "NULL":
             return None
     found: str | bytes | bool = value
@@ -154,8 +155,12 @@ def to_dynamodb(item: Mapping[str, Value]) -> dict[str, Any]:
     return {name: serialize(value) for name, value in item.items()}
 
 
-def from_dynamodb(item: Mapping[str, Any]) -> Item:
-    return {name: deserialize(value) for name, value in item.items()}
+def plain(typed: Mapping[str, Any]) -> Item:
+    return {name: deserialize(value) for name, value in typed.items()}
+
+
+from_dynamodb = stored(plain)
+"""The plain values of an item."""
 
 
 Each = TypeVar("Each")

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
 from odometer.domain.errors import Unavailable
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import stored
+from odometer.domain.time import instant_at
 from odometer.storage.dynamo import Table
 
 HOUR_SECONDS = 3600
@@ -33,12 +36,14 @@ class KeyActivity:
 
     def keys_used(self, organization: str) -> Mapping[str, datetime]:
         items = self.table.query(organization, "KEY#", "KEY#~")
-        return {
-            str(item["sk"]).removeprefix("KEY#"): datetime.fromtimestamp(
-                int(str(item["used_at"])), UTC
-            )
-            for item in items
-        }
+        return dict(map(use_of, items))
+
+
+@stored
+def use_of(item: Mapping[str, Any]) -> tuple[str, datetime]:
+    """A key, and the hour of its last use."""
+    used_at = instant_at(int(str(item["used_at"])))
+    return str(item["sk"]).removeprefix("KEY#"), used_at
 
 
 def hour_of(now: datetime) -> int:

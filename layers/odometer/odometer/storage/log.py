@@ -4,17 +4,20 @@ import secrets
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any
 
 from odometer.domain.errors import TooLarge
 from odometer.domain.events import Event
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import inflated, stored
 from odometer.domain.time import epoch_ms, epoch_second, instant_of_ms
 from odometer.engine.format import keys, log_entries
 from odometer.storage.dynamo import Item, Table
 from odometer.storage.marks import Marks
 
 ANSWERS_KEPT = timedelta(hours=24)
+LARGEST_ANSWER = 2**22
+"""Bytes of an answer that is kept; one with a thousand errors has a tenth of it."""
 LARGEST_ENTRY = 400_000
 """Bytes that an item of the log may have; 1,000 events of real names have a tenth of it."""
 
@@ -38,8 +41,9 @@ class KeptAnswer:
         }
 
     @classmethod
-    def from_item(cls, item: Item) -> "KeptAnswer":
-        answer = zlib.decompress(cast("bytes", item["answer"])).decode()
+    @stored
+    def from_item(cls, item: Mapping[str, Any]) -> "KeptAnswer":
+        answer = inflated(item["answer"], LARGEST_ANSWER).decode()
         return cls(str(item["digest"]), answer, instant_of_ms(int(str(item["at"]))))
 
 

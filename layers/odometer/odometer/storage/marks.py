@@ -4,15 +4,19 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
+from typing import Any, Final, Self
 
-from odometer.domain.errors import Unavailable
+from odometer.domain.errors import Corrupt, Unavailable
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import stored
 from odometer.engine.format import keys
 from odometer.engine.format.marks import FOLD, Mark
-from odometer.storage.dynamo import Table, backoff
+from odometer.storage.dynamo import Item, Table, backoff
 
 MINUTE = 60
 FIRST_STEPS = 2**31
+DAMAGED: Final = {"damaged": 1_000}
+"""The failures of an organization whose mark cannot be read."""
 
 
 @frozen
@@ -23,6 +27,11 @@ class Sweep:
     after: str = ""
     """The last organization that it has marked."""
     is_over: bool = True
+
+    @classmethod
+    @stored
+    def from_item(cls, item: Mapping[str, Any]) -> Self:
+        return cls(int(str(item["day"])), str(item["after"]), bool(item["is_over"]))
 
 
 @frozen
@@ -63,7 +72,7 @@ class Marks:
 
     def all(self) -> Iterator[Mark]:
         """Every mark, page by page."""
-        return map(Mark.from_item, self.table.query(keys.MARKS, keys.BOTTOM, keys.TOP))
+        return map(readable, self.table.query(keys.MARKS, keys.BOTTOM, keys.TOP))
 
     def change(
         self, organization: str, new: Callable[[Mark], Mark], known: Mark | None = None
@@ -89,9 +98,15 @@ class Marks:
     @property
     def sweep(self) -> Sweep:
         item = self.table.get(keys.MARKS, keys.SWEEP)
-        if item is None:
-            return Sweep()
-        return Sweep(int(str(item["day"])), str(item["after"]), bool(item["is_over"]))
+        return Sweep.from_item(item) if item else Sweep()
 
     def keep_sweep(self, sweep: Sweep) -> None:
         self.table.put({"pk": keys.MARKS, "sk": keys.SWEEP, **asdict(sweep)})
+
+
+def readable(item: Item) -> Mark:
+    """A mark; one that is damaged counts as failing, and keeps no other from being found."""
+    try:
+        return Mark.from_item(item)
+    except Corrupt:
+        return Mark(str(item["sk"]), 0, failures=DAMAGED)

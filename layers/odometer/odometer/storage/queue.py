@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from odometer.domain.errors import Unavailable
+from odometer.domain.stored import stored
 from odometer.engine.format.marks import Mark
 from odometer.storage.aws import client_of
 from odometer.storage.dynamo import domain_errors
@@ -53,5 +54,7 @@ def message_of(mark: Mark) -> dict[str, str]:
     }
 
 
+@stored
 def organization_of(body: str) -> str:
+    """The organization that a message is about."""
     return str(json.loads(body)["organization"])

@@ -1,7 +1,11 @@
 """The activity table: what all processes have counted of an organization in a window."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from odometer.access.limits import WINDOW_SECONDS, Asked, Load
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import stored
 from odometer.storage.dynamo import Table
 
 KEPT_SECONDS = 60 * WINDOW_SECONDS
@@ -22,7 +26,12 @@ class SharedLoads:
         except BaseException:
             load.counted.update(taken)  # they are shared with the next request
             raise
-        load.shared = {name: int(str(item[name])) for name in item.keys() - {"pk", "sk", "ttl"}}
+        load.shared = counts_in(item)
+
+
+@stored
+def counts_in(item: Mapping[str, Any]) -> dict[str, int]:
+    return {name: int(str(item[name])) for name in item.keys() - {"pk", "sk", "ttl"}}
 
 
 def load_key(asked: Asked, window: int) -> str:

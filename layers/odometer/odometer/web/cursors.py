@@ -18,8 +18,9 @@ from urllib.parse import urlencode
 from pydantic import Field
 
 from odometer.directory.snapshot import Directory
-from odometer.domain.errors import Fault, Invalid, NotFound
+from odometer.domain.errors import Corrupt, Fault, Invalid, NotFound
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import inflated, require, stored
 from odometer.domain.time import CURSOR_LIFE, SECOND, epoch_second
 from odometer.engine.format.decisions import Gap
 from odometer.services.usage import Usage
@@ -30,6 +31,8 @@ from odometer.web.models import PAGING, Query
 HALF_LIFE_SECONDS: Final = CURSOR_LIFE // 2 // SECOND
 LONGEST_CURSOR: Final = 8_192
 """More than the gateway lets through; nothing longer is looked at."""
+LARGEST_MARK: Final = 2**17
+"""Bytes of what a cursor says; the largest head with all that a cursor keeps of it has a tenth."""
 TAG_BYTES: Final = 16
 EXPIRED: Final = "Cursor expired"
 NEXT = "The `next_cursor` of the page before; everything but the size of a page stays the same."
@@ -118,7 +121,10 @@ class Chain:
         tag, body = content[:TAG_BYTES], content[TAG_BYTES:]
         if not any(hmac.compare_digest(tag, self._tag(body, key)) for key in self.keys):
             raise cursor_fault("Invalid cursor", cursor)
-        mark = Mark(**json.loads(zlib.decompress(body)))
+        try:
+            mark = mark_in(body)
+        except Corrupt:  # it is ours, of another release
+            raise cursor_fault("Invalid cursor", cursor) from None
         if mark.expires <= self.now:
             raise cursor_fault(EXPIRED, cursor)
         return mark
@@ -135,12 +141,21 @@ class Chain:
         return hmac.digest(key, message, "sha256")[:TAG_BYTES]
 
 
+@stored
+def mark_in(body: bytes) -> Mark:
+    mark = Mark(**json.loads(inflated(body, LARGEST_MARK)))
+    numbers = [mark.row, mark.expires, mark.directory, mark.erased, *mark.ahead]
+    require({type(number) for number in numbers} == {int} and isinstance(mark.pin, dict))
+    return mark
+
+
+@stored
 def content_without_expiry(cursor: str) -> bytes:
     """The cursor's content without its exact expiry, so that a page's ETag stays the same.
 
     The half day in which it expires stays: a page that a client has kept has hours to live.
     """
-    mark = json.loads(zlib.decompress(bytes_of(cursor)[TAG_BYTES:]))
+    mark = json.loads(inflated(bytes_of(cursor)[TAG_BYTES:], LARGEST_MARK))
     return json.dumps({**mark, "expires": mark["expires"] // HALF_LIFE_SECONDS}).encode()
 
 

@@ -17,6 +17,7 @@ from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Conflict, Invalid, TooLarge, Unsupported
 from odometer.domain.events import Event, Refused, Rules
 from odometer.domain.numbers import LONGEST_NUMBER, exact
+from odometer.domain.stored import stored
 from odometer.domain.text import CONTROL
 from odometer.logs import LogLine
 from odometer.storage.log import EventLog, KeptAnswer
@@ -201,12 +202,17 @@ def read_once(
     first = log.keep_answer(caller.organization, key, mine)
     if first.digest != digest:
         raise Conflict(key)
-    receipt = Receipt.model_validate_json(first.answer)
+    receipt = kept_receipt(first.answer)
     if first is not mine:
         # The first try may have died before its events were durable: put them again, by its rules.
         refused = {error.index for error in receipt.errors}
         good, _ = read_batch(events, Rules(rules.kinds, first.at, rules.retention_years), refused)
     return (good, receipt), first is not mine
+
+
+@stored
+def kept_receipt(answer: str) -> Receipt:
+    return Receipt.model_validate_json(answer)
 
 
 def idempotency_key(request: Request) -> str:

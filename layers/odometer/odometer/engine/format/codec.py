@@ -12,14 +12,18 @@ import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from odometer.domain.kinds import LEAST_MEASURES
+from odometer.domain.stored import require, stored
 
 NARROW: Final = 8
 """Bytes of a lane."""
 WIDE: Final = 16
 """Bytes of a lane where eight are too few."""
+MOST_LANES: Final = 2**22
+"""No column is longer. A plan has some 100,000 events, and no item holds the rows of two plans."""
 ANY_REPEATS: Final = zlib.Z_DEFAULT_STRATEGY
 RUNS: Final = zlib.Z_RLE
 """What of a plane is looked for: whatever stands in it twice, or only runs of one byte."""
@@ -43,8 +47,11 @@ def pack_lanes(lanes: bytes, lane_bytes: int = NARROW, strategy: int = ANY_REPEA
     return b"".join([_deflated(plane, strategy) for plane in planes]) if lanes else b""
 
 
+@stored
 def planes_in(packed: bytes) -> list[bytes]:
-    return list(_inflate(packed))
+    planes = list(islice(_inflate(packed), WIDE + 1))
+    require(len(planes) <= WIDE and len(set(map(len, planes))) <= 1)
+    return planes
 
 
 def lanes_of(planes: Sequence[bytes], lane_bytes: int) -> bytearray:
@@ -115,9 +122,10 @@ def measures_in(item: Mapping[str, Any], of: int) -> int:
 
 def unpack_measures(item: Mapping[str, Any], of: int, rows: int) -> list[Numbers]:
     """The measures of rows; those that were added to the kind later are 0."""
-    stored = measures_in(item, of)
-    columns = [unpack(item[f"m{place}"]) for place in range(stored)]
-    return columns + [unused(rows)] * (of - stored)
+    known = measures_in(item, of)
+    columns = [unpack(item[f"m{place}"]) for place in range(known)]
+    require(all(len(column) == rows for column in columns))
+    return columns + [unused(rows)] * (of - known)
 
 
 def _deflated(plane: bytes, strategy: int) -> bytes:
@@ -142,5 +150,7 @@ def _deflate(plane: bytes, strategy: int) -> bytes:
 def _inflate(packed: bytes) -> Iterator[bytes]:
     while packed:
         stream = zlib.decompressobj(_RAW)
-        yield stream.decompress(packed)
+        plane = stream.decompress(packed, MOST_LANES + 1)
+        require(stream.eof and len(plane) <= MOST_LANES)
+        yield plane
         packed = stream.unused_data

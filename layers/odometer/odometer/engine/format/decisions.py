@@ -12,6 +12,7 @@ from zlib import crc32
 from odometer.domain.errors import Unavailable
 from odometer.domain.events import Event
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import require, stored
 from odometer.engine.format import keys, lanes, log_entries
 from odometer.engine.format.inside import Running
 from odometer.engine.format.lanes import ByLane
@@ -77,6 +78,7 @@ class Fold:
         }
 
     @classmethod
+    @stored
     def from_item(cls, item: Item) -> Self:
         number, events = int(item["sk"]), log_entries.from_attributes(item)
         return cls(number, events, int(item["w"]), keys.lane_of(item["pk"]))
@@ -111,10 +113,13 @@ class Plan:
         }
 
     @classmethod
+    @stored
     def from_item(cls, item: Item) -> Self:
         after, upto = (lanes.from_attribute(item[name]) for name in ("lo", "hi"))
+        require(len(after) == len(upto))
         sealed_before, sealed = (int(item[name]) for name in ("t0", "t"))
-        done, late = item.get("done", ""), json.loads(item.get("late", "{}"))
+        done, late = item.get("done", ""), numbers_by_name(item.get("late", "{}"))
+        require(done or not late)
         return cls(int(item["sk"]), after, upto, sealed_before, sealed, done, late)
 
 
@@ -143,9 +148,11 @@ class Rebuild:
         return {"pk": keys.rebuilds(organization), "sk": keys.number(self.generation), **plain}
 
     @classmethod
+    @stored
     def from_item(cls, item: Item) -> Self:
         numbers = {name: int(item[name]) for name in ("generation", "plan", "sealed", "shown")}
-        late = json.loads(item.get("late", "{}"))
+        late = numbers_by_name(item.get("late", "{}"))
+        require(all(isinstance(item[name], str) for name in ("scope", "zone", "done")))
         return cls(scope=item["scope"], zone=item["zone"], done=item["done"], late=late, **numbers)
 
     def is_same(self, other: Self | None) -> bool:
@@ -155,6 +162,14 @@ class Rebuild:
 
     def covers(self, product: MeteredProduct, year: int) -> bool:
         return self.scope in scopes(product, year)
+
+
+@stored
+def numbers_by_name(text: str) -> dict[str, int]:
+    """Numbers as an item holds them, in JSON."""
+    found: dict[str, int] = json.loads(text)
+    require(all(type(number) is int for number in found.values()))
+    return found
 
 
 def scopes(product: MeteredProduct, year: int) -> tuple[str, ...]:
@@ -173,6 +188,11 @@ class Touched(NamedTuple):
 
     at: int
     since: str
+
+    @classmethod
+    def of(cls, at: int, since: str) -> Self:
+        require(type(at) is int and isinstance(since, str))
+        return cls(at, since)
 
 
 @frozen
@@ -214,20 +234,22 @@ class UsageHead:
         return {"pk": keys.head(organization), "sk": "H", "format": known, **plain, **by_lane}
 
     @classmethod
+    @stored
     def from_item(cls, item: Item) -> Self:
         """Raises `NewerFormat` rather than read past what these functions do not know."""
         if (found := int(item.get("format", 1))) > FORMAT:
             raise NewerFormat(found)
         numbers = ("sealed", "version", "plan", "last", "users", "rebuilt")
         fresh, running = json.loads(item["fresh"]), json.loads(item.get("running", "{}"))
+        require(isinstance(item["zone"], str))
         return cls(
             zone=item["zone"],
-            generations=json.loads(item["generations"]),
-            fresh={product: [Touched(*touched) for touched in fresh[product]] for product in fresh},
-            late_bytes=json.loads(item["late_bytes"]),
+            generations=numbers_by_name(item["generations"]),
+            fresh={product: [Touched.of(*each) for each in fresh[product]] for product in fresh},
+            late_bytes=numbers_by_name(item["late_bytes"]),
             upto=lanes.from_attribute(item["upto"]),
             through_ms=lanes.from_attribute(item["through_ms"]),
-            running={product: [Running(*each) for each in running[product]] for product in running},
+            running={p: [Running.of(*each) for each in running[p]] for p in running},
             **{name: int(item[name]) for name in numbers},
         )
 
@@ -357,6 +379,7 @@ def _following(number: int) -> str:
     return keys.number(number + 1)
 
 
+@stored
 def mark_of(fold: Item) -> int:
     """Tells a fold from another one with its number."""
     return crc32(fold["digests"], int(fold["w"]) & 0xFFFFFFFF)

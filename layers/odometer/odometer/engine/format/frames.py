@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from odometer.domain.frozen import frozen
 from odometer.domain.kinds import LEAST_MEASURES, MEASURES
+from odometer.domain.stored import require, stored
 from odometer.engine.format.codec import (
     NARROW,
     RUNS,
@@ -187,19 +188,21 @@ def to_attributes(frame: Frame) -> dict[str, bytes]:
     return columns if follows else {**columns, "days": _packed(frame, days)}
 
 
+@stored
 def from_attributes(attributes: Mapping[str, Any], measures: int) -> Frame:
     """The frame of an item; it is wide if a number takes more bytes than a narrow lane spares.
 
     Whoever asks for fewer measures than are stored gets the days that follow from all of them.
     """
-    stored = measures_in(attributes, MEASURES)
-    planes = [planes_in(attributes[f"m{place}"]) for place in range(stored)]
+    known = measures_in(attributes, MEASURES)
+    planes = [planes_in(attributes[f"m{place}"]) for place in range(known)]
     planes.append(planes_in(attributes.get("days", b"")))
+    require(all(len(each[0]) <= SHARD for each in planes if each))
     lane_bytes = WIDE if max(map(len, planes)) >= NARROW else NARROW
     *columns, days = (_column(lanes_of(each, lane_bytes)) for each in planes)
     if "days" not in attributes:
         days = active(Frame(tuple(columns), lane_bytes))
-    asked = (*columns[: min(stored, measures)], *[0] * (measures - stored))
+    asked = (*columns[: min(known, measures)], *[0] * (measures - known))
     return Frame((*asked, days), lane_bytes)
 
 

@@ -14,6 +14,7 @@ from datetime import date
 from itertools import accumulate, pairwise, repeat
 from typing import Any, Final, NamedTuple, Protocol, Self
 
+from odometer.domain.stored import require, stored
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
@@ -181,8 +182,10 @@ class Week(NamedTuple):
         return {"of": division.digest, "group": pack(gaps), **columns}
 
     @classmethod
+    @stored
     def from_item(cls, item: Item, product: MeteredProduct) -> Week:
         edge, groups = edge_of(item), list(accumulate(unpack(item["group"])))
+        require(len(set(groups)) == len(groups))
         if not groups:
             return cls(edge, {})
         days = len(days_before(edge))

@@ -17,11 +17,13 @@ from typing import Any, Final, NamedTuple
 
 from odometer.domain.events import utc_date
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import require, stored
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.frames import (
     PART_BYTES,
+    SHARD,
     Frame,
     from_attributes,
     parts,
@@ -67,6 +69,11 @@ class Running(NamedTuple):
     plan: int
     weight: int
     """The bytes of all its shards."""
+
+    @classmethod
+    def of(cls, day: str, last: int, plan: int, weight: int) -> Running:
+        require({type(each) for each in (last, plan, weight)} == {int})
+        return cls(str(date.fromisoformat(day)), last, plan, weight)
 
     def key_range(self, pk: str) -> KeyRange:
         first = keys.running(date.fromisoformat(self.day), self.last, self.plan, 0)
@@ -173,12 +180,15 @@ class Chunk(NamedTuple):
             yield {"pk": pk, "sk": keys.chunk(day, self.first, plan, part), **attributes}
 
     @classmethod
+    @stored
     def from_items(cls, items: Sequence[Item], product: MeteredProduct) -> Chunk:
         first = keys.second_of(items[0]["sk"])
         in_order = sorted(items, key=lambda item: keys.part_of(item["sk"]))
         frames = (from_attributes(i, product.measures) for i in items if not has_events(i))
         events = [Segment.from_attributes(i, product, first) for i in in_order if has_events(i)]
-        return cls(first, total(frames, product.measures), joined(events, product.measures))
+        whole = joined(events, product.measures)
+        require(max(whole.who, default=0) < SHARD)
+        return cls(first, total(frames, product.measures), whole)
 
     def until(self, second: int, product: MeteredProduct) -> Frame:
         """All that the shard had used of the day before a second of this chunk."""

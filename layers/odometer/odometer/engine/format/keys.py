@@ -7,6 +7,8 @@ and `TOP` sort before and after everything else.
 from datetime import date
 from typing import Final
 
+from odometer.domain.stored import stored
+
 BOTTOM: Final = " "
 TOP: Final = "~"
 MARKS: Final = "MARKS"
@@ -46,6 +48,7 @@ def folds(organization: str, lane: int = 0) -> str:
     return of_lane(f"{organization}#F", lane)
 
 
+@stored
 def lane_of(pk: str) -> int:
     """The lane of a log or of folds."""
     return int([*pk.split("#"), "0"][2])
@@ -121,6 +124,7 @@ def week_of_groups(division: str, chunk: int, edge: date) -> str:
     return f"G#{division}#{number(chunk)}#{edge}"
 
 
+@stored
 def edge_of_groups(sort_key: str) -> date:
     return date.fromisoformat(sort_key[-10:])
 
@@ -239,17 +243,18 @@ def coverage(organization: str, product: str) -> str:
     return f"{organization}#C#{product}"
 
 
+@stored
 def day_of(sort_key: str) -> date:
     return date.fromisoformat(sort_key[2:12])
 
 
 def is_keyframe(sort_key: str) -> bool:
     """Whether a frame holds totals; otherwise it holds the usage of one day."""
-    return sort_key.startswith("F") and sort_key[13] == "0"
+    return sort_key.startswith("F") and sort_key[13:14] == "0"
 
 
 def is_delta(sort_key: str) -> bool:
-    return sort_key.startswith("F") and sort_key[13] == "1"
+    return sort_key.startswith("F") and sort_key[13:14] == "1"
 
 
 def is_late_of_day(sort_key: str) -> bool:
@@ -268,23 +273,28 @@ def is_strip(sort_key: str) -> bool:
     return sort_key.startswith("S")
 
 
+@stored
 def year_of(frames_key: str) -> int:
     """The year of a partition of frames; the name of a product may hold anything."""
     return int(frames_key.rsplit("#", 3)[1])
 
 
+@stored
 def second_of(sort_key: str) -> int:
     """The last second of a running frame, or the first one of a chunk."""
     return int(sort_key.rsplit("#", 3)[1])
 
 
+@stored
 def first_of_sheet(sort_key: str) -> int:
     return int(sort_key.rsplit("#", 3)[1])
 
 
+@stored
 def part_of(sort_key: str) -> int:
     return int(sort_key.rsplit("#", 1)[1])
 
 
+@stored
 def plan_of(sort_key: str) -> int:
     return int(sort_key.rsplit("#", 2)[1])

@@ -7,6 +7,8 @@ events of a new lane were those of another one before, and that lane stays.
 import json
 from typing import Final
 
+from odometer.domain.stored import require, stored
+
 ByLane = tuple[int, ...]
 """A number for each lane, in the order of the lanes."""
 
@@ -32,5 +34,9 @@ def to_attribute(numbers: ByLane) -> int | str:
     return numbers[0] if len(numbers) == 1 else json.dumps(numbers)
 
 
-def from_attribute(stored: object) -> ByLane:
-    return tuple(json.loads(stored)) if isinstance(stored, str) else (int(str(stored)),)
+@stored
+def from_attribute(kept: object) -> ByLane:
+    numbers = tuple(json.loads(kept)) if isinstance(kept, str) else (int(str(kept)),)
+    require(1 <= len(numbers) <= MOST_LANES)
+    require(all(type(number) is int and number >= 0 for number in numbers))
+    return numbers

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from itertools import accumulate, pairwise
 from typing import Final
 
+from odometer.domain.stored import require, stored
 from odometer.engine.format.codec import pack, unpack
 from odometer.engine.format.latest import BLOCK
 from odometer.engine.store import Item
@@ -43,8 +44,14 @@ def to_attributes(seconds: Seconds) -> dict[str, bytes]:
     }
 
 
+@stored
 def from_item(item: Item, block: int, group: int) -> dict[Pair, int]:
+    users, places = list(accumulate(unpack(item["who"]))), unpack(item["product"])
+    require(max(users, default=0) < BLOCK and max(places, default=0) < GROUP)
     first_user, first_place = block * BLOCK, group * GROUP
-    users = (first_user + place for place in accumulate(unpack(item["who"])))
-    places = (first_place + place for place in unpack(item["product"]))
-    return dict(zip(zip(users, places, strict=True), unpack(item["second"]), strict=True))
+    pairs = [
+        (first_user + user, first_place + place) for user, place in zip(users, places, strict=True)
+    ]
+    seconds = dict(zip(pairs, unpack(item["second"]), strict=True))
+    require(len(seconds) == len(pairs))
+    return seconds

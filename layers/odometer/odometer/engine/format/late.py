@@ -13,10 +13,11 @@ from datetime import date, tzinfo
 from itertools import accumulate, compress, pairwise
 from typing import NamedTuple
 
+from odometer.domain.stored import require, stored
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.codec import pack, pack_measures, unpack, unpack_measures
-from odometer.engine.format.frames import PART_BYTES, Frame, from_attributes, total
+from odometer.engine.format.frames import PART_BYTES, SHARD, Frame, from_attributes, total
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.segments import Segment, by_day, summed
 from odometer.engine.store import Item, KeyRange
@@ -106,15 +107,22 @@ class DayRows(NamedTuple):
         return {"day": pack(gaps), "who": pack(self.who), **measures, "counted": pack(self.counted)}
 
     @classmethod
+    @stored
     def from_item(cls, item: Item, product: MeteredProduct) -> DayRows:
         days, who = list(accumulate(unpack(item["day"]))), unpack(item["who"])
-        measures = unpack_measures(item, product.measures, len(who))
-        return cls(keys.year_of(item["pk"]), days, who, measures, unpack(item["counted"]))
+        year, counted = keys.year_of(item["pk"]), unpack(item["counted"])
+        require(len(days) == len(who) == len(counted) and {0, 1}.issuperset(counted))
+        require(max(who, default=0) < SHARD and max(days, default=0) < _days_in(year))
+        return cls(year, days, who, unpack_measures(item, product.measures, len(who)), counted)
 
     def _sliced(self, piece: slice) -> DayRows:
         measures = [column[piece] for column in self.measures]
         columns = self.days[piece], self.who[piece], measures, self.counted[piece]
         return DayRows(self.year, *columns)
+
+
+def _days_in(year: int) -> int:
+    return (calendar.new_year(year + 1) - calendar.new_year(year)).days
 
 
 def rows_by_shard(

@@ -12,6 +12,7 @@ from typing import Final
 
 from odometer.domain.events import utc_date
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import inflated, require, stored
 from odometer.engine.format.codec import Numbers, pack, unpack
 from odometer.engine.format.log_entries import pack_names, unpack_names
 from odometer.engine.store import Item
@@ -23,19 +24,26 @@ SOURCES_BYTES: Final = 32_000
 """A bucket that outgrows this keeps the sources used last, and the sum of all others."""
 OTHERS: Final = ""
 """Stands for the sources that are not kept apart; no source is named so."""
+MOST_USERS_BYTES: Final = 2**20
+"""A bit for each of eight million users: four times as many as there may be."""
 LAST_SOURCE: Final = "\U0010ffff" * 32
 """Sorts after every source."""
 _PLATFORMS: Final = {"p1": 1, "p2": 2}
 
 
+@stored
 def last_seconds(item: Item) -> dict[int, Numbers]:
-    """By platform, the last active second of each user of a block; 0 for never."""
-    return {place: unpack(item[name]) for name, place in _PLATFORMS.items() if name in item}
+    """By platform, the last active second of each user of a block, or of some; 0 for never."""
+    rows = len(unpack(item["who"])) if "who" in item else BLOCK
+    columns = {place: unpack(item[name]) for name, place in _PLATFORMS.items() if name in item}
+    require(all(len(column) == rows for column in columns.values()))
+    return columns
 
 
+@stored
 def users_bits(item: Item) -> bytes:
     """A bit for each user, the first user lowest."""
-    return zlib.decompress(item["users"]) if "users" in item else b""
+    return inflated(item["users"], MOST_USERS_BYTES) if "users" in item else b""
 
 
 @frozen
@@ -51,6 +59,7 @@ class Coverage:
         return cls(min(seconds), max(seconds), Counter(map(utc_date, seconds)))
 
     @classmethod
+    @stored
     def from_item(cls, item: Item) -> Coverage:
         dates = map(date.fromordinal, unpack(item["dates"]))
         by_date = dict(zip(dates, unpack(item["events"]), strict=True))
@@ -83,10 +92,12 @@ def bucket_of(source: str) -> int:
     return zlib.crc32(source.encode(errors="surrogatepass")) % SOURCE_BUCKETS
 
 
+@stored
 def sources_of(item: Item) -> dict[str, Coverage]:
     """What a bucket has of each source."""
-    dates, events = unpack(item["dates"]), unpack(item["events"])
-    ends = pairwise(accumulate(unpack(item["days"]), initial=0))
+    dates, events, days = unpack(item["dates"]), unpack(item["events"]), unpack(item["days"])
+    require(len(dates) == len(events) == sum(days))
+    ends = pairwise(accumulate(days, initial=0))
     names, firsts = unpack_names(item["sources"]), unpack(item["first"])
     columns = zip(names, firsts, unpack(item["last"]), ends, strict=True)
     return {

@@ -7,13 +7,13 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise, zip_longest
-from struct import error as struct_error
 from struct import iter_unpack
 from types import MappingProxyType
 from typing import Any, Final
 
 from odometer.domain.events import DIGEST_BYTES, Event, Who
 from odometer.domain.kinds import BREAKDOWNS, LEAST_MEASURES, MEASURES
+from odometer.domain.stored import inflated, require, stored
 from odometer.domain.values import NONE, SentValue
 from odometer.engine.format import keys
 from odometer.engine.format.codec import measures_in, pack, pack_measures, unpack, unpack_measures
@@ -25,13 +25,13 @@ LOG_SECONDS: Final = 35 * 86_400
 SETTLING_MS: Final = 120_000
 """An entry stamped longer ago than this is in the log or never will be: a put is tried for 20 s."""
 
+LONGEST_NAMES: Final = 2**24
+"""Bytes of all names in a list: those of 100,000 events have fewer, however long each is."""
 FEW_NAMES: Final = 8
+_LAST_SECOND: Final = 253_402_300_799
+"""Of the year 9999."""
 
 _event: Final = Event[int]._make
-
-
-class Undecodable(ValueError):
-    """An item does not hold what its writer puts there."""
 
 
 def to_attributes(events: Sequence[Event[int]]) -> dict[str, bytes]:
@@ -80,22 +80,17 @@ def _packed_values(values: Sequence[Sequence[str | int]]) -> dict[str, bytes]:
     return packed
 
 
+@stored
 def from_attributes(item: Item) -> list[Event[int]]:
-    try:
-        return _events(item)
-    except (LookupError, TypeError, ValueError, struct_error, zlib.error) as error:
-        raise Undecodable from error
-
-
-def _events(item: Item) -> list[Event[int]]:
     products, sources = unpack_names(item["products"]), unpack_names(item["sources"])
-    who = unpack(item["who"])
+    who, seconds = unpack(item["who"]), unpack(item["second"])
+    require(max(seconds, default=0) <= _LAST_SECOND)
     wide = max(measures_in(item, MEASURES), LEAST_MEASURES)
     columns = zip(
         who,
         map(products.__getitem__, unpack(item["product"])),
         map(sources.__getitem__, unpack(item["source"])),
-        unpack(item["second"]),
+        seconds,
         unpack(item["platform"]),
         zip(*unpack_measures(item, wide, len(who)), strict=True),
         (digest for (digest,) in iter_unpack(f"{DIGEST_BYTES}s", item["digests"])),
@@ -143,11 +138,13 @@ def _packed_names(listed: Sequence[str]) -> bytes:
     return len(lengths).to_bytes(4, "big") + lengths + text
 
 
+@stored
 def unpack_names(packed: bytes) -> list[str]:
     cut = 4 + int.from_bytes(packed[:4], "big")
-    text = zlib.decompress(packed[cut:]).decode(errors="surrogatepass")
-    ends = accumulate(unpack(packed[4:cut]), initial=0)
-    return [text[start:end] for start, end in pairwise(ends)]
+    text = inflated(packed[cut:], LONGEST_NAMES).decode(errors="surrogatepass")
+    lengths = unpack(packed[4:cut])
+    require(sum(lengths) == len(text))
+    return [text[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
 
 
 def to_items(
@@ -177,14 +174,17 @@ def to_item(
     }
 
 
+@stored
 def events_of(item: Item) -> list[Event[str]]:
-    """The events of a log entry; raises `Undecodable` for anything else."""
-    events = from_attributes(item)
-    try:
-        subjects = unpack_names(item["subjects"])
-        return [Event(subjects[event.who], *event[1:]) for event in events]
-    except (LookupError, ValueError) as error:
-        raise Undecodable from error
+    """The events of a log entry."""
+    events, subjects = from_attributes(item), unpack_names(item["subjects"])
+    return [Event(subjects[event.who], *event[1:]) for event in events]
+
+
+@stored
+def accepted_ms(item: Item) -> int:
+    """When the events of a log entry were accepted."""
+    return int(item["sk"][:13])
 
 
 def events_in(item: Item) -> int:

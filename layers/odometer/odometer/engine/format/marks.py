@@ -9,6 +9,7 @@ from dataclasses import field, replace
 from typing import Any, Final, Self
 
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import stored
 from odometer.engine.format import keys
 from odometer.engine.store import Item
 
@@ -103,8 +104,9 @@ class Mark:
         return {"pk": keys.MARKS, "sk": self.organization, "since": self.since, **self.due, **rest}
 
     @classmethod
+    @stored
     def from_item(cls, item: Item) -> Self:
         numbers = {name: int(item.get(name, 0)) for name in ("accepted", "steps")}
         due = {task: int(item[task]) for task in PATIENCE if task in item}
-        failures = item.get("failures", {})
+        failures = {name: int(count) for name, count in item.get("failures", {}).items()}
         return cls(str(item["sk"]), int(item["since"]), due, failures=failures, **numbers)

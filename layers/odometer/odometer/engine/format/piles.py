@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
+from odometer.domain.stored import require, stored
 from odometer.engine.format import keys
 from odometer.engine.format.codec import numbers, pack, unpack
 from odometer.engine.format.segments import Segment
@@ -77,10 +78,13 @@ class Pile(NamedTuple):
         }
 
     @classmethod
+    @stored
     def from_item(cls, item: Item) -> Pile:
         firsts, lasts, end = unpack(item["firsts"]), unpack(item["lasts"]), 0
+        shards, counts = unpack(item["shards"]), unpack(item["sheets"])
+        require(len(firsts) == len(lasts) == sum(counts) and len(set(shards)) == len(shards))
         by_shard = dict[int, Sheets]()
-        for shard, sheets in zip(unpack(item["shards"]), unpack(item["sheets"]), strict=True):
+        for shard, sheets in zip(shards, counts, strict=True):
             some, end = slice(end, end + sheets), end + sheets
             by_shard[shard] = Sheets(firsts[some], lasts[some])
         number, is_last = keys.part_of(item["sk"]), bool(item["last"])

@@ -10,7 +10,8 @@ from datetime import UTC, date, tzinfo
 from itertools import accumulate, chain, compress, islice, pairwise, repeat, zip_longest
 from typing import Final, NamedTuple
 
-from odometer.domain.events import DIGEST_BYTES, Event, utc_date
+from odometer.domain.events import Event, utc_date
+from odometer.domain.stored import require, stored
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
@@ -30,6 +31,8 @@ from odometer.engine.format.products import MeteredProduct, events_of
 from odometer.engine.store import Item, KeyRange, Store
 
 _SEGMENT_BYTES: Final = 500
+_LONGEST_SECONDS: Final = 2 * 86_400
+"""The longest day that a clock has shown had 48 hours."""
 CROWDED: Final = 8_192
 """About so many events of one second and shard are a crowd: those of one user may be added up."""
 
@@ -61,14 +64,17 @@ class Segment(NamedTuple):
         return {"gaps": pack(gaps), "who": pack(self.who), **pack_measures(self.measures)}
 
     @classmethod
+    @stored
     def from_item(cls, item: Item, product: MeteredProduct) -> Segment:
         return cls.from_attributes(item, product, midnight_of(item))
 
     @classmethod
+    @stored
     def from_attributes(cls, item: Item, product: MeteredProduct, first: int) -> Segment:
-        """The events of an item whose first gap begins at a second."""
+        """The events of an item whose first gap begins at a second; all are of about a day."""
         seconds = list(accumulate(unpack(item["gaps"]), initial=first))[1:]
         who = unpack(item["who"])
+        require(len(seconds) == len(who) and seconds[-1:] <= [first + _LONGEST_SECONDS])
         return cls(seconds, who, unpack_measures(item, product.measures, len(who)))
 
     def of_shards(self, shards: range) -> Segment:
@@ -168,7 +174,13 @@ def end_to_end(columns: Sequence[Sequence[int]]) -> Numbers:
 
 def midnight_of(item: Item) -> int:
     """When the UTC date of a segment begins."""
-    return calendar.first_second(date.fromisoformat(item["sk"][:10]), UTC)
+    return calendar.first_second(date_of(item), UTC)
+
+
+@stored
+def date_of(item: Item) -> date:
+    """The UTC date of a segment."""
+    return date.fromisoformat(item["sk"][:10])
 
 
 def by_day(
@@ -224,9 +236,7 @@ def first_dates(
     pks = [keys.segments(organization, product.id) for product in several]
     found = store.read([KeyRange(pk, keys.BOTTOM, keys.TOP, limit=1) for pk in pks])
     return [
-        (product, date.fromisoformat(items[0]["sk"][:10]))
-        for product, items in zip(several, found, strict=True)
-        if items
+        (product, date_of(items[0])) for product, items in zip(several, found, strict=True) if items
     ]
 
 
@@ -237,8 +247,3 @@ def years_with_frames(first: date, end: int) -> range:
 
 def from_items(items: Iterable[Item], plan: int, product: MeteredProduct) -> list[Segment]:
     return [Segment.from_item(i, product) for i in items if keys.plan_of(i["sk"]) <= plan]
-
-
-def digests_of(item: Item) -> Iterator[bytes]:
-    digests: bytes = item["digests"]
-    return (digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES))

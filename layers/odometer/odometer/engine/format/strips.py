@@ -14,16 +14,18 @@ from datetime import date, timedelta
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
+from odometer.domain.stored import inflated, require, stored
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.codec import pack_measures, unpack_measures
-from odometer.engine.format.frames import DAYS, Frame, from_attributes
+from odometer.engine.format.frames import DAYS, SHARD, Frame, from_attributes
 from odometer.engine.format.late import DayRows
 from odometer.engine.format.products import PROJECTIONS, MeteredProduct
 from odometer.engine.store import Item
 
 _DIGITS: Final = bytes.maketrans(b"\0\1", b"01")
+_RAW: Final = -15
 
 
 class Count(NamedTuple):
@@ -87,24 +89,35 @@ def to_attributes(by_day: Mapping[date, Count], edge: date) -> dict[str, bytes]:
     return users | pack_measures(columns)
 
 
+@stored
 def active_in(item: Item) -> dict[date, int]:
     """The users of each day with anybody."""
-    first = _first_day(item)
-    return {
-        first + timedelta(int(name[1:])): int.from_bytes(zlib.decompress(value, -15), "little")
+    first, edge = _first_day(item), keys.day_of(item["sk"])
+    users = {
+        first + timedelta(int(name[1:])): int.from_bytes(
+            inflated(value, SHARD // 8, _RAW), "little"
+        )
         for name, value in item.items()
         if name.startswith("d")
     }
+    require(all(first <= day < edge for day in users))
+    return users
 
 
+@stored
 def from_item(item: Item, product: MeteredProduct) -> dict[date, Count]:
     users = active_in(item)
     if not has_sums(item):
         return {day: Count(bits) for day, bits in users.items()}
     week = calendar.days(_first_day(item), keys.day_of(item["sk"]))
-    rows = zip(*unpack_measures(item, product.measures, len(week)), strict=True)
-    sums = dict(zip(week, rows, strict=True))
+    sums = dict(zip(week, sums_in(item, product, len(week)), strict=True))
     return {day: Count(bits, sums[day]) for day, bits in users.items()}
+
+
+@stored
+def sums_in(item: Item, product: MeteredProduct, days: int) -> list[tuple[int, ...]]:
+    """What everybody used together, day by day."""
+    return list(zip(*unpack_measures(item, product.measures, days), strict=True))
 
 
 def has_sums(item: Item) -> bool:
@@ -131,5 +144,5 @@ def _first_day(item: Item) -> date:
 
 
 def _deflated(bits: int) -> bytes:
-    stream = zlib.compressobj(9, wbits=-15)
+    stream = zlib.compressobj(9, wbits=_RAW)
     return stream.compress(bits.to_bytes(-(-bits.bit_length() // 8), "little")) + stream.flush()

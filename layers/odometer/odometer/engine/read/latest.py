@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from odometer.domain.events import utc_date
 from odometer.domain.kinds import KINDS
+from odometer.domain.stored import stored
 from odometer.engine.format import keys
 from odometer.engine.format.codec import Numbers, unpack
 from odometer.engine.format.decisions import Fold, Plan
@@ -119,11 +120,12 @@ def _by_place(columns: Mapping[int, Numbers]) -> Callable[[int], LastActive]:
     return lambda place: LastActive(*(column[place] if column else NEVER for column in both))
 
 
-def _former(item: Item) -> Iterator[tuple[int, LastActive]]:
+@stored
+def _former(item: Item) -> list[tuple[int, LastActive]]:
     first = int(item["sk"][: len(keys.number(0))]) * BLOCK
     at = {place: number for number, place in enumerate(unpack(item["who"]))}
     was = _by_place(last_seconds(item))
-    return ((first + place, was(number)) for place, number in at.items())
+    return [(first + place, was(number)) for place, number in at.items()]
 
 
 def _with_unsettled(view: View, settled: Mapping[int, LastActive]) -> Mapping[int, LastActive]:

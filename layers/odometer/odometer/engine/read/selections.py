@@ -14,7 +14,7 @@ from operator import or_
 from typing import Final, NamedTuple, TypeAlias
 
 from odometer.engine.format import keys, strips
-from odometer.engine.format.codec import Numbers, unpack_measures
+from odometer.engine.format.codec import Numbers
 from odometer.engine.format.frames import SHARD, Frame, numbers_of
 from odometer.engine.format.groups import AT_ONCE, USER, Sums, Week, days_before, edge_of
 from odometer.engine.format.late import DayRows
@@ -191,7 +191,7 @@ class Selected:
         if lanes is None:
             if not strips.has_sums(strip):
                 return None
-            return list(zip(*unpack_measures(strip, product.measures, days), strict=True))
+            return strips.sums_in(strip, product, days)
         some = [told[group] for group in groups if group in told] if told is not None else []
         if lanes and told is None:
             return None

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 from zlib import crc32
 
+from odometer.domain.errors import Corrupt
 from odometer.domain.events import Event
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import require, stored
 from odometer.engine.format import keys, lanes
 from odometer.engine.format.decisions import (
     Fold,
@@ -51,13 +53,16 @@ class View:
     @classmethod
     def pinned(cls, organization: str, store: Store, pin: Mapping[str, Any], now: int) -> Self:
         """The view of a cursor; raises `Gap` when the tables are not those it was read from."""
-        head = UsageHead.from_item(pin)
-        upto, number = lanes.from_attribute(pin["fold"]), keys.number(head.plan)
+        try:
+            head, upto, mark = _pinned(pin)
+        except Corrupt:  # of another release
+            raise Gap(organization) from None
+        number = keys.number(head.plan)
         asked = fold_ranges(organization, head.upto, upto)
         plan = KeyRange(keys.plans(organization), number, number)
         *by_lane, plans = store.read([*asked.values(), plan])
         folds = list(folds_by_lane(zip(asked, by_lane, strict=True), head.upto))
-        is_whole = len(folds) == sum(upto) - sum(head.upto) and pin["mark"] == mark_of(folds)
+        is_whole = len(folds) == sum(upto) - sum(head.upto) and mark == mark_of(folds)
         if not is_whole or not is_shown(Plan.from_item(plans[0]) if plans else None, head):
             raise Gap(organization)
         return cls(organization, store, head, folds, now)
@@ -112,3 +117,11 @@ class View:
 def mark_of(folds: Iterable[Fold]) -> int:
     """Tells folds from others with the same numbers."""
     return crc32(b"".join(event.digest for fold in folds for event in fold.events))
+
+
+@stored
+def _pinned(pin: Mapping[str, Any]) -> tuple[UsageHead, ByLane, int]:
+    """What a pin says: the head, the last fold of each lane, and the mark of the folds."""
+    head, upto = UsageHead.from_item(pin), lanes.from_attribute(pin["fold"])
+    require(len(upto) == len(head.upto) and all(map(int.__ge__, upto, head.upto)))
+    return head, upto, int(pin["mark"])

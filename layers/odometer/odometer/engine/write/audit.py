@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 
 from odometer.domain.frozen import frozen
 from odometer.engine.format import keys, log_entries
+from odometer.engine.format.log_entries import accepted_ms
 from odometer.engine.store import Item
-from odometer.engine.write.fold import Folding, accepted_ms
+from odometer.engine.write.fold import Folding
 
 HOUR_MS: Final = 3_600_000
 FIRST_MS: Final = 26 * HOUR_MS

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from itertools import chain
+from itertools import chain, starmap
 from typing import Any, Final, NamedTuple, Self
 
 from odometer.domain.events import Event, utc_date
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import stored
 from odometer.engine.format import keys
 from odometer.engine.format.codec import unpack
 from odometer.engine.format.decisions import Gap, UsageHead, is_settled_in, mark_of, read_head
@@ -79,7 +80,7 @@ class Tail:
 
     def add(self, fold: Item) -> None:
         self.last, self.through_ms, self.mark = int(fold["sk"]), int(fold["w"]), mark_of(fold)
-        run = set(map(_shortened, unpack(fold["second"]), digests_of(fold)))
+        run = identities_in(fold)
         self.sizes[self.last] = len(run)
         while self.runs and len(self.runs[-1][1]) <= len(run):
             run |= self.runs.pop()[1]
@@ -88,6 +89,12 @@ class Tail:
     def __contains__(self, event: Event[Any]) -> bool:
         identity = _shortened(event.second, event.digest)
         return any(identity in run for _, run in self.runs)
+
+
+@stored
+def identities_in(fold: Item) -> set[bytes]:
+    """The identities of the events of a fold, of which nothing else is decoded."""
+    return set(starmap(_shortened, zip(unpack(fold["second"]), digests_of(fold), strict=True)))
 
 
 def _shortened(second: int, digest: bytes) -> bytes:

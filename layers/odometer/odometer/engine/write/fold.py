@@ -16,12 +16,13 @@ from enum import StrEnum
 from itertools import chain, islice, pairwise, takewhile
 from typing import Final, NamedTuple
 
+from odometer.domain.errors import Corrupt
 from odometer.domain.events import Event
 from odometer.domain.values import SentValue
 from odometer.engine.format import keys, log_entries
 from odometer.engine.format.decisions import Fold
 from odometer.engine.format.lanes import elders
-from odometer.engine.format.log_entries import SETTLING_MS, Undecodable
+from odometer.engine.format.log_entries import SETTLING_MS, accepted_ms
 from odometer.engine.memory import Memory
 from odometer.engine.store import Item, KeyRange, Store, SubjectDirectory
 from odometer.engine.write.counted import Counted, Identity, Tail
@@ -52,10 +53,6 @@ class Limits(NamedTuple):
 
 
 LIMITS: Final = Limits()
-
-
-def accepted_ms(entry: Item) -> int:
-    return int(entry["sk"][:13])
 
 
 class Entry(NamedTuple):
@@ -246,7 +243,7 @@ class Folding:
     def _events(self, organization: str, item: Item) -> Sequence[Event[str]]:
         try:
             return log_entries.events_of(item)
-        except Undecodable:
+        except Corrupt:
             self._park(organization, item, "undecodable")
             return ()
 

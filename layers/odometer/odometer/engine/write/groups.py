@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import require, stored
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys, strips
@@ -54,8 +55,10 @@ class State(NamedTuple):
         return {"pk": keys.groups(organization), "sk": "0", **self._asdict()}
 
     @classmethod
+    @stored
     def from_item(cls, item: Item) -> Self:
         numbers = {name: int(item[name]) for name in ("number", "rebuilt", "since")}
+        require(all(isinstance(item[n], str) for n in cls._fields if n not in numbers))
         return cls(**{name: item[name] for name in cls._fields} | numbers)
 
 

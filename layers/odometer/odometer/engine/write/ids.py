@@ -17,6 +17,7 @@ from typing import Final, Self
 
 from odometer.domain.events import DIGEST_BYTES
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import stored
 from odometer.engine.format import keys
 from odometer.engine.store import Item, KeyRange
 
@@ -28,6 +29,7 @@ _RUN_BYTES: Final = 1_500
 _FEW_BYTES: Final = 300
 
 
+@stored
 def digests_of(item: Item) -> Iterator[bytes]:
     return cut(item["digests"])
 
