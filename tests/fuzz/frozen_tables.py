@@ -60,5 +60,8 @@ class FrozenTables:
     def batch_write_item(self, **_: Any) -> dict[str, Any]:
         return {}
 
+    def transact_write_items(self, **_: Any) -> dict[str, Any]:
+        return {}
+
     def delete_item(self, **_: Any) -> dict[str, Any]:
         return {}

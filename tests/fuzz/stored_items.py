@@ -58,6 +58,7 @@ from odometer.storage.log import KeptAnswer
 from odometer.storage.marks import Sweep
 from odometer.storage.queue import organization_of
 from odometer.storage.shared_loads import counts_in
+from odometer.storage.trail import Entry, key_of_entry, partition_of
 from tests.fuzz.choices import Choices
 from tests.fuzz.damage import damaged_item
 from tests.fuzz.target import Target, same
@@ -387,6 +388,8 @@ def log_and_latest() -> list[Format]:
 # the directory, keys and what storage keeps beside them
 
 
+SAID = {"action": "key.made", "at": SECOND * 1000, "by_key_id": "5f", "by_user": 3, "users": [3]}
+TOLD = {"told": SAID, "ttl": SECOND}
 VIEW_PIN = {**HEAD.to_item(ACME), "fold": "[5, 6]", "mark": 7}
 NAMES = Block("users", "names", 0)
 
@@ -419,6 +422,11 @@ def small_items() -> list[Format]:
         ),
         Format("sweep", sweep, Sweep.from_item, asdict),
         Format("shared load", load, counts_in, dict),
+        Format(
+            "entry of the trail",
+            keyed(partition_of(ACME), key_of_entry(41), TOLD),
+            lambda it: Entry.from_item(it).known_by([(9, 2)]),
+        ),
         Format("use of a key", keyed(ACME, "KEY#5f", {"used_at": SECOND}), use_of),
         Format("note of an erasure", keyed(ACME, erasing_key(7), {}), erased_in),
         Format(

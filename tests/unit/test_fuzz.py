@@ -44,6 +44,8 @@ ARGUED = {
     "storage/directory.py::values": "the same",
 }
 """Functions that call one of those and need no target, and why."""
+FROM_STORED = {"from_item", "from_attributes", "from_attribute"}
+"""What readers of what is stored are called, whether they are marked or not."""
 CODE = tuple[str, str]
 """The file of a function, and its name."""
 
@@ -71,7 +73,7 @@ def decoders() -> set[CODE]:
     return {
         (path, node.name)
         for path, node in functions("layers/odometer/odometer")
-        if "stored" in map(name_of, node.decorator_list)
+        if "stored" in map(name_of, node.decorator_list) or node.name in FROM_STORED
     }
 
 

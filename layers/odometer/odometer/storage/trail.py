@@ -23,6 +23,7 @@ from typing import Any, Final
 from odometer.domain.acts import Act, Actor
 from odometer.domain.errors import Unavailable
 from odometer.domain.frozen import frozen
+from odometer.domain.stored import require, stored
 from odometer.domain.time import epoch_ms, epoch_second, instant_of_ms
 from odometer.engine.store import KeyRange
 from odometer.storage.dynamo import Contested, Item, Table, Write, backoff, make_together
@@ -69,12 +70,15 @@ class Entry:
         return replace(self, by=known(self.by, least), about=known(self.about, least))
 
     @classmethod
+    @stored
     def from_item(cls, item: Mapping[str, Any]) -> "Entry":
         told = item["told"]
         by = {name: told.get(f"by_{name}") for name in ACTORS}
         about = {name: told[name] for name in OBJECTS if name in told}
-        at = instant_of_ms(told["at"])
-        return cls(int(item["sk"]), at, told["action"], by, about, item["ttl"])
+        numbers = [by["user"], about.get("user"), *about.get("users", ())]
+        require(all(number is None or type(number) is int for number in numbers))
+        number, at = int(item["sk"]), instant_of_ms(told["at"])
+        return cls(number, at, str(told["action"]), by, about, int(item["ttl"]))
 
 
 def known(said: Mapping[str, Any], users: int) -> Mapping[str, Any]:
