@@ -118,6 +118,41 @@ def test_the_longest_text_is_counted_in_bytes(name: str, longest: int) -> None:
         assert refused(usage_event(**{name: f"{whole}x"})) == words
 
 
+ODD = (
+    "",
+    " ",
+    "x ",
+    " x",
+    "a b",
+    "é",
+    "x\n",
+    "x\u200b",
+    "x" * 128,
+    "x" * 129,
+    "x" * 257,
+    None,
+    1,
+    [],
+)
+
+
+@pytest.mark.parametrize("name", ["id", "source", "subject", "time", "type", "specversion"])
+def test_one_look_at_all_texts_finds_what_a_look_at_each_finds(name: str) -> None:
+    rules = Rules(PRODUCTS, datetime.now(UTC), 3)
+
+    def found(sent: Any) -> object:
+        try:
+            return rules.read(sent)
+        except Refused as why:
+            return why.code, why.message
+
+    others = ({}, {"type": "other"}, {"subject": ""})
+    for event in (usage_event(**{**more, name: odd}) for odd in ODD for more in others):
+        at_once = found(event)
+        with patch("odometer.domain.events.ordinary_texts", return_value=None):
+            assert found(event) == at_once
+
+
 def test_a_text_is_given_back_as_it_was_sent() -> None:
     assert [text_of({"id": sent}, "id", 4) for sent in ("x", "a b", "é", "éé")] == [
         "x",

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from hashlib import blake2b
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from operator import itemgetter
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from odometer.domain.kinds import LEAST_MEASURES, MEASURE_LIMIT, Kind, Measure
 from odometer.domain.numbers import TooManyDecimals, kept, shown
@@ -19,6 +20,7 @@ from odometer.domain.text import CONTROL, as_kept, fault_of_name, has_control, h
 from odometer.domain.time import epoch_second, instant_at, read_second
 
 Who = TypeVar("Who", str, int)
+Texts: TypeAlias = tuple[str, str, str, str]
 
 LONGEST_ID: Final = 256
 LONGEST_NAME: Final = 128
@@ -28,6 +30,7 @@ MOST_NAMED: Final = 10
 AHEAD: Final = timedelta(minutes=5)
 EVENT_TYPE: Final = "usage"
 DIGEST_BYTES: Final = 12
+_TEXTS: Final = itemgetter("id", "source", "subject", "time")
 _DAY_SECONDS: Final = 86_400
 _FIRST_DAY: Final = date(1970, 1, 1).toordinal()
 
@@ -106,15 +109,9 @@ class Rules:
         if not isinstance(sent, dict):
             raise Refused("not_an_event", "expected an object")
         check_constant(sent, "specversion", "1.0")
-        event_id = text(sent, "id", LONGEST_ID)
-        source = text(sent, "source", LONGEST_NAME)
-        if has_invisible(source):
-            raise Refused("invalid_source", "source: expected text without invisible characters")
+        event_id, source, subject, time = ordinary_texts(sent) or texts(sent)
         check_constant(sent, "type", EVENT_TYPE)
-        subject = text(sent, "subject", LONGEST_NAME)
-        if fault := fault_of_name(subject):
-            raise Refused("invalid_subject", f"subject: {fault}")
-        second = self._second(text(sent, "time", LONGEST_NAME))
+        second = self._second(time)
         data = sent.get("data")
         if not isinstance(data, dict):
             raise Refused("invalid_data", "data: expected an object")
@@ -140,6 +137,9 @@ class Rules:
         return second
 
     def _product(self, data: Mapping[str, Any]) -> tuple[str, Kind]:
+        sent = data.get("product")
+        if isinstance(sent, str) and sent.isascii() and sent in self.kinds:
+            return sent, self.kinds[sent]
         product = as_kept(text(data, "product", LONGEST_NAME))
         kind = self.kinds.get(product)
         if kind is None:
@@ -150,6 +150,30 @@ class Rules:
 def check_constant(sent: Mapping[str, Any], name: str, expected: str) -> None:
     if sent.get(name) != expected:
         raise Refused(f"invalid_{name}", f'{name}: expected "{expected}"')
+
+
+def ordinary_texts(sent: Mapping[str, Any]) -> Texts | None:
+    """Id, source, subject and time, if one look at them together finds nothing to look at closer."""
+    try:
+        found: Texts = _TEXTS(sent)
+        together = "".join(found)
+    except (LookupError, TypeError):
+        return None
+    plain = together.isascii() and together.isprintable() and " " not in together
+    return found if plain and len(together) <= LONGEST_NAME and all(found) else None
+
+
+def texts(sent: Mapping[str, Any]) -> Texts:
+    """The same, each checked in its turn; the type has its place between source and subject."""
+    event_id = text(sent, "id", LONGEST_ID)
+    source = text(sent, "source", LONGEST_NAME)
+    if has_invisible(source):
+        raise Refused("invalid_source", "source: expected text without invisible characters")
+    check_constant(sent, "type", EVENT_TYPE)
+    subject = text(sent, "subject", LONGEST_NAME)
+    if fault := fault_of_name(subject):
+        raise Refused("invalid_subject", f"subject: {fault}")
+    return event_id, source, subject, text(sent, "time", LONGEST_NAME)
 
 
 def text(sent: Mapping[str, Any], name: str, longest: int) -> str:
