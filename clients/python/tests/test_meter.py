@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from unittest.mock import patch
 
@@ -148,6 +149,35 @@ def test_many_events_are_compressed_and_come_in_batches_that_are_taken(
     assert segments(tmp_path)[0].stat().st_size == 0
     assert meter.close()
     assert segments(tmp_path) == []
+
+
+def test_whoever_counts_waits_for_no_file_to_be_synced_or_emptied(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter, seen = new_meter(api, tmp_path, interval=60), []
+
+    def watched(name: str, do: Callable[..., None]) -> Callable[..., None]:
+        def done(descriptor: int, *words: int) -> None:
+            counting = Thread(target=count, args=(meter,), daemon=True)
+            counting.start()
+            counting.join(5)
+            written = meter._store._segment.descriptor  # noqa: SLF001
+            seen.append((name, counting.is_alive(), descriptor == written))
+            do(descriptor, *words)
+
+        return done
+
+    count(meter)  # which makes the file
+    assert meter.flush(20)
+    for name in ("fsync", "ftruncate"):
+        monkeypatch.setattr(os, name, watched(name, getattr(os, name)))
+    for _ in range(3):
+        count(meter)
+        assert meter.flush(20)
+    monkeypatch.undo()
+    assert set(seen) == {("fsync", False, False), ("ftruncate", False, False)}
+    assert meter.close(20)
+    assert (len(api.ids), segments(tmp_path)) == (4 + len(seen), [])
 
 
 def test_threads_and_asyncio_count_side_by_side(api: Api, meter: Meter) -> None:

@@ -140,11 +140,11 @@ class Sender:
         self._thread = None
 
     def _round(self) -> None:
+        counted = self.store.counted  # before the files take turns: all of these are sent
         if failure := self.store.tidy():
             self._troubles.tell("disk", f"Usage is kept in memory only: {failure}.")
         if time.monotonic() < self._not_before:
             return
-        counted = self.store.counted
         try:
             waiting = [part for part in self.store.own() if not self._deliver(part)]
             self._tell(counted, [part for part in waiting if getattr(part, "ours", True)])

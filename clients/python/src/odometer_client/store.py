@@ -1,4 +1,8 @@
-"""The events of one process until they have been answered for: written here, read by the sender."""
+"""The events of one process until they have been answered for: written here, read by the sender.
+
+Two files take turns: whoever counts writes to one while the other is synced, sent and emptied, so
+that no event waits for the disk to do any of that.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ MOST_MEMORY_BYTES = 1024 * 1024
 
 
 class Store:
-    """A segment to append to, those that are full or were left, and memory where no disk is."""
+    """A segment to append to, an empty one, those to be sent, and memory where no disk is."""
 
     def __init__(self, spool: Spool, max_bytes: int) -> None:
         self.spool, self.max_bytes = spool, max_bytes
@@ -20,6 +24,7 @@ class Store:
         self._room = max_bytes
         self._lock = threading.RLock()  # a signal handler may count, too
         self._segment: Segment | None = None
+        self._spare: Segment | None = None
         self._sealed: list[Segment] = []
         self._remembered: list[bytes] = []
         self._memories: list[Memory] = []
@@ -65,14 +70,28 @@ class Store:
         """Have the disk hold what was written and look how much room there is; what has failed."""
         failure, self.disk_failure = self.disk_failure, ""
         try:
-            if self._segment:
-                self._segment.sync()
+            self._make_spare()
+            written = self._segment if self._take_turns() else None
+            for segment in self._segments():
+                if segment is not written:
+                    segment.sync()
         except OSError as error:
             failure = str(error)
         room = self.max_bytes - self.waiting_bytes()
         with self._lock:
             self._room = room
         return failure
+
+    def _take_turns(self) -> bool:
+        """Append to the empty segment, so that the other one lies still; false if there is none."""
+        takes = bool(self._spare and self._segment and self._segment.size)
+        if takes:
+            self.seal()
+        return takes
+
+    def _make_spare(self) -> None:
+        if self._segment and not self._spare and not self._sealed:
+            self._spare = self.spool.new_segment()
 
     def drop(self) -> None:
         with self._lock:
@@ -90,7 +109,7 @@ class Store:
         self.unsent = 0
         yield from self._take_memories()
         yield from list(self._sealed)
-        if self._segment:
+        if self._segment and not self._spare:
             yield self._segment
 
     def _take_memories(self) -> list[Memory]:
@@ -115,7 +134,7 @@ class Store:
                 self._memory_bytes -= part.size
         elif isinstance(part, Segment) and part.sealed:
             self._sealed.remove(part)
-            part.remove()
+            self._put_by(part)
         elif isinstance(part, Segment):
             with self._lock:
                 if part.is_done:
@@ -123,18 +142,28 @@ class Store:
             if part.size > SEGMENT_BYTES:
                 self.seal()
 
+    def _put_by(self, part: Segment) -> None:
+        """Keep a segment of ours that was sent for the next turn, if there is none."""
+        if part.ours and self._spare is None:
+            part.empty()
+            part.sealed = part.torn = False
+            self._spare = part
+        else:
+            part.remove()
+
     def seal(self) -> None:
-        """Append to a new segment from now on."""
+        """Append to another segment from now on."""
         with self._lock:
             if self._segment:
                 self._segment.sealed = True
                 self._sealed.append(self._segment)
-                self._segment = None
+                self._segment, self._spare = self._spare, None
 
     def leave(self) -> None:
         """Let go of all files; whoever uses the spool next sends what is in them."""
         with self._lock:
-            segments, self._segment, self._sealed = self._segments(), None, []
+            segments = self._segments()
+            self._segment, self._spare, self._sealed = None, None, []
         for segment in segments:
             if segment.is_done and not segment.sealed:
                 segment.remove()
@@ -147,4 +176,4 @@ class Store:
             segment.close()
 
     def _segments(self) -> list[Segment]:
-        return [*self._sealed, *([self._segment] if self._segment else [])]
+        return [*self._sealed, *filter(None, [self._segment, self._spare])]

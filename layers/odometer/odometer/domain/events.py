@@ -153,7 +153,7 @@ def check_constant(sent: Mapping[str, Any], name: str, expected: str) -> None:
 
 
 def ordinary_texts(sent: Mapping[str, Any]) -> Texts | None:
-    """Id, source, subject and time, if one look at them together finds nothing to look at closer."""
+    """Id, source, subject and time, if one look at all of them finds nothing to look at closer."""
     try:
         found: Texts = _TEXTS(sent)
         together = "".join(found)
