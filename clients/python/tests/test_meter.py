@@ -161,8 +161,8 @@ def test_whoever_counts_waits_for_no_file_to_be_synced_or_emptied(
             counting = Thread(target=count, args=(meter,), daemon=True)
             counting.start()
             counting.join(5)
-            written = meter._store._segment.descriptor  # noqa: SLF001
-            seen.append((name, counting.is_alive(), descriptor == written))
+            written: Any = meter._store._segment  # noqa: SLF001
+            seen.append((name, counting.is_alive(), descriptor == written.descriptor))
             do(descriptor, *words)
 
         return done

@@ -118,7 +118,7 @@ def test_the_longest_text_is_counted_in_bytes(name: str, longest: int) -> None:
         assert refused(usage_event(**{name: f"{whole}x"})) == words
 
 
-ODD = (
+ODD: tuple[Any, ...] = (
     "",
     " ",
     "x ",
@@ -146,7 +146,7 @@ def test_one_look_at_all_texts_finds_what_a_look_at_each_finds(name: str) -> Non
         except Refused as why:
             return why.code, why.message
 
-    others = ({}, {"type": "other"}, {"subject": ""})
+    others: tuple[Any, ...] = ({}, {"type": "other"}, {"subject": ""})
     for event in (usage_event(**{**more, name: odd}) for odd in ODD for more in others):
         at_once = found(event)
         with patch("odometer.domain.events.ordinary_texts", return_value=None):
