@@ -123,6 +123,7 @@ PLACES: tuple[Place, ...] = (
             f"/v1/explain?measure=tests&{SECONDS}&department_ids=<department>",
             f"/v1/explain?measure=active_ms&{SECONDS}&product=<app>",
             "/v1/audit?key=<key>",
+            "/v1/audit?actor=<user>",
             "/v1/coverage?product=<app>&from=2026-02-01&to=2026-02-02",
         )
     ),
