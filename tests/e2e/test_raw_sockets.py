@@ -4,6 +4,7 @@ Whatever was sent, the next request on another connection gets its own answer. `
 publishes what was found, and what is known of API Gateway: it ends TLS and HTTP itself.
 """
 
+import gzip
 import json
 import re
 import socket
@@ -96,6 +97,13 @@ def statuses(answers: bytes) -> str:
 # what is sent
 
 
+CHUNKED, KEEP, JSON = (
+    "Transfer-Encoding: chunked",
+    "Connection: keep-alive",
+    "Content-Type: application/json",
+)
+
+
 def get(*headers: str, path: str = "/v1/me") -> Sent:
     return lambda gateway: gateway.head("GET {} HTTP/1.1", *headers, path=path)
 
@@ -106,6 +114,10 @@ def line(text: str, *headers: str, path: str = "/v1/me") -> Sent:
 
 def post(body: bytes, *headers: str) -> Sent:
     return lambda gateway: gateway.head("POST {} HTTP/1.1", *headers, path="/v1/events") + body
+
+
+def packed(body: bytes) -> Sent:
+    return post(body, f"Content-Length: {len(body)}", "Content-Encoding: gzip", JSON)
 
 
 def bare(text: str) -> Sent:
@@ -123,11 +135,6 @@ class Edge(NamedTuple):
     """Whether we end our half of the connection after the last byte."""
 
 
-CHUNKED, KEEP, JSON = (
-    "Transfer-Encoding: chunked",
-    "Connection: keep-alive",
-    "Content-Type: application/json",
-)
 UPGRADE = "Connection: Upgrade, HTTP2-Settings"
 SMUGGLED = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 FRONT = "refused or mended by its front, which speaks to no other server of ours"
@@ -261,6 +268,11 @@ EDGES: Mapping[str, Edge] = {
     "one good Authorization twice": Edge(
         get("Authorization: Bearer {key}", "Authorization: Bearer {key}"), "401", "ours", SAME
     ),
+    "gzip that unpacks to 64 MB": Edge(
+        packed(gzip.compress(bytes(64 * 1024 * 1024), 9)), "413", "ours", "413 above 10 MB"
+    ),
+    "gzip that is none": Edge(packed(b"{}"), "415", "ours", "415"),
+    "half of a gzip": Edge(packed(gzip.compress(b"[]")[:-4]), "415", "ours", "415"),
     "10 MB and a byte": Edge(
         post(b"x" * LARGE, f"Content-Length: {LARGE}", JSON, "Authorization: Bearer {key}"),
         "413",
