@@ -30,17 +30,27 @@ class Counts:
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return Counts(*(one + another for one, another in pairs))
 
-    @property
-    def score(self) -> float:
-        return self.noticed / self.tried if self.tried else 1.0
 
-    @property
-    def uncertainty(self) -> float:
-        """By how much the score of all may differ from that of those that were tried."""
-        if not self.tried or self.tried == self.made:
-            return 0.0
-        share = 1 - self.tried / self.made
-        return SURE * math.sqrt(self.score * (1 - self.score) / self.tried * share)
+def by_module(measured: Iterable["Measured"]) -> list[Counts]:
+    groups = groupby(measured, key=lambda each: each.module)
+    return [sum((each.counts for each in some), Counts()) for _, some in groups]
+
+
+def score_of(measured: Iterable["Measured"]) -> tuple[float, float]:
+    """The share of all mutants that is noticed, and by how much it may be wrong: modules by size.
+
+    A module may have a larger sample than another, and counts no more for it.
+    """
+    modules = [each for each in by_module(measured) if each.tried]
+    made = sum(each.made for each in modules)
+    if not made:
+        return 1.0, 0.0
+    score = sum(each.made * each.noticed / each.tried for each in modules) / made
+    variances = (
+        (each.made / made) ** 2 * score * (1 - score) / each.tried * (1 - each.tried / each.made)
+        for each in modules
+    )
+    return score, SURE * math.sqrt(sum(variances))
 
 
 @dataclass
@@ -127,9 +137,10 @@ def package_of(module: str) -> str:
 
 def row(name: str, measured: list[Measured], arguments: Mapping[tuple[str, str, str], str]) -> str:
     counts = sum((each.counts for each in measured), Counts())
+    score, uncertain = score_of(measured)
     alive = [survivor for each in measured for survivor in each.survivors]
     why = sum(each in arguments for each in alive)
-    sure = f" ± {counts.uncertainty:.1%}" if counts.uncertainty else ""
+    sure = f" ± {uncertain:.1%}" if uncertain else ""
     numbers = (len(measured), counts.made, counts.tried, counts.noticed, len(alive))
-    cells = [name, *(f"{each:,}" for each in numbers), f"{counts.score:.1%}{sure}", str(why)]
+    cells = [name, *(f"{each:,}" for each in numbers), f"{score:.1%}{sure}", str(why)]
     return f"| {' | '.join(cells)} |"

@@ -14,6 +14,7 @@ from odometer.domain.kinds import KINDS
 from odometer.engine import calendar
 from odometer.engine.format import keys
 from odometer.engine.format.decisions import Fold, UsageHead
+from odometer.engine.format.frames import SHARD
 from odometer.engine.format.last_used import GROUP, from_item, to_attributes
 from odometer.engine.format.latest import BLOCK
 from odometer.engine.format.products import RESERVED, MeteredProduct
@@ -25,6 +26,7 @@ from odometer.engine.read.last_used import (
     active_days,
     begin_days_of_use,
     last_of_days,
+    users_in,
 )
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
@@ -173,3 +175,9 @@ def days_of(folds: Iterable[Fold], zone: str, seconds: range, user: int) -> int:
     zones = {each.id: calendar.zone_of(each.kind, zone) for each in PRODUCTS}
     mine = (e for fold in folds for e in fold.events if e.who == user and e.second in seconds)
     return len({calendar.day_of(event.second, zones[event.product]) for event in mine})
+
+
+@pytest.mark.parametrize("users", [[], [0], [2], [0, 1, 2, 5], [0, 63, 64, SHARD - 1]])
+def test_every_user_of_a_shard_is_found_by_their_bit(users: list[int]) -> None:
+    bits = sum(1 << user for user in users)
+    assert list(users_in(3, bits)) == [3 * SHARD + user for user in users]
