@@ -208,6 +208,11 @@ def test_metrics_are_not_switched_off_by_a_level_while_something_watches_them() 
 DOMAIN = {"DomainName": "usage.example.com", "CertificateArn": "arn", "BasePath": "v"}
 
 
+def test_a_domain_speaks_no_older_tls_than_1_2() -> None:
+    (domain,) = properties_of(deployed(**DOMAIN), "AWS::ApiGateway::DomainName").values()
+    assert domain["SecurityPolicy"] == "TLS_1_2"
+
+
 def test_the_default_endpoint_is_closed_beside_a_domain_once_that_is_asked_for() -> None:
     for given, closed in (
         ({}, False),

@@ -8,9 +8,16 @@ from odometer.api.app_utilization.family import AppUtilization
 from odometer.api.routes import ByPrefix
 from odometer.api.usage_metrics.family import UsageMetrics
 from odometer.api.usage_report.family import UsageReport
-from odometer.domain.errors import Fault, Invalid, NotAllowed, OdometerError, Throttled
-from odometer.storage.aws import ConditionFailed
-from odometer.web.family import STATUS, Envelope, Family
+from odometer.domain.errors import (
+    MOST_TOLD,
+    Fault,
+    Invalid,
+    NotAllowed,
+    OdometerError,
+    Throttled,
+)
+from odometer.storage.aws import Cancelled, ConditionFailed
+from odometer.web.family import STATUS, Envelope, Family, echoed
 from odometer.web.messages import Request
 from tests.support.stack import proxy_event
 
@@ -22,7 +29,7 @@ FAMILIES = [ENVELOPE, USAGE_METRICS, UsageReport(), AppUtilization(), ByPrefix()
 def tree(root: type[OdometerError] = OdometerError) -> Iterator[type[OdometerError]]:
     yield root
     for kind in root.__subclasses__():
-        if kind is not ConditionFailed:
+        if kind not in (Cancelled, ConditionFailed):  # which storage tells nobody
             yield from tree(kind)
 
 
@@ -55,6 +62,24 @@ def test_the_envelope_shows_all_faults_and_short_values() -> None:
             "details": {"one": 1, "two": "2" * 64},
         }
     }
+
+
+def test_a_value_is_shown_however_deep_it_is() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    shown = echoed(deep)
+    assert shown == "…"
+    while deep:  # Python would go as deep to forget it at once
+        (deep,) = deep  # type: ignore[assignment]
+
+
+def test_the_envelope_tells_as_many_faults_as_an_answer_has_room_for() -> None:
+    faults = [Fault(f"f{number}", "rule", "was wrong", number) for number in range(5_000)]
+    problem = ENVELOPE.problem(Invalid(*faults), 400, REQUEST)["error"]
+    assert list(problem["details"]) == [f"f{number}" for number in range(MOST_TOLD)]
+    told = USAGE_METRICS.problem(Invalid(*faults), 400, REQUEST)["details"]["errors"]
+    assert len(told) == MOST_TOLD
 
 
 def test_the_envelope_says_once_what_is_too_large() -> None:

@@ -36,6 +36,8 @@ STATUS = {code: status for code, (status, _) in STATUS_AND_MESSAGE.items()}
 MESSAGES = {code: message for code, (_, message) in STATUS_AND_MESSAGE.items()}
 RETRY_AFTER_SECONDS = 2
 LONGEST_VALUE = 64
+TOO_DEEP = "…"
+"""What is shown of a value that is nested too deeply to be shown."""
 
 
 class Family:
@@ -98,4 +100,8 @@ def fault_message(fault: Fault) -> str:
 def echoed(value: object) -> object:
     if value is None or isinstance(value, bool | int):
         return value
-    return str(value)[:LONGEST_VALUE].encode(errors="backslashreplace").decode()
+    try:
+        text = str(value)
+    except RecursionError:  # some Pythons read JSON deeper than they write it
+        text = TOO_DEEP
+    return text[:LONGEST_VALUE].encode(errors="backslashreplace").decode()
