@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from odometer.domain.acts import Act, Action
+from odometer.domain.errors import Unavailable
 from odometer.domain.time import epoch_ms, format_seconds, read_instant
 from odometer.engine.format import keys
 from odometer.engine.format.log_entries import LOG_SECONDS
@@ -52,6 +53,8 @@ from odometer_cli.table_copies import (
 AT_ONCE: Final = 8
 MOST_STEPS: Final = 100_000
 """So many steps of an organization are taken here; what is left then is left to the workers."""
+MOST_TRIES: Final = 10
+PAUSE_SECONDS: Final = 0.5
 SINCE_DIRECTORY: Final = timedelta(minutes=1)
 """Usage goes back so much further than a directory, which then knows all users that folds name."""
 
@@ -230,9 +233,19 @@ def verify_everybody(run: Run) -> None:
     def drifts(organization: str) -> int:
         return sum(len(found.drifts) for found in engine.verify(organization, now))
 
-    if drifted := sum(of_everybody(run.deployment, "Verified", drifts)):
+    if drifted := sum(of_everybody(run.deployment, "Verified", partial(again, drifts))):
         remedy = "Make them again (odometer rebuild), and run this again; or give --no-verify."
         raise Refused(f"{count_of(drifted, 'frame')} differ from the events.", remedy)
+
+
+def again(do: Callable[[str], int], organization: str) -> int:
+    """Do something for an organization, from its beginning where storage was busy meanwhile."""
+    for _ in range(MOST_TRIES - 1):
+        try:
+            return do(organization)
+        except Unavailable:
+            sleep(PAUSE_SECONDS)
+    return do(organization)
 
 
 def open_again(run: Run) -> None:

@@ -12,6 +12,8 @@ from typer.testing import CliRunner, Result
 
 from odometer.access.keys import AccessKey
 from odometer.bootstrap import process
+from odometer.domain.errors import Unavailable
+from odometer.services.engine import Engine
 from odometer_cli import app
 from odometer_cli.pausing import client as aws
 from odometer_cli.table_copies import copy_name
@@ -264,6 +266,22 @@ def test_whoever_writes_on_is_found_and_undone(rehearsal: Rehearsal) -> None:
     assert result.exit_code == 0, result.output
     assert process().table("usage").get(f"{ACME}#F", "0000000099") is None
     assert [client.figure for client in rehearsal.clients] == figures
+
+
+def test_where_storage_is_busy_an_organization_is_verified_again(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived_through(rehearsal)
+    busy, verify = iter([True, True]), Engine.verify
+
+    def verify_later(engine: Engine, organization: str, now: datetime) -> Any:
+        if next(busy, False):
+            raise Unavailable(organization)
+        return verify(engine, organization, now)
+
+    monkeypatch.setattr(Engine, "verify", verify_later)
+    result = rehearsal.restore("--verify")
+    assert (result.exit_code, next(busy, None)) == (0, None), result.output
 
 
 def test_a_plan_changes_nothing_and_says_what_differs(rehearsal: Rehearsal) -> None:

@@ -59,6 +59,8 @@ class Proxy:
     record: Path
     numbers: Counter[str] = field(default_factory=Counter)
     counts: Counter[tuple[int, str, str]] = field(default_factory=Counter)
+    at_work: set[object] = field(default_factory=set)
+    """Tasks of connections, which the loop alone would forget while a call is held."""
 
     async def run(self, port: int) -> None:
         stopped = asyncio.Event()
@@ -83,13 +85,15 @@ class Proxy:
 
     async def serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Pass on the requests of one connection, one after the other."""
-        behind = Upstream(self.service)
+        behind, task = Upstream(self.service), asyncio.current_task()
+        self.at_work.add(task)
         try:
             while await self.pass_on(await message(reader), behind, writer):
                 pass
         except (*GONE, asyncio.CancelledError):
             pass
         finally:
+            self.at_work.discard(task)
             behind.close()
             writer.close()
 

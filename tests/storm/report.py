@@ -84,7 +84,7 @@ class Report:
         began = datetime.fromtimestamp(self.began, UTC)
         return (
             f"`make storm ARGS='--minutes {self.setup.seconds / 60:g} --seed {self.setup.seed}'`, "
-            f"begun {began:%Y-%m-%d at %H:%M} UTC on this machine's emulator: **{wrong}**, "
+            f"begun {began:%Y-%m-%d at %H:%M} UTC on the emulator of `make run`: **{wrong}**, "
             f"in {made:,} checks."
         )
 
@@ -191,8 +191,13 @@ class Report:
         return [Series(name, self.over_time(name, BUCKET_SECONDS)) for name in names]
 
     def over_time(self, name: str, per: float) -> dict[int, float]:
-        spans = {key: n for key, n in self.found.spans.items() if key.endswith(f"|{name}")}
-        return {int(key.partition("|")[0]): number / per for key, number in spans.items()}
+        return {at: self.found.spans[f"{at}|{name}"] / per for at in self.all_spans}
+
+    @property
+    def all_spans(self) -> range:
+        """The beginnings of all spans, also of those in which nothing was counted."""
+        spans = [int(key.partition("|")[0]) for key in self.found.spans]
+        return range(min(spans, default=0), max(spans, default=-1) + 1, BUCKET_SECONDS)
 
     def rates_of_faults(self) -> list[Series]:
         found: Counter[tuple[str, int]] = Counter()
