@@ -4,13 +4,12 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, tzinfo
+from datetime import UTC, date, tzinfo
 from functools import cached_property, reduce
 from itertools import groupby, pairwise, repeat
 from operator import add, itemgetter, or_
 from typing import Final, TypeAlias
 
-from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format.frames import SHARD, with_days
 from odometer.engine.format.products import PEOPLE, PEOPLE_SHARD, MeteredProduct
@@ -129,9 +128,12 @@ class Tallies:
             read = counted_by_day(view, catalog, products, edges, asked)
         else:
             read = counted_apart(view, products, edges, asked)
-        before = calendar.day_of(edges[0], zone) - DAY
-        days = [(calendar.day_of(first, zone) - before).days for first in edges[:-1]]
+        days = [self._number_of(calendar.day_of(first, zone)) for first in edges[:-1]]
         self._add((yield from read), places, edges, days if self.by_day else ())
+
+    def _number_of(self, day: date) -> int:
+        """From 1 on: a date has the same number in every zone."""
+        return (day - calendar.day_of(self.edges[0], UTC)).days + 2
 
     def _cut(self, zone: tzinfo) -> Sequence[int]:
         if not self.by_day:
