@@ -157,7 +157,7 @@ class Trail:
                 failed = make_together([*writes, *self._append(entry, number)])
             except Contested:
                 failed = [len(writes)]
-            if not failed or self._is_stored(entry):
+            if not failed or (len(writes) in failed and self._is_stored(entry)):
                 return True
             if min(failed) < len(writes):
                 return False
