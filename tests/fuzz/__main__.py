@@ -7,17 +7,17 @@ python -m tests.fuzz --cases 1000000 --seed 7 --write   # the table into docs/fu
 """
 
 import argparse
-import json
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
+from tests.fuzz.damage import bombs
 from tests.fuzz.driver import Result, run
+from tests.fuzz.requests import world
 from tests.fuzz.table import Row, table, write
 from tests.fuzz.target import Target
 from tests.fuzz.targets import TARGETS
@@ -33,11 +33,8 @@ def main(words: Sequence[str]) -> int:
         name, case = asked.case
         print(target_called(name).outcome(bytes.fromhex(case)))
         return 0
-    if asked.target:
-        print(json.dumps(run_here(target_called(asked.target), asked.cases, asked.seed).to_json()))
-        return 0
     chosen = [target for target in TARGETS if asked.only in target.name]
-    began = time.monotonic()
+    began, _ = time.monotonic(), (world(), bombs())  # made once, for all processes
     rows = list(run_all(chosen, asked.cases, asked.seed, asked.jobs))
     print(table(rows))
     print(f"{sum(row.cases for row in rows):,} cases in {time.monotonic() - began:,.0f} s")
@@ -54,7 +51,6 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     parser.add_argument("--write", action="store_true", help="write docs/fuzz.md")
     parser.add_argument("--case", nargs=2, metavar=("TARGET", "HEX"), help="run one case again")
-    parser.add_argument("--target", help=argparse.SUPPRESS)
     return parser
 
 
@@ -62,9 +58,9 @@ def target_called(name: str) -> Target:
     return next(target for target in TARGETS if target.name == name)
 
 
-def run_here(target: Target, cases: int, seed: int) -> Result:
+def run_here(target: Target, cases: int, seed: int, answer: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
-    return run(target, cases, seed)
+    answer.send(run(target, cases, seed))
 
 
 def run_all(targets: Sequence[Target], cases: int, seed: int, jobs: int) -> Iterator[Row]:
@@ -85,26 +81,24 @@ def run_all(targets: Sequence[Target], cases: int, seed: int, jobs: int) -> Iter
 
 def row_of(target: Target, cases: int, seed: int) -> Row:
     """Run a target in a process of its own, of which nothing is left in the end."""
-    words = ["--target", target.name, "--cases", str(cases), "--seed", str(seed)]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", *words],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        died = {f"the process died with {done.returncode}": done.stderr[-3_000:]}
-        return Row(target.name, 0, {}, died, 0.0, 0)
-    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    processes = get_context("fork")
+    here, there = processes.Pipe(duplex=False)
+    process = processes.Process(target=run_here, args=(target, cases, seed, there))
+    process.start()
+    there.close()
+    try:
+        found = here.recv() if here.poll(PATIENCE_SECONDS) else Result()
+    except EOFError:
+        found = Result(findings={"the process died": ""})
+    process.kill()
+    process.join()
     return Row(
         target.name,
-        said["cases"],
-        said["outcomes"],
-        said["findings"],
-        said["slowest_ms"],
-        said["grown_kb"],
+        found.cases,
+        found.outcomes,
+        found.findings,
+        found.slowest_ms,
+        found.grown_kb,
     )
 
 

@@ -108,7 +108,7 @@ def read_date(choices: Choices) -> None:
 TARGETS = [
     Target("answer to the Python client", read_answer, (OdometerError,)),
     Target("receipt of events", read_receipt),
-    Target("spool of events", read_spool, share=3, quick=30),
+    Target("spool of events", read_spool, share=8, quick=30),
     Target("line of a spool", read_line),
     Target("date of an answer", read_date),
 ]

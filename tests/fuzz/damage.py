@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from odometer.domain.stored import inflated
 from odometer.engine.format.codec import pack, unpack
 from odometer.engine.format.log_entries import pack_names, unpack_names
 from tests.fuzz.choices import Choices
 
 LONG = 5_000
 DEEP = 100_000
+LARGEST_DOCUMENT = 100_000
 BOMB_BYTES = 64_000_000
 """What a bomb of 64 kB becomes where nobody stops it."""
 EMPTY_STREAMS = b"\x03\x00" * 10_000
@@ -297,7 +299,7 @@ def changed_list(several: list[Any], new: Any, choices: Choices) -> list[Any]:
 
 def other_document(packed: bytes, choices: Choices) -> bytes:
     try:
-        text = zlib.decompress(packed).decode()
+        text = inflated(packed, LARGEST_DOCUMENT).decode()
     except (zlib.error, ValueError):
         return damaged_bytes(packed, choices)
     return zlib.compress(damaged_json(text, choices).encode(errors="surrogatepass"))

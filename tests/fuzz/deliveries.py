@@ -71,6 +71,6 @@ def read_queue(choices: Choices) -> str:
 
 
 TARGETS = [
-    Target("entry of the stream", read_stream, share=3, quick=15),
-    Target("message of the queue of work", read_queue, share=3, quick=15),
+    Target("entry of the stream", read_stream, share=8, quick=15),
+    Target("message of the queue of work", read_queue, share=8, quick=15),
 ]

@@ -77,6 +77,8 @@ class World:
             self.tables = FrozenTables(copy_of_tables(TABLES))
             self.process = process()
             self.process.secret  # noqa: B018  it is read while there is somebody to ask
+        for threads in ("readers", "workers"):  # a process that is forked has none of them
+            vars(self.process).pop(threads, None)
 
 
 @cache
@@ -119,7 +121,7 @@ def target_of(name: str, endpoint: Endpoint) -> Target:
         event = changed(choices.of(filled(name)), known, choices)
         return answered(at_noon, event)
 
-    return Target(f"{endpoint.method} {endpoint.path}", read, share=6, quick=20)
+    return Target(f"{endpoint.method} {endpoint.path}", read, share=12, quick=20)
 
 
 def known_parameters(endpoint: Endpoint) -> list[str]:

@@ -108,7 +108,7 @@ def read_page(choices: Choices) -> None:
 
 
 TARGETS = [
-    Target("blocks of a directory", read_blocks, (OdometerError,), share=5, quick=60),
+    Target("blocks of a directory", read_blocks, (OdometerError,), share=20, quick=60),
     Target("organization and license", read_head, (OdometerError,)),
     Target("page of a directory", read_page, (OdometerError,)),
 ]

@@ -20,7 +20,7 @@ from odometer.api.v1.events import Receipt, kept_receipt
 from odometer.directory.columns import Block, DirectoryHead
 from odometer.domain.errors import OdometerError
 from odometer.domain.events import Event
-from odometer.domain.kinds import DEFAULT_PRODUCTS, MEASURES, Kind, Measure
+from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, MEASURES, Kind, Measure
 from odometer.domain.people import Role, State, UserType
 from odometer.engine.calendar import day_of, zone_of
 from odometer.engine.format import keys, last_used, latest, log_entries, strips
@@ -405,8 +405,7 @@ def read_slices(item: Item) -> Any:
 
 
 def read_zone(text: str) -> None:
-    for kind in DEFAULT_PRODUCTS.values():
-        day_of(SECOND, zone_of(kind, text))
+    day_of(SECOND, zone_of(KINDS["app"], text))
 
 
 def small_items() -> list[Format]:

@@ -39,7 +39,7 @@ def is_accepted(outcome: str) -> bool:
 
 def table(rows: Sequence[Row]) -> str:
     lines = [
-        "| target | cases | accepted | refused by | slowest, ms | grown by, MB | found |",
+        "| target | cases | accepted | refused by | slowest, ms of CPU | grown by, MB | found |",
         "| --- | ---: | ---: | --- | ---: | ---: | ---: |",
         *map(line, rows),
         last_line(rows),

@@ -18,7 +18,7 @@ class Target:
     read: Callable[[Choices], str | None]
     """What came of a case, if that says more than that it was accepted."""
     refuses: tuple[type[BaseException], ...] = field(default=())
-    share: int = 40
+    share: int = 100
     """How many of all cases are its own, beside the shares of the others."""
     quick: int = 200
     """How many cases are run with every test run."""

@@ -337,7 +337,7 @@ TARGETS = [
     text_target("time", TIMES, read_time, ValueError),
     text_target("number", NUMERALS, read_number),
     text_target("name", NAMES, read_name),
-    Target("parameter", read_parameter, (PydanticCustomError,), share=40),
+    Target("parameter", read_parameter, (PydanticCustomError,)),
     Target("value of a body", read_any, (PydanticCustomError,)),
     json_target("event", EVENT, partial(read_events, media_type="application/json")),
     json_target(

@@ -18,7 +18,14 @@ NEVER: Final = 1 << 40
 
 @stored
 def zone_of(kind: Kind, zone: str) -> tzinfo:
-    return ZoneInfo(zone) if kind.local_days else UTC
+    return zone_called(zone) if kind.local_days else UTC
+
+
+def zone_called(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except OSError as error:  # a folder of zones, or a name longer than those of files
+        raise ValueError(name) from error
 
 
 def first_second(day: date, zone: tzinfo) -> int:
