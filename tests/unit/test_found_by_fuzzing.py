@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
-from zlib import compress
+from zlib import compress, decompress
 
 import httpx
 import pytest
@@ -21,7 +21,13 @@ from odometer.domain.kinds import KINDS
 from odometer.engine.calendar import zone_of
 from odometer.engine.format import log_entries
 from odometer.engine.format.codec import pack
-from odometer.storage.directory import credential_item, credential_of
+from odometer.storage.directory import (
+    compressed,
+    credential_item,
+    credential_of,
+    head_of,
+    item_of,
+)
 from odometer.storage.key_activity import use_of
 from odometer.web.cursors import Chain
 from odometer_cli import app
@@ -34,7 +40,7 @@ from odometer_client.clock import Clock
 from odometer_client.errors import retry_after
 from odometer_client.sender import second_of
 from tests.fuzz import deliveries
-from tests.fuzz.stored_items import CREDENTIAL, SECOND, SENT
+from tests.fuzz.stored_items import CREDENTIAL, SECOND, SENT, directory_head
 from tests.support.memory_directory import ACME
 from tests.support.stack import OTHER
 from tests.support.usage_sender import message, stream
@@ -69,6 +75,14 @@ def test_an_instant_beyond_the_calendar_is_damaged(second: int) -> None:
 def test_a_zone_that_is_none_is_damaged(zone: str) -> None:
     with pytest.raises(Corrupt):
         zone_of(KINDS["app"], zone)
+
+
+def test_who_was_erased_is_told_by_numbers() -> None:
+    head = item_of(directory_head())
+    document = json.loads(decompress(bytes(head["columns"])))  # type: ignore[arg-type]
+    assert head_of(head).erased == {1, 9}
+    with pytest.raises(Corrupt):
+        head_of({**head, "columns": compressed({**document, "erased": [1, "9"]})})
 
 
 # what starts the engine

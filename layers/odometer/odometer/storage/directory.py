@@ -437,6 +437,7 @@ def head_of(item: Mapping[str, Any]) -> DirectoryHead:
     document = content_of(item)
     blocks = {Block(*words): commit for *words, commit in document.pop("blocks")}
     erased = frozenset(document.pop("erased", ()))
+    require(set(map(type, erased)) <= {int})
     require(isinstance(document["organization"]["id"], str) and isinstance(document["sizes"], dict))
     require(all(isinstance(block.number, int) for block in blocks))
     return DirectoryHead(
