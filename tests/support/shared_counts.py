@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from odometer.domain.errors import Unavailable
+from odometer.domain.errors import OdometerError, Unavailable
+
+LARGEST_ITEM = 400_000
 
 
 @dataclass
@@ -22,5 +24,13 @@ class SharedCounts:
         if self.fails:
             raise Unavailable("told to")
         self.writes += 1
-        self.items[pk, sk].update(amounts)
-        return {"pk": pk, "sk": sk, **values, **self.items[pk, sk]}
+        counts = self.items[pk, sk] + Counter(amounts)
+        if size_of(counts) > LARGEST_ITEM:
+            raise OdometerError("ValidationException")
+        self.items[pk, sk] = counts
+        return {"pk": pk, "sk": sk, **values, **counts}
+
+
+def size_of(counts: Mapping[str, int]) -> int:
+    """Bytes of an item with these numbers: names, and a byte for two digits with one beside."""
+    return sum(len(name) + len(str(each)) // 2 + 2 for name, each in counts.items())

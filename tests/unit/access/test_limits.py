@@ -1,12 +1,19 @@
 """Limits of an organization, as one process counts and refuses."""
 
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
 from odometer.access.limits import MOST_NAMES, SPREAD_SECONDS, Asked, Limits, Load, Loads, refusal
 from odometer.domain.errors import Throttled
+from odometer.services.limiter import Limiter
+from odometer.services.tasks import Tasks
+from odometer.storage.dynamo import Table
+from odometer.storage.shared_loads import SharedLoads
+from tests.support.shared_counts import SharedCounts
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIMITS = Limits(requests=10, read_units=200, events=3000, key_percent=50)
@@ -92,18 +99,69 @@ def test_a_hundredth_of_a_limit_is_worth_sharing() -> None:
     assert not ours.is_worth_sharing
 
 
-def test_an_organization_of_many_keys_shares_as_many_counts_as_a_write_takes() -> None:
-    ours = load(limits=Limits(read_units=10**9))
+def test_a_key_is_shared_when_it_alone_is_a_hundredth_of_a_limit() -> None:
+    ours = load(limits=Limits(requests=100))
+    ours.count("requests", 9, "little")
+    ours.count("requests", 1, "other")
+    assert ours.take() == {"requests": 10}
+    assert (ours.exceeded("little"), ours.known("requests#little")) == ("", 9)
+    ours.count("requests", 1, "little")
+    assert ours.is_worth_sharing
+    assert ours.take() == {"requests": 1, "requests#little": 10}
+    assert not ours.is_worth_sharing
+
+
+def test_what_could_not_be_shared_is_shared_later_by_as_many_counts_as_a_write_takes() -> None:
+    ours = load(limits=Limits(requests=100))
     for number in range(250):
-        ours.count("requests", 1, f"key{number}")
-        assert ours.is_worth_sharing == (len(ours.counted) >= MOST_NAMES)
+        ours.count("requests", 10, f"key{number}")
+        if number == 99:
+            ours.add(ours.take())
     taken: Counter[str] = Counter()
     while ours.is_worth_sharing:
         some = ours.take()
         assert len(some) <= MOST_NAMES
-        taken += some
-    taken += ours.take()
-    assert taken == {"requests": 250, **{f"requests#key{number}": 1 for number in range(250)}}
+        taken.update(some)
+    assert taken == {"requests": 2500, **{f"requests#key{number}": 10 for number in range(250)}}
+
+
+def test_an_organization_of_thousands_of_busy_keys_has_a_limit_that_all_processes_keep() -> None:
+    """Each key asks little; together they ask for more than the limit, by ten processes."""
+    counts, several = SharedCounts(), [Loads() for _ in range(10)]
+    shared, limits = SharedLoads(cast("Table", counts)), Limits(requests=1_500, read_units=1_500)
+    served = 0
+    for number in range(20_000):
+        loads, key = several[number // 7 % 10], f"{number % 9_000:012}"
+        limiter = Limiter("acme", Asked.REPORTS, limits, loads, shared, Tasks())
+        with suppress(Throttled):
+            limiter.refuse_known(key, START)
+            limiter.begin_sharing(START)
+            limiter.admit({}, key, START)
+            served += 1
+            limiter.count_work(1, key, START)
+        assert "unshared" not in limiter.told
+    assert 15_000 <= served <= 15_000 + 10 * 150
+    assert counts.writes <= 2 * (100 + 10)
+    (item,) = counts.items.values()
+    assert len(item) <= 2 * (1 + 100 + 10)
+
+
+def test_busy_keys_among_thousands_are_known_to_all_processes() -> None:
+    counts, several = SharedCounts(), [Loads() for _ in range(10)]
+    shared, limits = SharedLoads(cast("Table", counts)), Limits(requests=2_000, key_percent=20)
+    served: Counter[str] = Counter()
+    for number in range(18_000):
+        key = "busy" if number % 3 == 0 else f"{number % 9_000:012}"
+        limiter = Limiter("acme", Asked.REPORTS, limits, several[number % 10], shared, Tasks())
+        with suppress(Throttled):
+            limiter.refuse_known(key, START)
+            limiter.begin_sharing(START)
+            limiter.admit({}, key, START)
+            served[key] += 1
+    assert 4_000 <= served["busy"] <= 4_000 + 10 * 200
+    assert all(count == 2 or key == "busy" for key, count in served.items())
+    (item,) = counts.items.values()
+    assert item.keys() == {"requests", "requests#busy"}
 
 
 def test_a_window_begins_with_nothing_and_forgets_all_others() -> None:

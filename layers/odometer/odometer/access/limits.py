@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from itertools import islice
 from typing import Any, Final
 
 from odometer.domain.errors import Throttled
@@ -26,6 +25,7 @@ PARTS: Final = 100
 """A process shares its count when it is such a part of a limit."""
 MOST_NAMES: Final = 100
 """So many counts are shared by one write, whose expression may have 4 kB, or else it is refused."""
+OF_KEY: Final = "#"
 
 
 class Asked(StrEnum):
@@ -73,6 +73,8 @@ class Load:
     key_percent: int = 100
     counted: Counter[str] = field(default_factory=Counter)
     """Counted here and not shared yet."""
+    due: dict[str, None] = field(default_factory=dict)
+    """The counts that are a part of their limit by now, and so are shared next."""
     shared: Mapping[str, int] = field(default_factory=dict)
     """What all processes had shared when this one did last."""
 
@@ -80,19 +82,29 @@ class Load:
         self.most, self.key_percent = limits.in_window(asked), limits.key_percent
 
     def count(self, name: str, amount: int, key_id: str) -> None:
-        if amount and self.most:
-            self.counted[name] += amount
-            self.counted[of_key(name, key_id)] += amount
+        if amount and name in self.most:
+            self.add({name: amount, of_key(name, key_id): amount})
+
+    def add(self, amounts: Mapping[str, int]) -> None:
+        self.counted.update(amounts)
+        for name in amounts:
+            if self.counted[name] * PARTS >= self.most.get(name.partition(OF_KEY)[0], 0):
+                self.due[name] = None
 
     @property
     def is_worth_sharing(self) -> bool:
-        is_a_part = any(self.counted[name] * PARTS >= most for name, most in self.most.items())
-        return is_a_part or len(self.counted) >= MOST_NAMES
+        return bool(self.due)
 
-    def take(self) -> Counter[str]:
-        """What is shared now, and no more counted here."""
-        names = list(islice(self.counted, MOST_NAMES))
-        return Counter({name: self.counted.pop(name) for name in names})
+    def take(self) -> Mapping[str, int]:
+        """What is shared now, and no more counted here: of the organization, and of busy keys.
+
+        A key that asks little is not shared, so that however many keys there are, all processes
+        share about as many counts as a limit has parts.
+        """
+        names = list(dict.fromkeys((*self.most, *self.due)))[:MOST_NAMES]
+        for name in names:
+            self.due.pop(name, None)
+        return {name: self.counted.pop(name) for name in names if name in self.counted}
 
     def exceeded(self, key_id: str) -> str:
         """The limit that is used up, of the organization or else of the key; none is empty."""
@@ -108,7 +120,7 @@ class Load:
 
 
 def of_key(name: str, key_id: str) -> str:
-    return f"{name}#{key_id}"
+    return f"{name}{OF_KEY}{key_id}"
 
 
 class Loads:

@@ -24,7 +24,7 @@ class SharedLoads:
         try:
             item = self.table.add(organization, load_key(asked, window), taken, ttl=until)
         except BaseException:
-            load.counted.update(taken)  # they are shared with the next request
+            load.add(taken)  # it is shared with the next request
             raise
         load.shared = counts_in(item)
 
