@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
 from odometer.bootstrap import process
-from odometer.domain.acts import Action
+from odometer.domain.acts import Act, Action, Actor
+from odometer.storage.dynamo import Meter
+from odometer.storage.trail import Trail
 from tests.support.memory_directory import ACME
 from tests.support.people import ORIGIN, People, people_of
 from tests.support.stack import OTHER, Reply, Stack, endpoints, items_of
@@ -446,3 +449,16 @@ def test_acts_that_overtake_each_other_are_numbered_without_gaps(
 @pytest.fixture
 def calls_made(us: People) -> StorageCalls:
     return record_calls()
+
+
+def test_numbers_go_on_where_all_entries_are_gone(us: People, admin: str) -> None:
+    """Also for one who has read the last number a long time ago."""
+    some_acts(us, admin, 3)
+    for item in items_of("activity"):
+        if "told" in item:
+            process().table("activity").delete(item["pk"]["S"], item["sk"]["S"])
+    ago = Future[int]()
+    ago.set_result(1)
+    trail = Trail(process().trails(Meter()), ACME, Actor(START), ago)
+    assert trail.commit(Act(Action.PAUSED))
+    assert numbers(us, admin, "order=asc") == [4]
