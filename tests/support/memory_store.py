@@ -26,6 +26,7 @@ class MemoryStore:
 
     def get(self, pk: str, sk: str) -> Item | None:
         self.before_each("get")
+        assert_named(pk, sk)
         return self._items[pk].get(sk, (0, None))[1]
 
     def get_each(self, pk: str, sks: Sequence[str]) -> list[Item | None]:
@@ -66,6 +67,7 @@ class MemoryStore:
 
     def put_newer(self, item: Item, by: str) -> bool:
         self.before_each("put")
+        assert by in item, "DynamoDB cannot compare what is not there"
         _, stored = self._items[item["pk"]].get(item["sk"], (0, None))
         newer = stored is None or by not in stored or stored[by] < item[by]
         if newer:
@@ -98,6 +100,8 @@ class MemoryStore:
 
     def _store(self, item: Item) -> None:
         assert sum(map(_size, item.values())) < ITEM_BYTES
+        assert not any(isinstance(value, float) for value in item.values()), "boto3 refuses floats"
+        assert_named(item["pk"], item["sk"])
         _, stored = self._items[item["pk"]].get(item["sk"], (0, {}))
         assert (stored or {}).get("version", 0) < item.get("version", 1), "the head went back"
         self._items[item["pk"]][item["sk"]] = (self._clock(), dict(item))
@@ -105,6 +109,8 @@ class MemoryStore:
     def items_in(self, key_range: KeyRange) -> list[Item]:
         self.before_each("read")
         assert "" < key_range.first <= key_range.last, "DynamoDB refuses this range"
+        assert isinstance(key_range.strong, bool), "boto3 refuses anything else"
+        assert_named(key_range.pk, key_range.first)
         seen = self._clock() - (0 if key_range.strong else FRESH_SECONDS)
         found = [
             item
@@ -113,6 +119,11 @@ class MemoryStore:
         ]
         ordered = found[::-1] if key_range.newest_first else found
         return ordered[: key_range.limit]
+
+
+def assert_named(pk: str, sk: str) -> None:
+    """No part of a key is what has no name: such an item would be of nobody, or of everybody."""
+    assert "None" not in {*pk.split("#"), *sk.split("#")}
 
 
 def lasting(item: Item) -> Item:
