@@ -81,6 +81,7 @@ class Reach:
             self._known.learn_reach(file, digest_of(file), tests)
             seconds = sum(test.seconds for test, _ in tests)
             print(f"{file}: {len(tests)} tests, {seconds:.1f} s", flush=True)
+        gc.unfreeze()
         return True
 
     def _forked(self, item: pytest.Item) -> tuple[Test, Reached] | None:
