@@ -10,6 +10,7 @@ import pytest
 from odometer.access.keys import AccessKey, Credential, Keyring
 from odometer.access.policy import Caller, Scope
 from odometer.access.secret import NO_DIGEST, Secret
+from odometer.domain.acts import Act, Action, Actor
 from odometer.domain.errors import Conflict, Forbidden, NotFound, Unavailable
 from odometer.domain.people import Role
 from tests.support.forgetful_trail import FORGETFUL
@@ -239,3 +240,49 @@ def test_nobody_is_told_that_a_key_has_ended_which_has_not() -> None:
     ring(MEMBER, Refusing(live, None)).revoke(KEY_ID, FORGETFUL)
     with pytest.raises(Unavailable, match=KEY_ID):
         ring(MEMBER, Refusing(live, live)).revoke(KEY_ID, FORGETFUL)
+
+
+class Told:
+    """A trail that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.acts: list[Act] = []
+
+    def commit(self, act: Act, *_: object) -> bool:
+        self.acts.append(act)
+        return True
+
+
+class Telling(Kept):
+    """A store that lets the trail tell of each change."""
+
+    def add_credential(self, credential: Credential, commit: Any = None) -> None:
+        assert commit()
+        super().add_credential(credential)
+
+    def change_credential(
+        self, credential: Credential, *names: str, commit: Any, **expected: str | None
+    ) -> bool:
+        assert commit()
+        return super().change_credential(credential, *names, commit=commit, **expected)
+
+
+def test_the_trail_is_told_which_key_was_made_rotated_and_revoked_and_how_long_each_lasts() -> None:
+    store, told = Telling(), Told()
+    mine = ring(ADMIN, store)
+    key, _ = mine.make("reports", MATE, SOME, LATER + HOUR, told)
+    endless, _ = mine.make("reports", ME, SOME, None, told)
+    mine.rotate(key.key_id, HOUR, told)
+    mine.revoke(key.key_id, told)
+    scopes = sorted(SOME)
+    ends = {"expires_at": "2026-02-28T13:00:00Z"}
+    assert told.acts == [
+        Act(Action.KEY_MADE, key.key_id, MATE, details={"scopes": scopes, **ends}),
+        Act(Action.KEY_MADE, endless.key_id, ME, details={"scopes": scopes}),
+        Act(Action.KEY_ROTATED, key.key_id, MATE, details={"grace_seconds": 3600}),
+        Act(Action.KEY_REVOKED, key.key_id, MATE),
+    ]
+
+
+def test_what_is_told_is_kept_for_the_days_that_the_organization_says() -> None:
+    assert Actor(NOON, 30).kept_until == NOON + timedelta(days=30)

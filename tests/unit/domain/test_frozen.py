@@ -74,3 +74,31 @@ def test_mypy_lets_nobody_assign(tmp_path: Path) -> None:
     told, _, _ = api.run([str(tmp_path / "code.py"), "--cache-dir", str(tmp_path)])
     assert 'Property "name" defined in "A" is read-only' in told
     assert 'incompatible type "int"; expected "str"' in told
+
+
+def test_a_class_that_is_written_now_is_made_like_those_before() -> None:
+    @frozen
+    class Written:
+        """A value."""
+
+        name: str
+        size: int = 0
+        note: str = field(default="", repr=False, compare=False)
+
+    @frozen
+    class Worded:
+        """A value with words of its own."""
+
+        name: str
+
+        def __repr__(self) -> str:
+            return "worded"
+
+    one, same, other = Written("a", 1), Written("a", 1, "noted"), Written("a", 2)
+    assert isinstance(Written, type)
+    assert (one == same, one == other, one == ("a", 1)) == (True, False, False)
+    assert (hash(one) == hash(same), len({one, same, other})) == (True, 2)
+    assert hash(one) != hash(other)
+    assert repr(one).endswith("Written(name='a', size=1)")
+    assert repr(Worded("a")) == "worded"
+    assert not hasattr(one, "__dict__")

@@ -168,3 +168,11 @@ def test_milliseconds_are_counted_down_to_the_one_that_has_begun() -> None:
     assert epoch_ms(utc("1969-12-31T23:59:59.999500")) == -1
     assert instant_of_ms(1_772_300_520_123) == utc("2026-02-28T17:42:00.123")
     assert instant_of_ms(-1) == utc("1969-12-31T23:59:59.999")
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Havana", "Pacific/Apia"])
+def test_the_start_of_any_day_is_kept_in_utc(zone: str) -> None:
+    place = ZoneInfo(zone)
+    starts = [day_start(date(2026, 10, 25) + timedelta(ahead), place) for ahead in range(14)]
+    assert {start.utcoffset() for start in starts} == {timedelta(0)}
+    assert day_start(date(2011, 12, 30), place).utcoffset() == timedelta(0)
