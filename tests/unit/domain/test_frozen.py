@@ -96,7 +96,8 @@ def test_a_class_that_is_written_now_is_made_like_those_before() -> None:
 
     one, same, other = Written("a", 1), Written("a", 1, "noted"), Written("a", 2)
     assert isinstance(Written, type)
-    assert (one == same, one == other, one == ("a", 1)) == (True, False, False)
+    others: list[object] = [other, ("a", 1)]
+    assert (one == same, *(one == each for each in others)) == (True, False, False)
     assert (hash(one) == hash(same), len({one, same, other})) == (True, 2)
     assert hash(one) != hash(other)
     assert repr(one).endswith("Written(name='a', size=1)")
