@@ -89,7 +89,8 @@ def hunt(known: Known, modules: Sequence[str], asked: argparse.Namespace) -> Non
             known.learn(task.mutant, Result("unreached", "", task.digest, 0, 0))
     if reached:
         names = {test.name for task in reached for test in task.tests}
-        using = sorted({file for file in files if any(n.startswith(f"{file}::") for n in names)})
+        using = sorted({name.partition("::")[0] for name in names})
+        using = [file for file in using if Path(file).exists()]
         options = [*QUIETLY, f"--basetemp={scratch()}"]
         pytest.main([*options, *using], plugins=[Hunt(known, reached, asked.patience)])
     try_cold(known, reached, asked.patience)
