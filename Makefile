@@ -82,6 +82,7 @@ check: .venv/.ready .local/tools/sam/.ready .local/tools/policy/.ready .local/to
 	$(BIN)/cfn-lint template.yaml infrastructure/*.yaml
 	@mkdir -p .local/check && $(BIN)/python -m local.template >.local/check/expanded.json
 	@PYTHONPATH=layers/odometer .local/tools/policy/bin/python -m tools.secret_scan
+	.local/tools/policy/bin/bandit --quiet --severity-level medium --recursive layers/odometer functions cli local clients/python/src
 	.local/tools/policy/bin/zizmor --offline --quiet .github
 	.local/tools/policy/bin/checkov --config-file .checkov.yaml -f template.yaml infrastructure/*.yaml .local/check/expanded.json
 
