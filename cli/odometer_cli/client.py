@@ -121,7 +121,7 @@ def checked(response: httpx.Response) -> httpx.Response:
 def content_of(response: httpx.Response, decimal: Callable[[str], Any] = float) -> Any:
     try:
         return json.loads(response.content, parse_float=decimal)
-    except (ValueError, RecursionError) as error:
+    except (ArithmeticError, RecursionError, ValueError) as error:
         message = f"What answers there is not Odometer: its {response.status_code} is not JSON."
         raise Refused(message, "Check the base URL.") from error
 

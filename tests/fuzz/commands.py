@@ -212,7 +212,7 @@ TARGETS = [
     Target("record of a local stack", read_record, (Failure,), share=8, quick=30),
     Target("answer to the command line", read_answer, (Failure,)),
     Target("length of time", read_argument, (Failure,)),
-    Target("measure of a typed event", read_member, (Failure,)),
+    Target("measure of a typed event", read_member, (Failure, ValueError)),
     Target("instant of a restore", read_instant, (Failure,)),
     Target("note of a restore", read_since, (OdometerError,)),
     *map(command_target, WORDS),

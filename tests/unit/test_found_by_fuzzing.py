@@ -4,6 +4,7 @@ import io
 import json
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from odometer_cli.failure import Failure, Misused
 from odometer_cli.local_stack import LocalStack
 from odometer_client.clock import Clock
 from odometer_client.errors import retry_after
+from odometer_client.reading import parsed
 from odometer_client.sender import second_of
 from tests.fuzz import deliveries
 from tests.fuzz.stored_items import CREDENTIAL, SECOND, SENT, directory_head
@@ -163,6 +165,14 @@ def test_an_answer_of_another_shape_ends_in_two_sentences() -> None:
 
 
 # the Python client
+
+
+def test_a_number_beyond_all_decimals_is_no_answer() -> None:
+    """Before, it ended the thread that sends."""
+    with pytest.raises(ValueError, match="InvalidOperation"):
+        parsed(b'{"accepted": 1e99999999999999999999}')
+    with pytest.raises(Failure, match="not JSON"):
+        content_of(httpx.Response(200, content=b"1e99999999999999999999"), Decimal)
 
 
 def test_a_date_beyond_the_calendar_is_passed_over() -> None:

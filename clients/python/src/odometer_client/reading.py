@@ -25,8 +25,11 @@ class Secret(str):
 
 
 def parsed(content: bytes | str) -> Any:
-    """JSON in which decimals keep their digits."""
-    return json.loads(content, parse_float=Decimal)
+    """JSON in which decimals keep their digits; ValueError if it is none."""
+    try:
+        return json.loads(content, parse_float=Decimal)
+    except ArithmeticError as error:  # an exponent of twenty digits
+        raise ValueError(str(error)) from error
 
 
 def read(kind: Any, content: Any) -> Any:
