@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.storm.plan import HEADLINES, MEASURES, TWICE, Place, Use
 
@@ -80,14 +82,16 @@ class Model:
                 found[use.user] += use.headline
         return found
 
-    def by_day(self, product: str) -> Mapping[int, tuple[int, int]]:
-        """Of each day of UTC since 1970 the headline, and how many users there were."""
-        sums: defaultdict[int, int] = defaultdict(int)
-        users: defaultdict[int, set[str]] = defaultdict(set)
+    def by_day(self, product: str, zone: str) -> Mapping[str, tuple[int, int]]:
+        """Of each day of a zone the headline, and how many users there were."""
+        sums: defaultdict[str, int] = defaultdict(int)
+        users: defaultdict[str, set[str]] = defaultdict(set)
+        there = ZoneInfo(zone)
         for use in self.all_uses():
             if use.product == product:
-                sums[use.second // 86_400] += use.headline
-                users[use.second // 86_400].add(use.user)
+                day = f"{datetime.fromtimestamp(use.second, there):%Y-%m-%d}"
+                sums[day] += use.headline
+                users[day].add(use.user)
         return {day: (sums[day], len(users[day])) for day in sums}
 
     def by_team(self, product: str) -> Mapping[str | None, int]:

@@ -14,7 +14,7 @@ from tests.storm.plan import Place, Setup
 from tests.storm.records import Records
 from tests.storm.stage import Stage
 
-MOST_TRIES: Final = 12
+MOST_TRIES: Final = 30
 PAUSE_SECONDS: Final = 2.0
 KILLED_EVERY_SECONDS: Final = (3.0, 12.0)
 Done = CompletedProcess[str]

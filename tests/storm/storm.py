@@ -231,7 +231,8 @@ class Storm:
         with self.progress("Every figure beside a model"):
             found = models(self.setup.places, lines_of(self.home))
             for model in found:
-                Checks(model, self.ask, self.records, datetime.now(UTC)).all()
+                restored = self.records.counts["restores"] > 0
+                Checks(model, self.ask, self.records, datetime.now(UTC), restored).all()
         with self.progress("Every item and every line of the logs"):
             self.check_what_is_kept(found)
         with self.progress("odometer verify"):
