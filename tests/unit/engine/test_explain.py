@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from odometer.domain.kinds import KINDS
-from odometer.domain.time import Period
+from odometer.domain.time import Period, instant_at
+from odometer.engine.format import inside, piles
 from odometer.engine.format.frames import SHARD
 from odometer.engine.format.products import PEOPLE, TOTALS, MeteredProduct, metered
 from odometer.engine.read.explain import (
@@ -22,6 +23,8 @@ from odometer.engine.read.explain import (
     explain_value,
     sum_of,
 )
+from odometer.engine.write import chunks
+from odometer.engine.write import inside as writing
 from tests.support.simulated_engine import PRODUCTS, SimulatedEngine
 from tests.unit.engine.test_engine import DAY, NOON, StepByStep
 
@@ -185,3 +188,41 @@ def test_figures_are_added_taken_away_and_shown_in_other_units() -> None:
     assert one.of_nobody().events == [ExplainedEvent(9, None, 4)]
     users = Explanation(users=(4, 5), events=one.events)
     assert (users.value, users.entries, users.people) == (2, (4, 5), [4, 5, 1])
+
+
+@pytest.fixture
+def frames_inside_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After hardly any events."""
+    for module in (inside, writing, chunks):
+        monkeypatch.setattr(module, "weight_of", lambda _: 40)
+    monkeypatch.setattr(inside, "EVENT_BYTES", 8)
+    monkeypatch.setattr(inside, "SMALLEST_ITEM", 1)
+    monkeypatch.setattr(writing, "PLANS_BETWEEN", 1)
+    monkeypatch.setattr(piles, "SHEET_EVENTS", 2)
+
+
+@pytest.mark.usefixtures("frames_inside_days")
+@pytest.mark.parametrize(("days_later", "kind"), [(0, "O"), (2, "T")], ids=["open", "sealed"])
+def test_frames_inside_days_are_terms_beside_the_events_since(days_later: int, kind: str) -> None:
+    steps, sent = StepByStep(spread=APART), []
+    for turn in range(8):
+        now = steps.simulated.now
+        for place, who in enumerate(["ann", "bob", "cid"]):
+            value = 10**place * (turn + 1)
+            steps.send(steps.use(who, now, value))
+            sent.append((now, place * APART, value))
+        steps.settle()
+        steps.simulated.pass_time(600)
+    steps.simulated.pass_time(days_later * DAY)
+    steps.settle()
+    first, end = (NOON + 2_500, NOON + 4_000) if days_later else (NOON - DAY // 2, NOON + 5_000)
+    found = explained(steps, Period(instant_at(first), instant_at(end)), {ANN, CID})
+    mine = [(at, who, value) for at, who, value in sent if who != BOB and first <= at < end]
+    assert found.value == sum(value for _, _, value in mine)
+    frames = [part for part in found.parts if part.kind is READING]
+    assert {part.key.split("/")[1][0] for part in frames} == {kind}
+    assert {part.sign for part in frames} == ({1, -1} if days_later else {1})
+    (rest,) = (part for part in found.parts if part.kind is SEGMENT)
+    assert rest.value == sum(event.value for event in found.events)
+    assert {event.who for event in found.events} <= {ANN, CID}
+    assert found.outside >= 0

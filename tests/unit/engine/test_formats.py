@@ -10,9 +10,9 @@ import pytest
 
 from odometer.domain.events import Event, Who, digest_of
 from odometer.domain.values import SentValue
+from odometer.engine.format import codec, inside, keys, late, segments
 from odometer.engine.format import frames as whole_frames
-from odometer.engine.format import inside, keys, late, segments
-from odometer.engine.format.frames import SHARD, Frame, total, with_days
+from odometer.engine.format.frames import DAYS, SHARD, Frame, flags, plus, total, with_days
 from odometer.engine.format.groups import EachUser, Groups, Members, Week
 from odometer.engine.format.inside import (
     Chunk,
@@ -27,6 +27,7 @@ from odometer.engine.format.lanes import elders, from_attribute, lane_of, to_att
 from odometer.engine.format.late import DayRows, Late
 from odometer.engine.format.latest import OTHERS, Coverage, sources_of, sources_to_attributes
 from odometer.engine.format.log_entries import events_in, events_of, numbered, to_items, values_of
+from odometer.engine.format.piles import Pile, Sheets
 from odometer.engine.format.segments import Segment
 from odometer.engine.format.strips import Count, counts_by_day, from_item, to_attributes
 from odometer.engine.store import KeyRange
@@ -332,3 +333,43 @@ def test_deltas_of_later_plans_are_not_counted_yet() -> None:
     counts = counts_by_day(items, 3, TESTS)
     assert counts == {MONDAY: Count(0b10, (7, *[0] * (WIDE - 1)))}
     assert counts_by_day(items, 4, TESTS)[MONDAY].sums[0] == 14
+
+
+def test_a_sum_that_narrow_lanes_cannot_hold_is_wide() -> None:
+    most = Frame.of([[2**56 - 1, 0, 7], [1, 0, 0]])
+    assert most.lane_bytes == codec.NARROW
+    assert plus(most, most) == Frame.of([[2**57 - 2, 0, 14], [2]])
+    assert plus(most, most).lane_bytes == codec.WIDE
+    assert plus(plus(most, most), most) == Frame.of([[3 * (2**56 - 1), 0, 21], [3]])
+    small = Frame.of([[2**55, 0, 7], [1]])
+    assert plus(small, Frame.of([[1], [1]])) == Frame.of([[2**55 + 1, 0, 7], [2]])
+    assert plus(small, Frame.of([[1], [1]])).lane_bytes == codec.NARROW
+    assert total([most] * 40, 1).sum(0) == 40 * (2**56 - 1 + 7)
+    assert total([], 2) == Frame((0, 0, 0))
+
+
+@pytest.mark.parametrize("most", [1, 2**70], ids=["narrow", "wide"])
+def test_whoever_used_anything_was_active(most: int) -> None:
+    frame = with_days(Frame.of([[0, most, 0, 0], [0, 0, 5, 0, 0]]))
+    assert flags(frame)[:5] == bytes([0, 1, 1])
+    assert frame.of_user(1) == [most, 0, 1]
+    assert frame.sum(DAYS) == 2
+    last = with_days(Frame.of([[0] * (SHARD - 1) + [most], []]))
+    assert (last.lanes, last.sum(DAYS), last.of_user(SHARD - 1)) == (SHARD, 1, [most, 0, 1])
+
+
+def test_a_pile_comes_back_with_its_sheets() -> None:
+    sheets = {0: Sheets([5, 9], [8, 20]), 3: Sheets([7], [7])}
+    pile = Pile(2, "2026-02-16#0000000004#1", True, 60, 900, sheets)  # noqa: FBT003  as it is stored
+    found = Pile.from_item({"sk": keys.pile(MONDAY, 4, 2), **pile.to_attributes()})
+    assert found[:5] == pile[:5]
+    shown = {at: (list(some.firsts), list(some.lasts)) for at, some in found.by_shard.items()}
+    assert shown == {0: ([5, 9], [8, 20]), 3: ([7], [7])}
+    assert found.sheets(1) == Sheets((), ())
+    assert (sheets[0].within(range(5, 9)), sheets[0].within(range(6, 10))) == (
+        range(1),
+        range(1, 2),
+    )
+    assert [sheets[0].begun(second) for second in (5, 8, 9, 20, 21)] == [
+        *(range(0), range(1), range(0), range(1, 2), range(0))
+    ]
