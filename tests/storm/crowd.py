@@ -105,7 +105,6 @@ class Crowd:
     chains: dict[int, list[Chain]] = field(default_factory=dict)
     seen: dict[tuple[int, str], int] = field(default_factory=dict)
     batches: int = 0
-    zone: dict[int, str] = field(default_factory=dict)
 
     @cached_property
     def people(self) -> Sequence[People]:
@@ -141,7 +140,6 @@ class Crowd:
                 teams=people.teams,
                 states=people.states,
                 erased=people.erased,
-                zone=self.zone.get(people.place.number),
             )
 
     def key(self, place: Place) -> str:
@@ -437,10 +435,8 @@ class Crowd:
             people.states[user] = state
 
     def change_zone(self, dice: Random, place: Place) -> None:
-        """Only the first process does, so that it is known which zone was last."""
         zone = dice.choice(ZONES)
-        if self.number == 0 and self.put(place, {"organization": {"time_zone": zone}}):
-            self.zone[place.number] = zone
+        if self.put(place, {"organization": {"time_zone": zone}}):
             self.records.count("zone changes")
 
     def erase_somebody(self, dice: Random, place: Place) -> None:

@@ -27,7 +27,6 @@ class Model:
     """Whose erasure was begun and has no answer: they may be there or not."""
     teams: dict[str, str | None] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
-    zone: str = "UTC"
 
     def take(self, line: Mapping[str, Any]) -> None:
         """A line of a journal."""
@@ -44,7 +43,6 @@ class Model:
                 self.erased |= {*line["erased"]}
                 self.teams |= line["teams"]
                 self.states |= line["states"]
-                self.zone = line["zone"] or self.zone
 
     @property
     def events(self) -> Mapping[str, int]:

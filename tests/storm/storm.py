@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from traceback import format_exception
 from types import FrameType
 from typing import Any, Final
 
@@ -111,6 +112,9 @@ class Storm:
             self.check()
         except Interrupted:
             self.records.check("the storm was not cut short", holds=False)
+        except Exception as failure:  # noqa: BLE001  what has been counted is told all the same
+            found = "".join(format_exception(failure))[-1500:]
+            self.records.check("the storm and its checks reach their end", holds=False, found=found)
         finally:
             self.end()
         return self.tell()
