@@ -144,9 +144,10 @@ def accepted_key(me: Mapping[str, Any]) -> Check:
 
 def expiry_checks(deployment: Deployment, client: Client) -> Iterator[Check]:
     """When the key ends, if it may list keys."""
-    response = client.send("GET", "/v1/keys")
+    key_id = deployment.credential.key_id
+    response = client.send("GET", f"/v1/keys?cursor={key_id}&limit=1")
     rows = content_of(response)["keys"] if response.is_success else []
-    mine = [row for row in rows if row["key_id"] == deployment.credential.key_id]
+    mine = [row for row in rows if row["key_id"] == key_id]
     if mine and mine[0]["expires_at"]:
         ends = datetime.fromisoformat(mine[0]["expires_at"])
         status = WARN if ends - datetime.now(UTC) < SOON else OK

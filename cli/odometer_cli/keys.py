@@ -1,12 +1,13 @@
 """`odometer keys`: make, list, revoke and rotate access keys through the public API."""
 
+import json
 from typing import Annotated, Any
 
 import typer
 
 from odometer.access.policy import Scope
 from odometer.api.v1.keys import DAY_SECONDS, LONGEST_GRACE_SECONDS
-from odometer_cli.client import segment
+from odometer_cli.client import pages, segment
 from odometer_cli.deployment import Deployment
 from odometer_cli.output import err, out, show_json, show_rows, show_values
 
@@ -40,8 +41,9 @@ def create(
 def list_keys(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     """The keys that you may manage, without their secrets."""
     deployment: Deployment = ctx.obj
-    content = deployment.client.get("/v1/keys")
-    show_json(content) if as_json else show_rows(COLUMNS, content["keys"])
+    found = pages(deployment.client, "/v1/keys")
+    keys = [row for page in found for row in json.loads(page)["keys"]]
+    show_json({"keys": keys}) if as_json else show_rows(COLUMNS, keys)
 
 
 @app.command()

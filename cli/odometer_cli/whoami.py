@@ -22,7 +22,7 @@ def whoami(ctx: typer.Context, *, as_json: Annotated[bool, typer.Option("--json"
 
 def key_row(client: Client, key_id: str) -> dict[str, Any]:
     """The key's row in the list of keys, if its scopes let it read that list."""
-    response = client.send("GET", "/v1/keys")
+    response = client.send("GET", f"/v1/keys?cursor={key_id}&limit=1")
     if response.status_code == FORBIDDEN:
         return {"scopes": "(hidden: keys:write is not among them)"}
     rows = content_of(checked(response))["keys"]

@@ -1190,10 +1190,15 @@ export interface components {
              */
             username: string;
         };
-        /** @description The keys that the caller may manage, oldest first. */
+        /** @description A page of the keys that the caller may manage: by their ids, and on a page oldest first. */
         KeyList: {
-            /** @description The keys, oldest first. */
+            /** @description The keys, oldest first. More than a page has are in no order of time. */
             keys: components["schemas"]["ListedKey"][];
+            /**
+             * @description Where the next page begins; null on the last one.
+             * @example k7Q
+             */
+            next_cursor: string | null;
         };
         /** @description A key with its secret, which is shown this once. */
         KeyMade: {
@@ -5423,8 +5428,25 @@ export interface operations {
     };
     v1ListKeys: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /**
+                 * @description Keys on a page at most. Whoever manages only their own keys may get fewer of them, or none, on a page that others follow.
+                 * @example 100
+                 */
+                limit?: number;
+                /**
+                 * @description The `next_cursor` of the page before; it never expires.
+                 * @example k7Q
+                 */
+                cursor?: string;
+            };
+            header?: {
+                /**
+                 * @description The `ETag` of an earlier answer; 304 is answered while it is the same.
+                 * @example "b1946ac92492d2347c6235b4d2611184"
+                 */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5434,10 +5456,45 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Query-Range": components["headers"]["X-Query-Range"];
+                    "X-Read-Units": components["headers"]["X-Read-Units"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyList"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description As it was when it had the `ETag` that was sent. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_parameter`: A parameter, header or body breaks its rules, or the answer would be too large: then the message says what to narrow. *Try again?* No, correct it. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "invalid_parameter",
+                     *         "message": "limit: expected an integer from 1 to 1000",
+                     *         "details": {
+                     *           "limit": "?"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
                 };
             };
             /** @description `unauthorized`: No key was sent, or none that opens anything: see 401. `WWW-Authenticate` names the schemes. *Try again?* No, use another key. */
@@ -5491,6 +5548,44 @@ export interface operations {
                      *       "error": {
                      *         "code": "not_found",
                      *         "message": "Not found",
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description `not_acceptable`: No type in `Accept` can be answered: JSON, CSV, NDJSON. *Try again?* No, correct `Accept`. */
+            406: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "not_acceptable",
+                     *         "message": "None of the accepted content types can be answered",
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description `payload_too_large`: The body or the answer is too large: events, a directory of more than 10,000 rows, 5 MiB of JSON or 4 MiB of NDJSON. *Try again?* In smaller parts. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "code": "payload_too_large",
+                     *         "message": "Larger than can be handled at once",
                      *         "details": {}
                      *       }
                      *     }

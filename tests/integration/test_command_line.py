@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -15,7 +16,9 @@ from botocore.exceptions import ClientError
 
 from local.stack import Stack as LocalRecord
 from odometer import __version__
+from odometer.access.keys import AccessKey
 from odometer.access.policy import Scope
+from odometer.storage.directory import new_credential_item
 from odometer_cli.local_stack import LocalStack
 from tests.support.in_process_client import ADDRESS, LOOPBACK, open_to_clients
 from tests.support.memory_directory import ACME, new_head
@@ -375,6 +378,23 @@ def test_keys_are_listed_without_their_secrets(env: Mapping[str, str]) -> None:
     assert key["user"] in row
     assert " ".join(key["scopes"]) in row
     assert env["ODOMETER_TOKEN"] not in said.out
+
+
+def test_all_keys_are_listed_whatever_pages_they_come_in(
+    stack: Stack, env: Mapping[str, str]
+) -> None:
+    user = stack.user(ACME, username="m@example.com", role="Manager")
+    own = stack.key(ACME, user)
+    mine = AccessKey.parse(own)
+    one = mine and stack.directories.credential(ACME, mine.key_id)
+    assert one
+    others = (replace(one, key_id=f"{at:012}", user=0) for at in range(1001))
+    stack.directories.table.put_all(map(new_credential_item, others))
+    assert len(odometer("keys", "list", "--json", env=env).json["keys"]) == 1003
+    with_own = {**env, "ODOMETER_TOKEN": own}
+    (found,) = odometer("keys", "list", "--json", env=with_own).json["keys"]
+    assert found["key_id"] == one.key_id
+    assert odometer("whoami", "--json", env=with_own).json["user"] == user
 
 
 def test_a_key_that_cannot_be_made_says_why(env: Mapping[str, str]) -> None:

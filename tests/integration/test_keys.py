@@ -1,16 +1,23 @@
 """Keys over the API: made, listed, rotated, revoked, and each of it effective at once."""
 
+import json
 import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from odometer.access.keys import AccessKey, Credential
+from odometer.access.keys import AccessKey, Credential, base62, issue
 from odometer.access.policy import Scope
+from odometer.bootstrap import process
 from odometer.directory.upsert import DirectoryEdit
-from odometer.storage.directory import DirectoryStore
-from tests.support.memory_directory import ACME
+from odometer.storage.directory import DirectoryStore, new_credential_item
+from odometer.storage.dynamo import Item
+from odometer.storage.key_activity import activity_key
+from tests.support.memory_directory import ACME, NOON
 from tests.support.people import People, basic, people_of
 from tests.support.stack import OTHER, Reply, Stack
 from tests.support.storage_calls import StorageCalls, record_calls
@@ -130,6 +137,97 @@ def test_an_admin_sees_all_keys_and_everybody_else_their_own(us: People) -> None
     assert {key["user"] for key in everybody} == {
         us.id(who) for who in ("admin", "manager", "lead", "member")
     }
+
+
+QUOTES = '"' * 256
+"""The name that takes most of an answer: each quote is escaped twice on its way."""
+
+
+def add_keys(us: People, who: str, count: int) -> dict[str, datetime]:
+    """Keys that were used, by their ids, as whoever has keys:write may make them."""
+    directories, used_at = us.stack.directories, NOON + timedelta(hours=1)
+    user = directories.open(ACME).user_by_id(us.id(who))
+    assert user
+    _, one = issue(ACME, QUOTES, user.ordinal, frozenset(Scope), process().secret, NOON)
+    ids = [base62(at * 7919 % 2503 * 62**10, 12) for at in range(count)]
+    keys = (
+        replace(one, key_id=each, created_at=NOON + timedelta(seconds=at))
+        for at, each in enumerate(ids)
+    )
+    directories.table.put_all(map(new_credential_item, keys))
+    activity = replace(directories.table, name="activity")
+    hour = int(used_at.timestamp())
+    uses: Iterator[Item] = ({"pk": ACME, "sk": activity_key(each), "used_at": hour} for each in ids)
+    activity.put_all(uses)
+    return dict.fromkeys(ids, used_at)
+
+
+def test_any_number_of_keys_is_listed_in_pages_that_cost_no_more_each(
+    us: People, calls_made: StorageCalls
+) -> None:
+    admin, made = us.key("admin"), add_keys(us, "member", 2500)
+    url = "/v1/keys"
+    found: list[dict[str, Any]] = []
+    sizes: list[int] = []
+    us.stack.get("/v1/keys?limit=1", admin)
+    while url:
+        calls_made.requests.clear()
+        reply = us.stack.get(url, admin)
+        assert len(json.dumps(reply.text)) < 6_000_000 / 2
+        assert float(reply.headers["X-Read-Units"]) <= 300
+        queries = Counter(
+            each.call.resource for each in calls_made.requests if each.call.verb == "Query"
+        )
+        assert queries["directory"] <= 2
+        assert queries["activity"] == 1
+        rows = reply.json["keys"]
+        assert rows == sorted(rows, key=lambda row: (row["created_at"], row["key_id"]))
+        found, sizes = found + rows, [*sizes, len(rows)]
+        link = reply.headers.get("Link", "<")
+        following = reply.json["next_cursor"]
+        assert link == (f'<?cursor={following}>; rel="next"' if following else "<")
+        url = following and f"/v1/keys?cursor={following}"
+    assert sizes == [1000, 1000, 501]
+    assert len({row["key_id"] for row in found}) == 2501
+    uses = {row["key_id"]: row["last_used_at"] for row in found if row["key_id"] in made}
+    assert uses == {each: f"{at:%Y-%m-%dT%H:%M:%SZ}" for each, at in made.items()}
+
+
+def test_uses_of_keys_that_are_gone_hide_none_of_the_others(us: People) -> None:
+    admin, gone = us.key("admin"), add_keys(us, "member", 30)
+    kept = sorted(gone)[20]
+    for each in gone.keys() - {kept}:
+        us.stack.directories.table.delete(ACME, f"KEY#{each}")
+    assert us.stack.get("/v1/keys?limit=1", admin).json["keys"][0]["last_used_at"]
+
+
+def test_a_page_of_keys_is_a_table_or_lines_too(us: People) -> None:
+    us.key("member")
+    admin = us.key("admin")
+    lines = us.stack.get("/v1/keys?limit=1", admin, accept="application/x-ndjson")
+    table = us.stack.get("/v1/keys?limit=1", admin, accept="text/csv")
+    page = us.stack.get("/v1/keys?limit=1", admin)
+    assert [json.loads(line) for line in lines.text.splitlines()] == page.json["keys"]
+    assert len(table.text.splitlines()) == 2
+    assert table.headers["Link"] == lines.headers["Link"] == page.headers["Link"]
+    tag = page.headers["ETag"]
+    assert us.stack.get("/v1/keys?limit=1", admin, **{"if-none-match": tag}).status == 304
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("limit=0", "limit: expected an integer from 1 to 1000"),
+        ("limit=1001", "limit: expected an integer from 1 to 1000"),
+        ("cursor=~", "cursor: expected the next_cursor of a page"),
+        ("cursor=%D9%A1", "cursor: expected the next_cursor of a page"),
+        ("cursor=0000000000000", "cursor: expected 1 to 12 bytes"),
+        ("user=ada", "user: unknown parameter"),
+    ],
+)
+def test_a_page_of_keys_that_cannot_be_is_refused(us: People, query: str, message: str) -> None:
+    reply = us.stack.get(f"/v1/keys?{query}", us.key("admin"))
+    assert (reply.status, reply.json["error"]["message"]) == (400, message)
 
 
 def test_a_list_of_keys_holds_no_secret(us: People) -> None:

@@ -1,6 +1,7 @@
 """What each function does to AWS is what template.yaml grants it: no less, and no more."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
@@ -10,6 +11,7 @@ import pytest
 from odometer.access.keys import AccessKey
 from odometer.access.limits import Asked, Limits
 from odometer.bootstrap import process
+from odometer.storage.key_activity import activity_key
 from tests.support.grants import not_granted, not_used
 from tests.support.memory_directory import ACME
 from tests.support.people import ORIGIN, YESTERDAY, People, people_of
@@ -53,6 +55,13 @@ def key_of_member(us: People) -> str:
 def owner_of_a_key(us: People) -> str:
     key_of_member(us)
     return us.id("member")
+
+
+def beside_a_key_that_is_gone(us: People, key: str) -> Reply:
+    """A page of keys, among whose last uses is one of a key that no longer exists."""
+    table = replace(us.stack.directories.table, name="activity")
+    table.put({"pk": ACME, "sk": activity_key("0" * 12), "used_at": 0})
+    return us.stack.get("/v1/keys?limit=1", key)
 
 
 def new_key(us: People) -> dict[str, Any]:
@@ -100,7 +109,7 @@ TOURS: dict[str, list[Step]] = {
     "v1/trail": get("/v1/audit") + get("/v1/audit?of=deployment"),
     "v1/create_embed_token": [ask("POST", "/v1/embed-tokens", NEW_TOKEN)],
     "v1/create_key": [ask("POST", "/v1/keys", new_key)],
-    "v1/list_keys": get("/v1/keys"),
+    "v1/list_keys": [beside_a_key_that_is_gone, *get("/v1/keys")],
     "v1/revoke_key": [ask("DELETE", lambda us: f"/v1/keys/{key_of_member(us)}")],
     "v1/rotate_key": [ask("POST", lambda us: f"/v1/keys/{key_of_member(us)}/rotate")],
     "v1/send_events": [

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 from clients.python.tests.conftest import Served
@@ -145,6 +146,37 @@ def make_keys(asked: Asked) -> None:
     )
     assert token.token.startswith("oet_")
     assert str(token.token) not in repr(token)
+
+
+LISTED_KEY = {
+    "key_id": "a",
+    "prefix": "odo_a",
+    "name": "ci",
+    "user": "u",
+    "scopes": ["usage:read"],
+    "created_at": "2026-02-28T12:00:00Z",
+    "expires_at": None,
+    "revoked_at": None,
+    "last_used_at": None,
+}
+
+
+def a_page_of_keys(request: httpx.Request) -> httpx.Response:
+    """One key on each of three pages, of which the second is empty."""
+    here = request.url.params.get("cursor", "a")
+    following = {"a": "b", "b": "c"}.get(here)
+    link = {"Link": f'<?cursor={following}>; rel="next"'} if following else {}
+    rows = [] if here == "b" else [{**LISTED_KEY, "key_id": here}]
+    return httpx.Response(200, json={"keys": rows, "next_cursor": following}, headers=link)
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_all_keys_are_listed_whatever_pages_they_come_in(
+    client: type[Client | AsyncClient],
+) -> None:
+    transport = httpx.MockTransport(a_page_of_keys)
+    asked = Asked(client("https://odometer.example", "odo_key", transport=transport))
+    assert [each.key_id for each in asked.list_keys()] == ["a", "c"]
 
 
 def described() -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from odometer.access import keys
 from odometer.access.keys import AccessKey, Credential, Keyring
 from odometer.access.policy import Caller, Scope
 from odometer.access.secret import NO_DIGEST, Secret
@@ -37,8 +38,11 @@ class Kept:
     def credential(self, organization: str, key_id: str) -> Credential | None:
         return self.kept.get((organization, key_id))
 
-    def credentials(self, organization: str) -> Iterable[Credential]:
-        return [each for (of, _), each in self.kept.items() if of == organization]
+    def credentials(
+        self, organization: str, first: str = "", most: int | None = None
+    ) -> Iterable[Credential]:
+        ids = sorted(key_id for of, key_id in self.kept if of == organization and key_id >= first)
+        return [self.kept[organization, key_id] for key_id in ids[:most]]
 
     def add_credential(self, credential: Credential, _commit: object = None) -> None:
         self.kept[credential.organization, credential.key_id] = credential
@@ -107,16 +111,61 @@ def test_nobody_makes_a_key_for_somebody_else() -> None:
     assert store.kept == {}
 
 
-def test_keys_are_listed_from_the_oldest_on_and_those_of_others_to_admins_only() -> None:
+def test_keys_of_others_are_listed_to_admins_only() -> None:
     store = Kept()
     (_, mine), (_, theirs), (_, elsewhere) = made(store), made(store, MATE), made(store)
-    older = replace(mine, key_id="z" * 12, created_at=NOON - HOUR)
-    for each in (older, replace(elsewhere, organization=OTHER)):
-        store.add_credential(each)
+    store.add_credential(replace(elsewhere, organization=OTHER))
     del store.kept[ACME, elsewhere.key_id]
     both = sorted([mine, theirs], key=lambda each: each.key_id)
-    assert ring(ADMIN, store).all() == [older, *both]
-    assert ring(MEMBER, store).all() == [older, mine]
+    assert ring(ADMIN, store).page("", 10) == (both, None)
+    assert ring(MEMBER, store).page("", 10) == ([mine], None)
+
+
+def with_ids(*owners: tuple[str, int]) -> Kept:
+    """Keys by how their ids begin and by their owners."""
+    store = Kept()
+    _, key = made(Kept())
+    for start, user in owners:
+        store.add_credential(replace(key, key_id=f"{start}{'5' * (12 - len(start))}", user=user))
+    return store
+
+
+def chain(ring: Keyring, limit: int) -> tuple[list[list[str]], list[str]]:
+    """How the ids on each page begin, and where each page but the first begins."""
+    first: str | None = ""
+    pages, starts = [], []
+    while first is not None:
+        found, first = ring.page(first, limit)
+        pages.append([each.key_id[:2] for each in found])
+        starts += [first] if first else []
+    return pages, starts
+
+
+def test_a_page_begins_where_the_one_before_ended_and_tells_no_id() -> None:
+    store = with_ids(("A0", MATE), ("A1", ME), ("AB", MATE), ("Ab", ME), ("b0", MATE))
+    every = ["A0", "A1", "AB", "Ab", "b0"]
+    assert chain(ring(ADMIN, store), 1) == ([[each] for each in every], ["A1", "AB", "Ab", "b"])
+    assert chain(ring(ADMIN, store), 2) == ([every[:2], every[2:4], every[4:]], ["AB", "b"])
+    assert chain(ring(ADMIN, store), 5) == ([every], [])
+
+
+def test_whoever_manages_their_own_keys_passes_over_a_bounded_number_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keys, "MOST_READ", 3)
+    store = with_ids(*((f"A{at}", MATE) for at in range(4)), ("B", ME), ("C", ME), ("D", MATE))
+    assert chain(ring(MEMBER, store), 2) == ([[], ["B5", "C5"], []], ["A3", "D"])
+    assert chain(ring(MEMBER, store), 1) == ([[], ["B5"], ["C5"], []], ["A3", "C", "D"])
+
+
+def test_a_key_that_is_made_or_gone_between_pages_moves_no_other() -> None:
+    store = with_ids(("A", ME), ("C", ME), ("E", ME))
+    found, following = ring(ADMIN, store).page("", 1)
+    assert ([each.key_id[0] for each in found], following) == (["A"], "C")
+    store.add_credential(replace(found[0], key_id="B" * 12))
+    del store.kept[ACME, f"C{'5' * 11}"]
+    found, following = ring(ADMIN, store).page("C", 1)
+    assert ([each.key_id[0] for each in found], following) == (["E"], None)
 
 
 def test_a_key_is_revoked_once_and_for_good() -> None:

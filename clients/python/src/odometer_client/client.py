@@ -54,6 +54,15 @@ def pages(operation: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], I
     return described_by(operation, method)
 
 
+def joined(
+    operation: Callable[P, Call[list[T]]],
+) -> Callable[Concatenate[Client, P], list[T]]:
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> list[T]:
+        return [row for page in pages(operation)(self, *args, **kwargs) for row in page]
+
+    return described_by(operation, method)
+
+
 def awaited(
     operation: Callable[P, Call[T]],
 ) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
@@ -72,6 +81,16 @@ def async_pages(
             result, response = await self.ask(call)
             yield result
             call = page_after(call, result, response)
+
+    return described_by(operation, method)
+
+
+def async_joined(
+    operation: Callable[P, Call[list[T]]],
+) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, list[T]]]:
+    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> list[T]:
+        found = async_pages(operation)(self, *args, **kwargs)
+        return [row async for page in found for row in page]
 
     return described_by(operation, method)
 
@@ -139,7 +158,7 @@ class Client:
     export_directory_pages = pages(operations.export_directory)
     put_directory = blocking(operations.put_directory)
     erase_user = blocking(operations.erase_user)
-    list_keys = blocking(operations.list_keys)
+    list_keys = joined(operations.list_keys)
     create_key = blocking(operations.create_key)
     rotate_key = blocking(operations.rotate_key)
     revoke_key = blocking(operations.revoke_key)
@@ -209,7 +228,7 @@ class AsyncClient:
     export_directory_pages = async_pages(operations.export_directory)
     put_directory = awaited(operations.put_directory)
     erase_user = awaited(operations.erase_user)
-    list_keys = awaited(operations.list_keys)
+    list_keys = async_joined(operations.list_keys)
     create_key = awaited(operations.create_key)
     rotate_key = awaited(operations.rotate_key)
     revoke_key = awaited(operations.revoke_key)

@@ -174,7 +174,7 @@ def erase_user(user: str) -> Call[None]:
 
 
 def list_keys() -> Call[list[answers.Key]]:
-    """The keys that the caller may manage, oldest first."""
+    """All keys that the caller may manage; of a thousand of them, the oldest first."""
     return Call("GET", "/v1/keys", keys_in)
 
 

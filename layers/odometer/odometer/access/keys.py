@@ -38,6 +38,8 @@ PATTERN = re.compile(
 )
 SECRET_BITS = 160
 KEY_ID_BITS = 71
+MOST_READ = 1000
+"""So many keys are read for a page at most, however few of them are shown."""
 
 
 @frozen
@@ -212,6 +214,12 @@ def authenticate(
     )
 
 
+def start_after(last: str, following: str) -> str:
+    """The shortest text between two ids, so that nobody learns the second one."""
+    starts = (following[:end] for end in range(1, len(following)))
+    return next((start for start in starts if start > last), following)
+
+
 def is_before(now: datetime, end: datetime | None) -> bool:
     """Whether something that has an end has not ended."""
     return end is not None and now < end
@@ -264,7 +272,9 @@ class Credentials(Protocol):
 
     def credential(self, organization: str, key_id: str) -> Credential | None: ...
 
-    def credentials(self, organization: str) -> Iterable[Credential]: ...
+    def credentials(
+        self, organization: str, first: str = "", most: int | None = None
+    ) -> Iterable[Credential]: ...
 
     def add_credential(self, credential: Credential, commit: Commit) -> None: ...
 
@@ -307,11 +317,24 @@ class Keyring:
         """Refuse a caller who may not manage this user's keys; None stands for no user."""
         MANAGE_KEYS.admit_to(self.caller, Target(user=user))
 
-    def all(self) -> list[Credential]:
-        credentials = self.store.credentials(self.caller.organization)
+    def page(self, first: str, limit: int) -> tuple[list[Credential], str | None]:
+        """The keys from an id on, by their ids, and where the next page begins, if there is one.
+
+        Among the keys that a page reads there may be none that the caller manages.
+        """
+        most = self.most_read(limit)
+        read = list(self.store.credentials(self.caller.organization, first, most + 1))
         may = partial(MANAGE_KEYS.reaches, self.caller)
-        managed = [each for each in credentials if may(Target(user=each.user))]
-        return sorted(managed, key=lambda each: (each.created_at, each.key_id))
+        managed = [at for at, each in enumerate(read[:most]) if may(Target(user=each.user))]
+        shown = managed[:limit]
+        end = shown[-1] + 1 if len(shown) == limit else most
+        more = end < len(read)
+        following = start_after(read[end - 1].key_id, read[end].key_id) if more else None
+        return [read[at] for at in shown], following
+
+    def most_read(self, limit: int) -> int:
+        """How many keys are read for a page: more than are shown where others are passed over."""
+        return limit if MANAGE_KEYS.reaches(self.caller, None) else MOST_READ
 
     def revoke(self, key_id: str, trail: Recorder) -> None:
         """End a key for good; ending it again changes nothing."""

@@ -284,9 +284,13 @@ class DirectoryStore:
         item = self.table.get(organization, credential_key(key_id))
         return credential_of(item) if item else None
 
-    def credentials(self, organization: str) -> Iterator[Credential]:
-        first, last = credential_key(""), credential_key("~")
-        return map(credential_of, self.table.query(organization, first, last, consistent=True))
+    def credentials(
+        self, organization: str, first: str = "", most: int | None = None
+    ) -> Iterator[Credential]:
+        """The credentials in the order of their ids, from one on, and so many at most."""
+        low, high = credential_key(first), credential_key("~")
+        items = self.table.query(organization, low, high, consistent=True, limit=most)
+        return map(credential_of, items)
 
     def add_credential(self, credential: Credential, commit: Commit = ALONE) -> None:
         if not commit(self.table.write_once(new_credential_item(credential), by="digest")):

@@ -1,9 +1,9 @@
 """The activity table: when a key was last used, to the hour."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from odometer.domain.errors import Unavailable
 from odometer.domain.frozen import frozen
@@ -12,6 +12,15 @@ from odometer.domain.time import instant_at
 from odometer.storage.dynamo import Table
 
 HOUR_SECONDS = 3600
+LAST = "~"
+"""Above all ids of keys."""
+
+
+class Uses(NamedTuple):
+    """When keys were last used, all of them up to an id."""
+
+    known: Mapping[str, datetime]
+    through: str
 
 
 @frozen
@@ -31,12 +40,26 @@ class KeyActivity:
         if not self.is_noted(key_id, now):
             hour = hour_of(now)
             with suppress(Unavailable):
-                self.table.put({"pk": organization, "sk": f"KEY#{key_id}", "used_at": hour})
+                self.table.put({"pk": organization, "sk": activity_key(key_id), "used_at": hour})
                 self.noted_hours[key_id] = hour
 
-    def keys_used(self, organization: str) -> Mapping[str, datetime]:
-        items = self.table.query(organization, "KEY#", "KEY#~")
-        return dict(map(use_of, items))
+    def used_from(self, organization: str, first: str, most: int) -> Uses:
+        """The last uses of the keys from an id on, and so many at most."""
+        items = self.table.query(organization, activity_key(first), activity_key(LAST), limit=most)
+        known = dict(map(use_of, items))
+        return Uses(known, LAST if len(known) < most else max(known))
+
+    def used(self, organization: str, key_ids: Iterable[str], uses: Uses) -> Mapping[str, datetime]:
+        """The last uses of some keys; those that are not known are read by their ids.
+
+        There are some only if keys that are gone have left their uses between the others.
+        """
+        unread = [(organization, activity_key(each)) for each in key_ids if each > uses.through]
+        return {**uses.known, **dict(map(use_of, self.table.get_many(unread).values()))}
+
+
+def activity_key(key_id: str) -> str:
+    return f"KEY#{key_id}"
 
 
 @stored

@@ -202,9 +202,9 @@ def link_to(query: Mapping[str, Sequence[str]], cursor: str) -> str:
     return f'<?{urlencode({**query, "cursor": cursor}, doseq=True)}>; rel="next"'
 
 
-def next_link(query: Mapping[str, Sequence[str]], number: int | None) -> dict[str, str]:
-    """The header with the next page of rows that are numbered for good."""
-    return {"Link": link_to(query, str(number))} if number else {}
+def next_link(query: Mapping[str, Sequence[str]], place: int | str | None) -> dict[str, str]:
+    """The header with the next page of rows that have their places for good."""
+    return {"Link": link_to(query, str(place))} if place else {}
 
 
 def link_headers(

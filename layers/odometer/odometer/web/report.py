@@ -47,6 +47,7 @@ class Report(Generic[Page]):
     narrowed_by: Sequence[str] = ("from", "to")
     """The parameters that make fewer rows of it."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    cursor_expires: bool = True
 
     def response(
         self, request: Request, meter: Meter, fallback_type: str | None = None
@@ -88,12 +89,12 @@ class Report(Generic[Page]):
         """The body for its ETag, without what tells nothing new.
 
         Two cursors to the same page count as the same, and so does what is complete up to now. A
-        cursor that is a number stays the same.
+        cursor that never expires stays the same.
         """
         cursor, through = (getattr(self.page, name, None) for name in ("next_cursor", THROUGH))
         if through:
             body = body.replace(f'"{THROUGH}":"{through}"'.encode(), b"")
-        if not isinstance(cursor, str):
+        if not (self.cursor_expires and isinstance(cursor, str)):
             return body
         return body.replace(cursor.encode(), content_without_expiry(cursor))
 

@@ -2,17 +2,29 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from odometer.access.keys import AccessKey, Credential, Keyring
-from odometer.access.policy import Scope
+from odometer.access.keys import (
+    KEY_ID,
+    MOST_READ,
+    AccessKey,
+    Credential,
+    Keyring,
+    number_of,
+)
+from odometer.access.policy import Caller, Scope
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Invalid
 from odometer.domain.time import format_seconds
-from odometer.web.fields import Choice, Instant, Text, VisibleName, Whole
-from odometer.web.models import Answer, Body, Query, Timestamp
+from odometer.services.tasks import Tasks
+from odometer.storage.key_activity import KeyActivity
+from odometer.web.cursors import next_link
+from odometer.web.fields import Choice, Instant, Text, VisibleName, Whole, refuse
+from odometer.web.messages import Request
+from odometer.web.models import Answer, Body, Query, Strict, Timestamp
+from odometer.web.report import Report, columns_of
 
 DAY_SECONDS = 24 * 3600
 LONGEST_GRACE_SECONDS = 7 * DAY_SECONDS
@@ -53,6 +65,38 @@ class KeyPath(Query):
     key_id: str
 
 
+class FromId(Text):
+    """Where a page of keys begins: an id, or how one begins."""
+
+    def read(self, value: object) -> str:
+        text = super().read(value)
+        if number_of(text) is None:
+            raise refuse("text", "expected the next_cursor of a page")
+        return text
+
+    def schema(self) -> Mapping[str, Any]:
+        return {**super().schema(), "pattern": "^[0-9A-Za-z]*$"}
+
+
+class KeysQuery(Strict):
+    """Which keys."""
+
+    in_pages: ClassVar[bool] = True
+
+    limit: Annotated[int, Whole(1, MOST_READ)] = Field(
+        MOST_READ,
+        description="Keys on a page at most. Whoever manages only their own keys may get fewer of "
+        "them, or none, on a page that others follow.",
+    )
+    cursor: Annotated[str, FromId(KEY_ID)] | None = Field(
+        None, description="The `next_cursor` of the page before; it never expires."
+    )
+
+    @property
+    def first(self) -> str:
+        return self.cursor or ""
+
+
 class ListedKey(Answer):
     """A key without its secret."""
 
@@ -81,22 +125,47 @@ class ListedKey(Answer):
 
 
 class KeyList(Answer):
-    """The keys that the caller may manage, oldest first."""
+    """A page of the keys that the caller may manage: by their ids, and on a page oldest first."""
 
     keys: list[ListedKey]
+    next_cursor: str | None
 
-    @classmethod
-    def of(
-        cls, credentials: Iterable[Credential], directory: Directory, used: Mapping[str, datetime]
-    ) -> "KeyList":
-        ids = directory.shown_ids
-        return cls(
-            keys=[
-                ListedKey.of(each, owner, used.get(each.key_id))
-                for each in credentials
-                if (owner := ids[each.user]) is not None
-            ]
-        )
+
+def keys_of(
+    query: KeysQuery,
+    caller: Caller,
+    directory: Directory,
+    keyring: Keyring,
+    activity: KeyActivity,
+    tasks: Tasks,
+    request: Request,
+) -> Report[KeyList]:
+    of, most = caller.organization, keyring.most_read(query.limit)
+    uses = tasks.begin(lambda: activity.used_from(of, query.first, most))
+    found, following = keyring.page(query.first, query.limit)
+    ids = ids_of(found, directory)
+    used = activity.used(of, [each.key_id for each in found], uses.result())
+    found.sort(key=lambda each: (each.created_at, each.key_id))
+    rows = [
+        ListedKey.of(each, ids[each.user], used.get(each.key_id))
+        for each in found
+        if ids[each.user]
+    ]
+    return Report(
+        KeyList(keys=rows, next_cursor=following),
+        lambda: rows,
+        columns=columns_of(ListedKey),
+        narrowed_by=("limit",),
+        headers=next_link(request.query, following),
+        cursor_expires=False,
+    )
+
+
+def ids_of(credentials: Iterable[Credential], directory: Directory) -> Mapping[int, str]:
+    """The ids of the owners of some keys; that of somebody who was erased is empty."""
+    users = sorted({each.user for each in credentials})
+    names = directory.names_at(users)
+    return {user: name["id"] for user, name in zip(users, names, strict=True)}
 
 
 class KeyMade(Answer):

@@ -180,6 +180,7 @@ def trail(
         columns=COLUMNS,
         narrowed_by=("limit",),
         headers=next_link(request.query, following),
+        cursor_expires=False,
     )
 
 
