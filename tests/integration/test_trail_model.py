@@ -34,8 +34,9 @@ class Tenant:
     keys: list[str]
     watcher: str
     """A key that does nothing else."""
+    ids: list[str]
+    """The ids of all other keys, in the order in which they were made."""
     told: list[Told] = field(default_factory=list)
-    hours: set[tuple[str, datetime, str]] = field(default_factory=set)
 
     @property
     def stored(self) -> dict[str, Credential]:
@@ -58,7 +59,8 @@ class Tenant:
 def act(tenant: Tenant, key: str, dice: Random) -> int:
     """Ask for something; whether it is allowed, and whether it changes anything, is left to it."""
     us, call = tenant.us, tenant.us.stack.call
-    other = dice.choice(sorted(tenant.stored))
+    tenant.ids += sorted(tenant.stored.keys() - {*tenant.ids, id_of(tenant.watcher)})
+    other = dice.choice(tenant.ids)
     someone = us.id(dice.choice(["member", "lead", "stranger", "invited"]))
     wish = {"name": "n", "user": someone, "scopes": ["usage:read"]}
     token = {"for": {"organization": True}, "expires_in": 60, "origins": [ORIGIN]}
@@ -137,4 +139,4 @@ def test_the_trail_is_what_was_done(stack: Stack, seed: int) -> None:
 def tenant_of(stack: Stack, organization: str) -> Tenant:
     us = people_of(stack, organization)
     keys = [us.key("admin"), us.key("admin"), us.key("lead"), us.key("member")]
-    return Tenant(us, keys, us.key("admin"))
+    return Tenant(us, keys, us.key("admin"), [id_of(each) for each in keys])

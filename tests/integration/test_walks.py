@@ -71,14 +71,14 @@ def test_the_users_of_a_product_are_few_files_away(stack: Stack) -> None:
     query = "type=account-user&product=automation&from=2026-02-01 00:00:00&to=2026-02-28 23:59:59"
     path = "/insights/api/v3/public/usage-report/drilldown"
     walk = walked(lambda: client.get(path, query.replace(" ", "%20")))
-    assert len(walk.files) <= 47
+    assert len(walk.files) <= 48
 
 
 def test_the_users_of_an_app_are_few_files_away(stack: Stack) -> None:
     client = apps.example_client(stack)
     client.settle()
     walk = walked(lambda: client.users(apps.COMPARED))
-    assert len(walk.files) <= 51
+    assert len(walk.files) <= 52
 
 
 def test_an_accepted_event_is_few_files_away(stack: Stack) -> None:
