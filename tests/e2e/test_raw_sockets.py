@@ -259,7 +259,7 @@ EDGES: Mapping[str, Edge] = {
     ),
     "a body shorter than it says": Edge(post(b"he", "Content-Length: 5"), "…", "hypercorn", FRONT),
     "a body shorter than it says, and the end": Edge(
-        post(b"he", "Content-Length: 5"), "…", "hypercorn", FRONT, ends=True
+        post(b"he", "Content-Length: 5"), "400 or …", "hypercorn", FRONT, ends=True
     ),
     "half a connection": Edge(get(), "401", "ours", SAME, ends=True),
     "two Authorization, one of them good": Edge(
@@ -287,8 +287,9 @@ def test_an_odd_request_gets_what_is_published_and_leaves_nothing_behind(
     gateway: Gateway, name: str
 ) -> None:
     edge = EDGES[name]
-    answers = gateway.answers(edge.sent(gateway), ends=edge.ends, waits=edge.here == "…")
-    assert (statuses(answers), b"echoed" in answers) == (edge.here, False)
+    answers = gateway.answers(edge.sent(gateway), ends=edge.ends, waits="…" in edge.here)
+    assert statuses(answers) in edge.here.split(" or ")
+    assert b"echoed" not in answers
     assert_is_well(gateway)
 
 
