@@ -3,7 +3,7 @@
 import argparse
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,14 +11,15 @@ import pytest
 import tools.mutants
 from tools.mutants import measured
 from tools.mutants.cold import survives
-from tools.mutants.faults import PACKAGE, Module, Mutant
+from tools.mutants.faults import PACKAGE, Function, Module, Mutant
 from tools.mutants.hunt import Hunt, Task
-from tools.mutants.known import IMPORTS, Known, Result, Test
+from tools.mutants.known import IMPORTS, Known, Reaching, Result, Test
 from tools.mutants.measured import Counts, Measured
 from tools.mutants.quietly import QUIETLY, scratch
 from tools.mutants.reach import measure_reach
 
 TARGETS = ["access", "web/cursors.py", "api/v1/embed_tokens.py", "domain", "reports", "engine"]
+KNOWN = {"killed", "slow", "invalid"}
 ALIVE = {"survived", "unreached"}
 SUITE = [
     *("tests/unit/access", "tests/unit/api", "tests/unit/directory", "tests/unit/domain"),
@@ -60,7 +61,9 @@ def measure(known: Known, modules: Iterable[str]) -> Iterator[Measured]:
             new = Measured(name, function.name, function.digest, Counts())
             here = found.setdefault(function.name, new)
             result = known.result(mutant)
-            if result is None:
+            if result and result.end == "invalid":
+                continue
+            if result is None or result.end == "lost":
                 here.counts += Counts(made=1)
             elif result.end in ALIVE:
                 here.counts += Counts(made=1, tried=1)
@@ -80,8 +83,12 @@ def modules_in(targets: Iterable[str]) -> Iterator[str]:
 def hunt(known: Known, modules: Sequence[str], asked: argparse.Namespace) -> None:
     measure_reach(known, list(files_of(asked.tests)))
     files = known.digests()
-    wanted = chosen(modules, asked)
-    tasks = [task for mutant in wanted if (task := task_of(known, files, mutant, asked.patience))]
+    new = functions_not_as_measured(modules)
+    tasks = [
+        task
+        for mutant in chosen(modules, asked)
+        if (task := task_of(known, files, mutant, asked.patience, new))
+    ]
     print(f"{len(tasks)} mutants are tried", flush=True)
     reached = [task for task in tasks if task.tests]
     for task in tasks:
@@ -123,16 +130,37 @@ def place_of(mutant: Mutant) -> tuple[str, str]:
     return mutant.function.module, mutant.function.name
 
 
-def task_of(known: Known, files: dict[str, str], mutant: Mutant, patience: float) -> Task | None:
-    """What is to be done about a mutant; nothing where that is known."""
+def functions_not_as_measured(modules: Iterable[str]) -> set[Function]:
+    """Functions that have changed, whose lines may not be where tests were seen to reach them."""
+    digests = measured.digests()
+    every = (function for name in modules for function in Module(name).functions())
+    return {each for each in every if digests.get((each.module, each.name)) != each.digest}
+
+
+def near_tests(known: Known, mutant: Mutant, new: Collection[Function]) -> list[Reaching]:
+    """Tests that reach a mutant's lines or, where lines are not known, its function or module."""
     reaching = known.reaching(mutant.function)
     bits = sum(1 << line for line in mutant.lines)
     near = [each for each in reaching if each[2] & bits]
+    if near and mutant.function not in new:
+        return near
+    return reaching or known.reaching_module(mutant.function.module)
+
+
+def task_of(
+    known: Known,
+    files: dict[str, str],
+    mutant: Mutant,
+    patience: float,
+    new: Collection[Function] = (),
+) -> Task | None:
+    """What is to be done about a mutant; nothing where that is known."""
+    near = near_tests(known, mutant, new)
     tests = [test for test, _, _ in near if test.name != IMPORTS]
     used = sorted({f"{file} {files.get(file)}" for _, file, _ in near})
     digest = hashlib.blake2b("\n".join(used).encode(), digest_size=6).hexdigest()
     result = known.result(mutant)
-    if result and (result.end in {"killed", "slow"} or is_the_same(result, digest, patience)):
+    if result and (result.end in KNOWN or is_the_same(result, digest, patience)):
         return None
     cold = any(test.name == IMPORTS for test, _, _ in near)
     return Task(mutant, tests, digest, cold)

@@ -22,14 +22,24 @@ from tools.mutants.quietly import forget_caches, settle_hypothesis
 
 SLACK_SECONDS: Final = 2
 """A test may take three times as long as it did, and so much more."""
-NOTICED, NO_CODE, CANNOT_SWAP = 1, 3, 4
-ENDS: Final = {0: "survived", NOTICED: "killed", NO_CODE: "invalid", CANNOT_SWAP: "survived"}
+NOTICED, NO_CODE, CANNOT_SWAP, LOST = 1, 3, 4, 5
+ENDS: Final = {
+    0: "survived",
+    NOTICED: "killed",
+    NO_CODE: "invalid",
+    CANNOT_SWAP: "survived",
+    LOST: "lost",
+}
 USED_BY_TESTS: Final = ("bootstrap", "storage/aws.py")
 PREFIX: Final = str(PACKAGE.resolve())
 
 
 class CannotSwap(Exception):
     """A function that is alive cannot be given this code: it uses other names around it."""
+
+
+class Lost(Exception):
+    """A function that was not found among what was imported."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +175,7 @@ class Hunt:
             limit_memory()
             silence()
             if code and mutant:
-                code.swap(mutant)
+                swap(code, mutant)
             for place, item in enumerate(items):
                 limit = 3 * seconds[item.nodeid] + SLACK_SECONDS
                 signal.setitimer(signal.ITIMER_PROF, limit)
@@ -175,8 +185,6 @@ class Hunt:
                     os.write(writing, str(place).encode())
                     os._exit(NOTICED)
             os._exit(0)
-        except (SyntaxError, CannotSwap) as error:
-            os._exit(NO_CODE if isinstance(error, SyntaxError) else CANNOT_SWAP)
         except BaseException:  # noqa: BLE001  whatever gets out was noticed by the last test
             os.write(writing, str(place).encode())
             os._exit(NOTICED)
@@ -203,7 +211,7 @@ class Code:
         changed = mutant.applied(self.module.source)
         name = mutant.function.name
         if not self._functions(name):
-            raise SyntaxError(f"{name} is not what was imported")
+            raise Lost(name)
         for path, codes in codes_in(compile(changed, self._name, "exec")).items():
             if path == name or path.startswith(f"{name}."):
                 for old, new in zip(self._written.get(path, ()), codes, strict=False):
@@ -214,6 +222,18 @@ class Code:
 
     def _functions(self, name: str) -> list[FunctionType]:
         return [each for code in self._written.get(name, ()) for each in self._live[code]]
+
+
+def swap(code: Code, mutant: Mutant) -> None:
+    """Put a mutant in its place, or end the fork where that cannot be done."""
+    try:
+        code.swap(mutant)
+    except SyntaxError:
+        os._exit(NO_CODE)
+    except CannotSwap:
+        os._exit(CANNOT_SWAP)
+    except Lost:
+        os._exit(LOST)
 
 
 def put(function: FunctionType, code: CodeType) -> None:

@@ -41,13 +41,18 @@ class Result:
     """What became of a mutant."""
 
     end: str
-    """`killed`, `slow` (it ran on and on), `survived`, or `unreached`."""
+    """`killed`, `slow` (it ran on and on), `survived`, `unreached`; `invalid` (it is no code), or
+    `lost` (the function was not found, so the mutant is tried again)."""
     test: str
     """Which test noticed."""
     tests: str
     """A digest of the tests that it was tried with."""
     seconds: float
     patience: float
+
+
+Reaching = tuple[Test, str, int]
+"""A test, its file, and the lines that it reaches, as bits."""
 
 
 class Known:
@@ -87,8 +92,7 @@ class Known:
         self._db.execute("INSERT OR REPLACE INTO file VALUES (?, ?)", (file, digest))
         self._db.execute("COMMIT")
 
-    def reaching(self, function: Function) -> list[tuple[Test, str, int]]:
-        """The tests that reach a function, each with its file and the lines, as bits."""
+    def reaching(self, function: Function) -> list[Reaching]:
         rows = self._db.execute(
             "SELECT name, seconds, file, lines FROM reach JOIN test ON test = id "
             "WHERE module = ? AND function = ?",
@@ -98,6 +102,15 @@ class Known:
             (Test(name, seconds), file, int.from_bytes(lines, "little"))
             for name, seconds, file, lines in rows
         ]
+
+    def reaching_module(self, module: str) -> list[Reaching]:
+        """The tests that reach any function of a module; which lines is not told."""
+        rows = self._db.execute(
+            "SELECT DISTINCT name, seconds, file FROM reach JOIN test ON test = id "
+            "WHERE module = ? AND name <> ?",
+            (module, IMPORTS),
+        )
+        return [(Test(name, seconds), file, 0) for name, seconds, file in rows]
 
     def reached_by(self, test: str) -> dict[tuple[str, str], int]:
         """The lines that a test reaches, as bits, by module and function."""

@@ -179,3 +179,9 @@ def test_who_is_refused_is_told_when_the_window_ends(second: float, left: int) -
     error = refusal(START + timedelta(seconds=second))
     assert isinstance(error, Throttled)
     assert error.seconds in range(left, left + SPREAD_SECONDS)
+
+
+def test_what_has_no_limit_is_shared_at_once() -> None:
+    load = Load()
+    load.add({"events": 1})
+    assert load.is_worth_sharing

@@ -10,6 +10,7 @@ from odometer.access.keys import AccessKey, Credential, issue
 from odometer.access.policy import Access, Scope
 from odometer.access.secret import NO_DIGEST, Secret, UnknownVersion, version_of
 from odometer.access.tokens import Claims, EmbedToken, TokenMaker
+from odometer.domain.errors import Corrupt
 from odometer.domain.time import epoch_second
 from tests.support.memory_directory import ACME, NOON
 
@@ -21,6 +22,12 @@ DAY = timedelta(days=1)
 
 def made(secret: Secret) -> tuple[AccessKey, Credential]:
     return issue(ACME, "test", 0, frozenset(Scope), secret, NOON)
+
+
+@pytest.mark.parametrize("versions", ["[]", '[""]', "[5]", '["a", ""]', "5"])
+def test_a_secret_has_versions_and_each_has_letters(versions: str) -> None:
+    with pytest.raises(Corrupt):
+        Secret.of(f'{{"versions": {versions}}}')
 
 
 def test_a_secret_of_any_text_is_its_first_version() -> None:

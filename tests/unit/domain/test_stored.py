@@ -38,6 +38,14 @@ def test_an_error_of_damage_never_says_what_is_in_the_item() -> None:
     assert "ada" not in str(raised.value)
 
 
+def test_a_reader_is_given_all_that_it_is_called_with() -> None:
+    @stored
+    def of(first: int, *, second: int) -> tuple[int, int]:
+        return first, second
+
+    assert of(1, second=2) == (1, 2)
+
+
 @pytest.mark.parametrize("cut", range(1, 9))
 def test_a_stream_that_ends_early_is_damaged(cut: int) -> None:
     with pytest.raises((ValueError, zlib.error)):

@@ -202,8 +202,18 @@ def frames_inside_days(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("frames_inside_days")
-@pytest.mark.parametrize(("days_later", "kind"), [(0, "O"), (2, "T")], ids=["open", "sealed"])
-def test_frames_inside_days_are_terms_beside_the_events_since(days_later: int, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("days_later", "first", "end", "kind", "signs"),
+    [
+        (0, NOON - DAY // 2, NOON + 5_000, "O", {1}),
+        (0, NOON + 2_500, NOON + 4_000, "", set()),
+        (2, NOON + 2_500, NOON + 4_000, "T", {1, -1}),
+    ],
+    ids=["open", "part of an open day", "sealed"],
+)
+def test_frames_inside_days_are_terms_beside_the_events_since(
+    days_later: int, first: int, end: int, kind: str, signs: set[int]
+) -> None:
     steps, sent = StepByStep(spread=APART), []
     for turn in range(8):
         now = steps.simulated.now
@@ -215,13 +225,12 @@ def test_frames_inside_days_are_terms_beside_the_events_since(days_later: int, k
         steps.simulated.pass_time(600)
     steps.simulated.pass_time(days_later * DAY)
     steps.settle()
-    first, end = (NOON + 2_500, NOON + 4_000) if days_later else (NOON - DAY // 2, NOON + 5_000)
     found = explained(steps, Period(instant_at(first), instant_at(end)), {ANN, CID})
     mine = [(at, who, value) for at, who, value in sent if who != BOB and first <= at < end]
     assert found.value == sum(value for _, _, value in mine)
     frames = [part for part in found.parts if part.kind is READING]
-    assert {part.key.split("/")[1][0] for part in frames} == {kind}
-    assert {part.sign for part in frames} == ({1, -1} if days_later else {1})
+    assert {part.key.split("/")[1][0] for part in frames} == set(kind)
+    assert {part.sign for part in frames} == signs
     (rest,) = (part for part in found.parts if part.kind is SEGMENT)
     assert rest.value == sum(event.value for event in found.events)
     assert {event.who for event in found.events} <= {ANN, CID}

@@ -160,6 +160,12 @@ def test_a_day_has_as_many_hours_as_its_clock_shows(
     assert lengths == [3600] * (hours - 1) + [last]
 
 
+def test_hours_in_the_middle_of_a_day_are_those_of_its_zone() -> None:
+    start = datetime(2026, 2, 3, 15, 30, tzinfo=UTC)
+    edges = block_edges(Period(start, start + timedelta(hours=2)), Granularity.HOUR, UTC, 400)
+    assert [f"{instant_at(edge):%H:%M}" for edge in edges] == ["15:30", "16:00", "17:00", "17:30"]
+
+
 def test_a_day_that_a_zone_left_out_is_no_block() -> None:
     assert blocks(between("2011-12-29", "2012-01-01", APIA), "day", APIA) == [
         "2011-12-29T00:00:00-10:00",

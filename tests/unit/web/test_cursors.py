@@ -201,6 +201,14 @@ def test_what_was_not_made_here_is_no_cursor(other: str) -> None:
     assert refused(cursor=other) == "Invalid cursor"
 
 
+@pytest.mark.parametrize("mark", [{"row": 1}, {**Mark(1, 2, 3, {})._asdict(), "row": "1"}], ids=str)
+def test_a_cursor_that_another_release_has_signed_is_none(mark: Mapping[str, Any]) -> None:
+    body = zlib.compress(json.dumps(mark).encode())
+    tag = chain()._tag(body, KEY)  # noqa: SLF001  as that release would
+    other = urlsafe_b64encode(tag + body).rstrip(b"=").decode()
+    assert refused(cursor=other) == "Invalid cursor"
+
+
 def test_what_is_longer_than_any_cursor_is_not_even_looked_at() -> None:
     with pytest.raises(Invalid):
         chain(cursor="A" * (LONGEST_CURSOR + 1))
