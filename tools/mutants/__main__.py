@@ -144,7 +144,9 @@ def near_tests(known: Known, mutant: Mutant, new: Collection[Function]) -> list[
     near = [each for each in reaching if each[2] & bits]
     if near and mutant.function not in new:
         return near
-    return reaching or known.reaching_module(mutant.function.module)
+    if any(test.name != IMPORTS for test, _, _ in reaching):
+        return reaching
+    return [*reaching, *known.reaching_module(mutant.function.module)]
 
 
 def task_of(

@@ -149,6 +149,10 @@ def test_a_page_begins_where_the_one_before_ended_and_tells_no_id() -> None:
     assert chain(ring(ADMIN, store), 5) == ([every], [])
 
 
+def test_ids_that_differ_in_their_last_letter_have_none_between_them() -> None:
+    assert keys.start_after("A" * 12, f"{'A' * 11}B") == f"{'A' * 11}B"
+
+
 def test_whoever_manages_their_own_keys_passes_over_a_bounded_number_of_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
