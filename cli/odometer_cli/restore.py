@@ -4,7 +4,7 @@ Every step can be done twice, and the last one done is noted in a table that doe
 run that died, at whatever line, is run again and goes on.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -55,6 +55,9 @@ MOST_STEPS: Final = 100_000
 """So many steps of an organization are taken here; what is left then is left to the workers."""
 MOST_TRIES: Final = 10
 PAUSE_SECONDS: Final = 0.5
+LONGEST_WAIT: Final = timedelta(minutes=20)
+"""A new lane opens when older ones are settled, which takes minutes where little is sent."""
+ASKED_EVERY_SECONDS: Final = 5
 SINCE_DIRECTORY: Final = timedelta(minutes=1)
 """Usage goes back so much further than a directory, which then knows all users that folds name."""
 
@@ -194,25 +197,48 @@ def tell_organizations(run: Run) -> None:
 
 
 def fold_again(run: Run) -> None:
-    """Fold and settle what was accepted since, as workers would."""
-    done = of_everybody(run.deployment, "Folded again", partial(catch_up, run.deployment))
-    if failed := [name for name in done if name]:
+    """Fold and settle what was accepted since, as workers would.
+
+    Where somebody was erased since, all of it: what is folded after they have been erased again
+    would make them known once more.
+    """
+    erased_in = {each.organization for each in noted_since(run.notes) if each.erased}
+    step = partial(catch_up, run.deployment, erased_in)
+    failed = [name for name in of_everybody(run.deployment, "Folded again", step) if name]
+    if kept_out := erased_in.intersection(failed):
+        words = f"Somebody was erased since, and events wait to be folded: {' '.join(kept_out)}"
+        raise Refused(words, "Run this again. Nobody is let in before, or they would come back.")
+    if failed:
         run.told.append(f"These could not be folded here, workers try again: {' '.join(failed)}")
 
 
-def catch_up(deployment: Deployment, organization: str) -> str:
-    """Fold and settle until nothing is left; the organization if that fails."""
-    engine, now = deployment.engine, datetime.now(UTC)
+def catch_up(deployment: Deployment, completely: Collection[str], organization: str) -> str:
+    """Fold and settle until nothing is left; the organization if that fails.
+
+    Of some, also what waits for a lane to open or for settling is waited for.
+    """
+    engine, began = deployment.engine, datetime.now(UTC)
     try:
         for _ in range(MOST_STEPS):
+            now = datetime.now(UTC)
             more = engine.folding.fold_outstanding(organization, epoch_ms(now))
-            if not engine.settle(organization, now) and not more:
-                break
+            if engine.settle(organization, now) or more:
+                continue
+            if organization not in completely or not leaves_some(deployment, organization, now):
+                return ""
+            if now > began + LONGEST_WAIT:
+                return organization
+            sleep(ASKED_EVERY_SECONDS)
     except Exception:  # noqa: BLE001  one that fails keeps out no other
         return organization
     finally:
-        deployment.process.work.begin_again(organization, now)
+        deployment.process.work.begin_again(organization, datetime.now(UTC))
     return ""
+
+
+def leaves_some(deployment: Deployment, organization: str, now: datetime) -> bool:
+    lanes = deployment.directories.open(organization).organization.lanes
+    return deployment.engine.folding.leaves_some(organization, lanes, epoch_ms(now))
 
 
 def erase_everybody_again(run: Run) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from threading import Lock
 from typing import Any
 
@@ -266,6 +266,45 @@ def test_whoever_writes_on_is_found_and_undone(rehearsal: Rehearsal) -> None:
     assert result.exit_code == 0, result.output
     assert process().table("usage").get(f"{ACME}#F", "0000000099") is None
     assert [client.figure for client in rehearsal.clients] == figures
+
+
+class Hurried:
+    """A clock that runs ahead by what somebody has slept."""
+
+    slept = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) + cls.slept
+
+    @classmethod
+    def sleep(cls, seconds: float) -> None:
+        cls.slept += timedelta(seconds=seconds)
+
+
+def test_nobody_comes_back_with_a_lane_that_opens_when_all_is_restored(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits in a new lane is folded before whoever was erased since is erased again."""
+    monkeypatch.setattr("odometer_cli.restore.datetime", Hurried)
+    monkeypatch.setattr("odometer_cli.restore.sleep", Hurried.sleep)
+    (client, _), stack = rehearsal.clients, rehearsal.stack
+    client.send("a1", "b1")
+    fold()
+    process().engine.raise_lanes(ACME, 2, datetime.now(UTC))
+    rehearsal.copy()
+    client.send(*(f"a{number}" for number in range(2, 9)))
+    erased = stack.directories.open(ACME).user_called(f"a@{ACME}")
+    assert erased
+    assert client.delete(f"/v1/users/{erased.id}") == 204
+    result = rehearsal.restore("--json")
+    assert result.exit_code == 0, result.output
+    later = Hurried.now(UTC) + timedelta(minutes=30)
+    for _ in range(9):
+        process().engine.settle(ACME, later)
+        process().engine.fold_outstanding(ACME, later)
+    assert client.figure == 9
+    assert f"a@{ACME}" not in {user.username for user in stack.directories.open(ACME).users}
 
 
 def test_where_storage_is_busy_an_organization_is_verified_again(

@@ -145,6 +145,14 @@ class Folding:
         """Whether entries waited in the log for settling when it was last folded here."""
         return any(t.holds_back for t in self._counted.remembered_tails(organization))
 
+    def leaves_some(self, organization: str, lanes: int, now_ms: int) -> bool:
+        """Whether entries stay in the log for now: of lanes that are not open, or late ones."""
+        tails = self._counted.tails(organization)
+        open_ones = {tail.lane for tail in tails if self._is_open(organization, tail, now_ms)}
+        others = set(range(lanes)) - open_ones
+        waits = any(next(self.entries(organization, 0, 1, lane), None) for lane in others)
+        return waits or self.holds_back(organization)
+
     def through_ms(self, organization: str, lane: int) -> int:
         """The watermark of a lane when it was last folded here."""
         tail = self._counted.remembered_tail(organization, lane)
