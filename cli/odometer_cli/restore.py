@@ -52,7 +52,10 @@ from odometer_cli.table_copies import (
 
 AT_ONCE: Final = 8
 MOST_STEPS: Final = 100_000
-"""So many steps of an organization are taken here; what is left then is left to the workers."""
+"""So many steps of an organization are taken here; what is left then is left to the workers.
+
+Where somebody was erased since, nothing may be left: nobody is let in then.
+"""
 MOST_TRIES: Final = 10
 PAUSE_SECONDS: Final = 0.5
 LONGEST_WAIT: Final = timedelta(minutes=20)
@@ -233,7 +236,7 @@ def catch_up(deployment: Deployment, completely: Collection[str], organization: 
         return organization
     finally:
         deployment.process.work.begin_again(organization, datetime.now(UTC))
-    return ""
+    return organization if organization in completely else ""
 
 
 def leaves_some(deployment: Deployment, organization: str, now: datetime) -> bool:

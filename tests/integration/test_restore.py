@@ -307,6 +307,23 @@ def test_nobody_comes_back_with_a_lane_that_opens_when_all_is_restored(
     assert f"a@{ACME}" not in {user.username for user in stack.directories.open(ACME).users}
 
 
+def test_nobody_is_let_in_where_steps_ended_before_the_log_of_the_erased(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odometer_cli.restore.MOST_STEPS", 0)
+    (client, _), stack = rehearsal.clients, rehearsal.stack
+    client.send("a1")
+    fold()
+    rehearsal.copy()
+    client.send("a2")
+    erased = stack.directories.open(ACME).user_called(f"a@{ACME}")
+    assert erased
+    assert client.delete(f"/v1/users/{erased.id}") == 204
+    result = rehearsal.restore("--json")
+    assert result.exit_code == 1
+    assert "Somebody was erased since" in result.output
+
+
 def test_where_storage_is_busy_an_organization_is_verified_again(
     rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
