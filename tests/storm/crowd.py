@@ -322,7 +322,10 @@ class Crowd:
             return
         sent = self.board[slot(place, product)]
         value, through = content["totals"][HEADLINES[product]]["value"], through_of(content)
-        self.records.lag("data_through", max(0.0, time.time() - through))
+        if through:
+            self.records.lag("data_through", max(0.0, time.time() - through))
+        else:
+            self.records.count("data_through unknown")
         least = self.people[place.number].answered_of(product, through)
         before = self.seen.get((place.number, product), 0)
         self.records.check(
@@ -351,11 +354,19 @@ class Crowd:
         if content is None or "totals" not in content:
             return None, 0
         value, through = content["totals"][HEADLINES[product]]["value"], through_of(content)
-        tally = self.people[place.number].tally(user, product)
-        since = tally.waits_since(value)
+        since = self.people[place.number].tally(user, product).waits_since(value)
         self.records.lag("until shown", time.time() - since if since else 0)
+        name = "what somebody used is between what was answered before and what was sent"
+        self.check_used(name, place, user, product, content)
+        return value, through
+
+    def check_used(
+        self, name: str, place: Place, user: str, product: str, content: Mapping[str, Any]
+    ) -> None:
+        value, through = content["totals"][HEADLINES[product]]["value"], through_of(content)
+        tally = self.people[place.number].tally(user, product)
         self.records.check(
-            "what somebody used is between what was answered before and what was sent",
+            name,
             tally.by(through) <= value <= tally.sent,
             organization=place.id,
             user=user,
@@ -364,7 +375,6 @@ class Crowd:
             found=value,
             through=content["data_through"],
         )
-        return value, through
 
     def ask_page(self, dice: Random, place: Place) -> None:
         """The next page of a chain that goes on while everything changes, or the first of one."""
@@ -549,17 +559,7 @@ class Crowd:
         content = self.caller.expect(answer, place, route)
         if content is None:
             return
-        value, through = content["totals"][HEADLINES[product]]["value"], through_of(content)
-        tally = self.people[place.number].tally(user, product)
-        self.records.check(
-            "a token opens what its subject used",
-            tally.by(through) <= value <= tally.sent,
-            organization=place.id,
-            user=user,
-            product=product,
-            expected=[tally.by(through), tally.sent],
-            found=value,
-        )
+        self.check_used("a token opens what its subject used", place, user, product, content)
 
 
 SCOPES: Final = (

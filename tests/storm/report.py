@@ -112,6 +112,10 @@ class Report:
                 "until an answered event shows, the worst of 10 s",
                 f"{lags[len(lags) // 2]:.0f} s in the middle, {lags[-1]:.0f} s at most",
             ),
+            (
+                "reports that could not tell how far they count",
+                f"{number('data_through unknown'):,}",
+            ),
             ("until all was settled afterwards", f"{self.settled_seconds:.0f} s"),
             ("frames that `odometer verify` compared", f"{number('frames'):,}"),
         ]
@@ -218,9 +222,13 @@ class Report:
         return Series("kills", self.over_time("kills", 1))
 
     def acts(self) -> Iterable[Series]:
-        """Each act as a line from 0 to 1 when it was begun."""
-        for number, (at, name) in enumerate(self.acted):
-            yield Series(f"{name.replace('_', ' ')}", {int(at): 0, int(at) + 1: 1 - number / 20})
+        """A line for each sort of act, which rises when the act was begun."""
+        names = list(dict.fromkeys(name for _, name in self.acted))
+        for place, name in enumerate(names):
+            begun = [int(at) for at, each in self.acted if each == name]
+            rises = {at + 1: 1 - place / (2 * len(names)) for at in begun}
+            flat = {at + beside: 0.0 for at in begun for beside in (0, 2)}
+            yield Series(NAMES[name], {**flat, **rises})
 
 
 EXPLANATION: Final = """
