@@ -186,6 +186,50 @@ def test_cursors_of_before_lead_on(us: People) -> None:
         assert us.stack.get(f"{url}&cursor={after}", each).status == 200
 
 
+def test_cursors_of_before_lead_on_under_a_key_that_is_made_later(us: People) -> None:
+    key, url = us.key("admin"), LIST.format(ACME)
+    cursor = us.stack.get(url, key).json["next_cursor"]
+    store_a_version()
+    process.cache_clear()
+    made = [made_by(us, key)]  # which is not hashed again yet
+    done("finish")
+    made += [made_by(us, key), made_by(us, made[0])]
+    for each in (key, *made):
+        assert us.stack.get(f"{url}&cursor={cursor}", each).status == 200
+    done("finish", "--at-once")
+    for each in (key, *made):
+        assert us.stack.get(f"{url}&cursor={cursor}", each).status == 400
+
+
+def test_cursors_of_before_lead_on_where_a_key_is_rotated_before_it_is_hashed_again(
+    us: People,
+) -> None:
+    key, url = us.key("admin"), LIST.format(ACME)
+    cursor = us.stack.get(url, key).json["next_cursor"]
+    store_a_version()
+    process.cache_clear()
+    rotate = f"/v1/keys/{read_key(key).key_id}/rotate"
+    for grace in (60, 60, 0):
+        new = us.stack.call("POST", rotate, key, body={"grace_seconds": grace})
+        key = new.json["access_key"]
+        assert us.stack.get(f"{url}&cursor={cursor}", key).status == 200
+    done("finish")
+    assert us.stack.get(f"{url}&cursor={cursor}", key).status == 200
+    done("finish", "--at-once")
+    assert us.stack.get(f"{url}&cursor={cursor}", key).status == 400
+
+
+def made_by(us: People, key: str) -> str:
+    scopes = ["usage:read", "directory:read", "keys:write"]
+    body = {"name": "later", "user": us.id("admin"), "scopes": scopes}
+    return str(us.stack.call("POST", "/v1/keys", key, body=body).json["access_key"])
+
+
+def store_a_version() -> None:
+    """What a rotation does first; it dies before any key is hashed again."""
+    write_secret("odometer", process().secret.with_version("b" * 64))
+
+
 def test_what_was_signed_before_ends_at_once_where_it_may_be_forged(us: People) -> None:
     key, token, url = us.key("admin"), us.token(), LIST.format(ACME)
     cursor = us.stack.get(url, key).json["next_cursor"]

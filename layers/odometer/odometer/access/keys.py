@@ -27,7 +27,7 @@ from odometer.domain.acts import Act, Action, Commit, Recorder
 from odometer.domain.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 from odometer.domain.frozen import frozen
 from odometer.domain.people import KeyOwner, State
-from odometer.domain.time import format_seconds
+from odometer.domain.time import KEPT_FOR_CURSORS, format_seconds
 
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 MARK = "odo_"
@@ -170,6 +170,12 @@ class Credential:
         """Whether what was signed before it was hashed again is still good."""
         return is_before(now, self.earlier_until)
 
+    def signs_before_until(self, secret: Secret, now: datetime) -> datetime | None:
+        """Until when cursors are good that were signed with the version before, if any are."""
+        if self.is_behind(secret):
+            return (now + KEPT_FOR_CURSORS).replace(microsecond=0)
+        return self.earlier_until if self.is_changing(now) else None
+
     def is_live(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
@@ -294,6 +300,8 @@ class Keyring:
     secret: Secret
     caller: Caller
     now: datetime
+    signed_before_until: datetime | None = None
+    """Until when the caller's key reads cursors of the version before; so do keys it makes."""
 
     def make(
         self,
@@ -310,6 +318,9 @@ class Keyring:
         key, credential = issue(
             self.caller.organization, name, user, scopes, self.secret, self.now, expires_at
         )
+        if self.signed_before_until:
+            earlier, until = (NO_DIGEST,), self.signed_before_until
+            credential = replace(credential, earlier=earlier, earlier_until=until)
         self.store.add_credential(credential, partial(trail.commit, act_of_making(credential)))
         return key, credential
 
@@ -360,15 +371,18 @@ class Keyring:
         if not former.scopes <= self.caller.scopes:
             raise Forbidden
         key = AccessKey.make(former.organization, key_id)
-        earlier = (NO_DIGEST, *former.earlier[:1]) if former.is_changing(self.now) else ()
+        until = former.signs_before_until(self.secret, self.now)
+        earlier = former.earlier[:1] if former.is_changing(self.now) else ()
         credential = replace(
             former,
             digest=key.digest(self.secret),
             former_digest=former.digest if grace else NO_DIGEST,
             former_until=(self.now + grace).replace(microsecond=0) if grace else None,
-            earlier=earlier,
+            earlier=(NO_DIGEST, *earlier) if until else (),
+            earlier_until=until,
         )
-        names = ("digest", "former_digest", "former_until", *(["earlier"] if earlier else ()))
+        names = ("digest", "former_digest", "former_until")
+        names += ("earlier", "earlier_until") if until else ()
         commit = partial(trail.commit, act_of_rotating(credential, grace))
         if not self.store.change_credential(
             credential, *names, commit=commit, digest=former.digest

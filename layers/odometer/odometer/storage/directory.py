@@ -467,9 +467,10 @@ def credential_item(credential: Credential) -> Item:
 
 
 def new_credential_item(credential: Credential) -> Item:
-    """A credential that was never hashed again has no attribute of that."""
+    """A new credential, which has attributes of a rotation only while one is going on."""
     item = credential_item(credential)
-    return {name: item[name] for name in item if name not in ("earlier", "earlier_until")}
+    left_out = () if credential.earlier else ("earlier", "earlier_until")
+    return {name: item[name] for name in item if name not in left_out}
 
 
 NOBODYS: Final = new_credential_item(

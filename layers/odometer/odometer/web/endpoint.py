@@ -357,7 +357,9 @@ def key_activity(context: RequestContext) -> KeyActivity:
 
 
 def keyring(context: RequestContext) -> Keyring:
-    return Keyring(context.directories, context.process.secret, context.caller, context.now)
+    secret, now = context.process.secret, context.now
+    until = context.entered.credential.signs_before_until(secret, now)
+    return Keyring(context.directories, secret, context.caller, now, until)
 
 
 def trail(context: RequestContext, kind: type[Trail] = Trail) -> Trail:
