@@ -14,6 +14,7 @@ from odometer.access.secret import NO_DIGEST, Secret
 from odometer.domain.acts import Act, Action, Actor
 from odometer.domain.errors import Conflict, Forbidden, NotFound, Unavailable
 from odometer.domain.people import Role
+from odometer.domain.time import KEPT_FOR_CURSORS
 from tests.support.forgetful_trail import FORGETFUL
 from tests.support.memory_directory import ACME, NOON
 from tests.support.stack import OTHER
@@ -238,6 +239,36 @@ def test_while_the_secret_of_the_deployment_changes_a_rotation_keeps_what_was_si
     _, rotated = ring(MEMBER, store).rotate(over.key_id, HOUR, FORGETFUL)
     assert rotated.earlier == ()
     assert store.written[-1] == ("digest", "former_digest", "former_until")
+
+
+def test_a_key_that_is_rotated_before_it_is_hashed_again_reads_cursors_of_before() -> None:
+    store = Kept()
+    key, _ = made(store)
+    newer = SECRET.with_version("another")
+    _, rotated = replace(ring(MEMBER, store), secret=newer).rotate(key.key_id, HOUR, FORGETFUL)
+    assert (rotated.version, rotated.earlier) == (2, (NO_DIGEST,))
+    assert rotated.earlier_until == NOON + KEPT_FOR_CURSORS
+    assert store.credential(ACME, key.key_id) == rotated
+    _, again = replace(ring(MEMBER, store), secret=newer).rotate(key.key_id, HOUR, FORGETFUL)
+    assert again.earlier_until == NOON + KEPT_FOR_CURSORS
+
+
+def test_a_new_key_reads_cursors_of_before_as_long_as_the_key_that_makes_it() -> None:
+    store = Kept()
+    maker = replace(ring(ADMIN, store), signed_before_until=NOON + HOUR)
+    _, credential = maker.make("reports", ME, SOME, None, FORGETFUL)
+    assert (credential.earlier, credential.earlier_until) == ((NO_DIGEST,), NOON + HOUR)
+    assert made(store)[1].earlier_until is None
+
+
+def test_until_when_a_key_reads_cursors_of_before() -> None:
+    _, credential = made(Kept())
+    assert credential.signed_before_until(SECRET, LATER) is None
+    newer = SECRET.with_version("another")
+    assert credential.signed_before_until(newer, LATER) == NOON + KEPT_FOR_CURSORS
+    hashed = credential.hashed_again(newer, NOON + HOUR)
+    assert hashed.signed_before_until(newer, LATER) == NOON + HOUR
+    assert hashed.signed_before_until(newer, NOON + HOUR) is None
 
 
 def test_a_key_that_has_ended_or_may_do_more_than_its_manager_is_not_rotated() -> None:

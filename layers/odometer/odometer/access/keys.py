@@ -170,7 +170,7 @@ class Credential:
         """Whether what was signed before it was hashed again is still good."""
         return is_before(now, self.earlier_until)
 
-    def signs_before_until(self, secret: Secret, now: datetime) -> datetime | None:
+    def signed_before_until(self, secret: Secret, now: datetime) -> datetime | None:
         """Until when cursors are good that were signed with the version before, if any are."""
         if self.is_behind(secret):
             return (now + KEPT_FOR_CURSORS).replace(microsecond=0)
@@ -371,7 +371,7 @@ class Keyring:
         if not former.scopes <= self.caller.scopes:
             raise Forbidden
         key = AccessKey.make(former.organization, key_id)
-        until = former.signs_before_until(self.secret, self.now)
+        until = former.signed_before_until(self.secret, self.now)
         earlier = former.earlier[:1] if former.is_changing(self.now) else ()
         credential = replace(
             former,
@@ -381,8 +381,8 @@ class Keyring:
             earlier=(NO_DIGEST, *earlier) if until else (),
             earlier_until=until,
         )
-        names = ("digest", "former_digest", "former_until")
-        names += ("earlier", "earlier_until") if until else ()
+        names = ["digest", "former_digest", "former_until"]
+        names += ["earlier", "earlier_until"] if until else []
         commit = partial(trail.commit, act_of_rotating(credential, grace))
         if not self.store.change_credential(
             credential, *names, commit=commit, digest=former.digest

@@ -358,7 +358,7 @@ def key_activity(context: RequestContext) -> KeyActivity:
 
 def keyring(context: RequestContext) -> Keyring:
     secret, now = context.process.secret, context.now
-    until = context.entered.credential.signs_before_until(secret, now)
+    until = context.entered.credential.signed_before_until(secret, now)
     return Keyring(context.directories, secret, context.caller, now, until)
 
 
