@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from odometer.bootstrap import process
+from odometer.domain.errors import Unavailable
 from odometer.engine.format.decisions import ALL
 from odometer.engine.format.marks import AUDIT, FOLD, GROUP, PATIENCE, REBUILD, RETIRE, SETTLE, Mark
 from odometer.services.engine import Engine
@@ -184,9 +185,7 @@ def test_a_poisoned_organization_fails_alone_and_is_postponed(
     for key in keys.values():
         send(stack, key, [usage_event("a")])
     with failing_for(ACME):
-        failed = work(message(ACME), message(OTHER), message(ACME))
-    named = {"itemIdentifier": f"message for {ACME}"}
-    assert failed == {"batchItemFailures": [named, named]}
+        assert work(message(ACME), message(OTHER), message(ACME)) == NOTHING_FAILED
     assert (total_of(ACME), total_of(OTHER)) == (0, 1)
     mark = mark_of(ACME)
     assert mark
@@ -194,6 +193,33 @@ def test_a_poisoned_organization_fails_alone_and_is_postponed(
     swept()
     dispatch()
     assert ACME not in organizations_in(queues)
+
+
+def test_a_step_that_fails_blocks_nothing_else_of_its_organization(
+    stack: Stack, queues: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A message that a worker answers as failed comes again after 150 s, and others wait for it."""
+    put_mark(ACME, settle=1, audit=1)
+    with patch.object(Engine, "settle", side_effect=Unavailable("usage")):
+        assert work(message(ACME)) == NOTHING_FAILED
+    assert organizations_in(queues) == [ACME]  # a message for the audit, at once
+    mark = mark_of(ACME)
+    assert mark
+    assert (mark.most_urgent(second_now()), mark.failures) == (AUDIT, {SETTLE: 1})
+    (line,) = lines_in(capsys.readouterr().out)
+    assert (line["level"], line["exception_name"], line["failed"]) == ("ERROR", "Unavailable", 1)
+
+
+def test_a_message_comes_again_where_its_step_could_not_be_postponed(
+    stack: Stack, queues: Any
+) -> None:
+    put_mark(ACME, settle=1)
+    calls_made = record_calls()
+    calls_made.fail = lambda call: throttled(call) if call.verb == "UpdateItem" else None
+    with patch.object(Engine, "settle", side_effect=Unavailable("usage")):
+        failed = work(message(ACME), message(OTHER), message(ACME))
+    named = {"itemIdentifier": f"message for {ACME}"}
+    assert failed == {"batchItemFailures": [named, named]}
 
 
 def test_a_task_with_which_a_worker_died_is_postponed_before_it_is_tried_again(

@@ -142,7 +142,6 @@ class SimulatedWork:
         self.work = Work(cast("Engine", self.engine), self.marks, queue)
         self.steps_each_minute = steps_each_minute
         self.now = START
-        self.received: Counter[str] = Counter()
         self.taken: list[Step] = []
 
     def accept(self, organization: str, second: int) -> None:
@@ -161,16 +160,9 @@ class SimulatedWork:
         return found
 
     def take(self, organization: str, second: int) -> None:
-        """Take a step; a message with which it failed comes again, and is dropped in the end."""
-        try:
-            step = self.work.step(
-                organization, instant(second), again=self.received[organization] > 0
-            )
-            self.taken += [step] if step else []
-            self.received[organization] = 0
-        except RuntimeError:
-            self.received[organization] = (self.received[organization] + 1) % 3
-            self.queue.waiting.extend([organization] * (self.received[organization] > 0))
+        """Take a step; whether it fails or not, its message is done."""
+        step = self.work.step(organization, instant(second))
+        self.taken += [step] if step and not step.failure else []
 
 
 def instant(second: int) -> datetime:

@@ -7,7 +7,6 @@ Importing this costs a new process nothing, for Lambda's runtime has imported wh
 
 import json
 import os
-import sys
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -93,10 +92,10 @@ def metrics_in(line: Mapping[str, object], now: datetime) -> dict[str, Any]:
     return {"_aws": {"Timestamp": at, "CloudWatchMetrics": found}} if found else {}
 
 
-def raised() -> dict[str, str]:
-    """The exception that is being handled, for a line."""
-    name = getattr(sys.exc_info()[0], "__name__", "")
-    return {"exception_name": name, "exception": traceback.format_exc()}
+def raised(failure: Exception) -> dict[str, str]:
+    """An exception, for a line."""
+    told = "".join(traceback.format_exception(failure))
+    return {"exception_name": type(failure).__name__, "exception": told}
 
 
 def service() -> str:

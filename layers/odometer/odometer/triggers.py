@@ -44,21 +44,25 @@ def on_schedule(work: OnSchedule) -> Handler:
 
 
 def on_messages(work: OnMessage) -> Handler:
-    """Make a handler of messages that name organizations; it answers those that failed.
+    """Make a handler of messages that name organizations; it answers those that are not done.
 
-    After a failure the other messages of that organization come again too, in their order.
+    The other messages of such an organization come again too, in their order.
     """
 
+    def is_done(name: str, again: bool) -> bool:  # noqa: FBT001
+        """Take a step; one that fails and is postponed is done, too."""
+        with step_of(name) as line:
+            line.update(done_by(work(process().work, name, datetime.now(UTC), again)))
+            return True
+        return False
+
     def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
-        engine, failed, unfinished = process().work, {UNREADABLE}, []
+        failed, unfinished = {UNREADABLE}, []
         for record in event["Records"]:
             name = organization_in(record["body"])
             again = int(record["attributes"]["ApproximateReceiveCount"]) > 1
-            if name not in failed:
-                with step_of(name) as line:
-                    line.update(done_by(work(engine, name, datetime.now(UTC), again)))
-                failed |= {name} if "exception" in line else set()
-            if name in failed:
+            if name in failed or not is_done(name, again):
+                failed.add(name)
                 unfinished.append(record["messageId"])
         return failures(unfinished)
 
@@ -121,8 +125,9 @@ def done_by(step: Step | None) -> dict[str, Any]:
     """What a step was; an audit counts what must not be there, also where nothing is."""
     if step is None:
         return {}
-    findings = step.findings._asdict() if step.findings else {}
-    return {"task": step.task, "more": step.more, **findings}
+    found = step.findings._asdict() if step.findings else {}
+    found |= raised(step.failure) if step.failure else {}
+    return {"task": step.task, "more": step.more, **found}
 
 
 @contextmanager
@@ -139,8 +144,8 @@ def one_line(message: str, line: LogLine) -> Iterator[LogLine]:
     began, before = time.monotonic(), process().engine_done
     try:
         yield line
-    except Exception:
-        line |= raised()
+    except Exception as failure:
+        line |= raised(failure)
         raise
     finally:
         line["duration_ms"] = round((time.monotonic() - began) * 1000)

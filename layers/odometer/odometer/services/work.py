@@ -51,6 +51,8 @@ class Step(NamedTuple):
     findings: Findings | None = None
     more: bool = False
     """Whether the same is to be done again at once."""
+    failure: Exception | None = None
+    """Why it is not done; the mark says when it is tried again."""
 
 
 @frozen
@@ -76,6 +78,7 @@ class Work:
     def step(self, organization: str, now: datetime, *, again: bool = False) -> Step | None:
         """Take the most urgent step that is due, and send a message for the next one.
 
+        A step that fails is postponed, and its message is done: what else is due goes on at once.
         `again`: the worker that had the message before died, perhaps of this very task. Nothing is
         removed from a mark before its step has ended, so whoever dies loses nothing.
         """
@@ -89,14 +92,11 @@ class Work:
         try:
             step = self._take(task, organization, now)
             left = self._left(step, organization, now)
-        except Exception:
-            if not again:
-                self._postpone(organization, task, second)
-            raise
-        due = mark.due[task]
-        after = self.marks.change(
-            organization, lambda mark: mark.done(task, due, second, left), mark
-        )
+        except Exception as failure:  # noqa: BLE001  whatever it is, it stops nothing else
+            after = mark if again else self._postpone(organization, task, second)
+            step = Step(task, failure=failure)
+        else:
+            after = self._done(mark, step, second, left)
         if after and after.most_urgent(second):
             self._send_at_once(after)
         return step
@@ -129,6 +129,12 @@ class Work:
                 findings, more = self.engine.audit(organization, now)
                 return Step(task, findings, more)
         return Step(task)
+
+    def _done(self, mark: Mark, step: Step, second: int, left: Mapping[str, int]) -> Mark | None:
+        due = mark.due[step.task]
+        return self.marks.change(
+            mark.organization, lambda mark: mark.done(step.task, due, second, left), mark
+        )
 
     def _left(self, step: Step, organization: str, now: datetime) -> dict[str, int]:
         """The tasks that are left after a step, and from which second on each is due.

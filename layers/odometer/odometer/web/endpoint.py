@@ -521,8 +521,8 @@ class Endpoint:
             return self._response(context).for_gateway(context.request)
         except OdometerError as error:
             return self._error_response(context, error).for_gateway(context.request)
-        except Exception:  # noqa: BLE001  the log says what it was
-            context.line |= raised()
+        except Exception as failure:  # noqa: BLE001  the log says what it was
+            context.line |= raised(failure)
             return self._error_response(context, OdometerError()).for_gateway(context.request)
         finally:
             context.leave()
