@@ -103,7 +103,8 @@ class Crowd:
     kept: list[tuple[Place, Batch]] = field(default_factory=list)
     old_keys: list[OldKey] = field(default_factory=list)
     chains: dict[int, list[Chain]] = field(default_factory=dict)
-    seen: dict[tuple[int, str], int] = field(default_factory=dict)
+    seen: dict[tuple[int, int, str], int] = field(default_factory=dict)
+    """The most that a total has been, by era, organization and product."""
     batches: int = 0
 
     @cached_property
@@ -316,7 +317,7 @@ class Crowd:
 
     def ask_total(self, dice: Random, place: Place) -> None:
         """A total is never less than before or than what it says it has, nor more than was sent."""
-        product = dice.choice(PRODUCTS)
+        product, era = dice.choice(PRODUCTS), self.board[ERA]
         content = self.ask(place, "/v1/usage", self.asked_of(place, product))
         if content is None:
             return
@@ -327,7 +328,8 @@ class Crowd:
         else:
             self.records.count("data_through unknown")
         least = self.people[place.number].answered_of(product, through)
-        before = self.seen.get((place.number, product), 0)
+        is_same = era == self.board[ERA] and is_calm(era)
+        before = self.seen.get((era, place.number, product), 0) if is_same else 0
         self.records.check(
             "a total is between what was answered or seen before and what was sent",
             max(least, before) <= value <= sent,
@@ -337,7 +339,8 @@ class Crowd:
             found=value,
             through=content["data_through"],
         )
-        self.seen[place.number, product] = max(value, before)
+        if is_same:
+            self.seen[era, place.number, product] = max(value, before)
 
     def ask_user(self, dice: Random, place: Place) -> None:
         """What somebody has used is between what was answered before and what was sent."""
@@ -569,9 +572,22 @@ SCOPES: Final = (
 COLUMNS: Final = (*PRODUCTS, "erased")
 
 
+ERA: Final = 0
+"""Where the board has how many restores have begun or ended: totals go back with each."""
+
+
+def is_calm(era: int) -> bool:
+    """Whether no restore was going on."""
+    return era % 2 == 0
+
+
+def size_of_board(places: Sequence[Place]) -> int:
+    return 1 + len(places) * len(COLUMNS)
+
+
 def slot(place: Place, column: str) -> int:
     """Where the board has a number."""
-    return place.number * len(COLUMNS) + COLUMNS.index(column)
+    return 1 + place.number * len(COLUMNS) + COLUMNS.index(column)
 
 
 def through_of(content: Mapping[str, Any]) -> float:

@@ -10,6 +10,7 @@ from subprocess import CompletedProcess
 from typing import Any, Final
 
 from odometer_cli.table_copies import copy_name
+from tests.storm.crowd import ERA, Board
 from tests.storm.plan import Place, Setup
 from tests.storm.records import Records
 from tests.storm.stage import Stage
@@ -27,6 +28,7 @@ class Operator:
     stage: Stage
     setup: Setup
     records: Records
+    board: Board
     restarts: bool = True
     copied_at: str = ""
     acted: list[tuple[float, str]] = field(default_factory=list)
@@ -106,8 +108,12 @@ class Operator:
         Everything is verified when the storm is over: in its worst weather nothing that reads all
         events comes to its end.
         """
-        if not self.copied_at:
-            return
+        if self.copied_at:
+            self.board[ERA] += 1
+            self.restore_to_the_copy(dice)
+            self.board[ERA] += 1
+
+    def restore_to_the_copy(self, dice: Random) -> None:
         words = ("restore", "--at", self.copied_at, "--yes", "--wait", "3", "--no-verify", "--json")
         killed = self.stage.odometer(*words, seconds=dice.uniform(3, 12))
         self.records.count("command", "restore", killed.returncode)

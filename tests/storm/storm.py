@@ -25,7 +25,7 @@ from local.stack import Stack
 from tests.storm import crowd, proxy
 from tests.storm.caller import TRIED_AGAIN
 from tests.storm.checks import Checks, check_items, check_lines
-from tests.storm.crowd import COLUMNS
+from tests.storm.crowd import Board, size_of_board
 from tests.storm.faults import Faults
 from tests.storm.model import Model, models
 from tests.storm.operator import Operator, make_organizations
@@ -76,6 +76,11 @@ class Storm:
         return CONTEXT.Event()
 
     @cached_property
+    def board(self) -> Board:
+        """What all processes count together."""
+        return CONTEXT.Array(c_int64, size_of_board(self.setup.places))
+
+    @cached_property
     def records(self) -> Records:
         return Records(self.home, "operator")
 
@@ -97,7 +102,8 @@ class Storm:
 
     @cached_property
     def operator(self) -> Operator:
-        return Operator(self.stage, self.setup, self.records, restarts=not self.running)
+        alone = not self.running
+        return Operator(self.stage, self.setup, self.records, self.board, restarts=alone)
 
     def go(self) -> int:
         """Go through the storm; 1 if anything was wrong."""
@@ -171,9 +177,8 @@ class Storm:
         """Faults, clients and the operator at once, for as long as the storm lasts."""
         self.began = time.time()
         ends_at = self.began + self.setup.seconds
-        board = CONTEXT.Array(c_int64, len(self.setup.places) * len(COLUMNS))
         self.blows.set()
-        shared = (self.stage.address, self.home, self.keepers, board, ends_at, self.stop)
+        shared = (self.stage.address, self.home, self.keepers, self.board, ends_at, self.stop)
         for number in range(self.setup.processes):
             self.start(partial(crowd.run, self.setup, number, *shared))
         self.operate(ends_at)
