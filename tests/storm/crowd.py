@@ -455,7 +455,7 @@ class Crowd:
     def erase_somebody(self, dice: Random, place: Place) -> None:
         """Erase somebody of whom everything has been counted."""
         people = self.people[place.number]
-        name = people.leaver
+        name = people.rests = people.leaver
         if name is None or time.time() < people.last_sent[name] + CALM_BEFORE_ERASURE_SECONDS:
             return
         if any(

@@ -45,13 +45,16 @@ class People:
     erased: list[str] = field(default_factory=list)
     leaving: int = 0
     """The number of the next one to be erased."""
+    rests: str | None = None
+    """Who is sent no more usage of, so that it can all be counted before they are erased."""
 
     @property
     def users(self) -> list[str]:
         """Everybody who may be sent usage of now."""
         stay = [self.place.user(self.process, number) for number in range(USERS)]
-        leave = range(self.leaving, min(self.leaving + 2, LEAVERS))
-        return stay + [self.place.leaver(self.process, number) for number in leave]
+        numbers = range(self.leaving, min(self.leaving + 2, LEAVERS))
+        leave = [self.place.leaver(self.process, number) for number in numbers]
+        return stay + [name for name in leave if name != self.rests]
 
     @property
     def leaver(self) -> str | None:
