@@ -7,14 +7,22 @@ from typing import Any
 from unittest.mock import Mock, patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from odometer.domain.errors import Corrupt
 from odometer.domain.events import DIGEST_BYTES, Event, digest_of
 from odometer.domain.kinds import KINDS
 from odometer.engine.format import frames, log_entries
-from odometer.engine.format.codec import pack, pack_lanes, unpack
+from odometer.engine.format.codec import (
+    NARROW,
+    WIDE,
+    pack,
+    pack_lanes,
+    planes_in,
+    to_lanes,
+    unpack,
+)
 from odometer.engine.format.frames import (
     PART_BYTES,
     SHARD,
@@ -45,9 +53,27 @@ def a_day(random: Random) -> list[list[int]]:
     return [tests, duration]
 
 
-@given(st.lists(st.integers(0, 2**64 - 1)))
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 2**128 - 1)))
+@example([1, 2**64])
 def test_numbers_come_back_as_they_were(numbers: list[int]) -> None:
     assert list(unpack(pack(numbers))) == numbers
+
+
+def test_only_planes_of_zeros_are_left_out_and_wide_lanes_have_more_than_narrow_ones() -> None:
+    assert [list(unpack(pack([byte << 8]))) for byte in range(256)] == [
+        [byte << 8] for byte in range(256)
+    ]
+    assert len(planes_in(pack_lanes(to_lanes([1], WIDE), WIDE))) == NARROW + 1
+    assert pack([]) == b""
+
+
+@given(st.lists(st.integers(0, 255) | st.integers(0, 2**64 - 1)))
+@example([0])
+@example([255])
+@example([256])
+@example([255, 256])
+def test_a_column_of_bytes_is_packed_like_one_of_wider_numbers(numbers: list[int]) -> None:
+    assert pack(numbers) == pack(iter(numbers)) == pack_lanes(array("Q", numbers).tobytes())
 
 
 @pytest.mark.parametrize("letters", [1, 3, 60, 256])

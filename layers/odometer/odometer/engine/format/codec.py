@@ -18,6 +18,8 @@ from typing import Any, Final, TypeAlias
 from odometer.domain.kinds import LEAST_MEASURES
 from odometer.domain.stored import require, stored
 
+SINGLE: Final = 1
+"""Bytes of a lane where one is enough, which is packed like any other."""
 NARROW: Final = 8
 """Bytes of a lane."""
 WIDE: Final = 16
@@ -41,7 +43,7 @@ Numbers: TypeAlias = "array[int] | list[int]"
 def pack_lanes(lanes: bytes, lane_bytes: int = NARROW, strategy: int = ANY_REPEATS) -> bytes:
     """An empty column is an empty text; wide lanes have more planes than narrow ones ever have."""
     planes = [lanes[place::lane_bytes] for place in range(lane_bytes)]
-    least = 1 if lane_bytes == NARROW else NARROW + 1
+    least = NARROW + 1 if lane_bytes == WIDE else 1
     while len(planes) > least and not planes[-1].strip(b"\0"):
         planes.pop()
     return b"".join([_deflated(plane, strategy) for plane in planes]) if lanes else b""
@@ -96,7 +98,12 @@ def unused(rows: int) -> Numbers:
 
 
 def pack(several: Iterable[int]) -> bytes:
-    column = numbers(several)
+    """A column; where each number is a byte, there are no lanes to cut into planes."""
+    listed = list(several)
+    try:
+        return pack_lanes(bytes(listed), SINGLE)
+    except ValueError:
+        column = numbers(listed)
     lane_bytes = NARROW if isinstance(column, array) else WIDE
     return pack_lanes(to_lanes(column, lane_bytes), lane_bytes)
 
