@@ -336,6 +336,13 @@ def test_a_token_of_another_deployment_opens_nothing(us: People) -> None:
     assert show(token, at=NOW + REFUSED_FOR).status == 200
 
 
+def test_a_forged_token_closes_nothing_to_the_true_one(us: People) -> None:
+    token = token_of(us)
+    forged = f"{token[:-1]}{'Q' if token[-1] != 'Q' else 'g'}"
+    assert show(forged).status == 401
+    assert show(token).status == 200
+
+
 # what else a token opens
 
 

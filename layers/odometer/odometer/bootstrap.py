@@ -153,7 +153,7 @@ class Process:
 
     def _digest(self, key: Proof) -> bytes:
         """The name of a key with its secret, of which nothing can be read."""
-        return hmac.digest(self._own_key, f"{key}".encode(), "sha256")
+        return hmac.digest(self._own_key, key.message, "sha256")
 
     @cached_property
     def engine(self) -> "Engine":

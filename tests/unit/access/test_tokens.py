@@ -67,6 +67,12 @@ def test_a_token_that_was_made_is_the_one_that_is_read() -> None:
     assert token == EmbedToken.parse(str(token))
 
 
+def test_every_letter_of_a_token_is_what_tells_it_from_others() -> None:
+    token = EmbedToken.parse(TOKEN)
+    assert token
+    assert token.message == TOKEN.encode()
+
+
 def test_claims_take_as_few_bytes_as_json_allows() -> None:
     claims = replace(CLAIMS, subject="größe")
     written = urlsafe_b64decode(claims.text + "==").decode()

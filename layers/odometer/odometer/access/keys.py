@@ -110,6 +110,10 @@ class Proof(Protocol):
     @property
     def key_id(self) -> str: ...
 
+    @property
+    def message(self) -> bytes:
+        """What tells it from every other one."""
+
     def fits(self, secret: Secret, *digests: str) -> list[bool]: ...
 
 

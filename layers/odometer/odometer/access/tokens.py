@@ -126,6 +126,11 @@ class EmbedToken:
         """The token without its claims and its signature, for logs."""
         return f"EmbedToken({self.organization}, {self.key_id})"
 
+    @property
+    def message(self) -> bytes:
+        """All that was sent."""
+        return str(self).encode()
+
     def fits(self, secret: Secret, *digests: str) -> list[bool]:
         """Which of some stored hashes are of the secret that it was made with."""
         made = [signature_of(self.signed, each, secret) for each in digests]
