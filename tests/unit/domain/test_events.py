@@ -7,6 +7,8 @@ from typing import Any
 from unittest.mock import DEFAULT, patch
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from odometer.domain import text
 from odometer.domain.events import (
@@ -19,7 +21,8 @@ from odometer.domain.events import (
 from odometer.domain.events import (
     text as text_of,
 )
-from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, MEASURE_LIMIT, Kind
+from odometer.domain.kinds import DEFAULT_PRODUCTS, KINDS, MEASURE_LIMIT, Aggregate, Kind, Measure
+from odometer.domain.numbers import exact
 from odometer.domain.time import epoch_second
 from tests.integration.test_events import APP, MALFORMED
 from tests.support.usage_sender import usage_event
@@ -61,7 +64,9 @@ def test_in_an_ordinary_event_nobody_searches_for_odd_letters() -> None:
 
 
 BROKEN_DOWN = replace(KINDS["visual"], name="images", breakdowns=("format", "plan"))
-PRODUCTS = {**DEFAULT_PRODUCTS, APP: KINDS["app"], "images": BROKEN_DOWN}
+COUNTED = Kind("calls", (Measure("calls", Aggregate.COUNT), Measure("credits", decimals=2)))
+PRODUCTS = {**DEFAULT_PRODUCTS, APP: KINDS["app"], "images": BROKEN_DOWN, "model": COUNTED}
+PRODUCT_RULES = Rules(PRODUCTS, datetime.now(UTC), 3)
 
 
 def read(**attributes: Any) -> Event[str]:
@@ -136,21 +141,77 @@ ODD: tuple[Any, ...] = (
 )
 
 
+def found(sent: Any) -> object:
+    """An event, or the code and the words by which it is refused."""
+    try:
+        return PRODUCT_RULES.read(sent)
+    except Refused as why:
+        return why.code, why.message
+
+
 @pytest.mark.parametrize("name", ["id", "source", "subject", "time", "type", "specversion"])
 def test_one_look_at_all_texts_finds_what_a_look_at_each_finds(name: str) -> None:
-    rules = Rules(PRODUCTS, datetime.now(UTC), 3)
-
-    def found(sent: Any) -> object:
-        try:
-            return rules.read(sent)
-        except Refused as why:
-            return why.code, why.message
-
     others: tuple[Any, ...] = ({}, {"type": "other"}, {"subject": ""})
     for event in (usage_event(**{**more, name: odd}) for odd in ODD for more in others):
         at_once = found(event)
         with patch("odometer.domain.events.ordinary_texts", return_value=None):
             assert found(event) == at_once
+
+
+NAMES: tuple[Any, ...] = (None, 1, [], "", "é", "unknown")
+COUNTS: tuple[Any, ...] = (0, 1, MEASURE_LIMIT, MEASURE_LIMIT + 1, -1, True, 1.0, "1", None, [])
+USES: tuple[Any, ...] = (
+    None,
+    [],
+    "tests",
+    {"tests": 1},
+    *({"product": odd, "tests": 1} for odd in NAMES),
+    *({"product": "automation", "tests": count} for count in COUNTS),
+    *({"product": "realtime", "tests": 0, "duration_ms": count} for count in COUNTS),
+    *({"product": "chat", "lines": count, "interactions": 1} for count in COUNTS),
+    {"product": "automation", "tests": 1, "lines": 1},
+    {"product": "automation", "tests": 1, "platform": "web"},
+    *({"product": APP, "active_ms": 1, "platform": each} for each in ("web", "desktop", "", None)),
+    {"product": APP.upper(), "active_ms": 1, "platform": ["web"]},
+    {"product": APP.upper(), "sessions": 2},
+    *({"product": "images", "screenshots": 1, "plan": odd} for odd in ODD),
+    {"product": "images", "screenshots": 1, "format": "png", "plan": "free"},
+    {"product": "images", "format": "png"},
+    *({"product": "model", "credits": count} for count in (*COUNTS, exact("0.25"), exact("0.125"))),
+    {"product": "model"},
+)
+EVENTS: tuple[Any, ...] = (
+    *(usage_event(data=data) for data in USES),
+    *(usage_event(**{name: odd}) for name in ("id", "source", "subject") for odd in ODD),
+    *(usage_event(time=f"{datetime.now(UTC):%FT%T}.5{zone}") for zone in ("Z", "+00:00", "")),
+    *(event for event, _, _ in MALFORMED.values()),
+)
+GOOD = [event for event in EVENTS if isinstance(found(event), Event)]
+
+
+def test_no_batch_is_read_together_of_which_one_event_is_refused() -> None:
+    ordinary = usage_event()
+    for event in (each for each in EVENTS if each not in GOOD):
+        for batch in ([event], [ordinary, event], [event, ordinary]):
+            assert PRODUCT_RULES.read_together(batch) is None
+    assert PRODUCT_RULES.read_together([]) is None
+
+
+@given(st.lists(st.sampled_from(GOOD), min_size=1))
+@example(GOOD)
+def test_a_batch_that_is_read_together_says_what_each_of_its_events_says(batch: list[Any]) -> None:
+    assert PRODUCT_RULES.read_together(batch) == [PRODUCT_RULES.read(event) for event in batch]
+
+
+def test_what_an_ordinary_batch_says_is_not_looked_up_event_by_event() -> None:
+    uses: tuple[Any, ...] = (
+        {"product": "automation", "tests": 0, "duration_ms": MEASURE_LIMIT},
+        {"product": "chat", "interactions": 1},
+    )
+    batch = [usage_event(data=data) for data in uses]
+    with patch("odometer.domain.events.measures_of") as measures_of:
+        assert len(PRODUCT_RULES.read_together(batch) or ()) == len(batch)
+    assert measures_of.mock_calls == []
 
 
 def test_a_text_is_given_back_as_it_was_sent() -> None:

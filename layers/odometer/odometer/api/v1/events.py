@@ -130,25 +130,42 @@ leniently = partial(
 def read_batch(
     events: Sequence[Any], rules: Rules, passed_over: Collection[int] = ()
 ) -> tuple[list[Event[str]], Receipt]:
-    """Read every event by itself; events in `passed_over` were refused at the first try."""
-    good: dict[tuple[Any, bytes], Event[str]] = {}
-    errors = []
-    for index, sent in enumerate(events):
-        try:
-            if index not in passed_over:
-                event = rules.read(sent)
-                good.setdefault(event.identity, event)
-        except Refused as refused:
-            errors.append(error_of(index, sent, refused))
-    repeats = len(events) - len(errors) - len(good)
+    """Read a batch; events in `passed_over` were refused at the first try."""
+    together = None if passed_over else rules.read_together(events)
+    read, errors = read_each(events, rules, passed_over) if together is None else (together, [])
+    good = without_repeats(read)
     receipt = Receipt(
         accepted=len(good),
         warning=MISSING if good else nothing_accepted(errors),
-        duplicate=repeats,
+        duplicate=len(read) - len(good),
         rejected=len(errors),
         errors=errors,
     )
-    return list(good.values()), receipt
+    return good, receipt
+
+
+def read_each(
+    events: Sequence[Any], rules: Rules, passed_over: Collection[int]
+) -> tuple[list[Event[str]], list[EventError]]:
+    """Read every event by itself."""
+    read, errors = [], []
+    for index, sent in enumerate(events):
+        try:
+            if index not in passed_over:
+                read.append(rules.read(sent))
+        except Refused as refused:
+            errors.append(error_of(index, sent, refused))
+    return read, errors
+
+
+def without_repeats(events: list[Event[str]]) -> list[Event[str]]:
+    """The first event of each identity; no two have one if all digests differ."""
+    if len({event.digest for event in events}) == len(events):
+        return events
+    first: dict[tuple[Any, bytes], Event[str]] = {}
+    for event in events:
+        first.setdefault(event.identity, event)
+    return list(first.values())
 
 
 def nothing_accepted(errors: Sequence[EventError]) -> str:
