@@ -141,7 +141,8 @@ def in_turn(deployment: CountingDeployment, path: str, clock: Clock) -> tuple[Tu
 def forget_readings() -> None:
     """What a process remembers of the days that a question is about."""
     memory = process().memory
-    for name in [name for _, name in memory._known if isinstance(name, Reading)]:  # noqa: SLF001
+    names = [name for _, name in memory._known]  # noqa: SLF001
+    for name in [name for name in names if isinstance(name, tuple) and name[0] is Reading]:
         memory._drop((ACME, name))  # noqa: SLF001  nothing else forgets a part
 
 

@@ -164,9 +164,10 @@ def test_a_missing_keyframe_is_an_error_and_never_zero(steps: StepByStep) -> Non
     weeks_of_use(steps, range(0, 30, 3))
     pk = keys.frames(ORGANIZATION, TEST.id, 2026, 0, 0)
     steps.simulated.usage.delete(pk, keys.keyframe(date(2026, 12, 14), 0))
-    with pytest.raises(MissingKeyframe):
-        steps.used("2026-11-20", "2026-12-15")
-    assert steps.used("2026-11-20", "2026-12-10") == {0: (7, 7, 7)}
+    for after_or_before_it in ("2026-12-15", "2026-12-10"):
+        with pytest.raises(MissingKeyframe):
+            steps.used("2026-11-20", after_or_before_it)
+    assert steps.used("2026-11-20", "2026-12-09") == {0: (7, 7, 7)}
 
 
 def test_verify_names_the_day_and_the_keyframe_that_drifted(steps: StepByStep) -> None:

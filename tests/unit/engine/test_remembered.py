@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import combinations_with_replacement
+from random import Random
 
 import pytest
 
@@ -10,10 +12,13 @@ from odometer.directory.people import Organization
 from odometer.domain.events import Event
 from odometer.domain.time import Period
 from odometer.engine.format.decisions import ALL
+from odometer.engine.format.frames import Frame
 from odometer.engine.format.products import MeteredProduct
+from odometer.engine.format.readings import Reading
 from odometer.engine.format.segments import Segment
-from odometer.engine.memory import Memory
+from odometer.engine.memory import REMEMBERED_BYTES, Memory
 from odometer.engine.read.measuring import measure
+from odometer.engine.read.remembered import Known
 from odometer.engine.store import Item, KeyRange
 from tests.support.simulated_engine import NEIGHBOUR, ORGANIZATION, brute_force, rows
 from tests.unit.engine.test_engine import DAY, TEST, StepByStep, days
@@ -70,6 +75,47 @@ def test_readings_of_sealed_weeks_are_read_once(reader: Reader) -> None:
     assert reader.frames_read() == []
     reader.steps.settle()
     assert reader.frames_read() == []
+
+
+def test_a_reading_goes_on_from_the_nearer_keyframe(reader: Reader) -> None:
+    assert [sk[:14] for sk in reader.frames_read(days("2026-11-28", "2026-12-05"))] == [
+        "F#2026-11-28#1",
+        "F#2026-11-29#1",
+        "F#2026-11-30#0",
+        "F#2026-12-06#1",
+        "F#2026-12-07#0",
+    ]
+
+
+def test_a_reading_goes_on_from_any_day_of_its_week_that_is_remembered(reader: Reader) -> None:
+    reader.frames_read(days("2026-11-26", "2026-12-02"))
+    asked = days("2026-11-25", "2026-12-04")
+    assert [sk[:14] for sk in reader.frames_read(asked)] == [
+        "F#2026-11-25#1",
+        "F#2026-12-03#1",
+        "F#2026-12-04#1",
+    ]
+
+
+def test_what_is_read_behind_the_reading_is_read_as_strongly_as_its_last_day() -> None:
+    monday, saturday, end = (date(2026, 11, day) for day in (23, 28, 30))
+    for base, day, last in ((monday, saturday, saturday), (end, saturday, end)):
+        for frame in (None, Frame((1, 1))):
+            known = Known(Reading("pk", 2026, base, day), frame)
+            assert [
+                (rest := known.rest(before.__le__)) and rest.strong
+                for before in (last, last + timedelta(1))
+            ] == [True, False]
+
+
+@pytest.mark.parametrize("most", [REMEMBERED_BYTES, 2_000])
+def test_figures_are_exact_whatever_is_remembered_of_a_week(reader: Reader, most: int) -> None:
+    reader.steps.send(*late_events(reader.steps, "late"))
+    reader.steps.settle()
+    reader.memory.most = most
+    some = [date(2026, 11, 20) + timedelta(ahead) for ahead in range(27)]
+    for first, last in Random(most).sample(list(combinations_with_replacement(some, 2)), 80):
+        reader.frames_read(days(str(first), str(last)))
 
 
 def test_what_nobody_has_used_is_looked_for_once(reader: Reader) -> None:

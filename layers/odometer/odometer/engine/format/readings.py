@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from odometer.engine import calendar
 from odometer.engine.format import keys
@@ -10,6 +10,11 @@ from odometer.engine.format.frames import Frame, from_attributes
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.rounds import Steps, in_rounds
 from odometer.engine.store import Item, KeyRange, Store
+
+STRIP_WEIGHT: Final = 1
+DELTA_WEIGHT: Final = 4
+KEYFRAME_WEIGHT: Final = 10
+"""What items weigh beside each other, as `tests/costs` counts them."""
 
 
 class MissingKeyframe(RuntimeError):
@@ -22,9 +27,10 @@ def frames_in(items: Iterable[Item], plan: int, product: MeteredProduct) -> list
 
 
 class Reading(NamedTuple):
-    """The totals at the start of a day: the keyframe of its week and the deltas since.
+    """The totals at the start of a day: those at another day of its week, and the deltas between.
 
-    In the first week of a year there is no keyframe; at the end of a year there is nothing else.
+    That base is where the week begins, unless something else of it leaves less to read. In the
+    first week of a year there is no keyframe; at the end of a year there is nothing else.
     """
 
     pk: str
@@ -37,23 +43,24 @@ class Reading(NamedTuple):
         return cls(pk, year, calendar.keyframe_before(day), day)
 
     def key_range(self, *, strong: bool = True) -> KeyRange:
+        """The keyframe of its base, and the deltas."""
+        first = min(keys.frames_from(self.base), keys.deltas_from(self.day))
         last = max(keys.deltas_from(self.base), keys.frames_from(self.day))
-        return KeyRange(self.pk, keys.frames_from(self.base), last, strong)
+        return KeyRange(self.pk, first, last, strong)
 
-    @property
-    def keyframe(self) -> Self:
-        """The reading at the beginning of the same week."""
-        return self._replace(day=self.base)
+    def deltas(self, *, strong: bool = True) -> KeyRange:
+        first, last = sorted((self.base, self.day))
+        return KeyRange(self.pk, keys.deltas_from(first), keys.frames_from(last), strong)
 
     def lacks_keyframe(self, items: Iterable[Item]) -> bool:
-        """Whether a week begins without one, which 1 January always does."""
+        """Whether its base has none, which 1 January never has."""
         return self.base != calendar.new_year(self.year) and not any(
-            item["sk"] < keys.deltas_from(self.base) for item in items
+            keys.is_keyframe(item["sk"]) for item in items
         )
 
     @property
     def before(self) -> KeyRange:
-        """Any frame before the week: a keyframe is missing only where nobody had used anything."""
+        """Any frame before its base: a keyframe is missing only where nobody had used anything."""
         return KeyRange(self.pk, "F", keys.frames_from(self.base), limit=1)
 
 

@@ -9,12 +9,12 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain, compress
-from typing import Final
 
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys, late, strips
 from odometer.engine.format.late import Late
+from odometer.engine.format.readings import DELTA_WEIGHT, STRIP_WEIGHT
 from odometer.engine.format.strips import Count
 from odometer.engine.read.measuring import Measuring
 from odometer.engine.read.selections import ByDay, Selected
@@ -24,11 +24,6 @@ from odometer.engine.store import Item, KeyRange
 Days = tuple[date, date]
 """Days of one year; the second is the first that is not meant."""
 DayCount = tuple[date, Count]
-
-STRIP_WEIGHT: Final = 1
-DELTA_WEIGHT: Final = 4
-KEYFRAME_WEIGHT: Final = 10
-"""What items weigh beside each other, as `tests/costs` counts them."""
 
 
 @dataclass(frozen=True)

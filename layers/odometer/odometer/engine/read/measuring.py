@@ -213,28 +213,24 @@ class Measuring:
 
     def _settled(self, terms: Sequence[Term]) -> Steps[list[tuple[Term, Frame]]]:
         """What each term comes to; a reading goes on from what is remembered of it."""
-        known = [self._recall(term) for term in terms]
-        asked = [each.rest for each in known if each.rest]
-        answers = iter((yield asked) if asked else ())
-        read = [
-            (term, each, next(answers) if each.rest else [])
+        known = [term.reading and self._readings.recall(term.reading) for term in terms]
+        rests = [
+            each.rest(self._strong) if each else term.key_range
             for term, each in zip(terms, known, strict=True)
         ]
-        new = ((term.reading, items) for term, each, items in read if each.frame is None)
-        yield from require_keyframes((reading, items) for reading, items in new if reading)
-        return [(term, self._frame(term, each, items)) for term, each, items in read]
+        asked = [rest for rest in rests if rest]
+        answers = iter((yield asked) if asked else ())
+        items = [next(answers) if rest else [] for rest in rests]
+        read = list(zip(terms, known, items, strict=True))
+        yield from require_keyframes(
+            (each.reading, found) for _, each, found in read if each and each.base is None
+        )
+        return [(each[0], self._frame(*each)) for each in read]
 
-    def _recall(self, term: Term) -> Known:
-        if term.reading is None:
-            return Known(None, term.key_range)
-        return self._readings.recall(term.reading, term.key_range)
-
-    def _frame(self, term: Term, known: Known, items: Sequence[Item]) -> Frame:
+    def _frame(self, term: Term, known: Known | None, items: Sequence[Item]) -> Frame:
         if term.late:
             return Late.of(items, self.view.head.plan, self.product).frame(*term.late)
-        return (
-            self._readings.frame(term.reading, known, items) if term.reading else self._sum(items)
-        )
+        return self._readings.frame(known, items) if known else self._sum(items)
 
     @cached_property
     def _readings(self) -> Readings:

@@ -1,21 +1,29 @@
 """Readings that a process remembers, because every view that sees them sees the same.
 
 A keyframe never changes. Nor do the deltas of a week whose end has one: what comes to these days
-later is in late items. The key of a partition names organization, product, year, generation and
-shard, so another organization or a rebuild never finds what is remembered here.
+later is in late items. So a reading of such a week goes on from either of its keyframes, or from
+any day of it that is remembered, forwards or backwards. The key of a partition names organization,
+product, year, generation and shard, so another organization or a rebuild never finds what is
+remembered here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, tzinfo
 from itertools import groupby
 from typing import Final, NamedTuple
 
 from odometer.domain.frozen import frozen
+from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
-from odometer.engine.format.frames import Frame, total
+from odometer.engine.format.frames import Frame, minus, total
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.format.readings import Reading, frames_in
+from odometer.engine.format.readings import (
+    DELTA_WEIGHT,
+    KEYFRAME_WEIGHT,
+    Reading,
+    frames_in,
+)
 from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 
@@ -24,10 +32,27 @@ _NOTHING_BEFORE: Final = "nothing before"
 
 
 class Known(NamedTuple):
-    """What is remembered of something, if anything, and where the rest is, if there is any."""
+    """A reading, and what is remembered of its base, if anything."""
 
-    frame: Frame | None
-    rest: KeyRange | None
+    reading: Reading
+    base: Frame | None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.base is not None and self.reading.base == self.reading.day
+
+    @property
+    def weight(self) -> int:
+        """Of what is left to read."""
+        deltas = abs((self.reading.day - self.reading.base).days)
+        return DELTA_WEIGHT * deltas + (KEYFRAME_WEIGHT if self.base is None else 0)
+
+    def rest(self, is_strong: Callable[[date], bool]) -> KeyRange | None:
+        """Where the rest is, if there is any."""
+        if self.is_whole:
+            return None
+        asked = self.reading.deltas if self.base is not None else self.reading.key_range
+        return asked(strong=is_strong(max(self.reading.base, self.reading.day)))
 
 
 @frozen
@@ -38,28 +63,41 @@ class Readings:
     product: MeteredProduct
     zone: tzinfo
 
-    def recall(self, reading: Reading, key_range: KeyRange) -> Known:
-        """What is remembered of a reading whose items are in a key range: all, or its keyframe."""
-        whole = self._nothing if reading.day <= self._used_from(reading) else self._get(reading)
+    def recall(self, reading: Reading) -> Known:
+        """The reading, based on whatever leaves least to read."""
+        unused = reading.day <= self._used_from(reading)
+        whole = self._nothing if unused else self._get(reading, reading.day)
         if whole is not None:
-            return Known(whole, None)
-        keyframe = self._get(reading.keyframe)
-        deltas = key_range._replace(first=keys.deltas_from(reading.base))
-        return Known(keyframe, key_range if keyframe is None else deltas)
+            return Known(reading._replace(base=reading.day), whole)
+        return min(self._bases(reading), key=lambda known: known.weight)
 
-    def frame(self, reading: Reading, known: Known, items: Sequence[Item]) -> Frame:
+    def _bases(self, reading: Reading) -> Iterator[Known]:
+        """The keyframe before, and of a week that is over also the one after and days between."""
+        ends = reading.base, calendar.keyframe_after(reading.day)
+        days = calendar.days(ends[0], ends[1] + DAY) if ends[1] <= self._sealed else ends[:1]
+        for base in days:
+            known = Known(reading._replace(base=base), self._get(reading, base))
+            if known.base is not None or base in ends:
+                yield known
+
+    def frame(self, known: Known, items: Sequence[Item]) -> Frame:
         """A reading of what is remembered and of the rest, as much of which is kept as can be."""
-        if known.frame is not None and known.rest is None:
-            return known.frame
-        if known.frame is None and reading.lacks_keyframe(items):
-            self._keep_nothing_before(reading)
+        reading, base = known
+        if base is not None and known.is_whole:
+            return base
         in_order = groupby(items, key=lambda item: keys.is_keyframe(item["sk"]))
         read = {is_keyframe: self._frames(some) for is_keyframe, some in in_order}
-        keyframe = self._total(read.get(True, ())) if known.frame is None else known.frame
-        whole = self._total([keyframe, *read.get(False, ())])
-        self._keep(
-            *((reading, whole) if self._is_closed(reading) else (reading.keyframe, keyframe))
-        )
+        if base is None:
+            base = self._total(read.get(True, ()))
+            if reading.lacks_keyframe(items):
+                self._keep_nothing_before(reading)
+        deltas = read.get(False, ())
+        forwards = reading.base <= reading.day
+        whole = self._total([base, *deltas]) if forwards else minus(base, self._total(deltas))
+        if self._is_closed(reading):
+            self._keep(reading, reading.day, whole)
+        else:
+            self._keep(reading, reading.base, base)
         return whole
 
     def _used_from(self, reading: Reading) -> date:
@@ -85,17 +123,26 @@ class Readings:
     def _total(self, frames: Iterable[Frame]) -> Frame:
         return total(frames, self.product.measures)
 
-    def _get(self, reading: Reading) -> Frame | None:
-        found: Frame | None = self.view.memory.get(reading) if self._is_kept(reading) else None
+    def _get(self, reading: Reading, day: date) -> Frame | None:
+        """The totals at the start of a day, if they are remembered; those of a year begin at 0."""
+        if day == calendar.new_year(reading.year):
+            return self._nothing
+        found: Frame | None = None
+        if self._is_kept(reading):
+            found = self.view.memory.get((Reading, reading.pk, day))
         return found
 
-    def _keep(self, reading: Reading, frame: Frame) -> None:
+    def _keep(self, reading: Reading, day: date, frame: Frame) -> None:
         if self._is_kept(reading):
-            self.view.memory.keep(reading, frame, _ENTRY_BYTES + frame.weight)
+            name = (Reading, reading.pk, day)
+            self.view.memory.keep(name, frame, _ENTRY_BYTES + frame.weight)
 
     def _is_kept(self, reading: Reading) -> bool:
         return reading.year >= self.view.first_kept
 
     def _is_closed(self, reading: Reading) -> bool:
-        sealed = calendar.day_of(self.view.head.sealed, self.zone)
-        return reading.day == reading.base or calendar.keyframe_after(reading.day) <= sealed
+        return reading.day == reading.base or calendar.keyframe_after(reading.day) <= self._sealed
+
+    @property
+    def _sealed(self) -> date:
+        return calendar.day_of(self.view.head.sealed, self.zone)

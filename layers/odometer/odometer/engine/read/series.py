@@ -27,14 +27,15 @@ from odometer.engine.format.groups import Members
 from odometer.engine.format.inside import DaySums
 from odometer.engine.format.late import Late
 from odometer.engine.format.products import MeteredProduct
-from odometer.engine.format.readings import Reading, frames_in, require_keyframes
-from odometer.engine.format.strips import Count
-from odometer.engine.read.day_counts import (
+from odometer.engine.format.readings import (
     DELTA_WEIGHT,
     KEYFRAME_WEIGHT,
-    DayCounts,
-    read_each,
+    Reading,
+    frames_in,
+    require_keyframes,
 )
+from odometer.engine.format.strips import Count
+from odometer.engine.read.day_counts import DayCounts, read_each
 from odometer.engine.read.inside import InsideReader, Sums, sums_of_each
 from odometer.engine.read.measuring import Measuring, Term, outside
 from odometer.engine.read.selections import EVERYBODY, Divided, Selected, Selection, Selections
