@@ -3,6 +3,8 @@
 import json
 import re
 import ssl
+import sys
+from binascii import a2b_base64
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
+from random import Random
 from socket import AF_INET, SOCK_DGRAM, socket
 from threading import Barrier, Thread
 from time import sleep
 from typing import Any, ClassVar, NamedTuple
 
 import botocore
+import pydantic_core  # noqa: F401  as functions load it
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -423,6 +427,21 @@ def test_where_the_environment_says_more_than_lambdas_botocore_makes_every_try(
 ) -> None:
     assert is_plain(LAMBDA)
     assert not is_plain({**LAMBDA, **unusual})
+
+
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_bytes_are_the_same_whoever_reads_them(
+    monkeypatch: pytest.MonkeyPatch, *, is_loaded: bool
+) -> None:
+    if not is_loaded:
+        monkeypatch.delitem(sys.modules, "pydantic_core")
+    read, random = aws.base64_reader.__wrapped__(), Random(0)
+    assert (read is a2b_base64) is not is_loaded
+    for length in (*range(100), 350_000):
+        content = random.randbytes(length)
+        assert read(aws.as_base64(content)) == content
+    with pytest.raises(ValueError, match=r"padd|base64"):
+        read("Y")
 
 
 def test_an_error_of_ours_passes_and_a_bug_stays_one() -> None:

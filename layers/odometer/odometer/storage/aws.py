@@ -14,6 +14,7 @@ import json
 import os
 import re
 import secrets
+import sys
 import time
 from binascii import a2b_base64, b2a_base64
 from collections import deque
@@ -23,7 +24,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache, partial
 from hashlib import sha256
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 from zlib import crc32
 
@@ -248,9 +249,19 @@ def as_base64(value: bytes) -> str:
     return b2a_base64(value, newline=False).decode()
 
 
+@cache
+def base64_reader() -> Callable[[str], bytes]:
+    """What reads base64: pydantic's core takes a quarter of the time, where it is loaded anyway."""
+    core = sys.modules.get("pydantic_core")
+    if core is None:
+        return a2b_base64
+    reader = core.SchemaValidator({"type": "bytes"}, {"val_json_bytes": "base64"})
+    return cast("Callable[[str], bytes]", reader.validate_strings)
+
+
 def with_bytes(found: dict[str, Any]) -> dict[str, Any]:
     """The bytes of a typed attribute, as botocore shows them."""
-    return {"B": a2b_base64(found["B"])} if isinstance(found.get("B"), str) else found
+    return {"B": base64_reader()(found["B"])} if isinstance(found.get("B"), str) else found
 
 
 as_json = json.JSONEncoder(default=as_base64, separators=(",", ":")).encode
