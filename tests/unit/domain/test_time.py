@@ -176,3 +176,8 @@ def test_the_start_of_any_day_is_kept_in_utc(zone: str) -> None:
     starts = [day_start(date(2026, 10, 25) + timedelta(ahead), place) for ahead in range(14)]
     assert {start.utcoffset() for start in starts} == {timedelta(0)}
     assert day_start(date(2011, 12, 30), place).utcoffset() == timedelta(0)
+
+
+@given(st.integers(0, 2**37))
+def test_a_second_is_written_as_any_instant_is(second: int) -> None:
+    assert time.format_second(second) == time.format_millis(time.instant_at(second))

@@ -15,6 +15,7 @@ CURSOR_LIFE: Final = timedelta(hours=24)
 KEPT_FOR_CURSORS: Final = CURSOR_LIFE + timedelta(hours=2)
 """How long whatever a cursor may name is kept after it was replaced."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_WITHOUT_ZONE: Final = EPOCH.replace(tzinfo=None)
 
 DATE: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _HOUR: Final = "(?:[01][0-9]|2[0-3])"
@@ -90,6 +91,11 @@ def format_millis(instant: datetime) -> str:
     """`2026-02-28T17:42:00.000Z`."""
     utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def format_second(second: int) -> str:
+    """A whole second as `format_millis` writes it, which would ask for its offset."""
+    return f"{(_EPOCH_WITHOUT_ZONE + second * SECOND).isoformat()}.000Z"
 
 
 @lru_cache(maxsize=16_384)

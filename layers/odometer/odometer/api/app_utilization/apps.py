@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from datetime import date
 from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -272,18 +272,18 @@ def app_users(
     page, ahead = ahead[: query.page_size], ahead[query.page_size :]
     following = next_cursor(chain, usage, directory, [app.id], len(page), len(ranked), ahead)
 
-    def rows(shown: Sequence[int]) -> list[AppUserUtilization]:
+    def rows(shown: Sequence[int]) -> list[dict[str, Any]]:
         return user_rows(users, directory, shown, usage.last_active(shown))
 
-    answer = AppUsersAnswer(
-        period=ComparedDays.of(days, comparison),
-        data=rows(page),
-        total_count=len(ranked),
-        next_cursor=following,
-    )
+    content = {
+        "period": ComparedDays.of(days, comparison),
+        "data": rows(page),
+        "total_count": len(ranked),
+        "next_cursor": following,
+    }
     return Report(
-        answer,
-        lambda: rows(list(ranked)),
+        AppUsersAnswer.model_validate(content),
+        lambda: map(AppUserUtilization.model_validate, rows(list(ranked))),
         periods,
         usage.through_ms,
         columns=columns_of(AppUserUtilization),
@@ -297,14 +297,15 @@ def user_rows(
     directory: Directory,
     shown_users: Sequence[int],
     presence: Mapping[int, LastActive],
-) -> list[AppUserUtilization]:
-    times = users.times(shown_users)
+) -> list[dict[str, Any]]:
+    """The rows of some users, of which models are made all at once: that takes half of the time."""
+    times, days = users.times(shown_users), users.used.days_active
     return [
-        AppUserUtilization(
-            user=UserRef(**names, last_activity=LastActivity.of(presence[user])),
-            avg_time_ms_per_day=MetricWithDelta.of(times[user]),
-            days_active=users.used.days_active[user],
-        )
+        {
+            "user": {**names, "last_activity": LastActivity.content(presence[user])},
+            "avg_time_ms_per_day": MetricWithDelta.content(times[user]),
+            "days_active": days[user],
+        }
         for user, names in zip(shown_users, directory.names_at(shown_users), strict=True)
     ]
 

@@ -12,7 +12,7 @@ from odometer.access.policy import READ_ORGANIZATION, Caller
 from odometer.directory.snapshot import Directory
 from odometer.domain.errors import Fault, Forbidden, Invalid, NotFound, OdometerError
 from odometer.domain.text import UUID
-from odometer.domain.time import format_millis, instant_at
+from odometer.domain.time import format_second
 from odometer.engine.format.groups import Members
 from odometer.engine.read.latest import LastActive
 from odometer.reports.apps import Days, Granularity
@@ -209,10 +209,15 @@ class MetricWithDelta(Answer):
 
     @classmethod
     def of(cls, metric: Metric) -> "MetricWithDelta":
+        return cls(**cls.content(metric))
+
+    @staticmethod
+    def content(metric: Metric) -> dict[str, Any]:
         """A metric as it is published: tenths of a percent with a decimal point."""
         tenths = metric.change_tenths
         change = None if tenths is None else tenths / 10
-        return cls(value=metric.value, change_pct=change, compare_value=metric.compare_value)
+        value, compare_value = metric.value, metric.compare_value
+        return {"value": value, "change_pct": change, "compare_value": compare_value}
 
 
 class LastActivity(Answer):
@@ -224,14 +229,16 @@ class LastActivity(Answer):
 
     @classmethod
     def of(cls, presence: LastActive) -> "LastActivity":
-        shown = {
-            second: format_millis(instant_at(second)) if second else None for second in presence
+        return cls(**cls.content(presence))
+
+    @staticmethod
+    def content(presence: LastActive) -> dict[str, str | None]:
+        shown = {second: format_second(second) if second else None for second in presence}
+        return {
+            "at": shown[presence.last],
+            "desktop_at": shown[presence.desktop],
+            "web_at": shown[presence.web],
         }
-        return cls(
-            at=shown[presence.last],
-            desktop_at=shown[presence.desktop],
-            web_at=shown[presence.web],
-        )
 
 
 class UserRef(Answer):
