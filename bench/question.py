@@ -43,6 +43,8 @@ class Form(NamedTuple):
     words: str
     product: str = APP
     lengths: Sequence[int] = LENGTHS
+    again: bool = False
+    """Whether the time is that of the second answer to each question."""
     compared: bool = False
     departments: bool = False
     until_now: bool = False
@@ -52,13 +54,17 @@ class Form(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is of whole days that are over, of everybody, and of nothing else."""
-        others = (self.compared, self.departments, self.until_now, self.to_the_second)
+        """Whether it is of new whole days that are over, of everybody, and of nothing else."""
+        others = (
+            *(self.again, self.compared, self.departments),
+            *(self.until_now, self.to_the_second),
+        )
         return not any(others)
 
 
 FORMS = (
     Form("whole days"),
+    Form("whole days, asked again", again=True),
     Form("with comparison", compared=True),
     Form("one department", departments=True),
     Form("an app that few use", THEIR_APP),
@@ -117,10 +123,15 @@ class Engine:
     page: Callable[[Any], Page] = lambda answer: answer
     """Its answer, as everybody's is compared; no time is taken of that either."""
 
+    def ask_before(self, question: Question) -> None:
+        """Ask for the first time what is asked again; no time is taken of that either."""
+        if question.form.again:
+            self.ask(self.prepared(question))
+
 
 def questions(form: Form, length: int, turns: int) -> list[Question]:
     """Some ranges of a length, each of which begins anywhere in two years."""
-    random = Random(f"{form.words} {length}")
+    random = Random(f"{FORMS[0].words if form.again else form.words} {length}")
     return [question(form, length, random) for _ in range(turns)]
 
 

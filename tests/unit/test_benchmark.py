@@ -6,7 +6,7 @@ from datetime import UTC, date
 
 from bench.daily_usage import END, FIRST, PRODUCT, DailyUsage
 from bench.frame_items import by_shard, frame_items
-from bench.question import FORMS, LENGTHS, parts, questions
+from bench.question import FORMS, LENGTHS, Engine, Page, Question, parts, questions
 from odometer.domain.time import DAY
 from odometer.engine import calendar
 from odometer.engine.format import keys
@@ -62,6 +62,21 @@ def test_ranges_begin_anywhere_and_every_turn_asks_about_other_days() -> None:
                 assert all(parts(some).days[0] >= FIRST for some in each.ranges)
                 assert each.days[1] <= END
     assert LENGTHS == (1, 28, 90, 366)
+
+
+def test_what_is_asked_again_are_the_same_days_which_have_been_asked_for_before() -> None:
+    heard: list[Question] = []
+
+    def hear(question: Question) -> Page:
+        heard.append(question)
+        return [], 0
+
+    new, again = (next(f for f in FORMS if f.words.endswith(end)) for end in ("days", "again"))
+    asked = questions(again, 28, 7)
+    assert [each.days for each in asked] == [each.days for each in questions(new, 28, 7)]
+    for question in (*questions(new, 28, 1), *asked):
+        Engine("one that listens", hear).ask_before(question)
+    assert heard == asked
 
 
 def test_whole_days_that_are_over_come_from_roll_ups_and_today_from_events() -> None:
