@@ -106,7 +106,7 @@ def compare(
     """Load everybody, check every answer, take the time; the tables and lines of the picture."""
     before, size = os.getloadavg()[0], Size.of(users, quick=quick)
     asked = {
-        Asked(form, length): questions(form, length, rounds + 1)
+        Asked(form, length): questions(form, length, rounds + 2)
         for form in size.forms
         for length in (form.lengths[1::2] if quick else form.lengths)
         if length in days
@@ -162,11 +162,12 @@ class Run:
             log(f"{self.engines[-1].name} has loaded")
 
     def ask_all(self, *, waiting: bool) -> None:
-        """Check everybody's answers to every form, then take the time."""
+        """Check everybody's answers to every form, then take the time of other questions."""
         mine = {row: some for row, some in self.asked.items() if row.form.waiting == waiting}
         for some in mine.values():
             for engine in self.engines:
-                if question := next(filter(engine.can, some), None):
+                others_first = [*some[self.rounds :], *some]
+                if question := next(filter(engine.can, others_first), None):
                     self.check(engine, question)
         log("every answer is the oracle's")
         gc.collect()

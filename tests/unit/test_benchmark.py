@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date
 
+from bench import goals
 from bench.daily_usage import END, FIRST, PRODUCT, DailyUsage
 from bench.frame_items import by_shard, frame_items
+from bench.publish import DOCUMENT
 from bench.question import FORMS, LENGTHS, Engine, Page, Question, parts, questions
 from odometer.domain.time import DAY
 from odometer.engine import calendar
@@ -92,3 +94,23 @@ def test_whole_days_that_are_over_come_from_roll_ups_and_today_from_events() -> 
 def test_a_request_that_reads_and_computes_nothing_costs_its_invocation() -> None:
     assert dollars(0, 0, 0) == INVOCATION(1)
     assert dollars(100, 2, 10) > dollars(50, 2, 10) > dollars(50, 1, 5)
+
+
+def test_the_goals_stand_beside_the_figures_that_are_published() -> None:
+    document = DOCUMENT.read_text()
+    assert f"<!-- bench goals -->\n\n{goals.table(document)}\n\n<!-- end" in document
+
+
+def test_what_was_not_measured_is_no_figure_and_what_is_as_much_as_the_goal_meets_it() -> None:
+    head = "<!-- bench compare -->\n**10,000 users**\n| asked | days | Odometer | DuckDB |\n"
+    rows = "".join(
+        f"| whole days | {days} | {ours} ±0.5 (1.0) | {duckdb} ±0.1 (0.9) |\n"
+        for days, ours, duckdb in ((28, "7.2", "6.0"), (90, "9.1", "7.0"), (366, "10.0", "1,000.0"))
+    )
+    text = f"{head}| --- | ---: | ---: | ---: |\n{rows}<!-- end of bench compare -->"
+    found = {row["what"]: [row["now"], row["met?"]] for row in goals.rows_of(goals.table(text))}
+    assert list(found.values()) == [
+        ["10", "yes"],
+        ["1.2 / 1.3 / 0.01", "in part"],
+        *[[goals.NOT_MEASURED, ""]] * 6,
+    ]
