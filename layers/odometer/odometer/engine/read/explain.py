@@ -1,7 +1,9 @@
 """Explains a figure: the readings, deltas, late items and events that it is the sum of.
 
-The terms are what `Measuring` reads for the same figure, item by item, so that whoever adds them up
-checks the report itself and not a second way of counting.
+The terms are what `Measuring` plans to read for the same figure, item by item, so that whoever adds
+them up checks the report itself and not a second way of counting. A reading is always explained by
+the keyframe before it. The one after it, which a report may go on from, is the sum of that keyframe
+and of the deltas of the week; `engine/read/verify.py` compares them.
 """
 
 from collections import Counter
