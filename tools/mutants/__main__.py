@@ -53,7 +53,8 @@ def main() -> None:
 
 
 def measure(known: Known, modules: Iterable[str]) -> Iterator[Measured]:
-    """What is known of every function as it stands now."""
+    """What is known of every function as it stands now, here or from what was measured before."""
+    before = {(each.module, each.function, each.digest): each for each in measured.read()}
     for name in modules:
         found: dict[str, Measured] = {}
         for mutant in Module(name).mutants():
@@ -70,7 +71,9 @@ def measure(known: Known, modules: Iterable[str]) -> Iterator[Measured]:
                 here.alive.append(mutant.name)
             else:
                 here.counts += Counts(made=1, tried=1, noticed=1)
-        yield from found.values()
+        for each in found.values():
+            place = each.module, each.function, each.digest
+            yield each if each.counts.tried else before.get(place, each)
 
 
 def modules_in(targets: Iterable[str]) -> Iterator[str]:
@@ -162,7 +165,8 @@ def task_of(
     used = sorted({f"{file} {files.get(file)}" for _, file, _ in near})
     digest = hashlib.blake2b("\n".join(used).encode(), digest_size=6).hexdigest()
     result = known.result(mutant)
-    if result and (result.end in KNOWN or is_the_same(result, digest, patience)):
+    is_lost = result is not None and result.end == "lost"
+    if result and not is_lost and (result.end in KNOWN or is_the_same(result, digest, patience)):
         return None
     cold = any(test.name == IMPORTS for test, _, _ in near)
     return Task(mutant, tests, digest, cold)

@@ -251,6 +251,10 @@ def test_a_key_that_is_rotated_before_it_is_hashed_again_reads_cursors_of_before
     assert store.credential(ACME, key.key_id) == rotated
     _, again = replace(ring(MEMBER, store), secret=newer).rotate(key.key_id, HOUR, FORGETFUL)
     assert again.earlier_until == NOON + KEPT_FOR_CURSORS
+    over = replace(rotated, key_id="o" * 12, former_digest=SECRET.hash(b""), earlier_until=LATER)
+    store.add_credential(replace(over, earlier=("over",)))
+    _, again = replace(ring(MEMBER, store), secret=newer).rotate("o" * 12, HOUR, FORGETFUL)
+    assert again.earlier == (NO_DIGEST,)
 
 
 def test_a_new_key_reads_cursors_of_before_as_long_as_the_key_that_makes_it() -> None:

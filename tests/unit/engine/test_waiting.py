@@ -116,6 +116,47 @@ def test_what_waits_is_why_to_settle_at_once(busy: Busy) -> None:
     assert seen == [False, False, True, True, False]
 
 
+def test_entries_of_a_lane_that_is_not_open_are_left_until_it_opens() -> None:
+    busy = Busy(Limits())
+    simulated, seen = busy.simulated, []
+
+    def leaves_some() -> bool:
+        return busy.folding.leaves_some(ORGANIZATION, simulated.lanes, simulated.now_ms)
+
+    def send(*names: str) -> None:
+        uses = [busy.use("ann", simulated.now, 1, 1, name=name) for name in names]
+        simulated.accept_in_lanes(uses, Random(1), 0)
+
+    def settle_all() -> None:
+        while simulated.settle():
+            pass
+
+    seen.append(leaves_some())
+    send("a")
+    seen.append(leaves_some())  # lane 0 is open: a fold takes it at once
+    simulated.lanes = 2
+    settle_all()
+    seen.append(leaves_some())  # nothing is in the new lane
+    send(*"bcdefg")
+    seen.append(leaves_some())
+    for _ in range(3):
+        simulated.pass_time(5 * MINUTE)
+        busy.fold_outstanding()
+        settle_all()
+    seen.append(leaves_some())
+    assert seen == [False, False, False, True, False]
+    assert busy.decided().total() == len(simulated.landed)
+
+
+def test_late_entries_that_are_held_back_are_left(busy: Busy) -> None:
+    now_ms = busy.simulated.now_ms
+    seen = []
+    for name in "abc":
+        busy.late(name)
+        seen.append(busy.folding.leaves_some(ORGANIZATION, 1, now_ms))
+    assert seen == [False, False, True]
+
+
 def test_very_many_unsettled_events_make_all_others_wait() -> None:
     """Reports, and whoever folds, hold all that is unsettled in memory."""
     busy = Busy(Limits(tail=2, events=100, most=4))
