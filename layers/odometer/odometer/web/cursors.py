@@ -92,13 +92,15 @@ class Chain:
     def after_erasures(self, users: Iterable[int], erased: int) -> Self:
         """The chain at the first of the users named by the cursor who has not been erased.
 
-        If all of them were erased, the page may repeat rows but never skips one.
+        If all of them were erased, the page may repeat rows but never skips one. A cursor that
+        names few names all who were left, so that nobody is left then.
         """
         if self.mark is None or erased == self.mark.erased:
             return self
         places = {user: place for place, user in enumerate(users)}
-        least = max(0, self.mark.row - (erased - self.mark.erased))
-        row = next((places[user] for user in self.mark.ahead if user in places), least)
+        ahead, others = self.mark.ahead, erased - self.mark.erased - len(self.mark.ahead)
+        least = len(places) if len(ahead) < USERS_NAMED else max(0, self.mark.row - others)
+        row = next((places[user] for user in ahead if user in places), least)
         return replace(self, mark=self.mark._replace(row=row))
 
     def cursor(
