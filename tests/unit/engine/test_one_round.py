@@ -56,6 +56,11 @@ def test_all_that_a_measuring_reads_goes_out_together(steps: StepByStep, asked: 
     assert rounds(steps, asked, before) == 1
 
 
+def test_what_is_remembered_takes_no_round(steps: StepByStep) -> None:
+    sealed, memory = days("2026-11-25", "2026-12-08"), Memory()
+    assert [rounds(steps, sealed, memory=memory) for _ in range(2)] == [1, 0]
+
+
 def test_a_keyframe_that_may_be_missing_takes_one_round_more(steps: StepByStep) -> None:
     assert rounds(steps, days("2026-10-08", "2026-12-10"), days("2026-09-02", "2026-10-07")) == 2
 

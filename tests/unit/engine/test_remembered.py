@@ -5,12 +5,16 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations_with_replacement
 from random import Random
+from types import SimpleNamespace
+from typing import cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from odometer.directory.people import Organization
 from odometer.domain.events import Event
 from odometer.domain.time import Period
+from odometer.engine import calendar
 from odometer.engine.format.decisions import ALL
 from odometer.engine.format.frames import Frame
 from odometer.engine.format.products import MeteredProduct
@@ -18,7 +22,8 @@ from odometer.engine.format.readings import Reading
 from odometer.engine.format.segments import Segment
 from odometer.engine.memory import REMEMBERED_BYTES, Memory
 from odometer.engine.read.measuring import measure
-from odometer.engine.read.remembered import Known
+from odometer.engine.read.remembered import Known, Readings
+from odometer.engine.read.views import View
 from odometer.engine.store import Item, KeyRange
 from tests.support.simulated_engine import NEIGHBOUR, ORGANIZATION, brute_force, rows
 from tests.unit.engine.test_engine import DAY, TEST, StepByStep, days
@@ -108,6 +113,27 @@ def test_what_is_read_behind_the_reading_is_read_as_strongly_as_its_last_day() -
             ] == [True, False]
 
 
+def test_a_keyframe_that_is_not_known_weighs_as_much_as_two_days_and_a_half() -> None:
+    monday, saturday = date(2026, 11, 23), date(2026, 11, 28)
+    there_and_back = (Reading("pk", 2026, monday, saturday), Reading("pk", 2026, saturday, monday))
+    for reading in there_and_back:
+        assert [Known(reading, base).weight for base in (None, Frame((1, 1)))] == [30, 20]
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_a_week_that_ends_with_what_is_sealed_is_over(*, is_over: bool) -> None:
+    zone, memory = ZoneInfo("Europe/Berlin"), Memory().of(ORGANIZATION)
+    monday, saturday, end = (date(2026, 11, day) for day in (23, 28, 30))
+    sealed = calendar.first_second(end if is_over else end - timedelta(1), zone)
+    view = SimpleNamespace(memory=memory, first_kept=0, head=SimpleNamespace(sealed=sealed, plan=1))
+    readings = Readings(cast("View", view), TEST, zone)
+    reading = Reading.of("pk", 2026, saturday)
+    assert readings.recall(reading).reading.base == (end if is_over else monday)
+    nothing = readings.frame(Known(reading, Frame((0, 0, 0))), [])
+    assert memory.get((Reading, "pk", saturday if is_over else monday)) == nothing
+    assert memory.get((Reading, "pk", monday if is_over else saturday)) is None
+
+
 @pytest.mark.parametrize("most", [REMEMBERED_BYTES, 2_000])
 def test_figures_are_exact_whatever_is_remembered_of_a_week(reader: Reader, most: int) -> None:
     reader.steps.send(*late_events(reader.steps, "late"))
@@ -122,6 +148,7 @@ def test_what_nobody_has_used_is_looked_for_once(reader: Reader) -> None:
     unused = MeteredProduct("unused", TEST.kind)
     assert reader.ranges_read(unused, SEALED) == 2 + 2
     assert reader.ranges_read(unused, days("2026-11-18", "2026-12-01")) == 0
+    assert reader.ranges_read(unused, days("2026-11-18", "2026-12-06")) == 0
 
 
 def test_of_an_open_week_the_deltas_are_read_again(reader: Reader) -> None:

@@ -48,7 +48,7 @@ class Reading(NamedTuple):
         last = max(keys.deltas_from(self.base), keys.frames_from(self.day))
         return KeyRange(self.pk, first, last, strong)
 
-    def deltas(self, *, strong: bool = True) -> KeyRange:
+    def deltas(self, *, strong: bool) -> KeyRange:
         first, last = sorted((self.base, self.day))
         return KeyRange(self.pk, keys.deltas_from(first), keys.frames_from(last), strong)
 
