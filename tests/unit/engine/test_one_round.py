@@ -10,7 +10,7 @@ import pytest
 from odometer.domain.time import Period
 from odometer.engine.format import inside
 from odometer.engine.memory import Memory
-from odometer.engine.read.measuring import measure_each
+from odometer.engine.read.measuring import Measuring, measure_each
 from odometer.engine.rounds import Steps, in_rounds, side_by_side
 from odometer.engine.store import KeyRange, Store
 from tests.support.memory_store import CountedRounds, MemoryStore
@@ -59,6 +59,8 @@ def test_all_that_a_measuring_reads_goes_out_together(steps: StepByStep, asked: 
 def test_what_is_remembered_takes_no_round(steps: StepByStep) -> None:
     sealed, memory = days("2026-11-25", "2026-12-08"), Memory()
     assert [rounds(steps, sealed, memory=memory) for _ in range(2)] == [1, 0]
+    view = replace(steps.view(), memory=memory.of(ORGANIZATION))
+    assert list(Measuring(view, TEST).frames([sealed.seconds], [0])) == []
 
 
 def test_a_keyframe_that_may_be_missing_takes_one_round_more(steps: StepByStep) -> None:

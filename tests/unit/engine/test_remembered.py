@@ -122,7 +122,7 @@ def test_a_keyframe_that_is_not_known_weighs_as_much_as_two_days_and_a_half() ->
 
 @pytest.mark.parametrize("is_over", [True, False])
 def test_a_week_that_ends_with_what_is_sealed_is_over(*, is_over: bool) -> None:
-    zone, memory = ZoneInfo("Europe/Berlin"), Memory().of(ORGANIZATION)
+    zone, memory = ZoneInfo("Pacific/Kiritimati"), Memory().of(ORGANIZATION)
     monday, saturday, end = (date(2026, 11, day) for day in (23, 28, 30))
     sealed = calendar.first_second(end if is_over else end - timedelta(1), zone)
     view = SimpleNamespace(memory=memory, first_kept=0, head=SimpleNamespace(sealed=sealed, plan=1))
