@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import sleep
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -63,6 +63,9 @@ LONGEST_WAIT: Final = timedelta(minutes=20)
 ASKED_EVERY_SECONDS: Final = 5
 SINCE_DIRECTORY: Final = timedelta(minutes=1)
 """Usage goes back so much further than a directory, which then knows all users that folds name."""
+
+
+Made = TypeVar("Made")
 
 
 @dataclass
@@ -220,23 +223,30 @@ def catch_up(deployment: Deployment, completely: Collection[str], organization: 
 
     Of some, also what waits for a lane to open or for settling is waited for.
     """
-    engine, began = deployment.engine, datetime.now(UTC)
+    waits, ends_at = organization in completely, datetime.now(UTC) + LONGEST_WAIT
+    step = partial(step_further, deployment, waits=waits)
     try:
         for _ in range(MOST_STEPS):
-            now = datetime.now(UTC)
-            more = engine.folding.fold_outstanding(organization, epoch_ms(now))
-            if engine.settle(organization, now) or more:
-                continue
-            if organization not in completely or not leaves_some(deployment, organization, now):
+            pause = again(step, organization)
+            if pause is None:
                 return ""
-            if now > began + LONGEST_WAIT:
+            if pause and datetime.now(UTC) > ends_at:
                 return organization
-            sleep(ASKED_EVERY_SECONDS)
+            sleep(pause)
     except Exception:  # noqa: BLE001  one that fails keeps out no other
         return organization
     finally:
         deployment.process.work.begin_again(organization, datetime.now(UTC))
-    return organization if organization in completely else ""
+    return organization if waits else ""
+
+
+def step_further(deployment: Deployment, organization: str, *, waits: bool) -> int | None:
+    """Fold and settle something; for how long to wait then, or None where nothing is left."""
+    engine, now = deployment.engine, datetime.now(UTC)
+    more = engine.folding.fold_outstanding(organization, epoch_ms(now))
+    if engine.settle(organization, now) or more:
+        return 0
+    return ASKED_EVERY_SECONDS if waits and leaves_some(deployment, organization, now) else None
 
 
 def leaves_some(deployment: Deployment, organization: str, now: datetime) -> bool:
@@ -267,7 +277,7 @@ def verify_everybody(run: Run) -> None:
         raise Refused(f"{count_of(drifted, 'frame')} differ from the events.", remedy)
 
 
-def again(do: Callable[[str], int], organization: str) -> int:
+def again(do: Callable[[str], Made], organization: str) -> Made:
     """Do something for an organization, from its beginning where storage was busy meanwhile."""
     for _ in range(MOST_TRIES - 1):
         try:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from odometer.access.keys import AccessKey
 from odometer.bootstrap import process
 from odometer.domain.errors import Unavailable
+from odometer.engine.write.fold import Folding
 from odometer.services.engine import Engine
 from odometer_cli import app
 from odometer_cli.pausing import client as aws
@@ -322,6 +323,33 @@ def test_nobody_is_let_in_where_steps_ended_before_the_log_of_the_erased(
     result = rehearsal.restore("--json")
     assert result.exit_code == 1
     assert "Somebody was erased since" in result.output
+
+
+@pytest.mark.parametrize("method", ["fold_outstanding", "leaves_some"])
+def test_where_storage_is_busy_what_was_accepted_since_is_folded_all_the_same(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Nobody is let in while events of whoever was erased wait, so it has to come to an end."""
+    monkeypatch.setattr("odometer_cli.restore.sleep", Hurried.sleep)
+    (client, _), stack = rehearsal.clients, rehearsal.stack
+    client.send("a1", "b1")
+    fold()
+    rehearsal.copy()
+    client.send("a2", "b2")
+    erased = stack.directories.open(ACME).user_called(f"a@{ACME}")
+    assert erased
+    assert client.delete(f"/v1/users/{erased.id}") == 204
+    busy, do = iter([True, True, True]), getattr(Folding, method)
+
+    def do_later(folding: Folding, *words: Any) -> Any:
+        if next(busy, False):
+            raise Unavailable(ACME)
+        return do(folding, *words)
+
+    monkeypatch.setattr(Folding, method, do_later)
+    result = rehearsal.restore("--json")
+    assert (result.exit_code, next(busy, None)) == (0, None), result.output
+    assert client.figure == 4
 
 
 def test_where_storage_is_busy_an_organization_is_verified_again(
