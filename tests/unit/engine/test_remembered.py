@@ -13,6 +13,7 @@ import pytest
 
 from odometer.directory.people import Organization
 from odometer.domain.events import Event
+from odometer.domain.kinds import Measure
 from odometer.domain.time import Period
 from odometer.engine import calendar
 from odometer.engine.format.decisions import ALL
@@ -51,13 +52,15 @@ class Reader:
 
         monkeypatch.setattr(usage, "items_in", noted)
 
-    def frames_read(self, asked: object = SEALED, first_kept: int = 0) -> list[str]:
+    def frames_read(
+        self, asked: object = SEALED, first_kept: int = 0, product: MeteredProduct = TEST
+    ) -> list[str]:
         self.read.clear()
         own = self.memory.of(ORGANIZATION)
         view = replace(self.steps.view(), memory=own, first_kept=first_kept)
-        found = rows(measure(view, TEST, asked))  # type: ignore[arg-type]
+        found = rows(measure(view, product, asked))  # type: ignore[arg-type]
         simulated = self.steps.simulated
-        assert found == brute_force(simulated.folds(), TEST, asked.seconds, simulated.zone)  # type: ignore[attr-defined]
+        assert found == brute_force(simulated.folds(), product, asked.seconds, simulated.zone)  # type: ignore[attr-defined]
         return list(self.read)
 
     def ranges_read(self, product: MeteredProduct, asked: Period) -> int:
@@ -130,8 +133,8 @@ def test_a_week_that_ends_with_what_is_sealed_is_over(*, is_over: bool) -> None:
     reading = Reading.of("pk", 2026, saturday)
     assert readings.recall(reading).reading.base == (end if is_over else monday)
     nothing = readings.frame(Known(reading, Frame((0, 0, 0))), [])
-    assert memory.get((Reading, "pk", saturday if is_over else monday)) == nothing
-    assert memory.get((Reading, "pk", monday if is_over else saturday)) is None
+    assert memory.get((Reading, "pk", saturday if is_over else monday, TEST.measures)) == nothing
+    assert memory.get((Reading, "pk", monday if is_over else saturday, TEST.measures)) is None
 
 
 @pytest.mark.parametrize("most", [REMEMBERED_BYTES, 2_000])
@@ -142,6 +145,15 @@ def test_figures_are_exact_whatever_is_remembered_of_a_week(reader: Reader, most
     some = [date(2026, 11, 20) + timedelta(ahead) for ahead in range(27)]
     for first, last in Random(most).sample(list(combinations_with_replacement(some, 2)), 80):
         reader.frames_read(days(str(first), str(last)))
+
+
+def test_what_is_remembered_of_fewer_measures_is_read_anew(reader: Reader) -> None:
+    more = (*TEST.kind.described, Measure("added"))
+    grown = TEST._replace(kind=replace(TEST.kind, described=more))
+    before = reader.frames_read()
+    assert reader.frames_read(product=grown) == before
+    assert reader.frames_read(product=grown) == []
+    assert reader.frames_read() == []
 
 
 def test_what_nobody_has_used_is_looked_for_once(reader: Reader) -> None:

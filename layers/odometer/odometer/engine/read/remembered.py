@@ -4,7 +4,7 @@ A keyframe never changes. Nor do the deltas of a week whose end has one: what co
 later is in late items. So a reading of such a week goes on from either of its keyframes, or from
 any day of it that is remembered, forwards or backwards. The key of a partition names organization,
 product, year, generation and shard, so another organization or a rebuild never finds what is
-remembered here.
+remembered here; nor does a product whose kind has got one more measure.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -129,13 +129,16 @@ class Readings:
             return self._nothing
         found: Frame | None = None
         if self._is_kept(reading):
-            found = self.view.memory.get((Reading, reading.pk, day))
+            found = self.view.memory.get(self._name(reading, day))
         return found
 
     def _keep(self, reading: Reading, day: date, frame: Frame) -> None:
         if self._is_kept(reading):
-            name = (Reading, reading.pk, day)
-            self.view.memory.keep(name, frame, _ENTRY_BYTES + frame.weight)
+            self.view.memory.keep(self._name(reading, day), frame, _ENTRY_BYTES + frame.weight)
+
+    def _name(self, reading: Reading, day: date) -> tuple[object, ...]:
+        """A frame has the measures that its kind had when it was read; one may be added later."""
+        return Reading, reading.pk, day, self.product.measures
 
     def _is_kept(self, reading: Reading) -> bool:
         return reading.year >= self.view.first_kept
