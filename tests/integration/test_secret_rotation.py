@@ -239,6 +239,27 @@ def test_what_was_signed_before_ends_at_once_where_it_may_be_forged(us: People) 
     assert not [item for item in credential_items() if item["earlier"]["L"]]
 
 
+def test_what_was_signed_before_ends_at_once_also_for_a_key_that_is_made_meanwhile(
+    us: People,
+) -> None:
+    key, url, made = us.key("admin"), LIST.format(ACME), list[str]()
+    cursor = us.stack.get(url, key).json["next_cursor"]
+    calls_made = record_calls()
+
+    def made_meanwhile(call: Call) -> None:
+        if call == Call("UpdateItem", "directory"):
+            calls_made.fail = lambda _: None
+            process.cache_clear()
+            made.append(made_by(us, key))
+
+    calls_made.fail = made_meanwhile
+    done("rotate", "--at-once")
+    for each in (key, *made):
+        assert us.stack.get(f"{url}&cursor={cursor}", each).status == 400
+    assert len(made) == 1
+    assert status()["signed_before_until"] is None
+
+
 def test_what_was_signed_before_can_be_ended_later(us: People) -> None:
     key, token = us.key("admin"), us.token()
     done("rotate")
