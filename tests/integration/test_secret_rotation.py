@@ -10,7 +10,11 @@ import boto3
 import pytest
 
 from odometer.access.keys import AccessKey
+from odometer.access.policy import Access
+from odometer.access.secret import NO_DIGEST
+from odometer.access.tokens import Claims, TokenMaker
 from odometer.bootstrap import process
+from odometer.domain.time import epoch_second
 from odometer.storage.secret import write_secret
 from odometer_cli import secret as command
 from tests.support.memory_directory import ACME
@@ -217,6 +221,17 @@ def test_cursors_of_before_lead_on_where_a_key_is_rotated_before_it_is_hashed_ag
     assert us.stack.get(f"{url}&cursor={cursor}", key).status == 200
     done("finish", "--at-once")
     assert us.stack.get(f"{url}&cursor={cursor}", key).status == 400
+
+
+def test_the_secret_of_before_makes_no_token_of_a_key_that_is_rotated_later(us: People) -> None:
+    key, before = us.key("admin"), process().secret
+    done("rotate")
+    rotate = f"/v1/keys/{read_key(key).key_id}/rotate"
+    rotated = us.stack.call("POST", rotate, key, body={"grace_seconds": 60}).json["access_key"]
+    expires = epoch_second(datetime.now(UTC)) + 3600
+    claims = Claims(access=Access.ORGANIZATION, origins=(ORIGIN,), expires=expires)
+    token = TokenMaker(read_key(rotated), None, NO_DIGEST, before).make(claims)
+    assert answers(us, rotated, str(token)) == [200, 401] * 2
 
 
 def made_by(us: People, key: str) -> str:

@@ -169,6 +169,20 @@ def test_another_secret_organization_or_key_makes_no_token_of_this_one() -> None
     assert not is_proof(made(), replace(CREDENTIAL, digest=NO_DIGEST))
 
 
+def test_where_no_hash_is_stored_nothing_can_be_made_with_it() -> None:
+    """Whoever has the secret and nothing else would need only the id of a key."""
+    token = EmbedToken.parse(str(TokenMaker(KEY, None, NO_DIGEST, SECRET).make(CLAIMS)))
+    assert token
+    until = NOON + HOUR
+    nobodys = replace(CREDENTIAL, digest=NO_DIGEST)
+    in_grace = replace(CREDENTIAL, former_until=until)
+    for earlier in ((NO_DIGEST,), (NO_DIGEST, NO_DIGEST), (NO_DIGEST, "1")):
+        changing = replace(in_grace, earlier=earlier, earlier_until=until)
+        assert not changing.accepts(token, SECRET, NOON)
+    assert not nobodys.accepts(token, SECRET, NOON)
+    assert not in_grace.accepts(token, SECRET, NOON)
+
+
 def test_a_token_ends_in_its_second() -> None:
     token = EmbedToken.parse(TOKEN)
     assert token

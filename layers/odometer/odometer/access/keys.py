@@ -142,13 +142,15 @@ class Credential:
     def proved_digest(self, proof: Proof, secret: Secret, now: datetime) -> str | None:
         """The stored hash that a proof fits, if the key is live.
 
-        It is the present one, or the former one in its grace, or what one of them was before.
+        It is the present one, or the former one in its grace, or what one of them was before. Where
+        none is stored nothing fits: everybody knows what stands there.
         """
         pairs = [self.digest, self.former_digest, *(self.earlier if self.is_changing(now) else ())]
         fitting = proof.fits(secret, *pairs)
         good = self.is_live(now), self.is_live(now) and is_before(now, self.former_until)
         found = zip(pairs, fitting, good * 2, strict=False)
-        return next((digest for digest, fits, counts in found if fits and counts), None)
+        proved = (digest for digest, fits, counts in found if fits and counts)
+        return next((digest for digest in proved if digest != NO_DIGEST), None)
 
     def hashed_again(self, secret: Secret, until: datetime | None) -> "Credential":
         """The credential under the newest version; what was signed before is good until then."""
