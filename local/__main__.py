@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
             time.sleep(1)
         console.print(f"The emulator ended by itself: see {arguments.home}/log", style="red")
     except KeyboardInterrupt:
-        return 0
+        return INTERRUPTED if arguments.command else 0
     finally:
         for end in STOP_SIGNALS:
             signal.signal(end, signal.SIG_IGN)  # an impatient second Ctrl-C must not cost the data

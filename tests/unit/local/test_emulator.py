@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,16 @@ def test_an_emulator_that_is_too_busy_to_answer_is_waited_for_and_not_started_ag
     stack.write(tmp_path)
     assert local._find_running(tmp_path) == stack  # noqa: SLF001
     assert list(answers) == []
+
+
+@pytest.mark.parametrize(("command", "status"), [([], 0), (["pytest"], 130)])
+def test_tests_that_are_interrupted_have_not_passed(
+    command: list[str], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C is how a stack ends; a command on it that is cut short has shown nothing."""
+    monkeypatch.setattr(local, "up", interrupted)
+    monkeypatch.setattr("local.__main__.signal.signal", lambda *_: None)
+    assert local.run(Namespace(home=tmp_path, command=command)) == status
 
 
 def test_a_port_that_is_taken_is_named_with_its_holder_and_another(tmp_path: Path) -> None:
