@@ -137,9 +137,9 @@ def test_a_step_writes_one_line_with_its_organization_also_if_it_fails(
     written.clear()
     usage_apart().put(Mark(ACME, 0, {FOLD: 0}).to_item())
     monkeypatch.setattr(process().work.engine, "fold_outstanding", lambda *_: MISSING["broken"])
-    assert work(message(ACME))["batchItemFailures"]
+    work(message(ACME))
     (line,) = written
-    assert (line["level"], line["organization"]) == ("ERROR", ACME)
+    assert (line["level"], line["organization"], line["task"]) == ("ERROR", ACME, FOLD)
     assert "broken" in line["exception"]
 
 

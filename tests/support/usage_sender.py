@@ -104,16 +104,14 @@ def run(task: str) -> dict[str, Any]:
 def fails(task: str, organization: str) -> bool:
     """Do all due steps of a task; true if one has failed."""
     make_queue()
-    usage_apart().put(Mark(organization, second_now(), {task: second_now()}).to_item())
-    while is_due(task, organization):
+    marks, mark = Marks(usage_apart(), {}), Mark(organization, second_now(), {task: second_now()})
+    usage_apart().put(mark.to_item())
+    found: Mark | None = mark
+    while found and found.due.get(task, inf) <= second_now():
         if work(message(organization))["batchItemFailures"]:
             return True
-    return False
-
-
-def is_due(task: str, organization: str) -> bool:
-    mark = Marks(usage_apart(), {}).get(organization)
-    return mark is not None and mark.due.get(task, inf) <= second_now()
+        found = marks.get(organization)
+    return bool(found and found.failures)
 
 
 @cache
