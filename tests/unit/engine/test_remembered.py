@@ -173,6 +173,20 @@ def test_of_an_open_week_the_deltas_are_read_again(reader: Reader) -> None:
     assert len(reader.frames_read(OPEN)) == 3 + 1
 
 
+def test_a_view_that_is_older_than_the_end_of_a_week_recalls_no_day_of_it(reader: Reader) -> None:
+    simulated, own = reader.steps.simulated, reader.memory.of(ORGANIZATION)
+    older = replace(reader.steps.view(), memory=own)
+    expected = rows(measure(older, TEST, OPEN))
+    reader.steps.send(reader.steps.use("bob", simulated.now - 2 * DAY, 3, 3))
+    reader.steps.settle()
+    simulated.pass_time(7 * DAY)
+    reader.steps.send(reader.steps.use("ann", simulated.now, 1, 1))
+    reader.steps.settle()
+    assert len(reader.frames_read(OPEN)) == 3 + 1
+    assert reader.frames_read(OPEN) == []
+    assert rows(measure(replace(older, now=simulated.now), TEST, OPEN)) == expected
+
+
 def test_another_generation_is_read_anew(reader: Reader) -> None:
     before = reader.frames_read()
     reader.steps.rebuild(ALL)

@@ -65,11 +65,16 @@ class Readings:
 
     def recall(self, reading: Reading) -> Known:
         """The reading, based on whatever leaves least to read."""
-        unused = reading.day <= self._used_from(reading)
-        whole = self._nothing if unused else self._get(reading, reading.day)
+        whole = self._whole(reading)
         if whole is not None:
             return Known(reading._replace(base=reading.day), whole)
         return min(self._bases(reading), key=lambda known: known.weight)
+
+    def _whole(self, reading: Reading) -> Frame | None:
+        """All of it, if it is remembered; a later view may know a week that is open in this one."""
+        if reading.day <= self._used_from(reading):
+            return self._nothing
+        return self._get(reading, reading.day) if self._is_closed(reading) else None
 
     def _bases(self, reading: Reading) -> Iterator[Known]:
         """The keyframe before, and of a week that is over also the one after and days between."""
