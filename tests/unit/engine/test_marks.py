@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from odometer.engine.format.marks import (
     AUDIT,
+    FIRST_PAUSE,
     FOLD,
     FOLD_AGAIN,
     GROUP,
@@ -108,3 +109,11 @@ def test_who_folds_before_all_entries_have_landed_folds_again() -> None:
     assert newer.done(FOLD, NOW - 5, NOW, {}).due == {FOLD: NOW + FOLD_AGAIN}
     assert newer.done(FOLD, NOW - 5, NOW, {}).accepted == newer.accepted
     assert newer.done(SETTLE, NOW, NOW, {}).due == {FOLD: NOW - 5}
+
+
+def test_a_task_that_failed_stays_postponed_whatever_another_one_says_is_left() -> None:
+    failing = Mark("us", 900, {FOLD: 900, SETTLE: 900}).postponed(SETTLE, 1000)
+    again = 1000 + FIRST_PAUSE
+    folded = failing.done(FOLD, 900, 1001, {SETTLE: 5})
+    assert folded.due == {SETTLE: again}
+    assert folded.done(SETTLE, again, 1090, {SETTLE: 5}).due == {SETTLE: 1090}

@@ -84,9 +84,17 @@ class Mark:
         return replace(self, due=due, failures={}, steps=self.steps + 1)
 
     def done(self, task: str, was_due: int, began: int, left: Mapping[str, int]) -> Self:
-        """The mark after a step that left some tasks to do; what was asked meanwhile stays."""
+        """The mark after a step that left some tasks to do; what was asked meanwhile stays.
+
+        So does the pause of another task that has failed.
+        """
         others = {name: at for name, at in self.due.items() if (name, at) != (task, was_due)}
-        due = {name: min(others.get(name, at), max(at, began)) for name, at in left.items()}
+        new = {name: max(at, began) for name, at in left.items()}
+        due = {
+            name: min(others.get(name, at), at)
+            for name, at in new.items()
+            if name not in others or name not in self.failures
+        }
         if task == FOLD and self.accepted > began - LANDED_SECONDS:
             due[FOLD] = began + FOLD_AGAIN
         due = {**others, **due}
