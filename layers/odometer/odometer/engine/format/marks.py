@@ -89,11 +89,11 @@ class Mark:
         So does the pause of another task that has failed.
         """
         others = {name: at for name, at in self.due.items() if (name, at) != (task, was_due)}
-        new = {name: max(at, began) for name, at in left.items()}
+        paused = self.failures.keys() & others.keys()
         due = {
-            name: min(others.get(name, at), at)
-            for name, at in new.items()
-            if name not in others or name not in self.failures
+            name: min(others.get(name, at), max(at, began))
+            for name, at in left.items()
+            if name not in paused
         }
         if task == FOLD and self.accepted > began - LANDED_SECONDS:
             due[FOLD] = began + FOLD_AGAIN
