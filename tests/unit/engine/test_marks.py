@@ -116,4 +116,4 @@ def test_a_task_that_failed_stays_postponed_whatever_another_one_says_is_left() 
     again = 1000 + FIRST_PAUSE
     folded = failing.done(FOLD, 900, 1001, {SETTLE: 5})
     assert folded.due == {SETTLE: again}
-    assert folded.done(SETTLE, again, 1090, {SETTLE: 5}).due == {SETTLE: 1090}
+    assert folded.done(SETTLE, again, 1090, {SETTLE: 5}).due == {SETTLE: 5}
