@@ -15,15 +15,14 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, redirect_stdout
-from http.client import HTTPConnection
+from contextlib import redirect_stdout
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from unittest.mock import patch
 
 from bench.daily_usage import END
@@ -43,10 +42,8 @@ from bench.question import FORMS, LENGTHS, Engine, Form, Oracle, Question, days_
 from bench.results import Asked, Results, Timing
 from bench.tables import tables_of
 from bench.today import let_events_wait, settle_today, store_days
-from odometer.storage.connections import Connection, Reply
 from tests.support.apps import APP
 from tests.support.hops import Hops, counted_hops
-from tools.billing import ROUND_TRIP_MS
 
 USERS = (1_000, 10_000, 100_000)
 PICTURED = 10_000
@@ -173,12 +170,19 @@ class Run:
         gc.collect()
         gc.freeze()
         for row, some in mine.items():
-            with slow_network():
-                self.results.timings[row] = self.time_each(some[: self.rounds])
-            self.results.counts[row] = {
+            counts = {
                 engine.name: self.count(engine, some[-1])
                 for engine in self.engines
                 if not engine.round_trips and engine.can(some[-1])
+            }
+            timings = self.time_each(some[: self.rounds])
+            self.results.counts[row] = counts
+            self.results.timings[row] = {
+                engine.name: timings[engine.name].with_round_trips(
+                    counts[engine.name].hops if engine.name in counts else engine.round_trips
+                )
+                for engine in self.engines
+                if engine.name in timings
             }
             log(f"{row.form.words}, {row.length} days")
         gc.unfreeze()
@@ -207,7 +211,7 @@ class Run:
 
 
 def timed(engine: Engine, question: Question, expected: object) -> tuple[float, float]:
-    """The seconds of the processor and of the clock, with a round trip to a peer over a network."""
+    """The seconds of the processor and of the clock, where nobody waits for a network."""
     engine.ask_before(question)
     prepared = engine.prepared(question)
     computed, began = cpu_seconds(engine), time.perf_counter()
@@ -215,7 +219,7 @@ def timed(engine: Engine, question: Question, expected: object) -> tuple[float, 
     wall, cpu = time.perf_counter() - began, cpu_seconds(engine) - computed
     if engine.page(answer) != expected:
         raise RuntimeError(f"{engine.name} is wrong about {question}")
-    return cpu, wall + engine.round_trips * ROUND_TRIP_MS / 1_000
+    return cpu, wall
 
 
 def cpu_seconds(engine: Engine) -> float:
@@ -223,26 +227,6 @@ def cpu_seconds(engine: Engine) -> float:
     beside = Path(f"/proc/{engine.pid}/schedstat")
     nanoseconds = int(beside.read_text().split()[0]) if beside.exists() else 0
     return time.process_time() + nanoseconds / 1e9
-
-
-@contextmanager
-def slow_network() -> Iterator[None]:
-    """Every call over HTTP takes as long as one to DynamoDB does."""
-    by_client, by_botocore = Connection.post, HTTPConnection.putrequest
-
-    def slow_post(connection: Connection, headers: Mapping[str, str], body: bytes) -> Reply:
-        time.sleep(ROUND_TRIP_MS / 1_000)
-        return by_client(connection, headers, body)
-
-    def slow_request(connection: HTTPConnection, *words: Any, **named: Any) -> None:
-        time.sleep(ROUND_TRIP_MS / 1_000)
-        by_botocore(connection, *words, **named)
-
-    with (
-        patch.object(Connection, "post", slow_post),
-        patch.object(HTTPConnection, "putrequest", slow_request),
-    ):
-        yield
 
 
 def log(what: str) -> None:

@@ -23,6 +23,10 @@ class Timing(NamedTuple):
     """Half of what lies between the quartiles."""
     wall_ms: float
 
+    def with_round_trips(self, number: int) -> Timing:
+        """The same over a network."""
+        return self._replace(wall_ms=self.wall_ms + number * ROUND_TRIP_MS)
+
     @classmethod
     def of(cls, turns: Sequence[tuple[float, float]]) -> Timing:
         cpu, wall = zip(*turns, strict=True)
