@@ -88,7 +88,7 @@ def number(cell: str) -> float:
 
 
 def milliseconds(document: str) -> list[float]:
-    return [number(compared(document, NEW, "366")[OURS])]
+    return [number(compared(document, words, "366")[OURS]) for words in (NEW, AGAIN)]
 
 
 def quickest_of_many_users(document: str) -> list[float]:
@@ -126,8 +126,8 @@ def dollars(document: str) -> list[float]:
 
 GOALS = (
     Goal(
-        "a ranking, 366 days, milliseconds of the processor",
-        [10],
+        "a ranking, 366 days, milliseconds of the processor: new days / asked again",
+        [10, 10],
         "27 to 32",
         milliseconds,
     ),
