@@ -15,6 +15,7 @@ from odometer.access.secret import NO_DIGEST
 from odometer.access.tokens import Claims, TokenMaker
 from odometer.bootstrap import process
 from odometer.domain.time import epoch_second
+from odometer.services import secret_versions
 from odometer.storage.secret import write_secret
 from odometer_cli import secret as command
 from tests.support.memory_directory import ACME
@@ -273,6 +274,20 @@ def test_what_was_signed_before_ends_at_once_also_for_a_key_that_is_made_meanwhi
         assert us.stack.get(f"{url}&cursor={cursor}", each).status == 400
     assert len(made) == 1
     assert status()["signed_before_until"] is None
+
+
+def test_whoever_makes_keys_without_end_keeps_no_rotation_going(
+    us: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    us.key("admin")
+    behind, versions = list(secret_versions.credentials(us.stack.directories)), "secret_versions"
+    monkeypatch.setattr(f"odometer.services.{versions}.credentials", lambda _: behind)
+    secret = process().secret.with_version("b" * 64)
+    for at_once, passes in ((False, 1), (True, secret_versions.TRIES)):
+        done = secret_versions.hash_all_again(
+            us.stack.directories, secret, lambda: datetime.now(UTC), at_once=at_once
+        )
+        assert len(list(done)) == passes * len(behind)
 
 
 def test_what_was_signed_before_can_be_ended_later(us: People) -> None:

@@ -49,18 +49,19 @@ def hash_all_again(
     """Hash every key again that is not hashed with the newest version; each as it is done.
 
     What was signed with older hashes is good for as long as any of it may last, or ends at once.
-    For that all keys are looked at until nothing is left, because a key that was made meanwhile
-    reads the cursors that its maker's key read.
+    For that all keys are looked at until nothing is left, and a few times at most, because a key
+    that was made meanwhile reads the cursors that its maker's key read.
     """
-    is_left = True
-    while is_left:
-        is_left = False
+    for _ in range(TRIES if at_once else 1):
+        done = 0
         for credential in credentials(directories):
             if credential.is_behind(secret) or (at_once and credential.earlier):
                 until = None if at_once else (clock() + KEPT_FOR_CURSORS).replace(microsecond=0)
                 hash_again(directories, credential, secret, until)
-                is_left = at_once
+                done += 1
                 yield credential
+        if not done:
+            return
 
 
 def hash_again(
