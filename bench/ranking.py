@@ -57,7 +57,7 @@ PARTS: Mapping[str, Sequence[tuple[Any, str]]] = {
         (measuring.Used, "users"),
     ],
     "averages": [(reports, "rounded_each")],
-    "the order": [(Ranking, "part")],
+    "the order": [(reports, "near_top"), (Ranking, "part")],
     "names": [(Directory, "names_at")],
     "last activity": [(Usage, "last_active")],
     "rows of the page": [(api, "user_rows")],

@@ -203,7 +203,7 @@ def rows(used: Used) -> dict[int, Row]:
     """Every user's measures and days active, as the engine has them."""
     columns = [*used.columns.values(), used.days_active]
     table = list(zip(*columns, strict=True))
-    assert used.users == [who for who, row in enumerate(table) if row.count(0) < len(row)]
+    assert list(used.users) == [who for who, row in enumerate(table) if row.count(0) < len(row)]
     return {who: table[who] for who in used.users}
 
 

@@ -12,7 +12,7 @@ from odometer.domain.events import Event, Who, digest_of
 from odometer.domain.values import SentValue
 from odometer.engine.format import codec, inside, keys, late, segments
 from odometer.engine.format import frames as whole_frames
-from odometer.engine.format.frames import DAYS, SHARD, Frame, flags, plus, total, with_days
+from odometer.engine.format.frames import DAYS, SHARD, Frame, active, flags, plus, total, with_days
 from odometer.engine.format.groups import EachUser, Groups, Members, Week
 from odometer.engine.format.inside import (
     Chunk,
@@ -351,7 +351,7 @@ def test_a_sum_that_narrow_lanes_cannot_hold_is_wide() -> None:
 @pytest.mark.parametrize("most", [1, 2**70], ids=["narrow", "wide"])
 def test_whoever_used_anything_was_active(most: int) -> None:
     frame = with_days(Frame.of([[0, most, 0, 0], [0, 0, 5, 0, 0]]))
-    assert flags(frame)[:5] == bytes([0, 1, 1])
+    assert flags(frame, active(frame.measures))[:5] == bytes([0, 1, 1])
     assert frame.of_user(1) == [most, 0, 1]
     assert frame.sum(DAYS) == 2
     last = with_days(Frame.of([[0] * (SHARD - 1) + [most], []]))

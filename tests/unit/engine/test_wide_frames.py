@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from odometer.engine.format.codec import NARROW, WIDE, pack, planes_in, unpack
@@ -19,6 +19,7 @@ from odometer.engine.format.frames import (
     numbers_of,
     parts,
     plus,
+    reaching,
     to_attributes,
     total,
     with_days,
@@ -111,6 +112,24 @@ def test_columns_of_several_shards_are_numbers_by_user(several: list[list[Row]])
             found = column[shard * SHARD :][: len(rows)]
             assert [*found, *[0] * (len(rows) - len(found))] == [row[place] for row in rows]
         assert sum(column) == sum(frame.sum(place) for frame in frames)
+
+
+RATES = st.builds(lambda rate, near: max(0, rate + near), NUMBERS, st.integers(-1, 1))
+
+
+@given(ROWS, RATES | st.integers(0, 50))
+@example([(2**56 - 1, 0, 2**23 - 1), (0, 0, 2**23 - 1)], 2**40 - 1)
+def test_lanes_tell_who_has_so_much_for_each_day(rows: list[Row], least: int) -> None:
+    frame = frame_of(rows)
+    for place in range(2):
+        found = reaching(frame, place, least)
+        if frame.lane_bytes == WIDE or least >= 2**40:
+            assert found is None
+        else:
+            assert found is not None
+            ones = [Frame((found,)).of_user(user)[0] for user in range(frame.lanes)]
+            named = rows[: frame.lanes]
+            assert ones == [int(row[place] >= least * row[2]) for row in named]
 
 
 @given(ROWS, st.sets(st.integers(0, 5)))

@@ -4,19 +4,26 @@ from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
+from random import Random
 from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from odometer.directory.snapshot import Directory
+from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, day_start, epoch_second
+from odometer.engine.format.frames import SHARD, Frame
+from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.measuring import Used
 from odometer.reports.apps import (
     AppTotals,
     AppUsers,
     Days,
     UserOrder,
+    average_times,
     edges,
     edges_of_days,
     first_days,
@@ -44,6 +51,13 @@ class Known:
     @property
     def days_active(self) -> int:
         return 2
+
+    @property
+    def users(self) -> list[int]:
+        return list(self.rows)
+
+    def column(self, name: str) -> int:
+        return self.columns[name]
 
     @property
     def totals(self) -> dict[str, int]:
@@ -168,3 +182,93 @@ def test_who_has_no_change_comes_last_in_either_direction() -> None:
     assert order(UserOrder.CHANGE, DOWN) == [0, 2, 1]
     assert order(UserOrder.CHANGE, UP, None) == order(UserOrder.CHANGE, DOWN, None)[::1]
     assert sorted(order(UserOrder.CHANGE, DOWN, None)) == [0, 1, 2]
+
+
+APP_KIND = MeteredProduct("app", KINDS["app"])
+MANY = 900
+
+
+class ById:
+    """A directory of ids that are in another order than users."""
+
+    def ids_at(self, users: Iterable[int]) -> Iterable[str]:
+        return [f"{user * 7919 % 10_007:05}" for user in users]
+
+
+def used_of(rows: Sequence[tuple[int, int, int]]) -> Used:
+    """What users have used: milliseconds, sessions and active days of each."""
+    columns = list(zip(*rows, strict=True))
+    shards = range(0, len(rows), SHARD)
+    return Used(APP_KIND, [Frame.of([column[at:][:SHARD] for column in columns]) for at in shards])
+
+
+def used_by_chance(seed: int, largest: int, users: int = MANY) -> Used:
+    """A fifth of the users have used nothing."""
+    random = Random(seed)
+    return used_of(
+        [
+            (random.randrange(largest), random.randrange(3), random.randrange(1, 30))
+            if random.random() < 0.8
+            else (0, 0, 0)
+            for _ in range(users)
+        ]
+    )
+
+
+def assert_in_order(used: Used, some: Collection[int] | None, places: slice) -> None:
+    """Those with the longest times come first, and who have equal ones in the order of ids."""
+    users = AppUsers(used, None, used.among(some))
+    ranked = users.ranked(UserOrder.TIME, DOWN, cast("Directory", ById()))
+    times = dict(zip(users.users, average_times(used, users.users), strict=True))
+    ids = dict(zip(times, ById().ids_at(times), strict=True))
+    expected = sorted(times, key=lambda user: (-times[user], ids[user]))
+    assert ranked.part(places) == expected[places]
+    assert (len(ranked), list(ranked)) == (len(expected), expected)
+
+
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([2, 40, 10**4, 10**9, 2**50, 2**80]),
+    st.integers(0, 40),
+    st.integers(1, 60),
+    st.sampled_from([None, 0.2, 0.9]),
+)
+def test_the_longest_times_are_those_of_a_full_sort(
+    seed: int, largest: int, start: int, size: int, share: float | None
+) -> None:
+    random = Random(seed)
+    some = None if share is None else {u for u in range(MANY) if random.random() < share}
+    assert_in_order(used_by_chance(seed, largest), some, slice(start, start + size))
+
+
+def test_times_are_compared_as_they_are_published() -> None:
+    rounded_up, exact = (5, 1, 2), (3, 1, 1)
+    assert_in_order(used_of([rounded_up, exact] * (MANY // 2)), None, slice(50))
+    assert_in_order(used_of([(0, 1, 1)] * MANY), None, slice(50))
+
+
+def test_nobody_is_missed_where_a_few_users_tell_nothing_of_the_others() -> None:
+    every_twelfth = [(10**6 - user if user % 12 == 0 else user, 1, 1) for user in range(MANY)]
+    assert_in_order(used_of(every_twelfth), None, slice(50))
+    assert_in_order(used_of(every_twelfth), range(6, MANY), slice(50))
+
+
+@pytest.mark.parametrize("users", [10_000, 40_000])
+def test_a_first_page_of_many_users_compares_few_of_them(
+    users: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def counted(used: Used, some: Sequence[int]) -> list[int]:
+        asked.append(len(some))
+        return average_times(used, some)
+
+    monkeypatch.setattr("odometer.reports.apps.average_times", counted)
+    used = used_by_chance(users, 10**9, users)
+    ranked = AppUsers(used, None, used.users).ranked(
+        UserOrder.TIME, DOWN, cast("Directory", ById())
+    )
+    assert len(ranked.part(slice(50))) == 50
+    sampled, near = asked
+    assert sampled == -(-len(used.lanes) // 12)
+    assert 50 <= near < 500

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta, tzinfo
 from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 from math import inf
 
@@ -12,7 +13,7 @@ from odometer.domain.time import DAY, Period, day_start, epoch_second
 from odometer.engine.read.measuring import Used
 from odometer.reports.blocks import BEGINS_WITH
 from odometer.reports.figures import Metric, changes_each, rounded, rounded_each
-from odometer.reports.ranking import Direction, Ranking, totals_among
+from odometer.reports.ranking import Direction, LazyRanking, Ranking, near_top, totals_among
 
 
 class Granularity(StrEnum):
@@ -115,21 +116,42 @@ class AppUsers:
         figures = zip(*(average_times(used, users) for used in self._periods), strict=True)
         return {user: Metric(*each) for user, each in zip(users, figures, strict=True)}
 
-    def ranked(self, order: UserOrder, direction: Direction, directory: Directory) -> Ranking:
-        keys: Mapping[UserOrder, Callable[[], Sequence[str | float]]] = {
-            UserOrder.TIME: lambda: average_times(self.used, self.users),
-            UserOrder.CHANGE: lambda: self._changes(direction),
-            UserOrder.DAYS: lambda: list(self.used.values(self.used.days_active, self.users)),
-            UserOrder.USERNAME: lambda: usernames(directory, self.users),
+    def ranked(
+        self, order: UserOrder, direction: Direction, directory: Directory
+    ) -> Ranking | LazyRanking:
+        keys: Mapping[UserOrder, Callable[[Sequence[int]], Sequence[str | float]]] = {
+            UserOrder.TIME: partial(average_times, self.used),
+            UserOrder.CHANGE: partial(self._changes, direction),
+            UserOrder.DAYS: lambda users: list(self.used.values(self.used.days_active, users)),
+            UserOrder.USERNAME: partial(usernames, directory),
         }
-        return Ranking(self.users, keys[order](), direction, directory.ids_at)
 
-    def _changes(self, direction: Direction) -> Sequence[float]:
+        def ranking(users: Sequence[int]) -> Ranking:
+            return Ranking(users, keys[order](users), direction, directory.ids_at)
+
+        if order is UserOrder.TIME and direction is Direction.DESCENDING:
+            return LazyRanking(self.users, self._longest, ranking)
+        return ranking(self.users)
+
+    def _longest(self, count: int) -> Sequence[int]:
+        """Users among whom are so many with the longest times."""
+        are_all = self.users is self.used.users
+
+        def reaching(time: int) -> Sequence[int]:
+            """At least those whose times, when rounded, are no shorter."""
+            found = self.used.reaching("active_ms", time - 1)
+            return found if are_all else sorted(set(found).intersection(self.users))
+
+        times = partial(average_times, self.used)
+        some = self.used.lanes if are_all else self.users
+        return near_top(count, some, times, reaching) or self.users
+
+    def _changes(self, direction: Direction, users: Sequence[int]) -> Sequence[float]:
         """In tenths of a percent; where there is none, what comes last."""
         last = inf if direction is Direction.ASCENDING else -inf
         if self.before is None:
-            return [last] * len(self.users)
-        times = (average_times(used, self.users) for used in self._periods)
+            return [last] * len(users)
+        times = (average_times(used, users) for used in self._periods)
         return [last if each is None else each for each in changes_each(*times)]
 
     @property
@@ -139,7 +161,7 @@ class AppUsers:
 
 def average_times(used: Used, users: Sequence[int]) -> list[int]:
     """The milliseconds per day on which each of some users used the app."""
-    columns = (used.columns["active_ms"], used.days_active)
+    columns = (used.column("active_ms"), used.days_active)
     return rounded_each(*(used.values(column, users) for column in columns))
 
 

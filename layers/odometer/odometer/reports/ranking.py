@@ -91,6 +91,43 @@ class Ranking:
         return [user for *_, user in last[: len(places)]]
 
 
+@frozen
+class LazyRanking:
+    """A ranking that compares those users alone who may stand in the places that are looked at."""
+
+    users: Sequence[int]
+    near_top: Callable[[int], Sequence[int]]
+    """Users among whom are the first so many."""
+    ranking_of: Callable[[Sequence[int]], Ranking]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.part(slice(None)))
+
+    def part(self, places: slice) -> list[int]:
+        start, stop, _ = places.indices(len(self))
+        return self.ranking_of(self.near_top(stop)).part(slice(start, stop))
+
+
+def near_top(
+    count: int,
+    users: Sequence[int],
+    figures_of: Callable[[Sequence[int]], Iterable[int]],
+    reaching: Callable[[int], Sequence[int]],
+) -> Sequence[int] | None:
+    """Users among whom are so many with the largest figures; None if nothing tells who they may be.
+
+    The 16th largest figure of one user in so many is a figure that about four times as many reach.
+    """
+    if count * FEW >= len(users):
+        return None
+    some = users[:: max(8, count // 4)]
+    near = reaching(nlargest(16, figures_of(some))[-1])
+    return near if len(near) >= count else None
+
+
 def most_used_first(
     used: Used, users: Sequence[int], ids_of: Callable[[Sequence[int]], Iterable[str]]
 ) -> Ranking:

@@ -217,7 +217,7 @@ class Usage:
 
         It was opened before the view was taken: somebody may have been registered between the two.
         """
-        return self.directory_of([used.users[-1] for used in found if used.users])
+        return self.directory_of([used.lanes[-1] for used in found if used.lanes])
 
     def directory_of(self, users: Collection[int]) -> Directory:
         if max(users, default=-1) >= self.directory.head.sizes["users"]:

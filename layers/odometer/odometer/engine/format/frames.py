@@ -48,6 +48,8 @@ _SPARE: Final = 255 * _ONES[NARROW] << _SPARE_BITS
 """The bytes of narrow lanes that no number takes."""
 _LANES_ALIKE: Final = 1_024
 """What is known of so many lanes is known of any number of lanes up to that."""
+_RATE_BITS: Final = 40
+"""A number of so many bits for each day of 20,000 years leaves free the top bit of its lane."""
 _AT_ONCE: Final = 16
 """Frames that are added before their sum is looked at: up to 255 cannot fill a spare byte."""
 
@@ -164,10 +166,22 @@ def _ones(lane_bytes: int, thousands: int) -> tuple[int, int]:
     return ones, (ones << bits - 1) - ones
 
 
-def flags(frame: Frame) -> bytes:
-    """A 1 for everyone with any of the measures and a 0 for everyone else, a byte each."""
-    lanes = active(frame.measures).to_bytes(frame.lane_bytes * frame.lanes, "little")
-    return lanes[:: frame.lane_bytes]
+def reaching(frame: Frame, place: int, least: int) -> int | None:
+    """A 1 in the lane of everyone who has so much of a measure for each day active, if any.
+
+    A number with the top bit of its lane, less another number, keeps that bit if it is as large.
+    Where lanes are wide, or so much may not fit them, nothing tells.
+    """
+    if frame.lane_bytes == WIDE or least >> _RATE_BITS:
+        return None
+    ones, _ = _ones(NARROW, -(-frame.lanes // _LANES_ALIKE))
+    top = _BITS * NARROW - 1
+    return (frame.columns[place] + (ones << top) - least * frame.columns[DAYS]) >> top & ones
+
+
+def flags(frame: Frame, ones: int) -> bytes:
+    """A byte for each user: the 1 or 0 that stands in their lane."""
+    return ones.to_bytes(frame.lane_bytes * frame.lanes, "little")[:: frame.lane_bytes]
 
 
 def with_days(measures: Frame) -> Frame:

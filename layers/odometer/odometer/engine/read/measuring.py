@@ -5,21 +5,33 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from functools import cached_property
 from itertools import chain, compress, count, repeat
-from typing import Any, NamedTuple
+from operator import and_
+from typing import Any, Final, NamedTuple
 
 from odometer.domain.time import DAY, Period
 from odometer.engine import calendar
 from odometer.engine.format import keys, late
 from odometer.engine.format.codec import Numbers
 from odometer.engine.format.counted import CountedDays
-from odometer.engine.format.frames import DAYS, SHARD, Frame, flags, net, numbers_of, total
+from odometer.engine.format.frames import (
+    DAYS,
+    SHARD,
+    Frame,
+    active,
+    flags,
+    net,
+    numbers_of,
+    reaching,
+    total,
+)
 from odometer.engine.format.late import Late, rows_by_shard
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.format.readings import Reading, frames_in, require_keyframes
@@ -30,6 +42,28 @@ from odometer.engine.read.views import View
 from odometer.engine.rounds import Steps, in_rounds, side_by_side
 from odometer.engine.store import Item, KeyRange
 
+_A_ONE: Final = re.compile(b"\1")
+
+
+@dataclass(frozen=True)
+class Flagged(Sequence[int]):
+    """The places of the ones among flags, in order; they are listed when one is looked at."""
+
+    flags: bytes
+
+    def __len__(self) -> int:
+        return self.flags.count(1)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._listed[at]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._listed)
+
+    @cached_property
+    def _listed(self) -> list[int]:
+        return list(compress(count(), self.flags))
+
 
 @dataclass(frozen=True)
 class Used:
@@ -38,22 +72,31 @@ class Used:
     product: MeteredProduct
     frames: Sequence[Frame]
     """By shard."""
+    _columns: dict[int, Numbers] = field(default_factory=dict, repr=False, compare=False)
 
-    @cached_property
+    @property
     def columns(self) -> Mapping[str, Numbers]:
         """What every user has used, by measure."""
-        names = self.product.kind.measures
-        return {name: numbers_of(self.frames, place) for place, name in enumerate(names)}
+        return {name: self.column(name) for name in self.product.kind.measures}
 
-    @cached_property
+    @property
     def days_active(self) -> Numbers:
-        return numbers_of(self.frames, DAYS)
+        return self._column(DAYS)
+
+    def column(self, measure: str) -> Numbers:
+        """What every user has used of a measure."""
+        return self._column(self._place(measure))
 
     @cached_property
-    def users(self) -> list[int]:
-        return list(compress(count(), self._flags))
+    def users(self) -> Flagged:
+        return Flagged(self._by_user(self._active))
 
-    def among(self, some: Collection[int] | None, but: Collection[int] = ()) -> list[int]:
+    @property
+    def lanes(self) -> range:
+        """All who may be among the users."""
+        return range(len(self.users.flags))
+
+    def among(self, some: Collection[int] | None, but: Collection[int] = ()) -> Sequence[int]:
         """Those of some users who have any measure, but for others; None is everybody."""
         users = self.users if some is None else [user for user in self.users if user in some]
         return [user for user in users if user not in but] if but else users
@@ -61,19 +104,40 @@ class Used:
     def values(self, column: Numbers, users: Sequence[int]) -> Iterable[int]:
         """The numbers of some users in a column; 0 of those beyond its end."""
         if users is self.users:
-            return compress(column, self._flags)
+            return compress(column, self.users.flags)
         known = bisect_left(users, len(column))
         return chain(map(column.__getitem__, users[:known]), repeat(0, len(users) - known))
 
-    @cached_property
-    def _flags(self) -> bytes:
-        """A 1 for everyone with any of the measures, a byte each."""
-        shards = [flags(frame) for frame in self.frames]
-        return b"".join(each.ljust(SHARD, b"\0") for each in shards[:-1]) + b"".join(shards[-1:])
+    def reaching(self, measure: str, least: int) -> Sequence[int]:
+        """Everyone who has at least so much of a measure for each day active; at worst all."""
+        place = self._place(measure)
+        found = [reaching(frame, place, least) for frame in self.frames]
+        if None in found:
+            return self.users
+        ones = map(and_, found, self._active)
+        return [one.start() for one in _A_ONE.finditer(self._by_user(ones))]
 
     @property
     def totals(self) -> dict[str, int]:
         return {name: sum(column) for name, column in self.columns.items()}
+
+    @cached_property
+    def _active(self) -> list[int]:
+        """By shard, a 1 in the lane of everyone with any of the measures."""
+        return [active(frame.measures) for frame in self.frames]
+
+    def _by_user(self, ones: Iterable[int]) -> bytes:
+        """A byte for each user of what has a lane for each."""
+        shards = list(map(flags, self.frames, ones))
+        return b"".join(each.ljust(SHARD, b"\0") for each in shards[:-1]) + b"".join(shards[-1:])
+
+    def _place(self, measure: str) -> int:
+        return self.product.kind.measures.index(measure)
+
+    def _column(self, place: int) -> Numbers:
+        if place not in self._columns:
+            self._columns[place] = numbers_of(self.frames, place)
+        return self._columns[place]
 
 
 def distinct_users(several: Iterable[Used]) -> list[int]:
