@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from odometer.engine.format.codec import NARROW, WIDE, pack, planes_in, unpack
 from odometer.engine.format.frames import (
+    DAYS,
     PART_BYTES,
     SHARD,
     Frame,
@@ -122,7 +123,7 @@ RATES = st.builds(lambda rate, near: max(0, rate + near), NUMBERS, st.integers(-
 def test_lanes_tell_who_has_so_much_for_each_day(rows: list[Row], least: int) -> None:
     frame = frame_of(rows)
     for place in range(2):
-        found = reaching(frame, place, least)
+        found = reaching(frame, place, least, frame.columns[DAYS])
         if frame.lane_bytes == WIDE or least >= 2**40:
             assert found is None
         else:

@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 from odometer.directory.snapshot import Directory
 from odometer.domain.kinds import KINDS
 from odometer.domain.time import Period, day_start, epoch_second
-from odometer.engine.format.frames import SHARD, Frame
-from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.measuring import Used
 from odometer.reports.apps import (
     AppTotals,
@@ -32,6 +30,7 @@ from odometer.reports.apps import (
 )
 from odometer.reports.figures import Metric
 from odometer.reports.ranking import Direction
+from tests.support.used import used_by_chance, used_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAYS = Days(date(2026, 3, 28), date(2026, 4, 2))
@@ -184,7 +183,7 @@ def test_who_has_no_change_comes_last_in_either_direction() -> None:
     assert sorted(order(UserOrder.CHANGE, DOWN, None)) == [0, 1, 2]
 
 
-APP_KIND = MeteredProduct("app", KINDS["app"])
+APP_KIND = KINDS["app"]
 MANY = 900
 
 
@@ -193,26 +192,6 @@ class ById:
 
     def ids_at(self, users: Iterable[int]) -> Iterable[str]:
         return [f"{user * 7919 % 10_007:05}" for user in users]
-
-
-def used_of(rows: Sequence[tuple[int, int, int]]) -> Used:
-    """What users have used: milliseconds, sessions and active days of each."""
-    columns = list(zip(*rows, strict=True))
-    shards = range(0, len(rows), SHARD)
-    return Used(APP_KIND, [Frame.of([column[at:][:SHARD] for column in columns]) for at in shards])
-
-
-def used_by_chance(seed: int, largest: int, users: int = MANY) -> Used:
-    """A fifth of the users have used nothing."""
-    random = Random(seed)
-    return used_of(
-        [
-            (random.randrange(largest), random.randrange(3), random.randrange(1, 30))
-            if random.random() < 0.8
-            else (0, 0, 0)
-            for _ in range(users)
-        ]
-    )
 
 
 def assert_in_order(used: Used, some: Collection[int] | None, places: slice) -> None:
@@ -238,19 +217,19 @@ def test_the_longest_times_are_those_of_a_full_sort(
 ) -> None:
     random = Random(seed)
     some = None if share is None else {u for u in range(MANY) if random.random() < share}
-    assert_in_order(used_by_chance(seed, largest), some, slice(start, start + size))
+    assert_in_order(used_by_chance(APP_KIND, seed, largest, MANY), some, slice(start, start + size))
 
 
 def test_times_are_compared_as_they_are_published() -> None:
     rounded_up, exact = (5, 1, 2), (3, 1, 1)
-    assert_in_order(used_of([rounded_up, exact] * (MANY // 2)), None, slice(50))
-    assert_in_order(used_of([(0, 1, 1)] * MANY), None, slice(50))
+    assert_in_order(used_of(APP_KIND, [rounded_up, exact] * (MANY // 2)), None, slice(50))
+    assert_in_order(used_of(APP_KIND, [(0, 1, 1)] * MANY), None, slice(50))
 
 
 def test_nobody_is_missed_where_a_few_users_tell_nothing_of_the_others() -> None:
     every_twelfth = [(10**6 - user if user % 12 == 0 else user, 1, 1) for user in range(MANY)]
-    assert_in_order(used_of(every_twelfth), None, slice(50))
-    assert_in_order(used_of(every_twelfth), range(6, MANY), slice(50))
+    assert_in_order(used_of(APP_KIND, every_twelfth), None, slice(50))
+    assert_in_order(used_of(APP_KIND, every_twelfth), range(6, MANY), slice(50))
 
 
 @pytest.mark.parametrize("users", [10_000, 40_000])
@@ -264,7 +243,7 @@ def test_a_first_page_of_many_users_compares_few_of_them(
         return average_times(used, some)
 
     monkeypatch.setattr("odometer.reports.apps.average_times", counted)
-    used = used_by_chance(users, 10**9, users)
+    used = used_by_chance(APP_KIND, users, 10**9, users)
     ranked = AppUsers(used, None, used.users).ranked(
         UserOrder.TIME, DOWN, cast("Directory", ById())
     )

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odometer.directory.people import User
+from odometer.domain.kinds import DEFAULT_PRODUCTS
 from odometer.engine.read.latest import LastActive
 from odometer.engine.read.measuring import Used
 from odometer.reports.ranking import (
@@ -25,6 +26,7 @@ from odometer.reports.ranking import (
     most_used_first,
     totals_among,
 )
+from tests.support.used import used_by_chance, used_of
 
 KEYS = st.one_of(
     st.lists(st.integers(0, 3)),
@@ -136,8 +138,34 @@ class Known:
 USED = cast("Used", Known({0: (1, 5), 1: (3, 0), 2: (1, 7), 3: (1, 5)}))
 
 
+TESTS = DEFAULT_PRODUCTS["automation"]
+
+
 def test_users_are_ranked_by_the_measures_in_their_order() -> None:
-    assert list(most_used_first(USED, [0, 1, 2, 3], ids_of)) == [1, 2, 0, 3]
+    used = used_of(TESTS, [(1, 5, 1), (3, 0, 1), (1, 7, 1), (1, 5, 1)])
+    assert list(most_used_first(used, [0, 1, 2, 3], ids_of)) == [1, 2, 0, 3]
+
+
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([2, 40, 10**9, 2**50, 2**80]),
+    st.integers(0, 40),
+    st.integers(1, 60),
+    st.sampled_from([0.2, 0.9, 1]),
+)
+def test_those_who_used_most_are_those_of_a_full_sort(
+    seed: int, largest: int, start: int, size: int, share: float
+) -> None:
+    used, random = used_by_chance(TESTS, seed, largest, 900), Random(seed)
+    users = [user for user in used.users if random.random() < share]
+    columns = [list(used.values(column, users)) for column in used.columns.values()]
+    keys = dict(zip(users, zip(*columns, strict=True), strict=True))
+    ids = dict(zip(users, ids_of(users), strict=True))
+    by_id = sorted(users, key=ids.__getitem__)
+    expected = sorted(by_id, key=keys.__getitem__, reverse=True)
+    ranked = most_used_first(used, users, ids_of)
+    assert ranked.part(slice(start, start + size)) == expected[start : start + size]
+    assert (len(ranked), list(ranked)) == (len(expected), expected)
 
 
 def test_totals_are_of_everybody_or_of_some() -> None:

@@ -135,16 +135,12 @@ class AppUsers:
 
     def _longest(self, count: int) -> Sequence[int]:
         """Users among whom are so many with the longest times."""
-        are_all = self.users is self.used.users
-
-        def reaching(time: int) -> Sequence[int]:
-            """At least those whose times, when rounded, are no shorter."""
-            found = self.used.reaching("active_ms", time - 1)
-            return found if are_all else sorted(set(found).intersection(self.users))
-
         times = partial(average_times, self.used)
-        some = self.used.lanes if are_all else self.users
-        return near_top(count, some, times, reaching) or self.users
+        return near_top(self.used, self.users, times, self._reaching, count)
+
+    def _reaching(self, time: int) -> Sequence[int] | None:
+        """At least those whose times, when rounded, are no shorter."""
+        return self.used.reaching("active_ms", time - 1, a_day=True)
 
     def _changes(self, direction: Direction, users: Sequence[int]) -> Sequence[float]:
         """In tenths of a percent; where there is none, what comes last."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from heapq import nlargest, nsmallest
 from typing import Any, Final, TypeVar
 
@@ -112,27 +113,38 @@ class LazyRanking:
 
 
 def near_top(
-    count: int,
+    used: Used,
     users: Sequence[int],
     figures_of: Callable[[Sequence[int]], Iterable[int]],
-    reaching: Callable[[int], Sequence[int]],
-) -> Sequence[int] | None:
-    """Users among whom are so many with the largest figures; None if nothing tells who they may be.
+    reaching: Callable[[int], Sequence[int] | None],
+    count: int,
+) -> Sequence[int]:
+    """Users among whom are so many with the largest figures; at worst all of them.
 
     The 16th largest figure of one user in so many is a figure that about four times as many reach.
     """
-    if count * FEW >= len(users):
-        return None
-    some = users[:: max(8, count // 4)]
-    near = reaching(nlargest(16, figures_of(some))[-1])
-    return near if len(near) >= count else None
+    are_all = users is used.users
+    some = used.lanes if are_all else users
+    if count * FEW >= len(some):
+        return users
+    near = reaching(nlargest(16, figures_of(some[:: max(8, count // 4)]))[-1]) or ()
+    near = near if are_all else sorted(set(near).intersection(users))
+    return near if len(near) >= count else users
 
 
 def most_used_first(
     used: Used, users: Sequence[int], ids_of: Callable[[Sequence[int]], Iterable[str]]
-) -> Ranking:
-    columns = [used.values(column, users) for column in used.columns.values()]
-    return Ranking(users, list(zip(*columns, strict=True)), Direction.DESCENDING, ids_of)
+) -> LazyRanking:
+    """By the first measure; equal ones by the second, and so on."""
+    first = used.product.kind.measures[0]
+
+    def ranking(some: Sequence[int]) -> Ranking:
+        columns = [used.values(column, some) for column in used.columns.values()]
+        return Ranking(some, list(zip(*columns, strict=True)), Direction.DESCENDING, ids_of)
+
+    figures_of = partial(used.values, used.column(first))
+    near = partial(near_top, used, users, figures_of, partial(used.reaching, first))
+    return LazyRanking(users, near, ranking)
 
 
 def totals_among(used: Used, among: Collection[int] | None) -> dict[str, int]:

@@ -178,7 +178,8 @@ def drilldown(query: DrilldownQuery, usage: Usage) -> Report[DrilldownAnswer]:
     used = found or Used(usage.measured(query.product), [])
     population = population_in(directory)
     users = used.among(population)
-    named = [user for user in users if user not in directory.erased]
+    erased = directory.erased
+    named = [user for user in users if user not in erased] if erased else users
     ranked = most_used_first(used, named, directory.ids_at)
     metadata = DrilldownMetadata(
         type=query.type,

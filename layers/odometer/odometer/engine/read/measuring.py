@@ -108,12 +108,18 @@ class Used:
         known = bisect_left(users, len(column))
         return chain(map(column.__getitem__, users[:known]), repeat(0, len(users) - known))
 
-    def reaching(self, measure: str, least: int) -> Sequence[int]:
-        """Everyone who has at least so much of a measure for each day active; at worst all."""
+    def reaching(self, measure: str, least: int, *, a_day: bool = False) -> list[int] | None:
+        """Everyone who has at least so much of a measure, or so much for each day active.
+
+        None where numbers are too large to tell at once.
+        """
         place = self._place(measure)
-        found = [reaching(frame, place, least) for frame in self.frames]
+        each = [frame.columns[DAYS] for frame in self.frames] if a_day else self._active
+        found = [
+            reaching(frame, place, least, of) for frame, of in zip(self.frames, each, strict=True)
+        ]
         if None in found:
-            return self.users
+            return None
         ones = map(and_, found, self._active)
         return [one.start() for one in _A_ONE.finditer(self._by_user(ones))]
 
