@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 from bench.deployment import NOW, OF_APP, ONE_IN_DEPARTMENT, CountingDeployment, kind_of
@@ -17,13 +18,16 @@ from odometer.domain.time import Period, epoch_second
 from odometer.engine.format.products import MeteredProduct
 from odometer.engine.read.measuring import Used, measure_each
 from odometer.engine.read.views import View
-from odometer.reports.apps import AppUsers, average_times
-from odometer.reports.ranking import Direction, Ranking, most_used_first
+from odometer.reports.apps import AppUsers, UserOrder
+from odometer.reports.ranking import Direction, most_used_first
 from odometer.storage.dynamo import Meter
 from odometer.web.endpoint import Endpoint
 from tests.support.apps import APP, SALES
 from tests.support.memory_directory import ACME
 from tests.support.stack import CONTEXT, proxy_event, routed
+
+if TYPE_CHECKING:
+    from odometer.directory.snapshot import Directory
 
 
 class Called(NamedTuple):
@@ -104,6 +108,8 @@ def figures_alone(deployment: CountingDeployment) -> Engine:
     def ids_at(users: Sequence[int]) -> list[str]:
         return [deployment.ids[user] for user in users]
 
+    directory = cast("Directory", SimpleNamespace(ids_at=ids_at))
+
     def ask(question: Question) -> Page:
         opened = View.latest(ACME, process().usage_store(Meter()), "UTC", epoch_second(NOW))
         view = replace(opened, memory=process().memory.of(ACME))
@@ -114,7 +120,7 @@ def figures_alone(deployment: CountingDeployment) -> Engine:
         if question.form.to_the_second:
             return drilldown(used, among)
         users = AppUsers(used, before[0] if before else None, among)
-        ranked = Ranking(among, average_times(used, among), Direction.DESCENDING, ids_at)
+        ranked = users.ranked(UserOrder.TIME, Direction.DESCENDING, directory)
         page = ranked.part(slice(PAGE))
         times = users.times(page)
         rows = zip(ids_at(page), map(used.days_active.__getitem__, page), strict=True)
