@@ -59,7 +59,7 @@ def test_two_sorts_of_bad_keys_take_the_same_steps(door: Door, pair: Pair) -> No
     one, other = (steps_of(door, sort(door)) for sort in (pair.one, pair.other))
     assert one == other
     assert one["c", "compare_digest"] == 2
-    assert one["c", "hmac_digest"] >= 4
+    assert one["c", "hmac_digest"] == 2
 
 
 @pytest.mark.parametrize("pair", ALIKE.values(), ids=ALIKE)

@@ -1,6 +1,5 @@
 """What a process keeps from one request to the next; everything else is made anew for each."""
 
-import hmac
 import os
 import secrets
 import time
@@ -9,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import MISSING, fields
 from datetime import datetime, timedelta
 from functools import cache, cached_property
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from odometer.access.keys import Proof
@@ -153,7 +153,7 @@ class Process:
 
     def _digest(self, key: Proof) -> bytes:
         """The name of a key with its secret, of which nothing can be read."""
-        return hmac.digest(self._own_key, key.message, "sha256")
+        return blake2b(key.message, key=self._own_key, digest_size=32).digest()
 
     @cached_property
     def engine(self) -> "Engine":

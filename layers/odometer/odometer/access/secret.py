@@ -9,6 +9,7 @@ third says `1-3:77ab…`: whoever has the secret can make it of the older one, w
 
 import hmac
 import json
+from functools import lru_cache
 from typing import Final
 
 from odometer.domain.errors import Unavailable
@@ -82,10 +83,15 @@ class Secret:
         return content.decode()
 
     def _key(self, version: int, purpose: bytes) -> bytes:
-        """A key for one purpose; it tells nothing about the secret."""
         if version > self.newest:
             raise UnknownVersion(version)
-        return hmac.digest(self.versions[version - 1].encode(), purpose, "sha256")
+        return key_for(self.versions[version - 1], purpose)
+
+
+@lru_cache(maxsize=32)
+def key_for(secret: str, purpose: bytes) -> bytes:
+    """A key for one purpose; it tells nothing about the secret."""
+    return hmac.digest(secret.encode(), purpose, "sha256")
 
 
 def version_of(made: str) -> int:
