@@ -71,10 +71,11 @@ class Log:
 
 
 log = Log()
+as_json = json.JSONEncoder(default=str).encode
 
 
 def write(line: Mapping[str, Any]) -> None:
-    print(json.dumps(line, default=str), flush=True)  # noqa: T201  this is the log of a function
+    print(as_json(line), flush=True)  # noqa: T201  this is the log of a function
 
 
 def metrics_in(line: Mapping[str, object], now: datetime) -> dict[str, Any]:

@@ -115,8 +115,13 @@ def test_a_large_answer_is_sent_plainly_to_everybody_else(accepted: str) -> None
 
 @pytest.mark.parametrize(
     "body",
-    [b"x" * 6 * MEGABYTE, b'"' * 4 * MEGABYTE, "é".encode() * MEGABYTE],
-    ids=["long", "full of quotes", "full of accents"],
+    [
+        b"x" * 6 * MEGABYTE,
+        b'"' * 4 * MEGABYTE,
+        "é".encode() * MEGABYTE,
+        "\N{ABACUS}".encode() * (MEGABYTE // 2),
+    ],
+    ids=["long", "full of quotes", "full of accents", "full of pictures"],
 )
 def test_an_answer_that_lambda_cannot_carry_is_refused_and_never_cut(body: bytes) -> None:
     assert len(json.dumps(body.decode())) > 6 * MEGABYTE - 65_536

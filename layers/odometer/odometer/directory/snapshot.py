@@ -349,8 +349,7 @@ class Directory:
     def commits_known(self, blocks: Iterable[Block]) -> dict[Block, str]:
         """The commits of those of some blocks that exist."""
         wanted = set(blocks)
-        pages = {block.page for block in wanted if block.register == "users"}
-        named = self.pages(pages & self.head.blocks.keys())
+        named = self.pages(pages_of(wanted) & self.head.blocks.keys())
         every = [self.head.blocks, *named.values()]
         return {block: commits[block] for commits in every for block in wanted & commits.keys()}
 
@@ -377,7 +376,7 @@ class Directory:
     def _erased_among(self, blocks: Iterable[Block]) -> Collection[int]:
         """Those who were erased, as far as pages of these blocks say so."""
         head = self._now.head
-        pages = {block.page for block in blocks if block.register == "users"} & head.blocks.keys()
+        pages = pages_of(blocks) & head.blocks.keys()
         return (
             head.erased.union(*self._now.erased_by_page(pages).values()) if pages else head.erased
         )
@@ -391,8 +390,9 @@ class Directory:
         content = self._read([*wanted, *beside])
         columns = {
             number: {
-                name: content[Block("users", family, number)][name]
+                name: rows[name]
                 for family in families
+                for rows in [content[Block("users", family, number)]]
                 for name in FAMILIES["users"][family]
             }
             for number in numbers
@@ -410,6 +410,12 @@ class Directory:
         columns = self.columns(register, "rows")
         ordinals = range(self.head.sizes[register])
         return list(zip(ordinals, *(columns[name] for name in names), strict=True))
+
+
+def pages_of(blocks: Iterable[Block]) -> set[Block]:
+    """The pages that name some blocks of users."""
+    starts = {block.number * block.size for block in blocks if block.register == "users"}
+    return {Block("pages", "users", number) for number in {start // PAGE_ROWS for start in starts}}
 
 
 def blocks_in(page: Block, columns: Columns) -> dict[Block, str]:

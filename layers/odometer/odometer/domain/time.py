@@ -15,7 +15,6 @@ CURSOR_LIFE: Final = timedelta(hours=24)
 KEPT_FOR_CURSORS: Final = CURSOR_LIFE + timedelta(hours=2)
 """How long whatever a cursor may name is kept after it was replaced."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_WITHOUT_ZONE: Final = EPOCH.replace(tzinfo=None)
 
 DATE: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _HOUR: Final = "(?:[01][0-9]|2[0-3])"
@@ -31,8 +30,10 @@ ISO_8601: Final = re.compile(
 
 A space is a `+` that was not encoded in a query string.
 """
+_TO_THE_HOUR: Final = len("2026-02-28T17:")
 _MINUTE: Final = len("2026-02-28T17:42:")
-_PLACES: Final = {f"{second:02}Z": second for second in range(60)}
+_TWO_DIGITS: Final = [f"{number:02}" for number in range(60)]
+_PLACES: Final = {f"{second}Z": place for place, second in enumerate(_TWO_DIGITS)}
 """What follows a minute of UTC, and its place in it."""
 
 
@@ -94,8 +95,16 @@ def format_millis(instant: datetime) -> str:
 
 
 def format_second(second: int) -> str:
-    """A whole second as `format_millis` writes it, which would ask for its offset."""
-    return f"{(_EPOCH_WITHOUT_ZONE + second * SECOND).isoformat()}.000Z"
+    """A whole second as `format_millis` writes it; what begins an hour is written once."""
+    hour, left = divmod(second, 3600)
+    minute, place = divmod(left, 60)
+    return f"{_hour_at(hour)}{_TWO_DIGITS[minute]}:{_TWO_DIGITS[place]}.000Z"
+
+
+@lru_cache(maxsize=1024)
+def _hour_at(hour: int) -> str:
+    """`2026-02-28T17:`, of an hour counted from 1970."""
+    return (EPOCH + timedelta(hours=hour)).isoformat()[:_TO_THE_HOUR]
 
 
 @lru_cache(maxsize=16_384)

@@ -439,7 +439,10 @@ def item_of(head: DirectoryHead) -> Item:
 @stored
 def head_of(item: Mapping[str, Any]) -> DirectoryHead:
     document = content_of(item)
-    blocks = {Block(*words): commit for *words, commit in document.pop("blocks")}
+    blocks = {
+        Block(register, family, number): commit
+        for register, family, number, commit in document.pop("blocks")
+    }
     erased = frozenset(document.pop("erased", ()))
     require(set(map(type, erased)) <= {int})
     require(isinstance(document["organization"]["id"], str) and isinstance(document["sizes"], dict))

@@ -80,15 +80,16 @@ def below(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
 def read_query(
     model: type[Asked], path: Mapping[str, str], query: Mapping[str, Sequence[str]]
 ) -> Asked:
+    known = parameter_names(model)
     repeated = [
         Fault(name, "repeated", "sent more than once", values[-1])
         for name, values in query.items()
-        if len(values) > 1 and name in parameter_names(model)
+        if len(values) > 1 and name in known
     ]
     unknown = [
         Fault(name, "extra_forbidden", WORDS["extra_forbidden"], sent[-1])
         for name, sent in query.items()
-        if model.refuses_unknown and (name in path or name not in parameter_names(model))
+        if model.refuses_unknown and (name in path or name not in known)
     ]
     values = {
         name: sent[0]

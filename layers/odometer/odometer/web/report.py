@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
+from functools import cache
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
@@ -156,8 +157,9 @@ def cell_text(element: object) -> str:
     return str(without_formula(element)) if isinstance(element, str) else json.dumps(element)
 
 
-def columns_of(row: type[Answer], prefix: str = "") -> list[str]:
-    columns = []
+@cache
+def columns_of(row: type[Answer], prefix: str = "") -> Sequence[str]:
+    columns: list[str] = []
     for name, column in row.model_fields.items():
         inner = column.annotation
         if isinstance(inner, type) and issubclass(inner, Answer):

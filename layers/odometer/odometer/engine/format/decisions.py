@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from functools import cached_property
 from itertools import accumulate, chain
@@ -222,9 +222,10 @@ class UsageHead:
     """Products whose days have frames inside them; of their open days the newest."""
 
     def to_item(self, organization: str) -> dict[str, Any]:
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
         plain = {
             name: value if isinstance(value, str | int) else json.dumps(value)
-            for name, value in asdict(self).items()
+            for name, value in values
         }
         by_lane = {
             "upto": lanes.to_attribute(self.upto),
