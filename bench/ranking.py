@@ -47,8 +47,12 @@ USERS, DAYS = (10_000, 100_000), 366
 QUESTIONS, ROUNDS = 5, 20
 PARTS: Mapping[str, Sequence[tuple[Any, str]]] = {
     "the caller and the directory": [(RequestContext, "entered")],
-    "calls: signed, sent and read": [(LeanClient, "_call")],
-    "items of what was read": [(Table, "_call"), (dynamo, "from_dynamodb")],
+    "calls: signed, sent and read": [
+        (LeanClient, "_call"),
+        (LeanClient, "begin"),
+        (dynamo, "first_answers"),
+    ],
+    "items of what was read": [(Table, "_counted"), (dynamo, "from_dynamodb")],
     "the view": [(Opening, "view")],
     "frames": [(measuring.Measuring, "_frame"), (measuring.Measuring, "_add_up")],
     "columns of users": [

@@ -304,7 +304,7 @@ CHUNKED = (
 
 def read_reply(choices: Choices) -> None:
     content = damaged_bytes(choices.of([PLAIN, CHUNKED]), choices)
-    Connection(Received(content))._reply()  # type: ignore[arg-type]  # noqa: SLF001
+    Connection(Received(content)).reply()  # type: ignore[arg-type]
 
 
 ITEM = {

@@ -4,9 +4,10 @@
         stack.get(path, key)
     counted.hops, counted.calls, counted.rounds
 
-Every thread has a clock, which a call over HTTP moves on by one. A task begins when it was handed
-to a pool, or when a worker of the pool is free; who takes its result goes on when it has ended. So
-calls that can go out together count once. No time is measured: a busy machine counts the same.
+Every thread has a clock. A call begins when it is sent, and whoever reads its answer goes on one
+later, at once or after other things. A task begins when it was handed to a pool, or when a worker
+of the pool is free; who takes its result goes on when it has ended. So calls that can go out
+together count once. No time is measured: a busy machine counts the same.
 """
 
 from __future__ import annotations
@@ -79,6 +80,17 @@ class Hops:
         with self._lock:
             self.rounds[self._thread.call_began][name] += 1
 
+    def sent(self, verb: str) -> int:
+        """One call goes out, and nobody waits for its answer yet; when that was."""
+        self.begun.append(self._thread.now)
+        with self._lock:
+            self.rounds[self._thread.now][verb] += 1
+        return self._thread.now
+
+    def waited(self, began: int, verb: str) -> None:
+        """The thread has waited for the answer to a call that was sent."""
+        self._thread.now, self._thread.verb = max(self._thread.now, began + 1), verb
+
     def answered(self, content: bytes | bytearray) -> None:
         """The units that an answer says it has cost, and its bytes."""
         consumed = json.loads(content or "{}").get("ConsumedCapacity", [])
@@ -129,16 +141,24 @@ class Hops:
 @contextmanager
 def posts_counted_by(counted: Hops) -> Iterator[None]:
     """Count the calls of our own client; those of botocore go through `http.client`."""
-    post = Connection.post
+    send, reply = Connection.send, Connection.reply
+    under_way: dict[Connection, tuple[int, str]] = {}
 
-    def counted_post(connection: Connection, headers: Mapping[str, str], body: bytes) -> Reply:
-        counted.call()
-        counted.verb(headers[TARGET].rpartition(".")[2])
-        reply = post(connection, headers, body)
-        counted.answered(reply.content)
-        return reply
+    def counted_send(connection: Connection, headers: Mapping[str, str], body: bytes) -> None:
+        verb = headers[TARGET].rpartition(".")[2]
+        under_way[connection] = counted.sent(verb), verb  # one at a time on each connection
+        send(connection, headers, body)
 
-    with patch.object(Connection, "post", counted_post):
+    def counted_reply(connection: Connection) -> Reply:
+        counted.waited(*under_way.pop(connection))
+        answer = reply(connection)
+        counted.answered(answer.content)
+        return answer
+
+    with (
+        patch.object(Connection, "send", counted_send),
+        patch.object(Connection, "reply", counted_reply),
+    ):
         yield
 
 

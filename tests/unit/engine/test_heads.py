@@ -12,12 +12,14 @@ from odometer.engine.format import keys
 from odometer.engine.format.decisions import ALL, Touched, UsageHead, read_head, read_plan
 from odometer.engine.format.latest import BLOCK, Coverage
 from odometer.engine.read.latest import (
+    MOST_BLOCKS,
     LastActive,
     Received,
     events_between,
     former_last_active,
     last_active,
     received,
+    seconds_are_known,
     seconds_of,
     users_by_month,
 )
@@ -144,6 +146,31 @@ def test_last_activity_is_told_by_platform_now_and_as_of_any_view(steps: StepByS
     pinned = View.pinned(ORGANIZATION, steps.simulated.usage, before.pin, NOON)
     assert former_last_active(pinned, [0, 1, 9]) == wanted
     assert former_last_active(steps.view(), [0, 1]) == {user: new[user] for user in (0, 1)}
+
+
+def test_seconds_are_known_once_they_were_read_and_until_something_is_settled(
+    steps: StepByStep,
+) -> None:
+    for ago in (60, 30):
+        steps.send(steps.use("ann", NOON - ago, 5, product=APP, platform=1))
+        steps.settle()
+        for users in (None, [0, 5]):
+            assert not seconds_are_known(steps.view(), users)
+        assert not seconds_are_known(steps.simulated.warm_view(), None)
+        seconds_of(steps.simulated.warm_view(), None)
+        known = steps.simulated.warm_view()
+        assert seconds_are_known(known, None)
+        assert seconds_are_known(known, [0, BLOCK - 1])
+        assert not seconds_are_known(known, [0, BLOCK])
+
+
+def test_so_many_blocks_of_seconds_are_read_ahead_and_no_more(steps: StepByStep) -> None:
+    view = steps.view()
+    most = [block * BLOCK for block in range(MOST_BLOCKS)]
+    assert len(seconds_of(view, most)) == MOST_BLOCKS
+    assert not seconds_are_known(view, most)
+    assert seconds_of(view, [*most, MOST_BLOCKS * BLOCK]) == {}
+    assert seconds_are_known(view, [*most, MOST_BLOCKS * BLOCK])
 
 
 def test_users_of_a_month_are_counted_once_settled_or_not(steps: StepByStep) -> None:

@@ -36,7 +36,8 @@ def reply_of(ends: tuple[Connection, socket.socket], *pieces: bytes, closed: boo
     thread = Thread(target=answer, daemon=True)
     thread.start()
     try:
-        return connection.post({"host": "h.example"}, b"[]")
+        connection.send({"host": "h.example"}, b"[]")
+        return connection.reply()
     finally:
         thread.join(1)
 
@@ -134,5 +135,5 @@ def test_an_answer_that_ends_early_is_none(
 
 def test_a_header_of_two_lines_is_not_sent(ends: tuple[Connection, socket.socket]) -> None:
     with pytest.raises(ValueError, match="line"):
-        ends[0].post({"host": "h.example\r\nx-other: 1"}, b"")
+        ends[0].send({"host": "h.example\r\nx-other: 1"}, b"")
     assert Connection(ends[1]).is_open()

@@ -27,6 +27,17 @@ def test_calls_that_go_out_together_are_one_hop() -> None:
     assert (counted.hops, counted.calls) == (2, 5)
 
 
+def test_calls_that_are_sent_before_one_is_answered_are_one_hop_whoever_reads_the_answers() -> None:
+    with ThreadPoolExecutor(4) as pool, counted_hops() as counted:
+        first, second = (counted.sent("Query") for _ in range(2))
+        call(counted)
+        counted.waited(second, "Query")
+        pool.submit(counted.waited, first, "Query").result()
+        counted.waited(counted.sent("Query"), "Query")
+    assert (counted.hops, counted.calls) == (2, 4)
+    assert counted.rounds == {0: {"Query": 2}, 1: {"Query": 1}}
+
+
 def test_a_longer_chain_beside_a_shorter_one_counts() -> None:
     with ThreadPoolExecutor(4) as pool, counted_hops() as counted:
         long, short = (pool.submit(call, counted, times) for times in (3, 1))

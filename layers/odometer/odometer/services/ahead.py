@@ -1,6 +1,6 @@
 """Reads usage ahead: the latest view is asked for together with the credential of the caller."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,7 +25,7 @@ class ViewAhead:
     store: Table
     tasks: Tasks
     accepted_before: bool
-    _folds: Future[list[list[Item]]] | None = field(default=None, init=False)
+    _folds: Callable[[], list[list[Item]]] | None = field(default=None, init=False)
     _view: Future[View] | None = field(default=None, init=False)
 
     @classmethod
@@ -34,7 +34,7 @@ class ViewAhead:
     ) -> "ViewAhead":
         ahead = cls(Opening.of(organization, memory), store, tasks, accepted)
         if accepted and ahead.opening.key_ranges:
-            ahead._folds = tasks.begin(partial(store.read, ahead.opening.key_ranges))
+            ahead._folds = tasks.read(store, ahead.opening.key_ranges)
         return ahead
 
     @property
@@ -50,6 +50,11 @@ class ViewAhead:
         begin = done if self._folds and found is not None else self.tasks.begin
         self._view = begin(partial(self._open, found, zone, now))
 
+    @property
+    def is_open(self) -> bool:
+        """Whether `view` answers at once."""
+        return self._view is not None and self._view.done() and not self._view.exception()
+
     def view(self) -> View:
         if self._view is None:
             raise TypeError("a view is opened for a caller")
@@ -63,6 +68,6 @@ class ViewAhead:
         proofs = [KeyRange(pk, sk, sk) for pk, sk in rest]
         folds = [] if self._folds else self.opening.key_ranges
         answers = self.store.read([*folds, *proofs])
-        by_lane = self._folds.result() if self._folds else answers[: len(folds)]
+        by_lane = self._folds() if self._folds else answers[: len(folds)]
         items = {(item["pk"], item["sk"]): item for each in answers[len(folds) :] for item in each}
         return self.opening.view(self.store, {**found, **items}, by_lane, zone, now)

@@ -6,7 +6,7 @@ from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, tzinfo
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,7 @@ from odometer.engine.read.latest import (
     SecondsByBlock,
     former_last_active,
     last_active,
+    seconds_are_known,
     seconds_of,
     users_by_month,
 )
@@ -33,9 +34,9 @@ from odometer.engine.read.people import PeopleSeries, series_of_some
 from odometer.engine.read.projections import RowUsage, totals_in_blocks, usage_of_rows
 from odometer.engine.read.series import Series
 from odometer.engine.read.views import View
-from odometer.engine.store import KeyRange
+from odometer.engine.store import Item, KeyRange
 from odometer.services.ahead import ViewAhead
-from odometer.services.tasks import Tasks
+from odometer.services.tasks import Tasks, done
 from odometer.storage.directory import DirectoryStore
 from odometer.storage.dynamo import Table
 
@@ -95,21 +96,14 @@ class Usage:
         settled = epoch_ms(self.now) - SETTLING_MS
         if min(by_lane) + SWEPT_EVERY_MS >= settled:
             return partial(min, by_lane)
-        return self.tasks.begin(partial(self._watermark, by_lane, settled)).result
-
-    def _watermark(self, by_lane: ByLane, settled: int) -> int:
-        """A watermark does not move while nothing comes: then the log shows that nothing came."""
         organization = self.directory.organization.id
         behind = [lane for lane, ms in enumerate(by_lane) if ms + SWEPT_EVERY_MS < settled]
         key_ranges = [
             KeyRange(keys.log(organization, lane), keys.entry(by_lane[lane]), keys.TOP, limit=1)
             for lane in behind
         ]
-        through_ms = dict(enumerate(by_lane))
-        with suppress(Unavailable):  # then the watermarks, which are true but tell less
-            for lane, following in zip(behind, self.log.read(key_ranges), strict=True):
-                through_ms[lane] = max(by_lane[lane], min([settled, *map(accepted_ms, following)]))
-        return min(through_ms.values())
+        following = self.tasks.read(self.log, key_ranges)
+        return cache(partial(through_ms_of, by_lane, settled, behind, following))
 
     def go_back(self, version: int, pin: Mapping[str, Any]) -> None:
         """Read everything as it was when the first page was answered."""
@@ -180,7 +174,10 @@ class Usage:
 
     def expect_last_active(self, users: Collection[int] | None = None) -> None:
         """Say that `last_active` follows: it is asked at once with whatever else is read."""
-        self._seconds = self.tasks.begin(lambda: seconds_of(self.latest, users))
+        is_open = self.ahead is not None and self.ahead.is_open
+        is_known = is_open and seconds_are_known(self.latest, users)
+        begin = done if is_known else self.tasks.begin
+        self._seconds = begin(lambda: seconds_of(self.latest, users))
 
     def measured(self, product: str) -> MeteredProduct:
         return MeteredProduct(product, self.kind(product))
@@ -238,6 +235,20 @@ class Usage:
     def _used_of(self, seen: Future[View], product: str, period: Period) -> Used:
         seen.result()
         return self.of(product, period)
+
+
+def through_ms_of(
+    by_lane: ByLane,
+    settled: int,
+    behind: Sequence[int],
+    following: Callable[[], Sequence[Sequence[Item]]],
+) -> int:
+    """A watermark does not move while nothing comes: then the log shows that nothing came."""
+    through_ms = dict(enumerate(by_lane))
+    with suppress(Unavailable):  # then the watermarks, which are true but tell less
+        for lane, entries in zip(behind, following(), strict=True):
+            through_ms[lane] = max(by_lane[lane], min([settled, *map(accepted_ms, entries)]))
+    return min(through_ms.values())
 
 
 def products_of(directory: Directory) -> list[MeteredProduct]:

@@ -18,13 +18,13 @@ import sys
 import time
 from binascii import a2b_base64, b2a_base64
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache, partial
 from hashlib import sha256
 from threading import Lock
-from typing import Any, cast
+from typing import Any, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
 from zlib import crc32
 
@@ -66,6 +66,14 @@ LEFT_TO_BOTOCORE = re.compile(
     r"AWS_(ACCOUNT_ID|CREDENTIAL_EXPIRATION|DATA_PATH|IGNORE_CONFIGURED_ENDPOINT_URLS|PROFILE"
     r"|USE_(DUALSTACK|FIPS)_ENDPOINT)|HTTPS?_PROXY"
 )
+
+
+Made = TypeVar("Made")
+Call: TypeAlias = Generator[None, None, Made]
+"""A call: its first step sends it, the next one reads the answer, a third makes other tries.
+
+Where it is closed before the answer is read its connection is, so that no other call reads it.
+"""
 
 
 class ConditionFailed(OdometerError):
@@ -154,18 +162,46 @@ class LeanClient:
     def host(self) -> str:
         return urlsplit(self.endpoint).netloc
 
+    def begin(self, operation: str, several: Sequence[Mapping[str, Any]]) -> list[Call[Any]] | None:
+        """Send several calls at once; `answered` reads the answers, and meets what goes wrong.
+
+        None where no connection is kept for each: threads open several faster than one does.
+        """
+        kept = [each for each in (self._kept_connection() for _ in several) if each]
+        if len(kept) < len(several):
+            self.idle.extend(reversed(kept))
+            return None
+        pairs = zip(several, kept, strict=True)
+        return [sent(self._new_call(operation, *each)) for each in pairs]
+
     def _call(self, operation: str, **arguments: Any) -> Any:
+        return answered(self._new_call(operation, arguments))
+
+    def _new_call(
+        self, operation: str, arguments: Mapping[str, Any], kept: Connection | None = None
+    ) -> Call[Any]:
         trace = os.environ.get("_X_AMZN_TRACE_ID", "")
         if "Sampled=1" not in trace:
-            return self._tried(operation, arguments)
+            return self._tried(operation, arguments, kept)
+        return self._traced(trace, operation, arguments, kept)
+
+    def _traced(
+        self,
+        trace: str,
+        operation: str,
+        arguments: Mapping[str, Any],
+        kept: Connection | None,
+    ) -> Call[Any]:
         from odometer.storage.traces import traced
 
         with traced(self.service, operation, arguments, trace):
-            return self._tried(operation, arguments)
+            return (yield from self._tried(operation, arguments, kept))
 
-    def _tried(self, operation: str, arguments: Mapping[str, Any]) -> Any:
+    def _tried(
+        self, operation: str, arguments: Mapping[str, Any], kept: Connection | None
+    ) -> Call[Any]:
         try:
-            status, answer = self._answer(operation, arguments)
+            status, answer = yield from self._answer(operation, arguments, kept)
         except (OSError, RecursionError, ValueError):
             status, answer = 0, {}
         if status == ANSWERED:
@@ -175,15 +211,18 @@ class LeanClient:
             raise ConditionFailed(error)
         if error == "TransactionCanceledException":
             raise Cancelled(answer.get("CancellationReasons", ()))
+        yield
         seconds = THROTTLED_SECONDS if "Thr" in error or "Exceeded" in error else FAILED_SECONDS
         time.sleep(seconds * DICE.random())
         return getattr(self.botocore, operation)(**arguments)
 
-    def _answer(self, operation: str, arguments: Mapping[str, Any]) -> tuple[int, Any]:
+    def _answer(
+        self, operation: str, arguments: Mapping[str, Any], kept: Connection | None
+    ) -> Call[tuple[int, Any]]:
         target, content_type = PROTOCOLS[self.service]
         verb = operation.title().replace("_", "")
         said = {"content-type": content_type, "x-amz-target": f"{target}.{verb}"}
-        reply = self._sent(said, as_json(arguments).encode())
+        reply = yield from self._sent(said, as_json(arguments).encode(), kept)
         if int(reply.headers.get("x-amz-crc32") or crc32(reply.content)) != crc32(reply.content):
             raise ValueError("x-amz-crc32")
         answer = of_json(reply.content.decode())
@@ -191,11 +230,16 @@ class LeanClient:
             raise ValueError("not an object")  # noqa: TRY004  whoever answers so is not AWS
         return reply.status, answer
 
-    def _sent(self, said: Mapping[str, str], body: bytes) -> Reply:
+    def _sent(self, said: Mapping[str, str], body: bytes, kept: Connection | None) -> Call[Reply]:
         headers = signed({**said, "host": self.host}, body, self.service, os.environ)
-        connection = self._open_connection()
+        connection = kept or self._kept_connection() or connected(self.endpoint)
         try:
-            reply = connection.post(headers, body)
+            try:
+                connection.send(headers, body)
+            except OSError:
+                connection.close()  # nothing is read from it, whatever has come
+            yield
+            reply = connection.reply()
         except BaseException:
             connection.close()
             raise
@@ -205,15 +249,50 @@ class LeanClient:
             self.idle.append(connection)
         return reply
 
-    def _open_connection(self) -> Connection:
-        """The newest of those that are kept and open, or a new one."""
+    def _kept_connection(self) -> Connection | None:
+        """The newest of those that are kept and open."""
         with suppress(IndexError):  # nothing is kept, or another thread was faster
             while True:
                 kept = self.idle.pop()
                 if kept.is_open():
                     return kept
                 kept.close()
-        return connected(self.endpoint)
+        return None
+
+
+def sent(call: Call[Made]) -> Call[Made]:
+    """The call, once it is sent."""
+    next(call)
+    return call
+
+
+def answered(call: Call[Made]) -> Made:
+    """The answer to a call, be it sent or not, after as many tries as it takes."""
+    try:
+        while True:
+            next(call)
+    except StopIteration as done:
+        made: Made = done.value
+        return made
+
+
+def first_answers(calls: Iterable[Call[Made]]) -> list[Made]:
+    """The answers to calls that were sent, up to the first of which other tries have to be made."""
+    found: list[Made] = []
+    for call in calls:
+        try:
+            next(call)
+        except StopIteration as done:
+            found.append(done.value)
+        else:
+            break
+    return found
+
+
+def drop(call: Call[Any]) -> None:
+    """Close a call, unless another thread is reading its answer."""
+    with suppress(ValueError):
+        call.close()
 
 
 def signed(

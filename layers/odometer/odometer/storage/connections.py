@@ -50,25 +50,16 @@ class Connection:
 
     sock: socket.socket
 
-    def post(self, headers: Mapping[str, str], body: bytes) -> Reply:
-        """The answer to a POST to `/`."""
+    def send(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Send a POST to `/`."""
         lines = [f"{name}: {value}" for name, value in headers.items()]
         if not all(map(str.isprintable, lines)):
             raise ValueError("a header has more than one line")
         head = "\r\n".join(["POST / HTTP/1.1", *lines, f"content-length: {len(body)}", "", ""])
         self.sock.sendall(head.encode("latin-1") + body)
-        return self._reply()
 
-    def is_open(self) -> bool:
-        """Whether it can be used when idle: one that has something to say has been closed."""
-        asked = select.poll()
-        asked.register(self.sock, select.POLLIN)
-        return not asked.poll(0)
-
-    def close(self) -> None:
-        self.sock.close()
-
-    def _reply(self) -> Reply:
+    def reply(self) -> Reply:
+        """The answer to what was sent."""
         head, rest = self._until(_END)
         status, headers = read_head(head.decode("latin-1").lower())
         if headers.get("transfer-encoding") == "chunked" and "content-length" not in headers:
@@ -80,6 +71,15 @@ class Connection:
             raise ValueError("content-length")
         content, rest = self._exactly(rest, int(length))
         return Reply(status, headers, nothing_after(content, rest))
+
+    def is_open(self) -> bool:
+        """Whether it can be used when idle: one that has something to say has been closed."""
+        asked = select.poll()
+        asked.register(self.sock, select.POLLIN)
+        return not asked.poll(0)
+
+    def close(self) -> None:
+        self.sock.close()
 
     def _chunks(self, rest: bytes) -> bytes | bytearray:
         """The content of all chunks; nothing but an empty line follows the last one."""

@@ -17,7 +17,17 @@ from odometer.domain.errors import NotConfigured, OdometerError, Unavailable
 from odometer.domain.stored import stored
 from odometer.engine.store import Item as StoredItem
 from odometer.engine.store import KeyRange, Made, PagesOf, items_of
-from odometer.storage.aws import DICE, Cancelled, ConditionFailed, client_of
+from odometer.storage.aws import (
+    DICE,
+    Call,
+    Cancelled,
+    ConditionFailed,
+    LeanClient,
+    answered,
+    client_of,
+    first_answers,
+    sent,
+)
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -29,6 +39,8 @@ Item = dict[str, Value]
 BATCH_GET = 100
 BATCH_WRITE = 25
 BATCHES_AT_ONCE = 8
+SENT_AT_ONCE = 16
+"""So many key ranges are asked for before the first answer is read; readers read more."""
 PATIENCE_SECONDS = 5.0
 SERVER_ERROR = 500
 TYPES = {str: "S", bool: "BOOL", int: "N", bytes: "B", list: "L", dict: "M", NoneType: "NULL"}
@@ -168,6 +180,7 @@ Key = tuple[str, str]
 Found = Mapping[Key, StoredItem]
 
 
+COUNTED: Mapping[str, Any] = {"ReturnConsumedCapacity": "TOTAL"}
 READS = ("get_item", "batch_get_item", "query")
 IN_TRANSACTIONS = {"put_item": "Put", "update_item": "Update", "delete_item": "Delete"}
 FAILED, CONTESTED = "ConditionalCheckFailed", "TransactionConflict"
@@ -271,29 +284,68 @@ class Table:
     def pages(self, key_range: KeyRange) -> Iterator[list[StoredItem]]:
         return map(list, self._pages(key_range))
 
-    def pages_of_each(self, several: Sequence[PagesOf[Made]]) -> list[Made]:
-        return self._at_once(lambda each: each.make(self.pages(each.key_range)), several)
+    def begin_read(self, key_ranges: Sequence[KeyRange]) -> Call[list[list[StoredItem]]] | None:
+        """Ask for key ranges and read the answers later; None where only `read` can ask."""
+        return self._begin_pages([PagesOf(key_range, items_of) for key_range in key_ranges])
 
-    def _pages(self, wanted: KeyRange) -> Iterator[list[Item]]:
+    def pages_of_each(self, several: Sequence[PagesOf[Made]]) -> list[Made]:
+        begun = self._begin_pages(several) if len(several) > 1 else None
+        return answered(begun) if begun else self._at_once(self._made, several)
+
+    def _begin_pages(self, several: Sequence[PagesOf[Made]]) -> Call[list[Made]] | None:
+        if len(several) > SENT_AT_ONCE or not isinstance(self.client, LeanClient):
+            return None
+        asked = [{**COUNTED, **self._page(each.key_range)} for each in several]
+        calls = self.client.begin("query", asked)
+        return sent(self._made_of_each(several, calls)) if calls else None
+
+    def _made_of_each(
+        self, several: Sequence[PagesOf[Made]], calls: Sequence[Call[Any]]
+    ) -> Call[list[Made]]:
+        """What is made of pages: the first ones are read here, and those that follow by readers."""
+        yield
+        pairs = list(zip(several, self._first_pages(calls), strict=True))
+        if any(goes_on(answer, each.key_range.limit) for each, answer in pairs):
+            return self._at_once(lambda pair: self._made(*pair), pairs)
+        return [self._made(*pair) for pair in pairs]
+
+    def _first_pages(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        """The answers; from the first that takes other tries on, all are waited for at once."""
+        found = [self._counted("query", answer) for answer in first_answers(calls)]
+        return found + self._at_once(self._answered_query, calls[len(found) :])
+
+    def _answered_query(self, call: Call[Any]) -> Any:
+        with domain_errors():
+            answer = answered(call)
+        return self._counted("query", answer)
+
+    def _made(self, each: PagesOf[Made], first: Any = None) -> Made:
+        return each.make(map(list, self._pages(each.key_range, first)))
+
+    def _page(self, wanted: KeyRange) -> dict[str, Any]:
+        """The question for the first page of a key range."""
         ends = {":pk": wanted.pk, ":low": wanted.first, ":high": wanted.last}
-        limit = wanted.limit
-        page: dict[str, Any] = {
+        return {
             "TableName": self.name,
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
             "ExpressionAttributeValues": to_dynamodb(ends),
             "ConsistentRead": wanted.strong,
             "ScanIndexForward": not wanted.newest_first,
-            **({"Limit": limit} if limit else {}),
+            **({"Limit": wanted.limit} if wanted.limit else {}),
         }
-        found = 0
+
+    def _pages(self, wanted: KeyRange, first: Any = None) -> Iterator[list[Item]]:
+        """The pages of a key range, of which the first one may have been answered."""
+        page, left = self._page(wanted), wanted.limit
+        answer = self._call("query", **page) if first is None else first
         while True:
-            answer = self._call("query", **page)
             yield [from_dynamodb(item) for item in answer["Items"]]
-            found += len(answer["Items"])
-            if "LastEvaluatedKey" not in answer or found == limit:
+            if not goes_on(answer, left):
                 return
-            page["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-            page |= {"Limit": limit - found} if limit else {}
+            left = left and left - len(answer["Items"])
+            page |= {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            page |= {"Limit": left} if left else {}
+            answer = self._call("query", **page)
 
     def put(self, item: Mapping[str, Value]) -> None:
         self._call("put_item", TableName=self.name, Item=to_dynamodb(item))
@@ -512,11 +564,19 @@ class Table:
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         with domain_errors():
-            answer = getattr(self.client, operation)(ReturnConsumedCapacity="TOTAL", **arguments)
+            answer = getattr(self.client, operation)(**COUNTED, **arguments)
+        return self._counted(operation, answer)
+
+    def _counted(self, operation: str, answer: Any) -> Any:
         found = answer.get("ConsumedCapacity", [])
         consumed = found if isinstance(found, list) else [found]
         self.meter.count(consumed, write=operation not in READS)
         return answer
+
+
+def goes_on(answer: Mapping[str, Any], limit: int | None) -> bool:
+    """Whether pages follow the one that was answered, of so many items at most."""
+    return "LastEvaluatedKey" in answer and len(answer["Items"]) != limit
 
 
 def key_of(pk: str, sk: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ added again.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -61,8 +61,13 @@ def last_active(
 
 def seconds_of(view: View, users: Collection[int] | None) -> SecondsByBlock:
     """Those of some, or of everybody where that is not much more than those of a page."""
-    blocks = list(range(-(-view.head.users // BLOCK))) if users is None else _blocks(users)
-    return read_seconds(view, blocks) if len(blocks) <= MOST_BLOCKS else {}
+    return read_seconds(view, _blocks_of_some(view, users))
+
+
+def seconds_are_known(view: View, users: Collection[int] | None) -> bool:
+    """Whether `seconds_of` reads nothing."""
+    blocks = _blocks_of_some(view, users)
+    return len(remembered_seconds(view, blocks)) == len(blocks)
 
 
 def read_seconds(view: View, blocks: Sequence[int]) -> SecondsByBlock:
@@ -70,8 +75,7 @@ def read_seconds(view: View, blocks: Sequence[int]) -> SecondsByBlock:
 
     What is settled under a later head is in unsettled folds as of this one, so it is not missed.
     """
-    kept = {block: view.memory.get((LastActive, block)) for block in blocks}
-    known = {block: k[1] for block, k in kept.items() if k and k[0] == view.head.version}
+    known = remembered_seconds(view, blocks)
     missing = [block for block in blocks if block not in known]
     pk, sks = keys.activity(view.organization), list(map(keys.number, missing))
     items = view.store.get_each(pk, sks) if missing else []
@@ -80,6 +84,11 @@ def read_seconds(view: View, blocks: Sequence[int]) -> SecondsByBlock:
         weight = _ITEM_BYTES + sum(8 * len(column) for column in known[block].values())
         view.memory.keep((LastActive, block), (view.head.version, known[block]), weight)
     return known
+
+
+def remembered_seconds(view: View, blocks: Iterable[int]) -> dict[int, Mapping[int, Numbers]]:
+    kept = {block: view.memory.get((LastActive, block)) for block in blocks}
+    return {block: k[1] for block, k in kept.items() if k and k[0] == view.head.version}
 
 
 def former_last_active(
@@ -99,6 +108,11 @@ def former_last_active(
 def _since(view: View, block: int) -> KeyRange:
     first = keys.former_activity(block, view.head.plan + 1)
     return KeyRange(keys.activity(view.organization), first, f"{keys.number(block)}#{keys.TOP}")
+
+
+def _blocks_of_some(view: View, users: Collection[int] | None) -> Sequence[int]:
+    blocks = range(-(-view.head.users // BLOCK)) if users is None else _blocks(users)
+    return blocks if len(blocks) <= MOST_BLOCKS else []
 
 
 def _blocks(users: Collection[int]) -> list[int]:
