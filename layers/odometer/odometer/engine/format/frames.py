@@ -153,9 +153,9 @@ def active(measures: Frame) -> int:
 
     One less than the top bit, added to a number above 0, sets that bit.
     """
-    ones, below_top = _ones(measures.lane_bytes, -(-measures.lanes // _LANES_ALIKE))
-    top = _BITS * measures.lane_bytes - 1
-    return _together(measures.columns) + below_top >> top & ones
+    together, bits = _together(measures.columns), _BITS * measures.lane_bytes
+    ones, below_top = _ones(measures.lane_bytes, -(-together.bit_length() // (bits * _LANES_ALIKE)))
+    return together + below_top >> bits - 1 & ones
 
 
 @lru_cache(maxsize=2 * SHARD // _LANES_ALIKE)
@@ -235,7 +235,7 @@ def _sum(several: Sequence[Frame]) -> Frame:
     frames = alike(several)
     columns = tuple(map(_added, zip(*(frame.columns for frame in frames), strict=True)))
     added = Frame(columns, frames[0].lane_bytes)
-    full = added.lane_bytes == NARROW and _together(columns) & _SPARE
+    full = added.lane_bytes == NARROW and any(column & _SPARE for column in columns)
     return added.widened() if full else added
 
 
