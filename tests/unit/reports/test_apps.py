@@ -226,6 +226,16 @@ def test_times_are_compared_as_they_are_published() -> None:
     assert_in_order(used_of(APP_KIND, [(0, 1, 1)] * MANY), None, slice(50))
 
 
+@pytest.mark.parametrize("some", [None, range(MANY)])
+def test_no_equal_time_is_missed_where_fewer_than_a_page_have_longer_ones(
+    some: Collection[int] | None,
+) -> None:
+    longer, exact, rounded_up = (2000, 1, 2), (1998, 1, 2), (2996, 1, 3)
+    rows = [longer if user % 12 == 0 else (exact, rounded_up)[user % 2] for user in range(16 * 12)]
+    rows += [(exact, rounded_up)[user % 2] for user in range(MANY - len(rows))]
+    assert_in_order(used_of(APP_KIND, rows), some, slice(50))
+
+
 def test_nobody_is_missed_where_a_few_users_tell_nothing_of_the_others() -> None:
     every_twelfth = [(10**6 - user if user % 12 == 0 else user, 1, 1) for user in range(MANY)]
     assert_in_order(used_of(APP_KIND, every_twelfth), None, slice(50))
