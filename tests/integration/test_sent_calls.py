@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from select import select
 from socket import AF_INET, SHUT_RDWR, SOCK_DGRAM, socket
 from threading import Event, Thread
 from time import monotonic
@@ -234,15 +235,52 @@ def test_an_answer_that_comes_too_late_is_left_and_asked_for_again(
     assert table.read(ranges("c", "a")) == found("c", "a")
 
 
+def test_time_outs_of_calls_that_were_sent_do_not_add_up(
+    storage: Storage, table: Table, client: LeanClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has not come so long after it was sent is not waited for again when it is read."""
+    monkeypatch.setattr(aws, "FAILED_SECONDS", 0.0)
+    for name in ("a", "b"):
+        storage.may_answer[name].clear()
+    call = table.begin_read(ranges("a", "b"))
+    assert call
+    pass_time(monkeypatch)
+    with (
+        patch.object(LeanClient, "botocore", LateClient(storage)),
+        patch.object(Connection, "_some", side_effect=TimeoutError) as waiting,
+    ):
+        assert answered(call) == found("a", "b")
+    waiting.assert_not_called()
+
+
+def test_an_answer_that_has_come_in_time_is_read_however_late(
+    storage: Storage, table: Table, client: LeanClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = {*client.idle}
+    call = table.begin_read(ranges(*NAMES))
+    assert call
+    for each in kept:
+        assert select([each.sock], [], [], 10)[0]
+    pass_time(monkeypatch)
+    assert answered(call) == found(*NAMES)
+    assert sorted(storage.asked) == [(name, False) for name in NAMES]
+    assert {*client.idle} == kept
+
+
+def pass_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "monotonic", lambda: monotonic() + connections.READ_SECONDS)
+
+
 @dataclass
 class LateClient:
     """Answers as botocore's client does, after storage has answered the first try."""
 
     storage: Storage
 
-    def query(self, **_: Any) -> dict[str, Any]:
-        self.storage.may_answer["b"].set()
-        return {"Items": [{"pk": {"S": "b"}, "sk": {"S": "1"}}]}
+    def query(self, **asked: Any) -> dict[str, Any]:
+        name = asked["ExpressionAttributeValues"][":pk"]["S"]
+        self.storage.may_answer[name].set()
+        return answer_about(name)
 
     def close(self) -> None: ...
 
@@ -263,6 +301,24 @@ def test_whoever_sends_meets_no_error_but_whoever_reads(
         assert not storage.asked
         assert answered(call) == found("a")
     assert storage.asked == [("a", True)]
+
+
+@pytest.mark.parametrize("throttled", [0, aws.TRIES])
+def test_what_cannot_be_sent_is_met_by_whoever_reads_as_an_error_of_ours(
+    storage: Storage, table: Table, monkeypatch: pytest.MonkeyPatch, throttled: int
+) -> None:
+    """A caller may name a trace in letters that are not sent on."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-0-0;Of=\x85")
+    storage.failures["b"] = [*[BUSY] * throttled, answer_about("b")]
+    call = table.begin_read(ranges("a", "b"))
+    assert call
+    assert not storage.asked
+    if throttled:
+        with pytest.raises(Unavailable):
+            answered(call)
+    else:
+        assert answered(call) == found("a", "b")
 
 
 def socket_pair() -> tuple[socket, socket]:

@@ -236,7 +236,7 @@ class LeanClient:
         try:
             try:
                 connection.send(headers, body)
-            except OSError:
+            except (OSError, ValueError):
                 connection.close()  # nothing is read from it, whatever has come
             yield
             reply = connection.reply()

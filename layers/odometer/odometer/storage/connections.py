@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -49,6 +50,7 @@ class Connection:
     """A connection on which one request at a time is sent."""
 
     sock: socket.socket
+    _sent_at: float = 0.0
 
     def send(self, headers: Mapping[str, str], body: bytes) -> None:
         """Send a POST to `/`."""
@@ -56,10 +58,17 @@ class Connection:
         if not all(map(str.isprintable, lines)):
             raise ValueError("a header has more than one line")
         head = "\r\n".join(["POST / HTTP/1.1", *lines, f"content-length: {len(body)}", "", ""])
+        self._sent_at = monotonic()
         self.sock.sendall(head.encode("latin-1") + body)
 
     def reply(self) -> Reply:
-        """The answer to what was sent."""
+        """The answer to what was sent; the time-out runs from the sending, whatever was read since.
+
+        So answers that do not come are waited for at once, also where they are read in turn.
+        """
+        late_at = self._sent_at + (self.sock.gettimeout() or 0.0)
+        if self._is_silent(max(0.0, late_at - monotonic())):
+            raise TimeoutError("no answer")
         head, rest = self._until(_END)
         status, headers = read_head(head.decode("latin-1").lower())
         if headers.get("transfer-encoding") == "chunked" and "content-length" not in headers:
@@ -74,12 +83,16 @@ class Connection:
 
     def is_open(self) -> bool:
         """Whether it can be used when idle: one that has something to say has been closed."""
-        asked = select.poll()
-        asked.register(self.sock, select.POLLIN)
-        return not asked.poll(0)
+        return self._is_silent(0.0)
 
     def close(self) -> None:
         self.sock.close()
+
+    def _is_silent(self, seconds: float) -> bool:
+        """Whether nothing comes for so long."""
+        asked = select.poll()
+        asked.register(self.sock, select.POLLIN)
+        return not asked.poll(seconds * 1_000)
 
     def _chunks(self, rest: bytes) -> bytes | bytearray:
         """The content of all chunks; nothing but an empty line follows the last one."""
