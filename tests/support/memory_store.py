@@ -35,6 +35,9 @@ class MemoryStore:
     def read(self, key_ranges: Sequence[KeyRange]) -> list[list[Item]]:
         return [self.items_in(key_range) for key_range in key_ranges]
 
+    def begin_read(self, _: Sequence[KeyRange]) -> None:
+        """Nothing is sent ahead."""
+
     def pages(self, key_range: KeyRange) -> Iterator[list[Item]]:
         """As small as they can be, so that whoever reads them meets all others between."""
         items = self.items_in(key_range)
