@@ -139,7 +139,8 @@ class AppUsers:
         return near_top(self.used, self.users, times, self._reaching, count)
 
     def _reaching(self, time: int) -> Sequence[int] | None:
-        return self.used.reaching("active_ms", time, a_day=True)
+        """At least those whose times, when rounded, are no shorter."""
+        return self.used.reaching("active_ms", time - 1, a_day=True)
 
     def _changes(self, direction: Direction, users: Sequence[int]) -> Sequence[float]:
         """In tenths of a percent; where there is none, what comes last."""

@@ -122,14 +122,16 @@ def near_top(
     """Users among whom are so many with the largest figures; at worst all of them.
 
     The 16th largest figure of one user in so many is a figure that about four times as many reach.
+    Those who are told to reach it may be more than those who do, so these are counted.
     """
     are_all = users is used.users
     some = used.lanes if are_all else users
     if count * FEW >= len(some):
         return users
-    near = reaching(nlargest(16, figures_of(some[:: max(8, count // 4)]))[-1]) or ()
+    enough = nlargest(16, figures_of(some[:: max(8, count // 4)]))[-1]
+    near = reaching(enough) or ()
     near = near if are_all else sorted(set(near).intersection(users))
-    return near if len(near) >= count else users
+    return near if sum(each >= enough for each in figures_of(near)) >= count else users
 
 
 def most_used_first(

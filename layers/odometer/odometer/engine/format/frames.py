@@ -166,10 +166,8 @@ def _ones(lane_bytes: int, thousands: int) -> tuple[int, int]:
     return ones, (ones << bits - 1) - ones
 
 
-def reaching(frame: Frame, place: int, least: int, each: int, times: int = 1) -> int | None:
+def reaching(frame: Frame, place: int, least: int, each: int) -> int | None:
     """A 1 in the lane of everyone who has so much of a measure for each that a column counts.
-
-    Of the measure so many times, which are one or two.
 
     A number with the top bit of its lane, less another number, keeps that bit if it is as large.
     Where lanes are wide, or so much may not fit them, nothing tells.
@@ -178,7 +176,7 @@ def reaching(frame: Frame, place: int, least: int, each: int, times: int = 1) ->
         return None
     ones, _ = _ones(NARROW, -(-frame.lanes // _LANES_ALIKE))
     top = _BITS * NARROW - 1
-    return (times * frame.columns[place] + (ones << top) - least * each) >> top & ones
+    return (frame.columns[place] + (ones << top) - least * each) >> top & ones
 
 
 def flags(frame: Frame, ones: int) -> bytes:

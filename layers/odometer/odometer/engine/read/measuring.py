@@ -109,17 +109,14 @@ class Used:
         return chain(map(column.__getitem__, users[:known]), repeat(0, len(users) - known))
 
     def reaching(self, measure: str, least: int, *, a_day: bool = False) -> list[int] | None:
-        """Everyone who has at least so much of a measure, or so much a day active when rounded.
+        """Everyone who has at least so much of a measure, or so much for each day active.
 
-        None where numbers are too large to tell at once. An average is rounded to so much or more
-        if twice the measure is as large as the days times twice so much, less one.
+        None where numbers are too large to tell at once.
         """
         place = self._place(measure)
         each = [frame.columns[DAYS] for frame in self.frames] if a_day else self._active
-        times, least = (2, 2 * least - 1) if a_day else (1, least)
         found = [
-            reaching(frame, place, least, of, times)
-            for frame, of in zip(self.frames, each, strict=True)
+            reaching(frame, place, least, of) for frame, of in zip(self.frames, each, strict=True)
         ]
         if None in found:
             return None
