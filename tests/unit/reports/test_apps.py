@@ -236,6 +236,22 @@ def test_no_equal_time_is_missed_where_fewer_than_a_page_have_longer_ones(
     assert_in_order(used_of(APP_KIND, rows), some, slice(50))
 
 
+@pytest.mark.parametrize(
+    ("order", "direction"), [(UserOrder.TIME, UP), (UserOrder.DAYS, UP), (UserOrder.DAYS, DOWN)]
+)
+def test_other_orders_of_many_users_are_those_of_a_full_sort(
+    order: UserOrder, direction: Direction
+) -> None:
+    used = used_by_chance(APP_KIND, 3, 10**6, MANY)
+    columns = {UserOrder.TIME: average_times(used, used.lanes), UserOrder.DAYS: used.days_active}
+    keys = columns[order]
+    sign = 1 if direction is UP else -1
+    by_id = sorted(used.users, key=lambda user: next(iter(ById().ids_at([user]))))
+    ranked = AppUsers(used, None, used.users).ranked(order, direction, cast("Directory", ById()))
+    expected = sorted(by_id, key=lambda user: sign * keys[user])
+    assert ranked.part(slice(50)) == expected[:50]
+
+
 def test_time_without_a_day_counts_as_no_average() -> None:
     rows = [(10**6, 1, 0) if user % 2 else (user % 7, 1, 1) for user in range(MANY)]
     rows[::14] = [(10**9, 1, 1)] * len(rows[::14])
