@@ -459,8 +459,9 @@ def test_a_warm_ranking_in_lambda_waits_for_two_hops_and_wakes_no_thread() -> No
         closing(client_of("dynamodb")) as client,
     ):
         process().dynamodb = client
-        for ago in (1, 2):  # then there are as many connections as it takes
+        for ago in (1, 2):
             deployed.get(path.replace(query(28), query(28, ago=ago)))
+        connect_times(client, 4)
         with patch.object(ThreadPoolExecutor, "submit") as woken, counted_hops() as counted:
             deployed.get(path)
         woken.assert_not_called()
