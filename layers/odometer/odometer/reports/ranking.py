@@ -18,6 +18,15 @@ FEW: Final = 12
 """Where fewer than one in so many are looked at, choosing them takes less than sorting all."""
 
 
+STEPS: Final = 4
+"""A sample takes one user of a quarter of those that are wanted: of 13, if 52 are wanted."""
+LEAST_STEP: Final = 8
+"""A sample takes one user of so many at most."""
+LARGEST: Final = 16
+"""So many users of the sample have the figure that is enough, which makes four times as many as are
+wanted of all users."""
+
+
 class Direction(StrEnum):
     """Which end of an order comes first."""
 
@@ -121,14 +130,15 @@ def near_top(
 ) -> Sequence[int]:
     """Users among whom are so many with the largest figures; at worst all of them.
 
-    The 16th largest figure of one user in so many is a figure that about four times as many reach.
-    Those who are told to reach it may be more than those who do, so these are counted.
+    A sample of users tells a figure that about four times as many users reach as are wanted.
+    `reaching` may name users who do not quite reach it, so those who do are counted.
     """
     are_all = users is used.users
     some = used.lanes if are_all else users
     if count * FEW >= len(some):
         return users
-    enough = nlargest(16, figures_of(some[:: max(8, count // 4)]))[-1]
+    sample = some[:: max(LEAST_STEP, count // STEPS)]
+    enough = nlargest(LARGEST, figures_of(sample))[-1]
     near = reaching(enough) or ()
     near = near if are_all else sorted(set(near).intersection(users))
     return near if sum(each >= enough for each in figures_of(near)) >= count else users

@@ -167,10 +167,10 @@ def _ones(lane_bytes: int, thousands: int) -> tuple[int, int]:
 
 
 def reaching(frame: Frame, place: int, least: int, each: int) -> int | None:
-    """A 1 in the lane of everyone who has so much of a measure for each that a column counts.
+    """A 1 in the lane of everyone who has so much of a measure, times their number in `each`.
 
     A number with the top bit of its lane, less another number, keeps that bit if it is as large.
-    Where lanes are wide, or so much may not fit them, nothing tells.
+    None where lanes are wide, or where the product may not fit a lane.
     """
     if frame.lane_bytes == WIDE or least >> _RATE_BITS:
         return None

@@ -47,7 +47,7 @@ _A_ONE: Final = re.compile(b"\1")
 
 @dataclass(frozen=True)
 class Flagged(Sequence[int]):
-    """The places of the ones among flags, in order; they are listed when one is looked at."""
+    """The users whose flag is 1, in order; the list of them is made when somebody needs one."""
 
     flags: bytes
 
